@@ -1,0 +1,170 @@
+"""Every variable the program reads, with its aliases, default and check.
+
+Source of names and defaults: the configuration table in README.md. Times are seconds.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+
+from email_consumer.address import parse_address
+from email_consumer.observe.level import LogFilter
+
+
+class SettingsError(Exception):
+    """The environment holds bad values; the text has one line for each, naming the variable."""
+
+
+def _variable(default: object, *names: str, **constraints: Any) -> Any:  # noqa: ANN401 - the type of any field
+    return Field(default, validation_alias=AliasChoices(*names), **constraints)
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone of the tz database, such as Europe/Berlin") from None
+    return value
+
+
+def _address(value: str) -> str:
+    parse_address(value)
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL such as https://mail.example.com")
+    return value.rstrip("/")
+
+
+def _log_filter(value: str) -> str:
+    LogFilter.parse(value)
+    return value
+
+
+def _token(value: str) -> str:
+    if not value or any(character in value for character in " .*>\t\r\n/\\"):
+        raise ValueError("must not be empty or contain spaces, dots, slashes, '*' or '>'")
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Name = Annotated[str, AfterValidator(_token)]
+
+
+class Settings(BaseModel):
+    """The whole configuration, frozen. Parts are handed plain values out of it, never the object itself."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    nats_url: CommaSeparated = _variable(("nats://127.0.0.1:4222",), "NATS_URL", min_length=1)
+    nats_user: str | None = _variable(None, "NATS_USER")
+    nats_password: SecretStr | None = _variable(None, "NATS_PASSWORD")
+    nats_token: SecretStr | None = _variable(None, "NATS_TOKEN")
+    nats_nkey_seed: SecretStr | None = _variable(None, "NATS_NKEY_SEED")
+    nats_creds: Path | None = _variable(None, "NATS_CREDS")
+    nats_ca: Path | None = _variable(None, "NATS_CA")
+    nats_cert: Path | None = _variable(None, "NATS_CERT")
+    nats_key: Path | None = _variable(None, "NATS_KEY")
+    nats_replicas: int = _variable(1, "NATS_REPLICAS", ge=1, le=5)
+    stream: Name = _variable("messages", "STREAM")
+    subject: str = _variable("messages.email", "SUBJECT")
+    consumer: Name = _variable("email-processor", "CONSUMER")
+    ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1)
+
+    ses_rate_per_sec: float = _variable(50.0, "SES_RATE_PER_SEC", "MAX_SEND_PER_SECOND", "EMAIL_RATE", gt=0)
+    concurrency_limit: int = _variable(500, "CONCURRENCY_LIMIT", "MAX_CONCURRENT", ge=1, le=10_000)
+    max_attempts: int = _variable(5, "MAX_ATTEMPTS", ge=1)
+    retry_delay: float = _variable(5.0, "RETRY_DELAY", gt=0)
+    from_email: Annotated[str, AfterValidator(_address)] = _variable(
+        "no-reply@localhost", "FROM_EMAIL", "AWS_SES_FROM_EMAIL", "EMAIL_SENDER"
+    )
+    configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    aws_region: str = _variable("ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION")
+    ses_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SESV2")
+
+    idempotency_ttl: float = _variable(86_400.0, "IDEMPOTENCY_TTL", gt=0)
+    in_doubt: Literal["resend", "park"] = _variable("resend", "IN_DOUBT")
+    in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0)
+    instance: str = _variable("default", "INSTANCE", pattern=r"^[A-Za-z0-9_-]{1,256}$")
+
+    server_port: int = _variable(3000, "SERVER_PORT", ge=0, le=65_535)
+    server_url: HttpUrl = _variable("http://localhost:3000", "SERVER_URL", "SERVER_HOST")
+    api_key: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = _variable((), "API_KEY")
+    db_path: Path = _variable(Path("data/email.db"), "DB_PATH")
+    timezone: Annotated[str, AfterValidator(_time_zone)] = _variable("UTC", "TIMEZONE")
+    track_opens: Literal["api", "all", "off"] = _variable("api", "TRACK_OPENS")
+
+    shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0)
+    sentry_dsn: SecretStr | None = _variable(None, "SENTRY_DSN")
+    log_level: Annotated[str, AfterValidator(_log_filter)] = _variable("info", "LOG_LEVEL", "RUST_LOG")
+    log_format: Literal["auto", "human", "json"] = _variable("auto", "LOG_FORMAT")
+
+    @field_validator("subject")
+    @classmethod
+    def _subject_belongs_to_stream(cls, subject: str, info: ValidationInfo) -> str:
+        stream = info.data.get("stream", "")
+        prefix, _, rest = subject.partition(".")
+        if prefix != stream or not rest or any(character.isspace() for character in subject):
+            raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
+        return subject
+
+    @property
+    def dead_letter_stream(self) -> str:
+        """The stream that holds the dead letters; its subjects are `<name>.<reason>`."""
+        return f"{self.stream}-dead"
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment once; an empty value counts as not set.
+
+    Raises:
+        SettingsError: one line per bad value; the values of secrets are not repeated.
+    """
+    given = {name: value for name, value in environ.items() if value}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(problem, given) for problem in error.errors())) from None
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Each field's variables: the documented name first, then its aliases."""
+    return {
+        name: tuple(str(choice) for choice in field.validation_alias.choices)
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.validation_alias, AliasChoices)
+    }
+
+
+def _line(problem: ErrorDetails, given: Mapping[str, str]) -> str:
+    text = problem["msg"].removeprefix("Value error, ")
+    documented = str(problem["loc"][0])
+    field, names = next((field, names) for field, names in variables().items() if documented in names)
+    variable = next((name for name in names if name in given), documented)
+    secret = "SecretStr" in str(Settings.model_fields[field].annotation)
+    return f"{variable}: {text}" if secret else f"{variable}: {text} (it is {given.get(variable)!r})"
