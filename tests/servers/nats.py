@@ -1,0 +1,92 @@
+"""A real nats-server for tests: its own process, a free port on loopback, a JetStream store that outlives a kill."""
+
+import asyncio
+import re
+import signal
+import sysconfig
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Self
+
+_BINARY = Path(sysconfig.get_path("scripts")) / "nats-server"
+_LISTENING = re.compile(r"Listening for client connections on 127\.0\.0\.1:(\d+)")
+
+
+class NatsServer:
+    """`async with NatsServer(tmp_path) as server:` runs one until the block ends.
+
+    Args:
+        directory: holds the configuration and the JetStream store.
+        config: further lines of nats-server configuration, such as an `authorization` or `tls` block.
+    """
+
+    def __init__(self, directory: Path, config: str = "") -> None:
+        self._directory = directory
+        self._config = config
+        self._port = -1  # the server takes a free one; a restart asks for the same again
+        self._process: Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self.log: list[str] = []
+        """What the server has printed so far, over all its lives."""
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self._port}"
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would; the store stays as it is."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """An orderly end. Stopping what does not run is no error."""
+        await self._end(signal.SIGTERM)
+
+    async def restart(self) -> None:
+        """Run again on the same port and store; a server that still runs is stopped first."""
+        await self.stop()
+        await self._start()
+
+    async def _start(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        config = self._directory / "nats-server.conf"
+        store = self._directory / "jetstream"
+        config.write_text(f'listen: "127.0.0.1:{self._port}"\njetstream {{ store_dir: "{store}" }}\n{self._config}\n')
+        self._process = await asyncio.create_subprocess_exec(
+            _BINARY, "-c", config, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
+        )
+        ready = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(self._process, ready))
+        await ready.wait()
+        if self._process.returncode is not None:
+            raise RuntimeError("nats-server did not start:\n" + "\n".join(self.log[-20:]))
+
+    async def _read(self, process: Process, ready: asyncio.Event) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            text = line.decode(errors="replace").rstrip()
+            self.log.append(text)
+            if match := _LISTENING.search(text):
+                self._port = int(match[1])
+            if "Server is ready" in text:
+                ready.set()
+        await process.wait()
+        ready.set()
+
+    async def _end(self, how: signal.Signals) -> None:
+        if self._process is None or self._reader is None:
+            return
+        if self._process.returncode is None:
+            self._process.send_signal(how)
+        await self._reader
+        self._process = self._reader = None
