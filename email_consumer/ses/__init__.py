@@ -1,0 +1,1 @@
+"""Sending through Amazon SES v2: one message, one request, one attempt."""

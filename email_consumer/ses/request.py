@@ -1,0 +1,115 @@
+"""One message as the JSON body of SES v2 SendEmail.
+
+Source of the shapes: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+"""
+
+import base64
+from email.header import Header
+from typing import Any
+
+import orjson
+
+from email_consumer.address import parse_address
+from email_consumer.message import Attachment, EmailMessage
+
+PATH = "/v2/email/outbound-emails"
+
+
+class RequestWriter:
+    """Knows what every mail of this program has in common; writes the rest out of the message.
+
+    Args:
+        from_email: the sender of mail that names none; an address or `Name <address>`.
+        configuration_set: that of mail that names none.
+        instance: tag on every mail, tells the events of several installations on one account apart.
+    """
+
+    def __init__(self, *, from_email: str, configuration_set: str | None, instance: str) -> None:
+        self._from_email = str(parse_address(from_email))
+        self._configuration_set = configuration_set
+        self._instance_tag = _pair("instance", instance)
+
+    def body(self, message: EmailMessage) -> bytes:
+        """The request's body. A `list_unsubscribe` of `True` must have become the text of its link before."""
+        return orjson.dumps(self.parameters(message))
+
+    def parameters(self, message: EmailMessage) -> dict[str, Any]:
+        """SendEmail's parameters as they lie in the JSON: like botocore's, but for attachments being base64 text."""
+        sender, configuration_set = message.from_email, message.configuration_set or self._configuration_set
+        parameters: dict[str, Any] = {
+            "FromEmailAddress": str(parse_address(sender)) if sender else self._from_email,
+            "Destination": _destination(message),
+            "Content": {"Simple": _content(message)},
+            "EmailTags": [
+                _pair("uuid", message.tag),
+                self._instance_tag,
+                *(_pair(name, value) for name, value in message.tags.items()),
+            ],
+        }
+        if message.reply_to:
+            parameters["ReplyToAddresses"] = [str(parse_address(text)) for text in message.reply_to]
+        if configuration_set:
+            parameters["ConfigurationSetName"] = configuration_set
+        return parameters
+
+
+def _destination(message: EmailMessage) -> dict[str, list[str]]:
+    addresses = [str(address) for address in message.all_recipients]
+    first_bcc = 1 + len(message.cc)
+    destination = {"ToAddresses": addresses[:1]}
+    if message.cc:
+        destination["CcAddresses"] = addresses[1:first_bcc]
+    if message.bcc:
+        destination["BccAddresses"] = addresses[first_bcc:]
+    return destination
+
+
+def _content(message: EmailMessage) -> dict[str, Any]:
+    body = {"Html": _text(message.body)}
+    if message.text is not None:
+        body["Text"] = _text(message.text)
+    content = {"Subject": _text(message.subject), "Body": body, "Headers": _headers(message)}
+    if message.attachments:
+        content["Attachments"] = [_attachment(attachment) for attachment in message.attachments]
+    return content
+
+
+def _text(data: str) -> dict[str, str]:
+    # Without a charset SES assumes 7-bit ASCII.
+    return {"Data": data, "Charset": "UTF-8"}
+
+
+def _pair(name: str, value: str) -> dict[str, str]:
+    return {"Name": name, "Value": value}
+
+
+def _headers(message: EmailMessage) -> list[dict[str, str]]:
+    headers = [_pair("X-Request-ID", message.tag)]
+    headers += [_pair(name, _header_value(value)) for name, value in message.headers.items()]
+    if isinstance(message.list_unsubscribe, str):
+        link = message.list_unsubscribe
+        link = link if "<" in link else f"<{link}>"
+        headers.append(_pair("List-Unsubscribe", link))
+        if "<https:" in link.lower():  # RFC 8058 allows one-click by https alone
+            headers.append(_pair("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+    return headers
+
+
+def _header_value(value: str) -> str:
+    # SES takes printable ASCII only; the rest travels as RFC 2047 encoded words.
+    if value.isascii() and value.isprintable():
+        return value
+    return Header(value, "utf-8").encode(linesep="")
+
+
+def _attachment(attachment: Attachment) -> dict[str, str]:
+    described = {
+        "RawContent": base64.b64encode(attachment.content).decode(),
+        "FileName": attachment.filename,
+        "ContentType": attachment.content_type,
+        "ContentDisposition": "INLINE" if attachment.content_id else "ATTACHMENT",
+        "ContentTransferEncoding": "BASE64",  # how it lies in the mail: the one encoding that suits any content
+    }
+    if attachment.content_id:
+        described["ContentId"] = attachment.content_id
+    return described

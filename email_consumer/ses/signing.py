@@ -1,0 +1,59 @@
+"""AWS Signature Version 4 of a JSON POST to one fixed URL.
+
+botocore's own signer costs more than the rest of the request, since it derives the signing key anew for each one. The key
+depends on the secret, the day, the region and the service alone, so it is kept here. Tests hold both signers equal.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import hmac
+from hashlib import sha256
+from time import gmtime, strftime
+from urllib.parse import quote, urlsplit
+
+from botocore.credentials import ReadOnlyCredentials
+
+_SERVICE = "ses"
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_CONTENT_TYPE = "application/json"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Signer:
+    """Signs POSTs to `url` for SES in `region`."""
+
+    def __init__(self, *, url: str, region: str) -> None:
+        parts = urlsplit(url)
+        self._host = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
+        self._path = quote(
+            parts.path, safe="/~"
+        )  # once more, though it is quoted in the URL: so says the specification
+        self._region = region
+        self._key_of: tuple[str, str | None] = ("", None)
+        self._key = b""
+
+    def headers(self, credentials: ReadOnlyCredentials, body: bytes, now: float) -> dict[str, str]:
+        """The headers to send with `body` at Unix time `now`: all that is signed, and the signature."""
+        stamp = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
+        scope = f"{stamp[:8]}/{self._region}/{_SERVICE}/aws4_request"
+        signed = "content-type;host;x-amz-date"
+        canonical = f"POST\n{self._path}\n\ncontent-type:{_CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{stamp}\n"
+        headers = {"Content-Type": _CONTENT_TYPE, "Host": self._host, "X-Amz-Date": stamp}
+        if credentials.token:
+            signed += ";x-amz-security-token"
+            canonical += f"x-amz-security-token:{credentials.token}\n"
+            headers["X-Amz-Security-Token"] = credentials.token
+        canonical += f"\n{signed}\n{sha256(body).hexdigest()}"
+        to_sign = f"{_ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.digest(self._signing_key(stamp[:8], credentials.secret_key), to_sign.encode(), "sha256").hex()
+        headers["Authorization"] = (
+            f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
+        )
+        return headers
+
+    def _signing_key(self, day: str, secret_key: str | None) -> bytes:
+        if self._key_of != (day, secret_key):
+            key = f"AWS4{secret_key}".encode()
+            for part in (day, self._region, _SERVICE, "aws4_request"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._key_of, self._key = (day, secret_key), key
+        return self._key

@@ -1,0 +1,159 @@
+import base64
+import json
+from email.header import decode_header, make_header
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.serialize import create_serializer
+from botocore.validate import ParamValidator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from email_consumer.message import EmailMessage, from_value
+from email_consumer.ses.request import PATH, RequestWriter
+
+MODEL = botocore.session.Session().get_service_model("sesv2")
+SEND_EMAIL = MODEL.operation_model("SendEmail")
+assert SEND_EMAIL.input_shape is not None
+INPUT = SEND_EMAIL.input_shape
+WRITER = RequestWriter(from_email="Shop <shop@example.com>", configuration_set="events", instance="staging")
+
+LINE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+TAGS = st.dictionaries(st.text("abcXYZ-1", min_size=1, max_size=9), st.text("abc_-9", min_size=1, max_size=9))
+ADDRESSES = st.lists(
+    st.sampled_from(["a@example.com", "Jürgen <b@bücher.example>", '"C, Inc." <c@Example.ORG>']), max_size=3
+)
+MESSAGES = st.fixed_dictionaries(
+    {
+        "uuid": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
+        "email": st.sampled_from(["you@example.com", "Ünal <you@example.com>"]),
+        "subject": LINE,
+        "body": st.text(st.characters(exclude_categories=["Cs"])),
+    },
+    optional={
+        "text": st.text(st.characters(exclude_categories=["Cs"])),
+        "from_email": st.just("Other <other@example.com>"),
+        "reply_to": ADDRESSES,
+        "cc": ADDRESSES,
+        "bcc": ADDRESSES,
+        "headers": st.dictionaries(st.sampled_from(["X-One", "X-Two"]), LINE.filter(bool)),
+        "attachments": st.lists(
+            st.fixed_dictionaries(
+                {"filename": st.just("a.pdf"), "content": st.binary()},
+                optional={"content_type": st.just("application/pdf"), "content_id": st.just("logo")},
+            ),
+            max_size=2,
+        ),
+        "tags": TAGS,
+        "configuration_set": st.just("other"),
+        "list_unsubscribe": st.sampled_from(["https://example.com/u/1", "<mailto:u@example.com>"]),
+    },
+)
+
+
+def sent(**fields: object) -> dict[str, Any]:
+    value = {"uuid": "u-1", "email": "you@example.com", "subject": "Hi", "body": "<p>Hi</p>"} | fields
+    parsed: dict[str, Any] = json.loads(WRITER.body(from_value(value)))
+    return parsed
+
+
+def simple(**fields: object) -> dict[str, Any]:
+    content: dict[str, Any] = sent(**fields)["Content"]["Simple"]
+    return content
+
+
+def for_botocore(message: EmailMessage) -> dict[str, Any]:
+    """The same parameters as a caller of botocore gives them: attachments as bytes."""
+    parameters = WRITER.parameters(message)
+    for attachment in parameters["Content"]["Simple"].get("Attachments", []):
+        attachment["RawContent"] = base64.b64decode(attachment["RawContent"])
+    return parameters
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(MESSAGES)
+def test_the_body_is_what_botocore_would_write(value: dict[str, object]) -> None:
+    message = from_value(value)
+    parameters = for_botocore(message)
+    assert not ParamValidator().validate(parameters, INPUT).has_errors()
+    request = create_serializer("rest-json").serialize_to_request(parameters, SEND_EMAIL)
+    assert (request["method"], request["url_path"]) == ("POST", PATH)
+    assert json.loads(WRITER.body(message)) == json.loads(request["body"])
+
+
+@given(MESSAGES)
+def test_html_is_unchanged_and_header_values_are_ascii(value: dict[str, object]) -> None:
+    content = simple(**value)
+    assert content["Body"]["Html"]["Data"] == value["body"]
+    assert content["Subject"]["Data"] == value["subject"]
+    for header in content["Headers"]:
+        assert header["Value"].isascii()
+        assert header["Value"].isprintable()
+
+
+def test_the_smallest_mail_carries_what_finds_its_events_again() -> None:
+    assert sent() == {
+        "FromEmailAddress": "Shop <shop@example.com>",
+        "Destination": {"ToAddresses": ["you@example.com"]},
+        "Content": {
+            "Simple": {
+                "Subject": {"Data": "Hi", "Charset": "UTF-8"},
+                "Body": {"Html": {"Data": "<p>Hi</p>", "Charset": "UTF-8"}},
+                "Headers": [{"Name": "X-Request-ID", "Value": "u-1"}],
+            }
+        },
+        "EmailTags": [{"Name": "uuid", "Value": "u-1"}, {"Name": "instance", "Value": "staging"}],
+        "ConfigurationSetName": "events",
+    }
+
+
+def test_the_message_overrides_the_defaults() -> None:
+    body = sent(
+        from_email="other@example.com", configuration_set="other", reply_to="r@example.com", tags={"kind": "bill"}
+    )
+    assert body["FromEmailAddress"] == "other@example.com"
+    assert body["ConfigurationSetName"] == "other"
+    assert body["ReplyToAddresses"] == ["r@example.com"]
+    assert body["EmailTags"][2:] == [{"Name": "kind", "Value": "bill"}]
+
+
+def test_each_recipient_lands_in_its_own_list() -> None:
+    body = sent(email="a@example.com", cc=["b@example.com", "c@example.com"], bcc="d@example.com")
+    assert body["Destination"] == {
+        "ToAddresses": ["a@example.com"],
+        "CcAddresses": ["b@example.com", "c@example.com"],
+        "BccAddresses": ["d@example.com"],
+    }
+
+
+def test_header_values_beyond_ascii_become_encoded_words() -> None:
+    text = "Größe: ärgerlich " * 8
+    value = simple(headers={"X-Note": text})["Headers"][1]["Value"]
+    assert str(make_header(decode_header(value))) == text
+
+
+@pytest.mark.parametrize(
+    ("given_link", "header", "one_click"),
+    [
+        ("https://example.com/u/1", "<https://example.com/u/1>", True),
+        ("mailto:u@example.com", "<mailto:u@example.com>", False),
+        ("<mailto:u@example.com>, <https://example.com/u>", "<mailto:u@example.com>, <https://example.com/u>", True),
+        ("http://example.com/u", "<http://example.com/u>", False),
+    ],
+)
+def test_list_unsubscribe(given_link: str, header: str, one_click: bool) -> None:
+    headers = {pair["Name"]: pair["Value"] for pair in simple(list_unsubscribe=given_link)["Headers"]}
+    assert headers["List-Unsubscribe"] == header
+    assert headers.get("List-Unsubscribe-Post") == ("List-Unsubscribe=One-Click" if one_click else None)
+
+
+def test_an_attachment_with_a_content_id_is_inline() -> None:
+    plain, inline = simple(
+        attachments=[
+            {"filename": "a.pdf", "content": b"\x00\xff", "content_type": "application/pdf"},
+            {"filename": "logo.png", "content": b"png", "content_type": "image/png", "content_id": "logo"},
+        ]
+    )["Attachments"]
+    assert (plain["ContentDisposition"], plain["RawContent"]) == ("ATTACHMENT", "AP8=")
+    assert (inline["ContentDisposition"], inline["ContentId"]) == ("INLINE", "logo")
