@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Everything that a user or a contributor needs, on a machine with Python 3.11 or newer and pip.
+#
+#   ./run.sh               set up what is missing, then run: as .env says, without one as `run --local`
+#   ./run.sh setup         set up .venv only
+#   ./run.sh test [...]    set up, then run the test suite (arguments go to pytest)
+#   ./run.sh check         set up, then run the linters, the type checker and the import rules
+#   ./run.sh docker        build the image and run it with --env-file .env
+#   ./run.sh lock          make requirements.lock anew from pyproject.toml (`lock --upgrade`: newest versions)
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly venv=.venv
+readonly image=email-consumer
+
+fail() {
+    echo "run.sh: $*" >&2
+    exit 1
+}
+
+# A name may exist and still not start (version managers leave such shims), so each is tried.
+find_python() {
+    local candidate
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed and was not found; python3 here is: $(python3 --version 2>&1 || echo missing)"
+}
+
+# uv where it is; else the one that the lock names, fetched with pip into a directory of its own.
+find_uv() {
+    if [[ -x $venv/bin/uv ]]; then
+        echo "$PWD/$venv/bin/uv"
+    elif command -v uv; then
+        return
+    else
+        local python target
+        python=$(find_python)
+        target=$(mktemp -d)
+        "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --target "$target" \
+            -r <(sed -n '/^uv==/,/[^\\]$/p' requirements.lock) >&2 ||
+            fail "could not install uv with pip; does \`$python -m pip --version\` work, and the network?"
+        echo "$target/bin/uv"
+    fi
+}
+
+# Scripts of an environment name its path, so one that was moved or copied is made anew.
+venv_works() {
+    $venv/bin/python -c '' 2>/dev/null && grep -qsF "$PWD/$venv" $venv/bin/activate
+}
+
+wanted_stamp() {
+    echo "$PWD $(cat requirements.lock pyproject.toml | cksum)"
+}
+
+setup() {
+    if [[ $(cat $venv/.stamp 2>/dev/null) == "$(wanted_stamp)" ]]; then
+        return
+    fi
+    echo "Setting up $venv (once, and again when the lock changes) ..." >&2
+    local uv python
+    if ! venv_works; then
+        rm -rf $venv
+        python=$(find_python)
+        uv=$(find_uv)
+        "$uv" venv --quiet --python "$("$python" -c 'import sys; print(sys.executable)')" $venv
+    fi
+    uv=${uv:-$(find_uv)}
+    "$uv" pip sync --quiet --python $venv/bin/python --require-hashes requirements.lock
+    "$uv" pip install --quiet --python $venv/bin/python --no-deps --build-constraints requirements.lock --editable .
+    wanted_stamp >$venv/.stamp
+}
+
+check() {
+    $venv/bin/ruff check
+    $venv/bin/ruff format --check
+    $venv/bin/mypy
+    $venv/bin/lint-imports
+    $venv/bin/shellcheck run.sh .ci/run
+    $venv/bin/hadolint Dockerfile
+}
+
+docker_run() {
+    [[ -f .env ]] || fail "no .env here; make one from .env.sample first"
+    local port
+    port=$(sed -n 's/^SERVER_PORT=//p' .env)
+    docker build --tag $image .
+    # host.docker.internal reaches a NATS server that runs on this machine.
+    exec docker run --rm --env-file .env --publish "${port:-3000}:${port:-3000}" --volume $image-data:/data \
+        --read-only --tmpfs /tmp --add-host host.docker.internal:host-gateway $image
+}
+
+lock() {
+    local uv
+    uv=$(find_uv)
+    "$uv" pip compile pyproject.toml --group dev --group bench --universal \
+        --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock "$@"
+}
+
+verb=${1:-run}
+shift || true
+case $verb in
+    run)
+        setup
+        if [[ -f .env ]]; then
+            exec $venv/bin/email-consumer run "$@"
+        fi
+        exec $venv/bin/email-consumer run --local "$@"
+        ;;
+    setup) setup ;;
+    test)
+        setup
+        exec $venv/bin/pytest "$@"
+        ;;
+    check)
+        setup
+        check
+        ;;
+    docker) docker_run ;;
+    lock) lock "$@" ;;
+    *) fail "unknown verb $verb; known: run (the default), setup, test, check, docker, lock" ;;
+esac
