@@ -1,0 +1,37 @@
+"""`python -m email_consumer.sandbox`: the sandbox as a process of its own."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import orjson
+import uvloop
+
+from email_consumer.sandbox.config import SandboxConfig
+from email_consumer.sandbox.server import serve
+
+
+@click.command()
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to keep.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=0, show_default=True, help="0 takes a free one.")
+@click.option("--access-key", default="sandbox", show_default=True)
+@click.option("--secret-key", default="sandbox-secret", show_default=True)
+@click.option("--region", default=None, help="The only region requests may be signed for; default: any.")
+@click.option("--max-send-rate", default=10_000.0, show_default=True, help="Recipients a second.")
+@click.option("--max-24-hour-send", default=-1.0, show_default=True, help="Recipients in 24 hours; -1: unlimited.")
+@click.option("--keep", default=100_000, show_default=True, help="How many mails, the newest, stay stored.")
+def main(**options: object) -> None:
+    """Serve a local stand-in for Amazon SES until SIGTERM. Prints one JSON line with its URL once it listens."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(SandboxConfig(**options), _announce))  # type: ignore[arg-type]  # click has checked them
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(orjson.dumps({"event": "sandbox.ready", "url": url}).decode() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

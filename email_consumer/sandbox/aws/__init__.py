@@ -1,0 +1,1 @@
+"""What every AWS endpoint has in common: request signatures and error answers."""

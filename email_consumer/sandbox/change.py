@@ -1,0 +1,25 @@
+"""Lets requests wait for a signal instead of polling."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+class Change:
+    """Announces that something has changed to whoever waits for a condition over it."""
+
+    def __init__(self) -> None:
+        """Nothing has changed yet."""
+        self._next = asyncio.Event()
+
+    def announce(self) -> None:
+        """Let every waiter look again."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait_until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Return once `holds` is true; it is asked now and after every change."""
+        while True:
+            change = self._next  # before asking, so that a change while asking isn't missed
+            if await holds():
+                return
+            await change.wait()

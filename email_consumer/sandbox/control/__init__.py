@@ -1,0 +1,1 @@
+"""The side of the sandbox that tests script and people look at; nothing here exists at AWS."""
