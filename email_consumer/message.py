@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    field_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -119,6 +120,10 @@ class Attachment(_Wire):
     content: Annotated[bytes, BeforeValidator(_base64)]
     content_type: Annotated[OneLine, Field(min_length=1, max_length=78)] = "application/octet-stream"
     content_id: Annotated[OneLine, Field(min_length=1, max_length=78)] | None = None
+
+    @field_serializer("content", when_used="json")
+    def _as_base64(self, content: bytes) -> str:
+        return base64.b64encode(content).decode()
 
 
 class EmailMessage(_Wire):

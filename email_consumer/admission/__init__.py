@@ -1,0 +1,1 @@
+"""What may hold a message back: pacing, holds, cancelled topics, suppressed recipients."""

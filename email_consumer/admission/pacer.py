@@ -1,0 +1,134 @@
+"""The pace at which recipients are released towards SES.
+
+SES counts recipients, not calls, over each second. aiolimiter's bucket either starts with a burst of twice the
+rate or runs well below it and sets one timer per waiter; this pacer sets one timer for all of them and releases
+what is due at each tick. Two rules hold together:
+
+- a schedule: one recipient every 1/rate seconds; a late tick catches up, so the average is the rate itself;
+- a cap: by this clock no sliding second holds more than rate + max(1, 1 %) recipients, catching up included.
+"""
+
+import asyncio
+import math
+from collections import deque
+
+_TICK = 0.005
+"""Seconds between two releases at the least: several waiters share one timer."""
+_CATCH_UP = 0.25
+"""Seconds of lateness that are made good; what is later than this is given up rather than sent in a rush."""
+
+
+class Pacer:
+    """Releases waiters in order. Runs on the event loop's clock, needs no task of its own."""
+
+    def __init__(self, rate: float) -> None:
+        """`rate` is in recipients a second, above 0."""
+        self._loop = asyncio.get_running_loop()
+        self._rate = rate
+        self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = self._loop.time()
+        self._window: deque[tuple[float, int]] = deque()
+        self._in_window = 0
+        self._peak = 0
+        self._holds: dict[str, str] = {}
+        self._probes = 0
+        self._closed = False
+
+    @property
+    def rate(self) -> float:
+        """Recipients a second."""
+        return self._rate
+
+    def set_rate(self, rate: float) -> None:
+        """Take effect at once, for those who wait already too."""
+        self._rate = rate
+        self._wake()
+
+    @property
+    def held(self) -> str:
+        """Why nothing is released; empty while the queue flows."""
+        return "; ".join(self._holds.values())
+
+    def hold(self, holder: str, reason: str) -> None:
+        """Release nothing until `holder` resumes; several may hold at once."""
+        self._holds[holder] = reason
+
+    def resume(self, holder: str) -> None:
+        self._holds.pop(holder, None)
+        self._probes = 0
+        self._wake()
+
+    def probe(self) -> None:
+        """Let one waiter through although one holder holds, to see whether its reason is gone."""
+        self._probes = 1
+        self._wake()
+
+    def take_peak(self) -> int:
+        """The most recipients released in any sliding second since this was last asked."""
+        peak, self._peak = self._peak, self._in_window
+        return peak
+
+    async def acquire(self, recipients: int) -> bool:
+        """Wait for the turn of a mail with so many recipients; False when the pacer was closed instead."""
+        if self._closed:
+            return False
+        if not self._waiting:
+            self._due = max(self._due, self._loop.time())  # idle time is not made good
+        future: asyncio.Future[bool] = self._loop.create_future()
+        self._waiting.append((recipients, future))
+        if self._timer is None:
+            self._release()
+        return await future
+
+    def close(self) -> None:
+        """Send everyone who waits away, now and later."""
+        self._closed = True
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_result(False)
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._release()
+
+    def _release(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        while self._waiting and (self._window and self._window[0][0] <= now - 1):
+            self._in_window -= self._window.popleft()[1]
+        self._due = max(self._due, now - _CATCH_UP)
+        while self._waiting:
+            recipients, future = self._waiting[0]
+            if future.done():  # its delivery was cancelled
+                self._waiting.popleft()
+                continue
+            if self._holds and not (self._probes and len(self._holds) == 1):
+                return  # resume() or probe() starts the timer again
+            ready = max(self._due, self._room_at(recipients, now))
+            if ready > now:
+                self._timer = self._loop.call_at(max(ready, now + _TICK), self._release)
+                return
+            self._waiting.popleft()
+            self._probes = 0
+            self._due += recipients / self._rate
+            self._window.append((now, recipients))
+            self._in_window += recipients
+            self._peak = max(self._peak, self._in_window)
+            future.set_result(True)
+
+    def _room_at(self, recipients: int, now: float) -> float:
+        """When the sliding second has room for so many more."""
+        cap = math.floor(self._rate + max(1.0, self._rate / 100))
+        excess = self._in_window + min(recipients, cap) - cap
+        if excess <= 0:
+            return now
+        for released_at, released in self._window:
+            excess -= released
+            if excess <= 0:
+                return released_at + 1
+        return now

@@ -1,0 +1,53 @@
+"""The ledger's contract: a durable claim right before sending, a durable outcome before settling.
+
+SES has no idempotency token, so between "SES accepted" and "we wrote it down" lies a gap that no retry rule closes.
+A claim that never got its outcome is *in doubt*: it waits for SES's own event, and after a grace the policy decides.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Busy, Duplicate, InDoubt, Outcome, Parked, Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message came from, as far as the ledger cares."""
+
+    source: str
+    """`nats` or `sqs`."""
+    reference: str
+    """Names the message within its source, such as `messages:4711`."""
+    sequence: int
+    """Its place in the stream, 0 where there is none: a cancelled topic covers what was stored up to some place."""
+    replay_of: str | None = None
+    """The dead letter that was replayed, such as `messages-dead:12`: reopens a Failed uuid, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The uuid is ours, durably. Until `deadline` (event-loop clock, seconds) the request may be written."""
+
+    attempt: int
+    """The number of the attempt that now begins, from 1."""
+    deadline: float
+
+
+ClaimAnswer = Claim | Duplicate | Busy | InDoubt | Parked | Stopped
+
+
+class Ledger(Protocol):
+    """Idempotency and status: one truth. Both methods return after their group's commit."""
+
+    def knows_finished(self, uuid: str) -> bool:
+        """Answered from memory alone; False means: ask `claim`."""
+
+    async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
+        """Claim the uuid for one attempt."""
+
+    async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
+        """Record what became of the message; an outcome that sends it back releases its claim."""
+
+    async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
+        """Keep a mail that is due later; False when its uuid is known already."""

@@ -1,0 +1,1 @@
+"""Idempotency and status: what was claimed, what became of it."""

@@ -1,0 +1,84 @@
+"""Whether a uuid may be claimed: the rule itself, apart from where rows are kept."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+from email_consumer.outcome import Busy, Duplicate, InDoubt, Parked
+from email_consumer.store.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Times are in seconds."""
+
+    idempotency_ttl: float
+    """How long a finished uuid is remembered, counted from its outcome."""
+    in_doubt: Literal["resend", "park"]
+    in_doubt_grace: float
+    """How long SES's own event is waited for."""
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger holds of a uuid. Times are Unix seconds."""
+
+    status: Status
+    attempts: int
+    in_doubt: bool
+    claimed_at: float
+    finished_at: float
+    replay_of: str | None
+
+
+class Step(Enum):
+    """What makes a granted claim true."""
+
+    INSERT = auto()
+    """Nothing is known: a new row."""
+    RECLAIM = auto()
+    """The row goes on."""
+    RENEW = auto()
+    """The idempotency window is over: a new row, the old one keeps its history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The claim may be made; `spent` attempts were made before."""
+
+    step: Step
+    spent: int
+
+
+Decision = Granted | Duplicate | Busy | InDoubt | Parked
+
+
+def decide(known: Known | None, replay_of: str | None, policy: Policy, now: float, events_since: float) -> Decision:
+    """`events_since`: since when SES's events can reach us; a grace doesn't begin before (Unix seconds)."""
+    if known is None:
+        return Granted(Step.INSERT, 0)
+    match known.status:
+        case Status.CREATED:
+            return Granted(Step.RECLAIM, known.attempts)
+        case Status.PROCESSED if not known.in_doubt:
+            return Busy()
+        case Status.PROCESSED:
+            return _resolve(known, policy, now, events_since)
+        case Status.FAILED if replay_of and known.replay_of != replay_of:
+            return Granted(Step.RECLAIM, 0)
+        case _ if known.finished_at + policy.idempotency_ttl > now:
+            return Duplicate()
+        case _:
+            return Granted(Step.RENEW, 0)
+
+
+def _resolve(known: Known, policy: Policy, now: float, events_since: float) -> Granted | InDoubt | Parked:
+    if now < max(known.claimed_at, events_since) + policy.in_doubt_grace:
+        return InDoubt("waiting for SES's own event")
+    spent = known.attempts + 1  # what is in doubt was an attempt
+    if policy.in_doubt == "park":
+        return Parked(f"in doubt, and no event of SES came within {policy.in_doubt_grace:g} s")
+    if spent >= policy.max_attempts:
+        return Parked(f"in doubt after {spent} attempts, and no event of SES came")
+    return Granted(Step.RECLAIM, spent)

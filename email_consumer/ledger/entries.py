@@ -1,0 +1,89 @@
+"""What is written to the ledger, and how each outcome changes a mail's row."""
+
+from dataclasses import dataclass
+
+from email_consumer.claim import Origin
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import (
+    Exhausted,
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    Outcome,
+    Parked,
+    Rejected,
+    Sent,
+    Stopped,
+    StopReason,
+    Throttled,
+)
+from email_consumer.store.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimEntry:
+    message: EmailMessage
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class FinishEntry:
+    message: EmailMessage
+    origin: Origin
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleEntry:
+    message: EmailMessage
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row's next state."""
+
+    status: Status
+    attempts: int = 0
+    """Attempts spent."""
+    in_doubt: bool = False
+    message_id: str | None = None
+    error: str | None = None
+    remark: str | None = None
+    """The outcome's name, where the row's history should keep it."""
+
+    @property
+    def final(self) -> bool:
+        return self.status not in {Status.CREATED, Status.PROCESSED}
+
+
+def change(outcome: Outcome) -> Change:
+    """The row's next state.
+
+    Raises:
+        TypeError: the outcome leaves no trace in the ledger and must not be brought here.
+    """
+    match outcome:
+        case Sent(message_id):
+            return Change(Status.SENT, attempts=1, message_id=message_id)
+        case Failed(reason):
+            return Change(Status.CREATED, attempts=1, error=reason, remark="failed")
+        case Throttled(reason) | Held(reason):
+            return Change(Status.CREATED, error=reason)
+        case Interrupted():
+            return Change(Status.CREATED)
+        case InDoubt(reason):
+            return Change(Status.PROCESSED, in_doubt=True, error=reason, remark="in doubt")
+        case Rejected(reason):
+            return Change(Status.FAILED, attempts=1, error=reason, remark="rejected")
+        case Exhausted(reason):
+            return Change(Status.FAILED, attempts=1, error=reason, remark="exhausted")
+        case Parked(reason):
+            return Change(Status.FAILED, error=reason, remark="parked")
+        case Stopped(reason=StopReason.CANCELLED):
+            return Change(Status.STOPPED, error=str(StopReason.CANCELLED))
+        case Stopped(reason, detail):
+            return Change(Status.STOPPED, error=f"{reason}: {detail}" if detail else str(reason))
+        case _:
+            raise TypeError(f"{outcome!r} leaves no trace in the ledger")

@@ -1,0 +1,199 @@
+"""The ledger in SQLite, for one process: claims and outcomes as group commits, a TTL cache in front.
+
+Only one process can have the file open, so a row that is in hand and not in doubt is in *our* hands.
+"""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiosqlite
+import structlog
+from cachetools import TTLCache
+
+from email_consumer.claim import Claim, ClaimAnswer, Origin
+from email_consumer.ledger import statements
+from email_consumer.ledger.decision import Decision, Granted, Known, Policy, Step, decide
+from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, change
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Duplicate, Outcome, Sent, Stopped
+from email_consumer.store.contents import keep_content
+from email_consumer.store.database import Database
+from email_consumer.store.group_commit import GroupCommit
+from email_consumer.store.status import Status
+
+LEASE = 60.0
+"""Seconds a claim is ours. A request is written in its first half or not at all."""
+_CACHED_UUIDS = 50_000
+"""About 11 MB. A duplicate that is older costs one look-up in the file."""
+
+_log = structlog.get_logger(__name__)
+
+Entry = ClaimEntry | FinishEntry | ScheduleEntry
+Stopper = Callable[[EmailMessage, Origin], Stopped | None]
+
+
+class SqliteLedger:
+    """See `email_consumer.claim.Ledger`."""
+
+    def __init__(self, database: Database, stopper: Stopper, policy: Policy) -> None:
+        """`stopper` tells what cancellations and the suppression list say of a mail."""
+        self._database = database
+        self._stopper = stopper
+        self._policy = policy
+        self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
+        self._group: GroupCommit[Entry, Any] = GroupCommit(database, self._write)
+        self._events_since = time.time()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Mark what a dead process left, then write groups until the block ends."""
+        async with self._database.transaction() as connection:
+            orphans = (await connection.execute(statements.DOUBT_ORPHANS)).rowcount
+        if orphans:
+            _log.warning("ledger.in_doubt", mails=orphans, hint="the process before this one ended while sending them")
+        writing = asyncio.create_task(self._group.run(), name="ledger")
+        try:
+            yield
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    def events_expected_from(self, moment: float) -> None:
+        """The event receiver is ready since `moment` (Unix seconds): a grace counts from here at the earliest."""
+        self._events_since = moment
+
+    def knows_finished(self, uuid: str) -> bool:
+        return uuid in self._finished
+
+    def forget(self, uuid: str) -> None:
+        """Somebody else changed the row: ask the file."""
+        self._finished.pop(uuid, None)
+
+    async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
+        answer: ClaimAnswer = await self._group.submit(ClaimEntry(message, origin))
+        if isinstance(answer, Duplicate):
+            self._finished[message.uuid] = None
+        return answer
+
+    async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
+        await self._group.submit(FinishEntry(message, origin, outcome))
+        if isinstance(outcome, Sent):
+            self._finished[message.uuid] = None
+
+    async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
+        kept: bool = await self._group.submit(ScheduleEntry(message, origin))
+        return kept
+
+    async def _write(self, connection: aiosqlite.Connection, entries: list[Entry]) -> list[Any]:
+        now = time.time()
+        answers: dict[int, Any] = {}
+        await self._write_finishes(connection, [entry for entry in entries if isinstance(entry, FinishEntry)], now)
+        for index, entry in enumerate(entries):
+            if isinstance(entry, ScheduleEntry):
+                answers[index] = await _keep_for_later(connection, entry, now)
+        claims = {index: entry for index, entry in enumerate(entries) if isinstance(entry, ClaimEntry)}
+        if claims:
+            answered = await self._write_claims(connection, list(claims.values()), now)
+            answers.update(zip(claims, answered, strict=True))
+        return [answers.get(index) for index in range(len(entries))]
+
+    async def _write_finishes(self, connection: aiosqlite.Connection, entries: list[FinishEntry], now: float) -> None:
+        finishes, stops, remarks = [], [], []
+        for entry in entries:
+            step = change(entry.outcome)
+            row = {
+                "uuid": entry.message.uuid,
+                "status": step.status,
+                "attempts": step.attempts,
+                "in_doubt": step.in_doubt,
+                "error": step.error,
+                "message_id": step.message_id,
+                "finished_at": now if step.final else None,
+                "now": now,
+            }
+            if isinstance(entry.outcome, Stopped):
+                stops.append(_new_row(entry.message, entry.origin, now) | row)
+            else:
+                finishes.append(row)
+            if step.remark:
+                remarks.append(row | {"remark": step.remark})
+        await _execute_many(connection, statements.FINISH, finishes)
+        await _execute_many(connection, statements.STOP, stops)
+        await _execute_many(connection, statements.REMARK, remarks)
+
+    async def _write_claims(
+        self, connection: aiosqlite.Connection, entries: list[ClaimEntry], now: float
+    ) -> list[ClaimAnswer]:
+        uuids = json.dumps([entry.message.uuid for entry in entries])
+        known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.KNOWN, (uuids,))}
+        answers: list[ClaimAnswer] = []
+        retired, inserted, reclaimed = [], [], []
+        deadline = asyncio.get_running_loop().time() + LEASE / 2
+        for entry in entries:
+            row = known.get(entry.message.uuid)
+            decision = self._decide(entry, row, now)
+            if not isinstance(decision, Granted):
+                answers.append(decision)
+                continue
+            answers.append(Claim(decision.spent + 1, deadline))
+            if decision.step is Step.RENEW and row is not None:
+                retired.append({"id": row["id"]})
+            if decision.step is Step.RECLAIM and row is not None:
+                step = {"id": row["id"], "attempts": decision.spent, "replay_of": entry.origin.replay_of, "now": now}
+                reclaimed.append(step)
+            else:
+                inserted.append(_new_row(entry.message, entry.origin, now))
+        await _execute_many(connection, statements.RETIRE, retired)
+        await _execute_many(connection, statements.INSERT_CLAIMED, inserted)
+        await _execute_many(connection, statements.RECLAIM, reclaimed)
+        return answers
+
+    def _decide(self, entry: ClaimEntry, row: sqlite3.Row | None, now: float) -> Decision | Stopped:
+        decision = decide(_known(row), entry.origin.replay_of, self._policy, now, self._events_since)
+        # Asked inside the transaction, so that a cancellation's receipt is exact.
+        return (isinstance(decision, Granted) and self._stopper(entry.message, entry.origin)) or decision
+
+
+def _known(row: sqlite3.Row | None) -> Known | None:
+    if row is None:
+        return None
+    return Known(
+        Status(row["status"]),
+        row["attempts"],
+        bool(row["in_doubt"]),
+        row["claimed_at"] or 0.0,
+        row["finished_at"] or 0.0,
+        row["replay_of"],
+    )
+
+
+async def _execute_many(connection: aiosqlite.Connection, statement: str, rows: list[dict[str, object]]) -> None:
+    if rows:
+        await connection.executemany(statement, rows)
+
+
+def _new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, object]:
+    return {
+        "uuid": message.uuid,
+        "tag": None if message.tag == message.uuid else message.tag,
+        "topic_id": message.topic_id,
+        "email": message.email,
+        "expires_at": message.expires_at.timestamp() if message.expires_at else None,
+        "replay_of": origin.replay_of,
+        "source": origin.source,
+        "now": now,
+    }
+
+
+async def _keep_for_later(connection: aiosqlite.Connection, entry: ScheduleEntry, now: float) -> bool:
+    """Insert the mail with its content, due at its time."""
+    content_id = await keep_content(connection, entry.message, now)
+    row = _new_row(entry.message, entry.origin, now)
+    row |= {"content_id": content_id, "scheduled_at": entry.message.scheduled_at.timestamp()}  # type: ignore[union-attr]
+    inserted = await connection.execute(statements.INSERT_SCHEDULED, row)
+    return inserted.rowcount > 0

@@ -1,0 +1,57 @@
+"""The ledger's SQL, a comment per statement."""
+
+# What is known of the uuids of a group, given as a JSON array.
+KNOWN = """
+SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of
+FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
+"""
+
+# A uuid never seen: the row is born claimed.
+INSERT_CLAIMED = """
+INSERT INTO email_requests (uuid, tag, topic_id, email, expires_at, status, claimed_at, replay_of, source, created_at, updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 1, :now, :replay_of, :source, :now, :now)
+"""
+
+# A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.
+RECLAIM = """
+UPDATE email_requests
+SET status = 1, in_doubt = 0, claimed_at = :now, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
+    replay_of = coalesce(:replay_of, replay_of)
+WHERE id = :id
+"""
+
+# The idempotency window of a finished uuid is over: the old row keeps its history under another name.
+RETIRE = "UPDATE email_requests SET uuid = uuid || '#' || id WHERE id = :id"
+
+# A mail that is due later, with its content in our keeping.
+INSERT_SCHEDULED = """
+INSERT INTO email_requests (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, source, created_at, updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, 0, :source, :now, :now)
+ON CONFLICT (uuid) DO NOTHING
+"""
+
+# The outcome of a claim. A row that an event settled meanwhile is left as the event says.
+FINISH = """
+UPDATE email_requests
+SET status = :status, attempts = attempts + :attempts, in_doubt = :in_doubt, error = :error,
+    message_id = coalesce(:message_id, message_id), finished_at = :finished_at, updated_at = :now
+WHERE uuid = :uuid AND status = 1
+"""
+
+# A mail that is stopped without ever being claimed, or given up while in doubt.
+STOP = """
+INSERT INTO email_requests (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, created_at, updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 4, :error, :now, :source, :now, :now)
+ON CONFLICT (uuid) DO UPDATE
+SET status = 4, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
+WHERE status = 0 OR (status = 1 AND in_doubt = 1)
+"""
+
+# One line of a mail's history.
+REMARK = """
+INSERT INTO email_attempts (request_id, outcome, reason, created_at)
+SELECT id, :remark, :error, :now FROM email_requests WHERE uuid = :uuid
+"""
+
+# Whatever a dead process had in hand when this one took the file over.
+DOUBT_ORPHANS = "UPDATE email_requests SET in_doubt = 1, error = 'the process ended during the attempt' WHERE status = 1 AND in_doubt = 0"

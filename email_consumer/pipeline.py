@@ -1,0 +1,152 @@
+"""One delivery's life, top to bottom: decode, look up, admit, pace, claim, send, record, settle."""
+
+import asyncio
+import time
+from datetime import datetime, tzinfo
+from typing import Protocol
+
+import structlog
+
+from email_consumer.claim import Claim, Ledger, Origin
+from email_consumer.delivery import Delivery
+from email_consumer.message import EmailMessage, UndecodableError, decode
+from email_consumer.meters import Meters
+from email_consumer.outcome import (
+    Busy,
+    Duplicate,
+    Exhausted,
+    Failed,
+    InDoubt,
+    Interrupted,
+    Outcome,
+    Scheduled,
+    SendResult,
+    Stopped,
+    StopReason,
+    Undecodable,
+)
+from email_consumer.settlement import Settlement
+
+REPLAY_HEADER = "Email-Replay-Of"
+"""The header of a replayed message that names its dead letter."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Admission(Protocol):
+    """What may stop a mail for good."""
+
+    def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
+        """None lets it pass. Answered from memory."""
+
+
+class Pace(Protocol):
+    """What makes a mail wait for its turn."""
+
+    async def acquire(self, recipients: int) -> bool:
+        """True at its turn; False when the program is stopping."""
+
+
+class Sender(Protocol):
+    """One attempt at sending."""
+
+    async def send(self, message: EmailMessage) -> SendResult:
+        """Exactly one request, or none; never a retry."""
+
+
+class Watcher(Protocol):
+    """Learns from what SES answers."""
+
+    def report(self, result: SendResult) -> None:
+        """Take note of what one call ended in."""
+
+
+class Pipeline:
+    """Turns each delivery into an outcome and has it settled. Many run at once on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        admission: Admission,
+        pace: Pace,
+        sender: Sender,
+        watchers: tuple[Watcher, ...],
+        settlement: Settlement,
+        meters: Meters,
+        max_attempts: int,
+        zone: tzinfo,
+    ) -> None:
+        self._ledger = ledger
+        self._admission = admission
+        self._pace = pace
+        self._sender = sender
+        self._watchers = watchers
+        self._settlement = settlement
+        self._meters = meters
+        self._max_attempts = max_attempts
+        self._zone = zone
+        self._uuids: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+
+    async def handle(self, delivery: Delivery) -> None:
+        """See one delivery through to its settlement."""
+        self._meters.received += 1
+        try:
+            message = decode(delivery.payload, self._zone)
+        except UndecodableError as error:
+            await self._settlement.discard(delivery, Undecodable(str(error)))
+            return
+        origin = Origin(delivery.source, delivery.reference, delivery.sequence, delivery.headers.get(REPLAY_HEADER))
+        if message.uuid in self._uuids:
+            await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
+            return
+        self._uuids.add(message.uuid)
+        try:
+            outcome, attempt = await self._deliver(message, origin)
+            await self._settlement.settle(delivery, message, outcome, origin, attempt)
+        finally:
+            self._uuids.discard(message.uuid)
+
+    async def _deliver(self, message: EmailMessage, origin: Origin) -> tuple[Outcome, int]:
+        if not origin.replay_of and self._ledger.knows_finished(message.uuid):
+            return Duplicate(), 0
+        if stopped := self._check(message, origin):
+            return stopped, 0
+        if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
+            return (Scheduled() if await self._ledger.schedule(message, origin) else Duplicate()), 0
+        if not await self._pace.acquire(message.recipients):
+            return Interrupted(), 0
+        if stopped := self._check(message, origin):
+            return stopped, 0
+        claim = await self._ledger.claim(message, origin)
+        if not isinstance(claim, Claim):
+            return claim, 0
+        return await self._attempt(message, claim), claim.attempt
+
+    def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
+        if message.expires_at and message.expires_at.timestamp() <= time.time():
+            return Stopped(StopReason.EXPIRED, _expired(message.expires_at))
+        return self._admission.check(message, origin)
+
+    async def _attempt(self, message: EmailMessage, claim: Claim) -> Outcome:
+        # Stopped and woken up again (SIGSTOP, a suspended machine): somebody else may hold the claim by now.
+        if self._loop.time() > claim.deadline:
+            return Interrupted()
+        self._meters.in_flight += 1
+        try:
+            result = await self._sender.send(message)
+        except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
+            _log.exception("send.crashed", uuid=message.uuid)
+            result = InDoubt(f"{type(error).__name__} while sending")
+        finally:
+            self._meters.in_flight -= 1
+        for watcher in self._watchers:
+            watcher.report(result)
+        if isinstance(result, Failed) and claim.attempt >= self._max_attempts:
+            return Exhausted(f"attempt {claim.attempt} of {self._max_attempts}: {result.reason}")
+        return result
+
+
+def _expired(expires_at: datetime) -> str:
+    return f"expired at {expires_at.isoformat()}"

@@ -1,0 +1,128 @@
+"""The one place that acks, naks or terminates a delivery, after its outcome is durable."""
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Protocol, assert_never
+
+import structlog
+
+from email_consumer.claim import Ledger, Origin
+from email_consumer.delivery import Delivery
+from email_consumer.message import EmailMessage
+from email_consumer.meters import Meters
+from email_consumer.outcome import (
+    Busy,
+    Duplicate,
+    Exhausted,
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    Outcome,
+    Parked,
+    Rejected,
+    Scheduled,
+    Sent,
+    Stopped,
+    Throttled,
+    Undecodable,
+)
+
+BUSY_DELAY = 5.0
+"""Seconds until a uuid that is in hand elsewhere is looked at again."""
+_LONGEST_THROTTLE = 5.0
+_LONGEST_RETRY = 600.0
+_RETRY_PAUSE = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class DeadLetters(Protocol):
+    """Where what can't be sent is kept."""
+
+    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+        """Return once the copy is durable; storing the same delivery again makes no second copy."""
+
+
+class Settlement:
+    """Dead letter stored, then outcome recorded, then settled: a crash in between loses nothing."""
+
+    def __init__(self, ledger: Ledger, dead_letters: DeadLetters, meters: Meters, retry_delay: float) -> None:
+        """`retry_delay` in seconds, after the first transient failure."""
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._meters = meters
+        self._retry_delay = retry_delay
+
+    async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
+        """Settle poison: it has no uuid that could be recorded."""
+        await self._bury(delivery, "undecodable", outcome.reason, 0)
+        self._meters.outcomes[Undecodable] += 1
+        await self._tell(delivery.term())
+
+    async def settle(
+        self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
+    ) -> None:
+        """`attempt` is the number of the attempt that was made or claimed, 0 if there was none."""
+        match outcome:
+            case Rejected(reason):
+                await self._bury(delivery, "rejected", reason, attempt)
+            case Exhausted(reason):
+                await self._bury(delivery, "exhausted", reason, attempt)
+            case Parked(reason):
+                await self._bury(delivery, "in-doubt", reason, attempt)
+            case _:
+                pass
+        if attempt or isinstance(outcome, (Stopped, Parked)):
+            await self._ledger.finish(message, outcome, origin)
+        self._count(message, outcome)
+        match outcome:
+            case Sent() | Duplicate() | Scheduled() | Stopped():
+                await self._tell(delivery.ack())
+            case Failed():
+                await self._tell(delivery.nak(self._backoff(attempt)))
+            case Throttled() | Held() | Interrupted():
+                await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
+            case Busy() | InDoubt():
+                await self._tell(delivery.nak(BUSY_DELAY))
+            case Rejected() | Exhausted() | Parked() | Undecodable():
+                await self._tell(delivery.term())
+            case _:
+                assert_never(outcome)
+
+    def _count(self, message: EmailMessage, outcome: Outcome) -> None:
+        self._meters.outcomes[type(outcome)] += 1
+        if isinstance(outcome, Sent):
+            self._meters.recipients_sent += message.recipients
+
+    def _backoff(self, attempt: int) -> float:
+        delay = _doubling(self._retry_delay, attempt, _LONGEST_RETRY)
+        return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
+
+    async def _bury(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+        while True:
+            try:
+                await self._dead_letters.store(delivery, kind, reason, attempts)
+            except Exception as error:  # noqa: BLE001 - whatever it is: the mail must not be dropped for it
+                _log.warning(
+                    "dead_letter.not_stored", reference=delivery.reference, error=str(error), retry_in=_RETRY_PAUSE
+                )
+                await asyncio.sleep(_RETRY_PAUSE)
+            else:
+                _log.warning(
+                    "mail.dead_letter", reference=delivery.reference, kind=kind, reason=reason, attempts=attempts
+                )
+                return
+
+    @staticmethod
+    async def _tell(telling: Coroutine[object, object, None]) -> None:
+        # An answer that gets lost makes the source deliver again, and the ledger then says what became of it.
+        try:
+            await telling
+        except Exception as error:  # noqa: BLE001
+            _log.warning("delivery.not_settled", error=str(error))
+
+
+def _doubling(first: float, count: int, longest: float) -> float:
+    return min(first * 2.0 ** min(count - 1, 30), longest)

@@ -1,0 +1,121 @@
+"""The SQLite file: opened, locked to one process, migrated; one writer, one reader beside it."""
+
+import asyncio
+import fcntl
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import aiosqlite
+import structlog
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",  # readers beside the writer
+    "PRAGMA synchronous = {synchronous}",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 2000",  # milliseconds; a longer lock is retried by the writer, with a log line
+    "PRAGMA cache_size = -16000",  # KiB: the hot ends of the indexes
+    "PRAGMA mmap_size = 0",  # mapped pages would count as our memory and grow with the file
+    "PRAGMA temp_store = MEMORY",  # sorts are small, and the root file system may be read-only
+    "PRAGMA journal_size_limit = 67108864",  # bytes the WAL keeps after a checkpoint
+)
+_MIGRATION = re.compile(r"(\d{3})_\w+\.sql")
+
+_log = structlog.get_logger(__name__)
+
+
+class StoreError(Exception):
+    """The file can't be used; the text says why and what to do."""
+
+
+class Database:
+    """Made by `open_database`. Writes go through `transaction`, reads through `reader`."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self.path = path
+        self.reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """The one writer, inside BEGIN IMMEDIATE; committed (and on disk) after the block, rolled back on an error.
+
+        Raises:
+            sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
+        """
+        async with self._turn:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                await self._writer.commit()
+            except BaseException:
+                await self._writer.rollback()
+                raise
+
+    async def fetch(self, sql: str, parameters: Iterable[object] = ()) -> list[sqlite3.Row]:
+        """All rows of a query, by the reader."""
+        return list(await self.reader.execute_fetchall(sql, parameters))
+
+
+@asynccontextmanager
+async def open_database(path: Path, *, synchronous: str = "FULL") -> AsyncIterator[Database]:
+    """Open (and make, and migrate) the file for this process alone.
+
+    `synchronous` is FULL in earnest: one fsync a commit. NORMAL is there to be measured.
+
+    Raises:
+        StoreError: another process has it, it is newer than this program, or it can't be opened.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _only_process(path):
+            async with aiosqlite.connect(path, isolation_level=None) as writer:
+                writer.row_factory = sqlite3.Row
+                await _migrate(writer, path)
+                for pragma in _PRAGMAS:
+                    await writer.execute(pragma.format(synchronous=synchronous))
+                async with aiosqlite.connect(path, isolation_level=None) as reader:
+                    reader.row_factory = sqlite3.Row
+                    await reader.execute("PRAGMA busy_timeout = 2000")
+                    await reader.execute("PRAGMA query_only = ON")
+                    yield Database(path, writer, reader)
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise StoreError(f"DB_PATH: can't use {path}: {error}") from error
+
+
+@contextmanager
+def _only_process(path: Path) -> Iterator[None]:
+    # What is marked as in hand belongs to the one process that holds this lock; it goes with the process.
+    with path.with_name(path.name + ".lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"DB_PATH: {path} is in use by another email-consumer; stop it, or name another file"
+            ) from None
+        yield
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
+    steps = sorted(
+        (int(match[1]), entry)
+        for entry in files("email_consumer.store").joinpath("migrations").iterdir()
+        if (match := _MIGRATION.fullmatch(entry.name))
+    )
+    row = await (await connection.execute("PRAGMA user_version")).fetchone()
+    version = int(row[0]) if row else 0
+    if version > steps[-1][0]:
+        raise StoreError(
+            f"DB_PATH: {path} was written by a newer email-consumer (version {version}); upgrade, or name another file"
+        )
+    if version == 0:
+        await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # lets retention give space back in small steps
+    for number, entry in steps:
+        if number > version:
+            script = f"BEGIN IMMEDIATE;\n{entry.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;"
+            await connection.executescript(script)
+            _log.info("store.migrated", path=str(path), step=entry.name)

@@ -1,0 +1,111 @@
+"""Many small writes, one commit: whoever writes at about the same time shares a transaction and its fsync."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import aiosqlite
+import structlog
+
+from email_consumer.store.database import Database
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_RETRY_PAUSE = 0.5
+_MOST_AT_ONCE = 1000
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""What somebody outside can mend while we wait."""
+
+_log = structlog.get_logger(__name__)
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Gathers items, writes them in one transaction, and answers each after the commit.
+
+    A locked file or a full disk holds everyone who waits until it is over: callers are bounded by the slots.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        write: Callable[[aiosqlite.Connection, list[Item]], Awaitable[list[Result]]],
+        *,
+        interval: float = 0.01,
+    ) -> None:
+        """`interval`: seconds between the starts of two groups at the least."""
+        self._database = database
+        self._write = write
+        self._interval = interval
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._arrived = asyncio.Event()
+
+    async def submit(self, item: Item) -> Result:
+        """Return what `write` answered for the item, once that is on disk."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._arrived.set()
+        return await future
+
+    async def run(self) -> None:
+        """Until cancelled; a group under way is committed or rolled back as a whole."""
+        loop = asyncio.get_running_loop()
+        earliest = loop.time()
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(max(0.0, earliest - loop.time()))
+            earliest = loop.time() + self._interval
+            group, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            if not self._waiting:
+                self._arrived.clear()
+            await self._commit(group)
+
+    async def _commit(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        complained = False
+        while True:
+            try:
+                async with self._database.transaction() as connection:
+                    results = await self._write(connection, [item for item, _ in group])
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                if not _will_pass(error):
+                    await self._fail(group, error)
+                    return
+                if not complained:
+                    _log.error("store.blocked", path=str(self._database.path), error=str(error), waiting=len(group))
+                complained = True
+                await asyncio.sleep(_RETRY_PAUSE)
+            else:
+                break
+        if complained:
+            _log.info("store.unblocked", path=str(self._database.path))
+        for (_, future), result in zip(group, results, strict=True):
+            _answer(future, result)
+
+    async def _fail(self, group: list[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
+        if len(group) == 1:
+            _answer(group[0][1], error)
+            return
+        _log.error("store.group_failed", size=len(group), error=repr(error))
+        for single in group:  # the others must not suffer for one
+            await self._commit([single])
+
+
+def _will_pass(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _PASSING
+
+
+def _answer(future: "asyncio.Future[Result]", answer: "Result | Exception") -> None:
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
