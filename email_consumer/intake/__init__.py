@@ -1,0 +1,1 @@
+"""Where deliveries come from: NATS JetStream, its streams, and the dead letters beside them."""
