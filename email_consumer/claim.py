@@ -20,7 +20,9 @@ class Origin:
     reference: str
     """Names the message within its source, such as `messages:4711`."""
     sequence: int
-    """Its place in the stream, 0 where there is none: a cancelled topic covers what was stored up to some place."""
+    """Its place in the stream, 0 where there is none."""
+    stored_at: float
+    """When the source stored it, in Unix seconds."""
     replay_of: str | None = None
     """The dead letter that was replayed, such as `messages-dead:12`: reopens a Failed uuid, once."""
 

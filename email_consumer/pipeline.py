@@ -97,7 +97,13 @@ class Pipeline:
         except UndecodableError as error:
             await self._settlement.discard(delivery, Undecodable(str(error)))
             return
-        origin = Origin(delivery.source, delivery.reference, delivery.sequence, delivery.headers.get(REPLAY_HEADER))
+        origin = Origin(
+            delivery.source,
+            delivery.reference,
+            delivery.sequence,
+            delivery.stored_at,
+            delivery.headers.get(REPLAY_HEADER),
+        )
         if message.uuid in self._uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
             return

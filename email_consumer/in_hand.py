@@ -1,0 +1,67 @@
+"""The deliveries in hand: a task each, kept from being delivered again meanwhile, and waited for at the end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import structlog
+
+from email_consumer.delivery import Delivery
+from email_consumer.meters import Meters
+from email_consumer.slots import Slots
+
+_log = structlog.get_logger(__name__)
+
+
+class InHand:
+    """Between the sources and the pipeline. One timer says in-progress for all deliveries."""
+
+    def __init__(
+        self,
+        handle: Callable[[Delivery], Coroutine[None, None, None]],
+        slots: Slots,
+        meters: Meters,
+        heartbeat: float,
+    ) -> None:
+        """`heartbeat` in seconds: a third of the source's redelivery time-out."""
+        self._handle = handle
+        self._slots = slots
+        self._meters = meters
+        self._heartbeat = heartbeat
+        self._tasks: dict[asyncio.Task[None], Delivery] = {}
+
+    def start(self, delivery: Delivery) -> None:
+        """Take a delivery in hand; its slot is free again once it is settled."""
+        self._slots.take()
+        task = asyncio.create_task(self._handle(delivery))
+        self._tasks[task] = delivery
+        self._meters.in_hand = len(self._tasks)
+        task.add_done_callback(self._done)
+
+    async def keep_alive(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            telling = [delivery.in_progress() for delivery in self._tasks.values()]
+            results = await asyncio.gather(*telling, return_exceptions=True)
+            failures = [result for result in results if isinstance(result, Exception)]
+            if failures:
+                _log.warning("heartbeat.failed", deliveries=len(failures), error=str(failures[0]))
+
+    async def drain(self, grace: float) -> int:
+        """Wait up to `grace` seconds for all to be settled; how many were given up instead."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        return len(left)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        delivery = self._tasks.pop(task)
+        self._meters.in_hand = len(self._tasks)
+        self._slots.release()
+        if not task.cancelled() and (error := task.exception()):
+            # It comes back after the source's time-out, and the ledger knows how far it got.
+            _log.error("delivery.crashed", reference=delivery.reference, exc_info=error)
