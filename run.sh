@@ -13,6 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly venv=.venv
 readonly image=email-consumer
+uv=""
+fetched=""
 
 fail() {
     echo "run.sh: $*" >&2
@@ -28,23 +30,23 @@ find_python() {
             return
         fi
     done
-    fail "Python 3.11 or newer is needed and was not found; python3 here is: $(python3 --version 2>&1 || echo missing)"
+    fail "Python 3.11 or newer is needed and was not found; python3 here is: $(python3 --version 2>&1 || true)"
 }
 
-# uv where it is; else the one that the lock names, fetched with pip into a directory of its own.
+# Sets $uv: to uv where it is, else to the one that the lock names, fetched with pip into $fetched.
 find_uv() {
-    if [[ -x $venv/bin/uv ]]; then
-        echo "$PWD/$venv/bin/uv"
-    elif command -v uv; then
+    if [[ $uv ]]; then
         return
-    else
-        local python target
+    elif [[ -x $venv/bin/uv ]]; then
+        uv=$venv/bin/uv
+    elif ! uv=$(command -v uv); then
+        local python
         python=$(find_python)
-        target=$(mktemp -d)
-        "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --target "$target" \
-            -r <(sed -n '/^uv==/,/[^\\]$/p' requirements.lock) >&2 ||
+        fetched=$(mktemp -d)
+        "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes \
+            --target "$fetched" -r <(sed -n '/^uv==/,/[^\\]$/p' requirements.lock) ||
             fail "could not install uv with pip; does \`$python -m pip --version\` work, and the network?"
-        echo "$target/bin/uv"
+        uv=$fetched/bin/uv
     fi
 }
 
@@ -62,16 +64,17 @@ setup() {
         return
     fi
     echo "Setting up $venv (once, and again when the lock changes) ..." >&2
-    local uv python
     if ! venv_works; then
-        rm -rf $venv
+        local python
         python=$(find_python)
-        uv=$(find_uv)
+        rm -rf $venv
+        find_uv
         "$uv" venv --quiet --python "$("$python" -c 'import sys; print(sys.executable)')" $venv
     fi
-    uv=${uv:-$(find_uv)}
+    find_uv
     "$uv" pip sync --quiet --python $venv/bin/python --require-hashes requirements.lock
     "$uv" pip install --quiet --python $venv/bin/python --no-deps --build-constraints requirements.lock --editable .
+    rm -rf "$fetched"
     wanted_stamp >$venv/.stamp
 }
 
@@ -95,8 +98,7 @@ docker_run() {
 }
 
 lock() {
-    local uv
-    uv=$(find_uv)
+    find_uv
     "$uv" pip compile pyproject.toml --group dev --group bench --universal \
         --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock "$@"
 }

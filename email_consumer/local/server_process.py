@@ -1,0 +1,136 @@
+"""One server as a child process: started, kept running, ended with us, and found again if we were killed."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import deque
+from typing import Self, cast
+
+import structlog
+
+from email_consumer.local.pid_lock import PidLock
+from email_consumer.local.program import Program
+
+_START_PATIENCE = 30.0
+_END_PATIENCE = 5.0
+_LONGEST_LINE = 1 << 20
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class ServerStartError(Exception):
+    """A local server does not start; the text has the last lines that it printed."""
+
+
+class ServerProcess:
+    """`async with ServerProcess(program) as server:` runs it on `server.port` until the block ends.
+
+    If it ends on its own it is started again on the same port, so that its clients come back to it.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._lock = PidLock(program.directory / "lock")
+        self._log_file = program.directory / "log"
+        self._process: Process | None = None
+        self._output: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._last_lines: deque[str] = deque(maxlen=5)
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._take_over)
+        try:
+            # Whether a port is free is best asked by taking it.
+            for port in (self._program.preferred_port, _free_port()):
+                self.port = port
+                if await self._launch():
+                    self._keeper = asyncio.create_task(self._keep_running(), name=f"keep {self._program.name}")
+                    return self
+        except BaseException:
+            await self._end()
+            raise
+        why = "\n".join(self._last_lines)
+        raise ServerStartError(f"{self._program.name} does not start, see {self._log_file}:\n{why}")
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._keeper:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._end()
+
+    def _take_over(self) -> None:
+        self._program.directory.mkdir(parents=True, exist_ok=True)
+        self._log_file.unlink(missing_ok=True)
+        self._lock.acquire_from_leftover(_END_PATIENCE)
+        self._lock.close()
+
+    async def _launch(self) -> bool:
+        """Whether it came up; if not, it is gone again."""
+        command = await asyncio.to_thread(self._program.command, self.port)
+        if not self._lock.acquire():
+            raise ServerStartError(f"another {self._program.name} took {self._program.directory} meanwhile")
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                pass_fds=(self._lock.descriptor,),
+                limit=_LONGEST_LINE,
+                start_new_session=True,  # Ctrl-C goes to the daemon alone, which still needs its servers to drain
+            )
+            self._lock.name_holder(self._process.pid)
+        finally:
+            self._lock.close()
+        ready = asyncio.Event()
+        self._output = asyncio.create_task(self._copy_output(self._process, ready))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_PATIENCE):
+                await ready.wait()
+        if ready.is_set() and self._process.returncode is None:
+            return True
+        await self._end()
+        return False
+
+    async def _copy_output(self, process: Process, ready: asyncio.Event) -> None:
+        """To the log file; sets `ready` when it is, or when it never will be."""
+        with self._log_file.open("ab", buffering=0) as log:
+            async for line in cast("asyncio.StreamReader", process.stdout):
+                log.write(line)
+                text = line.decode(errors="replace").rstrip()
+                self._last_lines.append(text)
+                if self._program.is_ready(text):
+                    ready.set()
+        await process.wait()
+        ready.set()
+
+    async def _keep_running(self) -> None:
+        pause = _FIRST_PAUSE
+        while self._process and self._output:
+            await asyncio.shield(self._output)
+            _log.error("local.server_ended", server=self._program.name, exit=self._process.returncode, restart=pause)
+            await asyncio.sleep(pause)
+            pause = _FIRST_PAUSE if await self._launch() else min(2 * pause, _LONGEST_PAUSE)
+
+    async def _end(self) -> None:
+        if not self._process or not self._output:
+            return
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.send_signal(how)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._output), _END_PATIENCE)
+                return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

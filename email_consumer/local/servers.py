@@ -1,0 +1,76 @@
+"""Both servers of local mode, and the file by which other commands find them."""
+
+import asyncio
+import os
+from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+from email_consumer.local.environment import use_local_servers
+from email_consumer.local.pid_lock import PidLock
+from email_consumer.local.program import nats_server, sandbox
+from email_consumer.local.server_process import ServerProcess
+
+_PEEK_PATIENCE = 1.0
+"""Seconds; a command that looks whether we run holds our lock for a moment."""
+
+
+class DataInUseError(Exception):
+    """Another daemon in local mode works in this data directory; the text names both."""
+
+
+class LocalServers:
+    """`async with LocalServers(data) as servers:` runs nats-server and the sandbox until the block ends.
+
+    What a daemon that was killed left running in `data` is ended first; what its servers stored is kept.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._lock = PidLock(data / "local.lock")
+        self._nats = ServerProcess(nats_server(data / "nats"))
+        self._sandbox = ServerProcess(sandbox(data / "sandbox"))
+        self._running = AsyncExitStack()
+
+    @property
+    def nats_url(self) -> str:
+        return f"nats://127.0.0.1:{self._nats.port}"
+
+    @property
+    def ses_endpoint(self) -> str:
+        """Also the address of the page that shows the mail."""
+        return f"http://127.0.0.1:{self._sandbox.port}"
+
+    def configure(self, environ: MutableMapping[str, str]) -> None:
+        """Point the variables at these servers, before the settings are read; see `use_local_servers`."""
+        use_local_servers(environ, self.nats_url, self.ses_endpoint, self._data)
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._claim_data)
+        async with AsyncExitStack() as starting:
+            starting.callback(self._lock.close)
+            for server in (self._nats, self._sandbox):
+                await starting.enter_async_context(server)
+            (self._data / "local.json").write_bytes(orjson.dumps({"nats_url": self.nats_url}))
+            self._running = starting.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._running.aclose()
+
+    def _claim_data(self) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        if not self._lock.acquire(_PEEK_PATIENCE):
+            raise DataInUseError(f"another `run --local` (pid {self._lock.holder()}) uses {self._data}; stop it first")
+        self._lock.name_holder(os.getpid())
+
+
+def running_nats_url(data: Path) -> str | None:
+    """The local nats-server's URL, if a daemon in local mode works in `data` right now."""
+    if not (data / "local.json").exists() or not PidLock(data / "local.lock").holder():
+        return None
+    url: str = orjson.loads((data / "local.json").read_bytes())["nats_url"]
+    return url
