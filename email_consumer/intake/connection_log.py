@@ -32,20 +32,20 @@ class ConnectionLog:
         self._connected = True
         self._overcome = self._client.last_error
         self._said.clear()
-        _log.info("nats_connected", server=self._server())
+        _log.info("nats.connected", server=self._server())
 
     async def disconnected(self) -> None:
         if self._client.is_closed or not self._connected or self._lost_at is not None:
             return
         self._lost_at = time.monotonic()
-        _log.warning("nats_disconnected", next="reconnecting until it is back; nothing is lost meanwhile")
+        _log.warning("nats.disconnected", next="reconnecting until it is back; nothing is lost meanwhile")
 
     async def reconnected(self) -> None:
         away = time.monotonic() - self._lost_at if self._lost_at is not None else 0.0
         self._lost_at = None
         self._overcome = self._client.last_error
         self._said.clear()
-        _log.info("nats_reconnected", server=self._server(), away_seconds=round(away, 1))
+        _log.info("nats.reconnected", server=self._server(), away_seconds=round(away, 1))
 
     async def error(self, error: Exception) -> None:
         self.last_error = error
@@ -56,14 +56,14 @@ class ConnectionLog:
         now = time.monotonic()
         if now - self._said.get(text, -_REPEAT_AFTER) >= _REPEAT_AFTER:
             self._said[text] = now
-            _log.warning("nats_error" if self._connected else "nats_not_reached", error=text)
+            _log.warning("nats.error" if self._connected else "nats.not_reached", error=text)
 
     async def closed(self) -> None:
         fault = self._client.last_error
         if not self._connected or fault is None or fault is self._overcome:
             return  # we closed it ourselves
         text, _ = explain(fault)
-        _log.error("nats_connection_lost", error=text)
+        _log.error("nats.connection_lost", error=text)
         if self._on_lost:
             self._on_lost(fault)
 

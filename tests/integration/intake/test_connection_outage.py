@@ -24,7 +24,7 @@ async def _outage(server: NatsServer, endpoint: NatsEndpoint) -> list[str]:
         await client.publish("after", b"kept while the server was away")
         assert (await subscription.next_msg(20)).data == b"kept while the server was away"
         await client.close()
-    return [line["event"] for line in lines if line["event"] != "nats_error"]
+    return [line["event"] for line in lines if line["event"] != "nats.error"]
 
 
 def _errors(client: Client) -> asyncio.Semaphore:
@@ -43,7 +43,7 @@ def _errors(client: Client) -> asyncio.Semaphore:
 async def test_an_outage_is_bridged_and_told_once(tmp_path: Path) -> None:
     async with NatsServer(tmp_path) as server:
         events = await _outage(server, NatsEndpoint([server.url]))
-    assert events == ["nats_connected", "nats_disconnected", "nats_reconnected"]
+    assert events == ["nats.connected", "nats.disconnected", "nats.reconnected"]
 
 
 async def test_an_outage_is_bridged_under_tls(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ async def test_an_outage_is_bridged_under_tls(tmp_path: Path) -> None:
     cert, key = authority.issue("server")
     async with NatsServer(tmp_path / "server", f'tls {{ cert_file: "{cert}", key_file: "{key}" }}') as server:
         events = await _outage(server, NatsEndpoint([server.url], tls=TlsFiles(authority.ca)))
-    assert events == ["nats_connected", "nats_disconnected", "nats_reconnected"]
+    assert events == ["nats.connected", "nats.disconnected", "nats.reconnected"]
 
 
 async def test_an_end_for_good_is_reported(tmp_path: Path) -> None:

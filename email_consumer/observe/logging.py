@@ -1,0 +1,86 @@
+"""Logs: structlog over the standard library, so that what aiohttp, nats-py or botocore say takes the same way.
+
+Every line has an event name and fields. Message bodies, keys and tokens are never logged, and addresses only through
+`masked`.
+"""
+
+import json
+import logging
+from typing import Literal, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from email_consumer.observe.level import LogFilter
+
+LogForm = Literal["auto", "human", "json"]
+
+_TELLTALES = frozenset({"aiobotocore", "aiosqlite", "boto3", "botocore"})
+"""At debug these print request bodies, signatures and SQL parameters, so they stay at info at the least."""
+
+
+def configure(log_filter: LogFilter, form: LogForm, stream: TextIO) -> None:
+    """Send every log of the process to `stream`; `auto` is the human form on a terminal, JSON otherwise."""
+    human = stream.isatty() if form == "auto" else form == "human"
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_last_steps(human, stream)],
+        )
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # the loggers are module globals; a test may configure again
+    )
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    _set_levels(log_filter)
+    logging.captureWarnings(capture=True)
+
+
+def _set_levels(log_filter: LogFilter) -> None:
+    logging.getLogger().setLevel(log_filter.root)
+    for name, level in (dict.fromkeys(_TELLTALES, log_filter.root) | log_filter.loggers).items():
+        telltale = name.partition(".")[0] in _TELLTALES
+        logging.getLogger(name).setLevel(max(level, logging.INFO) if telltale else level)
+
+
+def _last_steps(human: bool, stream: TextIO) -> list[Processor]:
+    if human:
+        # Not the default formatter of exceptions: it shows local variables, and a mail may be among them.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, _json_line]
+
+
+def _json_line(_: WrappedLogger, __: str, fields: EventDict) -> str:
+    """One line; what every line has comes first."""
+    first = {name: fields.pop(name) for name in ("timestamp", "level", "event", "logger") if name in fields}
+    line = {**first, **fields}
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # lone surrogates or a number beyond 64 bits, which the standard library can write
+        return json.dumps(line, default=str)
+
+
+def masked(address: str) -> str:
+    """An address as a log at info may show it: `jane@example.com` becomes `j***@example.com`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}***{at}{domain}" if at else "***"
