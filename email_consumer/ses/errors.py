@@ -141,7 +141,7 @@ class ServiceError:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Ownership:
     """Whose the names in a request are: a fault of the program's own holds the queue, one of the mail's only the mail."""
 
     own_sender: str | None
@@ -170,7 +170,7 @@ class Origin:
         return re.search(ours, text, re.IGNORECASE) is not None
 
 
-def classify(error: ServiceError, origin: Origin) -> SendResult:
+def classify(error: ServiceError, ownership: Ownership) -> SendResult:
     """Decide what becomes of the mail. SES certainly did not accept it, but for one case that is `InDoubt`."""
     cause = _cause(error)
     match cause:
@@ -182,7 +182,7 @@ def classify(error: ServiceError, origin: Origin) -> SendResult:
             return Throttled(str(error))
         case _Cause.GATEWAY_TIMEOUT:
             return InDoubt(f"{error}: a proxy gave up waiting for SES, which may have accepted the mail")
-    if not origin.answers_for(cause, error.text):
+    if not ownership.answers_for(cause, error.text):
         return Rejected(str(error))
     return Held(f"{_OURS[cause]} ({error})")
 

@@ -2,10 +2,10 @@ import botocore.session
 import pytest
 
 from email_consumer.outcome import Failed, Held, InDoubt, Rejected, SendResult, Throttled
-from email_consumer.ses.errors import Origin, ServiceError, classify
+from email_consumer.ses.errors import Ownership, ServiceError, classify
 
-OURS = Origin("shop@mail.example.com", own_configuration_set=True)
-THEIRS = Origin(None, own_configuration_set=False)
+OURS = Ownership("shop@mail.example.com", own_configuration_set=True)
+THEIRS = Ownership(None, own_configuration_set=False)
 UNVERIFIED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
 DENIED = (
     "User `arn:aws:iam::1:user/x' is not authorized to perform `ses:SendEmail' on resource `arn:aws:ses:eu-west-1:1:"
@@ -13,8 +13,8 @@ DENIED = (
 PAUSED = "Sending paused for this account. For more information, please check the inbox"
 
 
-def result(status: int, code: str, text: str = "", origin: Origin = OURS) -> SendResult:
-    return classify(ServiceError(status, code, text), origin)
+def result(status: int, code: str, text: str = "", ownership: Ownership = OURS) -> SendResult:
+    return classify(ServiceError(status, code, text), ownership)
 
 
 # Each error of the botocore model of SendEmail: (about our own names, about the mail's own)
@@ -36,7 +36,7 @@ def test_every_error_of_the_model_has_its_place() -> None:
     assert statuses.keys() == MODEL.keys()
     for name, (ours, theirs) in MODEL.items():
         assert type(result(statuses[name], name)) is ours, name
-        assert type(result(statuses[name], name, origin=THEIRS)) is theirs, name
+        assert type(result(statuses[name], name, ownership=THEIRS)) is theirs, name
 
 
 @pytest.mark.parametrize(

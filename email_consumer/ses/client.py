@@ -1,0 +1,185 @@
+"""The hot path: one message, one signed request, one attempt.
+
+botocore would retry SendEmail by itself, also after a time-out, and SES has no idempotency token: a retry of a request
+that SES had accepted doubles the mail. So this client never retries; it says what is known about the one attempt.
+"""
+
+import asyncio
+from http import HTTPStatus
+from importlib.metadata import version
+from io import BytesIO
+from time import monotonic, time
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import orjson
+import structlog
+from aiolimiter import AsyncLimiter
+from botocore.credentials import ReadOnlyCredentials
+from yarl import URL
+
+from email_consumer.address import parse_address
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Failed, Held, InDoubt, SendResult, Sent
+from email_consumer.ses.account import Account
+from email_consumer.ses.errors import Ownership, ServiceError, classify
+from email_consumer.ses.request import PATH, RequestWriter
+from email_consumer.ses.session import AwsSession
+from email_consumer.ses.signing import Signer
+
+_log = structlog.get_logger(__name__)
+
+_KEEPALIVE = 10.0
+"""Seconds an idle connection is kept: less than any server keeps it, so that we never write into a closing one."""
+_RENEW_PAUSE = 5.0
+"""Seconds between two walks through the credential chain after AWS refused what it gave."""
+_USER_AGENT = f"email-consumer/{version('email-consumer')}"
+_LARGE = 2**16
+"""Bytes of a request body."""
+_SUCCESS = range(200, 300)
+_NOT_WRITTEN = (
+    aiohttp.ClientConnectorError,  # DNS, connect, TLS
+    aiohttp.ConnectionTimeoutError,  # the same, and waiting for a free connection
+    aiohttp.ClientHttpProxyError,
+)
+"""What can only happen before the first byte of the request was written."""
+
+
+class SesClient:
+    """Sends through SES v2; an asynchronous context manager, to be used by one event loop."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        endpoint: str | None,
+        concurrency: int,
+        from_email: str,
+        configuration_set: str | None,
+        instance: str,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+    ) -> None:
+        """`concurrency` is the number of connections; an `endpoint` of None is AWS's own. Time-outs in seconds."""
+        self._region = region
+        self._endpoint = endpoint
+        self._concurrency = concurrency
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._sender = parse_address(from_email).addr_spec
+        self._writer = RequestWriter(from_email=from_email, configuration_set=configuration_set, instance=instance)
+        self._account_limit = AsyncLimiter(1, 1)
+        self._renewing = asyncio.Lock()
+        self._refused: ReadOnlyCredentials | None = None
+        self._renewed_at = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Find credentials and endpoint; connections are opened when they are needed.
+
+        Raises:
+            MissingCredentialsError: there are none.
+        """
+        self._aws = await self._open_session()
+        url = self._aws.endpoint + PATH
+        self._url = URL(url, encoded=True)
+        self._signer = Signer(url=url, region=self._region)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._concurrency, keepalive_timeout=_KEEPALIVE, ssl=self._aws.tls()),
+            timeout=aiohttp.ClientTimeout(
+                # A bound for all of it, since a peer that stops reading stops neither of the other two clocks.
+                total=self._connect_timeout + 2 * self._read_timeout,
+                connect=self._connect_timeout,
+                sock_read=self._read_timeout,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding"),
+            auto_decompress=False,
+            proxy=self._aws.proxy,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.close()
+        await self._aws.close()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of SES, as the settings or AWS's rules give it."""
+        return self._aws.endpoint
+
+    async def send(self, message: EmailMessage) -> SendResult:
+        """One attempt. Cancelled before it ends, it leaves the mail in doubt."""
+        try:
+            credentials = await self._credentials()
+        except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
+            return Held(f"there are no valid AWS credentials ({_told(error)})")
+        body = self._writer.body(message)
+        headers = self._signer.headers(credentials, body, time())
+        headers["User-Agent"] = _USER_AGENT
+        try:
+            data = BytesIO(body) if len(body) > _LARGE else body  # a file is written piece by piece, bytes at once
+            async with self._http.post(self._url, data=data, headers=headers, allow_redirects=False) as response:
+                answer = await response.read()
+        except _NOT_WRITTEN as error:
+            return Failed(f"no connection to SES: {_told(error)}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return InDoubt(f"the request was written, the answer is missing: {_told(error)}")
+        if response.status in _SUCCESS:
+            return _accepted(answer)
+        result = classify(ServiceError.read(response.status, response.headers, answer), self._ownership(message))
+        if response.status == HTTPStatus.FORBIDDEN and isinstance(result, Held):
+            self._refused = credentials
+        return result
+
+    async def account(self) -> Account:
+        """GetAccount, at most once a second, as SES wants it.
+
+        Raises:
+            AccountUnavailableError: there was no answer.
+        """
+        async with self._account_limit:
+            return await self._aws.account()
+
+    def _ownership(self, message: EmailMessage) -> Ownership:
+        own_sender = message.from_email is None or parse_address(message.from_email).addr_spec == self._sender
+        return Ownership(self._sender if own_sender else None, own_configuration_set=message.configuration_set is None)
+
+    async def _credentials(self) -> ReadOnlyCredentials:
+        credentials = await self._aws.credentials()
+        if credentials == self._refused:
+            await self._renew(credentials)
+            credentials = await self._aws.credentials()
+        return credentials
+
+    async def _renew(self, refused: ReadOnlyCredentials) -> None:
+        """Walk the chain again: files may hold new credentials that botocore, which read them once, doesn't know."""
+        async with self._renewing:
+            if self._refused != refused or monotonic() - self._renewed_at < _RENEW_PAUSE:
+                return
+            self._renewed_at = monotonic()
+            old, self._aws = self._aws, await self._open_session()
+            self._refused = None
+            await old.close()
+            _log.info("ses.credentials_read_again")
+
+    async def _open_session(self) -> AwsSession:
+        return await AwsSession.open(
+            region=self._region,
+            endpoint=self._endpoint,
+            connect_timeout=self._connect_timeout,
+            read_timeout=self._read_timeout,
+        )
+
+
+def _accepted(answer: bytes) -> SendResult:
+    try:
+        return Sent(str(orjson.loads(answer)["MessageId"]))
+    except (ValueError, KeyError, TypeError):
+        return InDoubt("SES answered success without a message id")
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,63 @@
+"""A server that does exactly what it is told with each connection: what no well-behaved HTTP server would do."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+SUCCESS = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"MessageId":"42"}'
+
+Script = Callable[["Connection"], Awaitable[None]]
+
+
+@dataclass
+class Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    server: "RawServer"
+
+    async def request(self) -> bytes:
+        """Read one whole request; its head."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        await self.reader.readexactly(length)
+        self.server.requests.append(head)
+        return head
+
+    async def answer(self, response: bytes = SUCCESS) -> None:
+        self.writer.write(response)
+        await self.writer.drain()
+
+    def reset(self) -> None:
+        self.writer.transport.abort()
+
+
+@dataclass
+class RawServer:
+    script: Script
+    url: str = ""
+    connections: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever the script of a connection has ended and the connection is closed."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        # Cancelled with the test, a script that still waits is no error.
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            await self.script(Connection(reader, writer, self))
+        writer.close()
+        self.closed.set()
+
+
+@asynccontextmanager
+async def raw_server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
+    """Serve until the block ends; what still runs then is cancelled."""
+    raw = RawServer(script)
+    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    raw.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    async with server:
+        yield raw
+        server.close()

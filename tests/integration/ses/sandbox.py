@@ -1,0 +1,66 @@
+"""The sandbox's control side, and a client that sends to it."""
+
+from typing import Any
+
+import aiohttp
+
+from email_consumer.message import EmailMessage, from_value
+from email_consumer.ses.client import SesClient
+
+
+class Sandbox:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def reset(self) -> None:
+        await self.ask("DELETE", "/sandbox/faults")
+        await self.ask("DELETE", "/messages")
+        await self.set_account(
+            max_send_rate=10_000,
+            max_24_hour_send=-1,
+            sent_last_24_hours=0,
+            sending_enabled=True,
+            enforcement_status="HEALTHY",
+        )
+        await self.set_credentials(access_key="sandbox", secret_key="sandbox-secret", expired=False)
+
+    async def set_account(self, **change: object) -> None:
+        await self.ask("PUT", "/sandbox/account", change)
+
+    async def set_credentials(self, **change: object) -> None:
+        await self.ask("PUT", "/sandbox/credentials", change)
+
+    async def fault(self, *, times: int = 1, operation: str = "SendEmail", **action: object) -> int:
+        """Script a fault; its id."""
+        fault = await self.ask("POST", "/sandbox/faults", {"times": times, "operation": operation, "action": action})
+        return int(fault["id"])
+
+    async def struck(self, fault: int) -> None:
+        answer = await self.ask("GET", f"/sandbox/faults/{fault}/wait")
+        assert answer["reached"]
+
+    async def accepted(self, uuid: str) -> int:
+        """How often a mail with this uuid was accepted."""
+        answer = await self.ask("GET", f"/messages?uuid={uuid}&count_only=1")
+        return int(answer["count"])
+
+    async def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        async with aiohttp.request(method, self.url + path, json=body, raise_for_status=True) as response:
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+
+def client(endpoint: str | None, **options: Any) -> SesClient:
+    given: dict[str, Any] = {
+        "region": "eu-west-1",
+        "endpoint": endpoint,
+        "concurrency": 4,
+        "from_email": "shop@example.com",
+        "configuration_set": None,
+        "instance": "test",
+    }
+    return SesClient(**given | options)
+
+
+def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:
+    return from_value({"uuid": uuid, "email": "you@example.org", "subject": "Hi", "body": "<p>Hi</p>"} | fields)

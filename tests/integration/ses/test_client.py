@@ -1,0 +1,168 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from email_consumer.outcome import Failed, Held, InDoubt, Rejected, SendResult, Sent, Throttled
+from email_consumer.ses.account import AccountUnavailableError
+from email_consumer.ses.session import MissingCredentialsError
+from tests.integration.ses.sandbox import Sandbox, client, mail
+
+
+def store(file: Path, access_key: str, secret_key: str) -> None:
+    file.write_text(f"[default]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n")
+
+
+async def test_a_mail_arrives_as_it_was(sandbox: Sandbox) -> None:
+    async with client(sandbox.url, configuration_set="events") as ses:
+        message = mail("u-1", body="<p>Grüße\r\n ☂</p>", cc=["c@example.org"], headers={"X-Kind": "bill"})
+        result = await ses.send(message)
+    assert isinstance(result, Sent)
+    [stored] = (await sandbox.ask("GET", "/messages?uuid=u-1"))["messages"]
+    assert stored["message_id"] == result.message_id
+    assert stored["html"] == "<p>Grüße\r\n ☂</p>"
+    assert (stored["from"], stored["to"], stored["cc"]) == ("shop@example.com", ["you@example.org"], ["c@example.org"])
+
+
+async def test_the_account_is_told(sandbox: Sandbox) -> None:
+    await sandbox.set_account(max_send_rate=14, max_24_hour_send=50_000, sent_last_24_hours=7)
+    async with client(sandbox.url) as ses:
+        account = await ses.account()
+        assert (account.max_send_rate, account.max_24_hour_send, account.sent_last_24_hours) == (14, 50_000, 7)
+        await sandbox.set_account(max_24_hour_send=-1, sending_enabled=False, enforcement_status="SHUTDOWN")
+        account = await ses.account()
+    assert (account.max_24_hour_send, account.sending_enabled, account.enforcement_status) == (None, False, "SHUTDOWN")
+
+
+async def test_an_account_that_may_not_be_asked_for(sandbox: Sandbox) -> None:
+    await sandbox.fault(operation="GetAccount", kind="error", code="AccessDeniedException")
+    await sandbox.fault(operation="GetAccount", kind="error", code="InternalFailure")
+    async with client(sandbox.url) as ses:
+        with pytest.raises(AccountUnavailableError) as denied:
+            await ses.account()
+        with pytest.raises(AccountUnavailableError) as broken:
+            await ses.account()
+    assert (denied.value.forbidden, broken.value.forbidden) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("MessageRejected", Rejected),
+        ("BadRequestException", Rejected),
+        ("TooManyRequestsException", Throttled),
+        ("ThrottlingException", Throttled),
+        ("InternalFailure", Failed),
+        ("ServiceUnavailable", Failed),
+        ("AccountSuspendedException", Held),
+        ("SendingPausedException", Held),
+        ("NotFoundException", Held),
+        ("MailFromDomainNotVerifiedException", Held),
+        ("ExpiredTokenException", Held),
+        ("AccessDeniedException", Held),
+    ],
+)
+async def test_each_error_becomes_its_outcome_in_one_attempt(
+    sandbox: Sandbox, code: str, expected: type[SendResult]
+) -> None:
+    await sandbox.fault(kind="error", code=code)
+    async with client(sandbox.url) as ses:
+        result = await ses.send(mail())
+        assert isinstance(result, expected)
+        assert code in str(result)
+        assert await sandbox.accepted("u-1") == 0
+        assert isinstance(await ses.send(mail()), Sent)
+
+
+async def test_the_limits_of_the_account_throttle_and_hold(sandbox: Sandbox) -> None:
+    async with client(sandbox.url) as ses:
+        await sandbox.set_account(max_send_rate=1)
+        assert isinstance(await ses.send(mail("first")), Sent)
+        assert isinstance(await ses.send(mail("second")), Throttled)
+        await sandbox.set_account(max_send_rate=100, max_24_hour_send=1)
+        assert isinstance(await ses.send(mail("third")), Held)
+
+
+async def test_expired_credentials_hold_until_the_file_has_new_ones(
+    sandbox: Sandbox, aws_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    store(aws_environment, "old", "old-secret")
+    async with client(sandbox.url) as ses:
+        assert isinstance(await ses.send(mail()), Held)
+        with pytest.raises(AccountUnavailableError):
+            await ses.account()
+        store(aws_environment, "sandbox", "sandbox-secret")
+        assert isinstance(await ses.send(mail()), Sent)
+        await ses.account()
+
+
+async def test_credentials_that_are_still_refused_are_not_read_again_at_every_send(sandbox: Sandbox) -> None:
+    await sandbox.set_credentials(expired=True)
+    async with client(sandbox.url) as ses:
+        with capture_logs() as logs:
+            for _ in range(2):
+                results = await asyncio.gather(*(ses.send(mail(str(number))) for number in range(20)))
+                assert all(isinstance(result, Held) for result in results)
+        assert [line["event"] for line in logs] == ["ses.credentials_read_again"]
+        await sandbox.set_credentials(expired=False)
+        assert isinstance(await ses.send(mail()), Sent)
+
+
+async def test_no_credentials_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(MissingCredentialsError, match="AWS_ACCESS_KEY_ID"):
+        async with client(None):
+            pytest.fail("started")
+
+
+@pytest.mark.parametrize(
+    ("variables", "endpoint"),
+    [
+        ({}, "https://email.eu-west-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL_SESV2": "http://127.0.0.1:1/ses/"}, "http://127.0.0.1:1/ses"),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "https://email-fips.us-east-1.amazonaws.com"),
+    ],
+)
+async def test_the_endpoint_is_botocores(
+    variables: dict[str, str], endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    region = "us-east-1" if "fips" in endpoint else "eu-west-1"
+    async with client(None, region=region) as ses:
+        assert ses.endpoint == endpoint
+
+
+async def test_the_setting_goes_before_aws_variables(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:1")
+    async with client(sandbox.url) as ses:
+        assert isinstance(await ses.send(mail()), Sent)
+
+
+async def test_what_is_cancelled_stays_cancelled(sandbox: Sandbox) -> None:
+    fault = await sandbox.fault(kind="hang")
+    async with client(sandbox.url) as ses:
+        task = asyncio.create_task(ses.send(mail()))
+        await sandbox.struck(fault)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert isinstance(await ses.send(mail()), Sent)
+
+
+@pytest.mark.parametrize(("kind", "accepted"), [("hang", 0), ("hang_after", 1), ("cut_before", 0), ("cut_after", 1)])
+async def test_a_missing_answer_is_in_doubt(sandbox: Sandbox, kind: str, accepted: int) -> None:
+    await sandbox.fault(kind=kind)
+    async with client(sandbox.url, read_timeout=0.3) as ses:
+        assert isinstance(await ses.send(mail()), InDoubt)
+        assert await sandbox.accepted("u-1") == accepted
+
+
+@pytest.mark.parametrize(("status", "expected"), [(500, Failed), (502, Failed), (504, InDoubt), (404, Held)])
+async def test_a_bare_status_of_a_proxy(sandbox: Sandbox, status: int, expected: type[SendResult]) -> None:
+    await sandbox.fault(kind="status", status=status)
+    async with client(sandbox.url) as ses:
+        assert isinstance(await ses.send(mail()), expected)

@@ -1,0 +1,152 @@
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from email_consumer.outcome import Failed, Held, InDoubt, Sent
+from tests.integration.ses.raw_server import Connection, raw_server
+from tests.integration.ses.sandbox import client, mail
+from tests.servers.certificates import TestAuthority
+
+
+async def answer_all(connection: Connection) -> None:
+    while True:
+        await connection.request()
+        await connection.answer()
+
+
+async def test_one_connection_serves_many_sends() -> None:
+    async with raw_server(answer_all) as server, client(server.url) as ses:
+        assert [await ses.send(mail(str(number))) for number in range(5)] == [Sent("42")] * 5
+        assert (server.connections, len(server.requests)) == (1, 5)
+
+
+async def test_no_more_connections_than_the_concurrency() -> None:
+    async with raw_server(answer_all) as server, client(server.url, concurrency=3) as ses:
+        results = await asyncio.gather(*(ses.send(mail(str(number))) for number in range(30)))
+        assert results == [Sent("42")] * 30
+        assert server.connections == 3
+
+
+async def test_a_kept_connection_that_breaks_under_a_request_is_no_reason_to_send_again() -> None:
+    async def once(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer()
+        await connection.request()
+        connection.reset()
+
+    async with raw_server(once) as server, client(server.url) as ses:
+        assert await ses.send(mail("first")) == Sent("42")
+        assert isinstance(await ses.send(mail("second")), InDoubt)
+        assert len(server.requests) == 2
+        assert await ses.send(mail("third")) == Sent("42")
+        assert server.connections == 2
+
+
+async def test_a_connection_closed_while_idle_is_not_used_again() -> None:
+    async def once(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer()
+
+    async with raw_server(once) as server, client(server.url) as ses:
+        for number in range(3):
+            server.closed.clear()
+            assert await ses.send(mail(str(number))) == Sent("42")
+            await server.closed.wait()
+            await asyncio.get_running_loop().run_in_executor(None, lambda: None)  # let the client see the end
+        assert len(server.requests) == 3
+
+
+async def test_what_never_left_failed() -> None:
+    async with raw_server(answer_all) as server:
+        free = server.url
+    for endpoint in (free, "http://name.invalid"):
+        async with client(endpoint) as ses:
+            assert isinstance(await ses.send(mail()), Failed)
+
+
+async def test_waiting_in_vain_for_a_free_connection_failed() -> None:
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def late(connection: Connection) -> None:
+        await connection.request()
+        arrived.set()
+        await release.wait()
+        await connection.answer()
+
+    async with raw_server(late) as server, client(server.url, concurrency=1, connect_timeout=0.2) as ses:
+        first = asyncio.create_task(ses.send(mail("first")))
+        await arrived.wait()
+        second = await ses.send(mail("second"))
+        assert isinstance(second, Failed)
+        release.set()
+        assert await first == Sent("42")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("response", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{", b"\x00garbage\r\n\r\n"])
+async def test_half_an_answer_is_in_doubt(response: bytes) -> None:
+    async def cut(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(response)
+
+    async with raw_server(cut) as server, client(server.url) as ses:
+        assert isinstance(await ses.send(mail()), InDoubt)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"<html>", b""])
+async def test_success_without_a_message_id_is_in_doubt(body: bytes) -> None:
+    async def hollow(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    async with raw_server(hollow) as server, client(server.url) as ses:
+        assert isinstance(await ses.send(mail()), InDoubt)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async def redirect(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(b"HTTP/1.1 307 Moved\r\nLocation: /else\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_server(redirect) as server, client(server.url) as ses:
+        assert isinstance(await ses.send(mail()), Held)
+        assert len(server.requests) == 1
+
+
+async def test_a_server_that_reads_nothing_does_not_block_for_ever() -> None:
+    done = asyncio.Event()
+
+    async def deaf(_connection: Connection) -> None:
+        await done.wait()
+
+    async with raw_server(deaf) as server, client(server.url, connect_timeout=0.1, read_timeout=0.2) as ses:
+        large = mail(attachments=[{"filename": "a.bin", "content": bytes(20_000_000)}])
+        assert isinstance(await ses.send(large), InDoubt)
+        done.set()
+
+
+async def test_tls_trusts_the_bundle_of_aws_ca_bundle_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = TestAuthority(tmp_path)
+    certificate, key = authority.issue("ses")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    async with raw_server(answer_all, tls) as server:
+        async with client(server.url) as ses:
+            refused = await ses.send(mail())
+        assert isinstance(refused, Failed)
+        assert "certificate" in refused.reason.lower()
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
+        async with client(server.url) as ses:
+            assert await ses.send(mail()) == Sent("42")
+
+
+async def test_the_request_carries_one_fixed_user_agent_and_no_needless_headers() -> None:
+    async with raw_server(answer_all) as server, client(server.url) as ses:
+        await ses.send(mail())
+        [head] = server.requests
+    names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line]
+    expected = [b"authorization", b"content-length", b"content-type", b"host", b"user-agent", b"x-amz-date"]
+    assert sorted(names) == expected
