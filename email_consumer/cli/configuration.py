@@ -1,12 +1,16 @@
-"""The settings as a command gets them: bad ones end it with one line each."""
+"""The settings as a command gets them, its logs set up with them."""
+
+import sys
 
 import click
 
+from email_consumer.observe.level import LogFilter
+from email_consumer.observe.logging import configure
 from email_consumer.settings import Settings, SettingsError, load_settings
 
 
 class BadSettings(click.ClickException):
-    """Exit code 2, as click itself does for bad usage."""
+    """Prints one line per bad value; exit code 2, as click itself does for bad usage."""
 
     exit_code = 2
 
@@ -14,12 +18,30 @@ class BadSettings(click.ClickException):
         click.echo(self.message, err=True)
 
 
-def configuration() -> Settings:
-    """The settings of the environment.
+def serving() -> Settings:
+    """For a command that runs on: its logs are its output.
 
     Raises:
-        BadSettings: prints one line per bad value.
+        BadSettings: one line per bad value.
     """
+    settings = _load()
+    configure(LogFilter.parse(settings.log_level), settings.log_format, sys.stdout)
+    return settings
+
+
+def answering() -> Settings:
+    """For a command that prints an answer: logs go to stderr, only warnings unless LOG_LEVEL asks for more.
+
+    Raises:
+        BadSettings: one line per bad value.
+    """
+    settings = _load()
+    level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
+    configure(LogFilter.parse(level), settings.log_format, sys.stderr)
+    return settings
+
+
+def _load() -> Settings:
     try:
         return load_settings()
     except SettingsError as error:

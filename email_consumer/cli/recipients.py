@@ -1,0 +1,47 @@
+"""The recipients that `publish` was given, each one checked."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from email_consumer.address import parse_address
+
+_SHOWN = 10
+
+
+def read_recipients(addresses: Sequence[str], file: Path | None) -> list[str]:
+    """Those given one by one, then those of the file: an address a line, empty lines and `#` comments skipped.
+
+    Raises:
+        click.ClickException: names each bad address (the first ten) with the place where it stands.
+    """
+    found: list[str] = []
+    faults: list[str] = []
+    for place, address in _places(addresses, file):
+        try:
+            parse_address(address)
+        except ValueError as error:
+            faults.append(f"{place}: {address!r} {error}")
+        found.append(address)
+    if faults:
+        more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+        raise click.ClickException("nothing was published.\n" + "\n".join(faults[:_SHOWN] + more))
+    if not found:
+        raise click.UsageError("no recipient: give --to or --to-file")
+    return found
+
+
+def _places(addresses: Sequence[str], file: Path | None) -> Iterator[tuple[str, str]]:
+    for address in addresses:
+        yield "--to", address.strip()
+    if file is None:
+        return
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                address = line.strip()
+                if address and not address.startswith("#"):
+                    yield f"{file} line {number}", address
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} can't be read: {error}") from None

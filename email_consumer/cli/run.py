@@ -1,0 +1,51 @@
+"""`email-consumer run`: the daemon, in local mode with its own servers beside it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import cast
+
+import click
+import uvloop
+
+from email_consumer import daemon
+from email_consumer.cli.configuration import serving
+from email_consumer.cli.options import data_option
+from email_consumer.cli.welcome import welcome
+from email_consumer.local.pid_lock import StillHeldError
+from email_consumer.local.server_process import ServerStartError
+from email_consumer.local.servers import DataInUseError, LocalServers
+
+
+@click.command()
+@click.option("--local", is_flag=True, help="With an embedded nats-server and the sandbox; no real mail leaves.")
+@data_option
+def command(*, local: bool, data: Path) -> None:
+    """Run worker and sidecar in one process until SIGTERM or SIGINT, then finish what is in flight and exit."""
+    settings = serving()
+    _run(_run_local(data) if local else daemon.run(settings))
+
+
+async def _run_local(data: Path) -> None:
+    # Until the daemon takes the signals over, they must not leave the servers behind.
+    cancel = cast("asyncio.Task[None]", asyncio.current_task()).cancel
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, cancel)
+    nats_url_before = os.environ.get("NATS_URL")
+    async with LocalServers(data) as servers:
+        servers.configure(os.environ)
+        settings = serving()
+        click.echo(welcome(servers, data, names_nats=nats_url_before is not None))
+        await daemon.run(settings, local=True)
+
+
+def _run(main: Coroutine[None, None, None]) -> None:
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+    except asyncio.CancelledError:
+        pass  # a signal came before the daemon was up: nothing was in hand
+    except (DataInUseError, ServerStartError, StillHeldError) as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,41 @@
+"""What local mode says at its start."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from email_consumer.cli.options import DATA
+from email_consumer.local.servers import LocalServers
+
+
+def welcome(servers: LocalServers, data: Path, *, names_nats: bool) -> str:
+    """Plain words for a person, with a line to paste.
+
+    Args:
+        servers: already running.
+        data: their data directory.
+        names_nats: the line must name the local server, since NATS_URL is set and would lead elsewhere.
+    """
+    line = [f"NATS_URL={servers.nats_url}"] if names_nats else []
+    line += [_program(), "publish", "--to", "you@example.com", "--subject", "Hello", "--html", "-"]
+    if data != DATA and not names_nats:
+        line += ["--data", str(data)]
+    return f"""
+    LOCAL MODE: everything runs on this machine, and NO REAL MAIL leaves it.
+
+    The mail, as it would have gone out:  {servers.ses_endpoint}/   (the sandbox in place of Amazon SES)
+    JetStream, for your publishers:       {servers.nats_url}        (a real nats-server)
+    Both keep their data in {data}/ and stop with this program.
+
+    To send a first mail, paste this into another terminal, then look at the first address:
+
+    echo '<h1>It works</h1>' | {shlex.join(line)}
+"""
+
+
+def _program() -> str:
+    """This program as it can be called from the working directory."""
+    installed = Path(sys.executable).with_name("email-consumer")
+    if installed.is_relative_to(Path.cwd()):
+        return str(installed.relative_to(Path.cwd()))
+    return str(installed) if installed.exists() else "email-consumer"
