@@ -1,0 +1,156 @@
+"""`email-consumer publish` as a process, against a real nats-server."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgpack
+import nats
+import pytest
+from nats.js.client import JetStreamContext
+
+from email_consumer.local.servers import LocalServers
+from tests.servers.nats import NatsServer
+
+_MAIL = ("--subject", "Grüße", "--html", "-")
+
+
+@dataclass(frozen=True)
+class Answer:
+    exit: int
+    out: str
+    err: str
+
+
+async def _publish(*arguments: str, cwd: Path, nats_url: str = "", html: bytes = b"<p>hi</p>") -> Answer:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("NATS_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "email_consumer", "publish", *arguments),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        cwd=cwd,
+        env=environ | ({"NATS_URL": nats_url} if nats_url else {}),
+    )
+    out, err = await process.communicate(html)
+    return Answer(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path / "nats", "max_payload: 64KB") as server:
+        yield server
+
+
+@pytest.fixture
+async def stream(server: NatsServer) -> AsyncIterator[JetStreamContext]:
+    client = await nats.connect(server.url)
+    stream = client.jetstream()
+    await stream.add_stream(name="messages", subjects=["messages.*"])
+    yield stream
+    await client.close()
+
+
+async def _stored(stream: JetStreamContext) -> list[dict[str, object]]:
+    count = (await stream.stream_info("messages")).state.messages
+    found = [await stream.get_msg("messages", sequence) for sequence in range(1, count + 1)]
+    return [msgpack.unpackb(message.data or b"") for message in found]
+
+
+async def test_one_mail_is_stored_as_a_publisher_would_send_it(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    html = "<p>Größe\r\n</p>".encode()
+    answer = await _publish(
+        *("--to", "Jane <jane@example.com>", "--uuid", "u-1", "--topic", "t", *_MAIL),
+        cwd=tmp_path,
+        nats_url=server.url,
+        html=html,
+    )
+    assert (answer.exit, answer.err) == (0, "")
+    assert answer.out == "1 stored in stream messages: u-1\n"
+    assert await _stored(stream) == [
+        {
+            "uuid": "u-1",
+            "email": "Jane <jane@example.com>",
+            "subject": "Grüße",
+            "body": html.decode(),
+            "topic_id": "t",
+        }
+    ]
+    assert (await stream.get_msg("messages", 1)).headers == {"Nats-Msg-Id": "u-1"}
+
+
+async def test_many_recipients_each_get_their_own_uuid(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("\ufeff# subscribers\n\n" + "".join(f"a{n}@example.com\n" for n in range(1200)))
+    arguments = ("--to", "first@example.com", "--to-file", "list", *_MAIL)
+    answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+    assert answer.exit == 0
+    assert answer.out.startswith("1201 stored in stream messages: ")
+    stored = await _stored(stream)
+    assert [mail["email"] for mail in stored] == ["first@example.com", *(f"a{n}@example.com" for n in range(1200))]
+    assert len({mail["uuid"] for mail in stored}) == 1201
+
+
+async def test_the_same_uuids_again_are_stored_once(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    arguments = ("--to", "a@example.com", "--to", "b@example.com", "--uuid", "run7", *_MAIL)
+    await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+    again = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+    assert again.out == "2 stored in stream messages, 2 of them already known: run7-1 run7-2\n"
+    assert len(await _stored(stream)) == 2
+
+
+async def test_bad_addresses_are_named_with_their_lines_and_nothing_is_published(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("good@example.com\nno-address\n\nb@d@example.com\n")
+    answer = await _publish("--to-file", "list", *_MAIL, cwd=tmp_path, nats_url=server.url)
+    assert answer.exit == 1
+    assert "list line 2: 'no-address'" in answer.err
+    assert "list line 4: 'b@d@example.com'" in answer.err
+    assert await _stored(stream) == []
+
+
+async def test_a_mail_beyond_the_servers_limit_is_refused_before_it_is_sent(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    answer = await _publish(
+        *("--to", "a@example.com", *_MAIL), cwd=tmp_path, nats_url=server.url, html=b"x" * 64 * 1024
+    )
+    assert answer.exit == 1
+    assert "the server takes 65,536 (max_payload)" in answer.err
+    assert await _stored(stream) == []
+
+
+@pytest.mark.usefixtures("server")
+async def test_without_a_stream_it_says_who_makes_one(server: NatsServer, tmp_path: Path) -> None:
+    answer = await _publish("--to", "a@example.com", *_MAIL, cwd=tmp_path, nats_url=server.url)
+    assert answer.exit == 1
+    assert "0 of 1 stored, then: no stream takes messages.email" in answer.err
+    assert "Traceback" not in answer.err
+
+
+async def test_without_a_server_it_says_what_to_check(tmp_path: Path) -> None:
+    answer = await _publish("--to", "a@example.com", *_MAIL, cwd=tmp_path, nats_url="nats://127.0.0.1:9")
+    assert answer.exit == 1
+    assert "check NATS_URL" in answer.err
+    assert "Traceback" not in answer.err
+
+
+async def test_a_local_server_is_found_by_its_data_directory(tmp_path: Path) -> None:
+    async with LocalServers(tmp_path / "data") as servers:
+        client = await nats.connect(servers.nats_url)
+        await client.jetstream().add_stream(name="messages", subjects=["messages.*"])
+        answer = await _publish("--to", "a@example.com", "--uuid", "u", *_MAIL, cwd=tmp_path)
+        assert answer.out == "1 stored in stream messages: u\n"
+        assert len(await _stored(client.jetstream())) == 1
+        await client.close()
