@@ -1,6 +1,7 @@
 """`python -m email_consumer.sandbox`: the sandbox as a process of its own."""
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from email_consumer.sandbox.server import serve
 @click.option("--keep", default=100_000, show_default=True, help="How many mails, the newest, stay stored.")
 def main(**options: object) -> None:
     """Serve a local stand-in for Amazon SES until SIGTERM. Prints one JSON line with its URL once it listens."""
+    gc.freeze()  # what was imported lives as long as the process: no need to look through it again and again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(SandboxConfig(**options), _announce))  # type: ignore[arg-type]  # click has checked them
 

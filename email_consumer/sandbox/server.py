@@ -29,7 +29,8 @@ _SHUTDOWN_TIMEOUT = 2.0
 
 async def serve(config: SandboxConfig, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until cancelled or SIGTERM or SIGINT arrives; `on_ready` gets the base URL once it listens."""
-    stop = _stop_signal()
+    stop = asyncio.Event()
+    _on_stop_signals(stop.set)
     config.data.mkdir(parents=True, exist_ok=True)
     database = Database(config.data / "sandbox.db")
     runner = web.AppRunner(
@@ -74,11 +75,9 @@ async def _health(_request: web.Request) -> web.Response:
     return reply({"status": "ok"})
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
+def _on_stop_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         # Outside the main thread there are no signals to take: whoever runs us there cancels.
         with suppress(RuntimeError, ValueError):
-            loop.add_signal_handler(number, stop.set)
-    return stop
+            loop.add_signal_handler(number, stop)

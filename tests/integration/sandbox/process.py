@@ -1,0 +1,97 @@
+"""The sandbox for tests: a free port on loopback, a data directory that outlives a kill."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from email_consumer.sandbox import SandboxConfig, serve
+from tests.integration.sandbox.control import Control
+
+
+class SandboxTask(Control):
+    """`async with SandboxTask(tmp_path) as sandbox:` runs one in the test's own event loop: quick to start.
+
+    Args:
+        data: directory of the sandbox.
+        options: further settings of `SandboxConfig`.
+    """
+
+    def __init__(self, data: Path, **options: Any) -> None:
+        self._config = SandboxConfig(data=data, **options)
+
+    async def __aenter__(self) -> Self:
+        ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._server = asyncio.create_task(serve(self._config, ready.set_result))
+        racing: set[asyncio.Future[Any]] = {self._server, ready}
+        await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            await self._server  # raises what went wrong
+        self.url = ready.result()
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+        self._server.cancel()
+        await asyncio.wait([self._server])
+
+
+class SandboxProcess(Control):
+    """`async with SandboxProcess(tmp_path) as sandbox:` runs one until the block ends.
+
+    Args:
+        data: directory of the sandbox; a restart uses it again.
+        options: further command line options.
+    """
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self._data = data
+        self._options = options
+        self._port = 0
+        self._process: Process | None = None
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession()
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+        await self.stop()
+
+    async def start(self) -> None:
+        """Run it, on the same port as before if it ran before."""
+        options = ("--data", str(self._data), "--port", str(self._port), *self._options)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "email_consumer.sandbox", *options, stdout=PIPE, env=os.environ | {"TZ": "UTC"}
+        )
+        assert self._process.stdout is not None
+        ready = orjson.loads(await self._process.stdout.readline())
+        assert ready["event"] == "sandbox.ready"
+        self.url = ready["url"]
+        self._port = int(self.url.rpartition(":")[2])
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int | None:
+        """An orderly end; returns the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        if process.returncode is None:
+            process.send_signal(how)
+        await process.communicate()
+        return process.returncode
