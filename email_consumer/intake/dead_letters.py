@@ -1,0 +1,221 @@
+"""The dead-letter stream: what can't be sent is kept here as it came, until someone looks at it.
+
+Stream `<STREAM>-dead`, subject `<STREAM>-dead.<kind>`, data the raw payload, the facts in headers.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nats.aio.client import Client
+from nats.js.api import Header, RawStreamMsg
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from email_consumer.delivery import Delivery
+from email_consumer.intake.topology import ensure_dead_letter_stream
+
+KINDS = ("undecodable", "rejected", "exhausted", "in-doubt")
+
+REASON = "Email-Reason"
+REFERENCE = "Email-Reference"
+SEQUENCE = "Email-Stream-Sequence"
+ATTEMPTS = "Email-Attempts"
+FAILED_AT = "Email-Failed-At"
+REPLAY_OF = "Email-Replay-Of"
+"""On a replayed message: `<dead-letter stream>:<sequence>`. It lets a Failed uuid be tried again, once per replay."""
+_OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPTS, FAILED_AT, REPLAY_OF))
+
+_LONGEST_VALUE = 1_000
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
+
+
+class DeadLetterError(Exception):
+    """A dead letter is not there, or can't be stored or replayed; in plain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One kept message. What its headers did not tell (they may not have fitted) is empty."""
+
+    sequence: int
+    """Its place in the dead-letter stream."""
+    kind: str
+    """One of `KINDS`."""
+    reason: str
+    reference: str
+    """What named it in its source, such as `messages:4711`."""
+    attempts: int | None
+    stored_at: datetime
+    payload: bytes
+    headers: Mapping[str, str]
+    """All of them, those of the original message included."""
+
+
+class DeadLetters:
+    """Stores, lists and replays."""
+
+    def __init__(self, client: Client, *, stream: str, subject: str, replicas: int) -> None:
+        """`subject` is where a replay goes; `replicas` counts if the dead-letter stream has to be made anew."""
+        self._client = client
+        self._jetstream = client.jetstream()
+        self._source = stream
+        self._stream = f"{stream}-dead"
+        self._subject = re.sub(r"[*>]", "replay", subject)  # SUBJECT may be a filter, which nothing can be sent to
+        self._replicas = replicas
+
+    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+        """Return once the copy is stored; the same delivery again makes no second one (within a day).
+
+        Raises:
+            DeadLetterError: the payload is larger than the NATS server takes.
+            nats.errors.Error: not stored, or not known to be; try again.
+        """
+        identity = {Header.MSG_ID.value: _one_line(f"dlq:{delivery.reference}")}
+        facts = identity | {
+            REASON: _one_line(reason),
+            REFERENCE: _one_line(delivery.reference),
+            SEQUENCE: str(delivery.sequence),
+            ATTEMPTS: str(attempts),
+            FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        # The payload is what must be kept. One that fills max_payload to the brim leaves no room for any header.
+        headers = self._that_fit(delivery.payload, [_foreign(delivery.headers) | facts, facts, identity, {}])
+        subject = f"{self._stream}.{kind}"
+        known = await self._keep(subject, delivery.payload, headers)
+        if known and not await self._holds(known, delivery.payload):
+            # The number was another mail's, before the mail stream was made anew: the time tells them apart.
+            headers[Header.MSG_ID.value] += f":{delivery.stored_at:.6f}"
+            await self._keep(subject, delivery.payload, headers)
+
+    async def _keep(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        """The sequence of the letter that already had this identity, 0 if it is new."""
+        try:
+            ack = await self._jetstream.publish(subject, payload, headers=headers or None)
+        except NoStreamResponseError:  # someone deleted it
+            await ensure_dead_letter_stream(self._jetstream, self._source, self._replicas)
+            ack = await self._jetstream.publish(subject, payload, headers=headers or None)
+        return ack.seq if ack.duplicate else 0
+
+    async def _holds(self, sequence: int, payload: bytes) -> bool:
+        try:
+            return (await self.get(sequence)).payload == payload
+        except DeadLetterError:
+            return False
+
+    async def walk(self, *, after: int = 0, kind: str = "*") -> AsyncIterator[DeadLetter]:
+        """All letters behind sequence `after`, oldest first."""
+        while True:
+            try:
+                raw = await self._jetstream.get_msg(
+                    self._stream, seq=after + 1, subject=f"{self._stream}.{kind}", next=True
+                )
+            except NotFoundError:
+                return
+            letter = _letter(raw)
+            yield letter
+            after = letter.sequence
+
+    async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> list[DeadLetter]:
+        """At most `limit` letters behind sequence `after`, oldest first."""
+        letters: list[DeadLetter] = []
+        async for letter in self.walk(after=after, kind=kind):
+            letters.append(letter)
+            if len(letters) >= limit:
+                break
+        return letters
+
+    async def get(self, sequence: int) -> DeadLetter:
+        """One letter.
+
+        Raises:
+            DeadLetterError: there is none of that number.
+        """
+        try:
+            return _letter(await self._jetstream.get_msg(self._stream, seq=sequence))
+        except NotFoundError:
+            raise DeadLetterError(f"there is no dead letter {sequence} in {self._stream}") from None
+
+    async def replay(self, sequence: int) -> int:
+        """Publish a letter's payload again and take it off the list; its sequence in the mail stream is returned.
+
+        A crash in between leaves the letter where it is. Replaying it again then doubles nothing: the Nats-Msg-Id is the
+        same within the duplicate window, and after it the ledger knows the uuid together with this replay.
+
+        Raises:
+            DeadLetterError: there is no such letter, or it can't be published.
+        """
+        letter = await self.get(sequence)
+        name = f"{self._stream}:{sequence}"
+        # The time tells letters of the same number apart when the dead-letter stream was made anew.
+        mark = {Header.MSG_ID.value: f"replay:{name}:{letter.stored_at.timestamp():.6f}", REPLAY_OF: name}
+        try:
+            headers = self._that_fit(letter.payload, [_foreign(letter.headers) | mark, mark])
+        except DeadLetterError as error:
+            # Without the header that marks it, the ledger would take it for a duplicate of the failed mail.
+            raise DeadLetterError(f"dead letter {sequence} can't be replayed: {error}") from None
+        try:
+            stored = await self._jetstream.publish(self._subject, letter.payload, headers=headers)
+        except NoStreamResponseError:
+            raise DeadLetterError(
+                f"no stream takes {self._subject}; start the sender once, it makes the stream"
+            ) from None
+        try:
+            await self._jetstream.delete_msg(self._stream, sequence)
+        except NotFoundError:
+            pass  # someone else replayed it at the same moment, under the same Nats-Msg-Id
+        except APIError as error:
+            raise DeadLetterError(
+                f"dead letter {sequence} was published again, but could not be taken off the list: {error.description}"
+            ) from None
+        return stored.seq
+
+    def _that_fit(self, payload: bytes, choices: Iterable[dict[str, str]]) -> dict[str, str]:
+        """The first headers that fit beside the payload; more than max_payload would end the connection for good."""
+        room = self._client.max_payload - len(payload)
+        for headers in choices:
+            if _size(headers) <= room:
+                return headers
+        raise DeadLetterError(
+            f"{len(payload)} bytes and the headers are more than the NATS server takes; "
+            f"raise its max_payload ({self._client.max_payload})"
+        )
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    """Bytes of the header block, as nats-py writes it."""
+    if not headers:
+        return 0
+    return len("NATS/1.0\r\n\r\n") + sum(
+        len(name) + len(value.encode()) + len(": \r\n") for name, value in headers.items()
+    )
+
+
+def _foreign(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of the original message, without JetStream's instructions and what only we may say."""
+    return {
+        name: _one_line(str(value))
+        for name, value in headers.items()
+        if _HEADER_NAME.fullmatch(name) and not name.lower().startswith("nats-") and name.lower() not in _OURS
+    }
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.encode("ascii", "backslashreplace").decode().split())[:_LONGEST_VALUE]
+
+
+def _letter(raw: RawStreamMsg) -> DeadLetter:
+    headers = {name: str(value) for name, value in (raw.headers or {}).items()}
+    attempts = headers.get(ATTEMPTS, "")
+    assert raw.seq is not None  # noqa: S101 - the server always says
+    assert raw.time is not None  # noqa: S101
+    return DeadLetter(
+        sequence=raw.seq,
+        kind=(raw.subject or "").rpartition(".")[2],
+        reason=headers.get(REASON, ""),
+        reference=headers.get(REFERENCE, ""),
+        attempts=int(attempts) if attempts.isdigit() else None,
+        stored_at=raw.time,
+        payload=raw.data or b"",
+        headers=headers,
+    )
