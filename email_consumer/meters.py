@@ -22,5 +22,7 @@ class Meters:
     """SES calls under way."""
     rate: float = 0.0
     """Recipients a second that the pacer allows at this moment; 0 while the queue is held."""
+    peak: int = 0
+    """The most recipients that were released in any sliding second since a reader last set this to 0."""
     held: str = ""
     """Why the queue is held; empty while it is not."""

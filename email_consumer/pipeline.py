@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Protocol
 
@@ -61,6 +62,10 @@ class Watcher(Protocol):
         """Take note of what one call ended in."""
 
 
+Compose = Callable[[EmailMessage, Mapping[str, str]], EmailMessage]
+"""Adds our links (open pixel, unsubscribe) to a mail, given the headers it was delivered with."""
+
+
 class Pipeline:
     """Turns each delivery into an outcome and has it settled. Many run at once on one event loop."""
 
@@ -70,6 +75,7 @@ class Pipeline:
         ledger: Ledger,
         admission: Admission,
         pace: Pace,
+        compose: Compose,
         sender: Sender,
         watchers: tuple[Watcher, ...],
         settlement: Settlement,
@@ -80,6 +86,7 @@ class Pipeline:
         self._ledger = ledger
         self._admission = admission
         self._pace = pace
+        self._compose = compose
         self._sender = sender
         self._watchers = watchers
         self._settlement = settlement
@@ -109,12 +116,12 @@ class Pipeline:
             return
         self._uuids.add(message.uuid)
         try:
-            outcome, attempt = await self._deliver(message, origin)
+            outcome, attempt = await self._deliver(message, origin, delivery.headers)
             await self._settlement.settle(delivery, message, outcome, origin, attempt)
         finally:
             self._uuids.discard(message.uuid)
 
-    async def _deliver(self, message: EmailMessage, origin: Origin) -> tuple[Outcome, int]:
+    async def _deliver(self, message: EmailMessage, origin: Origin, headers: Mapping[str, str]) -> tuple[Outcome, int]:
         if not origin.replay_of and self._ledger.knows_finished(message.uuid):
             return Duplicate(), 0
         if stopped := self._check(message, origin):
@@ -128,20 +135,20 @@ class Pipeline:
         claim = await self._ledger.claim(message, origin)
         if not isinstance(claim, Claim):
             return claim, 0
-        return await self._attempt(message, claim), claim.attempt
+        return await self._attempt(message, headers, claim), claim.attempt
 
     def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         if message.expires_at and message.expires_at.timestamp() <= time.time():
             return Stopped(StopReason.EXPIRED, _expired(message.expires_at))
         return self._admission.check(message, origin)
 
-    async def _attempt(self, message: EmailMessage, claim: Claim) -> Outcome:
+    async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
         # Stopped and woken up again (SIGSTOP, a suspended machine): somebody else may hold the claim by now.
         if self._loop.time() > claim.deadline:
             return Interrupted()
         self._meters.in_flight += 1
         try:
-            result = await self._sender.send(message)
+            result = await self._sender.send(self._compose(message, headers))
         except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
             _log.exception("send.crashed", uuid=message.uuid)
             result = InDoubt(f"{type(error).__name__} while sending")

@@ -133,6 +133,11 @@ class Settings(BaseModel):
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
         return subject
 
+    def public(self) -> dict[str, str]:
+        """What a start-up line may show: every value that was set and is no secret."""
+        shown = self.model_dump(mode="json", exclude_unset=True)
+        return {name: str(value) for name, value in shown.items() if not _is_secret(name) and name != "nats_url"}
+
     @property
     def dead_letter_stream(self) -> str:
         """The stream that holds the dead letters; its subjects are `<name>.<reason>`."""
@@ -166,5 +171,8 @@ def _line(problem: ErrorDetails, given: Mapping[str, str]) -> str:
     documented = str(problem["loc"][0])
     field, names = next((field, names) for field, names in variables().items() if documented in names)
     variable = next((name for name in names if name in given), documented)
-    secret = "SecretStr" in str(Settings.model_fields[field].annotation)
-    return f"{variable}: {text}" if secret else f"{variable}: {text} (it is {given.get(variable)!r})"
+    return f"{variable}: {text}" if _is_secret(field) else f"{variable}: {text} (it is {given.get(variable)!r})"
+
+
+def _is_secret(field: str) -> bool:
+    return "SecretStr" in str(Settings.model_fields[field].annotation)

@@ -12,6 +12,8 @@ import asyncio
 import math
 from collections import deque
 
+from email_consumer.meters import Meters
+
 _TICK = 0.005
 """Seconds between two releases at the least: several waiters share one timer."""
 _CATCH_UP = 0.25
@@ -21,16 +23,16 @@ _CATCH_UP = 0.25
 class Pacer:
     """Releases waiters in order. Runs on the event loop's clock, needs no task of its own."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, meters: Meters) -> None:
         """`rate` is in recipients a second, above 0."""
         self._loop = asyncio.get_running_loop()
-        self._rate = rate
+        self._meters = meters
+        self._rate = meters.rate = rate
         self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
         self._window: deque[tuple[float, int]] = deque()
         self._in_window = 0
-        self._peak = 0
         self._holds: dict[str, str] = {}
         self._probes = 0
         self._closed = False
@@ -42,7 +44,7 @@ class Pacer:
 
     def set_rate(self, rate: float) -> None:
         """Take effect at once, for those who wait already too."""
-        self._rate = rate
+        self._rate = self._meters.rate = rate
         self._wake()
 
     @property
@@ -53,9 +55,11 @@ class Pacer:
     def hold(self, holder: str, reason: str) -> None:
         """Release nothing until `holder` resumes; several may hold at once."""
         self._holds[holder] = reason
+        self._meters.held = self.held
 
     def resume(self, holder: str) -> None:
         self._holds.pop(holder, None)
+        self._meters.held = self.held
         self._probes = 0
         self._wake()
 
@@ -63,11 +67,6 @@ class Pacer:
         """Let one waiter through although one holder holds, to see whether its reason is gone."""
         self._probes = 1
         self._wake()
-
-    def take_peak(self) -> int:
-        """The most recipients released in any sliding second since this was last asked."""
-        peak, self._peak = self._peak, self._in_window
-        return peak
 
     async def acquire(self, recipients: int) -> bool:
         """Wait for the turn of a mail with so many recipients; False when the pacer was closed instead."""
@@ -118,7 +117,7 @@ class Pacer:
             self._due += recipients / self._rate
             self._window.append((now, recipients))
             self._in_window += recipients
-            self._peak = max(self._peak, self._in_window)
+            self._meters.peak = max(self._meters.peak, self._in_window)
             future.set_result(True)
 
     def _room_at(self, recipients: int, now: float) -> float:
