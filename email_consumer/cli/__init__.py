@@ -14,6 +14,7 @@ from email_consumer.cli.lazy_group import LazyGroup
     summaries={
         "run": "Send mail: worker and sidecar in one process.",
         "publish": "Publish mails to the stream, as an upstream service would.",
+        "dlq": "Dead letters: list them, show one, send them again.",
         "sandbox": "The local stand-in for Amazon SES alone.",
     },
 )

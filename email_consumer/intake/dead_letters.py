@@ -27,6 +27,7 @@ REPLAY_OF = "Email-Replay-Of"
 _OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPTS, FAILED_AT, REPLAY_OF))
 
 _LONGEST_VALUE = 1_000
+_INVISIBLE = re.compile(r"[^ -~]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
 
 
@@ -201,7 +202,8 @@ def _foreign(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.encode("ascii", "backslashreplace").decode().split())[:_LONGEST_VALUE]
+    visible = _INVISIBLE.sub(" ", text.encode("ascii", "backslashreplace").decode())
+    return " ".join(visible.split())[:_LONGEST_VALUE]
 
 
 def _letter(raw: RawStreamMsg) -> DeadLetter:

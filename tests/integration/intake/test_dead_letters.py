@@ -53,7 +53,7 @@ def _delivery(
 
 async def test_a_letter_is_kept_with_its_facts(client: Client, letters: DeadLetters) -> None:
     headers = {"Trace-Id": "t-1", "Nats-Msg-Id": "u-1", "Email-Reason": "forged", "Bad Name": "x"}
-    await letters.store(_delivery(client, b"\x00raw\xff", headers=headers), "rejected", "no\nsuch ☺ mailbox", 3)
+    await letters.store(_delivery(client, b"\x00raw\xff", headers=headers), "rejected", "no\nsuch\x1b ☺ mailbox", 3)
     letter = await letters.get(1)
     assert letter.payload == b"\x00raw\xff"
     assert (letter.kind, letter.reason, letter.attempts) == ("rejected", "no such \\u263a mailbox", 3)

@@ -1,0 +1,116 @@
+"""`email-consumer dlq`: what could not be sent, looked at and sent again."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import orjson
+import uvloop
+from nats.errors import Error as NatsError
+
+from email_consumer.cli.configuration import answering
+from email_consumer.cli.connection import nats_connection
+from email_consumer.cli.dead_letter_view import facts, full, table
+from email_consumer.cli.options import data_option
+from email_consumer.intake.dead_letters import KINDS, DeadLetterError, DeadLetters
+from email_consumer.local.environment import use_local_nats
+from email_consumer.local.servers import running_nats_url
+from email_consumer.settings import Settings
+
+_kind_option = click.option(
+    "--reason", "kind", type=click.Choice(KINDS), help="Only those that failed for this reason."
+)
+
+
+@click.group()
+@data_option
+def command(data: Path) -> None:
+    """Look at the dead letters, and send them again once what kept them is mended.
+
+    Without NATS_URL, and with `run --local` at work on the data directory, its server is the one that is asked.
+    """
+    if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):
+        use_local_nats(os.environ, url)
+
+
+@command.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only those behind this one.")
+@_kind_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the mail itself.")
+def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
+    """List dead letters, oldest first."""
+
+    async def answer(letters: DeadLetters, _: Settings) -> None:
+        found = await letters.list(limit, after, kind or "*")
+        if as_json:
+            for letter in found:
+                click.echo(orjson.dumps(facts(letter)))
+            return
+        click.echo(table(found) if found else "No dead letters.")
+        if len(found) == limit:
+            click.echo(f"There may be more: --after {found[-1].sequence}", err=True)
+
+    _ask(answer)
+
+
+@command.command()
+@click.argument("sequence", metavar="SEQ", type=click.IntRange(min=1))
+def show(sequence: int) -> None:
+    """Show one dead letter: why it is there, its headers, and the mail."""
+
+    async def answer(letters: DeadLetters, settings: Settings) -> None:
+        click.echo(full(await letters.get(sequence), ZoneInfo(settings.timezone)))
+
+    _ask(answer)
+
+
+@command.command()
+@click.argument("sequences", metavar="SEQ...", type=click.IntRange(min=1), nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All that are there now.")
+@_kind_option
+def replay(sequences: Sequence[int], *, every: bool, kind: str | None) -> None:
+    """Publish dead letters again; each is taken off the list when the stream has stored it."""
+    if every == bool(sequences):
+        raise click.UsageError("name the letters to replay, or give --all")
+    if kind and not every:
+        raise click.UsageError("--reason goes with --all")
+
+    async def answer(letters: DeadLetters, settings: Settings) -> None:
+        # Noted before the first is published: what fails again comes back behind these, and would never end.
+        chosen = [letter.sequence async for letter in letters.walk(kind=kind or "*")] if every else sequences
+        refused = 0
+        for sequence in chosen:
+            try:
+                click.echo(f"{sequence} → {settings.stream}:{await letters.replay(sequence)}")
+            except DeadLetterError as error:
+                refused += 1
+                click.echo(str(error), err=True)
+        click.echo(f"{len(chosen) - refused} of {len(chosen)} replayed")
+        if refused:
+            raise click.exceptions.Exit(1)
+
+    _ask(answer)
+
+
+def _ask(answer: Callable[[DeadLetters, Settings], Awaitable[None]]) -> None:
+    async def run() -> None:
+        settings = answering()
+        async with _dead_letters(settings) as letters:
+            await answer(letters, settings)
+
+    uvloop.run(run())
+
+
+@asynccontextmanager
+async def _dead_letters(settings: Settings) -> AsyncIterator[DeadLetters]:
+    async with nats_connection(settings) as client:
+        try:
+            yield DeadLetters(client, stream=settings.stream, subject=settings.subject, replicas=settings.nats_replicas)
+        except DeadLetterError as error:
+            raise click.ClickException(str(error)) from None
+        except (NatsError, TimeoutError) as error:
+            raise click.ClickException(f"JetStream did not answer as it should, is it enabled? ({error})") from None
