@@ -13,6 +13,7 @@ from email_consumer.sandbox.config import SandboxConfig
 from email_consumer.sandbox.control.account_routes import AccountRoutes
 from email_consumer.sandbox.control.fault_routes import FaultRoutes
 from email_consumer.sandbox.control.message_routes import MessageRoutes
+from email_consumer.sandbox.control.page import Page
 from email_consumer.sandbox.control.wire import reply
 from email_consumer.sandbox.database import Database
 from email_consumer.sandbox.faults import Faults
@@ -65,6 +66,7 @@ def _application(config: SandboxConfig, database: Database) -> web.Application:
         AccountRoutes(account, credentials),
         FaultRoutes(faults),
         MessageRoutes(mailbox),
+        Page(mailbox),
     ):
         application.add_routes(part.routes())
     application.router.add_get("/health", _health)
