@@ -1,0 +1,103 @@
+"""The settings: aliases, defaults, and what is said about bad values."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from email_consumer.settings import Settings, SettingsError, load_settings, variables
+
+
+def _faults(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    return str(caught.value).splitlines()
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert load_settings({}) == Settings()
+
+
+@pytest.mark.parametrize(("field", "names"), [(field, names) for field, names in variables().items() if names[1:]])
+def test_aliases_are_read_and_the_first_name_wins(field: str, names: tuple[str, ...]) -> None:
+    values = {"from_email": "{}@example.com", "server_url": "http://{}.example.com", "log_level": "name{}=debug"}
+    value = values.get(field, "1{}")
+    for number, name in enumerate(names):
+        lesser = {other: value.format(9) for other in names[number + 1 :]}
+        found = getattr(load_settings({name: value.format(number), **lesser}), field)
+        assert found == getattr(load_settings({names[0]: value.format(number)}), field)
+        assert found != getattr(Settings(), field)
+
+
+def test_an_empty_value_counts_as_not_set() -> None:
+    assert load_settings({"SES_RATE_PER_SEC": "", "EMAIL_RATE": "7"}).ses_rate_per_sec == 7
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SES_RATE_PER_SEC", "0"),
+        ("SES_RATE_PER_SEC", "nan"),
+        ("MAX_CONCURRENT", "many"),
+        ("CONCURRENCY_LIMIT", "10001"),
+        ("MAX_ATTEMPTS", "0"),
+        ("RETRY_DELAY", "-1"),
+        ("FROM_EMAIL", "nobody"),
+        ("AWS_SES_FROM_EMAIL", "a@b.example\r\nBcc: c@d.example"),
+        ("CONFIGURATION_SET", "with space"),
+        ("INSTANCE", "a.b"),
+        ("STREAM", "a.b"),
+        ("STREAM", "a*"),
+        ("SUBJECT", "other.email"),
+        ("NATS_URL", ","),
+        ("NATS_REPLICAS", "6"),
+        ("SERVER_PORT", "70000"),
+        ("SERVER_URL", "mail.example.com"),
+        ("AWS_ENDPOINT_URL_SESV2", "ftp://example.com"),
+        ("IN_DOUBT", "maybe"),
+        ("TIMEZONE", "Mars/Olympus"),
+        ("TRACK_OPENS", "yes"),
+        ("LOG_LEVEL", "loud"),
+        ("RUST_LOG", "botocore=loud"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_variable_as_it_was_set(variable: str, value: str) -> None:
+    (line,) = _faults({variable: value})
+    assert line.startswith(f"{variable}: ")
+    assert repr(value) in line
+
+
+def test_each_bad_value_has_its_line() -> None:
+    lines = _faults({"MAX_ATTEMPTS": "x", "IN_DOUBT": "x", "ACK_WAIT": "x"})
+    assert [line.partition(":")[0] for line in lines] == ["ACK_WAIT", "MAX_ATTEMPTS", "IN_DOUBT"]
+
+
+def test_secrets_are_not_printed() -> None:
+    secrets = {
+        "NATS_PASSWORD": "geheim",
+        "NATS_TOKEN": "geheim",
+        "NATS_NKEY_SEED": "geheim",
+        "API_KEY": "geheim",
+        "SENTRY_DSN": "geheim",
+    }
+    settings = load_settings(secrets)
+    assert "geheim" not in repr(settings) + str(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+def test_the_subject_follows_the_stream() -> None:
+    (line,) = _faults({"STREAM": "mail", "SUBJECT": "messages.email"})
+    assert line.startswith("SUBJECT: must be one of the stream's subjects, mail.<name>")
+    settings = load_settings({"STREAM": "mail", "SUBJECT": "mail.out"})
+    assert settings.dead_letter_stream == "mail-dead"
+
+
+def test_lists_are_comma_separated() -> None:
+    settings = load_settings({"NATS_URL": "nats://a:1, nats://b:2,", "API_KEY": "one,two"})
+    assert settings.nats_url == ("nats://a:1", "nats://b:2")
+    assert [key.get_secret_value() for key in settings.api_key] == ["one", "two"]
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().db_path = Path("elsewhere")  # type: ignore[misc]
