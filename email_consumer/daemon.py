@@ -143,6 +143,7 @@ def _sender(settings: Settings) -> SesClient:
         from_email=settings.from_email,
         configuration_set=settings.configuration_set,
         instance=settings.instance,
+        read_timeout=settings.ses_timeout,
     )
 
 

@@ -98,6 +98,7 @@ class Settings(BaseModel):
 
     ses_rate_per_sec: float = _variable(50.0, "SES_RATE_PER_SEC", "MAX_SEND_PER_SECOND", "EMAIL_RATE", gt=0)
     concurrency_limit: int = _variable(500, "CONCURRENCY_LIMIT", "MAX_CONCURRENT", ge=1, le=10_000)
+    ses_timeout: float = _variable(30.0, "SES_TIMEOUT", gt=0)
     max_attempts: int = _variable(5, "MAX_ATTEMPTS", ge=1)
     retry_delay: float = _variable(5.0, "RETRY_DELAY", gt=0)
     from_email: Annotated[str, AfterValidator(_address)] = _variable(

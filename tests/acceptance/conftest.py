@@ -1,0 +1,69 @@
+"""The whole product on real parts: nats-server, sandbox and daemon as processes, an upstream publisher beside them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.publisher import Publisher
+from tests.integration.sandbox.process import SandboxProcess
+from tests.servers.daemon import Daemon
+from tests.servers.nats import NatsServer
+
+
+@dataclass
+class World:
+    """What surrounds a daemon."""
+
+    directory: Path
+    nats: NatsServer
+    sandbox: SandboxProcess
+    publisher: Publisher
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def daemon(self, **variables: object) -> Daemon:
+        """A daemon of this world; a second one with the same ledger takes over from the first."""
+        given = {name: str(value) for name, value in variables.items()}
+        return Daemon(self.directory / "daemon", self.variables | given)
+
+    async def sent(self) -> dict[str, int]:
+        """How often each uuid reached SES."""
+        return dict((await self.sandbox.get("/messages/uuids"))["uuids"])
+
+    async def wait_sent(self, count: int, patience: int = 60) -> None:
+        """Until SES has accepted so many mails."""
+        answer = await self.sandbox.get("/messages/wait", count=count, timeout=patience)
+        assert answer["reached"], answer
+
+    async def fault(self, *, times: int | None = 1, match: dict[str, str] | None = None, **action: object) -> int:
+        """Script a fault; its id."""
+        answer = await self.sandbox.post("/sandbox/faults", {"times": times, "match": match or {}, "action": action})
+        return int(answer["id"])
+
+    async def struck(self, fault: int, hits: int = 1) -> None:
+        """Until the fault has struck so often."""
+        answer = await self.sandbox.get(f"/sandbox/faults/{fault}/wait", hits=hits, timeout=60)
+        assert answer["reached"], answer
+
+    async def heal(self) -> None:
+        """No more faults."""
+        await self.sandbox.delete("/sandbox/faults")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with NatsServer(tmp_path / "nats") as nats, SandboxProcess(tmp_path / "sandbox") as sandbox:
+        publisher = await Publisher.connect(nats.url)
+        variables = {
+            "NATS_URL": nats.url,
+            "AWS_ENDPOINT_URL_SESV2": sandbox.url,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
+            "SERVER_PORT": "0",
+            "SES_RATE_PER_SEC": "2000",
+            "RETRY_DELAY": "0.2",
+            "IN_DOUBT_GRACE": "0",
+        }
+        yield World(tmp_path, nats, sandbox, publisher, variables)
+        await publisher.close()

@@ -1,0 +1,73 @@
+"""20,000 messages in both wire forms, with duplicates and poison, each to where it belongs."""
+
+import random
+
+import msgpack
+
+from tests.acceptance.conftest import World
+from tests.acceptance.publisher import as_array, as_map
+
+_POISON = (
+    b"",
+    b"\xc1 is no MessagePack",
+    msgpack.packb({"uuid": "", "email": "you@example.com", "subject": "s", "body": "b"}),
+    msgpack.packb(["u", "you@example.com\r\nBcc: all@example.com", "s", "b"]),
+    msgpack.packb({"uuid": "u", "email": "you@example.com", "subject": "s"}),
+)
+
+
+async def test_each_good_mail_once_and_each_poison_kept(world: World) -> None:
+    chance = random.Random(7)
+    uuids = [f"mail-{number}" for number in range(18_800)]
+    good = [as_map(uuid) if number % 2 else as_array(uuid) for number, uuid in enumerate(uuids)]
+    duplicates = chance.choices(good, k=1_000)
+    poison = [chance.choice(_POISON) + bytes([number]) if number % 2 else _POISON[number % 5] for number in range(200)]
+    everything = good + duplicates + poison
+    chance.shuffle(everything)
+    async with world.daemon(SES_RATE_PER_SEC=100_000) as daemon:
+        await world.publisher.publish(everything)
+        await world.wait_sent(len(uuids), patience=100)
+        await world.publisher.emptied()
+        assert await daemon.stop() == 0
+    assert await world.sent() == dict.fromkeys(uuids, 1)
+    dead = await world.publisher.dead_letters()
+    assert sorted(letter.data or b"" for letter in dead) == sorted(poison)
+    assert {letter.subject for letter in dead} == {"messages-dead.undecodable"}
+    consumer = await world.publisher.jetstream.consumer_info("messages", "email-processor")
+    assert (consumer.num_pending, consumer.num_ack_pending) == (0, 0)
+
+
+async def test_every_field_reaches_ses(world: World) -> None:
+    mail = as_map(
+        "full",
+        email="Ünal <unal@münchen.example>",
+        text="plain",
+        from_email="Shop <shop@example.com>",
+        reply_to=["help@example.com"],
+        cc=["cc@example.com"],
+        bcc="bcc@example.com",
+        headers={"X-Campaign": "summer"},
+        tags={"kind": "receipt"},
+        configurationSet="main",
+        attachments=[{"filename": "a.txt", "content": b"\x00\xff", "content_type": "text/plain"}],
+        unknown_key="ignored",
+    )
+    body = "<p>\r\nünchanged\t\x00 </p>".replace("\x00", "")
+    async with world.daemon():
+        await world.publisher.publish([mail, as_map("bytes", body=body.encode())])
+        await world.wait_sent(2)
+    answer = await world.sandbox.get("/messages", uuid="full")
+    [sent] = answer["messages"]
+    assert sent["from"] == "Shop <shop@example.com>"
+    assert sent["to"] == ["=?utf-8?b?w5xuYWw=?= <unal@xn--mnchen-3ya.example>"]
+    assert (sent["cc"], sent["bcc"], sent["reply_to"]) == (
+        ["cc@example.com"],
+        ["bcc@example.com"],
+        ["help@example.com"],
+    )
+    assert sent["headers"] == {"X-Request-ID": "full", "X-Campaign": "summer"}
+    assert sent["tags"] == {"uuid": "full", "instance": "default", "kind": "receipt"}
+    assert (sent["text"], sent["configuration_set"]) == ("plain", "main")
+    assert [attachment["size"] for attachment in sent["attachments"]] == [2]
+    [plain] = (await world.sandbox.get("/messages", uuid="bytes"))["messages"]
+    assert plain["html"] == body
