@@ -1,9 +1,32 @@
 """What the daemon counts of itself, as plain numbers: cheap on the hot path, read by the log line and `/metrics`."""
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from email_consumer.outcome import Outcome
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+"""Upper bounds of a distribution's buckets in seconds, inclusive."""
+
+
+@dataclass(slots=True)
+class Distribution:
+    """How often which duration (seconds) occurred, in fixed buckets: an observation costs a quarter of a microsecond."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    """One for each of `BOUNDS`, and a last one for what is above."""
+    total: float = 0.0
+    """The sum of all observed seconds."""
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+    def cumulative(self) -> list[int]:
+        """For each bound, then for all: how many were at or below it."""
+        return list(accumulate(self.counts))
 
 
 @dataclass(slots=True)
@@ -26,3 +49,9 @@ class Meters:
     """The most recipients that were released in any sliding second since a reader last set this to 0."""
     held: str = ""
     """Why the queue is held; empty while it is not."""
+    enqueue_to_ses: Distribution = field(default_factory=Distribution)
+    """From being stored by the source to being accepted by SES."""
+    ses_call: Distribution = field(default_factory=Distribution)
+    """SES calls that were answered, whatever the answer."""
+    loop_lag: Distribution = field(default_factory=Distribution)
+    """How late the event loop came to a timer."""

@@ -1,0 +1,14 @@
+"""How late the event loop is: what blocks it delays every mail and every heartbeat."""
+
+import asyncio
+
+from email_consumer.meters import Meters
+
+
+async def measure(meters: Meters, interval: float = 0.25) -> None:
+    """Note every `interval` seconds by how much the timer came late, until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + interval
+        await asyncio.sleep(interval)
+        meters.loop_lag.observe(max(0.0, loop.time() - due))

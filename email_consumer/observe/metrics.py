@@ -1,0 +1,65 @@
+"""`/metrics`: the meters under the names that Prometheus users expect, all beginning with `email_`."""
+
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from email_consumer.meters import BOUNDS, Distribution, Meters
+from email_consumer.outcome import Outcome, Sent
+
+_OUTCOMES: dict[type[Outcome], str] = {
+    kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(Outcome)
+}
+_LIMITS = [*(str(bound) for bound in BOUNDS), "+Inf"]
+
+
+def create_registry(meters: Meters) -> CollectorRegistry:
+    """What `prometheus_client.generate_latest` takes. Others may register collectors of their own with it."""
+    registry = CollectorRegistry()
+    registry.register(MeterCollector(meters))
+    ProcessCollector(namespace="email", registry=registry)
+    return registry
+
+
+class MeterCollector(Collector):
+    """Reads the meters at each scrape; between scrapes it costs nothing."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+
+    def collect(self) -> Iterator[Metric]:
+        """All metric families of the meters."""
+        meters = self._meters
+        yield CounterMetricFamily("email_received", "Deliveries taken in hand.", meters.received)
+        yield CounterMetricFamily("email_sent", "Mails that SES accepted.", meters.outcomes[Sent])
+        yield CounterMetricFamily(
+            "email_recipients_sent", "Recipients of mails that SES accepted.", meters.recipients_sent
+        )
+        outcomes = CounterMetricFamily(
+            "email_outcomes", "Settled deliveries by what became of them.", labels=["outcome"]
+        )
+        for kind, name in _OUTCOMES.items():
+            outcomes.add_metric([name], meters.outcomes[kind])
+        yield outcomes
+        yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", meters.in_hand)
+        yield GaugeMetricFamily("email_in_flight", "SES calls under way.", meters.in_flight)
+        yield GaugeMetricFamily(
+            "email_rate_limit", "Recipients a second that the pacer allows now; 0 while held.", meters.rate
+        )
+        yield GaugeMetricFamily(
+            "email_held", "1 while the queue is held by an error that is ours and not the mail's.", bool(meters.held)
+        )
+        yield _histogram(
+            "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", meters.enqueue_to_ses
+        )
+        yield _histogram("email_ses_call_seconds", "SES calls that were answered.", meters.ses_call)
+        yield _histogram("email_loop_lag_seconds", "How late the event loop came to a timer.", meters.loop_lag)
+
+
+def _histogram(name: str, documentation: str, distribution: Distribution) -> HistogramMetricFamily:
+    buckets = list(zip(_LIMITS, distribution.cumulative(), strict=True))
+    return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=distribution.total)

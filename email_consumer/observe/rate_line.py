@@ -1,0 +1,66 @@
+"""What operators watch: once a second, while there is traffic, one line that says how fast mail goes out."""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from email_consumer.meters import Meters
+from email_consumer.outcome import Exhausted, Failed, Outcome, Parked, Rejected, Sent, Throttled, Undecodable
+
+_DEAD = (Exhausted, Parked, Rejected, Undecodable)
+
+_log = structlog.get_logger(__name__)
+
+
+class RateLine:
+    """Turns counts since the start into counts since the last line."""
+
+    def __init__(self, meters: Meters, now: float, interval: float) -> None:
+        """`now` is a monotonic time; `interval` in seconds is the least that a line speaks for."""
+        self._meters = meters
+        self._interval = interval
+        self._at = now
+        self._seen: Counter[type[Outcome]] = meters.outcomes.copy()
+        self._received = meters.received
+        self._busy = False
+
+    def next(self, now: float) -> dict[str, object] | None:
+        """The fields of the next line, rps first; None while nothing happens. The first idle interval still has one."""
+        meters = self._meters
+        was_busy, seconds = self._busy, max(now - self._at, self._interval)
+        since = {kind: count - self._seen[kind] for kind, count in meters.outcomes.items()}
+        self._busy = bool(any(since.values()) or meters.received != self._received or meters.in_flight)
+        self._at, self._seen, self._received = now, meters.outcomes.copy(), meters.received
+        peak, meters.peak = meters.peak, 0
+        if not (self._busy or was_busy):
+            return None
+        fields: dict[str, object] = {
+            "rps": round(since.get(Sent, 0) / seconds),
+            "in_flight": meters.in_flight,
+            "throttled": since.get(Throttled, 0),
+            "retried": since.get(Failed, 0),
+            "failed": sum(since.get(kind, 0) for kind in _DEAD),
+            "rate": round(meters.rate, 1),
+            "peak": peak,
+        }
+        return fields | ({"held": meters.held} if meters.held else {})
+
+
+async def report(meters: Meters, interval: float = 1.0) -> None:
+    """Log the line every `interval` seconds until cancelled, and then for what is not told yet."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    line = RateLine(meters, due, interval)
+    try:
+        while True:
+            due = max(due + interval, loop.time())
+            await asyncio.sleep(due - loop.time())
+            _say(line.next(loop.time()))
+    finally:
+        _say(line.next(loop.time()))
+
+
+def _say(fields: dict[str, object] | None) -> None:
+    if fields is not None:
+        _log.info(f"Sent per second (RPS): {fields['rps']}", **fields)

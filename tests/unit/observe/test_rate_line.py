@@ -1,0 +1,104 @@
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from structlog.typing import EventDict
+
+from email_consumer.meters import Meters
+from email_consumer.observe.rate_line import RateLine, report
+from email_consumer.outcome import Exhausted, Failed, Parked, Rejected, Sent, Throttled, Undecodable
+
+
+def test_counts_since_the_last_line() -> None:
+    meters = Meters(rate=49.96, in_flight=3)
+    meters.outcomes.update({Sent: 100, Throttled: 100})
+    line = RateLine(meters, 10.0, 1.0)
+    meters.outcomes.update({Sent: 50, Throttled: 7, Failed: 2, Rejected: 1, Exhausted: 1, Undecodable: 1, Parked: 1})
+    meters.peak = 51
+    assert line.next(11.0) == {
+        "rps": 50,
+        "in_flight": 3,
+        "throttled": 7,
+        "retried": 2,
+        "failed": 4,
+        "rate": 50.0,
+        "peak": 51,
+    }
+    assert meters.peak == 0
+
+
+def test_a_late_line_speaks_for_the_whole_time() -> None:
+    meters = Meters()
+    line = RateLine(meters, 0.0, 1.0)
+    meters.outcomes[Sent] += 100
+    fields = line.next(4.0)
+    assert fields is not None
+    assert fields["rps"] == 25
+
+
+def test_an_early_last_line_does_not_exaggerate() -> None:
+    meters = Meters()
+    line = RateLine(meters, 0.0, 1.0)
+    meters.outcomes[Sent] += 5
+    fields = line.next(0.001)
+    assert fields is not None
+    assert fields["rps"] == 5
+
+
+def test_silent_while_idle_but_for_the_line_that_ends_the_traffic() -> None:
+    meters = Meters()
+    line = RateLine(meters, 0.0, 1.0)
+    assert line.next(1.0) is None
+    meters.outcomes[Sent] += 1
+    assert line.next(2.0) is not None
+    last = line.next(3.0)
+    assert last is not None
+    assert last["rps"] == 0
+    assert line.next(4.0) is None
+
+
+@pytest.mark.parametrize("meters", [Meters(received=1), Meters(in_flight=1)])
+def test_what_is_only_under_way_is_traffic_too(meters: Meters) -> None:
+    line = RateLine(Meters(), 0.0, 1.0)
+    line._meters = meters
+    assert line.next(1.0) is not None
+
+
+def test_why_the_queue_is_held_is_told() -> None:
+    meters = Meters(received=0, held="expired credentials")
+    line = RateLine(meters, 0.0, 1.0)
+    meters.received += 1
+    fields = line.next(1.0)
+    assert fields is not None
+    assert fields["held"] == "expired credentials"
+
+
+@pytest.fixture
+def events() -> Iterator[asyncio.Queue[EventDict]]:
+    queue: asyncio.Queue[EventDict] = asyncio.Queue()
+
+    def collect(_: object, __: str, event: EventDict) -> EventDict:
+        queue.put_nowait(event)
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[collect])
+    yield queue
+    structlog.reset_defaults()
+
+
+async def test_the_message_reads_as_operators_know_it(events: asyncio.Queue[EventDict]) -> None:
+    meters = Meters()
+    task = asyncio.create_task(report(meters, interval=0.05))
+    await asyncio.sleep(0)  # lets the task take its first count
+    meters.outcomes[Sent] += 2
+    event = await asyncio.wait_for(events.get(), 5)
+    assert event["event"] == f"Sent per second (RPS): {event['rps']}"
+    assert event["rps"] > 0
+    ended = await asyncio.wait_for(events.get(), 5)
+    assert ended["event"] == "Sent per second (RPS): 0"
+    meters.outcomes[Sent] += 1
+    task.cancel()
+    await asyncio.wait([task])
+    assert events.get_nowait()["rps"] > 0
+    assert events.empty()
