@@ -23,11 +23,11 @@ def welcome(servers: LocalServers, data: Path, *, names_nats: bool) -> str:
     return f"""
     LOCAL MODE: everything runs on this machine, and NO REAL MAIL leaves it.
 
-    The mail, as it would have gone out:  {servers.ses_endpoint}/   (the sandbox in place of Amazon SES)
-    JetStream, for your publishers:       {servers.nats_url}        (a real nats-server)
-    Both keep their data in {data}/ and stop with this program.
+    {servers.ses_endpoint + "/":<28} the sandbox, in place of Amazon SES: open it to see the mail
+    {servers.nats_url:<28} a real nats-server, for your publishers
+    {str(data) + "/":<28} what both keep; they stop with this program
 
-    To send a first mail, paste this into another terminal, then look at the first address:
+    To send a first mail, paste this into another terminal in this directory:
 
     echo '<h1>It works</h1>' | {shlex.join(line)}
 """

@@ -35,7 +35,7 @@ asyncio.run(main())
 
 @asynccontextmanager
 async def _other_daemon(data: Path) -> AsyncIterator[Process]:
-    """A process that runs the servers, once they are up; killed at the end."""
+    """A process that runs the servers, once they are up; killed at the end, and then they are too."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", _DAEMON, str(data), stdout=PIPE)
     assert process.stdout
     assert (await process.stdout.readline()).startswith(b"nats://")
@@ -45,6 +45,10 @@ async def _other_daemon(data: Path) -> AsyncIterator[Process]:
         if process.returncode is None:
             process.kill()
         await process.wait()
+        for server in ("nats", "sandbox"):
+            lock = PidLock(data / server / "lock")
+            await asyncio.to_thread(lock.acquire_from_leftover, 5)
+            lock.close()
 
 
 def _holder(data: Path, server: str) -> int:
@@ -80,13 +84,13 @@ async def test_what_a_killed_daemon_left_is_ended_first(tmp_path: Path) -> None:
     async with _other_daemon(tmp_path) as daemon:
         daemon.kill()
         await daemon.wait()
-    left = _holder(tmp_path, "nats"), _holder(tmp_path, "sandbox")
-    assert all(left)
-    assert running_nats_url(tmp_path) is None
-    async with LocalServers(tmp_path):
-        now = _holder(tmp_path, "nats"), _holder(tmp_path, "sandbox")
-        assert all(now)
-        assert not set(left) & set(now)
+        left = _holder(tmp_path, "nats"), _holder(tmp_path, "sandbox")
+        assert all(left)
+        assert running_nats_url(tmp_path) is None
+        async with LocalServers(tmp_path):
+            now = _holder(tmp_path, "nats"), _holder(tmp_path, "sandbox")
+            assert all(now)
+            assert not set(left) & set(now)
 
 
 async def test_a_second_daemon_on_the_same_data_is_refused_and_harms_nothing(tmp_path: Path) -> None:
