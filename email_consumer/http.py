@@ -1,0 +1,155 @@
+"""What every HTTP route of ours shares: who may call it, how input is read, what an answer and an error look like.
+
+A handler carries its own description (`operation`); the OpenAPI document is made from it, and a handler without one
+needs a key and is not documented.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from email_consumer.message import faults
+
+JSON = "application/json"
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Model = TypeVar("Model", bound=BaseModel)
+
+_OPERATION = "__operation__"
+
+
+class ApiModel(BaseModel):
+    """Base of request and answer models: snake_case is documented, camelCase accepted, unknown keys are ignored."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class ApiError(Exception):
+    """Ends a request with `{"error": {"code", "message", …}}`."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Mapping[str, object] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`code` is for programs and stays as it is; `message` is for people; `details` stand beside them."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = dict(details or {})
+        self.headers = dict(headers or {})
+
+    def response(self) -> web.Response:
+        document = {"error": {"code": self.code, "message": str(self), **self.details}}
+        return web.Response(
+            status=self.status, body=orjson.dumps(document), content_type=JSON, headers=self.headers or None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the OpenAPI document says of a handler. Models are of what `read_body` and `read_query` are called with."""
+
+    summary: str
+    body: type[BaseModel] | None = None
+    body_type: str = JSON
+    query: type[BaseModel] | None = None
+    headers: Mapping[str, str] | None = None
+    """Optional request headers and what each is for."""
+    answer: type[BaseModel] | None = None
+    """The JSON answer; None where `answer_type` is not JSON, or where there is none."""
+    answer_type: str = JSON
+    status: int = 200
+    errors: Sequence[int] = ()
+    """Statuses it may answer beyond those that its inputs imply."""
+    open_to_all: bool = False
+    """No API key needed."""
+
+
+def operation(summary: str, **description: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401 - fields of Operation
+    """Mark a handler; see `Operation` for the arguments."""
+
+    def mark(handler: Handler) -> Handler:
+        setattr(handler, _OPERATION, Operation(summary, **description))
+        return handler
+
+    return mark
+
+
+def operation_of(handler: object) -> Operation | None:
+    """The description that a handler carries."""
+    found: Operation | None = getattr(handler, _OPERATION, None)
+    return found
+
+
+def answer(document: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    return web.Response(status=status, text=document.model_dump_json(), content_type=JSON, headers=headers)
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """The whole body.
+
+    Raises:
+        ApiError: 413 too large, 415 compressed, 400 broken off or badly framed.
+    """
+    if request.headers.get("Content-Encoding", "identity") != "identity":  # a few bytes could become gigabytes
+        raise ApiError(415, "compressed", "Send the body as it is, without a Content-Encoding.")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        message = f"The body is larger than {request.client_max_size:,} bytes."
+        raise ApiError(413, "too_large", message) from None
+    except web.RequestPayloadError:
+        raise ApiError(400, "unreadable", "The body can't be read to its end.") from None
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """The JSON body as `model`.
+
+    Raises:
+        ApiError: 413 too large, 415 not JSON by its content type, 400 not JSON, 422 naming the fields that are wrong.
+    """
+    if request.content_type != JSON and not request.content_type.endswith("+json"):
+        raise ApiError(415, "not_json", f"Send the body as {JSON}.")
+    return parse_body(await read_bytes(request), model)
+
+
+def parse_body(body: bytes, model: type[Model]) -> Model:
+    """`read_body` for a body that is at hand.
+
+    Raises:
+        ApiError: 400 not JSON, 422 naming the fields that are wrong.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise ApiError(400, "unreadable", f"The body is not JSON: {faults(error)[0]}.") from None
+        raise _invalid(error) from None
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """The query parameters as `model`; one that is given twice counts once.
+
+    Raises:
+        ApiError: 422 naming the parameters that are wrong.
+    """
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> ApiError:
+    lines = faults(error)
+    return ApiError(422, "invalid", lines[0] if len(lines) == 1 else f"{len(lines)} faults.", {"fields": lines})

@@ -1,0 +1,43 @@
+"""Who may call a protected route."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from aiohttp import web
+
+from email_consumer.http import ApiError, operation_of
+
+_BEARER = "Bearer "
+
+_log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiKeys:
+    """Any of several keys opens, so that one can be replaced while the other still works."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = [key.encode() for key in keys]
+
+    def allow(self, request: web.Request) -> bool:
+        """`X-API-KEY`, or `Authorization: Bearer` for what can't set a header of its own, as Prometheus."""
+        given = request.headers.get("X-API-KEY", "")
+        authorization = request.headers.get("Authorization", "")
+        if not given and authorization.startswith(_BEARER):
+            given = authorization.removeprefix(_BEARER)
+        candidate = given.encode(errors="surrogateescape")
+        # All are compared, each in constant time: the time taken tells nothing about any of them.
+        return any([hmac.compare_digest(candidate, key) for key in self._keys])  # noqa: C419 - a generator would stop early
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let a request through if its route is open, its key is right, or it leads nowhere anyway."""
+        match = request.match_info
+        operation = operation_of(match.handler)
+        if match.http_exception or (operation and operation.open_to_all) or self.allow(request):
+            return await handler(request)
+        if not self._keys:
+            _log.warning("api.no_key_set", path=request.path, hint="set API_KEY; without it protected routes refuse")
+        raise ApiError(401, "unauthorized", "Unauthorized.", headers={"WWW-Authenticate": "Bearer"})

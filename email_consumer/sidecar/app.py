@@ -1,0 +1,29 @@
+"""The application: the routes of all stages under one key check and one shape of error."""
+
+from collections.abc import Iterable, Sequence
+
+from aiohttp import web
+
+from email_consumer.sidecar.api_keys import ApiKeys
+from email_consumer.sidecar.faults import faults_as_json
+from email_consumer.sidecar.openapi import document_route
+
+MAX_BODY = 16 * 2**20
+"""Bytes: 10,000 addresses of the longest kind, and a content as large as NATS takes by default, several times over."""
+
+
+def create_app(
+    routes: Iterable[web.RouteDef], api_keys: Sequence[str], *, version: str, max_body: int = MAX_BODY
+) -> web.Application:
+    """Each route's handler says by `operation` what it does and whether it is open to all.
+
+    Args:
+        routes: of every stage.
+        api_keys: any of them opens the protected routes; none: these refuse.
+        version: of the program, for the OpenAPI document.
+        max_body: bytes of a request body.
+    """
+    app = web.Application(middlewares=[faults_as_json, ApiKeys(api_keys).middleware], client_max_size=max_body)
+    routes = list(routes)
+    app.add_routes([*routes, document_route(routes, version)])
+    return app

@@ -1,0 +1,124 @@
+"""The OpenAPI document (https://spec.openapis.org/oas/v3.1.0), made from what the routes carry with them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from email_consumer.http import JSON, ApiModel, Operation, operation, operation_of
+
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::[^{}]*)?\}")  # aiohttp's {name:regex}
+_SCHEMAS = "#/components/schemas/"
+
+
+class Fault(ApiModel):
+    """What is wrong; `code` is for programs, `message` for people, `fields` names what was not valid."""
+
+    code: str
+    message: str
+    fields: list[str] | None = None
+
+
+class ErrorAnswer(ApiModel):
+    """Every error has this shape."""
+
+    error: Fault
+
+
+def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef:
+    """`GET /openapi.json`, itself included in what it tells."""
+
+    @operation("This document")
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=JSON)
+
+    route = web.get("/openapi.json", show)
+    body = orjson.dumps(document([*routes, route], version))
+    return route
+
+
+def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
+    """All routes whose handlers have a description."""
+    described = [(route, found) for route in routes if (found := operation_of(route.handler))]
+    models: set[type[BaseModel]] = {ErrorAnswer}
+    for _, found in described:
+        models.update(model for model in (found.body, found.answer) if model)
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in ordered], by_alias=False, ref_template=_SCHEMAS + "{model}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for route, found in described:
+        path = _PLACEHOLDER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _describe(route, found)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "email-consumer", "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-KEY"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+        "security": [{"key": []}, {"bearer": []}],
+    }
+
+
+def _describe(route: web.RouteDef, found: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": found.summary,
+        "operationId": f"{route.method.lower()}{re.sub(r'[^0-9A-Za-z]+', '_', route.path)}",
+        "parameters": _parameters(route, found),
+        "responses": _responses(found, takes_path=bool(_PLACEHOLDER.search(route.path))),
+    }
+    if found.body or found.body_type != JSON:
+        schema = _reference(found.body) if found.body else {"type": "string"}
+        described["requestBody"] = {"required": True, "content": {found.body_type: {"schema": schema}}}
+    if found.open_to_all:
+        described["security"] = []
+    return described
+
+
+def _parameters(route: web.RouteDef, found: Operation) -> list[dict[str, Any]]:
+    text = {"type": "string", "minLength": 1}
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": text} for name in _PLACEHOLDER.findall(route.path)
+    ]
+    for name, purpose in (found.headers or {}).items():
+        parameters.append({"name": name, "in": "header", "description": purpose, "schema": text})
+    if found.query:
+        schema = found.query.model_json_schema(by_alias=False)
+        required = schema.get("required", [])
+        for name, of_one in schema.get("properties", {}).items():
+            parameters.append({"name": name, "in": "query", "required": name in required, "schema": of_one})
+    return parameters
+
+
+def _responses(found: Operation, *, takes_path: bool) -> Mapping[str, Any]:
+    schema = _reference(found.answer) if found.answer else ({} if found.answer_type == JSON else {"type": "string"})
+    good: dict[str, Any] = {"description": HTTPStatus(found.status).phrase}
+    if found.status != HTTPStatus.NO_CONTENT:
+        good["content"] = {found.answer_type: {"schema": schema}}
+    errors = set(found.errors)
+    if not found.open_to_all:
+        errors.add(401)
+    if found.body:
+        errors |= {400, 413, 415, 422}
+    if found.query:
+        errors.add(422)
+    if takes_path:
+        errors.add(404)
+    fault = {JSON: {"schema": _reference(ErrorAnswer)}}
+    faults = {str(status): {"description": HTTPStatus(status).phrase, "content": fault} for status in sorted(errors)}
+    return {str(found.status): good, **faults}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _SCHEMAS + model.__name__}
