@@ -5,6 +5,7 @@ that SES had accepted doubles the mail. So this client never retries; it says wh
 """
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from importlib.metadata import version
 from io import BytesIO
@@ -67,6 +68,9 @@ class SesClient:
         self._concurrency = concurrency
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
+        self._large_timeout = aiohttp.ClientTimeout(
+            total=connect_timeout + 2 * read_timeout, connect=connect_timeout, sock_read=read_timeout
+        )
         self._sender = parse_address(from_email).addr_spec
         self._writer = RequestWriter(from_email=from_email, configuration_set=configuration_set, instance=instance)
         self._account_limit = AsyncLimiter(1, 1)
@@ -86,12 +90,7 @@ class SesClient:
         self._signer = Signer(url=url, region=self._region)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency, keepalive_timeout=_KEEPALIVE, ssl=self._aws.tls()),
-            timeout=aiohttp.ClientTimeout(
-                # A bound for all of it, since a peer that stops reading stops neither of the other two clocks.
-                total=self._connect_timeout + 2 * self._read_timeout,
-                connect=self._connect_timeout,
-                sock_read=self._read_timeout,
-            ),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout, sock_read=self._read_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept", "Accept-Encoding"),
             auto_decompress=False,
@@ -120,8 +119,7 @@ class SesClient:
         headers = self._signer.headers(credentials, body, time())
         headers["User-Agent"] = _USER_AGENT
         try:
-            data = BytesIO(body) if len(body) > _LARGE else body  # a file is written piece by piece, bytes at once
-            async with self._http.post(self._url, data=data, headers=headers, allow_redirects=False) as response:
+            async with self._post(body, headers) as response:
                 answer = await response.read()
         except _NOT_WRITTEN as error:
             return Failed(f"no connection to SES: {_told(error)}")
@@ -142,6 +140,15 @@ class SesClient:
         """
         async with self._account_limit:
             return await self._aws.account()
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        if len(body) <= _LARGE:
+            return self._http.post(self._url, data=body, headers=headers, allow_redirects=False)
+        # A file is written piece by piece, bytes would be at once. The time for reading begins when all is written, so
+        # a peer that takes nothing must be bounded by the whole; small bodies, which sockets swallow, are spared its cost.
+        return self._http.post(
+            self._url, data=BytesIO(body), headers=headers, allow_redirects=False, timeout=self._large_timeout
+        )
 
     def _ownership(self, message: EmailMessage) -> Ownership:
         own_sender = message.from_email is None or parse_address(message.from_email).addr_spec == self._sender

@@ -47,7 +47,9 @@ class RawServer:
         # Cancelled with the test, a script that still waits is no error.
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             await self.script(Connection(reader, writer, self))
-        writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            writer.close()
+            await writer.wait_closed()
         self.closed.set()
 
 
