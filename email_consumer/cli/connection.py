@@ -5,11 +5,10 @@ from contextlib import asynccontextmanager
 
 import click
 from nats.aio.client import Client
-from pydantic import SecretStr
 
-from email_consumer.intake.connection import NatsEndpoint, TlsFiles, connect
+from email_consumer.intake.connection import connect
 from email_consumer.intake.connection_faults import NatsConnectError
-from email_consumer.intake.nats_credentials import NatsCredentials
+from email_consumer.nats_endpoint import nats_endpoint
 from email_consumer.settings import Settings
 
 _PATIENCE = 5.0
@@ -31,22 +30,3 @@ async def nats_connection(settings: Settings) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
-
-
-def nats_endpoint(settings: Settings) -> NatsEndpoint:
-    """The NATS variables as the connection takes them."""
-    return NatsEndpoint(
-        settings.nats_url,
-        NatsCredentials(
-            settings.nats_user,
-            _revealed(settings.nats_password),
-            _revealed(settings.nats_token),
-            _revealed(settings.nats_nkey_seed),
-            settings.nats_creds,
-        ),
-        TlsFiles(settings.nats_ca, settings.nats_cert, settings.nats_key),
-    )
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
