@@ -13,7 +13,6 @@ from typing import Any
 
 import sentry_sdk
 from sentry_sdk.integrations.dedupe import DedupeIntegration
-from sentry_sdk.integrations.excepthook import ExcepthookIntegration
 from sentry_sdk.types import Event, Hint
 
 _FLUSH_SECONDS = 2.0
@@ -36,9 +35,9 @@ _PRIVATE_TEXT = re.compile(
 
 @contextlib.contextmanager
 def reporting(dsn: str, *, release: str, environment: str) -> Iterator[None]:
-    """Report every log at error or above, with the lines before it as breadcrumbs; at the end flush for 2 s at most.
+    """Report every log at error or above, with the lines before it as breadcrumbs, and what ends the block.
 
-    To be entered after `observe.logging.configure`, which starts the list of handlers anew.
+    At the end it flushes for two seconds at most. To be entered after `observe.logging.configure`, which starts the list of handlers anew.
     """
     sentry_sdk.init(
         dsn,
@@ -46,7 +45,7 @@ def reporting(dsn: str, *, release: str, environment: str) -> Iterator[None]:
         environment=environment,
         default_integrations=False,
         auto_enabling_integrations=False,
-        integrations=[ExcepthookIntegration(), DedupeIntegration()],
+        integrations=[DedupeIntegration()],
         include_local_variables=False,  # a mail may be among them
         max_request_body_size="never",
         max_breadcrumbs=50,
@@ -56,6 +55,9 @@ def reporting(dsn: str, *, release: str, environment: str) -> Iterator[None]:
     logging.getLogger().addHandler(handler)
     try:
         yield
+    except Exception as error:
+        sentry_sdk.capture_exception(error)
+        raise
     finally:
         logging.getLogger().removeHandler(handler)
         sentry_sdk.get_client().close(timeout=_FLUSH_SECONDS)

@@ -147,6 +147,23 @@ def test_what_libraries_log_is_reported_by_its_template() -> None:
     assert "jane" not in sent
 
 
+def test_what_ends_the_program_is_reported_once() -> None:
+    def log_and_die() -> None:
+        try:
+            _break(LETTER)
+        except ValueError:
+            _log.exception("it.broke")
+            raise
+
+    with Sentry() as sentry:
+        with pytest.raises(ValueError, match="refused"), reporting(sentry.dsn, release="1", environment="e"):
+            log_and_die()
+        with pytest.raises(ValueError, match="refused"), reporting(sentry.dsn, release="1", environment="e"):
+            _break(LETTER)
+        first, second = sentry.events()
+    assert first["fingerprint"][-1] == second["exception"]["values"][0]["type"] == "ValueError"
+
+
 def test_an_end_is_not_held_up_by_a_sentry_that_hangs() -> None:
     with Sentry(hanging=True) as sentry:
         with reporting(sentry.dsn, release="1", environment="e"):
