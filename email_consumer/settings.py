@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from email_consumer.address import parse_address
+from email_consumer.feedback.topic_arn import TopicArn
 from email_consumer.observe.level import LogFilter
 
 
@@ -62,6 +63,15 @@ def _http_url(value: str) -> str:
 
 def _log_filter(value: str) -> str:
     LogFilter.parse(value)
+    return value
+
+
+def _topic_arns(value: tuple[str, ...]) -> tuple[str, ...]:
+    for arn in value:
+        try:
+            TopicArn.parse(arn)
+        except ValueError as error:
+            raise ValueError(f"{arn!r} {error}") from None
     return value
 
 
@@ -112,6 +122,12 @@ class Settings(BaseModel):
     in_doubt: Literal["resend", "park"] = _variable("resend", "IN_DOUBT")
     in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0)
     instance: str = _variable("default", "INSTANCE", pattern=r"^[A-Za-z0-9_-]{1,256}$")
+
+    sns_topic_arns: Annotated[CommaSeparated, AfterValidator(_topic_arns)] = _variable((), "SNS_TOPIC_ARNS")
+    sns_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SNS")
+    sandbox_certificate: Path | None = _variable(None, "SANDBOX_CERTIFICATE")
+    soft_bounce_limit: int = _variable(5, "SOFT_BOUNCE_LIMIT", ge=0)
+    suppression_mirror: bool = _variable(False, "SUPPRESSION_MIRROR")
 
     server_port: int = _variable(3000, "SERVER_PORT", ge=0, le=65_535)
     server_url: HttpUrl = _variable("http://localhost:3000", "SERVER_URL", "SERVER_HOST")

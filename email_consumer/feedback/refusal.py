@@ -1,0 +1,54 @@
+"""Why a message of SNS is not acted upon, and how the operator learns of it."""
+
+from collections import Counter
+from http import HTTPStatus
+from time import monotonic
+
+import structlog
+
+_QUIET = 10.0
+"""Seconds between two lines of the same cause: whoever floods us must not flood the log."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+    """Nothing was done. The text tells the operator what to mend."""
+
+    def __init__(self, cause: str, text: str, status: int) -> None:
+        """`cause` names the kind for counters; `status` is HTTP's: SNS repeats what got a 5xx, never what got a 4xx."""
+        super().__init__(text)
+        self.cause = cause
+        self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """The fault is ours and may be over when the message comes again."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class RefusalLog:
+    """One line per refusal; of those with the same cause within ten seconds only the first, with the others counted."""
+
+    def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        """By cause, since the start."""
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def note(self, refusal: Refusal, **context: object) -> None:
+        """Count it, and log it unless the same was just said."""
+        self.refused[refusal.cause] += 1
+        now = monotonic()
+        told_at, count = self._told.get(refusal.cause, (0.0, 0))
+        if count and now - told_at < _QUIET:
+            return
+        total = self.refused[refusal.cause]
+        self._told[refusal.cause] = (now, total)
+        _log.warning(
+            "events.refused",
+            cause=refusal.cause,
+            reason=str(refusal),
+            status=refusal.status,
+            unlogged=max(0, total - count - 1),
+            **context,
+        )

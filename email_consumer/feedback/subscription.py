@@ -1,0 +1,66 @@
+"""Confirms a subscription through the SNS API. The SubscribeURL in the message is never fetched."""
+
+from typing import Any
+
+import aioboto3
+import structlog
+from aiobotocore.config import AioConfig
+from aiolimiter import AsyncLimiter
+from botocore.exceptions import BotoCoreError, ClientError
+
+from email_consumer.feedback.envelope import Envelope
+from email_consumer.feedback.refusal import Refusal
+from email_consumer.feedback.topic_arn import TopicArn
+
+_CONFIG: dict[str, Any] = {"connect_timeout": 4, "read_timeout": 6, "retries": {"total_max_attempts": 1}}
+"""Seconds; SNS waits 15 for our answer, and repeats its request by itself."""
+_DEAD_TOKEN = frozenset({"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"})
+
+_log = structlog.get_logger(__name__)
+
+
+class Subscriptions:
+    """Answers what SNS asks about our subscription itself. The message must have been verified."""
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        """An `endpoint` of None is AWS's own in the topic's region."""
+        self._endpoint = endpoint
+        self._limit = AsyncLimiter(1, 1)
+
+    async def confirm(self, envelope: Envelope, topic: TopicArn) -> None:
+        """Confirm, so that from now on only the account's owner can unsubscribe us.
+
+        Raises:
+            Refusal: SNS did not take it.
+        """
+        session = aioboto3.Session(region_name=topic.region)
+        try:
+            async with (
+                self._limit,
+                session.client("sns", endpoint_url=self._endpoint, config=AioConfig(**_CONFIG)) as client,
+            ):
+                answer = await client.confirm_subscription(
+                    TopicArn=envelope.topic_arn, Token=envelope.token, AuthenticateOnUnsubscribe="true"
+                )
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _DEAD_TOKEN:
+                raise Refusal("confirmation", f"SNS says {error}; subscribe again if none is confirmed", 400) from error
+            raise _failed(error) from error
+        except (BotoCoreError, OSError) as error:
+            raise _failed(error) from error
+        _log.info("events.subscribed", topic=envelope.topic_arn, subscription=answer["SubscriptionArn"])
+
+    def unsubscribed(self, envelope: Envelope) -> None:
+        """Somebody ended the subscription."""
+        _log.error(
+            "events.unsubscribed",
+            topic=envelope.topic_arn,
+            hint="no more events come from this topic: bounces go unseen, mail in doubt is settled by the policy alone;"
+            " subscribe this endpoint again unless that was meant",
+        )
+
+
+def _failed(error: Exception) -> Refusal:
+    text = f"the subscription can't be confirmed ({error}); our credentials need sns:ConfirmSubscription on the topic"
+    return Refusal("confirmation", text, 503)
