@@ -117,15 +117,24 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
     """The JSON body as `model`.
 
     Raises:
-        ApiError: 413 too large, 415 not JSON by its content type, 400 not JSON, 422 naming the fields that are wrong.
+        ApiError: as `read_json_bytes` and `parse_body`.
+    """
+    return parse_body(await read_json_bytes(request), model)
+
+
+async def read_json_bytes(request: web.Request) -> bytes:
+    """The body, which says of itself that it is JSON.
+
+    Raises:
+        ApiError: 415 it says something else; else as `read_bytes`.
     """
     if request.content_type != JSON and not request.content_type.endswith("+json"):
         raise ApiError(415, "not_json", f"Send the body as {JSON}.")
-    return parse_body(await read_bytes(request), model)
+    return await read_bytes(request)
 
 
 def parse_body(body: bytes, model: type[Model]) -> Model:
-    """`read_body` for a body that is at hand.
+    """A JSON document as `model`.
 
     Raises:
         ApiError: 400 not JSON, 422 naming the fields that are wrong.

@@ -18,7 +18,8 @@ class Server:
         self._runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_TIMEOUT, auto_decompress=False
         )
-        self._host = host
+        # With port 0 each address family would get a port of its own.
+        self._host = host or ("0.0.0.0" if port == 0 else None)  # noqa: S104 - SNS must reach it
         self._port = port
 
     @property

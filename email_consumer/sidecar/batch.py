@@ -1,0 +1,114 @@
+"""From a request to what will be stored: each message checked once, each recipient for itself."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from email_consumer.address import parse_address
+from email_consumer.clock import parse_time
+from email_consumer.http import ApiError
+from email_consumer.message import EmailMessage, encode, faults
+from email_consumer.sidecar.new_messages import NewMessage, NewMessages, Refusal
+
+MAX_RECIPIENTS = 10_000
+_STEP = 500
+"""Recipients between two looks at what else the event loop has to do: about a millisecond."""
+_ROOM = 1_024
+"""Bytes beside the content in a NATS message at the most: address, uuid, headers."""
+_NOT_OF_THE_CONTENT = {"emails", "content", "scheduled_at", "expires_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMessage:
+    """One content and its good recipients."""
+
+    content: EmailMessage
+    """Stands for all of them; its own recipient and uuid mean nothing."""
+    recipients: list[tuple[str, str]]
+    """uuid and address."""
+    due_at: float | None
+    """Unix seconds; None: at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    messages: list[BatchMessage]
+    ids: list[str | None]
+    """A uuid for each recipient in the order given; None for one that is refused."""
+    refused: list[Refusal]
+
+    @property
+    def scheduled(self) -> bool:
+        return any(message.due_at for message in self.messages)
+
+
+async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch:
+    """Check everything; a bad recipient is set aside, anything else that is bad fails the request.
+
+    Args:
+        request: as it was sent.
+        zone: of naive times.
+        max_payload: bytes of a message that NATS takes.
+
+    Raises:
+        ApiError: 400 an unparsable time, 413 too large for NATS, 422 whatever else is wrong, naming it.
+    """
+    total = sum(len(message.emails) for message in request.messages)
+    if total > MAX_RECIPIENTS:
+        raise ApiError(422, "invalid", f"{total:,} recipients; at most {MAX_RECIPIENTS:,} in one request.")
+    now = time.time()
+    batch = Batch([], [], [])
+    for index, message in enumerate(request.messages):
+        given = request.scheduled_at if message.scheduled_at is None else message.scheduled_at
+        due_at = _time(given, zone, f"messages.{index}.scheduled_at")
+        content = _content(message, index, zone)
+        size = len(encode(content)) + _ROOM
+        if size > max_payload:
+            text = f"messages.{index}: {size:,} bytes with attachments; NATS takes {max_payload:,}."
+            raise ApiError(413, "too_large", text)
+        recipients = await _recipients(message.emails, index, batch)
+        due = due_at.timestamp() if due_at and due_at.timestamp() > now else None
+        if recipients:
+            batch.messages.append(BatchMessage(content, recipients, due))
+    return batch
+
+
+def _content(message: NewMessage, index: int, zone: tzinfo) -> EmailMessage:
+    given = {name: getattr(message, name) for name in message.model_fields_set - _NOT_OF_THE_CONTENT}
+    if expires_at := _time(message.expires_at, zone, f"messages.{index}.expires_at"):
+        given["expires_at"] = expires_at
+    try:
+        return EmailMessage.model_validate(given | {"uuid": "-", "email": "to@localhost", "body": message.content})
+    except ValidationError as error:
+        lines = [f"messages.{index}.{line}" for line in faults(error)]
+        raise ApiError(422, "invalid", lines[0], {"fields": lines}) from None
+
+
+def _time(value: object, zone: tzinfo, field: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return parse_time(value, zone)
+    except (ValueError, OverflowError) as error:
+        raise ApiError(400, "bad_time", f"{field} {error}.", {"fields": [field]}) from None
+
+
+async def _recipients(emails: list[str], index: int, batch: Batch) -> list[tuple[str, str]]:
+    good = []
+    for number, email in enumerate(emails):
+        if number % _STEP == _STEP - 1:
+            await asyncio.sleep(0)
+        try:
+            parse_address(email)
+        except ValueError as error:
+            batch.refused.append(Refusal(message=index, email=number, error=str(error)))
+            batch.ids.append(None)
+        else:
+            uuid = str(uuid4())
+            batch.ids.append(uuid)
+            good.append((uuid, email))
+    return good

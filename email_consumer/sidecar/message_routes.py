@@ -1,0 +1,80 @@
+"""`POST /v1/messages`: stored first, answered then; publishing follows."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import tzinfo
+
+from aiohttp import web
+
+from email_consumer.http import JSON, ApiError, operation, parse_body, read_json_bytes
+from email_consumer.sidecar.batch import Batch, prepare
+from email_consumer.sidecar.mail_store import MailStore, RequestKey
+from email_consumer.sidecar.new_messages import Accepted, NewMessages
+from email_consumer.sidecar.turns import Turns
+
+_KEY = "Idempotency-Key"
+_LONGEST_KEY = 255
+_AT_ONCE = 2
+_WAITING = 16
+
+
+class MessageRoutes:
+    def __init__(
+        self, store: MailStore, *, zone: tzinfo, max_payload: Callable[[], int], stored: Callable[[], None]
+    ) -> None:
+        """`max_payload`: bytes that NATS takes now; `stored` wakes whoever publishes; `zone` is of naive times."""
+        self._store = store
+        self._zone = zone
+        self._max_payload = max_payload
+        self._stored = stored
+        self._turns = Turns(_AT_ONCE, _WAITING)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/messages", self.create)]
+
+    @operation(
+        "Take in mail: stored durably when answered, sent as the rate allows or when it is due",
+        body=NewMessages,
+        answer=Accepted,
+        headers={_KEY: "The same key and body again get the same answer, and no second mail"},
+        errors=(429, 503),
+    )
+    async def create(self, request: web.Request) -> web.Response:
+        async with self._turns.turn():
+            began = time.perf_counter()
+            body = await read_json_bytes(request)
+            key = _request_key(request, body)
+            if key and (earlier := await self._store.answered(key)):
+                return web.Response(text=earlier, content_type=JSON)
+            batch = await prepare(parse_body(body, NewMessages), self._zone, self._max_payload())
+            if not batch.messages:
+                details = {"refused": [refusal.model_dump() for refusal in batch.refused]}
+                raise ApiError(422, "no_recipient", "None of the recipients is an e-mail address.", details)
+            text = await self._store.store(batch, lambda: _answer(batch, time.perf_counter() - began), key)
+        self._stored()
+        return web.Response(text=text, content_type=JSON)
+
+
+def _request_key(request: web.Request, body: bytes) -> RequestKey | None:
+    key = request.headers.get(_KEY)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
+        raise ApiError(400, "bad_key", f"{_KEY} must have 1 to {_LONGEST_KEY} printable characters.")
+    return RequestKey(key, hashlib.sha256(body).digest())
+
+
+def _answer(batch: Batch, seconds: float) -> str:
+    success = len(batch.ids) - len(batch.refused)
+    return Accepted(
+        total=len(batch.ids),
+        success=success,
+        errors=len(batch.refused),
+        duration_ms=round(seconds * 1000),
+        scheduled=batch.scheduled,
+        count=success,
+        elapsed=f"{seconds * 1000:.3f}ms",
+        ids=batch.ids,
+        refused=batch.refused,
+    ).model_dump_json()
