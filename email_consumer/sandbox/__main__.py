@@ -13,6 +13,10 @@ from email_consumer.sandbox.config import SandboxConfig
 from email_consumer.sandbox.server import serve
 
 
+def _forever(_context: click.Context, _parameter: click.Parameter, retries: int) -> int | None:
+    return None if retries < 0 else retries
+
+
 @click.command()
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to keep.")
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -23,6 +27,15 @@ from email_consumer.sandbox.server import serve
 @click.option("--max-send-rate", default=10_000.0, show_default=True, help="Recipients a second.")
 @click.option("--max-24-hour-send", default=-1.0, show_default=True, help="Recipients in 24 hours; -1: unlimited.")
 @click.option("--keep", default=100_000, show_default=True, help="How many mails, the newest, stay stored.")
+@click.option("--events-to", default=None, help="URL that gets the SES events through a signed SNS envelope.")
+@click.option("--event-retry-delay", default=20.0, show_default=True, help="Seconds between attempts to post an event.")
+@click.option(
+    "--event-max-retries",
+    default=3,
+    show_default=True,
+    help="Attempts after the first; -1: for ever.",
+    callback=_forever,
+)
 def main(**options: object) -> None:
     """Serve a local stand-in for Amazon SES until SIGTERM. Prints one JSON line with its URL once it listens."""
     gc.freeze()  # what was imported lives as long as the process: no need to look through it again and again

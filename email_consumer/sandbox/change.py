@@ -10,11 +10,18 @@ class Change:
     def __init__(self) -> None:
         """Nothing has changed yet."""
         self._next = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` at every change from now on."""
+        self._listeners.append(listener)
 
     def announce(self) -> None:
         """Let every waiter look again."""
         self._next.set()
         self._next = asyncio.Event()
+        for listener in self._listeners:
+            listener()
 
     async def wait_until(self, holds: Callable[[], Awaitable[bool]]) -> None:
         """Return once `holds` is true; it is asked now and after every change."""

@@ -37,6 +37,15 @@ class SandboxConfig:
     keep: int = 100_000
     """How many mails (the newest) stay stored."""
 
+    events_to: str | None = None
+    """URL that gets the SES events: subscribed to the topic `ses-events`, asked to confirm until it does."""
+
+    event_retry_delay: float = 20.0
+    """Seconds between attempts to post an event; SNS takes 20."""
+
+    event_max_retries: int | None = 3
+    """Attempts after the first; None is for ever."""
+
     @property
     def home_region(self) -> str:
         """The region of the sandbox's own resources."""

@@ -23,6 +23,33 @@ CREATE INDEX IF NOT EXISTS mails_by_uuid ON mails (uuid);
 CREATE TABLE IF NOT EXISTS requests (mail_id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 -- Recipients accepted per minute since the epoch: the rolling quota outlives the mails.
 CREATE TABLE IF NOT EXISTS usage (minute INTEGER PRIMARY KEY, recipients INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS suppressed (address TEXT PRIMARY KEY, reason TEXT NOT NULL, updated_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS topics (arn TEXT PRIMARY KEY, attributes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS subscriptions (
+    arn         TEXT PRIMARY KEY,
+    topic_arn   TEXT NOT NULL,
+    protocol    TEXT NOT NULL,
+    endpoint    TEXT NOT NULL,
+    token       TEXT NOT NULL,
+    confirmed   INTEGER NOT NULL,
+    standing    INTEGER NOT NULL,
+    attributes  TEXT NOT NULL
+);
+-- SNS messages not yet delivered or given up.
+CREATE TABLE IF NOT EXISTS outbox (
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscription_arn TEXT NOT NULL,
+    topic_arn        TEXT NOT NULL,
+    type             TEXT NOT NULL,
+    message_id       TEXT NOT NULL,  -- of SNS
+    subject          TEXT,
+    message          TEXT NOT NULL,
+    token            TEXT NOT NULL,
+    created_at       REAL NOT NULL,
+    due_at           REAL NOT NULL,
+    attempts         INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS outbox_by_due ON outbox (due_at);
 """
 
 T = TypeVar("T")
@@ -31,7 +58,7 @@ Write = Callable[[sqlite3.Connection], T]
 
 
 class Database:
-    """One writing connection with group commit, one reading connection in a thread.
+    """One writing connection with group commit, one reading connection in a thread, one for short reads at once.
 
     All writes that arrive while a commit is under way share the next one: one fsync for the whole group. Statements
     run on the event loop (microseconds each); only the commit runs in a thread. The other way round, a busy loop
@@ -44,6 +71,7 @@ class Database:
         self._writer.executescript(_SCHEMA)
         self._reader = self._connect(path)
         self._reader.execute("PRAGMA query_only=ON")
+        self._quick_reader = self._connect(path)
         self._commit_thread = ThreadPoolExecutor(1, "sandbox-commit")
         self._read_thread = ThreadPoolExecutor(1, "sandbox-read")
         self._waiting: list[tuple[Write[Any], asyncio.Future[Any]]] = []
@@ -100,8 +128,8 @@ class Database:
         return await loop.run_in_executor(self._read_thread, lambda: self._reader.execute(sql, parameters).fetchall())
 
     def read_now(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a short query, at once: for start-up, before there is a loop to keep free."""
-        return self._writer.execute(sql, parameters).fetchall()
+        """Rows of a short query, at once, on committed data."""
+        return self._quick_reader.execute(sql, parameters).fetchall()
 
     async def close(self) -> None:
         """Finish the group under way and close."""
@@ -110,4 +138,5 @@ class Database:
         self._commit_thread.shutdown()
         self._read_thread.shutdown()
         self._reader.close()
+        self._quick_reader.close()
         self._writer.close()

@@ -2,9 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
+from typing import Protocol
 from uuid import uuid4
 
 from email_consumer.sandbox.change import Change
@@ -32,8 +32,14 @@ class AcceptedMail:
     request: SendRequest
 
 
-Companion = Callable[[sqlite3.Connection, AcceptedMail], None]
-"""Writes what must become durable together with a mail (its events), in the same transaction."""
+class Companion(Protocol):
+    """What must become durable together with each mail (its events)."""
+
+    def write(self, connection: sqlite3.Connection, mail: AcceptedMail) -> None:
+        """Write it in the mail's transaction."""
+
+    def committed(self) -> None:
+        """The transaction is committed."""
 
 
 def accept(request: SendRequest) -> AcceptedMail:
@@ -45,7 +51,7 @@ def accept(request: SendRequest) -> AcceptedMail:
 class Mailbox:
     """Stores accepted mails and tells when one has arrived."""
 
-    def __init__(self, database: Database, keep: int, companion: Companion | None = None) -> None:
+    def __init__(self, database: Database, keep: int, companion: Companion) -> None:
         """`keep` is how many mails, the newest, stay."""
         self.database = database
         self.arrival = Change()
@@ -65,6 +71,7 @@ class Mailbox:
         if stored.exception() is None:
             self.accepted += 1
             self.arrival.announce()
+            self._companion.committed()
 
     def _insert(self, connection: sqlite3.Connection, mail: AcceptedMail) -> None:
         request = mail.request
@@ -83,8 +90,7 @@ class Mailbox:
         if mail_id > self._keep:
             connection.execute("DELETE FROM mails WHERE id <= ?", (mail_id - self._keep,))
             connection.execute("DELETE FROM requests WHERE mail_id <= ?", (mail_id - self._keep,))
-        if self._companion is not None:
-            self._companion(connection, mail)
+        self._companion.write(connection, mail)
 
     async def empty(self) -> None:
         """Forget all mails; the quota they used stays used."""

@@ -1,0 +1,1 @@
+"""The SES events that accepted mail causes, as a configuration set's event destination publishes them."""

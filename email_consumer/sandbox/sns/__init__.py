@@ -1,0 +1,1 @@
+"""A stand-in for Amazon SNS with HTTP subscriptions: topics, the confirmation handshake, signed delivery."""
