@@ -1,0 +1,191 @@
+"""Keeps to what SES allows the account: its rate, its quota of 24 hours, and whether it may send at all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict
+from time import monotonic
+from typing import Protocol
+
+import structlog
+
+from email_consumer.meters import Meters
+from email_consumer.outcome import Held, SendResult, Sent, Throttled
+from email_consumer.ses.account import Account, AccountUnavailableError
+from email_consumer.ses.rate_control import RateControl
+
+_HOLDER = "account"
+_ADJUST = 0.25
+"""Seconds between two steps of a rate that recovers from a throttle."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Pace(Protocol):
+    """What releases mail: told how fast, and when not at all."""
+
+    def set_rate(self, rate: float) -> None:
+        """Recipients a second, from now on."""
+
+    def hold(self, holder: str, reason: str) -> None:
+        """Release nothing until `holder` resumes; a second call replaces the reason."""
+
+    def resume(self, holder: str) -> None:
+        """Take the holder's hold back, if there is one."""
+
+
+class Governor:
+    """Sets the pace to min(setting, MaxSendRate) / workers, less after throttles; holds it while sending is no use.
+
+    It is told of each result by `report`, and looks at the account by `look` and, from then on, `run`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: float,
+        pace: Pace,
+        meters: Meters,
+        account: Callable[[], Awaitable[Account]],
+        poll: float = 60.0,
+        poll_held: float = 5.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Take the setting and what it steers.
+
+        Args:
+            rate: the setting, in recipients a second over all workers.
+            pace: is told the outcome.
+            meters: tell how many recipients were sent.
+            account: asks SES; may raise `AccountUnavailableError`.
+            poll: seconds between two looks at the account.
+            poll_held: seconds between two looks at the least, and while the account may not send.
+            clock: seconds, monotonic.
+        """
+        self._setting = rate
+        self._pace = pace
+        self._meters = meters
+        self._ask = account
+        self._poll = poll
+        self._poll_held = poll_held
+        self._clock = clock
+        self._workers = 1
+        self._account: Account | None = None
+        self._unknown = ""
+        self._sent_before = 0
+        self._control = RateControl(rate)
+        self._rate = rate
+        self._adjusted_at = clock()
+        self._held = ""
+        self._worth_a_look = asyncio.Event()
+
+    @property
+    def account(self) -> Account | None:
+        """SES's last answer; None if there was none, or if we may not ask."""
+        return self._account
+
+    @property
+    def ceiling(self) -> float:
+        """Recipients a second that this worker may send at the most."""
+        return self._control.ceiling
+
+    def set_workers(self, workers: int) -> None:
+        """So many live workers share the rate and the quota."""
+        self._workers = workers
+        self._apply()
+
+    def report(self, result: SendResult) -> None:
+        """Take note of what one call ended in."""
+        match result:
+            case Sent():
+                self._control.accepted()
+                if self._clock() - self._adjusted_at >= _ADJUST:
+                    self._set_rate()
+                if not self._held and self._budget_is_used():
+                    self._apply()
+            case Throttled(reason):
+                if self._control.throttled(self._clock()):
+                    self._set_rate()
+                    _log.warning("ses.throttled", reason=reason, rate=round(self._rate, 1), ceiling=self.ceiling)
+            case Held():
+                self._worth_a_look.set()
+            case _:
+                pass
+
+    async def look(self) -> None:
+        """Ask SES for the account and act on it; to be called once before the first mail.
+
+        Without an answer the last one counts, and without any the setting.
+        """
+        try:
+            account = await self._ask()
+        except AccountUnavailableError as error:
+            if error.forbidden:
+                self._account = None
+            if str(error) != self._unknown:
+                hint = "allow ses:GetAccount in the IAM policy; until then the rate of the settings counts"
+                _log.warning("ses.account_unknown", error=str(error), hint=hint if error.forbidden else "asked again")
+            self._unknown = str(error)
+        else:
+            if self._account is None or account.max_send_rate != self._account.max_send_rate:
+                _log.info("ses.account", **asdict(account))
+            self._account, self._unknown = account, ""
+            self._sent_before = self._meters.recipients_sent
+        self._apply()
+
+    async def run(self) -> None:
+        """Look again and again, sooner when there is a reason to; until cancelled."""
+        while True:
+            await asyncio.sleep(self._poll_held)
+            if not self._held:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll - self._poll_held):
+                        await self._worth_a_look.wait()
+            self._worth_a_look.clear()
+            await self.look()
+
+    def _apply(self) -> None:
+        ceiling = self._allowed() / self._workers
+        if ceiling != self._control.ceiling:
+            self._control = RateControl(ceiling)
+        self._set_rate()
+        reason = self._obstacle()
+        if reason and reason != self._held:
+            _log.error("queue.held", reason=reason, hint="nothing is lost; sending resumes by itself")
+            self._pace.hold(_HOLDER, reason)
+        elif self._held and not reason:
+            _log.info("queue.resumed")
+            self._pace.resume(_HOLDER)
+        self._held = reason
+
+    def _set_rate(self) -> None:
+        self._adjusted_at = self._clock()
+        rate = self._control.rate(self._adjusted_at)
+        if rate != self._rate:
+            self._rate = rate
+            self._pace.set_rate(rate)
+
+    def _allowed(self) -> float:
+        if self._account is None or self._account.max_send_rate <= 0:
+            return self._setting
+        return min(self._setting, self._account.max_send_rate)
+
+    def _obstacle(self) -> str:
+        account = self._account
+        if account is None:
+            return ""
+        if account.enforcement_status == "SHUTDOWN":
+            return "SES has shut this account down (EnforcementStatus SHUTDOWN); AWS's console tells why"
+        if not account.sending_enabled:
+            return "sending is paused for this SES account (SendingEnabled is false)"
+        if self._budget_is_used():
+            return f"the SES quota of {account.max_24_hour_send:.0f} recipients in 24 hours is used up"
+        return ""
+
+    def _budget_is_used(self) -> bool:
+        # What the account had left at the last look, shared by the workers: SES counts the others' mail by itself then.
+        account = self._account
+        if account is None or account.max_24_hour_send is None:
+            return False
+        left = (account.max_24_hour_send - account.sent_last_24_hours) / self._workers
+        return self._meters.recipients_sent - self._sent_before >= left

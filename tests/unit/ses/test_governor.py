@@ -1,0 +1,177 @@
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from email_consumer.meters import Meters
+from email_consumer.outcome import Failed, Held, Sent, Throttled
+from email_consumer.ses.account import Account, AccountUnavailableError
+from email_consumer.ses.governor import Governor
+
+HEALTHY = Account(
+    max_send_rate=200,
+    max_24_hour_send=None,
+    sent_last_24_hours=0,
+    sending_enabled=True,
+    enforcement_status="HEALTHY",
+    production_access=True,
+)
+
+
+@dataclass
+class RecordedPace:
+    rate: float = 0.0
+    holds: dict[str, str] = field(default_factory=dict)
+    told: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    def set_rate(self, rate: float) -> None:
+        self.rate = rate
+
+    def hold(self, holder: str, reason: str) -> None:
+        self.holds[holder] = reason
+        self.told.put_nowait(f"hold {holder}")
+
+    def resume(self, holder: str) -> None:
+        del self.holds[holder]
+        self.told.put_nowait(f"resume {holder}")
+
+
+class Bench:
+    """A governor over 500 recipients a second, with an account and a clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.answer: Account | AccountUnavailableError = HEALTHY
+        self.pace = RecordedPace(rate=500)
+        self.meters = Meters()
+        self.governor = Governor(
+            rate=500,
+            pace=self.pace,
+            meters=self.meters,
+            account=self.account,
+            poll=0.05,
+            poll_held=0.01,
+            clock=lambda: self.now,
+        )
+
+    async def account(self) -> Account:
+        if isinstance(self.answer, AccountUnavailableError):
+            raise self.answer
+        return self.answer
+
+    async def look(self, **change: object) -> None:
+        self.answer = replace(HEALTHY, **change)  # type: ignore[arg-type]
+        await self.governor.look()
+
+    def sent(self, recipients: int = 1) -> None:
+        self.meters.recipients_sent += recipients
+        self.governor.report(Sent("id"))
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def test_the_rate_is_the_lower_of_setting_and_account_shared_by_the_workers(bench: Bench) -> None:
+    await bench.look()
+    assert bench.pace.rate == 200
+    bench.governor.set_workers(4)
+    assert bench.pace.rate == 50
+    await bench.look(max_send_rate=10_000)
+    assert bench.pace.rate == 125
+
+
+async def test_throttles_cut_the_rate_and_success_brings_it_back(bench: Bench) -> None:
+    for _ in range(99):
+        bench.sent()
+    bench.governor.report(Throttled("Maximum sending rate exceeded."))
+    assert bench.pace.rate == pytest.approx(460)
+    for _ in range(400):
+        bench.now += 0.1
+        bench.sent()
+    assert bench.pace.rate == 500
+
+
+async def test_other_failures_leave_the_rate_alone(bench: Bench) -> None:
+    bench.governor.report(Failed("no connection"))
+    bench.governor.report(Held("expired"))
+    assert bench.pace.rate == 500
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sending_enabled": False}, "SendingEnabled"),
+        ({"enforcement_status": "SHUTDOWN"}, "SHUTDOWN"),
+        ({"max_24_hour_send": 50_000, "sent_last_24_hours": 50_000}, "50000"),
+    ],
+)
+async def test_an_account_that_may_not_send_holds_the_queue_until_it_may(
+    bench: Bench, change: dict[str, object], told: str
+) -> None:
+    await bench.look(**change)
+    assert told in bench.pace.holds["account"]
+    await bench.look()
+    assert not bench.pace.holds
+
+
+async def test_probation_does_not_hold(bench: Bench) -> None:
+    await bench.look(enforcement_status="PROBATION")
+    assert not bench.pace.holds
+
+
+async def test_the_budget_of_24_hours_counts_recipients_between_two_looks(bench: Bench) -> None:
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=80)
+    bench.sent(19)
+    assert not bench.pace.holds
+    bench.sent(1)
+    assert "100" in bench.pace.holds["account"]
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=70)
+    assert not bench.pace.holds
+    bench.sent(29)
+    assert not bench.pace.holds
+
+
+async def test_workers_share_the_budget(bench: Bench) -> None:
+    bench.governor.set_workers(4)
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=80)
+    bench.sent(4)
+    assert not bench.pace.holds
+    bench.sent(1)
+    assert bench.pace.holds
+
+
+async def test_without_permission_the_setting_counts_and_one_line_says_so(bench: Bench) -> None:
+    await bench.look(sending_enabled=False)
+    bench.answer = AccountUnavailableError("AccessDenied", forbidden=True)
+    with capture_logs() as logs:
+        await bench.governor.look()
+        await bench.governor.look()
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["ses.account_unknown"]
+    assert (bench.pace.rate, bench.pace.holds, bench.governor.account) == (500, {}, None)
+
+
+async def test_an_answer_that_fails_to_come_changes_nothing(bench: Bench) -> None:
+    await bench.look(sending_enabled=False)
+    bench.answer = AccountUnavailableError("time-out", forbidden=False)
+    await bench.governor.look()
+    assert (bench.pace.rate, list(bench.pace.holds)) == (200, ["account"])
+
+
+async def test_an_account_without_any_rate_does_not_stop_the_pace(bench: Bench) -> None:
+    await bench.look(max_send_rate=0)
+    assert bench.pace.rate == 500
+
+
+async def test_it_looks_again_by_itself_and_at_once_when_something_is_wrong(bench: Bench) -> None:
+    bench.governor._poll = 3600
+    task = asyncio.create_task(bench.governor.run())
+    bench.answer = replace(HEALTHY, sending_enabled=False)
+    bench.governor.report(Held("Sending paused for this account."))
+    async with asyncio.timeout(10):
+        assert await bench.pace.told.get() == "hold account"
+        bench.answer = HEALTHY
+        assert await bench.pace.told.get() == "resume account"
+    task.cancel()
