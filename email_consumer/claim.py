@@ -23,6 +23,8 @@ class Origin:
     """Its place in the stream, 0 where there is none."""
     stored_at: float
     """When the source stored it, in Unix seconds."""
+    received: int = 1
+    """How often the source delivered it so far."""
     replay_of: str | None = None
     """The dead letter that was replayed, such as `messages-dead:12`: reopens a Failed uuid, once."""
 

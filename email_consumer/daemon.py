@@ -1,8 +1,13 @@
 """The only place that builds the parts and hands them to each other; starts and drains them in the data's order."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import json
+import time
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,11 +22,13 @@ from email_consumer.intake.connection import connect
 from email_consumer.intake.connection_faults import NatsConnectError
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.intake.jetstream import JetStreamIntake
+from email_consumer.intake.tenancy import Tenancy, TenancyLostError
 from email_consumer.intake.topology import Topology, TopologyError
-from email_consumer.ledger.decision import Policy
+from email_consumer.ledger.decision import Inheritance, Policy
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.meters import Meters
 from email_consumer.nats_endpoint import nats_endpoint
+from email_consumer.observe import loop_lag, rate_line
 from email_consumer.pipeline import Pipeline
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.session import MissingCredentialsError
@@ -30,37 +37,67 @@ from email_consumer.settlement import Settlement
 from email_consumer.signals import stop_event
 from email_consumer.slots import Slots
 from email_consumer.store.database import StoreError, open_database
+from email_consumer.store.facts import keep_fact, set_fact
 
 _CLOSE_TIMEOUT = 2.0
 
 _log = structlog.get_logger(__name__)
 
 
-class StartError(Exception):
-    """The daemon can't start; the text tells in plain words what to mend."""
+class ConnectionLostError(Exception):
+    """The NATS server will have no more to do with us; a restart may help, waiting won't."""
+
+
+class DaemonError(Exception):
+    """The daemon can't start or go on; the text tells in plain words what to mend."""
 
 
 async def run(settings: Settings, *, local: bool = False) -> None:
     """Send mail until SIGTERM or SIGINT, then drain.
 
     Raises:
-        StartError: something it needs isn't there.
+        DaemonError: something it needs isn't there, or another one has taken over.
     """
     with stop_event() as stop:
         async with AsyncExitStack() as stack:
-            try:
-                daemon = await _build(settings, stack)
-            except (NatsConnectError, TopologyError, StoreError, MissingCredentialsError) as error:
-                raise StartError(str(error)) from error
+            if settings.sentry_dsn:
+                stack.enter_context(_sentry(settings.sentry_dsn.get_secret_value(), settings.instance))
+            daemon = await _unless(stop, _build(settings, stack))
+            if daemon is None:
+                return
             _log.info("daemon.started", local=local, **settings.public())
-            await daemon.run(stop)
+            try:
+                await daemon.run(stop)
+            except* (TenancyLostError, ConnectionLostError) as lost:
+                raise DaemonError(str(lost.exceptions[0])) from None
             _log.info("daemon.stopped")
+
+
+async def _unless(stop: asyncio.Event, building: Coroutine[None, None, "_Daemon"]) -> "_Daemon | None":
+    """The daemon, or None where a signal came first."""
+    built, stopped = asyncio.create_task(building), asyncio.create_task(stop.wait())
+    await asyncio.wait([built, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not built.done():
+        built.cancel()
+        await asyncio.wait([built])
+        return None
+    try:
+        return built.result()
+    except (NatsConnectError, TopologyError, StoreError, MissingCredentialsError) as error:
+        raise DaemonError(str(error)) from error
+    except (NatsError, TimeoutError) as error:
+        raise DaemonError(f"JetStream gave no answer: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Daemon:
     """The running parts, and the order in which they end."""
 
+    tenancy: Tenancy
+    meters: Meters
+    lost: asyncio.Future[None]
+    """Fails when the connection to NATS is closed for good."""
     intake: JetStreamIntake
     pacer: Pacer
     in_hand: InHand
@@ -69,11 +106,18 @@ class _Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
-            heartbeat = tasks.create_task(self.in_hand.keep_alive(), name="heartbeat")
+            beside = [
+                tasks.create_task(self.in_hand.keep_alive(), name="heartbeat"),
+                tasks.create_task(self.tenancy.keep(), name="tenancy"),
+                tasks.create_task(_await(self.lost), name="connection"),
+                tasks.create_task(rate_line.report(self.meters), name="rate line"),
+                tasks.create_task(loop_lag.measure(self.meters), name="loop lag"),
+            ]
             tasks.create_task(self.intake.run(), name="intake")
             await stop.wait()
             await self._drain()
-            heartbeat.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _drain(self) -> None:
         await self.intake.stop()  # nothing more is taken in hand
@@ -91,7 +135,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> _Daemon:
     meters = Meters()
     sender = await stack.enter_async_context(_sender(settings))
     database = await stack.enter_async_context(open_database(settings.db_path))
-    client = await connect(nats_endpoint(settings))
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
     stack.push_async_callback(client.close)
     topology = Topology(
         client,
@@ -106,8 +151,22 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> _Daemon:
     dead_letters = DeadLetters(
         client, stream=settings.stream, subject=settings.subject, replicas=settings.nats_replicas
     )
+    tenancy = Tenancy(
+        client,
+        stream=settings.stream,
+        consumer=settings.consumer,
+        ledger=await keep_fact(database, "ledger", lambda: uuid4().hex),
+        replicas=settings.nats_replicas,
+    )
+    if await tenancy.acquire():
+        delivered = await topology.delivered()
+        await set_fact(database, "inheritance", json.dumps([delivered, time.time()]))
+    stack.push_async_callback(tenancy.release)
+    inheritance = Inheritance(*json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))
     gate = Gate()
-    ledger = SqliteLedger(database, gate.check, _policy(settings))
+    ledger = SqliteLedger(
+        database, gate.check, _policy(settings), inheritance=inheritance, valid_until=lambda: tenancy.valid_until
+    )
     await stack.enter_async_context(ledger.running())
     pacer = Pacer(settings.ses_rate_per_sec, meters)
     slots = Slots(_capacity(settings.concurrency_limit, settings.ses_rate_per_sec))
@@ -132,7 +191,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> _Daemon:
         start=in_hand.start,
         repair=topology.ensure,
     )
-    return _Daemon(intake, pacer, in_hand, client, settings.shutdown_grace)
+    return _Daemon(tenancy, meters, lost, intake, pacer, in_hand, client, settings.shutdown_grace)
 
 
 def _sender(settings: Settings) -> SesClient:
@@ -154,3 +213,18 @@ def _policy(settings: Settings) -> Policy:
 def _capacity(concurrency: int, rate: float) -> int:
     """Deliveries in hand: what can be sent in about two seconds, so that nothing ages here that others could send."""
     return min(concurrency, max(16, round(2 * rate)))
+
+
+def _sentry(dsn: str, instance: str) -> AbstractContextManager[None]:
+    from email_consumer.observe import sentry  # noqa: PLC0415 - a third of a second that only its users should wait
+
+    return sentry.reporting(dsn, release=f"email-consumer@{version('email-consumer')}", environment=instance)
+
+
+async def _await(future: "asyncio.Future[None]") -> None:
+    await future
+
+
+def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:
+    if not lost.done():
+        lost.set_exception(ConnectionLostError(f"NATS closed the connection for good: {error}"))

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from email_consumer.claim import Claim, Ledger, Origin
-from email_consumer.delivery import Delivery
+from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.message import EmailMessage, UndecodableError, decode
 from email_consumer.meters import Meters
 from email_consumer.outcome import (
@@ -22,14 +22,12 @@ from email_consumer.outcome import (
     Outcome,
     Scheduled,
     SendResult,
+    Sent,
     Stopped,
     StopReason,
     Undecodable,
 )
 from email_consumer.settlement import Settlement
-
-REPLAY_HEADER = "Email-Replay-Of"
-"""The header of a replayed message that names its dead letter."""
 
 _log = structlog.get_logger(__name__)
 
@@ -109,7 +107,8 @@ class Pipeline:
             delivery.reference,
             delivery.sequence,
             delivery.stored_at,
-            delivery.headers.get(REPLAY_HEADER),
+            delivery.received,
+            delivery.headers.get(REPLAY_OF),
         )
         if message.uuid in self._uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
@@ -117,6 +116,8 @@ class Pipeline:
         self._uuids.add(message.uuid)
         try:
             outcome, attempt = await self._deliver(message, origin, delivery.headers)
+            if isinstance(outcome, Sent):
+                self._meters.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
             await self._settlement.settle(delivery, message, outcome, origin, attempt)
         finally:
             self._uuids.discard(message.uuid)
@@ -146,6 +147,7 @@ class Pipeline:
         # Stopped and woken up again (SIGSTOP, a suspended machine): somebody else may hold the claim by now.
         if self._loop.time() > claim.deadline:
             return Interrupted()
+        began = self._loop.time()
         self._meters.in_flight += 1
         try:
             result = await self._sender.send(self._compose(message, headers))
@@ -154,6 +156,7 @@ class Pipeline:
             result = InDoubt(f"{type(error).__name__} while sending")
         finally:
             self._meters.in_flight -= 1
+        self._meters.ses_call.observe(self._loop.time() - began)
         for watcher in self._watchers:
             watcher.report(result)
         if isinstance(result, Failed) and claim.attempt >= self._max_attempts:

@@ -47,5 +47,5 @@ def _run(main: Coroutine[None, None, None]) -> None:
             runner.run(main)
     except asyncio.CancelledError:
         pass  # a signal came before the daemon was up: nothing was in hand
-    except (daemon.StartError, DataInUseError, ServerStartError, StillHeldError) as error:
+    except (daemon.DaemonError, DataInUseError, ServerStartError, StillHeldError) as error:
         raise click.ClickException(str(error)) from None

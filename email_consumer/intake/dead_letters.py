@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.js.api import Header, RawStreamMsg
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from email_consumer.delivery import Delivery
+from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.intake.topology import ensure_dead_letter_stream
 
 KINDS = ("undecodable", "rejected", "exhausted", "in-doubt")
@@ -22,8 +22,6 @@ REFERENCE = "Email-Reference"
 SEQUENCE = "Email-Stream-Sequence"
 ATTEMPTS = "Email-Attempts"
 FAILED_AT = "Email-Failed-At"
-REPLAY_OF = "Email-Replay-Of"
-"""On a replayed message: `<dead-letter stream>:<sequence>`. It lets a Failed uuid be tried again, once per replay."""
 _OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPTS, FAILED_AT, REPLAY_OF))
 
 _LONGEST_VALUE = 1_000

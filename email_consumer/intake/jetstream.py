@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from email_consumer.delivery import Delivery
+from email_consumer.intake.topology import TopologyError
 from email_consumer.slots import Slots
 
 _EXPIRES = 30.0
@@ -187,5 +188,5 @@ class JetStreamIntake:
         await asyncio.sleep(_BACKOFF)
         try:
             await self._repair()
-        except (NatsError, TimeoutError) as error:
-            self._broken = f"repair failed: {error}"
+        except (NatsError, TimeoutError, TopologyError) as error:
+            self._broken = f"not mended yet: {error}"

@@ -76,6 +76,11 @@ class Topology:
         except APIError as error:
             raise self._in_plain_words(error) from error
 
+    async def delivered(self) -> int:
+        """The last stream sequence that the consumer has delivered so far, to whomever."""
+        info = await self._jetstream.consumer_info(self._stream, self._consumer)
+        return info.delivered.stream_seq if info.delivered else 0
+
     async def _ensure_stream(self) -> StreamInfo:
         try:
             info = await self._jetstream.stream_info(self._stream)

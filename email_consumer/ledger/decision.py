@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
+from email_consumer.claim import Origin
 from email_consumer.outcome import Busy, Duplicate, InDoubt, Parked
 from email_consumer.store.status import Status
 
@@ -18,6 +19,19 @@ class Policy:
     in_doubt_grace: float
     """How long SES's own event is waited for."""
     max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What was delivered before this ledger took the consumer over, and may have been sent by whoever had it."""
+
+    sequence: int
+    """The last sequence that had been delivered then."""
+    since: float
+    """When it was taken over, in Unix seconds."""
+
+    def covers(self, origin: Origin) -> bool:
+        return origin.source == "nats" and origin.received > 1 and origin.sequence <= self.sequence
 
 
 @dataclass(frozen=True, slots=True)

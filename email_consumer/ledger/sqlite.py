@@ -5,6 +5,7 @@ Only one process can have the file open, so a row that is in hand and not in dou
 
 import asyncio
 import json
+import math
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,10 +18,10 @@ from cachetools import TTLCache
 
 from email_consumer.claim import Claim, ClaimAnswer, Origin
 from email_consumer.ledger import statements
-from email_consumer.ledger.decision import Decision, Granted, Known, Policy, Step, decide
+from email_consumer.ledger.decision import Decision, Granted, Inheritance, Known, Policy, Step, decide
 from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, change
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Duplicate, Outcome, Sent, Stopped
+from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
 from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
@@ -40,8 +41,21 @@ Stopper = Callable[[EmailMessage, Origin], Stopped | None]
 class SqliteLedger:
     """See `email_consumer.claim.Ledger`."""
 
-    def __init__(self, database: Database, stopper: Stopper, policy: Policy) -> None:
-        """`stopper` tells what cancellations and the suppression list say of a mail."""
+    def __init__(
+        self,
+        database: Database,
+        stopper: Stopper,
+        policy: Policy,
+        *,
+        inheritance: Inheritance | None = None,
+        valid_until: Callable[[], float] = lambda: math.inf,
+    ) -> None:
+        """`stopper` tells what cancellations and the suppression list say of a mail.
+
+        No claim reaches beyond `valid_until` (event-loop clock): until then nobody else sends.
+        """
+        self._inheritance = inheritance or Inheritance(0, 0.0)
+        self._valid_until = valid_until
         self._database = database
         self._stopper = stopper
         self._policy = policy
@@ -133,9 +147,14 @@ class SqliteLedger:
         known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.KNOWN, (uuids,))}
         answers: list[ClaimAnswer] = []
         retired, inserted, reclaimed = [], [], []
-        deadline = asyncio.get_running_loop().time() + LEASE / 2
+        deadline = min(asyncio.get_running_loop().time() + LEASE / 2, self._valid_until())
         for entry in entries:
             row = known.get(entry.message.uuid)
+            if row is None and self._inheritance.covers(entry.origin):
+                doubted = {"in_doubt": True, "claimed_at": self._inheritance.since}
+                inserted.append(_new_row(entry.message, entry.origin, now) | doubted)
+                answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
+                continue
             decision = self._decide(entry, row, now)
             if not isinstance(decision, Granted):
                 answers.append(decision)
@@ -147,7 +166,8 @@ class SqliteLedger:
                 step = {"id": row["id"], "attempts": decision.spent, "replay_of": entry.origin.replay_of, "now": now}
                 reclaimed.append(step)
             else:
-                inserted.append(_new_row(entry.message, entry.origin, now))
+                claimed = {"in_doubt": False, "claimed_at": now}
+                inserted.append(_new_row(entry.message, entry.origin, now) | claimed)
         await _execute_many(connection, statements.RETIRE, retired)
         await _execute_many(connection, statements.INSERT_CLAIMED, inserted)
         await _execute_many(connection, statements.RECLAIM, reclaimed)

@@ -6,10 +6,11 @@ SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 
-# A uuid never seen: the row is born claimed.
+# A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it.
 INSERT_CLAIMED = """
-INSERT INTO email_requests (uuid, tag, topic_id, email, expires_at, status, claimed_at, replay_of, source, created_at, updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 1, :now, :replay_of, :source, :now, :now)
+INSERT INTO email_requests
+    (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, created_at, updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 1, :in_doubt, :claimed_at, :replay_of, :source, :now, :now)
 """
 
 # A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.

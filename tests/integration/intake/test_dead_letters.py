@@ -11,10 +11,9 @@ from nats.js import JetStreamContext
 
 from email_consumer.delivery import Delivery
 from email_consumer.intake.connection import NatsEndpoint, connect
-from email_consumer.intake.dead_letters import REPLAY_OF, DeadLetterError, DeadLetters
+from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.intake.jetstream import JetStreamDelivery
 from email_consumer.intake.topology import Topology
-from email_consumer.pipeline import REPLAY_HEADER
 from tests.servers.nats import NatsServer
 
 
@@ -168,7 +167,3 @@ async def test_a_filter_with_wildcards_gets_replays_all_the_same(client: Client,
     letters = DeadLetters(client, stream="mail", subject="mail.*", replicas=1)
     await letters.store(_delivery(client), "exhausted", "tried", 5)
     assert (await jetstream.get_msg("mail", await letters.replay(1))).subject == "mail.replay"
-
-
-def test_the_pipeline_reads_the_header_that_a_replay_carries() -> None:
-    assert REPLAY_OF == REPLAY_HEADER

@@ -117,7 +117,7 @@ async def test_park_buries_what_stays_in_doubt(path: Path) -> None:
 
 
 async def test_a_replayed_dead_letter_reopens_its_uuid_once(path: Path) -> None:
-    replay = Origin("nats", "messages:2", 2, 0.0, "messages-dead:1")
+    replay = Origin("nats", "messages:2", 2, 0.0, replay_of="messages-dead:1")
     async with open_ledger(path) as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Rejected("no"), ORIGIN)

@@ -1,0 +1,19 @@
+"""Small durable facts by name."""
+
+from collections.abc import Callable
+
+from email_consumer.store.database import Database
+
+
+async def keep_fact(database: Database, name: str, make: Callable[[], str]) -> str:
+    """The fact's value; made and stored if there is none yet."""
+    async with database.transaction() as connection:
+        await connection.execute("INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)", (name, make()))
+        rows = await connection.execute_fetchall("SELECT value FROM facts WHERE name = ?", (name,))
+    return str(next(iter(rows))[0])
+
+
+async def set_fact(database: Database, name: str, value: str) -> None:
+    """Store the fact, whatever it was."""
+    async with database.transaction() as connection:
+        await connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))

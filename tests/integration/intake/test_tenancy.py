@@ -1,0 +1,69 @@
+"""One ledger per consumer, on a real nats-server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+
+from email_consumer.intake import tenancy
+from email_consumer.intake.tenancy import Tenancy, TenancyLostError
+from tests.servers.nats import NatsServer
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    async with NatsServer(tmp_path) as server:
+        client = await nats.connect(server.url)
+        yield client
+        await client.close()
+
+
+def of(client: Client, ledger: str) -> Tenancy:
+    return Tenancy(client, stream="messages", consumer="email-processor", ledger=ledger, replicas=1)
+
+
+async def test_the_first_one_inherits_what_unknown_others_delivered(client: Client) -> None:
+    first = of(client, "a")
+    assert await first.acquire()
+    assert first.valid_until > asyncio.get_running_loop().time()
+
+
+async def test_the_same_ledger_comes_back_at_once_after_a_crash(client: Client) -> None:
+    assert await of(client, "a").acquire()
+    assert not await of(client, "a").acquire()
+
+
+async def test_a_released_consumer_is_taken_at_once_but_as_an_inheritance(client: Client) -> None:
+    first = of(client, "a")
+    await first.acquire()
+    await first.release()
+    assert await of(client, "b").acquire()
+
+
+async def test_another_ledger_waits_while_the_holder_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"LEASE": 1.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
+        monkeypatch.setattr(tenancy, name, seconds)
+    first, second = of(client, "a"), of(client, "b")
+    await first.acquire()
+    keeping = asyncio.create_task(first.keep())
+    waiting = asyncio.create_task(second.acquire())
+    done, _ = await asyncio.wait([waiting], timeout=2.5)
+    assert not done
+    keeping.cancel()  # the holder dies without a word
+    died_at = asyncio.get_running_loop().time()
+    assert await waiting
+    assert asyncio.get_running_loop().time() >= max(first.valid_until, died_at)
+
+
+async def test_a_holder_that_slept_too_long_learns_that_it_lost(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenancy, "_RENEWAL", 0.01)
+    first, second = of(client, "a"), of(client, "a")
+    await first.acquire()
+    await second.acquire()
+    with pytest.raises(TenancyLostError, match="taken over the consumer 'email-processor'"):
+        await first.keep()
