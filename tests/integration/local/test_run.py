@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -65,3 +66,16 @@ async def test_a_second_one_on_the_same_data_says_so_and_exits(tmp_path: Path) -
         assert second.returncode == 1
         assert err.decode().startswith(f"Error: another `run --local` (pid {daemon.pid}) uses data")
         assert await daemon.stop() == 0
+
+
+async def test_a_signal_before_the_daemon_is_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, {"SERVER_PORT": "0"}, "run", "--local")
+    await daemon.launch()
+    try:
+        await daemon.wait_until(lambda: "LOCAL MODE" in _said(daemon))
+        daemon.signal(signal.SIGTERM)
+        assert await daemon.ended() == 0
+    finally:
+        await daemon.kill()
+    for server in ("nats", "sandbox"):
+        assert not PidLock(tmp_path / "data" / server / "lock").holder()
