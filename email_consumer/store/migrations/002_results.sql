@@ -47,10 +47,11 @@ CREATE TABLE idempotency_keys (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
--- First come, first served, whether it was due at once or later.
+-- What is to be published: first come, first served, whether it was due at once or later. What a crash left in doubt
+-- before its publishing was noted is published again: the ledger decides.
 DROP INDEX email_requests_due;
 CREATE INDEX email_requests_due ON email_requests (coalesce(scheduled_at, created_at), id)
-    WHERE status = 0 AND published_at IS NULL AND content_id IS NOT NULL;
+    WHERE (status = 0 OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL;
 -- What we published and nothing became of yet.
 CREATE INDEX email_requests_published ON email_requests (id)
     WHERE status < 2 AND published_at IS NOT NULL;

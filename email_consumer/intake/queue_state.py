@@ -1,0 +1,70 @@
+"""The stream and its consumer as a `MailQueue`: mail put in, and how far the consumer has come."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import PubAck
+
+from email_consumer.mail_queue import Backlog, QueueUnavailableError
+
+_PATIENCE = 5.0
+"""Seconds for an answer of the server."""
+
+
+class JetStreamQueue:
+    """See `email_consumer.mail_queue.MailQueue`."""
+
+    def __init__(self, client: Client, *, stream: str, subject: str, consumer: str) -> None:
+        self._client = client
+        self._jetstream: JetStreamContext = client.jetstream(timeout=_PATIENCE)
+        self._stream = stream
+        self._subject = re.sub(r"[*>]", "api", subject)  # SUBJECT may be a filter, which nothing can be sent to
+        self._consumer = consumer
+
+    @property
+    def max_payload(self) -> int:
+        return int(self._client.max_payload)
+
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
+        # While disconnected nats-py would keep them for later, without a bound that suits us.
+        if not self._client.is_connected:
+            raise QueueUnavailableError("not connected to NATS")
+        futures = []
+        try:
+            for payload, headers in messages:
+                futures.append(await self._jetstream.publish_async(self._subject, payload, headers=dict(headers)))
+        except NatsError as error:
+            for future in futures:
+                future.cancel()
+            raise QueueUnavailableError(f"NATS: {error}") from error
+        if futures:
+            await asyncio.wait(futures, timeout=_PATIENCE)
+        return [_fault(future) for future in futures]
+
+    async def last_sequence(self) -> int:
+        try:
+            info = await self._jetstream.stream_info(self._stream)
+        except (NatsError, TimeoutError) as error:
+            raise QueueUnavailableError(f"stream {self._stream}: {error}") from error
+        return info.state.last_seq
+
+    async def backlog(self) -> Backlog:
+        try:
+            info = await self._jetstream.consumer_info(self._stream, self._consumer)
+        except (NatsError, TimeoutError) as error:
+            raise QueueUnavailableError(f"consumer {self._consumer}: {error}") from error
+        floor = info.ack_floor.stream_seq if info.ack_floor else 0
+        return Backlog(floor, (info.num_pending or 0) + (info.num_ack_pending or 0))
+
+
+def _fault(future: "asyncio.Future[PubAck]") -> Exception | None:
+    """None if it is known to be stored. Giving up on a future takes it off nats-py's list."""
+    if not future.done():
+        future.cancel()
+        return TimeoutError("no acknowledgement")
+    error = future.exception()
+    return error if error is None or isinstance(error, Exception) else RuntimeError(repr(error))

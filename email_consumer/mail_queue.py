@@ -1,0 +1,49 @@
+"""The queue of mail as those see it who put mail in, or ask how far it has come; see `delivery` for the other end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+ORIGIN = "Email-Origin"
+"""Header of mail that was published from our own keeping: `api`, or where else it first came from."""
+
+
+class QueueUnavailableError(Exception):
+    """The queue gave no answer, or not now; in plain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the queue's consumer has yet to settle."""
+
+    ack_floor: int
+    """Everything up to this sequence is settled."""
+    unsettled: int
+    """Messages that wait or are in hand, delayed ones included."""
+
+
+class MailQueue(Protocol):
+    @property
+    def max_payload(self) -> int:
+        """Bytes of a message, its headers included, that it takes."""
+
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
+        """Store payloads with their headers; for each, None or why it is not known to be stored.
+
+        Raises:
+            QueueUnavailableError: none of them was tried.
+        """
+
+    async def last_sequence(self) -> int:
+        """Of the stream, at this moment.
+
+        Raises:
+            QueueUnavailableError: no answer.
+        """
+
+    async def backlog(self) -> Backlog:
+        """At this moment.
+
+        Raises:
+            QueueUnavailableError: no answer.
+        """
