@@ -10,6 +10,7 @@ import orjson
 import uvloop
 
 from email_consumer.sandbox.config import SandboxConfig
+from email_consumer.sandbox.data_directory import DirectoryInUseError
 from email_consumer.sandbox.server import serve
 
 
@@ -40,7 +41,10 @@ def main(**options: object) -> None:
     """Serve a local stand-in for Amazon SES until SIGTERM. Prints one JSON line with its URL once it listens."""
     gc.freeze()  # what was imported lives as long as the process: no need to look through it again and again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(SandboxConfig(**options), _announce))  # type: ignore[arg-type]  # click has checked them
+        try:
+            runner.run(serve(SandboxConfig(**options), _announce))  # type: ignore[arg-type]  # click has checked them
+        except (DirectoryInUseError, OSError) as error:
+            raise click.ClickException(str(error)) from error
 
 
 def _announce(url: str) -> None:

@@ -6,6 +6,8 @@ import aiohttp
 from aiohttp import web
 
 from email_consumer.sandbox.account import Account
+from email_consumer.sandbox.aws.errors import AwsError
+from email_consumer.sandbox.aws.json_protocol import rest_json
 from email_consumer.sandbox.aws.signature import Credentials, SignatureCheck
 from email_consumer.sandbox.config import SandboxConfig
 from email_consumer.sandbox.control.account_routes import AccountRoutes
@@ -80,6 +82,7 @@ class Sandbox:
         ):
             self.application.add_routes(part.routes())
         self.application.router.add_get("/health", _health)
+        self.application.router.add_route("*", "/v2/email/{operation:.*}", rest_json(_unknown_operation))
 
     async def prepare(self) -> None:
         """What must be there before the first request."""
@@ -91,6 +94,10 @@ class Sandbox:
             self._courier.run(session),
             ask_to_confirm(self._topics, self._courier, session),
         ]
+
+
+async def _unknown_operation(_request: web.Request) -> web.Response:
+    raise AwsError("UnknownOperationException")
 
 
 async def _health(_request: web.Request) -> web.Response:

@@ -5,10 +5,10 @@ import sqlite3
 from dataclasses import dataclass
 from time import time
 from typing import Protocol
-from uuid import uuid4
 
 from email_consumer.sandbox.change import Change
 from email_consumer.sandbox.database import Database
+from email_consumer.sandbox.identifiers import ses_message_id
 from email_consumer.sandbox.quota import minute_of
 from email_consumer.sandbox.ses.send_request import SendRequest
 
@@ -45,7 +45,7 @@ class Companion(Protocol):
 def accept(request: SendRequest) -> AcceptedMail:
     """Give a request its message id, in the shape of the real ones: milliseconds in hexadecimal, a UUID, zeros."""
     now = time()
-    return AcceptedMail(f"0100{int(now * 1000):012x}-{uuid4()}-000000", now, request)
+    return AcceptedMail(ses_message_id(now), now, request)
 
 
 class Mailbox:

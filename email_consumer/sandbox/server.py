@@ -9,6 +9,7 @@ from aiohttp import web
 
 from email_consumer.sandbox.assembly import Sandbox
 from email_consumer.sandbox.config import SandboxConfig
+from email_consumer.sandbox.data_directory import claimed
 from email_consumer.sandbox.database import Database
 from email_consumer.sandbox.sns.courier import open_session
 
@@ -18,11 +19,21 @@ _SHUTDOWN_TIMEOUT = 2.0
 
 
 async def serve(config: SandboxConfig, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until cancelled or SIGTERM or SIGINT arrives; `on_ready` gets the base URL once it listens."""
+    """Serve until cancelled or SIGTERM or SIGINT arrives; `on_ready` gets the base URL once it listens.
+
+    Raises:
+        DirectoryInUseError: if another sandbox runs on the same data directory.
+        OSError: if the port can't be had.
+    """
     stop = asyncio.Event()
     _on_stop_signals(stop.set)
-    config.data.mkdir(parents=True, exist_ok=True)
-    database = Database(config.data / "sandbox.db")
+    with claimed(config.data) as directory:
+        await _serve(config, Database(directory / "sandbox.db"), on_ready, stop)
+
+
+async def _serve(
+    config: SandboxConfig, database: Database, on_ready: Callable[[str], None] | None, stop: asyncio.Event
+) -> None:
     try:
         sandbox = Sandbox(config, database)
         runner = web.AppRunner(

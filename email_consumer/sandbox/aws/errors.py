@@ -29,6 +29,7 @@ KNOWN_ERRORS: dict[str, tuple[int, str]] = {
     "BadRequestException": (400, "The input you provided is invalid."),
     "InvalidNextTokenException": (400, "The specified request includes an invalid or expired token."),
     # of the front door
+    "SerializationException": (400, "The request could not be read."),
     "MissingAuthenticationTokenException": (403, "Missing Authentication Token"),
     "IncompleteSignatureException": (400, "The request signature does not conform to AWS standards."),
     "InvalidSignatureException": (403, _SIGNATURE_MISMATCH),

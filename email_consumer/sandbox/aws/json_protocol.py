@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from aiohttp import web
 
 from email_consumer.sandbox.aws.errors import AwsError, BareStatus, ConnectionCut
+from email_consumer.sandbox.identifiers import random_uuid
 
 _JSON = "application/json"
 
@@ -17,7 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def answer(document: dict[str, Any]) -> web.Response:
     """A 200 with the operation's output."""
-    return web.Response(body=orjson.dumps(document), content_type=_JSON, headers={"x-amzn-RequestId": str(uuid4())})
+    return web.Response(body=orjson.dumps(document), content_type=_JSON, headers={"x-amzn-RequestId": random_uuid()})
 
 
 def error_answer(error: AwsError) -> web.Response:
@@ -26,8 +26,23 @@ def error_answer(error: AwsError) -> web.Response:
         status=error.status,
         body=orjson.dumps({"message": error.message}),
         content_type=_JSON,
-        headers={"x-amzn-RequestId": str(uuid4()), "x-amzn-ErrorType": error.code},
+        headers={"x-amzn-RequestId": random_uuid(), "x-amzn-ErrorType": error.code},
     )
+
+
+def read_document(body: bytes) -> dict[str, Any]:
+    """The input of an operation.
+
+    Raises:
+        AwsError: SerializationException, if it isn't a JSON object.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise AwsError("SerializationException", f"The request body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise AwsError("SerializationException", "The request body is not a JSON object")
+    return document
 
 
 def rest_json(handler: Handler) -> Handler:

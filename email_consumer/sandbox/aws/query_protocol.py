@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
 from email_consumer.sandbox.aws.errors import AwsError
+from email_consumer.sandbox.identifiers import random_uuid
 
 _CODES = {
     "MissingAuthenticationTokenException": "MissingAuthenticationToken",
@@ -31,7 +31,7 @@ Node = str | Sequence["Node"] | Mapping[str, "Node"]
 def xml_answer(action: str, namespace: str, result: Mapping[str, Node] | None) -> web.Response:
     """The output of an action; None for one that has no result."""
     inner = "" if result is None else f"<{action}Result>{_xml(result)}</{action}Result>"
-    metadata = f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
+    metadata = f"<ResponseMetadata><RequestId>{random_uuid()}</RequestId></ResponseMetadata>"
     text = f'<{action}Response xmlns="{namespace}">{inner}{metadata}</{action}Response>'
     return web.Response(text=text, content_type="text/xml")
 
@@ -42,7 +42,7 @@ def xml_error(error: AwsError, namespace: str) -> web.Response:
     code = _CODES.get(error.code, error.code)
     text = (
         f'<ErrorResponse xmlns="{namespace}"><Error><Type>{side}</Type><Code>{escape(code)}</Code>'
-        f"<Message>{escape(error.message)}</Message></Error><RequestId>{uuid4()}</RequestId></ErrorResponse>"
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{random_uuid()}</RequestId></ErrorResponse>"
     )
     return web.Response(status=error.status, text=text, content_type="text/xml")
 

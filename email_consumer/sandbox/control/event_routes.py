@@ -6,7 +6,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from email_consumer.sandbox.control.wire import number, read_model, reply
+from email_consumer.sandbox.control.wire import number, patience, read_model, reply
 from email_consumer.sandbox.events.settings import EventSettings, EventType
 from email_consumer.sandbox.sns.courier import Courier
 from email_consumer.sandbox.sns.outbox import SUBJECT, Outbox
@@ -90,7 +90,7 @@ class EventRoutes:
 
         reached = True
         try:
-            async with asyncio.timeout(number(request, "timeout", 30)):
+            async with asyncio.timeout(patience(request)):
                 await self._outbox.change.wait_until(settled)
         except TimeoutError:
             reached = False

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from email_consumer.sandbox.control.wire import number, read_model, reply
+from email_consumer.sandbox.control.wire import number, patience, read_model, reply
 from email_consumer.sandbox.faults import Fault, Faults, FaultScript
 
 
@@ -48,7 +48,7 @@ class FaultRoutes:
         """Answer once it has struck `hits` times, or after `timeout` seconds; `reached` tells which."""
         fault = self._fault(request)
         try:
-            async with asyncio.timeout(number(request, "timeout", 30)):
+            async with asyncio.timeout(patience(request)):
                 await self._faults.wait_for_hits(fault, number(request, "hits", 1))
         except TimeoutError:
             return reply(_document(fault) | {"reached": False})

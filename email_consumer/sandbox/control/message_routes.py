@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from email_consumer.sandbox.control.mail_view import mail_document
-from email_consumer.sandbox.control.wire import number, reply
+from email_consumer.sandbox.control.wire import number, patience, reply
 from email_consumer.sandbox.mailbox import Mailbox, searchable
 
 _MAX_PAGE = 1_000
@@ -97,7 +97,7 @@ class MessageRoutes:
             return await stored() >= wanted
 
         try:
-            async with asyncio.timeout(number(request, "timeout", 30)):
+            async with asyncio.timeout(patience(request)):
                 await self._mailbox.arrival.wait_until(reached)
         except TimeoutError:
             return reply({"reached": False, "count": await stored()})

@@ -23,8 +23,7 @@ async def read_model(request: web.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(await request.read())
     except ValidationError as error:
-        document = {"error": error.errors(include_url=False, include_context=False, include_input=False)}
-        raise web.HTTPBadRequest(body=orjson.dumps(document), content_type="application/json") from None
+        raise bad_request(error.errors(include_url=False, include_context=False, include_input=False)) from None
 
 
 def number(request: web.Request, name: str, default: int) -> int:
@@ -35,6 +34,23 @@ def number(request: web.Request, name: str, default: int) -> int:
     """
     text = request.query.get(name, str(default))
     if not text.isdecimal():
-        document = {"error": f"{name} must be a whole number, not {text!r}"}
-        raise web.HTTPBadRequest(body=orjson.dumps(document), content_type="application/json")
+        raise bad_request(f"{name} must be a whole number, not {text!r}")
     return int(text)
+
+
+def patience(request: web.Request) -> float:
+    """The query parameter `timeout` in seconds, 30 by default.
+
+    Raises:
+        web.HTTPBadRequest: if it is no number.
+    """
+    text = request.query.get("timeout", "30")
+    try:
+        return float(text)
+    except ValueError:
+        raise bad_request(f"timeout must be a number of seconds, not {text!r}") from None
+
+
+def bad_request(error: object) -> web.HTTPBadRequest:
+    """A 400 that says, as JSON, what is wrong."""
+    return web.HTTPBadRequest(body=orjson.dumps({"error": error}), content_type="application/json")

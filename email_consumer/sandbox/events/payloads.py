@@ -4,12 +4,13 @@ Source: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sn
 """
 
 from collections.abc import Container
+from time import time
 from typing import Any
-from uuid import uuid4
 
 from email_consumer.sandbox.config import ACCOUNT_ID
 from email_consumer.sandbox.events.settings import EventType
 from email_consumer.sandbox.events.simulator import Fate, fate_of
+from email_consumer.sandbox.identifiers import ses_message_id
 from email_consumer.sandbox.mailbox import AcceptedMail
 from email_consumer.sandbox.ses.address import bare_address
 from email_consumer.sandbox.ses.send_request import SendRequest
@@ -128,4 +129,4 @@ def _bounce(fate: Fate, recipients: list[str], at: str) -> Record:
 
 
 def _feedback_id() -> str:
-    return f"0100{uuid4().hex[:12]}-{uuid4()}-000000"
+    return ses_message_id(time())

@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from email_consumer.sandbox.aws.errors import AwsError
+from email_consumer.sandbox.aws.json_protocol import read_document
 from email_consumer.sandbox.ses.address import bare_address
 from email_consumer.sandbox.ses.raw_message import raw_envelope
 
@@ -58,9 +57,16 @@ def parse_send_request(body: bytes) -> SendRequest:
     """Read and check a request body.
 
     Raises:
-        AwsError: BadRequestException, saying what SES would not take.
+        AwsError: BadRequestException or SerializationException, saying what SES would not take.
     """
-    document = _document(body)
+    document = read_document(body)
+    try:
+        return _checked(document, body)
+    except (AttributeError, TypeError):
+        raise AwsError("SerializationException", "A member is of another type than the operation's input") from None
+
+
+def _checked(document: Document, body: bytes) -> SendRequest:
     content = document.get("Content") or {}
     destination = document.get("Destination") or {}
     lists = (destination.get("ToAddresses"), destination.get("CcAddresses"), destination.get("BccAddresses"))
@@ -81,6 +87,9 @@ def parse_send_request(body: bytes) -> SendRequest:
     if not sender:
         raise _bad("FromEmailAddress is missing")
     bare_address(sender)
+    configuration_set = document.get("ConfigurationSetName") or None
+    if not isinstance(configuration_set, str | None):
+        raise TypeError
     reply_to = tuple(document.get("ReplyToAddresses") or ())
     for address in reply_to:
         bare_address(address)
@@ -94,19 +103,9 @@ def parse_send_request(body: bytes) -> SendRequest:
         subject=subject,
         headers=headers,
         tags=_tags(document.get("EmailTags") or ()),
-        configuration_set=document.get("ConfigurationSetName") or None,
+        configuration_set=configuration_set,
         body=body,
     )
-
-
-def _document(body: bytes) -> Document:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise AwsError("SerializationException", f"The request body is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise AwsError("SerializationException", "The request body is not a JSON object")
-    return document
 
 
 def _recipients(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,6 +120,8 @@ def _simple(simple: Document) -> tuple[str, dict[str, str]]:
     subject = (simple.get("Subject") or {}).get("Data")
     if subject is None:
         raise _bad("Subject is missing")
+    if not isinstance(subject, str):
+        raise TypeError
     if "\r" in subject or "\n" in subject:
         raise _bad("Subject contains a line break")
     body = simple.get("Body") or {}

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from email_consumer.sandbox.aws.errors import AwsError
-from email_consumer.sandbox.aws.json_protocol import answer, rest_json
+from email_consumer.sandbox.aws.json_protocol import answer, read_document, rest_json
 from email_consumer.sandbox.database import Database
 from email_consumer.sandbox.front_door import FrontDoor
 from email_consumer.sandbox.ses.address import bare_address
@@ -74,7 +73,7 @@ class SuppressionOperations:
 
     async def put(self, request: web.Request) -> web.StreamResponse:
         """Add an address."""
-        document = orjson.loads(await self._front_door.enter(request, "PutSuppressedDestination"))
+        document = read_document(await self._front_door.enter(request, "PutSuppressedDestination"))
         address, reason = bare_address(document.get("EmailAddress") or ""), document.get("Reason")
         if reason not in _REASONS:
             raise AwsError("BadRequestException", f"Reason must be one of {', '.join(_REASONS)}")

@@ -95,16 +95,18 @@ class Courier:
             self._wake.set()
 
     async def _settle(self, posting: Posting, status: int | None) -> None:
+        arrived = _arrived(status)
         retries = self._settings.max_retries
-        if _arrived(status):
-            self.tally.delivered += 1
-        elif (status is None or status >= _SERVER_ERROR) and (retries is None or posting.attempts < retries):
-            self.tally.retried += 1
+        may_retry = status is None or status >= _SERVER_ERROR
+        if not arrived and may_retry and (retries is None or posting.attempts < retries):
             await self._outbox.postpone(posting, self._settings.retry_delay)
+            self.tally.retried += 1
             return
+        await self._outbox.remove(posting)
+        if arrived:
+            self.tally.delivered += 1
         else:
             self.tally.failed += 1
-        await self._outbox.remove(posting)
 
     def _raw(self, subscription: Subscription) -> bool:
         return self._settings.raw_delivery or subscription.raw

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from time import time
 from urllib.parse import urlencode
-from uuid import uuid4
 
 import orjson
 from cryptography import x509
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from email_consumer.sandbox.identifiers import random_uuid
 from email_consumer.sandbox.sns.topics import Subscription
 
 
@@ -26,13 +26,11 @@ class MessageType(StrEnum):
 
     NOTIFICATION = "Notification"
     SUBSCRIPTION = "SubscriptionConfirmation"
-    UNSUBSCRIPTION = "UnsubscribeConfirmation"
 
 
 _SIGNED_FIELDS = {
     MessageType.NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     MessageType.SUBSCRIPTION: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
-    MessageType.UNSUBSCRIPTION: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
 _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - version 1 is SHA-1
 
@@ -93,7 +91,7 @@ def headers(message: SnsMessage, *, raw: bool) -> dict[str, str]:
         "x-amz-sns-message-id": message.message_id,
         "x-amz-sns-topic-arn": message.topic_arn,
     }
-    if message.type is not MessageType.SUBSCRIPTION:
+    if message.type is MessageType.NOTIFICATION:
         fields["x-amz-sns-subscription-arn"] = message.subscription_arn
     if raw:
         fields["x-amz-sns-rawdelivery"] = "true"
@@ -104,7 +102,7 @@ def confirmation_request(subscription: Subscription) -> SnsMessage:
     """What asks an endpoint to confirm its subscription."""
     return SnsMessage(
         type=MessageType.SUBSCRIPTION,
-        message_id=str(uuid4()),
+        message_id=random_uuid(),
         topic_arn=subscription.topic_arn,
         subscription_arn=subscription.arn,
         message=(

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import random
 from time import time
-from uuid import uuid4
 
 from email_consumer.sandbox.change import Change
 from email_consumer.sandbox.database import Database
 from email_consumer.sandbox.events.settings import EventSettings
+from email_consumer.sandbox.identifiers import random_uuid
 from email_consumer.sandbox.sns.envelope import MessageType, SnsMessage
 from email_consumer.sandbox.sns.topics import Subscription
 
@@ -64,7 +64,7 @@ class Outbox:
         subject: str | None = SUBJECT,
     ) -> str:
         """Add a notification for each subscription, inside the caller's transaction; returns its message id."""
-        message_id, now, settings = str(uuid4()), time(), self.settings
+        message_id, now, settings = random_uuid(), time(), self.settings
         for subscription in subscriptions:
             for _ in range(settings.duplicates):
                 due = now + settings.delay + (random() * _SHUFFLE_SPREAD if settings.shuffle else 0.0)  # noqa: S311 - no secret

@@ -7,6 +7,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.integration.sandbox.conftest import client
+from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
 
 
@@ -30,3 +31,13 @@ async def test_an_accepted_mail_is_answered_alike(ses: Any, moto_ses: Any) -> No
     for answered in (ours, theirs):
         assert answered["ResponseMetadata"]["HTTPStatusCode"] == 200
         assert answered.keys() == {"MessageId", "ResponseMetadata"}
+
+
+async def test_an_unverified_sender_is_rejected_alike(sandbox: Control, ses: Any, moto_ses: Any) -> None:
+    await sandbox.put("/sandbox/identities", {"identities": {}})
+
+    for each in (ses, moto_ses):
+        with pytest.raises(each.exceptions.MessageRejected) as raised:
+            await each.send_email(**simple_mail(FromEmailAddress="a@unverified.example"))
+        assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+        assert "not verified" in raised.value.response["Error"]["Message"]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, HTTPClientError
 
+from email_consumer.sandbox import SandboxConfig, serve
+from email_consumer.sandbox.data_directory import DirectoryInUseError
 from tests.integration.sandbox.conftest import client
 from tests.integration.sandbox.mail import simple_mail
 from tests.integration.sandbox.process import SandboxProcess
@@ -72,3 +74,9 @@ async def test_sigterm_ends_it_orderly(sandbox: SandboxProcess, ses: Any) -> Non
     await ses.send_email(**simple_mail())
 
     assert await sandbox.stop() == 0
+
+
+async def test_a_data_directory_has_one_sandbox_at_a_time(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    assert (await sandbox.get("/health")) == {"status": "ok"}
+    with pytest.raises(DirectoryInUseError):
+        await serve(SandboxConfig(data=tmp_path))
