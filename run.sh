@@ -10,6 +10,8 @@
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# Where this is set, every start would compile all packages anew, and take three times as long.
+unset PYTHONDONTWRITEBYTECODE
 
 readonly venv=.venv
 readonly image=email-consumer
