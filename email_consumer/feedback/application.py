@@ -1,0 +1,103 @@
+"""Events become rows: statuses, results, suppressions, all in one transaction.
+
+Applying is tolerant of order: the tables that a set of events leaves behind don't depend on when each of them came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from sqlite3 import Row
+
+import aiosqlite
+import orjson
+
+from email_consumer.address import parse_address
+from email_consumer.feedback import statements
+from email_consumer.feedback.events import Event, Fact, Kind
+from email_consumer.feedback.suppression import suppressions_of
+from email_consumer.feedback.suppression_rows import Changes, SuppressionRows
+from email_consumer.store.status import Status
+
+_UNSETTLED = frozenset({Status.CREATED, Status.PROCESSED, Status.FAILED})
+
+
+@dataclass(slots=True)
+class Effects:
+    """What became true, to be told to others after the commit."""
+
+    settled: list[str] = field(default_factory=list)
+    """The uuids of mails that were not known to be sent before."""
+    changes: Changes = field(default_factory=Changes)
+    unmatched: list[Event] = field(default_factory=list)
+    """Events whose mail isn't known."""
+
+
+class Mails:
+    """The mails that a group of events is about."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._by_message_id = {row["message_id"]: row for row in rows if row["message_id"]}
+        self._by_tag = {row["tag"] or row["uuid"]: row for row in rows}
+
+    def of(self, event: Event) -> Row | None:
+        # SES's own id first: a uuid that was sent again after its idempotency window names the newer of two mails.
+        return self._by_message_id.get(event.message_id) or self._by_tag.get(event.tag)
+
+
+async def apply_events(
+    connection: aiosqlite.Connection, events: Sequence[Event], rows: SuppressionRows, now: float
+) -> Effects:
+    """Write all effects of `events`, each of which must come here once. `now` in Unix seconds."""
+    effects = Effects()
+    mails = Mails(await _find(connection, events))
+    unsettled: dict[int, dict[str, object]] = {}
+    results: list[tuple[object, ...]] = []
+    for event in events:
+        mail = mails.of(event)
+        if mail is None:
+            effects.unmatched.append(event)
+            continue
+        if mail["status"] in _UNSETTLED and mail["id"] not in unsettled:
+            unsettled[mail["id"]] = {"id": mail["id"], "message_id": event.message_id, "now": now}
+            effects.settled.append(mail["uuid"])
+        results += _results(event, mail)
+    if unsettled:
+        await connection.executemany(statements.SETTLE, unsettled.values())
+    if results:
+        await connection.executemany(statements.INSERT_RESULT, results)
+    # A hard bounce is a fact about the address, whosever mail it was.
+    wanted = [suppression for event in events for suppression in suppressions_of(event)]
+    await rows.suppress(connection, wanted, effects.changes)
+    await rows.count_soft_bounces(connection, _soft(events), _recipients(events, Kind.DELIVERY), effects.changes)
+    return effects
+
+
+async def _find(connection: aiosqlite.Connection, events: Sequence[Event]) -> list[Row]:
+    message_ids = orjson.dumps(list({event.message_id for event in events})).decode()
+    tags = orjson.dumps(list({event.tag for event in events if event.tag})).decode()
+    return list(await connection.execute_fetchall(statements.FIND_MAILS, {"message_ids": message_ids, "tags": tags}))
+
+
+def _results(event: Event, mail: Row) -> list[tuple[object, ...]]:
+    """A row per recipient; the event itself is kept once, in the first."""
+    facts = event.facts or (Fact(parse_address(mail["email"]).addr_spec.lower()),)
+    return [
+        (
+            mail["id"],
+            event.kind,
+            fact.recipient,
+            event.machine,
+            fact.detail,
+            event.raw if place == 0 else "{}",
+            event.happened_at,
+        )
+        for place, fact in enumerate(facts)
+    ]
+
+
+def _soft(events: Sequence[Event]) -> set[str]:
+    bounces = (fact for event in events if event.kind is Kind.BOUNCE for fact in event.facts)
+    return {fact.recipient for fact in bounces if fact.type == "Transient"}
+
+
+def _recipients(events: Sequence[Event], kind: Kind) -> set[str]:
+    return {fact.recipient for event in events if event.kind is kind for fact in event.facts}

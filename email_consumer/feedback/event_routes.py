@@ -1,0 +1,43 @@
+"""Where SNS posts SES's events."""
+
+from aiohttp import web
+
+from email_consumer.feedback.envelope import MAX_BODY
+from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.refusal import Refusal
+from email_consumer.http import ApiError, operation, read_bytes
+
+_ERRORS = (400, 403, 413, 415, 500, 503)
+
+
+class EventRoutes:
+    """Open to all: the signature is what authenticates."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def routes(self) -> list[web.RouteDef]:
+        """The path to document, and that of an earlier service."""
+        return [web.post("/v1/events/results", self.receive), web.post("/v1/events/result", self.receive)]
+
+    @operation(
+        "Take in SES's events, signed by Amazon SNS",
+        body_type="text/plain",  # JSON, but so SNS calls it
+        headers={"x-amz-sns-message-type": "What SNS sends: a notification, or a change of the subscription"},
+        errors=_ERRORS,
+        open_to_all=True,
+    )
+    async def receive(self, request: web.Request) -> web.Response:
+        if (request.content_length or 0) > MAX_BODY:
+            raise ApiError(413, "too_large", f"The body is larger than {MAX_BODY:,} bytes.")
+        headers = request.headers
+        raw = headers.get("x-amz-sns-rawdelivery", "").lower() == "true"
+        try:
+            await self._receiver.handle(
+                await read_bytes(request), headers.get("x-amz-sns-message-type"), raw_header=raw
+            )
+        except Refusal as refusal:
+            # Whoever asks isn't told more than that: the reason is in the log, for the operator.
+            code = refusal.cause.replace(" ", "_")
+            raise ApiError(refusal.status, code, "Refused; the log tells why.") from refusal
+        return web.json_response({})

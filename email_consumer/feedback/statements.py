@@ -1,0 +1,114 @@
+"""The feedback loop's SQL, a comment per statement. Lists of values go in as one JSON array."""
+
+# Which SNS messages were applied already.
+KNOWN_MESSAGES = "SELECT message_id FROM sns_messages WHERE message_id IN (SELECT value FROM json_each(?))"
+
+REMEMBER_MESSAGE = "INSERT INTO sns_messages (message_id, received_at) VALUES (?, ?)"
+
+# The oldest first, a few at a time: ids are in the order of arrival.
+FORGET_MESSAGES = """
+DELETE FROM sns_messages
+WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at < ?
+"""
+
+# The mails that a group of events may be about: by SES's id, or by our own name for them.
+FIND_MAILS = """
+SELECT id, uuid, tag, message_id, email, status FROM email_requests
+WHERE message_id IN (SELECT value FROM json_each(:message_ids))
+UNION ALL
+SELECT id, uuid, tag, message_id, email, status FROM email_requests
+WHERE uuid IN (SELECT value FROM json_each(:tags))
+UNION ALL
+SELECT id, uuid, tag, message_id, email, status FROM email_requests
+WHERE tag IN (SELECT value FROM json_each(:tags))
+"""
+
+# Any event proves that SES accepted the mail. Where it was in hand or in doubt, nobody has counted that attempt yet.
+SETTLE = """
+UPDATE email_requests
+SET status = 2, in_doubt = 0, error = NULL, attempts = attempts + (status = 1),
+    message_id = coalesce(message_id, :message_id), finished_at = :now, updated_at = :now
+WHERE id = :id AND status IN (0, 1, 3)
+"""
+
+INSERT_RESULT = """
+INSERT INTO email_results (request_id, status, recipient, machine, detail, raw, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+
+KEEP_UNMATCHED = "INSERT INTO unmatched_events (message_id, tag, received_at, raw) VALUES (?, ?, ?, ?)"
+
+DROP_TOO_MANY_UNMATCHED = "DELETE FROM unmatched_events WHERE id <= (SELECT max(id) FROM unmatched_events) - ?"
+
+DROP_OLD_UNMATCHED = """
+DELETE FROM unmatched_events
+WHERE id IN (SELECT id FROM unmatched_events ORDER BY id LIMIT 500) AND received_at < ?
+"""
+
+# Those whose mail has turned up since.
+FIND_MATCHABLE = """
+SELECT id FROM unmatched_events AS event
+WHERE EXISTS (SELECT 1 FROM email_requests WHERE message_id = event.message_id)
+   OR EXISTS (SELECT 1 FROM email_requests WHERE uuid = event.tag)
+   OR EXISTS (SELECT 1 FROM email_requests WHERE tag = event.tag)
+LIMIT 500
+"""
+
+TAKE_UNMATCHED = """
+DELETE FROM unmatched_events WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, raw, received_at
+"""
+
+FIND_SUPPRESSIONS = """
+SELECT address, reason, detail, source, created_at, removed_at FROM suppressions
+WHERE address IN (SELECT value FROM json_each(?))
+"""
+
+PUT_SUPPRESSION = """
+INSERT INTO suppressions (address, reason, detail, source, created_at, mirror)
+VALUES (:address, :reason, :detail, :source, :created_at, :mirror)
+ON CONFLICT (address) DO UPDATE
+SET reason = excluded.reason, detail = excluded.detail, source = excluded.source, created_at = excluded.created_at,
+    removed_at = NULL, mirror = excluded.mirror
+"""
+
+REMOVE_SUPPRESSION = """
+UPDATE suppressions SET removed_at = :now, mirror = :mirror WHERE address = :address AND removed_at IS NULL
+"""
+
+# A row of soft bounces that was broken by a delivery leaves nothing behind.
+FORGET_SUPPRESSION = "DELETE FROM suppressions WHERE address = ?"
+
+# The soft bounces of each address since its last delivery, or since an operator took it off the list; by mail, since
+# one mail may bounce more than once. What is wrong with the mail and not with the mailbox doesn't count.
+SOFT_BOUNCES = """
+WITH since AS (
+    SELECT value AS address,
+        max(coalesce((SELECT max(created_at) FROM email_results WHERE recipient = value AND status = 'Delivery'), 0),
+            coalesce((SELECT removed_at FROM suppressions WHERE address = value), 0)) AS moment
+    FROM json_each(?)
+)
+SELECT address, request_id, min(created_at) AS bounced_at
+FROM since JOIN email_results ON recipient = address AND status = 'Bounce' AND created_at > moment
+WHERE detail LIKE 'Transient%'
+  AND detail NOT IN ('Transient/MessageTooLarge', 'Transient/ContentRejected', 'Transient/AttachmentRejected')
+GROUP BY address, request_id ORDER BY address, bounced_at
+"""
+
+ACTIVE_SUPPRESSIONS = "SELECT address, reason FROM suppressions WHERE removed_at IS NULL"
+
+PAGE_OF_SUPPRESSIONS = """
+SELECT address, reason, detail, source, created_at, removed_at FROM suppressions
+WHERE removed_at IS NULL AND address > :after AND (:reason IS NULL OR reason = :reason)
+ORDER BY address LIMIT :limit
+"""
+
+# What nobody knows the fate of, in the order of ids.
+PAGE_IN_DOUBT = """
+SELECT id, uuid, topic_id, email, attempts, claimed_at, error FROM email_requests
+WHERE status = 1 AND in_doubt = 1 AND id > :after ORDER BY id LIMIT :limit
+"""
+
+TO_MIRROR = "SELECT address, reason, mirror FROM suppressions WHERE mirror IS NOT NULL LIMIT 100"
+
+# Only if it wasn't changed meanwhile.
+MIRRORED = "UPDATE suppressions SET mirror = NULL WHERE address = :address AND mirror = :mirror AND reason = :reason"

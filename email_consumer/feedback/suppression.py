@@ -1,0 +1,73 @@
+"""One suppressed address, and which of several reasons for it counts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from email_consumer.feedback.events import Event, Kind
+
+_NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
+"""Feedback types by which a recipient (or a server) says something else than "stop this"; see RFC 5965 and RFC 6591."""
+
+
+class Reason(StrEnum):
+    """Why. The earlier in this list, the stronger: it replaces a weaker one."""
+
+    COMPLAINT = "complaint"
+    HARD_BOUNCE = "hard bounce"
+    UNSUBSCRIBED = "unsubscribed"
+    MANUAL = "manual"
+    SOFT_BOUNCES = "soft bounces"
+    """So many in a row as SOFT_BOUNCE_LIMIT says; a delivery between them starts the count anew."""
+
+
+_STRENGTH = {reason: place for place, reason in enumerate(Reason)}
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Mail to the address is stopped, unless it was removed from the list again. Times are Unix seconds."""
+
+    address: str
+    """Bare, in lower case."""
+    reason: Reason
+    detail: str
+    source: str
+    """`event`, `recipient` or `api`."""
+    created_at: float
+    """When it happened, which may be long before we heard of it."""
+    removed_at: float | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.removed_at is None
+
+
+def takes_effect(known: Suppression | None, new: Suppression) -> bool:
+    """Whether `new` replaces what is known of the address. In whatever order they come, the same one remains."""
+    if known is None:
+        return True
+    if known.removed_at is not None:
+        return new.created_at > known.removed_at
+    if known.reason is new.reason is Reason.SOFT_BOUNCES:
+        return new != known
+    return _order(new) < _order(known)
+
+
+def _order(suppression: Suppression) -> tuple[int, float, str]:
+    return _STRENGTH[suppression.reason], suppression.created_at, suppression.detail
+
+
+def suppressions_of(event: Event) -> list[Suppression]:
+    """Those that the event causes by itself: hard bounces and complaints, and only those."""
+    if event.kind is Kind.BOUNCE:
+        reason, wanted = Reason.HARD_BOUNCE, [fact for fact in event.facts if fact.type == "Permanent"]
+    elif event.kind is Kind.COMPLAINT:
+        reason, wanted = Reason.COMPLAINT, [fact for fact in event.facts if fact.type not in _NO_COMPLAINT]
+    else:
+        return []
+    return [
+        Suppression(
+            fact.recipient, reason, ": ".join(filter(None, (fact.detail, fact.diagnostic))), "event", event.happened_at
+        )
+        for fact in wanted
+    ]

@@ -1,0 +1,108 @@
+"""The suppression list over HTTP."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from email_consumer.address import parse_address
+from email_consumer.feedback.suppression import Reason, Suppression
+from email_consumer.feedback.suppression_list import SuppressionList
+from email_consumer.http import ApiError, ApiModel, answer, operation, read_body, read_query
+
+
+class NewSuppression(ApiModel):
+    address: Annotated[str, Field(min_length=1, max_length=320)]
+    """Bare, or `Name <address>`."""
+    detail: Annotated[str, Field(max_length=500)] = ""
+    """Why, for whoever looks at the list later."""
+
+
+class SuppressedAddress(ApiModel):
+    address: str
+    reason: Reason
+    detail: str
+    source: str
+    """`event`, `recipient` or `api`."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, entry: Suppression) -> "SuppressedAddress":
+        return cls(
+            address=entry.address,
+            reason=entry.reason,
+            detail=entry.detail,
+            source=entry.source,
+            created_at=datetime.fromtimestamp(entry.created_at, UTC),
+        )
+
+
+class SuppressionQuery(ApiModel):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    after: Annotated[str, Field(max_length=320)] = ""
+    """The last address of the page before."""
+    reason: Reason | None = None
+
+
+class SuppressedAddresses(ApiModel):
+    suppressions: list[SuppressedAddress]
+    next: str | None
+    """What to give as `after` for the next page; null on the last one."""
+
+
+class SuppressionRoutes:
+    """List, look up, add, remove."""
+
+    def __init__(self, suppressions: SuppressionList) -> None:
+        self._suppressions = suppressions
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/v1/suppressions", self.list, allow_head=False),
+            web.post("/v1/suppressions", self.add),
+            web.get("/v1/suppressions/{address}", self.get, allow_head=False),
+            web.delete("/v1/suppressions/{address}", self.remove),
+        ]
+
+    @operation("Addresses that get no mail", query=SuppressionQuery, answer=SuppressedAddresses)
+    async def list(self, request: web.Request) -> web.Response:
+        query = read_query(request, SuppressionQuery)
+        found = await self._suppressions.page(query.limit, query.after, query.reason)
+        more = found[-1].address if len(found) == query.limit else None
+        return answer(SuppressedAddresses(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
+
+    @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress, errors=(503,))
+    async def add(self, request: web.Request) -> web.Response:
+        new = await read_body(request, NewSuppression)
+        address = _bare(new.address)
+        if address is None:
+            raise ApiError(422, "invalid", "address: is not an e-mail address", {"fields": ["address"]})
+        entry = await self._suppressions.add(address, Reason.MANUAL, new.detail, "api")
+        return answer(SuppressedAddress.of(entry))
+
+    @operation("Why an address gets no mail", answer=SuppressedAddress)
+    async def get(self, request: web.Request) -> web.Response:
+        address = _bare(request.match_info["address"])
+        entry = await self._suppressions.get(address) if address else None
+        if entry is None:
+            raise _absent()
+        return answer(SuppressedAddress.of(entry))
+
+    @operation("Let mail to an address pass again", status=204, errors=(503,))
+    async def remove(self, request: web.Request) -> web.Response:
+        address = _bare(request.match_info["address"])
+        if address is None or not await self._suppressions.remove(address):
+            raise _absent()
+        return web.Response(status=204)
+
+
+def _bare(text: str) -> str | None:
+    try:
+        return parse_address(text).addr_spec.lower()
+    except ValueError:
+        return None
+
+
+def _absent() -> ApiError:
+    return ApiError(404, "not_suppressed", "The address is not on the suppression list.")

@@ -1,0 +1,39 @@
+"""One-click unsubscribe links (RFC 8058). The signed token is the address itself, so a link never goes stale."""
+
+import hashlib
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from email_consumer.message import EmailMessage
+
+PATH = "/v1/unsubscribe/"
+
+
+class Unsubscribe:
+    """Makes the links and reads them again."""
+
+    def __init__(self, server_url: str, secret: str) -> None:
+        """`server_url` is our public address; only an https one gets the one-click header (see `ses.request`)."""
+        self._prefix = server_url.rstrip("/") + PATH
+        self._serializer = URLSafeSerializer(
+            secret, salt="unsubscribe", signer_kwargs={"digest_method": hashlib.sha256}
+        )
+
+    def compose(self, message: EmailMessage) -> EmailMessage:
+        """A `list_unsubscribe` of True becomes the text of its link; any other mail stays as it is."""
+        if message.list_unsubscribe is not True:
+            return message
+        address = message.all_recipients[0].addr_spec.lower()
+        return message.model_copy(update={"list_unsubscribe": f"<{self.link(address)}>"})
+
+    def link(self, address: str) -> str:
+        """The URL that unsubscribes the address (bare, in lower case)."""
+        return self._prefix + str(self._serializer.dumps(address))
+
+    def address(self, token: str) -> str | None:
+        """Whom the token of a link unsubscribes; None if it is none of ours."""
+        try:
+            address = self._serializer.loads(token)
+        except BadSignature:
+            return None
+        return address if isinstance(address, str) else None
