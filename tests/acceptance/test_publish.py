@@ -154,3 +154,16 @@ async def test_a_local_server_is_found_by_its_data_directory(tmp_path: Path) -> 
         assert answer.out == "1 stored in stream messages: u\n"
         assert len(await _stored(client.jetstream())) == 1
         await client.close()
+
+
+async def test_the_readmes_python_is_stored_the_same_way(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    snippet = readme.partition("```python\n")[2].partition("```")[0]
+    code = snippet.replace("nats://127.0.0.1:4222", server.url)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=tmp_path)
+    assert await process.wait() == 0
+    (mail,) = await _stored(stream)
+    assert (mail["email"], mail["subject"], mail["body"]) == ("you@example.com", "Hello", "<h1>It works</h1>")
+    assert (await stream.get_msg("messages", 1)).headers == {"Nats-Msg-Id": mail["uuid"]}
