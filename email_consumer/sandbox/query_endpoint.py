@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from email_consumer.sandbox.aws.errors import AwsError, BareStatus, ConnectionCut
+from email_consumer.sandbox.aws.endings import scripted_endings
+from email_consumer.sandbox.aws.errors import AwsError
 from email_consumer.sandbox.aws.query_protocol import Node, xml_answer, xml_error
 from email_consumer.sandbox.config import ACCOUNT_ID
 from email_consumer.sandbox.faults import after
@@ -27,7 +28,7 @@ class QueryEndpoint:
 
     def routes(self) -> list[web.RouteDef]:
         """The route."""
-        return [web.post("/", self.call)]
+        return [web.post("/", scripted_endings(self.call))]
 
     async def call(self, request: web.Request) -> web.StreamResponse:
         """Authenticate → scripted faults → act → answer."""
@@ -45,12 +46,6 @@ class QueryEndpoint:
             return xml_error(error, namespace)
         except sqlite3.Error as error:
             return xml_error(AwsError("InternalFailure", str(error)), namespace)
-        except BareStatus as bare:
-            return web.Response(status=bare.status)
-        except ConnectionCut:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()  # never reaches anyone; aiohttp wants an answer
 
     async def _act(self, action: str, form: Mapping[str, str], region: str) -> Mapping[str, Node] | None:
         if action == "GetCallerIdentity":

@@ -1,18 +1,16 @@
 """Answers in the `rest-json` protocol, as SES v2 speaks it."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from email_consumer.sandbox.aws.errors import AwsError, BareStatus, ConnectionCut
+from email_consumer.sandbox.aws.endings import Handler, scripted_endings
+from email_consumer.sandbox.aws.errors import AwsError
 from email_consumer.sandbox.identifiers import random_uuid
 
 _JSON = "application/json"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def answer(document: dict[str, Any]) -> web.Response:
@@ -46,20 +44,14 @@ def read_document(body: bytes) -> dict[str, Any]:
 
 
 def rest_json(handler: Handler) -> Handler:
-    """Let an operation raise `AwsError`, and a fault cut the connection, anywhere below."""
+    """Let an operation raise `AwsError`, or what a scripted fault asks for, anywhere below."""
 
     async def operation(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except AwsError as error:
             return error_answer(error)
-        except BareStatus as bare:
-            return web.Response(status=bare.status)
         except sqlite3.Error as error:
             return error_answer(AwsError("InternalFailure", str(error)))
-        except ConnectionCut:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()  # never reaches anyone; aiohttp wants an answer
 
-    return operation
+    return scripted_endings(operation)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import time
 
@@ -43,8 +42,6 @@ class Courier:
         self._settings = settings
         self._in_hand: set[int] = set()
         self._wake = asyncio.Event()
-        # Signing (RSA) is what costs here; it releases the interpreter lock, so a thread takes it off the event loop.
-        self._signing = ThreadPoolExecutor(1, "sandbox-sign")
         self.tally = Tally()
 
     def wake(self) -> None:
@@ -113,9 +110,8 @@ class Courier:
 
     async def _sign(self, messages: Sequence[SnsMessage]) -> list[bytes]:
         version = self._settings.signature_version
-        return await asyncio.get_running_loop().run_in_executor(
-            self._signing, lambda: [self._signer.envelope(message, version) for message in messages]
-        )
+        # RSA is what costs here; it releases the interpreter lock, so a thread takes it off the event loop.
+        return await asyncio.to_thread(lambda: [self._signer.envelope(message, version) for message in messages])
 
 
 def _arrived(status: int | None) -> bool:
