@@ -5,7 +5,7 @@ needs a key and is not documented.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -70,7 +70,9 @@ class Operation:
     answer_type: str = JSON
     status: int = 200
     errors: Sequence[int] = ()
-    """Statuses it may answer beyond those that its inputs imply."""
+    """Statuses it may fail with beyond those that its inputs and the key imply."""
+    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
+    """Further answers that are no errors."""
     open_to_all: bool = False
     """No API key needed."""
 

@@ -7,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from email_consumer.http import ApiError
+from email_consumer.mail_queue import QueueUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +28,9 @@ async def faults_as_json(
     except sqlite3.OperationalError as error:
         _log.warning("api.storage_unavailable", path=request.path, error=str(error))
         fault = ApiError(503, "storage_unavailable", "Nothing was changed; try again.", headers={"Retry-After": "1"})
+        return fault.response()
+    except QueueUnavailableError as error:
+        fault = ApiError(503, "queue_unavailable", f"{error}. Nothing was changed.", headers={"Retry-After": "2"})
         return fault.response()
     except Exception:  # noqa: BLE001 - the caller gets an answer whatever happened
         _log.exception("api.crashed", method=request.method, path=request.path)

@@ -8,12 +8,16 @@ from typing import Any
 import orjson
 from aiohttp import web
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_schema
 
 from email_consumer.http import JSON, ApiModel, Operation, operation, operation_of
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::[^{}]*)?\}")  # aiohttp's {name:regex}
-_SCHEMAS = "#/components/schemas/"
+
+Shape = tuple[type[BaseModel], JsonSchemaMode]
+"""A model as it is read, or as it is written: the two may differ."""
+References = Mapping[Any, JsonSchemaValue]
+"""How to point at each `Shape`."""
 
 
 class Fault(ApiModel):
@@ -28,6 +32,9 @@ class ErrorAnswer(ApiModel):
     """Every error has this shape."""
 
     error: Fault
+
+
+_ERROR: Shape = (ErrorAnswer, "serialization")
 
 
 def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef:
@@ -45,17 +52,16 @@ def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef
 def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     """All routes whose handlers have a description."""
     described = [(route, found) for route in routes if (found := operation_of(route.handler))]
-    models: set[type[BaseModel]] = {ErrorAnswer}
+    models: set[Shape] = {_ERROR}
     for _, found in described:
-        models.update(model for model in (found.body, found.answer) if model)
-    ordered = sorted(models, key=lambda model: model.__name__)
-    _, definitions = models_json_schema(
-        [(model, "validation") for model in ordered], by_alias=False, ref_template=_SCHEMAS + "{model}"
-    )
+        models |= {(model, "validation") for model in (found.body,) if model}
+        models |= {(model, "serialization") for model in (found.answer, *found.also.values()) if model}
+    ordered = sorted(models, key=lambda shape: (shape[0].__name__, shape[1]))
+    references, definitions = models_json_schema(ordered, by_alias=False, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
     for route, found in described:
         path = _PLACEHOLDER.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _describe(route, found)
+        paths.setdefault(path, {})[route.method.lower()] = _describe(route, found, references)
     return {
         "openapi": "3.1.0",
         "info": {"title": "email-consumer", "version": version},
@@ -71,15 +77,15 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     }
 
 
-def _describe(route: web.RouteDef, found: Operation) -> dict[str, Any]:
+def _describe(route: web.RouteDef, found: Operation, references: References) -> dict[str, Any]:
     described: dict[str, Any] = {
         "summary": found.summary,
         "operationId": f"{route.method.lower()}{re.sub(r'[^0-9A-Za-z]+', '_', route.path)}",
         "parameters": _parameters(route, found),
-        "responses": _responses(found, takes_path=bool(_PLACEHOLDER.search(route.path))),
+        "responses": _responses(route, found, references),
     }
     if found.body or found.body_type != JSON:
-        schema = _reference(found.body) if found.body else {"type": "string"}
+        schema = references[found.body, "validation"] if found.body else {"type": "string"}
         described["requestBody"] = {"required": True, "content": {found.body_type: {"schema": schema}}}
     if found.open_to_all:
         described["security"] = []
@@ -101,24 +107,26 @@ def _parameters(route: web.RouteDef, found: Operation) -> list[dict[str, Any]]:
     return parameters
 
 
-def _responses(found: Operation, *, takes_path: bool) -> Mapping[str, Any]:
-    schema = _reference(found.answer) if found.answer else ({} if found.answer_type == JSON else {"type": "string"})
+def _responses(route: web.RouteDef, found: Operation, references: References) -> Mapping[str, Any]:
+    if found.answer:
+        schema = references[found.answer, "serialization"]
+    else:
+        schema = {} if found.answer_type == JSON else {"type": "string"}
     good: dict[str, Any] = {"description": HTTPStatus(found.status).phrase}
     if found.status != HTTPStatus.NO_CONTENT:
         good["content"] = {found.answer_type: {"schema": schema}}
     errors = set(found.errors)
     if not found.open_to_all:
-        errors.add(401)
+        errors |= {401, 503}
     if found.body:
         errors |= {400, 413, 415, 422}
     if found.query:
         errors.add(422)
-    if takes_path:
+    if _PLACEHOLDER.search(route.path):
         errors.add(404)
-    fault = {JSON: {"schema": _reference(ErrorAnswer)}}
-    faults = {str(status): {"description": HTTPStatus(status).phrase, "content": fault} for status in sorted(errors)}
-    return {str(found.status): good, **faults}
-
-
-def _reference(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": _SCHEMAS + model.__name__}
+    others = dict.fromkeys(errors, references[_ERROR])
+    others |= {status: references[model, "serialization"] for status, model in found.also.items()}
+    return {str(found.status): good} | {
+        str(status): {"description": HTTPStatus(status).phrase, "content": {JSON: {"schema": schema}}}
+        for status, schema in sorted(others.items())
+    }

@@ -1,0 +1,117 @@
+"""Cancelling a topic: what is not sent yet and was created, or stored in the stream, up to that moment."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from email_consumer.http import ApiModel
+from email_consumer.mail_queue import MailQueue, QueueUnavailableError
+from email_consumer.outcome import StopReason
+from email_consumer.sidecar.times import Moment
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+_NOTE = """
+INSERT INTO cancellations (topic_id, sequence, cancelled_at) VALUES (:topic_id, :sequence, :now)
+ON CONFLICT (topic_id) DO UPDATE SET sequence = excluded.sequence, cancelled_at = excluded.cancelled_at
+"""
+# Each row moves the sums of its topic and of its cancellation by trigger.
+_STOP = """
+UPDATE email_requests SET status = 4, error = :error, finished_at = :now, updated_at = :now
+WHERE topic_id = :topic_id AND status = 0
+"""
+# One statement, so that all numbers are of the same moment.
+_COUNTS = """
+SELECT sequence, cancelled_at, cancelled, status, count
+FROM cancellations LEFT JOIN topic_counts USING (topic_id) WHERE topic_id = ?
+"""
+# A sequence that the stream has not reached belongs to a stream that is gone; it must not stop mail of this one.
+_RENEW = "UPDATE cancellations SET sequence = 0 WHERE sequence > ?"
+_ALL = "SELECT topic_id, sequence, cancelled_at FROM cancellations"
+
+_log = structlog.get_logger(__name__)
+
+Apply = Callable[[str, int, float], None]
+
+
+class Receipt(ApiModel):
+    """What became of a topic's mail, all its cancellations together.
+
+    Exact for mail of the API; mail that came over NATS counts as it is pulled, until the receipt is final.
+    """
+
+    topic_id: str
+    cancelled: int
+    sent: int
+    in_flight: int
+    """In hand at this moment, or in doubt: it may still be sent, or has been."""
+    failed: int
+    final: bool
+    """Nothing that the cancellation covers is left in the stream or in hand."""
+    cancelled_at: Moment
+
+
+class Cancellations:
+    def __init__(self, database: Database, queue: MailQueue, apply: Apply) -> None:
+        """`apply` takes topic, sequence and time (Unix seconds): from its return on, no such mail may be claimed."""
+        self._database = database
+        self._queue = queue
+        self._apply = apply
+
+    async def load(self) -> None:
+        """Apply what was cancelled before this start; to be called before mail is pulled.
+
+        Raises:
+            QueueUnavailableError: the stream gave no answer.
+        """
+        last = await self._queue.last_sequence()
+        async with self._database.transaction() as connection:
+            await connection.execute(_RENEW, (last,))
+        for row in await self._database.fetch(_ALL):
+            self._apply(row["topic_id"], row["sequence"], row["cancelled_at"])
+
+    async def cancel(self, topic_id: str) -> Receipt:
+        """Cancelling again is no error: it covers what came since.
+
+        Raises:
+            QueueUnavailableError: the stream gave no answer; nothing is cancelled.
+        """
+        sequence = await self._queue.last_sequence()
+        now = time.time()
+        async with self._database.transaction() as connection:
+            values = {"topic_id": topic_id, "sequence": sequence, "now": now, "error": str(StopReason.CANCELLED)}
+            await connection.execute(_NOTE, values)
+            await connection.execute(_STOP, values)
+        # Nobody else has had the writer's turn yet: claims made so far are counted as in flight, none comes after.
+        self._apply(topic_id, sequence, now)
+        receipt = await self.receipt(topic_id)
+        assert receipt is not None  # noqa: S101 - just written
+        _log.info("topic.cancelled", **receipt.model_dump(exclude={"cancelled_at"}))
+        return receipt
+
+    async def receipt(self, topic_id: str) -> Receipt | None:
+        """As things stand now; None if the topic was never cancelled."""
+        noted = await self._database.fetch(_COUNTS, (topic_id,))
+        if not noted:
+            return None
+        settled = await self._settled(noted[0]["sequence"])  # first: what is settled by now shows in the counts
+        rows = await self._database.fetch(_COUNTS, (topic_id,))
+        counts = {row["status"]: row["count"] for row in rows}
+        in_flight = counts.get(Status.PROCESSED, 0)
+        return Receipt(
+            topic_id=topic_id,
+            cancelled=rows[0]["cancelled"],
+            sent=counts.get(Status.SENT, 0),
+            in_flight=in_flight,
+            failed=counts.get(Status.FAILED, 0),
+            final=settled and not in_flight,
+            cancelled_at=rows[0]["cancelled_at"],
+        )
+
+    async def _settled(self, sequence: int) -> bool:
+        try:
+            backlog = await self._queue.backlog()
+        except QueueUnavailableError:
+            return False
+        return backlog.ack_floor >= sequence or not backlog.unsettled
