@@ -1,4 +1,4 @@
-"""The message on the wire: decoded from MessagePack, validated, encoded again.
+"""The message on the wire: decoded from MessagePack or JSON, validated, encoded again.
 
 Limits are those of SES v2 SendEmail
 (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html), which botocore does not check.
@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import msgpack
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,6 +29,7 @@ from pydantic.alias_generators import to_camel
 
 from email_consumer.address import Address, parse_address
 from email_consumer.clock import parse_time
+from email_consumer.wire_form import parse
 
 ARRAY_FIELDS = ("uuid", "email", "subject", "body")
 """The order of the array form, as Rust's `rmp_serde::to_vec` writes it."""
@@ -133,7 +135,10 @@ class EmailMessage(_Wire):
     email: MailAddress
     subject: OneLine
     body: str
-    topic_id: Annotated[OneLine, BeforeValidator(_number_as_text), Field(min_length=1, max_length=256)] | None = None
+    # The oldest publishers call a topic a plan.
+    topic_id: Annotated[OneLine, BeforeValidator(_number_as_text), Field(min_length=1, max_length=256)] | None = Field(
+        None, validation_alias=AliasChoices("topicId", "planId", "plan_id")
+    )
     text: str | None = None
     from_email: MailAddress | None = None
     reply_to: MailAddresses = ()
@@ -190,15 +195,15 @@ def uuid_tag(uuid: str) -> str:
 
 
 def decode(payload: bytes, zone: tzinfo = UTC) -> EmailMessage:
-    """Read a MessagePack map or array; naive times are of `zone`.
+    """Read a map or array in MessagePack, in JSON, or in MessagePack as base64 text; naive times are of `zone`.
 
     Raises:
         UndecodableError: with the fault in plain words.
     """
     try:
-        value = msgpack.unpackb(payload, raw=False, strict_map_key=False, timestamp=3)
-    except (ValueError, msgpack.UnpackException, RecursionError) as error:
-        raise UndecodableError(f"not MessagePack: {error or type(error).__name__}") from None
+        value = parse(payload)
+    except ValueError as error:
+        raise UndecodableError(str(error)) from None
     return from_value(value, zone)
 
 
@@ -213,7 +218,7 @@ def from_value(value: object, zone: tzinfo = UTC) -> EmailMessage:
             raise UndecodableError(f"an array of {len(value)} values; the array form is {list(ARRAY_FIELDS)}")
         value = dict(zip(ARRAY_FIELDS, value, strict=True))
     if not isinstance(value, dict):
-        raise UndecodableError(f"a MessagePack {type(value).__name__}, neither map nor array")
+        raise UndecodableError(f"a single {type(value).__name__}, neither map nor array")
     try:
         return EmailMessage.model_validate(_text_keys(value), context={"zone": zone})
     except ValidationError as error:
