@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from nats.errors import Error as NatsError
 
 from email_consumer.http import ApiError
 from email_consumer.mail_queue import QueueUnavailableError
@@ -29,8 +30,9 @@ async def faults_as_json(
         _log.warning("api.storage_unavailable", path=request.path, error=str(error))
         fault = ApiError(503, "storage_unavailable", "Nothing was changed; try again.", headers={"Retry-After": "1"})
         return fault.response()
-    except QueueUnavailableError as error:
-        fault = ApiError(503, "queue_unavailable", f"{error}. Nothing was changed.", headers={"Retry-After": "2"})
+    except (QueueUnavailableError, NatsError, TimeoutError) as error:
+        _log.warning("api.queue_unavailable", path=request.path, error=str(error))
+        fault = ApiError(503, "queue_unavailable", "NATS gave no answer; try again.", headers={"Retry-After": "2"})
         return fault.response()
     except Exception:  # noqa: BLE001 - the caller gets an answer whatever happened
         _log.exception("api.crashed", method=request.method, path=request.path)

@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_sc
 
 from email_consumer.http import JSON, ApiModel, Operation, operation, operation_of
 
-_PLACEHOLDER = re.compile(r"\{(\w+)(?::[^{}]*)?\}")  # aiohttp's {name:regex}
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::([^{}]*))?\}")  # aiohttp's {name:regex}
 
 Shape = tuple[type[BaseModel], JsonSchemaMode]
 """A model as it is read, or as it is written: the two may differ."""
@@ -94,8 +94,10 @@ def _describe(route: web.RouteDef, found: Operation, references: References) -> 
 
 def _parameters(route: web.RouteDef, found: Operation) -> list[dict[str, Any]]:
     text = {"type": "string", "minLength": 1}
+    number = {"type": "integer", "minimum": 0}
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": text} for name in _PLACEHOLDER.findall(route.path)
+        {"name": name, "in": "path", "required": True, "schema": number if rule == r"\d+" else text}
+        for name, rule in _PLACEHOLDER.findall(route.path)
     ]
     for name, purpose in (found.headers or {}).items():
         parameters.append({"name": name, "in": "header", "description": purpose, "schema": text})

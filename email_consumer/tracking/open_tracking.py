@@ -1,0 +1,55 @@
+"""Which mail gets an open pixel, and where it is put."""
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from email_consumer.mail_queue import ORIGIN
+from email_consumer.message import EmailMessage
+from email_consumer.tracking.tokens import OpenTokens
+
+PATH = "/v1/events/open"
+
+_END_OF_BODY = re.compile(r"</body\s*>", re.IGNORECASE)
+_TAIL = 1_024
+"""Characters at the end of a mail where its `</body>` nearly always is."""
+
+
+class OpenTracking:
+    """Composes mail; see `pipeline.Compose`."""
+
+    def __init__(self, mode: Literal["api", "all", "off"], tokens: OpenTokens, server_url: str) -> None:
+        """`mode`: `api` tracks mail that came over the HTTP API, unless the mail says otherwise; `off` none at all."""
+        self._mode = mode
+        self._tokens = tokens
+        self._url = f"{server_url}{PATH}?request_id="
+
+    def compose(self, message: EmailMessage, headers: Mapping[str, str]) -> EmailMessage:
+        """The mail with its pixel, or as it is. `headers` are those that the mail was delivered with."""
+        if not self._tracks(message, headers):
+            return message
+        return message.model_copy(update={"body": with_pixel(message.body, self._url + self._tokens.sign(message.tag))})
+
+    def _tracks(self, message: EmailMessage, headers: Mapping[str, str]) -> bool:
+        if self._mode == "off":
+            return False
+        if message.track_opens is not None:
+            return message.track_opens
+        return self._mode == "all" or headers.get(ORIGIN) == "api"
+
+
+def with_pixel(body: str, url: str) -> str:
+    """The HTML with the pixel before its last `</body>`, else at the end; otherwise unchanged."""
+    # Not hidden by style: what is not displayed is not loaded everywhere.
+    pixel = f'<img src="{html.escape(url)}" width="1" height="1" alt="" border="0">'
+    end = _end_of_body(body)
+    return body[:end] + pixel + body[end:]
+
+
+def _end_of_body(body: str) -> int:
+    for start in (max(0, len(body) - _TAIL), 0):  # the whole of a large mail is searched only if its end doesn't tell
+        found = list(_END_OF_BODY.finditer(body, start))
+        if found:
+            return found[-1].start()
+    return len(body)

@@ -1,0 +1,108 @@
+"""Records opens beside everything else: bounded in memory, a commit for many."""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import aiosqlite
+import structlog
+
+from email_consumer.address import parse_address
+from email_consumer.store.database import Database
+from email_consumer.tracking.machines import SOON
+
+_WAITING = 10_000
+_GROUP = 500
+_INTERVAL = 0.25
+"""Seconds between two commits at the least: opens are in no hurry, mail is."""
+_RETRY_PAUSE = 1.0
+_MOST_OF_A_MAIL = 50
+"""Opens kept of one mail; whoever loads it again and again must not fill the disk."""
+
+_MAILS = """
+SELECT id, coalesce(tag, uuid) AS tag, email, finished_at FROM email_requests
+WHERE uuid IN (SELECT value FROM json_each(:tags)) OR tag IN (SELECT value FROM json_each(:tags))
+"""
+_INSERT = """
+INSERT INTO email_results (request_id, status, recipient, machine, raw, created_at)
+SELECT :request_id, 'Open', :recipient, :machine, :raw, :at
+WHERE (SELECT count(*) FROM email_results WHERE request_id = :request_id AND status = 'Open') < :most
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    tag: str
+    """Of the mail."""
+    at: float
+    """Unix seconds."""
+    machine: bool
+    agent: str
+    """User-Agent. Nothing else of who opened is kept."""
+
+
+class OpenRecorder:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[Open] = deque()
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+        """Opens not recorded because too many waited."""
+
+    def record(self, opened: Open) -> None:
+        """Take it for the next commit; returns at once."""
+        if len(self._waiting) >= _WAITING:
+            if not self.dropped:
+                _log.warning("opens.dropped", waiting=_WAITING, hint="more opens come than the disk takes")
+            self.dropped += 1
+            return
+        self._waiting.append(opened)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._arrived.wait()
+            await self.flush()
+            await asyncio.sleep(_INTERVAL)
+
+    async def flush(self) -> None:
+        """Record what waits, for example at the end."""
+        while self._waiting:
+            group = [self._waiting[index] for index in range(min(_GROUP, len(self._waiting)))]
+            try:
+                async with self._database.transaction() as connection:
+                    await _insert(connection, group)
+            except sqlite3.OperationalError as error:
+                _log.warning("opens.blocked", error=str(error), waiting=len(self._waiting))
+                await asyncio.sleep(_RETRY_PAUSE)
+                return
+            for _ in group:
+                self._waiting.popleft()
+        self._arrived.clear()
+
+
+async def _insert(connection: aiosqlite.Connection, group: list[Open]) -> None:
+    tags = json.dumps([opened.tag for opened in group])
+    mails = {row["tag"]: row for row in await connection.execute_fetchall(_MAILS, {"tags": tags})}
+    rows = []
+    for opened in group:
+        mail = mails.get(opened.tag)
+        if mail is not None:  # else it was erased meanwhile
+            soon = opened.at - (mail["finished_at"] or time.time()) < SOON
+            rows.append(
+                {
+                    "request_id": mail["id"],
+                    "recipient": parse_address(mail["email"]).addr_spec.lower(),
+                    "machine": opened.machine or soon,
+                    "raw": json.dumps({"userAgent": opened.agent}),
+                    "at": opened.at,
+                    "most": _MOST_OF_A_MAIL,
+                }
+            )
+    await connection.executemany(_INSERT, rows)
