@@ -135,6 +135,8 @@ class Settings(BaseModel):
     db_path: Path = _variable(Path("data/email.db"), "DB_PATH")
     timezone: Annotated[str, AfterValidator(_time_zone)] = _variable("UTC", "TIMEZONE")
     track_opens: Literal["api", "all", "off"] = _variable("api", "TRACK_OPENS")
+    misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")
+    misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0)
 
     shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0)
     sentry_dsn: SecretStr | None = _variable(None, "SENTRY_DSN")
