@@ -68,7 +68,12 @@ def _split(text: str) -> tuple[str, str]:
 def _full_check(addr_spec: str) -> str:
     try:
         checked = validate_email(
-            addr_spec, check_deliverability=False, allow_smtputf8=False, test_environment=True, allow_quoted_local=True
+            addr_spec,
+            check_deliverability=False,
+            allow_smtputf8=False,
+            test_environment=True,
+            allow_quoted_local=True,
+            strict=True,
         )
     except EmailNotValidError as error:
         raise ValueError(f"is not an e-mail address: {error}") from None

@@ -18,7 +18,7 @@ from email_consumer.admission.breaker import Breaker
 from email_consumer.admission.gate import Gate
 from email_consumer.admission.pacer import Pacer
 from email_consumer.in_hand import InHand
-from email_consumer.intake.connection import connect
+from email_consumer.intake.connection import close, connect
 from email_consumer.intake.connection_faults import NatsConnectError
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.intake.jetstream import JetStreamIntake
@@ -31,6 +31,7 @@ from email_consumer.nats_endpoint import nats_endpoint
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.pipeline import Pipeline
 from email_consumer.ses.client import SesClient
+from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.settlement import Settlement
@@ -95,6 +96,7 @@ class _Daemon:
     """The running parts, and the order in which they end."""
 
     tenancy: Tenancy
+    governor: Governor
     meters: Meters
     lost: asyncio.Future[None]
     """Fails when the connection to NATS is closed for good."""
@@ -110,6 +112,7 @@ class _Daemon:
                 tasks.create_task(self.in_hand.keep_alive(), name="heartbeat"),
                 tasks.create_task(self.tenancy.keep(), name="tenancy"),
                 tasks.create_task(_await(self.lost), name="connection"),
+                tasks.create_task(self.governor.run(), name="governor"),
                 tasks.create_task(rate_line.report(self.meters), name="rate line"),
                 tasks.create_task(loop_lag.measure(self.meters), name="loop lag"),
             ]
@@ -137,7 +140,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> _Daemon:
     database = await stack.enter_async_context(open_database(settings.db_path))
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
-    stack.push_async_callback(client.close)
+    stack.push_async_callback(close, client)
     topology = Topology(
         client,
         stream=settings.stream,
@@ -169,14 +172,18 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> _Daemon:
     )
     await stack.enter_async_context(ledger.running())
     pacer = Pacer(settings.ses_rate_per_sec, meters)
-    slots = Slots(_capacity(settings.concurrency_limit, settings.ses_rate_per_sec))
+    slots = Slots(0)
+    pace = _Pace(pacer, slots, settings.concurrency_limit)
+    pace.set_rate(settings.ses_rate_per_sec)
+    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, meters=meters, account=sender.account)
+    await governor.look()
     pipeline = Pipeline(
         ledger=ledger,
         admission=gate,
         pace=pacer,
         compose=lambda message, _: message,
         sender=sender,
-        watchers=(Breaker(pacer),),
+        watchers=(Breaker(pacer), governor),
         settlement=Settlement(ledger, dead_letters, meters, settings.retry_delay),
         meters=meters,
         max_attempts=settings.max_attempts,
@@ -191,7 +198,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> _Daemon:
         start=in_hand.start,
         repair=topology.ensure,
     )
-    return _Daemon(tenancy, meters, lost, intake, pacer, in_hand, client, settings.shutdown_grace)
+    return _Daemon(tenancy, governor, meters, lost, intake, pacer, in_hand, client, settings.shutdown_grace)
 
 
 def _sender(settings: Settings) -> SesClient:
@@ -210,9 +217,23 @@ def _policy(settings: Settings) -> Policy:
     return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
 
 
-def _capacity(concurrency: int, rate: float) -> int:
-    """Deliveries in hand: what can be sent in about two seconds, so that nothing ages here that others could send."""
-    return min(concurrency, max(16, round(2 * rate)))
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """The pacer, and with it how much is taken in hand: about two seconds' worth, so that nothing ages here."""
+
+    pacer: Pacer
+    slots: Slots
+    concurrency: int
+
+    def set_rate(self, rate: float) -> None:
+        self.pacer.set_rate(rate)
+        self.slots.resize(min(self.concurrency, max(16, round(2 * rate))))
+
+    def hold(self, holder: str, reason: str) -> None:
+        self.pacer.hold(holder, reason)
+
+    def resume(self, holder: str) -> None:
+        self.pacer.resume(holder)
 
 
 def _sentry(dsn: str, instance: str) -> AbstractContextManager[None]:

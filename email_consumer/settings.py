@@ -89,7 +89,7 @@ Name = Annotated[str, AfterValidator(_token)]
 class Settings(BaseModel):
     """The whole configuration, frozen. Parts are handed plain values out of it, never the object itself."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, validate_default=True)
 
     nats_url: CommaSeparated = _variable(("nats://127.0.0.1:4222",), "NATS_URL", min_length=1)
     nats_user: str | None = _variable(None, "NATS_USER")
@@ -146,7 +146,9 @@ class Settings(BaseModel):
     @field_validator("subject")
     @classmethod
     def _subject_belongs_to_stream(cls, subject: str, info: ValidationInfo) -> str:
-        stream = info.data.get("stream", "")
+        stream = info.data.get("stream")
+        if stream is None:  # it has a fault of its own
+            return subject
         prefix, _, rest = subject.partition(".")
         if prefix != stream or not rest or any(character.isspace() for character in subject):
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
@@ -187,10 +189,13 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 def _line(problem: ErrorDetails, given: Mapping[str, str]) -> str:
     text = problem["msg"].removeprefix("Value error, ")
-    documented = str(problem["loc"][0])
-    field, names = next((field, names) for field, names in variables().items() if documented in names)
-    variable = next((name for name in names if name in given), documented)
-    return f"{variable}: {text}" if _is_secret(field) else f"{variable}: {text} (it is {given.get(variable)!r})"
+    place = str(problem["loc"][0])  # the first variable's name, or the field's where its default is at fault
+    field, names = next((field, names) for field, names in variables().items() if place in {field, *names})
+    variable = next((name for name in names if name in given), names[0])
+    default = Settings.model_fields[field].default
+    return (
+        f"{variable}: {text}" if _is_secret(field) else f"{variable}: {text} (it is {given.get(variable, default)!r})"
+    )
 
 
 def _is_secret(field: str) -> bool:

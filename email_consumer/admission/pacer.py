@@ -60,7 +60,8 @@ class Pacer:
     def resume(self, holder: str) -> None:
         self._holds.pop(holder, None)
         self._meters.held = self.held
-        self._probes = 0
+        if not self._holds:
+            self._probes = 0
         self._wake()
 
     def probe(self) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import click
 from nats.aio.client import Client
 
-from email_consumer.intake.connection import connect
+from email_consumer.intake.connection import close, connect
 from email_consumer.intake.connection_faults import NatsConnectError
 from email_consumer.nats_endpoint import nats_endpoint
 from email_consumer.settings import Settings
@@ -29,4 +29,4 @@ async def nats_connection(settings: Settings) -> AsyncIterator[Client]:
     try:
         yield client
     finally:
-        await client.close()
+        await close(client)

@@ -86,19 +86,19 @@ async def connect(
         if tls:
             _require_tls(client, where)
     except TimeoutError:
-        await _abandon(client)
+        await close(client)
         reason = explain(log.last_error)[0] if log.last_error else "no answer"
         raise NatsConnectError(f"no connection to NATS at {where} within {patience:g} s: {reason}") from None
     except BaseException:
-        await _abandon(client)
+        await close(client)
         raise
     log.connected()
     return client
 
 
-async def _abandon(client: Client) -> None:
-    """Close, but don't wait for ever: nats-py does after a failed TLS handshake."""
-    with contextlib.suppress(TimeoutError):
+async def close(client: Client) -> None:
+    """Close, whatever state the connection is in: nats-py waits for ever after a failed TLS handshake."""
+    with contextlib.suppress(TimeoutError, OSError):
         async with asyncio.timeout(1):
             await client.close()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.publisher import Publisher
-from tests.integration.sandbox.process import SandboxProcess
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
+from tests.servers.sandbox import SandboxProcess
 
 
 @dataclass

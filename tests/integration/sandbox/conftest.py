@@ -7,8 +7,8 @@ import aioboto3
 import pytest
 from botocore.config import Config
 
-from tests.integration.sandbox.control import Control
-from tests.integration.sandbox.process import SandboxTask
+from tests.servers.sandbox import SandboxTask
+from tests.servers.sandbox_control import Control
 
 REGION = "ap-northeast-2"
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=10)

@@ -12,8 +12,8 @@ from botocore.credentials import Credentials
 from yarl import URL
 
 from tests.integration.sandbox.conftest import REGION
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
+from tests.servers.sandbox_control import Control
 
 MODEL = botocore.session.get_session().get_service_model("sesv2")
 NAMES = {"{ConfigurationSetName}": "main", "{EmailIdentity}": "example.com", "{EmailAddress}": "a%40example.com"}

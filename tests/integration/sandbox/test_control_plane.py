@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
+from tests.servers.sandbox_control import Control
 
 
 async def test_everything_exists_until_scripted(ses: Any) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.sandbox.conftest import client
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
-from tests.integration.sandbox.process import SandboxProcess, SandboxTask
 from tests.integration.sandbox.receiver import Receiver
+from tests.servers.sandbox import SandboxProcess, SandboxTask
+from tests.servers.sandbox_control import Control
 
 FAST_RETRY = {"event_retry_delay": 0.05}
 

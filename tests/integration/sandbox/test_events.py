@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox.conftest import client
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
-from tests.integration.sandbox.process import SandboxTask
 from tests.integration.sandbox.receiver import Receiver, verify
+from tests.servers.sandbox import SandboxTask
+from tests.servers.sandbox_control import Control
 
 SIMULATOR = "simulator.amazonses.com"
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
+from tests.servers.sandbox_control import Control
 
 
 async def test_an_error_strikes_as_often_as_scripted(sandbox: Control, ses: Any) -> None:

@@ -12,7 +12,7 @@ from email_consumer.sandbox import SandboxConfig, serve
 from email_consumer.sandbox.data_directory import DirectoryInUseError
 from tests.integration.sandbox.conftest import client
 from tests.integration.sandbox.mail import simple_mail
-from tests.integration.sandbox.process import SandboxProcess
+from tests.servers.sandbox import SandboxProcess
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
+from tests.servers.sandbox_control import Control
 
 
 async def test_a_burst_beyond_the_rate_is_throttled(sandbox: Control, ses: Any) -> None:

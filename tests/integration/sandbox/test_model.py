@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from email_consumer.sandbox.aws.errors import KNOWN_ERRORS
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
+from tests.servers.sandbox_control import Control
 
 MODEL = botocore.session.get_session().get_service_model("sesv2")
 SEND_ERRORS = {

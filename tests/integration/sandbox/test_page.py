@@ -4,8 +4,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
+from tests.servers.sandbox_control import Control
 
 EVIL = "<script>alert(1)</script>"
 

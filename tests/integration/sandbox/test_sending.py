@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.sandbox.conftest import client
-from tests.integration.sandbox.control import Control
 from tests.integration.sandbox.mail import simple_mail
-from tests.integration.sandbox.process import SandboxTask
+from tests.servers.sandbox import SandboxTask
+from tests.servers.sandbox_control import Control
 
 RAW = (
     b"From: =?utf-8?b?SsO8cmdlbg==?= <jay@example.com>\r\nTo: a@example.com\r\nCc: b@example.com\r\n"

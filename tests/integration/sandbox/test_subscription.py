@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.sandbox.conftest import REGION, client
-from tests.integration.sandbox.control import Control
-from tests.integration.sandbox.process import SandboxTask
 from tests.integration.sandbox.receiver import Receiver, verify
+from tests.servers.sandbox import SandboxTask
+from tests.servers.sandbox_control import Control
 
 TOPIC = f"arn:aws:sns:{REGION}:000000000000:mine"
 

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_idle_time_is_not_made_good(runner: asyncio.Runner) -> None:
         return times
 
     times = runner.run(measure())
-    assert all(later - earlier >= 0.099 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.099 for earlier, later in pairwise(times))
 
 
 def test_held_queue_releases_one_probe_and_resumes(runner: asyncio.Runner) -> None:
@@ -153,6 +154,21 @@ def test_held_queue_releases_one_probe_and_resumes(runner: asyncio.Runner) -> No
         pacer.resume("ses")
         await asyncio.sleep(1)
         assert all(task.result() for task in waiting)
+
+    runner.run(measure())
+
+
+def test_a_probe_outlives_the_end_of_another_hold(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(100.0, Meters())
+        pacer.hold("ses", "credentials expired")
+        pacer.hold("account", "sending is paused")
+        waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(2)]
+        pacer.probe()
+        pacer.resume("account")
+        await asyncio.sleep(1)
+        assert sorted(task.done() for task in waiting) == [False, True]
+        pacer.close()
 
     runner.run(measure())
 

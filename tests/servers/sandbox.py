@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from email_consumer.sandbox import SandboxConfig, serve
-from tests.integration.sandbox.control import Control
+from tests.servers.sandbox_control import Control
 
 
 class SandboxTask(Control):

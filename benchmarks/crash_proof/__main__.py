@@ -1,0 +1,45 @@
+"""`python -m benchmarks.crash_proof`: runs every row, prints the table, and fails if a promise is broken."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.crash_proof.rows import ROWS, Row, Size
+
+_HEADER = "| what happens | mails | kills | lost | doubled | in doubt at the kills | parked | seconds | promise |"
+
+
+async def prove(row: Row, size: Size) -> bool:
+    """Run one row and print it; whether its promise holds."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        count = await row.run(Path(directory), size)
+    broken = row.broken(count)
+    seconds = round(time.monotonic() - began)
+    print(
+        f"| {row.name} | {count.published} | {count.kills} | {count.lost} | {count.doubled} | {count.in_doubt} "
+        f"| {count.parked} | {seconds} | {f'BROKEN: {broken}' if broken else 'kept'} |",
+        flush=True,
+    )
+    return not broken
+
+
+def main() -> int:
+    """All rows, or those whose name holds a word."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mails", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="rows whose name holds this word")
+    given = parser.parse_args()
+    size = Size(given.mails, given.kills, given.seed)
+    print(_HEADER, "|---" * 9 + "|", sep="\n", flush=True)
+    kept = [asyncio.run(prove(row, size)) for row in ROWS if given.only in row.name]
+    return 0 if kept and all(kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

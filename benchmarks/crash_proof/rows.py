@@ -1,0 +1,154 @@
+"""The rows of the table: what is done to the product while it sends."""
+
+import asyncio
+import signal
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.crash_proof.scene import Count, Scene, scene
+
+Run = Callable[[Path, "Size"], Awaitable[Count]]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of it."""
+
+    mails: int
+    kills: int
+    seed: int = 1
+
+    @property
+    def rate(self) -> float:
+        """Mails a second, so that about a second lies between two kills."""
+        return max(50.0, self.mails / max(1, self.kills) / 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One promise: `broken` tells by which words a count breaks it."""
+
+    name: str
+    run: Run
+    broken: Callable[[Count], str]
+
+
+def _exactly_once(count: Count) -> str:
+    return "" if count.lost == count.doubled == count.parked == 0 else "lost, doubled or parked mail"
+
+
+def _bounded(count: Count) -> str:
+    if count.lost:
+        return "lost mail"
+    return "" if count.doubled <= count.in_doubt else "more doubled than was in doubt"
+
+
+def _never_twice(count: Count) -> str:
+    return "lost or doubled mail" if count.lost or count.doubled else ""
+
+
+async def _kill_again_and_again(stage: Scene, size: Size) -> Count:
+    await stage.publish(size.mails)
+    for kill in range(1, size.kills + 1):
+        await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
+        await asyncio.sleep(stage.chance.uniform(0, 0.2))
+        await stage.kill_daemon()
+    return await stage.finish()
+
+
+async def killed_with_events(directory: Path, size: Size) -> Count:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+        await _slow_ses(stage)
+        return await _kill_again_and_again(stage, size)
+
+
+async def killed_without_events(directory: Path, size: Size) -> Count:
+    async with scene(directory, seed=size.seed, events=False, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=1) as stage:
+        await _slow_ses(stage)
+        return await _kill_again_and_again(stage, size)
+
+
+async def killed_without_events_park(directory: Path, size: Size) -> Count:
+    async with scene(
+        directory, seed=size.seed, events=False, SES_RATE_PER_SEC=size.rate, IN_DOUBT="park", IN_DOUBT_GRACE=1
+    ) as stage:
+        await _slow_ses(stage)
+        return await _kill_again_and_again(stage, size)
+
+
+async def nats_killed(directory: Path, size: Size) -> Count:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+        await _slow_ses(stage)
+        await stage.publish(size.mails)
+        for kill in range(1, size.kills + 1):
+            await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
+            await stage.nats.kill()
+            stage.kills += 1
+            await asyncio.sleep(stage.chance.uniform(0, 0.5))
+            await stage.nats.restart()
+        return await stage.finish()
+
+
+async def sandbox_killed(directory: Path, size: Size) -> Count:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+        await stage.publish(size.mails)
+        for kill in range(1, size.kills + 1):
+            await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
+            await stage.sandbox.kill()
+            stage.kills += 1
+            await asyncio.sleep(stage.chance.uniform(0, 0.3))
+            await stage.sandbox.start()
+        return await stage.finish()
+
+
+async def stopped_and_woken(directory: Path, size: Size) -> Count:
+    """SIGSTOP for longer than ACK_WAIT, the tenancy and half a claim's lease."""
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+        await _slow_ses(stage)
+        await stage.publish(size.mails)
+        await stage.wait_sent(size.mails // 3)
+        stage.daemon.signal(signal.SIGSTOP)
+        await asyncio.sleep(35)
+        stage.daemon.signal(signal.SIGCONT)
+        return await stage.finish()
+
+
+async def connections_cut(directory: Path, size: Size) -> Count:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+        for kind in ("cut_before", "cut_after", "hang_after"):
+            await stage.sandbox.post(
+                "/sandbox/faults", {"times": size.mails // 20, "probability": 0.2, "action": {"kind": kind}}
+            )
+        await stage.publish(size.mails)
+        return await stage.finish()
+
+
+async def ledger_locked(directory: Path, size: Size) -> Count:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+        await stage.publish(size.mails)
+        await stage.wait_sent(size.mails // 3)
+        other = sqlite3.connect(stage.directory / "daemon" / "data" / "email.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(30)
+        other.execute("ROLLBACK")
+        other.close()
+        return await stage.finish()
+
+
+async def _slow_ses(stage: Scene) -> None:
+    """30 ms a call, so that every kill hits some on their way."""
+    await stage.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
+
+
+ROWS = (
+    Row("daemon killed, SES's events arrive", killed_with_events, _exactly_once),
+    Row("daemon killed, no events, IN_DOUBT=resend", killed_without_events, _bounded),
+    Row("daemon killed, no events, IN_DOUBT=park", killed_without_events_park, _never_twice),
+    Row("nats-server killed", nats_killed, _exactly_once),
+    Row("SES endpoint killed", sandbox_killed, _exactly_once),
+    Row("daemon stopped for 35 s and woken", stopped_and_woken, _exactly_once),
+    Row("connections cut before and after SES accepted", connections_cut, _exactly_once),
+    Row("ledger's file locked for 30 s", ledger_locked, _exactly_once),
+)

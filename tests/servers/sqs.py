@@ -1,0 +1,131 @@
+"""moto's SQS for tests: an HTTP server in a process of its own, on a free port of loopback; forgets all when it ends."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from typing import Any, Self
+
+import aiohttp
+
+REGION = "ap-northeast-2"
+_SCOPE = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/sqs/aws4_request, SignedHeaders=host, Signature=0"
+_BATCH = 10
+
+
+class SqsServer:
+    """`async with SqsServer() as server:` runs one until the block ends."""
+
+    url = ""
+    _port = 0
+    _process: Process
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession()
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+        await self._session.close()
+
+    async def start(self) -> None:
+        """Run it, on the same port as before if it ran before; without the queues it had."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.servers.moto_sqs", str(self._port)), stdout=PIPE, stderr=DEVNULL
+        )
+        assert self._process.stdout is not None
+        self._port = int(await self._process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    async def kill(self) -> None:
+        """End it at once. Killing what does not run is no error."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.communicate()
+
+    async def call(self, action: str, **parameters: Any) -> dict[str, Any]:
+        """One call of the SQS API; raises what the server says is wrong."""
+        headers = {"X-Amz-Target": f"AmazonSQS.{action}", "Authorization": _SCOPE}
+        headers["Content-Type"] = "application/x-amz-json-1.0"
+        async with self._session.post(self.url, headers=headers, data=json.dumps(parameters)) as response:
+            answer: dict[str, Any] = json.loads(await response.read() or b"{}")
+            if not response.ok:
+                raise RuntimeError(f"{action}: {answer}")
+            return answer
+
+    async def calls(self) -> dict[str, int]:
+        """How often each action was called so far."""
+        async with self._session.get(f"{self.url}/_calls") as response:
+            return dict(await response.json())
+
+    async def create_queue(self, name: str, **attributes: object) -> "TestQueue":
+        """A new queue; `attributes` are those of CreateQueue."""
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in attributes.items()}
+        answer = await self.call("CreateQueue", QueueName=name, Attributes=texts)
+        return TestQueue(self, answer["QueueUrl"])
+
+    async def create_queue_with_dead_letters(self, name: str, receives: int = 1000) -> tuple["TestQueue", "TestQueue"]:
+        """A queue and the one that its RedrivePolicy names."""
+        dead = await self.create_queue(f"{name}-dead")
+        arn = (await dead.attributes())["QueueArn"]
+        policy = {"deadLetterTargetArn": arn, "maxReceiveCount": receives}
+        return await self.create_queue(name, RedrivePolicy=policy), dead
+
+
+class TestQueue:
+    """One queue, as an upstream service and an operator see it."""
+
+    __test__ = False  # pytest would take it for a class of tests
+
+    def __init__(self, server: SqsServer, url: str) -> None:
+        self._server = server
+        self.url = url
+
+    async def attributes(self) -> dict[str, str]:
+        answer = await self._server.call("GetQueueAttributes", QueueUrl=self.url, AttributeNames=["All"])
+        return dict(answer["Attributes"])
+
+    async def send(self, bodies: list[str], **attributes: str) -> None:
+        """Put them in; `attributes` are message attributes, underscores for dashes."""
+        typed = {
+            name.replace("_", "-"): {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        }
+        entries = [
+            {"Id": str(number), "MessageBody": body, "MessageAttributes": typed} for number, body in enumerate(bodies)
+        ]
+        for start in range(0, len(entries), _BATCH):
+            batch = entries[start : start + _BATCH]
+            answer = await self._server.call("SendMessageBatch", QueueUrl=self.url, Entries=batch)
+            assert not answer.get("Failed"), answer
+
+    async def receive(self, wait: int = 0, visibility: int = 0) -> list[dict[str, Any]]:
+        """Up to ten of its messages; they stay in it."""
+        answer = await self._server.call(
+            "ReceiveMessage",
+            QueueUrl=self.url,
+            MaxNumberOfMessages=_BATCH,
+            WaitTimeSeconds=wait,
+            VisibilityTimeout=visibility,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return list(answer.get("Messages", []))
+
+    async def take_all(self) -> list[dict[str, Any]]:
+        """Everything that can be received now; out of sight for ten minutes."""
+        taken = []
+        while messages := await self.receive(visibility=600):
+            taken += messages
+        return taken
+
+    async def unsettled(self) -> int:
+        """Messages that wait or are in hand."""
+        attributes = await self.attributes()
+        return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+
+    async def emptied(self, patience: float = 60) -> None:
+        """Until everything is deleted."""
+        async with asyncio.timeout(patience):
+            while await self.unsettled():  # noqa: ASYNC110 - nobody tells of a delete but the server, asked
+                await asyncio.sleep(0.05)
