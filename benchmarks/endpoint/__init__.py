@@ -1,0 +1,1 @@
+"""A minimal, fast SES endpoint for measurements: it must never be what is measured."""

@@ -1,0 +1,57 @@
+"""An upstream service: plain nats-py and msgpack, nothing of ours."""
+
+import asyncio
+from itertools import count
+
+import msgpack
+import nats
+from nats.aio.client import Client
+from nats.js.api import RetentionPolicy, StreamConfig
+
+STREAM = "messages"
+SUBJECT = "messages.email"
+_PARAGRAPH = "<p>Your order is on its way and will be with you within the next three working days.</p>\n"
+_AT_ONCE = 1000
+
+
+class Publisher:
+    """Publishes mails with a body of about `body` bytes of HTML; each has a uuid of its own."""
+
+    def __init__(self, client: Client, body: int) -> None:
+        self._client = client
+        self._jetstream = client.jetstream(publish_async_max_pending=_AT_ONCE)
+        self._body = (_PARAGRAPH * (body // len(_PARAGRAPH) + 1))[:body]
+        self._numbers = count(1)
+
+    @classmethod
+    async def connect(cls, url: str, body: int = 1000) -> "Publisher":
+        return cls(await nats.connect(url), body)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def create_stream(self, retention: RetentionPolicy) -> None:
+        await self._jetstream.add_stream(StreamConfig(name=STREAM, subjects=[f"{STREAM}.*"], retention=retention))
+
+    async def delete_stream(self) -> None:
+        await self._jetstream.delete_stream(STREAM)
+
+    async def publish(self, mails: int) -> None:
+        """So many mails; each is stored when this returns."""
+        waiting = [await self._jetstream.publish_async(SUBJECT, self._mail()) for _ in range(mails)]
+        await asyncio.gather(*waiting)
+
+    async def left(self) -> int:
+        """How many mails the stream holds."""
+        return (await self._jetstream.stream_info(STREAM)).state.messages
+
+    def _mail(self) -> bytes:
+        number = next(self._numbers)
+        mail = {
+            "uuid": f"7d9f0c5e-6a1b-4c3d-8e2f-{number:012}",
+            "email": f"customer-{number}@example.com",
+            "subject": f"Your order {number}",
+            "body": self._body,
+        }
+        packed: bytes = msgpack.packb(mail)
+        return packed

@@ -1,0 +1,52 @@
+"""FastStream's pull subscriber and aioboto3.
+
+Defaults: aioboto3's pool of 10 connections and its retries, asyncio's own loop.
+Tuned: a connection for each worker, one attempt, no validation of parameters, no log line per mail, uvloop.
+"""
+
+import argparse
+import asyncio
+import os
+from contextlib import AsyncExitStack
+
+import aioboto3
+import msgpack
+import uvloop
+from aiobotocore.config import AioConfig
+from faststream import FastStream
+from faststream.nats import NatsBroker, NatsMessage, PullSub
+
+from benchmarks.peers.request import send_email
+
+_WORKERS = {False: 100, True: 256}
+
+
+async def main(*, tuned: bool) -> None:
+    workers = _WORKERS[tuned]
+    config = (
+        AioConfig(max_pool_connections=workers, parameter_validation=False, retries={"total_max_attempts": 1})
+        if tuned
+        else None
+    )
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(aioboto3.Session().client("sesv2", config=config))
+        broker = NatsBroker(os.environ["NATS_URL"], **({"logger": None} if tuned else {}))
+
+        @broker.subscriber(
+            os.environ["SUBJECT"],
+            stream=os.environ["STREAM"],
+            durable=os.environ["CONSUMER"],
+            pull_sub=PullSub(batch_size=workers),
+            max_workers=workers,
+        )
+        async def handle(message: NatsMessage) -> None:
+            await client.send_email(**send_email(msgpack.unpackb(message.body)))
+
+        await FastStream(broker).run()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tuned", action="store_true")
+    given = parser.parse_args()
+    (uvloop.run if given.tuned else asyncio.run)(main(tuned=given.tuned))

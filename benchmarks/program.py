@@ -1,0 +1,58 @@
+"""The program under test: a process on its own core, with an environment of its own."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import STDOUT
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from benchmarks.cores import UNDER_TEST, on
+
+_REPOSITORY = Path(__file__).parent.parent
+
+
+class ProgramEndedError(Exception):
+    """It ended by itself; the text is the end of what it printed."""
+
+
+class Program:
+    """`async with Program(directory, ["email_consumer", "run"], environment) as program:`, killed at the block's end.
+
+    Args:
+        directory: its working directory; what it prints lies there in `log`.
+        module: the Python module to run, and its arguments.
+        environment: its variables, beside PATH.
+    """
+
+    def __init__(self, directory: Path, module: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._module = module
+        self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_REPOSITORY), **environment}
+        self.log = directory / "log"
+
+    async def __aenter__(self) -> Self:
+        self._directory.mkdir(parents=True)
+        with self.log.open("wb") as log, on(UNDER_TEST):
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *self._module, cwd=self._directory, env=self._environment, stdout=log, stderr=STDOUT
+            )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise:
+
+        ProgramEndedError: it doesn't run any more.
+        """
+        if self._process.returncode is not None:
+            raise ProgramEndedError(self.log.read_text(errors="replace")[-2000:])
