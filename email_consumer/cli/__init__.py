@@ -15,6 +15,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "run": "Send mail: worker and sidecar in one process.",
         "publish": "Publish mails to the stream, as an upstream service would.",
         "dlq": "Dead letters: list them, show one, send them again.",
+        "doctor": "Look at everything, and say what is wrong and how to mend it.",
         "sandbox": "The local stand-in for Amazon SES alone.",
     },
 )

@@ -61,6 +61,11 @@ class ConsumerNeeds:
     ack_wait: float
     max_ack_pending: int
 
+    @classmethod
+    def of(cls, subject: str, ack_wait: float, concurrency: int) -> "ConsumerNeeds":
+        """For so many deliveries in hand. A delayed nak holds its place among the pending ones."""
+        return cls(subject, ack_wait, max(1_000, 10 * concurrency))
+
 
 def consumer_faults(config: ConsumerConfig, stream: StreamConfig, subject: str) -> list[str]:
     """What can't be changed about the consumer and keeps us from using it."""

@@ -58,8 +58,7 @@ class Topology:
         self._stream = stream
         self._subject = subject
         self._consumer = consumer
-        # A delayed nak holds its place among the pending ones.
-        self._needs = ConsumerNeeds(subject, ack_wait, max(1_000, 10 * concurrency))
+        self._needs = ConsumerNeeds.of(subject, ack_wait, concurrency)
         self._replicas = replicas
 
     async def ensure(self) -> None:

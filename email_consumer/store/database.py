@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import aiosqlite
@@ -100,12 +101,21 @@ def _only_process(path: Path) -> Iterator[None]:
         yield
 
 
-async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
-    steps = sorted(
+def newest_version() -> int:
+    """Of the schema, as this program knows it; `PRAGMA user_version` is a file's own."""
+    return _steps()[-1][0]
+
+
+def _steps() -> list[tuple[int, Traversable]]:
+    return sorted(
         (int(match[1]), entry)
         for entry in files("email_consumer.store").joinpath("migrations").iterdir()
         if (match := _MIGRATION.fullmatch(entry.name))
     )
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
+    steps = _steps()
     row = await (await connection.execute("PRAGMA user_version")).fetchone()
     version = int(row[0]) if row else 0
     if version > steps[-1][0]:

@@ -1,0 +1,48 @@
+"""`email-consumer doctor`: what is wrong, and how to mend it."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import uvloop
+
+from email_consumer.cli.options import data_option
+from email_consumer.doctor.examination import examine, unreadable
+from email_consumer.doctor.finding import Finding, worst
+from email_consumer.doctor.report import as_json, as_text
+from email_consumer.local.environment import use_local_nats
+from email_consumer.local.servers import running_nats_url
+from email_consumer.observe.level import LogFilter
+from email_consumer.observe.logging import configure
+from email_consumer.settings import Settings, SettingsError, load_settings
+
+
+@click.command()
+@click.option("--json", "as_document", is_flag=True, help="One JSON document, for programs.")
+@data_option
+def command(*, as_document: bool, data: Path) -> None:
+    """Look at the settings, NATS, SES, SNS, this machine, and say what is wrong and how to mend it.
+
+    Changes nothing. The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
+    """
+    if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):
+        use_local_nats(os.environ, url)
+    findings = _findings()
+    click.echo(as_json(findings) if as_document else as_text(findings))
+    raise click.exceptions.Exit(worst(findings).exit_code)
+
+
+def _findings() -> list[Finding]:
+    try:
+        settings = load_settings()
+    except SettingsError as faults:
+        return unreadable(str(faults))
+    _quiet(settings)
+    return uvloop.run(examine(settings))
+
+
+def _quiet(settings: Settings) -> None:
+    """The findings say it all; logs only where LOG_LEVEL asks for them."""
+    level = settings.log_level if "log_level" in settings.model_fields_set else "critical"
+    configure(LogFilter.parse(level), settings.log_format, sys.stderr)

@@ -1,0 +1,87 @@
+"""All checks, each with the settings it is about: what the others need first comes first, what can goes side by side."""
+
+import asyncio
+
+from email_consumer.address import parse_address
+from email_consumer.doctor.account import check_account, check_clock, check_credentials
+from email_consumer.doctor.configuration import check_api_keys
+from email_consumer.doctor.control_plane import ControlPlane, control_plane
+from email_consumer.doctor.events import check_events
+from email_consumer.doctor.finding import Finding, error, ok, skipped
+from email_consumer.doctor.identity import check_identity
+from email_consumer.doctor.nats import check_jetstream, check_server, connection
+from email_consumer.doctor.queue import check_queue
+from email_consumer.doctor.receiver import check_receiver, is_loopback
+from email_consumer.doctor.storage import check_storage
+from email_consumer.doctor.subscription import check_subscription
+from email_consumer.intake.drift import ConsumerNeeds
+from email_consumer.nats_endpoint import nats_endpoint
+from email_consumer.ses.session import MissingCredentialsError
+from email_consumer.settings import Settings
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that the settings name; changes nothing. Takes some seconds: SES is asked once a second."""
+    groups = await asyncio.gather(_nats(settings), _aws(settings), _receiver(settings))
+    keys = check_api_keys([key.get_secret_value() for key in settings.api_key])
+    own = [ok("settings.valid", "All variables can be read."), keys, *check_storage(settings.db_path)]
+    return own + [finding for group in groups for finding in group]
+
+
+def unreadable(lines: str) -> list[Finding]:
+    """What there is to say when the settings can't be read: a line for each of them."""
+    faults = [
+        error("settings.valid", f"{line}.", "Mend it in the environment or in .env.") for line in lines.splitlines()
+    ]
+    return [*faults, skipped("nats.reachable", _FIRST), skipped("ses.credentials", _FIRST)]
+
+
+_FIRST = "Not looked at: the settings come first."
+
+
+async def _nats(settings: Settings) -> list[Finding]:
+    findings: list[Finding] = []
+    async with connection(nats_endpoint(settings), findings) as client:
+        if client is None:
+            return [*findings, skipped("nats.jetstream", "There is no connection.")]
+        findings += check_server(str(client._server_info["version"]), client.max_payload)  # noqa: SLF001 - no other way
+        jetstream = await check_jetstream(client)
+        findings += jetstream
+        if jetstream[0].severity.exit_code:
+            return [*findings, skipped("queue.stream", "There is no JetStream.")]
+        needs = ConsumerNeeds.of(settings.subject, settings.ack_wait, settings.concurrency_limit)
+        findings += await check_queue(client, stream=settings.stream, consumer=settings.consumer, needs=needs)
+    return findings
+
+
+async def _aws(settings: Settings) -> list[Finding]:
+    opening = control_plane(
+        region=settings.aws_region, ses_endpoint=settings.ses_endpoint, sns_endpoint=settings.sns_endpoint
+    )
+    try:
+        async with opening as aws:
+            return await _with_aws(settings, aws)
+    except MissingCredentialsError as missing:
+        fix = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role."
+        return [error("ses.credentials", f"{missing}.", fix), skipped("ses.standing", "There are no credentials.")]
+
+
+async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:
+    account, findings = await check_credentials(aws)
+    if aws.clocks:
+        findings.append(check_clock(aws.clocks))
+    if account:
+        findings += check_account(account, settings.ses_rate_per_sec)
+    elif findings[0].severity.exit_code > 1:
+        return [*findings, skipped("ses.standing", "SES does not answer us.")]
+    findings += await check_identity(aws, parse_address(settings.from_email))
+    topics, about_events = await check_events(aws, settings.configuration_set, settings.sns_topic_arns)
+    findings += about_events
+    for topic in sorted(topics):
+        findings += await check_subscription(aws, topic, settings.server_url)
+    return findings
+
+
+async def _receiver(settings: Settings) -> list[Finding]:
+    stand_in = settings.sns_endpoint is not None and is_loopback(settings.sns_endpoint)
+    return await check_receiver(settings.server_url, events_expected=bool(settings.sns_topic_arns), stand_in=stand_in)

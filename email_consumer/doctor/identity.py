@@ -1,0 +1,70 @@
+"""The sender: verified in SES by itself, its domain or a parent of that, and signed with DKIM."""
+
+from typing import Any
+
+from email_consumer.address import Address
+from email_consumer.doctor.control_plane import AwsFault, ControlPlane
+from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
+
+
+async def check_identity(aws: ControlPlane, sender: Address) -> list[Finding]:
+    """What SES knows of FROM_EMAIL."""
+    if "." not in sender.domain:
+        text = f"FROM_EMAIL is {sender.addr_spec}, which SES can't send from."
+        return [error("ses.identity", text, "Set FROM_EMAIL to an address of a domain that SES has verified.")]
+    known: dict[str, dict[str, Any]] = {}
+    try:
+        for name in _names(sender):
+            try:
+                known[name] = await aws.ses("get_email_identity", EmailIdentity=name)
+            except AwsFault as fault:
+                if not fault.absent:
+                    raise
+                continue
+            if known[name].get("VerifiedForSendingStatus"):
+                return [ok("ses.identity", f"SES has verified {name}."), _dkim(name, known[name])]
+    except AwsFault as fault:
+        finding = skipped if fault.forbidden else error
+        return [finding("ses.identity", str(fault), fault.fix)]
+    if known:
+        name = next(iter(known))
+        return [error("ses.identity", f"SES knows {name}, but has not verified it yet.", _prove(name))]
+    text = f"SES knows neither {sender.domain} nor {sender.addr_spec}: it refuses mail from there."
+    return [
+        error("ses.identity", text, f"{_create(sender.domain)} Check AWS_REGION too: identities are a region's own.")
+    ]
+
+
+def _names(sender: Address) -> list[str]:
+    """The identities that would do, the usual one first; a top-level domain is nobody's."""
+    labels = sender.domain.split(".")
+    parents = [".".join(labels[start:]) for start in range(1, len(labels) - 1)]
+    return [sender.domain, *parents, sender.addr_spec]
+
+
+def _dkim(name: str, identity: dict[str, Any]) -> Finding:
+    attributes = identity.get("DkimAttributes", {})
+    status = attributes.get("Status", "NOT_STARTED")
+    if status == "SUCCESS" and attributes.get("SigningEnabled"):
+        return ok("ses.dkim", f"Mail from {name} is signed with DKIM.")
+    if status == "SUCCESS":
+        text = f"DKIM is set up for {name}, but switched off."
+        switch = f"`aws sesv2 put-email-identity-dkim-attributes --email-identity {name} --signing-enabled`"
+        return warning("ses.dkim", text, switch)
+    text = f"Mail from {name} is not signed with DKIM (its status is {status}): much of it will be taken for spam."
+    return warning("ses.dkim", text, _create(name.rpartition("@")[2]) if "@" in name else _prove(name))
+
+
+def _create(domain: str) -> str:
+    return (
+        f"`aws sesv2 create-email-identity --email-identity {domain}`, then put its three CNAME records into the DNS."
+    )
+
+
+def _prove(name: str) -> str:
+    if "@" in name:
+        return "Click the link in the mail that AWS sent there."
+    return (
+        f"Add the three CNAME records to the DNS of {name} that `aws sesv2 get-email-identity --email-identity {name}` "
+        "names; SES then looks within hours."
+    )

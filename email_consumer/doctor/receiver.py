@@ -1,0 +1,55 @@
+"""SERVER_URL: where SNS posts events, and where links and pixels in the mail lead."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from email_consumer.doctor.finding import Finding, error, ok, warning
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+async def check_receiver(server_url: str, *, events_expected: bool, stand_in: bool) -> list[Finding]:
+    """Whether our sidecar answers there.
+
+    Args:
+        server_url: the setting.
+        events_expected: SES's events shall come in there.
+        stand_in: they come from the sandbox on this machine, which reaches it anyway.
+    """
+    bad = error if events_expected else warning
+    if is_loopback(server_url) and not stand_in:
+        text = f"SERVER_URL is {server_url}, which nobody outside reaches: no events, opens or unsubscribes come in."
+        return [bad("server.url", text, "Set SERVER_URL to the public https address that leads to the sidecar.")]
+    findings = []
+    if urlsplit(server_url).scheme != "https" and not stand_in:
+        text = "SERVER_URL is not https: mailbox providers then offer no one-click unsubscribe."
+        findings.append(warning("server.url", text, "Put a reverse proxy with a certificate in front of the sidecar."))
+    fault = await _fault(f"{server_url}/health")
+    if fault:
+        text = f"Nothing of ours answers at {server_url}/health: {fault}."
+        fix = "Start `email-consumer run`; then check DNS, the reverse proxy and the firewall. Seen from here, that is."
+        return [*findings, bad("server.health", text, fix)]
+    return [*findings, ok("server.health", f"The sidecar answers at {server_url}.")]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL leads to the machine that opens it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+async def _fault(url: str) -> str:
+    """Why there is no good answer; empty if there is one."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            return "" if answer.status == 200 else f"HTTP {answer.status}"  # noqa: PLR2004
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        return str(error) or type(error).__name__

@@ -1,0 +1,129 @@
+"""The way of SES's events from their SNS topic to us: the subscription, confirmed, with enough patience, not raw."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from email_consumer.doctor.control_plane import AwsFault, ControlPlane
+from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
+
+_PATHS = ("/v1/events/results", "/v1/events/result")
+"""Where the sidecar takes events; the second is an earlier service's."""
+_PENDING = "PendingConfirmation"
+_PATIENCE = 900.0
+"""Seconds of being away that SNS should bridge: an update of the host, a night's surprise."""
+_PATIENT_POLICY = '{"healthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":120,"numRetries":45}}'
+"""About 53 minutes; SNS allows an hour."""
+_DEFAULTS = {"minDelayTarget": 20, "maxDelayTarget": 20, "numRetries": 3}
+
+
+async def check_subscription(aws: ControlPlane, topic: str, server_url: str) -> list[Finding]:
+    """What SNS does with the messages of one topic. `server_url` is our public address."""
+    region = topic.split(":")[3]
+    try:
+        subscriptions = await _subscriptions(aws, region, topic)
+        ours = [each for each in subscriptions if _leads_to(each["Endpoint"], server_url)]
+        if not ours:
+            return [_none_of_ours(topic, server_url, subscriptions)]
+        confirmed = next((each for each in ours if each["SubscriptionArn"] != _PENDING), None)
+        if confirmed is None:
+            return [_pending(topic, ours[0]["Endpoint"])]
+        arn = confirmed["SubscriptionArn"]
+        answer = await aws.sns(region, "get_subscription_attributes", SubscriptionArn=arn)
+    except AwsFault as fault:
+        if fault.absent:
+            text = f"The topic {topic} does not exist."
+            return [error("sns.topic", text, "Create it, or mend SNS_TOPIC_ARNS and the event destination.")]
+        return [(skipped if fault.forbidden else error)("sns.subscription", str(fault), fault.fix)]
+    found = ok("sns.subscription", f"{topic} → {confirmed['Endpoint']}, confirmed.")
+    return [found, *_delivery(arn, answer["Attributes"])]
+
+
+async def _subscriptions(aws: ControlPlane, region: str, topic: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    more: dict[str, object] = {}
+    while True:
+        page = await aws.sns(region, "list_subscriptions_by_topic", TopicArn=topic, **more)
+        found += page["Subscriptions"]
+        if not page.get("NextToken"):
+            return found
+        more = {"NextToken": page["NextToken"]}
+
+
+def _leads_to(endpoint: str, server_url: str) -> bool:
+    given, wanted = urlsplit(endpoint), urlsplit(server_url)
+    return _origin(given) == _origin(wanted) and given.path.rstrip("/") in {wanted.path + path for path in _PATHS}
+
+
+def _origin(url: Any) -> tuple[str, str | None, int]:  # noqa: ANN401 - SplitResult, which typeshed makes generic
+    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+
+
+def _none_of_ours(topic: str, server_url: str, subscriptions: list[dict[str, str]]) -> Finding:
+    others = ", ".join(sorted({each["Endpoint"] for each in subscriptions}))
+    but = f", only {others}" if others else ""
+    protocol = urlsplit(server_url).scheme
+    return error(
+        "sns.subscription",
+        f"{server_url}{_PATHS[0]} is not subscribed to {topic}{but}: no events come here.",
+        f"`aws sns subscribe --topic-arn {topic} --protocol {protocol} --notification-endpoint {server_url}{_PATHS[0]}`;"
+        " the running sidecar confirms it by itself. If SERVER_URL is wrong, mend it.",
+    )
+
+
+def _pending(topic: str, endpoint: str) -> Finding:
+    return error(
+        "sns.subscription",
+        f"The subscription of {endpoint} to {topic} was never confirmed: no events come here.",
+        "Start the sidecar, with the topic in SNS_TOPIC_ARNS and sns:ConfirmSubscription allowed, then subscribe again:"
+        " SNS asks anew, and the sidecar confirms. Its log says why it refused, if it did (events.refused).",
+    )
+
+
+def _delivery(arn: str, attributes: dict[str, str]) -> list[Finding]:
+    findings = []
+    if attributes.get("RawMessageDelivery", "false").lower() == "true":
+        findings.append(
+            error(
+                "sns.raw_delivery",
+                "Raw message delivery is on: such messages carry no signature, and every one is refused.",
+                f"`aws sns set-subscription-attributes --subscription-arn {arn} --attribute-name RawMessageDelivery"
+                " --attribute-value false`",
+            )
+        )
+    patience = _RetryPolicy.read(attributes).seconds
+    if patience < _PATIENCE:
+        findings.append(
+            warning(
+                "sns.delivery_policy",
+                f"SNS gives up on an event after {patience:.0f} s: what happens while we are away for longer is lost.",
+                f"`aws sns set-subscription-attributes --subscription-arn {arn} --attribute-name DeliveryPolicy"
+                f" --attribute-value '{_PATIENT_POLICY}'`",
+            )
+        )
+    return findings or [ok("sns.delivery", f"Signed messages, tried again for {patience / 60:.0f} minutes.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _RetryPolicy:
+    """Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html."""
+
+    fields: dict[str, Any]
+
+    @classmethod
+    def read(cls, attributes: dict[str, str]) -> "_RetryPolicy":
+        """The one in force, the topic's or the subscription's, as either form of the document tells it."""
+        document = orjson.loads(attributes.get("EffectiveDeliveryPolicy") or "{}")
+        policy = document.get("healthyRetryPolicy") or document.get("http", {}).get("defaultHealthyRetryPolicy")
+        return cls(_DEFAULTS | (policy or {}))
+
+    @property
+    def seconds(self) -> float:
+        """From the first try to the last, taking the pauses between the least and the longest as linear."""
+        least, longest, retries = (self.fields[name] for name in _DEFAULTS)
+        at_once, slow = self.fields.get("numNoDelayRetries", 0), self.fields.get("numMaxDelayRetries", 0)
+        quick = self.fields.get("numMinDelayRetries", 0)
+        growing = max(0, retries - at_once - quick - slow)
+        return float(quick * least + growing * (least + longest) / 2 + slow * longest)
