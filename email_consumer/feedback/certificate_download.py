@@ -13,7 +13,7 @@ _OK = 200
 class CertificateDownload:
     """Call it with a URL that has been checked (see `verifier`). Holds no connections between downloads."""
 
-    def __init__(self, connector: aiohttp.TCPConnector | None = None) -> None:
+    def __init__(self, connector: aiohttp.BaseConnector | None = None) -> None:
         """`connector` says how names are resolved and whom TLS trusts; None is aiohttp's own way."""
         self._connector = connector
 

@@ -1,0 +1,147 @@
+"""The feedback loop on a real SQLite file, with the real ledger and gate beside it, as the daemon puts them together."""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cryptography import x509
+
+from email_consumer.admission.gate import Gate
+from email_consumer.claim import Claim, Origin
+from email_consumer.feedback.certificates import Certificates
+from email_consumer.feedback.event_reader import read
+from email_consumer.feedback.events import Event
+from email_consumer.feedback.inbox import Inbox, Reception
+from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.subscription import Subscriptions
+from email_consumer.feedback.suppression_list import SuppressionList
+from email_consumer.feedback.suppression_rows import SuppressionRows
+from email_consumer.feedback.verifier import Verifier
+from email_consumer.ledger.decision import Policy
+from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.message import EmailMessage, from_value
+from email_consumer.outcome import Outcome, Sent
+from email_consumer.store.database import Database, open_database
+from tests.unit.feedback.sns_key import TOPIC, SnsKey
+
+ORIGIN = Origin("nats", "messages:1", 1, 0.0)
+KEY = SnsKey()
+STARTED = 1_700_000_000.0
+"""When the mail of these tests is sent, by SES's clock; events happen some seconds later."""
+
+
+async def key_download(_url: str) -> bytes:
+    return KEY.pem
+
+
+def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:
+    return from_value({"uuid": uuid, "email": "Jane@example.com", "subject": "s", "body": "b"} | fields)
+
+
+def event(kind: str, uuid: str | None = "u-1", *, message_id: str = "ses-1", at: float = 1.0, **more: Any) -> str:
+    """One of SES's JSON records; `at` in seconds after the sending. `more` goes into the kind's own object."""
+    to = more.pop("to", ["jane@example.com"])
+    tags = {"uuid": [uuid], "instance": [more.pop("instance", "test")]} if uuid else {}
+    own: dict[str, Any] = {"timestamp": _iso(STARTED + at)}
+    match kind:
+        case "Bounce":
+            own |= {"bounceType": "Permanent", "bounceSubType": "General"}
+            own["bouncedRecipients"] = [{"emailAddress": address} for address in to]
+        case "Complaint":
+            own["complainedRecipients"] = [{"emailAddress": address} for address in to]
+        case "Delivery":
+            own["recipients"] = to
+    common = {"messageId": message_id, "timestamp": _iso(STARTED), "destination": to, "tags": tags}
+    return json.dumps({"eventType": kind, "mail": common, kind.lower(): own | more})
+
+
+@dataclass(slots=True)
+class Stage:
+    path: Path
+    database: Database
+    ledger: SqliteLedger
+    gate: Gate
+    inbox: Inbox
+    receiver: Receiver
+    suppressions: SuppressionList
+    settled: list[str]
+    heard: asyncio.Event
+    """Set once a mail was settled."""
+
+    async def take(self, message: str, sns_message_id: str | None = None) -> Reception:
+        """As if it had come, verified, from SNS."""
+        found = read(message, time.time())
+        assert isinstance(found, Event)
+        return await self.inbox.receive(sns_message_id or str(uuid4()), found)
+
+    async def claim(self, uuid: str = "u-1", **fields: object) -> object:
+        return await self.ledger.claim(mail(uuid, **fields), ORIGIN)
+
+    async def finish(self, outcome: Outcome, uuid: str = "u-1", **fields: object) -> None:
+        await self.ledger.finish(mail(uuid, **fields), outcome, ORIGIN)
+
+    async def send(self, uuid: str = "u-1", message_id: str = "ses-1", **fields: object) -> None:
+        assert isinstance(await self.claim(uuid, **fields), Claim)
+        await self.finish(Sent(message_id), uuid, **fields)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.path) as connection:
+            return connection.execute(sql).fetchall()
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All that events change, but for ids and the moments at which we heard of them."""
+        return {
+            "requests": self.rows(
+                "SELECT uuid, status, message_id, attempts, in_doubt, error FROM email_requests ORDER BY uuid"
+            ),
+            "results": self.rows(
+                "SELECT uuid, r.status, recipient, machine, detail, raw, r.created_at FROM email_results AS r"
+                " JOIN email_requests ON email_requests.id = request_id ORDER BY 1, 2, 3, 7, 6"
+            ),
+            "topics": self.rows("SELECT topic_id, kind, count FROM topic_results WHERE count > 0 ORDER BY 1, 2"),
+            "counts": self.rows("SELECT topic_id, status, count FROM topic_counts WHERE count > 0 ORDER BY 1, 2"),
+            "suppressions": self.rows("SELECT * FROM suppressions ORDER BY 1"),
+            "unmatched": self.rows("SELECT message_id, tag, raw FROM unmatched_events ORDER BY 1, 3"),
+        }
+
+
+@asynccontextmanager
+async def open_stage(
+    path: Path,
+    *,
+    topics: tuple[str, ...] = (TOPIC,),
+    soft_bounce_limit: int = 3,
+    mirror: bool = False,
+    sandbox: x509.Certificate | None = None,
+    sns_endpoint: str | None = None,
+    download: Callable[[str], Awaitable[bytes]] = key_download,
+) -> AsyncIterator[Stage]:
+    gate = Gate()
+    settled: list[str] = []
+    heard = asyncio.Event()
+
+    def hear(uuid: str) -> None:
+        settled.append(uuid)
+        heard.set()
+
+    async with open_database(path) as database:
+        ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
+        rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
+        inbox = Inbox(database, rows, gate, instance="test", settled=hear)
+        verifier = Verifier(topics, Certificates(download), sandbox)
+        receiver = Receiver(verifier, Subscriptions(sns_endpoint), inbox)
+        suppressions = SuppressionList(database, rows, gate)
+        await suppressions.load()
+        async with ledger.running(), inbox.running():
+            yield Stage(path, database, ledger, gate, inbox, receiver, suppressions, settled, heard)
+
+
+def _iso(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{round(moment % 1 * 1000):03d}Z"

@@ -1,0 +1,167 @@
+"""Events applied to the mails they are about, on a real SQLite file."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from email_consumer.claim import Claim
+from email_consumer.feedback import inbox as inbox_module
+from email_consumer.feedback.inbox import Reception
+from email_consumer.feedback.refusal import Refusal
+from email_consumer.outcome import (
+    Duplicate,
+    Exhausted,
+    Failed,
+    InDoubt,
+    Outcome,
+    Parked,
+    Stopped,
+    StopReason,
+    Throttled,
+)
+from email_consumer.store.status import Status
+from tests.integration.feedback.stage import event, open_stage
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "email.db"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempts"),
+    [(None, 1), (InDoubt("read time-out"), 1), (Failed("503"), 1), (Throttled("429"), 0), (Exhausted("503"), 1)],
+)
+async def test_any_event_proves_that_ses_accepted_the_mail(path: Path, outcome: Outcome | None, attempts: int) -> None:
+    async with open_stage(path) as stage:
+        await stage.claim()
+        if outcome:
+            await stage.finish(outcome)
+        assert await stage.take(event("Send")) is Reception.APPLIED
+        row = stage.rows("SELECT status, message_id, in_doubt, attempts, error FROM email_requests")
+        assert row == [(Status.SENT, "ses-1", 0, attempts, None)]
+        assert await stage.claim() == Duplicate()
+        assert stage.settled == ["u-1"]
+        await stage.finish(Failed("the answer was lost"))  # an attempt that was under way may not undo it
+        assert stage.rows("SELECT status FROM email_requests") == [(Status.SENT,)]
+
+
+async def test_mail_that_was_parked_turns_out_to_be_sent(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.claim()
+        await stage.finish(InDoubt("killed"))
+        await stage.finish(Parked("no event came"))
+        await stage.take(event("Delivery"))
+        assert stage.rows("SELECT status, finished_at NOT NULL FROM email_requests") == [(Status.SENT, 1)]
+        assert stage.rows("SELECT sum(count) FROM sent_minutes") == [(1,)]
+
+
+async def test_a_mail_in_doubt_of_a_dead_process_is_settled_by_its_event(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.claim()
+    async with open_stage(path) as stage:
+        assert isinstance(await stage.claim(), InDoubt)
+        await stage.take(event("Send"))
+        assert await stage.claim() == Duplicate()
+
+
+async def test_what_is_known_as_sent_or_stopped_stays_so(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        await stage.finish(Stopped(StopReason.CANCELLED), "u-2")
+        await stage.take(event("Send"))
+        await stage.take(event("Send", "u-2", message_id="ses-2"))
+        assert stage.rows("SELECT uuid, status FROM email_requests") == [("u-1", Status.SENT), ("u-2", Status.STOPPED)]
+        assert stage.settled == []
+
+
+async def test_the_same_message_of_sns_is_applied_once_also_after_a_restart(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        assert await stage.take(event("Delivery"), "sns-1") is Reception.APPLIED
+        assert await stage.take(event("Delivery"), "sns-1") is Reception.DUPLICATE
+    async with open_stage(path) as stage:
+        assert await stage.take(event("Delivery"), "sns-1") is Reception.DUPLICATE
+        assert stage.rows("SELECT count(*) FROM email_results") == [(1,)]
+
+
+async def test_a_mail_is_found_by_tag_header_or_ses_message_id(path: Path) -> None:
+    header = '{"eventType":"Delivery","mail":{"messageId":"x","headers":[{"name":"x-request-id","value":"u-2"}]},'
+    header += '"delivery":{"recipients":["b@example.com"]}}'
+    notification = '{"notificationType":"Delivery","mail":{"messageId":"ses-3"},'
+    notification += '"delivery":{"recipients":["c@example.com"]}}'
+    async with open_stage(path) as stage:
+        for number in (1, 2, 3, 4):
+            await stage.send(f"u-{number}", f"ses-{number}")
+        await stage.send("häng 5", "ses-5")  # a uuid that tags can't carry goes as its hash
+        await stage.take(event("Delivery", "u-1", message_id="other"))
+        await stage.take(header)
+        await stage.take(notification)
+        [(tag,)] = stage.rows("SELECT tag FROM email_requests WHERE tag IS NOT NULL")
+        await stage.take(event("Delivery", tag, message_id="other"))
+        found = stage.rows(
+            "SELECT uuid FROM email_results JOIN email_requests ON request_id = email_requests.id ORDER BY email_results.id"
+        )
+        assert found == [("u-1",), ("u-2",), ("u-3",), ("häng 5",)]
+
+
+async def test_a_late_event_of_an_earlier_mail_with_the_same_uuid_does_not_settle_the_newer_one(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE email_requests SET finished_at = 0")  # its idempotency window is over
+        stage.ledger.forget("u-1")
+        assert isinstance(await stage.claim(), Claim)
+        await stage.take(event("Delivery"))
+        assert stage.rows("SELECT status FROM email_requests ORDER BY id") == [(Status.SENT,), (Status.PROCESSED,)]
+
+
+async def test_events_of_another_installation_are_dropped(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        assert await stage.take(event("Bounce", instance="staging")) is Reception.FOREIGN
+        assert stage.rows("SELECT count(*) FROM email_results") == [(0,)]
+        assert await stage.suppressions.page(10) == []
+        assert stage.inbox.counts.receptions[Reception.FOREIGN] == 1
+
+
+async def test_each_recipient_gets_its_own_result_and_counts_once_for_the_topic(path: Path) -> None:
+    to = ["jane@example.com", "Joe <joe@example.com>"]
+    async with open_stage(path) as stage:
+        await stage.send(topic_id="t", cc=["joe@example.com"])
+        await stage.take(event("Delivery", to=to))
+        await stage.take(event("Open", to=to))  # nobody knows whose it was
+        await stage.take(event("Open", to=to, at=2.0))
+        await stage.take(event("Open", to=to, isBot=True))
+        results = stage.rows("SELECT status, recipient, machine, raw <> '{}' FROM email_results ORDER BY id")
+        assert results == [
+            ("Delivery", "jane@example.com", 0, 1),
+            ("Delivery", "joe@example.com", 0, 0),
+            ("Open", "jane@example.com", 0, 1),
+            ("Open", "jane@example.com", 0, 1),
+            ("Open", "jane@example.com", 1, 1),
+        ]
+        counts = stage.rows("SELECT kind, count FROM topic_results ORDER BY kind")
+        assert counts == [("Delivery", 2), ("MachineOpen", 1), ("Open", 1)]
+
+
+async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "_PATIENCE", 0.2)
+    async with open_stage(path) as stage:
+        await stage.claim()
+        with sqlite3.connect(path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Refusal, match="takes no writes") as caught:
+                await stage.take(event("Bounce"), "sns-1")
+            assert caught.value.status == 503
+            other.execute("ROLLBACK")
+        monkeypatch.setattr(inbox_module, "_PATIENCE", 30)
+        assert await stage.take(event("Bounce"), "sns-1") is Reception.DUPLICATE, (
+            "it was written once the lock was gone"
+        )
+        assert stage.settled == ["u-1"]
+        assert stage.gate._suppressed == {"jane@example.com": "hard bounce"}
+        assert await stage.claim() == Duplicate()

@@ -1,0 +1,128 @@
+"""Bounces, complaints, operators and recipients put addresses on the list; the gate and the ledger then stop mail."""
+
+from pathlib import Path
+
+import pytest
+
+from email_consumer.claim import Claim
+from email_consumer.feedback.suppression import Reason
+from email_consumer.outcome import Stopped, StopReason
+from tests.integration.feedback.stage import ORIGIN, Stage, event, mail, open_stage
+
+FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "email.db"
+
+
+def stopped(stage: Stage, address: str = "jane@example.com") -> str | None:
+    """Why the next mail to the address would be stopped."""
+    found = stage.gate.check(mail("next", email=address), ORIGIN)
+    assert found is None or found.reason is StopReason.SUPPRESSED
+    return found.detail if found else None
+
+
+async def soft_bounce(stage: Stage, number: int, **changed: object) -> None:
+    """One of a row of mails that each bounce softly, at `number` seconds."""
+    await stage.send(f"soft-{number}", f"soft-ses-{number}")
+    fields = FULL | changed
+    await stage.take(event("Bounce", f"soft-{number}", message_id=f"soft-ses-{number}", at=number, **fields))
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("Bounce", "hard bounce"), ("Complaint", "complaint")])
+async def test_the_next_mail_is_stopped_with_its_reason_until_somebody_removes_the_address(
+    path: Path, kind: str, reason: str
+) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        await stage.take(event(kind))
+        assert stopped(stage, "JANE@example.com") == reason
+        assert await stage.claim("u-2") == Stopped(StopReason.SUPPRESSED, reason)
+        assert await stage.suppressions.remove("jane@example.com")
+        assert stopped(stage) is None
+        assert isinstance(await stage.claim("u-3"), Claim)
+        assert not await stage.suppressions.remove("jane@example.com")
+
+
+async def test_the_list_survives_a_restart(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        await stage.take(event("Bounce"))
+        await stage.suppressions.add("joe@example.com", Reason.MANUAL, "asked by phone", "api")
+        await stage.suppressions.remove("joe@example.com")
+        await stage.suppressions.add("ann@example.com", Reason.MANUAL, "", "api")
+    async with open_stage(path) as stage:
+        assert (stopped(stage), stopped(stage, "ann@example.com")) == ("hard bounce", "manual")
+        assert stopped(stage, "joe@example.com") is None
+
+
+async def test_a_removed_address_comes_back_only_by_what_happens_later(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.send()
+        await stage.take(event("Bounce"))
+        await stage.suppressions.remove("jane@example.com")
+        await stage.take(event("Complaint", at=5.0))  # long before the removal, told late
+        assert stopped(stage) is None
+        await stage.suppressions.add("jane@example.com", Reason.UNSUBSCRIBED, "", "recipient")
+        assert stopped(stage) == "unsubscribed"
+
+
+async def test_soft_bounces_count_in_a_row(path: Path) -> None:
+    async with open_stage(path, soft_bounce_limit=3) as stage:
+        await soft_bounce(stage, 1)
+        await soft_bounce(stage, 2)
+        await stage.take(event("Delivery", "soft-2", message_id="soft-ses-2", at=2.5))
+        await soft_bounce(stage, 3)
+        await soft_bounce(stage, 4)
+        assert stopped(stage) is None
+        await stage.take(event("Bounce", "soft-4", message_id="soft-ses-4", at=4.5, **FULL))  # the same mail again
+        assert stopped(stage) is None
+        await soft_bounce(stage, 5)
+        assert stopped(stage) == "soft bounces"
+
+
+async def test_a_delivery_that_is_told_late_breaks_the_row_after_all(path: Path) -> None:
+    async with open_stage(path, soft_bounce_limit=2) as stage:
+        await soft_bounce(stage, 1)
+        await soft_bounce(stage, 2)
+        assert stopped(stage) == "soft bounces"
+        await stage.take(event("Delivery", "soft-1", message_id="soft-ses-1", at=1.5))
+        assert stopped(stage) is None
+        assert await stage.suppressions.page(10) == []
+
+
+async def test_after_a_removal_the_row_begins_anew(path: Path) -> None:
+    async with open_stage(path, soft_bounce_limit=2) as stage:
+        await soft_bounce(stage, 1)
+        await soft_bounce(stage, 2)
+        await stage.suppressions.remove("jane@example.com")
+        await soft_bounce(stage, 3)  # SES's clock says long before the removal
+        assert stopped(stage) is None
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+async def test_what_is_wrong_with_the_mail_or_switched_off_does_not_count(path: Path, limit: int) -> None:
+    changed = {} if limit == 0 else {"bounceSubType": "MessageTooLarge"}
+    async with open_stage(path, soft_bounce_limit=limit) as stage:
+        for number in (1, 2, 3):
+            await soft_bounce(stage, number, **changed)
+        assert stopped(stage) is None
+
+
+async def test_an_automatic_answer_after_the_delivery_is_no_row_of_bounces(path: Path) -> None:
+    async with open_stage(path, soft_bounce_limit=2) as stage:
+        for number in (1, 2, 3):
+            delivery = event("Delivery", f"soft-{number}", message_id=f"soft-ses-{number}", at=number)
+            await soft_bounce(stage, number, bounceSubType="General")
+            await stage.take(delivery)
+        assert stopped(stage) is None
+
+
+async def test_a_hard_bounce_stands_whatever_is_delivered_later(path: Path) -> None:
+    async with open_stage(path, soft_bounce_limit=1) as stage:
+        await soft_bounce(stage, 1)
+        await stage.take(event("Bounce", "soft-1", message_id="soft-ses-1", at=2.0))
+        await stage.take(event("Delivery", "soft-1", message_id="soft-ses-1", at=3.0))
+        assert stopped(stage) == "hard bounce"
