@@ -47,6 +47,7 @@ class Host:
 
     def __init__(self, directory: Path) -> None:
         self.asked: list[str] = []
+        self.port = 0
         self._certificate = _host_certificate(directory)
 
     @asynccontextmanager
@@ -62,8 +63,9 @@ class Host:
         runner = web.ServerRunner(web.Server(handle))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        self.port = runner.addresses[0][1]
         trusting = ssl.create_default_context(cafile=str(self._certificate))
-        async with aiohttp.TCPConnector(resolver=Resolver(runner.addresses[0][1]), ssl=trusting) as connector:
+        async with aiohttp.TCPConnector(resolver=Resolver(self.port), ssl=trusting) as connector:
             yield connector
         await runner.cleanup()
 
@@ -105,8 +107,8 @@ async def test_any_other_status_is_a_failure(host: Host, status: int) -> None:
 
 async def test_a_host_that_can_not_prove_its_name_is_not_believed(host: Host) -> None:
     async with (
-        host.serve(web.Response(body=KEY.pem)) as trusting,
-        aiohttp.TCPConnector(resolver=trusting._resolver) as doubting,
+        host.serve(web.Response(body=KEY.pem)),
+        aiohttp.TCPConnector(resolver=Resolver(host.port)) as doubting,
     ):
         with pytest.raises(DownloadError, match="certificate verify failed"):
             await CertificateDownload(doubting)(CERTIFICATE_URL)
