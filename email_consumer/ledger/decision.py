@@ -1,12 +1,20 @@
 """Whether a uuid may be claimed: the rule itself, apart from where rows are kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
 from email_consumer.claim import Origin
-from email_consumer.outcome import Busy, Duplicate, InDoubt, Parked
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Busy, Duplicate, InDoubt, Parked, Stopped
 from email_consumer.store.status import Status
+
+LEASE = 60.0
+"""Seconds a claim is its holder's. A request is written in the first half or not at all."""
+
+Stopper = Callable[[EmailMessage, Origin], Stopped | None]
+"""What cancellations and the suppression list say of a mail, answered from memory."""
 
 
 @dataclass(frozen=True, slots=True)

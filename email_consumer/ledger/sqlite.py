@@ -18,24 +18,21 @@ from cachetools import TTLCache
 
 from email_consumer.claim import Claim, ClaimAnswer, Origin
 from email_consumer.ledger import statements
-from email_consumer.ledger.decision import Decision, Granted, Inheritance, Known, Policy, Step, decide
+from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Known, Policy, Step, Stopper, decide
 from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, change
+from email_consumer.ledger.rows import keep_for_later, new_row
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
-from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
 
-LEASE = 60.0
-"""Seconds a claim is ours. A request is written in its first half or not at all."""
 _CACHED_UUIDS = 50_000
 """About 11 MB. A duplicate that is older costs one look-up in the file."""
 
 _log = structlog.get_logger(__name__)
 
 Entry = ClaimEntry | FinishEntry | ScheduleEntry
-Stopper = Callable[[EmailMessage, Origin], Stopped | None]
 
 
 class SqliteLedger:
@@ -84,9 +81,9 @@ class SqliteLedger:
     def knows_finished(self, uuid: str) -> bool:
         return uuid in self._finished
 
-    def forget(self, uuid: str) -> None:
-        """Somebody else changed the row: ask the file."""
-        self._finished.pop(uuid, None)
+    def settled(self, uuid: str) -> None:
+        """SES's own event has proved that the mail was sent."""
+        self._finished[uuid] = None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         answer: ClaimAnswer = await self._group.submit(ClaimEntry(message, origin))
@@ -109,7 +106,7 @@ class SqliteLedger:
         await self._write_finishes(connection, [entry for entry in entries if isinstance(entry, FinishEntry)], now)
         for index, entry in enumerate(entries):
             if isinstance(entry, ScheduleEntry):
-                answers[index] = await _keep_for_later(connection, entry, now)
+                answers[index] = await keep_for_later(connection, entry.message, entry.origin, now)
         claims = {index: entry for index, entry in enumerate(entries) if isinstance(entry, ClaimEntry)}
         if claims:
             answered = await self._write_claims(connection, list(claims.values()), now)
@@ -131,7 +128,7 @@ class SqliteLedger:
                 "now": now,
             }
             if isinstance(entry.outcome, Stopped):
-                stops.append(_new_row(entry.message, entry.origin, now) | row)
+                stops.append(new_row(entry.message, entry.origin, now) | row)
             else:
                 finishes.append(row)
             if step.remark:
@@ -152,7 +149,7 @@ class SqliteLedger:
             row = known.get(entry.message.uuid)
             if row is None and self._inheritance.covers(entry.origin):
                 doubted = {"in_doubt": True, "claimed_at": self._inheritance.since}
-                inserted.append(_new_row(entry.message, entry.origin, now) | doubted)
+                inserted.append(new_row(entry.message, entry.origin, now) | doubted)
                 answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
                 continue
             decision = self._decide(entry, row, now)
@@ -167,7 +164,7 @@ class SqliteLedger:
                 reclaimed.append(step)
             else:
                 claimed = {"in_doubt": False, "claimed_at": now}
-                inserted.append(_new_row(entry.message, entry.origin, now) | claimed)
+                inserted.append(new_row(entry.message, entry.origin, now) | claimed)
         await _execute_many(connection, statements.RETIRE, retired)
         await _execute_many(connection, statements.INSERT_CLAIMED, inserted)
         await _execute_many(connection, statements.RECLAIM, reclaimed)
@@ -195,25 +192,3 @@ def _known(row: sqlite3.Row | None) -> Known | None:
 async def _execute_many(connection: aiosqlite.Connection, statement: str, rows: list[dict[str, object]]) -> None:
     if rows:
         await connection.executemany(statement, rows)
-
-
-def _new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, object]:
-    return {
-        "uuid": message.uuid,
-        "tag": None if message.tag == message.uuid else message.tag,
-        "topic_id": message.topic_id,
-        "email": message.email,
-        "expires_at": message.expires_at.timestamp() if message.expires_at else None,
-        "replay_of": origin.replay_of,
-        "source": origin.source,
-        "now": now,
-    }
-
-
-async def _keep_for_later(connection: aiosqlite.Connection, entry: ScheduleEntry, now: float) -> bool:
-    """Insert the mail with its content, due at its time."""
-    content_id = await keep_content(connection, entry.message, now)
-    row = _new_row(entry.message, entry.origin, now)
-    row |= {"content_id": content_id, "scheduled_at": entry.message.scheduled_at.timestamp()}  # type: ignore[union-attr]
-    inserted = await connection.execute(statements.INSERT_SCHEDULED, row)
-    return inserted.rowcount > 0
