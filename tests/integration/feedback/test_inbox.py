@@ -24,11 +24,6 @@ from email_consumer.store.status import Status
 from tests.integration.feedback.stage import event, open_stage
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "email.db"
-
-
 @pytest.mark.parametrize(
     ("outcome", "attempts"),
     [(None, 1), (InDoubt("read time-out"), 1), (Failed("503"), 1), (Throttled("429"), 0), (Exhausted("503"), 1)],
@@ -111,7 +106,6 @@ async def test_a_late_event_of_an_earlier_mail_with_the_same_uuid_does_not_settl
         await stage.send()
         with sqlite3.connect(path) as connection:
             connection.execute("UPDATE email_requests SET finished_at = 0")  # its idempotency window is over
-        stage.ledger.forget("u-1")
         assert isinstance(await stage.claim(), Claim)
         await stage.take(event("Delivery"))
         assert stage.rows("SELECT status FROM email_requests ORDER BY id") == [(Status.SENT,), (Status.PROCESSED,)]

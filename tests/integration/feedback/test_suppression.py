@@ -12,11 +12,6 @@ from tests.integration.feedback.stage import ORIGIN, Stage, event, mail, open_st
 FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "email.db"
-
-
 def stopped(stage: Stage, address: str = "jane@example.com") -> str | None:
     """Why the next mail to the address would be stopped."""
     found = stage.gate.check(mail("next", email=address), ORIGIN)

@@ -13,11 +13,6 @@ from email_consumer.store.status import Status
 from tests.integration.feedback.stage import event, open_stage
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "email.db"
-
-
 async def test_an_event_without_our_tags_waits_for_ses_message_id(path: Path) -> None:
     async with open_stage(path) as stage:
         await stage.claim(topic_id="t")

@@ -1,0 +1,51 @@
+"""The stage's routes, served as the sidecar serves them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+
+from email_consumer.feedback.event_routes import EventRoutes
+from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
+from email_consumer.feedback.suppression_routes import SuppressionRoutes
+from email_consumer.feedback.unsubscribe import Unsubscribe
+from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
+from email_consumer.sidecar.app import create_app
+from email_consumer.sidecar.server import Server
+from tests.integration.feedback.stage import Stage
+
+API_KEY = "key"
+UNSUBSCRIBE = Unsubscribe("https://mail.example.com", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    url: str
+    session: aiohttp.ClientSession
+
+    async def post(self, body: bytes, path: str = "/v1/events/results", **headers: str) -> tuple[int, Any]:
+        """As a stranger; status and JSON."""
+        async with self.session.post(self.url + path, data=BytesIO(body), headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    async def ask(self, method: str, path: str, document: object = None, key: str = API_KEY) -> tuple[int, Any]:
+        """As somebody with a key; status and JSON."""
+        headers = {"X-API-KEY": key}
+        async with self.session.request(method, self.url + path, json=document, headers=headers) as answer:
+            return answer.status, await answer.json() if answer.status != 204 else None
+
+
+@asynccontextmanager
+async def serve(stage: Stage) -> AsyncIterator[Site]:
+    routes = [
+        *EventRoutes(stage.receiver).routes(),
+        *SuppressionRoutes(stage.suppressions).routes(),
+        *InDoubtRoutes(stage.database).routes(),
+        *UnsubscribeRoutes(UNSUBSCRIBE, stage.suppressions).routes(),
+    ]
+    app = create_app(routes, [API_KEY], version="0")
+    async with Server(app, 0, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        yield Site(f"http://127.0.0.1:{server.port}", session)

@@ -1,0 +1,91 @@
+"""Events over HTTP as SNS posts them: what is answered, and what the log says about refusals."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from email_consumer.feedback import inbox as inbox_module
+from email_consumer.feedback.certificates import DownloadError
+from email_consumer.feedback.envelope import MAX_BODY
+from tests.integration.feedback.site import serve
+from tests.integration.feedback.stage import KEY, event, open_stage
+from tests.unit.feedback.sns_key import SnsKey, body
+
+
+@pytest.mark.parametrize("url_path", ["/v1/events/results", "/v1/events/result"])
+async def test_an_event_is_applied_when_it_is_answered(path: Path, url_path: str) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        await stage.send()
+        headers = {"x-amz-sns-message-type": "Notification", "Content-Type": "text/plain; charset=UTF-8"}
+        envelope = body(KEY.notification(event("Bounce")))
+        assert await site.post(envelope, url_path, **headers) == (200, {})
+        assert await site.post(envelope, url_path, **headers) == (200, {})
+        assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Successfully validated SNS topic for Amazon SES event publishing.",
+        json.dumps({"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "You have"}),
+    ],
+)
+async def test_greetings_and_events_of_others_are_answered_200(path: Path, message: str) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        assert await site.post(body(KEY.notification(message))) == (200, {})
+        foreign = event("Bounce", instance="staging")
+        assert await site.post(body(KEY.notification(foreign))) == (200, {})
+        assert stage.rows("SELECT count(*) FROM sns_messages") == [(0,)]
+
+
+async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        with capture_logs() as lines:
+            assert await site.post(body(KEY.confirmation("UnsubscribeConfirmation"))) == (200, {})
+        assert [(line["event"], line["log_level"]) for line in lines] == [("events.unsubscribed", "error")]
+
+
+@pytest.mark.parametrize(
+    ("payload", "headers", "status", "words"),
+    [
+        (b"x" * (MAX_BODY + 1), {}, 413, ""),
+        (b"no JSON", {}, 400, "not JSON"),
+        (event("Bounce").encode(), {}, 400, "raw message delivery"),
+        (body(KEY.notification()), {"x-amz-sns-rawdelivery": "true"}, 400, "raw message delivery"),
+        (body(KEY.notification()), {"x-amz-sns-message-type": "SubscriptionConfirmation"}, 400, "differs"),
+        (body(KEY.notification(TopicArn="arn:aws:sns:eu-west-1:1:x")), {}, 403, "SNS_TOPIC_ARNS"),
+        (body(KEY.notification() | {"SigningCertURL": "https://evil.example/x.pem"}), {}, 403, "forged"),
+        (body(SnsKey().notification()), {}, 403, "the signature is wrong"),
+        (body(KEY.notification('{"weather": "fine"}')), {}, 400, "none of SES"),
+    ],
+)
+async def test_a_refusal_has_its_status_and_a_line_for_the_operator(
+    path: Path, payload: bytes, headers: dict[str, str], status: int, words: str
+) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        with capture_logs() as lines:
+            answered, document = await site.post(payload, **headers)
+        assert answered == status
+        assert document["error"]["code"]
+        if words:
+            assert [words in line["reason"] for line in lines if line["event"] == "events.refused"] == [True]
+        assert stage.rows("SELECT count(*) FROM email_results") == [(0,)]
+
+
+async def test_faults_of_ours_are_5xx_so_that_sns_tries_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unreachable(_url: str) -> bytes:
+        raise DownloadError("no route to host")
+
+    async with open_stage(path, download=unreachable) as stage, serve(stage) as site:
+        assert (await site.post(body(KEY.notification())))[0] == 503
+
+    monkeypatch.setattr(inbox_module, "_PATIENCE", 0.1)
+    async with open_stage(path) as stage, serve(stage) as site:
+        await stage.send()
+        with sqlite3.connect(path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert (await site.post(body(KEY.notification(event("Open")))))[0] == 503
+            other.execute("ROLLBACK")

@@ -1,0 +1,142 @@
+"""The whole loop with the sandbox in place of SES and SNS: handshake, signed events, simulator addresses, mirror."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aioboto3
+import pytest
+
+from email_consumer.feedback.mirror import Mirror
+from email_consumer.feedback.sandbox_certificate import sandbox_certificate
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Duplicate, InDoubt, Sent, Stopped, StopReason
+from email_consumer.ses.client import SesClient
+from tests.integration.feedback.site import serve
+from tests.integration.feedback.stage import ORIGIN, Stage, mail, open_stage
+from tests.servers.sandbox import SandboxTask
+
+REGION = "ap-northeast-2"
+TOPIC = f"arn:aws:sns:{REGION}:000000000000:ses-events"
+SIMULATOR = "simulator.amazonses.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    stage: Stage
+    sandbox: SandboxTask
+    ses: SesClient
+
+    async def send(self, message: EmailMessage) -> Sent:
+        sent = await self.ses.send(message)
+        assert isinstance(sent, Sent)
+        return sent
+
+    async def events_delivered(self, count: int) -> None:
+        answer = await self.sandbox.get("/sandbox/events/wait", delivered=count, timeout=20)
+        assert answer["reached"], answer
+
+
+@asynccontextmanager
+async def closed_loop(directory: Path, **options: Any) -> AsyncIterator[Loop]:
+    """Subscribed by the handshake that AWS has: SNS asks, we confirm through its API."""
+    async with SandboxTask(directory / "sandbox", region=REGION, event_retry_delay=0.1) as sandbox:
+        certificate = sandbox_certificate(directory / "sandbox" / "sns-certificate.pem", sandbox.url)
+        sender = SesClient(
+            region=REGION,
+            endpoint=sandbox.url,
+            concurrency=4,
+            from_email="shop@example.com",
+            configuration_set=None,
+            instance="test",
+        )
+        stage = open_stage(
+            directory / "email.db", topics=(TOPIC,), sandbox=certificate, sns_endpoint=sandbox.url, **options
+        )
+        async with stage as opened, serve(opened) as site, sender as ses:
+            async with aioboto3.Session(region_name=REGION).client("sns", endpoint_url=sandbox.url) as sns:
+                await sns.create_topic(Name="ses-events")
+                await sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=site.url + "/v1/events/results")
+            loop = Loop(opened, sandbox, ses)
+            await loop.events_delivered(1)
+            [subscription] = (await sandbox.get("/sandbox/events"))["subscriptions"]
+            assert subscription["confirmed"]
+            yield loop
+
+
+async def test_a_lost_answer_is_settled_by_the_event(tmp_path: Path) -> None:
+    async with closed_loop(tmp_path) as loop:
+        await loop.stage.claim()
+        sent = await loop.send(mail())
+        await loop.stage.finish(InDoubt("as if the answer had been cut off"))
+        await loop.events_delivered(3)
+        rows = loop.stage.rows("SELECT status, message_id, in_doubt FROM email_requests")
+        assert rows == [(2, sent.message_id, 0)]
+        assert await loop.stage.claim() == Duplicate()
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+async def test_three_copies_in_any_order_count_once(tmp_path: Path, version: str) -> None:
+    async with closed_loop(tmp_path) as loop:
+        await loop.sandbox.put("/sandbox/events", {"duplicates": 3, "shuffle": True, "signature_version": version})
+        for number in range(10):
+            await loop.stage.claim(f"u-{number}", topic_id="t")
+            await loop.send(mail(f"u-{number}", topic_id="t", email=f"r{number}@example.com"))
+        await loop.events_delivered(1 + 10 * 2 * 3)
+        assert loop.stage.rows("SELECT kind, count FROM topic_results ORDER BY kind") == [
+            ("Delivery", 10),
+            ("Send", 10),
+        ]
+        assert loop.stage.rows("SELECT status, count(*) FROM email_results GROUP BY 1") == [
+            ("Delivery", 10),
+            ("Send", 10),
+        ]
+        assert loop.stage.rows("SELECT status, count(*) FROM email_requests GROUP BY 1") == [(2, 10)]
+
+
+@pytest.mark.parametrize(
+    ("local", "reason"),
+    [
+        ("bounce", "hard bounce"),
+        ("complaint", "complaint"),
+        ("suppressionlist", "hard bounce"),
+        ("success", None),
+        ("ooto", None),
+    ],
+)
+async def test_a_simulator_address_is_suppressed_if_it_should_be(
+    tmp_path: Path, local: str, reason: str | None
+) -> None:
+    address = f"{local}+label@{SIMULATOR}"
+    events = {"success": 2, "bounce": 2, "suppressionlist": 2}.get(local, 3)
+    async with closed_loop(tmp_path) as loop:
+        await loop.stage.claim(email=address)
+        await loop.send(mail(email=address))
+        async with asyncio.timeout(1):
+            await loop.events_delivered(1 + events)
+            stopped = loop.stage.gate.check(mail("u-2", email=address), ORIGIN)
+        assert stopped == (Stopped(StopReason.SUPPRESSED, reason) if reason else None)
+        if reason:
+            assert await loop.stage.suppressions.remove(address)
+            assert loop.stage.gate.check(mail("u-2", email=address), ORIGIN) is None
+
+
+async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None:
+    async with closed_loop(tmp_path, mirror=True) as loop:
+        address = f"complaint@{SIMULATOR}"
+        await loop.stage.claim(email=address)
+        await loop.send(mail(email=address))
+        await loop.events_delivered(4)
+        mirror = Mirror(loop.stage.database, region=REGION, endpoint=loop.sandbox.url)
+        async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
+            await mirror.carry_over(ses)
+            answer = await ses.get_suppressed_destination(EmailAddress=address)
+            assert answer["SuppressedDestination"]["Reason"] == "COMPLAINT"
+            await loop.stage.suppressions.remove(address)
+            await mirror.carry_over(ses)
+            with pytest.raises(ses.exceptions.NotFoundException):
+                await ses.get_suppressed_destination(EmailAddress=address)
+        assert loop.stage.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]
