@@ -20,9 +20,12 @@ from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that the settings name; changes nothing. Takes some seconds: SES is asked once a second."""
-    groups = await asyncio.gather(_nats(settings), _aws(settings), _receiver(settings))
+async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> list[Finding]:
+    """Look at everything that the settings name; changes nothing.
+
+    Takes some seconds: SES allows one call beside sending a second, for the whole account.
+    """
+    groups = await asyncio.gather(_nats(settings), _aws(settings, ses_calls_per_second), _receiver(settings))
     keys = check_api_keys([key.get_secret_value() for key in settings.api_key])
     own = [ok("settings.valid", "All variables can be read."), keys, *check_storage(settings.db_path)]
     return own + [finding for group in groups for finding in group]
@@ -54,16 +57,20 @@ async def _nats(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _aws(settings: Settings) -> list[Finding]:
+async def _aws(settings: Settings, per_second: float) -> list[Finding]:
     opening = control_plane(
-        region=settings.aws_region, ses_endpoint=settings.ses_endpoint, sns_endpoint=settings.sns_endpoint
+        region=settings.aws_region,
+        ses_endpoint=settings.ses_endpoint,
+        sns_endpoint=settings.sns_endpoint,
+        per_second=per_second,
     )
     try:
         async with opening as aws:
             return await _with_aws(settings, aws)
-    except MissingCredentialsError as missing:
+    except MissingCredentialsError:
         fix = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role."
-        return [error("ses.credentials", f"{missing}.", fix), skipped("ses.standing", "There are no credentials.")]
+        findings = [error("ses.credentials", "There are no AWS credentials.", fix)]
+        return [*findings, skipped("ses.standing", "Not asked without credentials.")]
 
 
 async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:

@@ -29,7 +29,13 @@ async def connection(endpoint: NatsEndpoint, findings: list[Finding]) -> AsyncIt
     try:
         client = await connect(endpoint, patience=_PATIENCE)
     except NatsConnectError as fault:
-        findings.append(error("nats.reachable", f"{fault}.", "Mend what it names, then ask again."))
+        findings.append(
+            error(
+                "nats.reachable",
+                f"There is {fault}." if str(fault).startswith("no ") else f"{fault}.",
+                "Mend what it names, then ask again.",
+            )
+        )
         yield None
         return
     try:
