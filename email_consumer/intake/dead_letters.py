@@ -70,10 +70,10 @@ class DeadLetters:
             DeadLetterError: the payload is larger than the NATS server takes.
             nats.errors.Error: not stored, or not known to be; try again.
         """
-        identity = {Header.MSG_ID.value: _one_line(f"dlq:{delivery.reference}")}
+        identity = {Header.MSG_ID.value: header_value(f"dlq:{delivery.reference}")}
         facts = identity | {
-            REASON: _one_line(reason),
-            REFERENCE: _one_line(delivery.reference),
+            REASON: header_value(reason),
+            REFERENCE: header_value(delivery.reference),
             SEQUENCE: str(delivery.sequence),
             ATTEMPTS: str(attempts),
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -193,13 +193,14 @@ def _size(headers: Mapping[str, str]) -> int:
 def _foreign(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers of the original message, without JetStream's instructions and what only we may say."""
     return {
-        name: _one_line(str(value))
+        name: header_value(str(value))
         for name, value in headers.items()
         if _HEADER_NAME.fullmatch(name) and not name.lower().startswith("nats-") and name.lower() not in _OURS
     }
 
 
-def _one_line(text: str) -> str:
+def header_value(text: str) -> str:
+    """Any text as one visible ASCII line, cut at a thousand characters."""
     visible = _INVISIBLE.sub(" ", text.encode("ascii", "backslashreplace").decode())
     return " ".join(visible.split())[:_LONGEST_VALUE]
 

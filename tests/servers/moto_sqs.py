@@ -1,70 +1,94 @@
-"""The process behind `SqsServer`: moto's server, its SQS made safe for calls at the same time, its calls counted.
+"""The process behind `SqsServer`: moto's server, its SQS made safe for simultaneous calls and quick with many messages.
 
-`python -m tests.servers.moto_sqs PORT` prints its port (a free one for 0) once it listens.
+`python -m tests.servers.moto_sqs PORT` prints its port (a free one for 0) once it listens. `/_calls/QUEUE` tells how
+often each batch and each receive was asked for.
 """
 
 import json
 import sys
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any
 
+import moto.sqs.models
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import make_server
 
+_POLL = 0.1
+
 _lock = RLock()
-_calls: Counter[str] = Counter()
+_calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
 
-def _one_at_a_time(method: Callable[..., Any]) -> Callable[..., Any]:
-    def locked(*arguments: Any, **options: Any) -> Any:
+def _locked(method: Callable[..., Any]) -> Callable[..., Any]:
+    def locked(self: SQSBackend, queue_name: str, *arguments: Any, **options: Any) -> Any:
         with _lock:
-            return method(*arguments, **options)
+            _calls[queue_name][method.__name__] += 1
+            return method(self, queue_name, *arguments, **options)
 
     return locked
 
 
-# moto rebuilds the list of messages at each delete: a message that is added meanwhile would be lost.
-for name in ("add_message", "delete_message"):
-    setattr(Queue, name, _one_at_a_time(getattr(Queue, name)))
-
-
 def _long_poll(receive: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    # Two receives at the same time would hand out the same message: each looks under the lock, and waits outside it.
     def polling(self: SQSBackend, name: str, count: int, wait: int, *others: Any) -> list[Any]:
-        for _ in range(max(1, int(wait * 10))):
+        """Look under the lock, so that no two calls get the same message; wait outside it."""
+        _calls[name]["receive_message"] += 1
+        end = time.monotonic() + int(wait)
+        while True:
             with _lock:
-                if found := receive(self, name, count, 0, *others):
-                    return found
-            if wait:
-                queue = self.get_queue(name)
-                with queue._messages_lock:
-                    queue._messages_lock.wait(0.1)
-        return []
+                found = receive(self, name, count, 0, *others)
+            if found or time.monotonic() >= end:
+                return found
+            queue = self.get_queue(name)
+            with queue._messages_lock:
+                queue._messages_lock.wait(_POLL)
 
     return polling
 
 
-SQSBackend.receive_message = _long_poll(SQSBackend.receive_message)  # type: ignore[method-assign]
+def _without_counting(send: Callable[..., Any]) -> Callable[..., Any]:
+    """Sending asks for a queue's attributes, and each time all messages are counted for that."""
+    counted = Queue.attributes
+
+    def sending(*arguments: Any, **options: Any) -> Any:
+        with _lock:
+            Queue.attributes = property(lambda _: {})  # type: ignore[assignment, method-assign]
+            try:
+                return send(*arguments, **options)
+            finally:
+                Queue.attributes = counted  # type: ignore[method-assign]
+
+    return sending
 
 
-def _counting(application: DomainDispatcherApplication) -> Callable[..., Iterable[bytes]]:
-    def counted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/_calls":
+def mend() -> None:
+    """Change moto in this process: it loses a message that is added while another is deleted, and counts too much."""
+    for name in ("change_message_visibility_batch", "delete_message_batch", "get_queue_attributes"):
+        setattr(SQSBackend, name, _locked(getattr(SQSBackend, name)))
+    for name in ("send_message", "send_message_batch"):
+        setattr(SQSBackend, name, _without_counting(getattr(SQSBackend, name)))
+    SQSBackend.receive_message = _long_poll(SQSBackend.receive_message)  # type: ignore[method-assign]
+    SQSBackend.is_message_valid_based_on_retention_period = lambda *_: True  # type: ignore[method-assign]
+    moto.sqs.models.unix_time_millis = lambda *_: time.time() * 1000  # type: ignore[attr-defined]
+
+
+def _telling(application: DomainDispatcherApplication) -> Callable[..., Iterable[bytes]]:
+    def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith("/_calls/"):
             start_response("200 OK", [("Content-Type", "application/json")])
-            return [json.dumps(_calls).encode()]
-        _calls[environ.get("HTTP_X_AMZ_TARGET", "").removeprefix("AmazonSQS.")] += 1
+            return [json.dumps(_calls[environ["PATH_INFO"].removeprefix("/_calls/")]).encode()]
         answer: Iterable[bytes] = application(environ, start_response)
         return answer
 
-    return counted
+    return telling
 
 
 if __name__ == "__main__":
-    server = make_server(
-        "127.0.0.1", int(sys.argv[1]), _counting(DomainDispatcherApplication(create_backend_app)), True
-    )
+    mend()
+    application = _telling(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", int(sys.argv[1]), application, threaded=True)
     print(server.port, flush=True)  # noqa: T201 - what SqsServer reads
     server.serve_forever()

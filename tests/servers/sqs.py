@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import Counter
 from typing import Any, Self
+from uuid import uuid4
 
 import aiohttp
 
@@ -14,63 +16,59 @@ _BATCH = 10
 
 
 class SqsServer:
-    """`async with SqsServer() as server:` runs one until the block ends."""
+    """`with SqsServer() as server:` runs one until the block ends; it takes seconds to start, so tests share it."""
 
     url = ""
     _port = 0
-    _process: Process
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
-        await self.start()
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.kill()
-        await self._session.close()
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Run it, on the same port as before if it ran before; without the queues it had."""
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.servers.moto_sqs", str(self._port)), stdout=PIPE, stderr=DEVNULL
-        )
+        command = (sys.executable, "-m", "tests.servers.moto_sqs", str(self._port))
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
-        self._port = int(await self._process.stdout.readline())
+        self._port = int(self._process.stdout.readline())
         self.url = f"http://127.0.0.1:{self._port}"
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End it at once. Killing what does not run is no error."""
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.communicate()
+        self._process.kill()
+        self._process.communicate()
 
     async def call(self, action: str, **parameters: Any) -> dict[str, Any]:
         """One call of the SQS API; raises what the server says is wrong."""
         headers = {"X-Amz-Target": f"AmazonSQS.{action}", "Authorization": _SCOPE}
         headers["Content-Type"] = "application/x-amz-json-1.0"
-        async with self._session.post(self.url, headers=headers, data=json.dumps(parameters)) as response:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url, headers=headers, data=json.dumps(parameters)) as response,
+        ):
             answer: dict[str, Any] = json.loads(await response.read() or b"{}")
             if not response.ok:
                 raise RuntimeError(f"{action}: {answer}")
             return answer
 
-    async def calls(self) -> dict[str, int]:
-        """How often each action was called so far."""
-        async with self._session.get(f"{self.url}/_calls") as response:
-            return dict(await response.json())
-
-    async def create_queue(self, name: str, **attributes: object) -> "TestQueue":
-        """A new queue; `attributes` are those of CreateQueue."""
+    async def create_queue(self, purpose: str, *, name: str = "", **attributes: object) -> "TestQueue":
+        """A new queue, its name beginning with `purpose`; `attributes` are those of CreateQueue."""
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in attributes.items()}
+        name = name or f"{purpose}-{uuid4().hex}"
         answer = await self.call("CreateQueue", QueueName=name, Attributes=texts)
-        return TestQueue(self, answer["QueueUrl"])
+        return TestQueue(self, name, answer["QueueUrl"])
 
-    async def create_queue_with_dead_letters(self, name: str, receives: int = 1000) -> tuple["TestQueue", "TestQueue"]:
-        """A queue and the one that its RedrivePolicy names."""
-        dead = await self.create_queue(f"{name}-dead")
+    async def create_queue_with_dead_letters(
+        self, purpose: str, receives: int = 1000
+    ) -> tuple["TestQueue", "TestQueue"]:
+        """A queue, and the one that its RedrivePolicy names."""
+        dead = await self.create_queue(f"{purpose}-dead")
         arn = (await dead.attributes())["QueueArn"]
         policy = {"deadLetterTargetArn": arn, "maxReceiveCount": receives}
-        return await self.create_queue(name, RedrivePolicy=policy), dead
+        return await self.create_queue(purpose, RedrivePolicy=policy), dead
 
 
 class TestQueue:
@@ -78,9 +76,18 @@ class TestQueue:
 
     __test__ = False  # pytest would take it for a class of tests
 
-    def __init__(self, server: SqsServer, url: str) -> None:
+    def __init__(self, server: SqsServer, name: str, url: str) -> None:
         self._server = server
+        self.name = name
         self.url = url
+
+    async def calls(self) -> Counter[str]:
+        """How often each batch and each receive was asked for so far, by moto's names."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self._server.url}/_calls/{self.name}") as response,
+        ):
+            return Counter(await response.json())
 
     async def attributes(self) -> dict[str, str]:
         answer = await self._server.call("GetQueueAttributes", QueueUrl=self.url, AttributeNames=["All"])

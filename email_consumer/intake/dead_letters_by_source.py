@@ -1,0 +1,17 @@
+"""Each source's dead letters in their own place."""
+
+from collections.abc import Mapping
+
+from email_consumer.delivery import Delivery
+from email_consumer.settlement import DeadLetters
+
+
+class DeadLettersBySource:
+    """See `email_consumer.settlement.DeadLetters`."""
+
+    def __init__(self, stores: Mapping[str, DeadLetters]) -> None:
+        """`stores` by `Delivery.source`."""
+        self._stores = stores
+
+    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+        await self._stores[delivery.source].store(delivery, kind, reason, attempts)

@@ -1,0 +1,53 @@
+"""The queue's own dead-letter queue: what can't be sent is kept there as it came, the facts in message attributes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from email_consumer.delivery import REPLAY_OF, Delivery
+from email_consumer.intake.dead_letters import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
+from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
+
+KIND = "Email-Kind"
+"""Attribute: one of `dead_letters.KINDS`, which in the stream is the subject's end."""
+
+
+class SqsDeadLetters:
+    """See `email_consumer.settlement.DeadLetters`. SQS has no memory: a crash right after `store` leaves a second copy."""
+
+    def __init__(self, queue: SqsQueue) -> None:
+        """`queue` is the one that the redrive policy of the source's queue names."""
+        self._queue = queue
+
+    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+        """Return once the copy is in the queue.
+
+        Raises:
+            SqsError: it is not, or is not known to be; try again.
+        """
+        facts = {
+            # Moved back to its source it is a replay: without this the ledger would take it for a duplicate.
+            REPLAY_OF: header_value(delivery.reference),
+            KIND: kind,
+            REASON: header_value(reason),
+            REFERENCE: header_value(delivery.reference),
+            ATTEMPTS: str(attempts),
+            FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        body = delivery.payload.decode()
+        try:
+            await self._queue.send(body, _filled(facts | _as_many_as_fit(delivery.headers, facts)))
+        except SqsError as error:
+            if error.code != "InvalidParameterValue":
+                raise
+            # A body as large as SQS takes leaves no room for attributes; it is what must be kept.
+            await self._queue.send(body, {})
+
+
+def _as_many_as_fit(given: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
+    foreign = {name: value for name, value in given.items() if name not in facts}
+    return dict(list(foreign.items())[: MOST_ATTRIBUTES - len(facts)])
+
+
+def _filled(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in attributes.items() if value}  # SQS takes no empty ones

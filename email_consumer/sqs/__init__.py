@@ -1,0 +1,1 @@
+"""Amazon SQS, for the intake and for SES's events."""

@@ -1,0 +1,45 @@
+"""What can go wrong with a queue, in plain words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+_HINTS = {
+    "QueueDoesNotExist": "there is no such queue; check the URL, the account and AWS_REGION",
+    "AccessDenied": "these AWS credentials may not do that; the README lists the permissions it takes",
+    "InvalidClientTokenId": "AWS does not know these credentials",
+    "ExpiredToken": "the AWS credentials have expired",
+    "KMS.AccessDenied": "the queue is encrypted, and these AWS credentials may not use its key",
+}
+_SPELLINGS = {
+    "AWS.SimpleQueueService.NonExistentQueue": "QueueDoesNotExist",
+    "AWS.SimpleQueueService.QueueDoesNotExist": "QueueDoesNotExist",
+    "AccessDeniedException": "AccessDenied",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "KmsAccessDenied": "KMS.AccessDenied",
+}
+
+
+class SqsError(Exception):
+    """A call of SQS failed; the text says which, and what to mend where that is known."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        """`code` is SQS's own, in its current spelling; empty where there was no answer."""
+        super().__init__(text)
+        self.code = code
+
+
+@contextmanager
+def in_plain_words(queue_url: str) -> Iterator[None]:
+    """Turn botocore's exceptions into `SqsError`."""
+    try:
+        yield
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        code = told.get("Code", "")
+        code = _SPELLINGS.get(code, code)
+        text = _HINTS.get(code) or told.get("Message") or "refused"
+        raise SqsError(f"SQS queue {queue_url}: {text} ({error.operation_name}: {code})", code) from error
+    except (BotoCoreError, OSError) as error:
+        raise SqsError(f"SQS queue {queue_url}: no answer: {error}") from error

@@ -1,0 +1,149 @@
+"""One queue of Amazon SQS (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/)."""
+
+import json
+import math
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aioboto3
+from aiobotocore.config import AioConfig
+
+from email_consumer.sqs.batches import MOST, Batches, Entry
+from email_consumer.sqs.faults import in_plain_words
+
+LONGEST_VISIBILITY = 12 * 3600
+"""Seconds that SQS lets a message be out of sight, counted from its receipt."""
+LONG_POLL = 20
+"""Seconds, SQS's own maximum."""
+MOST_ATTRIBUTES = 10
+"""Message attributes that SQS takes."""
+_CONNECT_TIMEOUT = 5
+_READ_TIMEOUT = LONG_POLL + 10
+_CONNECTIONS = 50
+_REGION = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as SQS delivered it."""
+
+    message_id: str
+    """The same at each delivery."""
+    receipt_handle: str
+    """Names this one delivery."""
+    body: str
+    attributes: Mapping[str, str]
+    """Its message attributes, as far as they are text."""
+    sent_at: float
+    """Unix seconds by SQS's clock."""
+    receives: int
+    """How often it was delivered so far, this time included."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedrivePolicy:
+    """Where SQS itself puts a message that was received too often."""
+
+    dead_letter_arn: str
+    max_receives: int
+
+
+class SqsQueue:
+    """Deletes and visibility changes travel in batches; every method raises `SqsError` when its call fails."""
+
+    def __init__(self, client: Any, url: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
+        self._client = client
+        self.url = url
+        self.name = url.rstrip("/").rpartition("/")[2]
+        self._deletes = Batches(self._delete_batch)
+        self._visibilities = Batches(self._change_visibility_batch)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, region: str, endpoint: str | None) -> AsyncIterator[Self]:
+        """A queue with a client of its own; `region` counts where the URL doesn't name one."""
+        named = _REGION.match(url)
+        config = AioConfig(
+            connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
+            max_pool_connections=_CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        )
+        session = aioboto3.Session(region_name=named[1] if named else region)
+        async with session.client("sqs", endpoint_url=endpoint, config=config) as client:
+            yield cls(client, url)
+
+    async def redrive_policy(self) -> RedrivePolicy | None:
+        """None if it has none."""
+        with in_plain_words(self.url):
+            answer = await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])
+        text = answer.get("Attributes", {}).get("RedrivePolicy")
+        if not text:
+            return None
+        policy = json.loads(text)
+        return RedrivePolicy(policy["deadLetterTargetArn"], int(policy["maxReceiveCount"]))
+
+    async def by_arn(self, arn: str) -> "SqsQueue":
+        """Another queue, through the same client."""
+        account, name = arn.split(":")[4:6]
+        with in_plain_words(arn):
+            answer = await self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        return SqsQueue(self._client, answer["QueueUrl"])
+
+    async def receive(self, count: int, *, visibility: float, wait: int = LONG_POLL) -> list[Received]:
+        """Up to `count` (at most 10) messages, out of sight for `visibility` seconds; waits up to `wait` for the first."""
+        with in_plain_words(self.url):
+            answer = await self._client.receive_message(
+                QueueUrl=self.url,
+                MaxNumberOfMessages=min(count, MOST),
+                WaitTimeSeconds=wait,
+                VisibilityTimeout=_whole(visibility),
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageAttributeNames=["All"],
+            )
+        return [_received(message) for message in answer.get("Messages", ())]
+
+    async def delete(self, receipt_handle: str) -> None:
+        """Take a message off the queue for good."""
+        await self._deletes.submit({"ReceiptHandle": receipt_handle})
+
+    async def change_visibility(self, receipt_handle: str, seconds: float) -> None:
+        """Keep a message out of sight from now on for so long; 0 gives it back."""
+        await self._visibilities.submit({"ReceiptHandle": receipt_handle, "VisibilityTimeout": _whole(seconds)})
+
+    async def send(self, body: str, attributes: Mapping[str, str]) -> None:
+        """Put a message in, with text attributes (at most 10)."""
+        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        with in_plain_words(self.url):
+            await self._client.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=typed)
+
+    async def _delete_batch(self, entries: list[Entry]) -> Mapping[str, Any]:
+        with in_plain_words(self.url):
+            answer: Mapping[str, Any] = await self._client.delete_message_batch(QueueUrl=self.url, Entries=entries)
+        return answer
+
+    async def _change_visibility_batch(self, entries: list[Entry]) -> Mapping[str, Any]:
+        with in_plain_words(self.url):
+            answer: Mapping[str, Any] = await self._client.change_message_visibility_batch(
+                QueueUrl=self.url, Entries=entries
+            )
+        return answer
+
+
+def _whole(seconds: float) -> int:
+    return min(math.ceil(seconds), LONGEST_VISIBILITY)
+
+
+def _received(message: Mapping[str, Any]) -> Received:
+    given = message.get("MessageAttributes", {})
+    return Received(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes={name: value["StringValue"] for name, value in given.items() if "StringValue" in value},
+        sent_at=int(message["Attributes"]["SentTimestamp"]) / 1000,
+        receives=int(message["Attributes"]["ApproximateReceiveCount"]),
+    )

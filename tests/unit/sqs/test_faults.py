@@ -1,0 +1,32 @@
+"""botocore's exceptions in plain words."""
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from email_consumer.sqs.faults import SqsError, in_plain_words
+
+_URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/mail"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("AccessDenied", "these AWS credentials may not do that; the README lists the permissions it takes"),
+        ("AccessDeniedException", "these AWS credentials may not do that; the README lists the permissions it takes"),
+        ("AWS.SimpleQueueService.NonExistentQueue", "there is no such queue"),
+        ("UnrecognizedClientException", "AWS does not know these credentials"),
+        ("OverLimit", "too many in flight"),
+    ],
+)
+def test_an_answer(code: str, text: str) -> None:
+    answer = {"Error": {"Code": code, "Message": "too many in flight"}}
+    with pytest.raises(SqsError, match=text) as caught, in_plain_words(_URL):
+        raise ClientError(answer, "ReceiveMessage")  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"SQS queue {_URL}: ")
+    assert str(caught.value).endswith(f"(ReceiveMessage: {caught.value.code})")
+
+
+@pytest.mark.parametrize("error", [NoCredentialsError(), ConnectionResetError("reset by peer")])
+def test_no_answer(error: Exception) -> None:
+    with pytest.raises(SqsError, match=f"no answer: {error}"), in_plain_words(_URL):
+        raise error
