@@ -30,9 +30,7 @@ class JetStreamQueue:
         return int(self._client.max_payload)
 
     async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
-        # While disconnected nats-py would keep them for later, without a bound that suits us.
-        if not self._client.is_connected:
-            raise QueueUnavailableError("not connected to NATS")
+        self._check_connection()
         futures = []
         try:
             for payload, headers in messages:
@@ -46,6 +44,7 @@ class JetStreamQueue:
         return [_fault(future) for future in futures]
 
     async def last_sequence(self) -> int:
+        self._check_connection()
         try:
             info = await self._jetstream.stream_info(self._stream)
         except (NatsError, TimeoutError) as error:
@@ -53,12 +52,18 @@ class JetStreamQueue:
         return info.state.last_seq
 
     async def backlog(self) -> Backlog:
+        self._check_connection()
         try:
             info = await self._jetstream.consumer_info(self._stream, self._consumer)
         except (NatsError, TimeoutError) as error:
             raise QueueUnavailableError(f"consumer {self._consumer}: {error}") from error
         floor = info.ack_floor.stream_seq if info.ack_floor else 0
         return Backlog(floor, (info.num_pending or 0) + (info.num_ack_pending or 0))
+
+    def _check_connection(self) -> None:
+        # While disconnected nats-py would keep what is published for later, and let the rest run into its time-out.
+        if not self._client.is_connected:
+            raise QueueUnavailableError("not connected to NATS")
 
 
 def _fault(future: "asyncio.Future[PubAck]") -> Exception | None:

@@ -1,0 +1,177 @@
+"""The sidecar on real parts: a nats-server with stream and consumer, a SQLite file, HTTP."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import nats
+from nats.aio.client import Client
+
+from email_consumer.claim import Origin
+from email_consumer.http import ApiError
+from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
+from email_consumer.intake.queue_state import JetStreamQueue
+from email_consumer.intake.topology import Topology
+from email_consumer.ledger.decision import Policy
+from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.message import EmailMessage, decode
+from email_consumer.outcome import Outcome, Stopped, StopReason
+from email_consumer.sidecar.app import create_app
+from email_consumer.sidecar.cancellations import Cancellations
+from email_consumer.sidecar.dead_letter_routes import DeadLetterRoutes
+from email_consumer.sidecar.due_mail import DueMail
+from email_consumer.sidecar.health import HealthRoutes
+from email_consumer.sidecar.mail_history import MailHistory
+from email_consumer.sidecar.mail_store import MailStore
+from email_consumer.sidecar.message_routes import MessageRoutes
+from email_consumer.sidecar.misfires import Misfires
+from email_consumer.sidecar.scheduler import Scheduler
+from email_consumer.sidecar.server import Server
+from email_consumer.sidecar.statistics import Statistics
+from email_consumer.sidecar.topic_routes import TopicRoutes
+from email_consumer.sidecar.window import Window
+from email_consumer.store.database import Database, open_database
+from email_consumer.tracking.open_routes import OpenRoutes
+from email_consumer.tracking.opens import OpenRecorder
+from email_consumer.tracking.tokens import OpenTokens
+
+KEY = "key-1"
+OLD_KEY = "key-0"
+ORIGIN = Origin("nats", "messages:1", 1, 0.0)
+
+
+@dataclass
+class Stage:
+    """`ask` speaks HTTP with the key; `pull` is what a worker would be delivered."""
+
+    database: Database
+    client: Client
+    queue: JetStreamQueue
+    ledger: SqliteLedger
+    scheduler: Scheduler
+    url: str
+    session: aiohttp.ClientSession
+    cancelled: dict[str, int] = field(default_factory=dict)
+    """Topics and the sequences they are cancelled up to, as the gate was told."""
+
+    async def ask(self, method: str, path: str, body: object = None, **options: Any) -> tuple[int, Any]:
+        """Status and JSON answer."""
+        async with self.session.request(method, self.url + path, json=body, **options) as response:
+            return response.status, await response.json()
+
+    async def post(self, *messages: dict[str, Any], **fields: Any) -> Any:
+        status, answer = await self.ask("POST", "/v1/messages", {"messages": messages, **fields})
+        assert status == 200, answer
+        return answer
+
+    async def pull(self, count: int, patience: float = 10) -> list[EmailMessage]:
+        """The next messages of the stream, acknowledged."""
+        consumer = await self.client.jetstream().pull_subscribe_bind("email-processor", "messages")
+        pulled: list[EmailMessage] = []
+        async with asyncio.timeout(patience):
+            while len(pulled) < count:
+                for message in await consumer.fetch(count - len(pulled), timeout=patience):
+                    pulled.append(decode(message.data))
+                    await message.ack_sync()
+        await consumer.unsubscribe()
+        return pulled
+
+    async def in_stream(self) -> int:
+        return (await self.client.jetstream().stream_info("messages")).state.messages
+
+    async def rows(self, columns: str = "status, count(*)", rest: str = "GROUP BY status") -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.database.fetch(f"SELECT {columns} FROM email_requests {rest}")]  # noqa: S608
+
+    async def finish(self, message: EmailMessage, outcome: Outcome) -> None:
+        """Claim and finish, as the pipeline does."""
+        await self.ledger.claim(message, ORIGIN)
+        await self.ledger.finish(message, outcome, ORIGIN)
+
+
+@asynccontextmanager
+async def running(
+    directory: Path,
+    nats_url: str,
+    *,
+    zone: str = "UTC",
+    misfire: str = "send",
+    window: Window | None = None,
+    schedule: bool = True,
+) -> AsyncIterator[Stage]:
+    """With `schedule` False nothing is published."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(directory / "email.db"))
+        client = await nats.connect(nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_ignore)
+        stack.push_async_callback(client.close)
+        names = {"stream": "messages", "subject": "messages.email", "consumer": "email-processor"}
+        await Topology(client, **names, ack_wait=30, concurrency=10, replicas=1).ensure()
+        queue = JetStreamQueue(client, **names)
+        cancelled: dict[str, int] = {}
+
+        def stopper(message: EmailMessage, _: Origin) -> Stopped | None:
+            return Stopped(StopReason.CANCELLED) if message.topic_id in cancelled else None
+
+        ledger = SqliteLedger(database, stopper, Policy(3600, "resend", 0, 3))
+        await stack.enter_async_context(ledger.running())
+        scheduler = Scheduler(DueMail(database), queue, Misfires(database, misfire, 5), window)  # type: ignore[arg-type]
+        cancellations = Cancellations(database, queue, lambda topic, sequence, _: cancelled.update({topic: sequence}))
+        await cancellations.load()
+        letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
+        opens = OpenRecorder(database)
+        routes = [
+            *MessageRoutes(
+                MailStore(database, 3600),
+                zone=ZoneInfo(zone),
+                max_payload=lambda: queue.max_payload,
+                stored=scheduler.wake,
+            ).routes(),
+            *MailHistory(database).routes(),
+            *TopicRoutes(Statistics(database), cancellations).routes(),
+            *DeadLetterRoutes(letters, DeadLetterError).routes(),
+            *HealthRoutes({"nats": _down_if(client), "sqlite": _nothing}, lambda: b"email_sent_total 0\n").routes(),
+            *OpenRoutes(OpenTokens("secret"), opens.record).routes(),
+        ]
+        server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": KEY}))
+        for part in [scheduler.run(), opens.run()] if schedule else [opens.run()]:
+            task = asyncio.create_task(part)
+            stack.push_async_callback(_end, task)
+        yield Stage(database, client, queue, ledger, scheduler, f"http://127.0.0.1:{server.port}", session, cancelled)
+
+
+async def until(condition: Any, patience: float = 10) -> None:
+    """Until an async condition holds; there is no signal to wait for across the program's edge."""
+    ends = time.monotonic() + patience
+    while not await condition():
+        assert time.monotonic() < ends, "it never came true"
+        await asyncio.sleep(0.01)
+
+
+def mail(*emails: str, **fields: object) -> dict[str, object]:
+    """One of the `messages` of a request."""
+    return {"emails": list(emails) or ["a@example.com"], "subject": "s", "content": "<p>b</p>", **fields}
+
+
+def _down_if(client: Client) -> Any:
+    async def check() -> None:
+        if not client.is_connected:
+            raise ApiError(503, "down", "not connected")
+
+    return check
+
+
+async def _nothing() -> None: ...
+
+
+async def _ignore(_: Exception) -> None: ...
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,112 @@
+"""Cancelling a topic, and what the receipt says."""
+
+import asyncio
+from pathlib import Path
+
+from email_consumer.claim import Claim
+from email_consumer.message import EmailMessage, encode
+from email_consumer.outcome import Duplicate, Failed, Sent, Stopped, StopReason
+from tests.integration.sidecar.stage import ORIGIN, Stage, mail, running
+from tests.servers.nats import NatsServer
+
+STOPPED = Stopped(StopReason.CANCELLED)
+
+
+def from_nats(uuid: str, topic_id: str = "t") -> EmailMessage:
+    return EmailMessage(uuid=uuid, email="n@example.com", subject="s", body="b", topic_id=topic_id)
+
+
+async def test_every_mail_is_cancelled_sent_or_in_flight(stage: Stage) -> None:
+    await stage.post(mail(*(f"u{number}@example.com" for number in range(3000)), topic_id="t"))
+    pulled = await stage.pull(30)
+    for message in pulled[:10]:
+        await stage.finish(message, Sent("ses"))
+    for message in pulled[10:20]:
+        await stage.finish(message, Failed("503"))  # given back: it is not sent yet
+    for message in pulled[20:]:
+        await stage.ledger.claim(message, ORIGIN)
+    status, receipt = await stage.ask("DELETE", "/v1/topics/t")
+    assert status == 200
+    assert receipt.pop("cancelled_at").endswith("Z")
+    assert receipt == {"topic_id": "t", "cancelled": 2980, "sent": 10, "in_flight": 10, "failed": 0, "final": False}
+    assert await stage.rows() == [(1, 10), (2, 10), (4, 2980)]
+    assert await stage.rows("DISTINCT error", "WHERE status = 4") == [("cancelled",)]
+    for message in pulled[20:]:
+        await stage.ledger.finish(message, Sent("ses"), ORIGIN)
+    _, topic = await stage.ask("GET", "/v1/topics/t")
+    assert topic["request_counts"] == {"Created": 0, "Processed": 0, "Sent": 20, "Failed": 0, "Stopped": 2980}
+    assert (topic["cancellation"]["sent"], topic["cancellation"]["in_flight"]) == (20, 0)
+
+
+async def test_a_claim_comes_before_the_cancellation_or_not_at_all(stage: Stage) -> None:
+    await stage.post(mail(*(f"u{number}@example.com" for number in range(500)), topic_id="t"))
+    pulled = await stage.pull(500)
+    claiming = [asyncio.create_task(stage.ledger.claim(message, ORIGIN)) for message in pulled]
+    cancelling = asyncio.create_task(stage.ask("DELETE", "/v1/topics/t"))
+    claims = await asyncio.gather(*claiming)
+    _, receipt = await cancelling
+    claimed = sum(isinstance(claim, Claim) for claim in claims)
+    assert receipt["in_flight"] == claimed
+    assert receipt["cancelled"] == 500 - claimed
+    assert all(isinstance(claim, Claim) or claim in (STOPPED, Duplicate()) for claim in claims)
+
+
+async def test_mail_of_the_stream_counts_as_it_is_pulled_until_the_receipt_is_final(stage: Stage) -> None:
+    for number in range(3):
+        await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+    _, receipt = await stage.ask("DELETE", "/v1/topics/t")
+    assert (receipt["cancelled"], receipt["final"]) == (0, False)
+    assert stage.cancelled == {"t": 3}
+    for count, final in ((2, False), (1, True)):
+        for message in await stage.pull(count):
+            assert await stage.ledger.claim(message, ORIGIN) == STOPPED
+            await stage.ledger.finish(message, STOPPED, ORIGIN)
+        _, topic = await stage.ask("GET", "/v1/topics/t")
+        assert topic["cancellation"]["final"] is final
+    assert topic["cancellation"]["cancelled"] == 3
+
+
+async def test_mail_of_another_subject_does_not_keep_a_receipt_from_being_final(stage: Stage) -> None:
+    await stage.client.jetstream().publish("messages.other", b"not ours")
+    _, receipt = await stage.ask("DELETE", "/v1/topics/t")
+    assert receipt["final"]
+
+
+async def test_cancelling_again_covers_what_came_since_and_adds_up(stage: Stage) -> None:
+    await stage.post(mail("a@example.com", "b@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
+    assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
+    await stage.post(mail("c@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    assert await stage.rows() == [(0, 1), (4, 2)]
+    assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 3
+
+
+async def test_other_topics_and_mail_without_one_go_on(stage: Stage) -> None:
+    later = "2999-01-01T00:00:00Z"
+    await stage.post(mail(topic_id="t"), mail(topic_id="T"), mail(), scheduled_at=later)
+    await stage.ask("DELETE", "/v1/topics/t")
+    assert await stage.rows("topic_id, status", "ORDER BY id") == [("t", 4), ("T", 0), (None, 0)]
+
+
+async def test_without_nats_nothing_is_cancelled_and_the_answer_says_so(stage: Stage, server: NatsServer) -> None:
+    await stage.post(mail(topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    await server.kill()
+    status, answer = await stage.ask("DELETE", "/v1/topics/t")
+    assert (status, answer["error"]["code"]) == (503, "queue_unavailable")
+    assert await stage.rows() == [(0, 1)]
+    await server.restart()
+    while (await stage.ask("DELETE", "/v1/topics/t"))[0] == 503:
+        pass
+    assert await stage.rows() == [(4, 1)]
+
+
+async def test_a_cancellation_outlives_a_restart_but_not_its_stream(tmp_path: Path, server: NatsServer) -> None:
+    async with running(tmp_path, server.url) as stage:
+        for number in range(5):
+            await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+        await stage.ask("DELETE", "/v1/topics/t")
+    async with running(tmp_path, server.url) as stage:
+        assert stage.cancelled == {"t": 5}
+        await stage.client.jetstream().delete_stream("messages")
+    async with running(tmp_path, server.url) as stage:
+        assert stage.cancelled == {"t": 0}
