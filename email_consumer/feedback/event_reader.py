@@ -1,6 +1,6 @@
 """Reads SES's JSON into the vocabulary of `events`. The message must have been verified."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
@@ -52,8 +52,9 @@ def read(message: str, sent_at: float) -> Event | Greeting:
     kind = _KINDS.get(str(name).replace(" ", "").lower())
     if kind is None:
         raise UnreadableEventError(f"neither eventType nor notificationType is one of {', '.join(Kind)}")
+    _remove_ip_addresses(document)
     try:
-        return _event(kind, _without_ip_addresses(document), sent_at)
+        return _event(kind, document, sent_at)
     except (KeyError, TypeError, AttributeError) as error:
         raise UnreadableEventError(f"a {kind} event without {error}") from error
 
@@ -143,12 +144,18 @@ def _by_machine(detail: Json) -> bool:
     )
 
 
-def _without_ip_addresses(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _remove_ip_addresses(value: dict[str, Any] | list[Any]) -> None:
+    """In place, at any depth."""
     if isinstance(value, dict):
-        return {name: _without_ip_addresses(inner) for name, inner in value.items() if name not in _IP_FIELDS}
-    if isinstance(value, list):
-        return [_without_ip_addresses(inner) for inner in value if not _is_ip_header(inner)]
-    return value
+        for name in _IP_FIELDS.intersection(value):
+            del value[name]
+        inner_values: Iterable[Any] = value.values()
+    else:
+        value[:] = [inner for inner in value if not _is_ip_header(inner)]
+        inner_values = value
+    for inner in inner_values:
+        if isinstance(inner, (dict, list)):
+            _remove_ip_addresses(inner)
 
 
 def _is_ip_header(value: object) -> bool:
