@@ -91,6 +91,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, validate_default=True)
 
+    source: Annotated[tuple[Literal["nats", "sqs"], ...], BeforeValidator(_split)] = _variable(
+        ("nats",), "SOURCE", min_length=1
+    )
     nats_url: CommaSeparated = _variable(("nats://127.0.0.1:4222",), "NATS_URL", min_length=1)
     nats_user: str | None = _variable(None, "NATS_USER")
     nats_password: SecretStr | None = _variable(None, "NATS_PASSWORD")
@@ -105,6 +108,8 @@ class Settings(BaseModel):
     subject: str = _variable("messages.email", "SUBJECT")
     consumer: Name = _variable("email-processor", "CONSUMER")
     ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1)
+    sqs_queue_url: HttpUrl | None = _variable(None, "SQS_QUEUE_URL", validate_default=True)
+    sqs_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SQS")
 
     ses_rate_per_sec: float = _variable(50.0, "SES_RATE_PER_SEC", "MAX_SEND_PER_SECOND", "EMAIL_RATE", gt=0)
     concurrency_limit: int = _variable(500, "CONCURRENCY_LIMIT", "MAX_CONCURRENT", ge=1, le=10_000)
@@ -124,6 +129,7 @@ class Settings(BaseModel):
     instance: str = _variable("default", "INSTANCE", pattern=r"^[A-Za-z0-9_-]{1,256}$")
 
     sns_topic_arns: Annotated[CommaSeparated, AfterValidator(_topic_arns)] = _variable((), "SNS_TOPIC_ARNS")
+    sns_events_queue_url: HttpUrl | None = _variable(None, "SNS_EVENTS_QUEUE_URL")
     sns_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SNS")
     sandbox_certificate: Path | None = _variable(None, "SANDBOX_CERTIFICATE")
     soft_bounce_limit: int = _variable(5, "SOFT_BOUNCE_LIMIT", ge=0)
@@ -153,6 +159,15 @@ class Settings(BaseModel):
         if prefix != stream or not rest or any(character.isspace() for character in subject):
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
         return subject
+
+    @field_validator("sqs_queue_url")
+    @classmethod
+    def _queue_of_the_source(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None and "sqs" in info.data.get("source", ()):
+            raise ValueError("must be set where SOURCE names sqs")
+        if url and url.endswith(".fifo"):
+            raise ValueError("a FIFO queue can't be a source: a mail that waits to be tried again holds up its group")
+        return url
 
     def public(self) -> dict[str, str]:
         """What a start-up line may show: every value that was set and is no secret."""

@@ -51,6 +51,9 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("SUBJECT", "other.email"),
         ("NATS_URL", ","),
         ("NATS_REPLICAS", "6"),
+        ("SOURCE", "nats,kafka"),
+        ("SQS_QUEUE_URL", "my-queue"),
+        ("SQS_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/mail.fifo"),
         ("SERVER_PORT", "70000"),
         ("SERVER_URL", "mail.example.com"),
         ("AWS_ENDPOINT_URL_SESV2", "ftp://example.com"),
@@ -90,6 +93,12 @@ def test_the_subject_follows_the_stream() -> None:
     assert line.startswith("SUBJECT: must be one of the stream's subjects, mail.<name>")
     settings = load_settings({"STREAM": "mail", "SUBJECT": "mail.out"})
     assert settings.dead_letter_stream == "mail-dead"
+
+
+def test_a_source_on_sqs_needs_its_queue() -> None:
+    assert _faults({"SOURCE": "sqs"}) == ["SQS_QUEUE_URL: must be set where SOURCE names sqs (it is None)"]
+    settings = load_settings({"SOURCE": "nats, sqs", "SQS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/mail"})
+    assert settings.source == ("nats", "sqs")
 
 
 def test_lists_are_comma_separated() -> None:
