@@ -14,7 +14,10 @@ from email_consumer.cli.lazy_group import LazyGroup
     summaries={
         "run": "Send mail: worker and sidecar in one process.",
         "publish": "Publish mails to the stream, as an upstream service would.",
+        "stats": "What became of a topic's mail, or what was sent in the last hours.",
+        "cancel": "Cancel what is not sent yet of a topic.",
         "dlq": "Dead letters: list them, show one, send them again.",
+        "suppressions": "Addresses that get no mail: list, add, remove.",
         "doctor": "Look at everything, and say what is wrong and how to mend it.",
         "sandbox": "The local stand-in for Amazon SES alone.",
     },

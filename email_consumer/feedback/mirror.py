@@ -4,6 +4,7 @@ What is still to be done is noted in the row itself, in the transaction that cha
 """
 
 import asyncio
+import sqlite3
 from typing import Any
 
 import aioboto3
@@ -44,12 +45,12 @@ class Mirror:
             while True:
                 try:
                     await self.carry_over(client)
-                except (ClientError, BotoCoreError, OSError) as error:
+                except (ClientError, BotoCoreError, OSError, sqlite3.OperationalError) as error:
                     _log.warning(
                         "suppression.not_mirrored",
                         error=str(error),
                         retry_in=_AFTER_FAILURE,
-                        hint="our credentials need ses:PutSuppressedDestination and ses:DeleteSuppressedDestination",
+                        hint="SES takes it by ses:PutSuppressedDestination and ses:DeleteSuppressedDestination",
                     )
                     await asyncio.sleep(_AFTER_FAILURE)
                 else:

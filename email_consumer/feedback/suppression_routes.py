@@ -89,12 +89,13 @@ class SuppressionRoutes:
             raise _absent()
         return answer(SuppressedAddress.of(entry))
 
-    @operation("Let mail to an address pass again", status=204, errors=(503,))
+    @operation("Let mail to an address pass again; answers what was removed", answer=SuppressedAddress, errors=(503,))
     async def remove(self, request: web.Request) -> web.Response:
         address = _bare(request.match_info["address"])
-        if address is None or not await self._suppressions.remove(address):
+        entry = await self._suppressions.get(address) if address else None
+        if entry is None or not await self._suppressions.remove(entry.address):
             raise _absent()
-        return web.Response(status=204)
+        return answer(SuppressedAddress.of(entry))
 
 
 def _bare(text: str) -> str | None:

@@ -35,7 +35,7 @@ class Site:
         """As somebody with a key; status and JSON."""
         headers = {"X-API-KEY": key}
         async with self.session.request(method, self.url + path, json=document, headers=headers) as answer:
-            return answer.status, await answer.json() if answer.status != 204 else None
+            return answer.status, await answer.json()
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ async def test_an_address_is_added_looked_up_and_removed(path: Path) -> None:
         assert not passes(stage, "ann@example.com")
         assert await site.ask("GET", f"{LIST}/Ann@example.com") == (200, entry)
         assert await site.ask("GET", LIST) == (200, {"suppressions": [entry], "next": None})
-        assert await site.ask("DELETE", f"{LIST}/ANN@example.com") == (204, None)
+        assert await site.ask("DELETE", f"{LIST}/ANN@example.com") == (200, entry)
         assert passes(stage, "ann@example.com")
         assert (await site.ask("DELETE", f"{LIST}/ann@example.com"))[0] == 404
         assert (await site.ask("GET", f"{LIST}/ann@example.com"))[0] == 404
@@ -42,7 +42,7 @@ async def test_a_stronger_reason_stays_when_an_operator_adds_the_address_again(p
         await stage.take(event("Complaint"))
         _, entry = await site.ask("POST", LIST, {"address": "jane@example.com"})
         assert entry["reason"] == "complaint"
-        assert entry["createdAt" if "createdAt" in entry else "created_at"].startswith("2023-11-14T22:13:21")
+        assert entry["created_at"].startswith("2023-11-14T22:13:21")
 
 
 async def test_the_list_is_paged_and_filtered(path: Path) -> None:

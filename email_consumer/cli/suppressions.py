@@ -1,0 +1,65 @@
+"""`email-consumer suppressions`: the addresses that get no mail, by the running sidecar."""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+import click
+import orjson
+
+from email_consumer.cli.configuration import answering
+from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.settings import Settings
+
+_PATH = "/v1/suppressions"
+_PAGE = 1000
+_REASONS = ("complaint", "hard bounce", "unsubscribed", "manual", "soft bounces")
+
+Entry = dict[str, str]
+
+
+@click.group()
+def command() -> None:
+    """Look at the suppression list of the program that runs on this machine, and change it."""
+
+
+@command.command("list")
+@click.option("--reason", type=click.Choice(_REASONS), help="Only those that are on the list for this reason.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(*, reason: str | None, as_json: bool) -> None:
+    """List all suppressed addresses, each with its reason."""
+    found = False
+    for entry in _entries(answering(), reason):
+        found = True
+        click.echo(orjson.dumps(entry) if as_json else _line(entry))
+    if not found:
+        click.echo("No address is suppressed.", err=as_json)
+
+
+@command.command()
+@click.argument("address")
+@click.option("--detail", default="", help="Why, for whoever looks at the list later.")
+def add(*, address: str, detail: str) -> None:
+    """Stop mail to ADDRESS."""
+    click.echo(_line(ask_sidecar(answering(), "POST", _PATH, {"address": address, "detail": detail})))
+
+
+@command.command()
+@click.argument("address")
+def remove(*, address: str) -> None:
+    """Let mail to ADDRESS pass again."""
+    removed = ask_sidecar(answering(), "DELETE", f"{_PATH}/{quote(address, safe='')}")
+    click.echo(f"Removed: {_line(removed)}")
+
+
+def _entries(settings: Settings, reason: str | None) -> Iterator[Entry]:
+    after: str | None = ""
+    while after is not None:
+        query = {"limit": _PAGE, "after": after} | ({"reason": reason} if reason else {})
+        page = ask_sidecar(settings, "GET", f"{_PATH}?{urlencode(query)}")
+        yield from page["suppressions"]
+        after = page["next"]
+
+
+def _line(entry: Entry) -> str:
+    detail = f" ({entry['detail']})" if entry["detail"] else ""
+    return f"{entry['address']}  {entry['reason']} since {entry['created_at'][:16]}{detail}"
