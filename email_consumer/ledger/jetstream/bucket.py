@@ -1,0 +1,68 @@
+"""The KV bucket of claims: a read, and a write that only succeeds on what was read."""
+
+import math
+
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from email_consumer.ledger.jetstream.publisher import ConflictError, LostAckError, Publisher
+from email_consumer.ledger.jetstream.record import Found, Record
+from email_consumer.ledger.jetstream.streams import Names
+
+_OPERATION = "KV-Operation"
+
+
+class ClaimBucket:
+    """Keys are the mails' tags. An outage of NATS makes both calls wait until it is over."""
+
+    def __init__(self, publisher: Publisher, *, stream: str, idempotency_ttl: float) -> None:
+        """`stream` is the mail's; final records are forgotten `idempotency_ttl` seconds after they were written."""
+        self._jetstream = publisher.client.jetstream()
+        self._publisher = publisher
+        self._names = Names(stream)
+        self._ttl = str(max(1, math.ceil(idempotency_ttl)))
+
+    async def read(self, key: str) -> Found:
+        """What the bucket's leader holds."""
+        while True:
+            try:
+                # By the leader, not by "direct get": a replica may lag behind what was acknowledged.
+                raw = await self._jetstream.get_msg(self._names.bucket_stream, subject=self._names.key(key))
+            except NotFoundError:
+                return Found()
+            except (NatsError, TimeoutError):
+                await self._publisher.pause()
+                continue
+            assert raw.seq is not None  # noqa: S101 - the server always says
+            assert raw.time is not None  # noqa: S101
+            deleted = _OPERATION in (raw.headers or {})  # by an operator's hand
+            record = Record.decode(raw.data) if raw.data and not deleted else None
+            return Found(record, raw.seq, raw.time.timestamp())
+
+    async def write(self, key: str, record: Record, revision: int) -> int | None:
+        """Replace what `revision` names (0: nothing); the new revision.
+
+        None: not written, as far as anybody knows. Read and see: an answer that got lost may have been a yes.
+        """
+        headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
+        if record.final:
+            headers[Header.MSG_TTL.value] = self._ttl
+        try:
+            return (await self._publisher.once(self._names.key(key), record.encode(), headers)).sequence
+        except (ConflictError, LostAckError):
+            return None
+
+
+async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float) -> bool:
+    """Settle a mail that SES's own event proves to be sent; False where the bucket knew, or knows nothing of it.
+
+    `tag` is the mail's, as the event carries it; `now` in Unix seconds.
+    """
+    while True:
+        found = await bucket.read(tag)
+        record = found.sent(message_id, now)
+        if record is None:
+            return False
+        if await bucket.write(tag, record, found.revision):
+            return True

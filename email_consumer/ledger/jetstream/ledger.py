@@ -1,0 +1,167 @@
+"""The ledger on JetStream, for many workers: a record per uuid in a KV bucket, written by compare-and-set.
+
+Whoever creates the record, or replaces the very one it read, has the claim. A claim whose worker never reported is in
+doubt once its lease is over by the server's time of the record: clocks are assumed to agree within 15 s. The worker
+itself acts only in the first half of the lease, by its own monotonic clock from before the write.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import count
+from uuid import uuid4
+
+from cachetools import TTLCache
+
+from email_consumer.claim import Claim, ClaimAnswer, Origin
+from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Policy, Step, Stopper, decide
+from email_consumer.ledger.jetstream.bucket import ClaimBucket
+from email_consumer.ledger.jetstream.outcomes import OutcomeFeed, entry_of
+from email_consumer.ledger.jetstream.publisher import Publisher
+from email_consumer.ledger.jetstream.record import Found, Record
+from email_consumer.ledger.jetstream.scheduling import publish_scheduled
+from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
+from email_consumer.store.status import Status
+
+_CACHED_UUIDS = 50_000
+"""About 11 MB. A duplicate that is older costs a look-up over the network."""
+
+
+class JetStreamLedger:
+    """See `email_consumer.claim.Ledger`. While NATS is away, every call waits."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        stopper: Stopper,
+        policy: Policy,
+        *,
+        stream: str,
+        inheritance: Inheritance | None = None,
+        lease: float = LEASE,
+    ) -> None:
+        """`publisher` must be running. `stream` is the mail's; `lease` in seconds, the same for all workers."""
+        self._stopper = stopper
+        self._policy = policy
+        self._stream = stream
+        self._inheritance = inheritance or Inheritance(0, 0.0)
+        self._lease = lease
+        self._publisher = publisher
+        self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
+        self._feed = OutcomeFeed(publisher, Names(stream).outcomes)
+        self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
+        self._worker = uuid4().hex
+        self._numbers = count(1)
+        self._held: dict[str, Found] = {}
+        """Our claims between `claim` and `finish`: no more than there are deliveries in hand."""
+        self._events_since = time.time()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send outcomes on their way until the block ends."""
+        feeding = asyncio.create_task(self._feed.run(), name="outcomes")
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
+
+    def events_expected_from(self, moment: float) -> None:
+        """The event receiver is ready since `moment` (Unix seconds): a grace counts from here at the earliest."""
+        self._events_since = moment
+
+    def knows_finished(self, uuid: str) -> bool:
+        return uuid in self._finished
+
+    def settled(self, uuid: str) -> None:
+        """SES's own event has proved that the mail was sent."""
+        self._finished[uuid] = None
+
+    async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
+        name = f"{self._worker}-{next(self._numbers)}"
+        began = self._clock()
+        found = Found()  # most uuids are new: only a conflict costs a read
+        while True:
+            tried = self._clock()
+            decision = self._decide(found, message, origin)
+            match decision:
+                case Granted():
+                    record = _claimed(found, decision, name, origin)
+                case InDoubt(reason) if not (found.record and found.record.in_doubt):
+                    record = self._doubted(found, reason)
+                case _:
+                    return await self._answer(decision, found, message, origin)
+            if revision := await self._bucket.write(message.tag, record, found.revision):
+                found = Found(record, revision)
+                if isinstance(decision, InDoubt):
+                    return await self._answer(decision, found, message, origin)
+                return self._hold(message, found, tried)
+            found = await self._bucket.read(message.tag)
+            if found.held_by(name):  # it was stored, and the acknowledgement got lost
+                return self._hold(message, found, began)
+
+    async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
+        now = time.time()
+        held = self._held.pop(message.uuid, None)
+        found = held or await self._bucket.read(message.tag)
+        while True:
+            record = found.finished(held, outcome, now)
+            if record is None:  # somebody else has had the last word
+                break
+            revision = await self._bucket.write(message.tag, record, found.revision)
+            found = Found(record, revision) if revision else await self._bucket.read(message.tag)
+            if found.record == record:
+                break
+        if record or (found.record and found.record.final):
+            await self._tell(message, origin, found)
+        if isinstance(outcome, Sent):
+            self._finished[message.uuid] = None
+
+    async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
+        if (await self._bucket.read(message.tag)).record:
+            return False
+        return await publish_scheduled(self._publisher, self._stream, message, origin)
+
+    def _decide(self, found: Found, message: EmailMessage, origin: Origin) -> Decision | Stopped:
+        if found.record is None and self._inheritance.covers(origin):
+            return InDoubt("it may have been sent under the ledger that had this consumer before")
+        now = time.time()
+        known = found.known(self._lease, now)
+        decision = decide(known, origin.replay_of, self._policy, now, self._events_since)
+        return (isinstance(decision, Granted) and self._stopper(message, origin)) or decision
+
+    def _hold(self, message: EmailMessage, found: Found, since: float) -> Claim:
+        assert found.record is not None  # noqa: S101
+        self._held[message.uuid] = found
+        return Claim(found.record.attempts + 1, since + self._lease / 2)
+
+    async def _answer(self, answer: ClaimAnswer, found: Found, message: EmailMessage, origin: Origin) -> ClaimAnswer:
+        # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.
+        if found.record and isinstance(answer, (Duplicate, InDoubt)) and origin.received > 1:
+            await self._tell(message, origin, found)
+            if isinstance(answer, Duplicate):
+                self._finished[message.uuid] = None
+        return answer
+
+    def _doubted(self, found: Found, reason: str) -> Record:
+        if found.record:
+            return found.doubted()
+        return Record(Status.PROCESSED, in_doubt=True, claimed_at=self._inheritance.since, error=reason)
+
+    async def _tell(self, message: EmailMessage, origin: Origin, found: Found) -> None:
+        await self._feed.submit(entry_of(message, origin, found, time.time()))
+
+    @staticmethod
+    def _clock() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _claimed(found: Found, granted: Granted, name: str, origin: Origin) -> Record:
+    fresh = Record(Status.PROCESSED, name, claimed_at=time.time(), replay_of=origin.replay_of)
+    if granted.step is not Step.RECLAIM or found.record is None:
+        return fresh
+    return replace(fresh, attempts=granted.spent, replay_of=origin.replay_of or found.record.replay_of, life=found.life)

@@ -1,0 +1,92 @@
+"""Outcomes on their way to the tables: entries, gathered into batches, each acknowledged by JetStream."""
+
+import asyncio
+from uuid import uuid4
+
+import msgpack
+import structlog
+
+from email_consumer.claim import Origin
+from email_consumer.ledger.jetstream.publisher import Publisher
+from email_consumer.ledger.jetstream.record import Found
+from email_consumer.message import EmailMessage
+
+_INTERVAL = 0.02
+"""Seconds between the starts of two batches at the least."""
+_MOST_ENTRIES = 200
+_MOST_BYTES = 256 * 1024
+
+_log = structlog.get_logger(__name__)
+
+
+def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float) -> bytes:
+    """One mail's new state, complete: a row can be made of it. MessagePack map; times in Unix seconds."""
+    record = found.record
+    assert record is not None  # noqa: S101 - there is something to tell
+    packed: bytes = msgpack.packb(
+        {
+            "uuid": message.uuid,
+            "tag": None if message.tag == message.uuid else message.tag,
+            "topic_id": message.topic_id,
+            "email": message.email,
+            "expires_at": message.expires_at.timestamp() if message.expires_at else None,
+            "source": origin.source,
+            "replay_of": record.replay_of,
+            "status": int(record.status),
+            "attempts": record.attempts,
+            "in_doubt": record.in_doubt,
+            "claimed_at": record.claimed_at or None,
+            "finished_at": record.finished_at or None,
+            "message_id": record.message_id,
+            "error": record.error,
+            "remark": record.remark,
+            "revision": found.revision,
+            "life": found.life,
+            "now": now,
+        }
+    )
+    return packed
+
+
+class OutcomeFeed:
+    """Gathers entries; each is answered once the stream has stored its batch."""
+
+    def __init__(self, publisher: Publisher, subject: str) -> None:
+        self._publisher = publisher
+        self._subject = subject
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._arrived = asyncio.Event()
+
+    async def submit(self, entry: bytes) -> None:
+        """Return once the entry is stored."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, future))
+        self._arrived.set()
+        await future
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        earliest = loop.time()
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(max(0.0, earliest - loop.time()))
+            earliest = loop.time() + _INTERVAL
+            batch = self._take()
+            payload = b"".join(entry for entry, _ in batch)
+            await self._publisher.until_stored(self._subject, payload, uuid4().hex)
+            for _, future in batch:
+                if not future.done():
+                    future.set_result(None)
+
+    def _take(self) -> list[tuple[bytes, asyncio.Future[None]]]:
+        count, size = 0, 0
+        for entry, _ in self._waiting[:_MOST_ENTRIES]:
+            size += len(entry)
+            if count and size > _MOST_BYTES:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._waiting:
+            self._arrived.clear()
+        return batch

@@ -1,0 +1,73 @@
+"""The sidecar's tables, brought up to what the workers' outcomes say: at least once, in any order, to the same end."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiosqlite
+import msgpack
+
+from email_consumer.delivery import Delivery
+from email_consumer.ledger.jetstream import statements
+from email_consumer.store.database import Database
+from email_consumer.store.group_commit import GroupCommit
+from email_consumer.store.status import Status
+
+Entry = dict[str, Any]
+
+
+class Projection:
+    """`handle` is what a JetStream intake on the outcomes calls for each delivery, which is one batch."""
+
+    def __init__(self, database: Database) -> None:
+        self._group: GroupCommit[list[Entry], None] = GroupCommit(database, _write)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write groups until the block ends."""
+        writing = asyncio.create_task(self._group.run(), name="projection")
+        try:
+            yield
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Bring one batch into the tables."""
+        await self._group.submit(list(msgpack.Unpacker(io.BytesIO(delivery.payload))))
+        await delivery.ack()
+
+
+async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -> list[None]:
+    entries = [entry for batch in batches for entry in batch]
+    uuids = json.dumps(list({entry["uuid"] for entry in entries}))
+    known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.SHOWN, (uuids,))}
+    shown = {uuid: (row["status"], row["revision"]) for uuid, row in known.items()}
+    for round_ in _rounds([entry for entry in entries if _is_news(entry, shown)]):
+        await connection.executemany(statements.RETIRE_FORMER, round_)
+        await connection.executemany(statements.SHOW, round_)
+        await connection.executemany(statements.REMARK, [entry for entry in round_ if entry["remark"]])
+    return [None] * len(batches)
+
+
+def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
+    """Whether the row doesn't tell it yet; if so, it will."""
+    status, revision = shown.get(entry["uuid"], (Status.CREATED, -1))
+    former = 0 < revision < entry["life"]
+    # SES's own event may have been faster than we.
+    settled = status == Status.SENT and entry["status"] != Status.SENT and not former
+    if entry["revision"] <= revision or settled:
+        return False
+    shown[entry["uuid"]] = (entry["status"], entry["revision"])
+    return True
+
+
+def _rounds(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Each mail at most once a round, its entries in their order."""
+    while entries:
+        first = {entry["uuid"]: entry for entry in reversed(entries)}
+        yield list(first.values())
+        entries = [entry for entry in entries if first[entry["uuid"]] is not entry]

@@ -1,0 +1,144 @@
+"""What the bucket holds of one uuid, and what each event makes of it; pure values, nothing of NATS."""
+
+from dataclasses import asdict, dataclass, fields, replace
+
+import orjson
+
+from email_consumer.ledger.decision import Known
+from email_consumer.ledger.entries import change
+from email_consumer.outcome import Outcome, Parked, Sent, Stopped
+from email_consumer.store.status import Status
+
+_LONGEST_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One key's value, JSON without what is at its default. Times are Unix seconds by the writer's clock."""
+
+    status: Status
+    claim: str = ""
+    """Names the last claim: unique over all workers and times."""
+    attempts: int = 0
+    """Attempts spent."""
+    in_doubt: bool = False
+    claimed_at: float = 0.0
+    finished_at: float = 0.0
+    message_id: str | None = None
+    error: str | None = None
+    remark: str | None = None
+    """How the last attempt ended, where the mail's history should keep it."""
+    replay_of: str | None = None
+    life: int = 0
+    """The revision at which the uuid was claimed anew, its former life forgotten; 0: this very revision."""
+
+    @property
+    def final(self) -> bool:
+        return self.status not in {Status.CREATED, Status.PROCESSED}
+
+    def encode(self) -> bytes:
+        return orjson.dumps({name: value for name, value in asdict(self).items() if value != _DEFAULTS.get(name)})
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Record":
+        known = {name: item for name, item in orjson.loads(value).items() if name in _NAMES}
+        return cls(**known | {"status": Status(known["status"])})
+
+
+_NAMES = {field.name for field in fields(Record)}
+_DEFAULTS = {field.name: field.default for field in fields(Record) if field.name != "status"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read."""
+
+    record: Record | None = None
+    """None: nothing is known of the uuid."""
+    revision: int = 0
+    """What the next write has to name as the last one."""
+    stored_at: float = 0.0
+    """Unix seconds by the server's clock."""
+
+    def known(self, lease: float, now: float) -> Known | None:
+        """In the terms of the claim rule. In hand for longer than the lease means: its worker never reported."""
+        if self.record is None:
+            return None
+        doubted = self.record.in_doubt
+        orphaned = self.record.status is Status.PROCESSED and not doubted and self.stored_at + lease <= now
+        return Known(
+            self.record.status,
+            self.record.attempts,
+            doubted or orphaned,
+            self.record.claimed_at if doubted else self.stored_at,
+            self.record.finished_at,
+            self.record.replay_of,
+        )
+
+    @property
+    def life(self) -> int:
+        """See `Record.life`."""
+        return (self.record.life if self.record else 0) or self.revision
+
+    def doubted(self) -> Record:
+        """The record with the doubt written down."""
+        assert self.record is not None  # noqa: S101 - only what is there can be doubted
+        return replace(
+            self.record,
+            in_doubt=True,
+            claimed_at=self.stored_at,
+            error="the worker ended during the attempt",
+            remark="in doubt",
+            life=self.life,
+        )
+
+    def sent(self, message_id: str, now: float) -> Record | None:
+        """What SES's own event makes of it; None where that is known, or the uuid isn't."""
+        if self.record is None or self.record.status in {Status.SENT, Status.STOPPED}:
+            return None
+        return replace(
+            self.record,
+            status=Status.SENT,
+            attempts=self.record.attempts + (self.record.status is Status.PROCESSED),
+            in_doubt=False,
+            finished_at=now,
+            message_id=message_id,
+            error=None,
+            remark=None,
+            life=self.life,
+        )
+
+    def finished(self, held: "Found | None", outcome: Outcome, now: float) -> Record | None:
+        """What the outcome of an attempt makes of it, None: nothing. `held` is the claim we made, if we did."""
+        if not self._takes(held, outcome):
+            return None
+        base = self if self.record else held or self
+        record = base.record or Record(Status.CREATED)
+        step = change(outcome)
+        return replace(
+            record,
+            status=step.status,
+            attempts=record.attempts + step.attempts,
+            in_doubt=step.in_doubt,
+            finished_at=now if step.final else 0.0,
+            message_id=step.message_id or record.message_id,
+            error=step.error and step.error[:_LONGEST_ERROR],
+            remark=step.remark,
+            life=base.life,
+        )
+
+    def _takes(self, held: "Found | None", outcome: Outcome) -> bool:
+        if self.record is None or (held and held.record and self.held_by(held.record.claim)):
+            return True
+        match outcome:
+            case Sent():  # whoever has the claim by now: SES took it
+                return self.record.status is not Status.SENT
+            case Stopped() | Parked():
+                return not self.record.final
+            case _:
+                return False
+
+    def held_by(self, claim: str) -> bool:
+        """Whether the claim of that name still stands."""
+        record = self.record
+        return record is not None and record.claim == claim and record.status is Status.PROCESSED

@@ -1,0 +1,90 @@
+"""Mail that is due later: a worker hands it to a stream of its own, the sidecar takes it into its keeping."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+import aiosqlite
+import orjson
+import structlog
+
+from email_consumer.claim import Origin
+from email_consumer.delivery import Delivery
+from email_consumer.ledger import statements
+from email_consumer.ledger.decision import Stopper
+from email_consumer.ledger.entries import ScheduleEntry, change
+from email_consumer.ledger.jetstream.publisher import Publisher
+from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.ledger.rows import keep_for_later, new_row
+from email_consumer.message import EmailMessage, UndecodableError, decode, encode
+from email_consumer.store.database import Database
+from email_consumer.store.group_commit import GroupCommit
+
+_ORIGIN = "Email-Origin"
+_HEADER_ROOM = 512
+"""Bytes for the mail's tag, the names of the headers and what frames them."""
+_LATER = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def publish_scheduled(publisher: Publisher, stream: str, message: EmailMessage, origin: Origin) -> bool:
+    """Return once `<stream>-scheduled` holds the mail; False when it was there already a short while ago.
+
+    Raises:
+        ValueError: the mail was close to the NATS server's limit, and is over it as we write it.
+    """
+    payload = encode(message)
+    facts = orjson.dumps(asdict(origin)).decode()
+    room = publisher.client.max_payload - _HEADER_ROOM - len(facts)
+    if len(payload) > room:
+        raise ValueError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
+    stored = await publisher.until_stored(Names(stream).scheduled, payload, message.tag, {_ORIGIN: facts})
+    return not stored.duplicate
+
+
+class ScheduledMail:
+    """The sidecar's side. `handle` is what a JetStream intake on that stream calls for each delivery."""
+
+    def __init__(self, database: Database, stopper: Stopper, kept: Callable[[], None]) -> None:
+        """`kept` is called after mail was taken into keeping."""
+        self._stopper = stopper
+        self._kept = kept
+        self._group: GroupCommit[ScheduleEntry, None] = GroupCommit(database, self._write)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write groups until the block ends."""
+        writing = asyncio.create_task(self._group.run(), name="scheduled mail")
+        try:
+            yield
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Keep one mail. Whatever comes twice is kept once."""
+        try:
+            message = decode(delivery.payload)
+            origin = Origin(**orjson.loads(delivery.headers[_ORIGIN]))
+        except (UndecodableError, KeyError, TypeError, orjson.JSONDecodeError) as error:
+            # Ours are well formed: a newer worker's may not be, to us.
+            _log.error("scheduled.undecodable", reference=delivery.reference, error=str(error), retry_in=_LATER)
+            await delivery.nak(_LATER)
+            return
+        await self._group.submit(ScheduleEntry(message, origin))
+        await delivery.ack()
+        self._kept()
+
+    async def _write(self, connection: aiosqlite.Connection, entries: list[ScheduleEntry]) -> list[None]:
+        now = time.time()
+        for entry in entries:
+            # Its topic may have been cancelled on the way here.
+            if stopped := self._stopper(entry.message, entry.origin):
+                row = new_row(entry.message, entry.origin, now) | {"error": change(stopped).error}
+                await connection.execute(statements.STOP, row)
+            else:
+                await keep_for_later(connection, entry.message, entry.origin, now)
+        return [None] * len(entries)

@@ -1,0 +1,146 @@
+"""What the ledger keeps in JetStream: the bucket of claims, the stream of outcomes, the stream of scheduled mail."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+CONSUMER = "sidecar"
+"""The durable consumer of outcomes, and that of scheduled mail."""
+_ACK_WAIT = 30.0
+_IN_HAND = 1000
+
+_log = structlog.get_logger(__name__)
+
+
+class LedgerStreamError(Exception):
+    """A stream of that name is there and can't carry the ledger; the text says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All derive from the name of the mail's stream."""
+
+    stream: str
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.stream}-claims"
+
+    @property
+    def bucket_stream(self) -> str:
+        return f"KV_{self.bucket}"
+
+    def key(self, key: str) -> str:
+        """The subject that carries a key's values."""
+        return f"$KV.{self.bucket}.{key}"
+
+    @property
+    def outcomes(self) -> str:
+        """Stream and subject."""
+        return f"{self.stream}-outcomes"
+
+    @property
+    def scheduled(self) -> str:
+        """Stream and subject."""
+        return f"{self.stream}-scheduled"
+
+
+async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int, retention: float) -> None:
+    """Make what is absent; what exists is used as it is.
+
+    `retention`: seconds for which outcomes are kept, so that the tables can be built anew from them.
+
+    Raises:
+        LedgerStreamError: what exists can't do it.
+        nats.errors.Error: JetStream did not answer; try again.
+    """
+    jetstream, names = client.jetstream(), Names(stream)
+    await _ensure_bucket(jetstream, names, replicas)
+    await _ensure_stream(
+        jetstream,
+        StreamConfig(
+            name=names.outcomes,
+            subjects=[names.outcomes],
+            retention=RetentionPolicy.LIMITS,
+            max_age=retention,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            num_replicas=replicas,
+        ),
+    )
+    await _ensure_stream(
+        jetstream,
+        StreamConfig(
+            name=names.scheduled,
+            subjects=[names.scheduled],
+            retention=RetentionPolicy.WORK_QUEUE,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            num_replicas=replicas,
+        ),
+    )
+    await _ensure_consumer(jetstream, names.outcomes)
+    await _ensure_consumer(jetstream, names.scheduled)
+
+
+async def projected(client: Client, stream: str) -> tuple[int, int]:
+    """Up to which sequence the outcomes are in the tables, and the last one there is."""
+    jetstream, names = client.jetstream(), Names(stream)
+    last = (await jetstream.stream_info(names.outcomes)).state.last_seq
+    floor = (await jetstream.consumer_info(names.outcomes, CONSUMER)).ack_floor
+    return (floor.stream_seq if floor else 0), last
+
+
+async def _ensure_bucket(jetstream: JetStreamContext, names: Names, replicas: int) -> None:
+    info = await _ensure_stream(
+        jetstream,
+        StreamConfig(
+            name=names.bucket_stream,
+            subjects=[names.key(">")],
+            max_msgs_per_subject=1,
+            allow_rollup_hdrs=True,
+            allow_msg_ttl=True,
+            deny_delete=True,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            num_replicas=replicas,
+            # Rows know the revision they show; a bucket that is made anew must not fall behind them.
+            first_seq=int(time.time() * 1e6),
+        ),
+    )
+    if not info.allow_msg_ttl:
+        raise LedgerStreamError(
+            f"bucket {names.bucket!r} takes no TTL per message: LEDGER=jetstream needs nats-server 2.11 or newer, "
+            f"and a bucket made by it"
+        )
+
+
+async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> StreamConfig:
+    assert config.name is not None  # noqa: S101
+    try:
+        return (await jetstream.stream_info(config.name)).config
+    except NotFoundError:
+        info = await jetstream.add_stream(config)
+        _log.info("stream.created", stream=config.name, replicas=config.num_replicas)
+        return info.config
+
+
+async def _ensure_consumer(jetstream: JetStreamContext, stream: str) -> None:
+    try:
+        await jetstream.consumer_info(stream, CONSUMER)
+    except NotFoundError:
+        await jetstream.add_consumer(
+            stream,
+            ConsumerConfig(
+                durable_name=CONSUMER,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=_ACK_WAIT,
+                max_deliver=-1,
+                max_ack_pending=_IN_HAND,
+            ),
+        )

@@ -1,0 +1,149 @@
+"""The tables say the same, however often and in whatever order outcomes arrive."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from email_consumer.ledger.jetstream.outcomes import entry_of
+from email_consumer.ledger.jetstream.projection import Projection
+from email_consumer.ledger.jetstream.record import Found, Record
+from email_consumer.ledger.jetstream.streams import CONSUMER, Names, projected
+from email_consumer.outcome import Exhausted, Failed, Outcome, Sent
+from email_consumer.store.database import Database, open_database
+from email_consumer.store.status import Status
+from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
+
+TABLES = """
+SELECT uuid, status, attempts, error, message_id, finished_at, (SELECT count(*) FROM email_attempts WHERE request_id = mail.id)
+FROM email_requests AS mail ORDER BY uuid
+"""
+
+
+@dataclass
+class Batch:
+    """One batch as the intake delivers it."""
+
+    payload: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    source: str = "nats"
+    reference: str = "messages-outcomes:1"
+    sequence: int = 1
+    received: int = 1
+    stored_at: float = 0.0
+    acked: bool = False
+
+    async def ack(self) -> None:
+        self.acked = True
+
+    async def nak(self, delay: float) -> None:
+        raise AssertionError(delay)
+
+    async def term(self) -> None:
+        raise AssertionError
+
+    async def in_progress(self) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
+    async with open_database(path) as database:
+        yield database
+
+
+async def show(database: Database, *batches: bytes) -> list[tuple[object, ...]]:
+    """Each batch on its own; what the tables say then."""
+    projection = Projection(database)
+    async with projection.running():
+        for payload in batches:
+            batch = Batch(payload)
+            await projection.handle(batch)
+            assert batch.acked
+    return [tuple(row) for row in query(database.path, TABLES)]
+
+
+def attempt(uuid: str, outcome: Outcome, revision: int, life: int = 10, attempts: int = 0, **fields: object) -> bytes:
+    claimed = Found(Record(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life), revision - 1)
+    record = claimed.finished(claimed, outcome, 100.0 + revision)
+    return entry_of(mail(uuid, **fields), ORIGIN, Found(record, revision), 100.0 + revision)
+
+
+async def test_a_batch_that_comes_again_changes_nothing(database: Database) -> None:
+    batch = attempt("u-1", Failed("503"), 11) + attempt("u-2", Sent("ses-2"), 12)
+    once = await show(database, batch)
+    assert once == [("u-1", 0, 1, "503", None, None, 1), ("u-2", 2, 1, None, "ses-2", 112.0, 0)]
+    assert await show(database, batch, batch) == once
+
+
+async def test_one_batch_may_tell_of_a_mail_twice(database: Database) -> None:
+    batch = attempt("u-1", Failed("503"), 11) + attempt("u-1", Sent("ses-1"), 13, attempts=1)
+    assert await show(database, batch) == [("u-1", 2, 2, None, "ses-1", 113.0, 1)]
+
+
+async def test_the_latest_state_stands_in_any_order(database: Database) -> None:
+    entries = [
+        entry
+        for number in range(50)
+        for entry in (
+            attempt(f"u-{number:02}", Failed("503"), 11, topic_id="t"),
+            attempt(f"u-{number:02}", Failed("503"), 13, attempts=1, topic_id="t"),
+            attempt(f"u-{number:02}", Exhausted("503"), 15, attempts=2, topic_id="t"),
+        )
+    ]
+    random.Random(8).shuffle(entries)
+    rows = await show(database, *entries)
+    assert [row[:6] for row in rows] == [(f"u-{number:02}", 3, 3, "503", None, 115.0) for number in range(50)]
+    counts = query(database.path, "SELECT status, count FROM topic_counts WHERE count > 0")
+    assert [tuple(row) for row in counts] == [(3, 50)]
+
+
+async def test_a_mail_that_an_event_settled_first_stays_as_the_event_says(database: Database) -> None:
+    await show(database, attempt("u-1", Failed("503"), 11))
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE email_requests SET status = 2, message_id = 'ses-1', finished_at = 200.0")
+    rows = await show(database, attempt("u-1", Exhausted("503"), 13, attempts=1))
+    assert rows == [("u-1", 2, 1, "503", "ses-1", 200.0, 1)]
+
+
+async def test_mail_of_the_api_goes_on_in_its_own_row(database: Database) -> None:
+    insert = """
+    INSERT INTO email_requests (uuid, topic_id, email, status, finished_at, source, created_at, updated_at)
+    VALUES ('u-1', 't', 'a@example.com', 2, 50.0, 'api', 1, 1)
+    """  # an event was faster than the outcome
+    async with database.transaction() as connection:
+        await connection.execute(insert)
+    assert len(await show(database, attempt("u-1", Sent("ses-1"), 11, topic_id="t"))) == 1
+
+
+async def test_a_uuid_that_lives_again_gets_a_row_of_its_own(database: Database) -> None:
+    former, present = attempt("u-1", Sent("ses-1"), 11), attempt("u-1", Sent("ses-2"), 22, life=21)
+    for rows in (await show(database, former + present), await show(database, former, present)):
+        assert [(row[0].startswith("u-1"), row[4]) for row in rows] == [(True, "ses-2"), (True, "ses-1")]  # type: ignore[attr-defined]
+
+
+async def test_a_sidecar_that_was_away_catches_up(jetstream: JetStreamBackend) -> None:
+    uuids = [f"u-{number}" for number in range(500)]
+    async with jetstream.open() as ledger:
+        await asyncio.gather(*(ledger.claim(mail(uuid), ORIGIN) for uuid in uuids))
+        await asyncio.gather(*(ledger.finish(mail(uuid), Sent(uuid), ORIGIN) for uuid in uuids))
+    done, last = await projected(jetstream.client, STREAM)
+    assert done < last
+    (row,) = await jetstream.query("SELECT count(*) AS sent FROM email_requests WHERE status = 2")
+    assert row["sent"] == 500
+    assert await projected(jetstream.client, STREAM) == (last, last)
+
+
+async def test_the_tables_can_be_built_anew(jetstream: JetStreamBackend, path: Path) -> None:
+    async with jetstream.open() as ledger:
+        for number in range(5):
+            await ledger.claim(mail(f"u-{number}", topic_id="t"), ORIGIN)
+            await ledger.finish(mail(f"u-{number}", topic_id="t"), Sent("ses"), ORIGIN)
+    before = [tuple(row) for row in await jetstream.query(TABLES)]
+    path.unlink()  # noqa: ASYNC240 - nothing else runs
+    await jetstream.client.jetstream().delete_consumer(Names(STREAM).outcomes, CONSUMER)
+    await jetstream.ensure_streams()
+    assert [tuple(row) for row in await jetstream.query(TABLES)] == before

@@ -1,0 +1,89 @@
+"""Mail that is due later, from a worker to the sidecar's keeping."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from email_consumer.claim import Origin
+from email_consumer.ledger.jetstream.scheduling import ScheduledMail
+from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.message import EmailMessage
+from email_consumer.outcome import Sent, Stopped, StopReason
+from email_consumer.store.database import open_database
+from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
+from tests.integration.ledger.sidecar import drain
+
+LATER: dict[str, Any] = {"scheduled_at": "2099-01-01T00:00:00Z", "headers": {"X-A": "1"}}
+
+
+def passing(_message: EmailMessage, _origin: Origin) -> None:
+    """Nothing is cancelled."""
+
+
+async def test_it_is_kept_once_each_content_once(jetstream: JetStreamBackend, path: Path) -> None:
+    async with jetstream.open() as ledger:
+        kept = await asyncio.gather(*(ledger.schedule(mail(f"u-{n}", **LATER), ORIGIN) for n in range(10)))
+        assert all(kept)
+    await keep(jetstream, path)
+    (row,) = query(
+        path, "SELECT count(*), count(DISTINCT content_id), max(scheduled_at), max(source) FROM email_requests"
+    )
+    assert tuple(row) == (10, 1, 4070908800.0, "nats")
+    (content,) = query(path, "SELECT subject, content, extra FROM email_contents")
+    assert tuple(content) == ("s", "b", '{"headers":{"X-A":"1"}}')
+
+
+async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBackend, path: Path) -> None:
+    async with jetstream.open() as ledger:
+        await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+        await keep(jetstream, path)
+        await jetstream.client.jetstream().delete_stream(Names(STREAM).scheduled)  # forgets what it has seen
+        await jetstream.ensure_streams()
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+    await keep(jetstream, path)
+    assert len(query(path, "SELECT * FROM email_requests")) == 1
+
+
+async def test_what_was_sent_is_not_scheduled(jetstream: JetStreamBackend) -> None:
+    async with jetstream.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+        assert not await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+
+
+async def test_a_topic_cancelled_meanwhile_stops_it(jetstream: JetStreamBackend, path: Path) -> None:
+    origin = Origin("nats", "messages:42", 42, 7.5)
+    seen: list[Origin] = []
+
+    def stopper(_message: EmailMessage, origin: Origin) -> Stopped:
+        seen.append(origin)
+        return Stopped(StopReason.CANCELLED)
+
+    async with jetstream.open() as ledger:
+        await ledger.schedule(mail("u-1", topic_id="t", **LATER), origin)
+    async with open_database(path) as database:
+        scheduled = ScheduledMail(database, stopper, lambda: None)
+        async with scheduled.running():
+            await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
+    assert seen == [origin]
+    (row,) = query(path, "SELECT status, error FROM email_requests")
+    assert tuple(row) == (4, "cancelled")
+
+
+async def test_a_mail_too_large_for_nats_is_refused_before_it_ends_the_connection(jetstream: JetStreamBackend) -> None:
+    async with jetstream.open() as ledger:
+        with pytest.raises(ValueError, match="max_payload"):
+            await ledger.schedule(mail("u-1", **LATER, text="x" * jetstream.client.max_payload), ORIGIN)
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+
+
+async def keep(jetstream: JetStreamBackend, path: Path) -> None:
+    """The sidecar takes all that is there into its keeping."""
+    kept = asyncio.Event()
+    async with open_database(path) as database:
+        scheduled = ScheduledMail(database, passing, kept.set)
+        async with scheduled.running():
+            await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
+    assert kept.is_set()
