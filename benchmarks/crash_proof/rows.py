@@ -1,6 +1,7 @@
 """The rows of the table: what is done to the product while it sends."""
 
 import asyncio
+import resource
 import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -59,7 +60,7 @@ async def _kill_again_and_again(stage: Scene, size: Size) -> Count:
 
 
 async def killed_with_events(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
         await _slow_ses(stage)
         return await _kill_again_and_again(stage, size)
 
@@ -79,7 +80,7 @@ async def killed_without_events_park(directory: Path, size: Size) -> Count:
 
 
 async def nats_killed(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
         await _slow_ses(stage)
         await stage.publish(size.mails)
         for kill in range(1, size.kills + 1):
@@ -92,7 +93,7 @@ async def nats_killed(directory: Path, size: Size) -> Count:
 
 
 async def sandbox_killed(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
         await stage.publish(size.mails)
         for kill in range(1, size.kills + 1):
             await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
@@ -105,7 +106,7 @@ async def sandbox_killed(directory: Path, size: Size) -> Count:
 
 async def stopped_and_woken(directory: Path, size: Size) -> Count:
     """SIGSTOP for longer than ACK_WAIT, the tenancy and half a claim's lease."""
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
         await _slow_ses(stage)
         await stage.publish(size.mails)
         await stage.wait_sent(size.mails // 3)
@@ -116,7 +117,7 @@ async def stopped_and_woken(directory: Path, size: Size) -> Count:
 
 
 async def connections_cut(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
         for kind in ("cut_before", "cut_after", "hang_after"):
             await stage.sandbox.post(
                 "/sandbox/faults", {"times": size.mails // 20, "probability": 0.2, "action": {"kind": kind}}
@@ -126,7 +127,7 @@ async def connections_cut(directory: Path, size: Size) -> Count:
 
 
 async def ledger_locked(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=20) as stage:
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
         await stage.publish(size.mails)
         await stage.wait_sent(size.mails // 3)
         other = sqlite3.connect(stage.directory / "daemon" / "data" / "email.db", isolation_level=None)
@@ -134,6 +135,33 @@ async def ledger_locked(directory: Path, size: Size) -> Count:
         await asyncio.sleep(30)
         other.execute("ROLLBACK")
         other.close()
+        return await stage.finish()
+
+
+async def disk_full(directory: Path, size: Size) -> Count:
+    """No file of the daemon's may grow for 15 s, as on a disk without room."""
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
+        await stage.publish(size.mails)
+        await stage.wait_sent(size.mails // 3)
+        unlimited = resource.prlimit(stage.daemon.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(stage.daemon.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
+        await stage.daemon.wait_for("store.blocked")
+        await asyncio.sleep(15)
+        resource.prlimit(stage.daemon.pid, resource.RLIMIT_FSIZE, unlimited)
+        return await stage.finish()
+
+
+async def receiver_down(directory: Path, size: Size) -> Count:
+    """Down for three times the grace, while SNS goes on trying: the grace begins when events can arrive again."""
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=5) as stage:
+        await _slow_ses(stage)
+        await stage.publish(size.mails)
+        for part in (1, 2):
+            await stage.wait_sent(size.mails * part // 3)
+            await stage.daemon.kill()
+            stage.kills += 1
+            await asyncio.sleep(15)
+            await stage.daemon.start()
         return await stage.finish()
 
 
@@ -151,4 +179,6 @@ ROWS = (
     Row("daemon stopped for 35 s and woken", stopped_and_woken, _exactly_once),
     Row("connections cut before and after SES accepted", connections_cut, _exactly_once),
     Row("ledger's file locked for 30 s", ledger_locked, _exactly_once),
+    Row("disk full for 15 s", disk_full, _exactly_once),
+    Row("daemon, and so the event receiver, down for 3 graces", receiver_down, _exactly_once),
 )
