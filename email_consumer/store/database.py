@@ -32,6 +32,10 @@ class StoreError(Exception):
     """The file can't be used; the text says why and what to do."""
 
 
+class StoreInUseError(StoreError):
+    """Another process has the file."""
+
+
 class Database:
     """Made by `open_database`. Writes go through `transaction`, reads through `reader`."""
 
@@ -95,7 +99,7 @@ def _only_process(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StoreError(
+            raise StoreInUseError(
                 f"DB_PATH: {path} is in use by another email-consumer; stop it, or name another file"
             ) from None
         yield

@@ -1,0 +1,150 @@
+"""Forgets finished mail after RETENTION_DAYS: a few rows at a time, between the writes of those who send.
+
+What it deletes takes its attempts, results, sums, and contents that nothing else needs along. Mail that is not finished
+stays, however old. (The inbox's own tables are kept short by the inbox.)
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Sequence
+
+import aiosqlite
+import orjson
+import structlog
+
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+_AT_ONCE = 200
+"""Mails of one transaction: it takes a few milliseconds."""
+_PAGES_AT_ONCE = 250
+_SHARE = 0.1
+"""Of the writer's time, at the most."""
+_FREE_SHARE = 0.1
+"""Of the file: less than that is left for mail to come."""
+
+# In the order of ids, which is that of creation: once a mail was created after the cutoff, all further ones were.
+_NEXT = "SELECT id, status, created_at, finished_at FROM email_requests WHERE id > ? ORDER BY id LIMIT ?"
+
+# Whom the sums of topics may have to forget.
+_COUNTED = """
+SELECT DISTINCT topic_id, result.status AS status, machine, recipient
+FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
+WHERE request_id IN (SELECT value FROM json_each(?)) AND topic_id IS NOT NULL
+"""
+# Looked at again: a replay may have reopened a mail since.
+_DELETE = """
+DELETE FROM email_requests
+WHERE id IN (SELECT value FROM json_each(?)) AND status >= 2 AND finished_at < ? RETURNING content_id, topic_id
+"""
+_DISCOUNT = """
+DELETE FROM topic_recipients
+WHERE topic_id = :topic_id AND recipient = :recipient AND kind = iif(:machine, 'Machine', '') || :status AND NOT EXISTS (
+    SELECT 1 FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
+    WHERE recipient = :recipient AND result.status = :status AND machine = :machine AND topic_id = :topic_id
+)
+"""
+_DELETE_CONTENTS = """
+DELETE FROM email_contents
+WHERE id IN (SELECT value FROM json_each(?))
+  AND NOT EXISTS (SELECT 1 FROM email_requests WHERE content_id = email_contents.id)
+"""
+_EMPTY_SUMS = (
+    "DELETE FROM topic_counts WHERE count = 0 AND topic_id IN (SELECT value FROM json_each(?))",
+    "DELETE FROM topic_results WHERE count = 0 AND topic_id IN (SELECT value FROM json_each(?))",
+)
+_ASIDE = (
+    "DELETE FROM sent_minutes WHERE minute IN (SELECT minute FROM sent_minutes WHERE minute < :cutoff / 60 LIMIT 1000)",
+    """
+    DELETE FROM idempotency_keys
+    WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at < :cutoff LIMIT 1000)
+    """,
+    # Events of that age are refused, so nobody needs to know any more since when they don't count.
+    "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """`run` it beside everything else."""
+
+    def __init__(self, database: Database, keep: float, *, interval: float = 3_600.0) -> None:
+        """`keep`: seconds from the outcome, not less than uuids are remembered; `interval`: between two sweeps."""
+        self._database = database
+        self._keep = keep
+        self._interval = interval
+
+    async def run(self) -> None:
+        """Sweep now and then, until cancelled."""
+        while True:
+            try:
+                await self.sweep(time.time())
+            except sqlite3.OperationalError as error:
+                _log.warning("retention.failed", error=str(error), retry_in=self._interval)
+            await asyncio.sleep(self._interval)
+
+    async def sweep(self, now: float) -> int:
+        """Delete all that is too old by `now` (Unix seconds); how many mails.
+
+        Raises:
+            sqlite3.OperationalError: the file takes no writes at present; what was deleted so far stays deleted.
+        """
+        cutoff = now - self._keep
+        deleted, after = 0, 0
+        while ids := await self._next(after):
+            old = [row["id"] for row in ids if row["status"] >= Status.SENT and row["finished_at"] < cutoff]
+            began = time.monotonic()
+            if old:
+                async with self._database.transaction() as connection:
+                    deleted += await _forget(connection, old, cutoff)
+                await _pause(began)
+            if ids[-1]["created_at"] >= cutoff:
+                break
+            after = ids[-1]["id"]
+        async with self._database.transaction() as connection:
+            for statement in _ASIDE:
+                await connection.execute(statement, {"cutoff": cutoff})
+        pages = await self._give_back()
+        if deleted:
+            _log.info("retention.swept", mails=deleted, pages_given_back=pages)
+        return deleted
+
+    async def _next(self, after: int) -> list[sqlite3.Row]:
+        return await self._database.fetch(_NEXT, (after, _AT_ONCE))
+
+    async def _give_back(self) -> int:
+        """Shrink the file, where it pays; the number of pages."""
+        first = free = await self._pragma("freelist_count")
+        while free > _FREE_SHARE * await self._pragma("page_count"):
+            began = time.monotonic()
+            async with self._database.transaction() as connection:
+                await connection.execute_fetchall(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+            await _pause(began)
+            before, free = free, await self._pragma("freelist_count")
+            if free >= before:  # a file that somebody made without auto_vacuum
+                break
+        return first - free
+
+    async def _pragma(self, name: str) -> int:
+        ((value,),) = await self._database.fetch(f"PRAGMA {name}")
+        return int(value)
+
+
+async def _forget(connection: aiosqlite.Connection, ids: Sequence[int], cutoff: float) -> int:
+    chosen = orjson.dumps(ids).decode()
+    counted = [dict(row) for row in await connection.execute_fetchall(_COUNTED, (chosen,))]
+    gone = list(await connection.execute_fetchall(_DELETE, (chosen, cutoff)))
+    await connection.executemany(_DISCOUNT, counted)
+    contents = orjson.dumps(list({row["content_id"] for row in gone if row["content_id"]})).decode()
+    await connection.execute(_DELETE_CONTENTS, (contents,))
+    topics = orjson.dumps(list({row["topic_id"] for row in gone if row["topic_id"]})).decode()
+    for statement in _EMPTY_SUMS:
+        await connection.execute(statement, (topics,))
+    return len(gone)
+
+
+async def _pause(began: float) -> None:
+    """So long that what began then (by the monotonic clock) took no more than its share."""
+    await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))

@@ -1,0 +1,106 @@
+"""What is left of an address after its erasure, on a real SQLite file."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from email_consumer.address import parse_address
+from email_consumer.store.database import Database, open_database
+from email_consumer.store.erasure import Erased, erase
+from email_consumer.store.status import Status
+from tests.integration.store.mails import add_mail, content, rows
+
+JANE = "jane@example.com"
+JOHN = "john@example.com"
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_database(tmp_path / "email.db") as database:
+        yield database
+
+
+async def _dump(database: Database) -> str:
+    """Everything in the file, as text in lower case."""
+    tables = await rows(database, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    return "\n".join(
+        [str(row) for (name,) in tables for row in await rows(database, f"SELECT * FROM {name}")]  # noqa: S608
+    ).lower()
+
+
+async def _status(database: Database, uuid: str) -> object:
+    [(status,)] = await rows(database, f"SELECT status FROM email_requests WHERE uuid = '{uuid}'")  # noqa: S608
+    return status
+
+
+async def test_nothing_in_the_tables_tells_the_address_any_more(database: Database) -> None:
+    await add_mail(database, email=JANE, topic="t", results=[("Send", JANE), ("Delivery", JANE)])
+    await add_mail(database, email=f"Jane Doe <{JANE.title()}>", status=Status.FAILED, error=f"550 no such user {JANE}")
+    await add_mail(database, email=JOHN, topic="t", results=[("Send", JOHN), ("Send", JANE)])  # she got a copy
+    await add_mail(database, email=JANE, content=content("Dear Jane"))
+    await add_mail(database, email=JOHN, content=content("x", cc=(JANE,)))
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO unmatched_events (message_id, received_at, raw) VALUES ('m', 0, ?)", (f'["{JANE}"]',)
+        )
+    erased = await erase(database, JANE)
+    assert erased == Erased(mails=4, stopped=0, contents=2, contents_kept=0, events=1, suppressed=False)
+    assert "jane" not in await _dump(database)
+
+
+async def test_others_keep_theirs_and_the_sums_stay(database: Database) -> None:
+    shared = content("newsletter")
+    await add_mail(database, email=JANE, topic="t", content=shared, results=[("Delivery", JANE), ("Open", JANE)])
+    await add_mail(database, email=JOHN, topic="t", content=shared, results=[("Delivery", JOHN)])
+    await add_mail(database, email="maryjane@example.com")
+    before = [await rows(database, f"SELECT * FROM {table}") for table in ("topic_counts", "topic_results")]  # noqa: S608
+    assert (await erase(database, JANE)).mails == 1
+    assert [await rows(database, f"SELECT * FROM {table}") for table in ("topic_counts", "topic_results")] == before  # noqa: S608
+    assert await rows(database, "SELECT content FROM email_contents") == [("newsletter",)]
+    left = {str(email) for (email,) in await rows(database, "SELECT email FROM email_requests")}
+    assert {JOHN, "maryjane@example.com"} < left
+    [made_up] = left - {JOHN, "maryjane@example.com"}
+    assert parse_address(made_up).addr_spec == made_up  # events that still come must be able to read it
+
+
+async def test_mail_that_waits_is_stopped_and_duplicates_stay_known(database: Database) -> None:
+    waiting = await add_mail(database, email=JANE, status=Status.CREATED, content=content("later"))
+    in_hand = await add_mail(database, email=JANE, status=Status.PROCESSED)
+    sent = await add_mail(database, email=JANE)
+    of_john = await add_mail(database, email=JOHN, status=Status.CREATED)
+    erased = await erase(database, JANE)
+    assert (erased.mails, erased.stopped) == (3, 1)
+    states = [await _status(database, uuid) for uuid in (waiting, in_hand, sent, of_john)]
+    assert states == [Status.STOPPED, Status.PROCESSED, Status.SENT, Status.CREATED]
+
+
+async def test_a_content_that_is_still_to_be_sent_is_kept_and_said(database: Database) -> None:
+    await add_mail(database, email=JOHN, status=Status.CREATED, content=content(f"ask {JANE}"))
+    erased = await erase(database, JANE)
+    assert (erased.contents, erased.contents_kept) == (0, 1)
+    assert await rows(database, "SELECT count(*) FROM email_requests WHERE content_id IS NOT NULL") == [(1,)]
+
+
+async def test_the_suppression_list_goes_on_stopping_mail(database: Database) -> None:
+    async with database.transaction() as connection:
+        for address, removed in ((JANE, None), (JOHN, 5.0)):
+            await connection.execute(
+                "INSERT INTO suppressions (address, reason, detail, source, created_at, removed_at)"
+                " VALUES (?, 'hard bounce', ?, 'event', 0, ?)",
+                (address, f"550 {address} unknown", removed),
+            )
+    assert (await erase(database, JANE)).suppressed
+    assert not (await erase(database, JOHN)).suppressed
+    assert await rows(database, "SELECT address, reason, detail FROM suppressions") == [(JANE, "hard bounce", "")]
+
+
+async def test_many_mails_are_erased_in_steps(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.executemany(
+            "INSERT INTO email_requests (uuid, email, status, finished_at, source, created_at, updated_at)"
+            " VALUES (?, ?, 2, 0, 'nats', 0, 0)",
+            [(f"bulk-{number}", JANE if number % 50 == 0 else JOHN) for number in range(45_000)],
+        )
+    assert (await erase(database, JANE)).mails == 900
+    assert await rows(database, f"SELECT count(*) FROM email_requests WHERE email = '{JANE}'") == [(0,)]  # noqa: S608
