@@ -28,16 +28,23 @@ class EventRoutes:
         open_to_all=True,
     )
     async def receive(self, request: web.Request) -> web.Response:
-        if (request.content_length or 0) > MAX_BODY:
-            raise ApiError(413, "too_large", f"The body is larger than {MAX_BODY:,} bytes.")
         headers = request.headers
         raw = headers.get("x-amz-sns-rawdelivery", "").lower() == "true"
         try:
-            await self._receiver.handle(
-                await read_bytes(request), headers.get("x-amz-sns-message-type"), raw_header=raw
-            )
+            body = await _bounded(request)
+        except ApiError as error:
+            self._receiver.refusals.note(Refusal(error.code, str(error), error.status))
+            raise
+        try:
+            await self._receiver.handle(body, headers.get("x-amz-sns-message-type"), raw_header=raw)
         except Refusal as refusal:
             # Whoever asks isn't told more than that: the reason is in the log, for the operator.
             code = refusal.cause.replace(" ", "_")
             raise ApiError(refusal.status, code, "Refused; the log tells why.") from refusal
         return web.json_response({})
+
+
+async def _bounded(request: web.Request) -> bytes:
+    if (request.content_length or 0) > MAX_BODY:  # before it is read: anyone may post here
+        raise ApiError(413, "size", f"The body is larger than {MAX_BODY:,} bytes.")
+    return await read_bytes(request)

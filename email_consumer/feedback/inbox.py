@@ -28,8 +28,8 @@ from email_consumer.store.group_commit import GroupCommit
 _MEMORY = OLDEST + DAY
 """Seconds a message id is remembered: longer than the oldest message that the verifier lets through."""
 _MOST_WAITING = 5_000
-_PATIENCE = 10.0
-"""Seconds; SNS waits 15 for our answer."""
+_PATIENCE = 8.0
+"""Seconds; SNS waits 15 for our answer, and a certificate may have taken 5 of them."""
 _HOUSEKEEPING = 5.0
 
 _log = structlog.get_logger(__name__)

@@ -51,7 +51,8 @@ async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
 @pytest.mark.parametrize(
     ("payload", "headers", "status", "words"),
     [
-        (b"x" * (MAX_BODY + 1), {}, 413, ""),
+        (b"x" * (MAX_BODY + 1), {}, 413, "larger than"),
+        (body(KEY.notification()), {"Content-Encoding": "gzip"}, 415, "Content-Encoding"),
         (b"no JSON", {}, 400, "not JSON"),
         (event("Bounce").encode(), {}, 400, "raw message delivery"),
         (body(KEY.notification()), {"x-amz-sns-rawdelivery": "true"}, 400, "raw message delivery"),
@@ -70,8 +71,7 @@ async def test_a_refusal_has_its_status_and_a_line_for_the_operator(
             answered, document = await site.post(payload, **headers)
         assert answered == status
         assert document["error"]["code"]
-        if words:
-            assert [words in line["reason"] for line in lines if line["event"] == "events.refused"] == [True]
+        assert [words in line["reason"] for line in lines if line["event"] == "events.refused"] == [True]
         assert stage.rows("SELECT count(*) FROM email_results") == [(0,)]
 
 
