@@ -1,0 +1,51 @@
+"""`email-consumer stats`: a topic's numbers, or those of the last hours."""
+
+from typing import Any
+from urllib.parse import quote
+
+import click
+import orjson
+
+from email_consumer.cli.cancel import receipt_text
+from email_consumer.cli.configuration import answering
+from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.settings import Settings
+
+
+@click.command()
+@click.argument("topic", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
+def command(*, topic: str | None, as_json: bool) -> None:
+    """What became of TOPIC's mail; without TOPIC, how much was sent and whether all is well."""
+    settings = answering()
+    if topic is None:
+        overview = _overview(settings)
+        click.echo(orjson.dumps(overview) if as_json else _overview_text(overview))
+    else:
+        found = ask_sidecar(settings, "GET", f"/v1/topics/{quote(topic, safe='')}")
+        click.echo(orjson.dumps(found) if as_json else _topic_text(found))
+
+
+def _overview(settings: Settings) -> dict[str, Any]:
+    sent = {
+        f"sent_{hours}h": ask_sidecar(settings, "GET", f"/v1/events/counts/sent?hours={hours}")["count"]
+        for hours in (1, 24)
+    }
+    return sent | {"down": ask_sidecar(settings, "GET", "/ready", expected=(200, 503))["down"]}
+
+
+def _overview_text(found: dict[str, Any]) -> str:
+    state = f"Down: {', '.join(found['down'])}." if found["down"] else "All is up."
+    return f"{_table({'Sent, last hour': found['sent_1h'], 'Sent, last 24 hours': found['sent_24h']})}\n{state}"
+
+
+def _topic_text(found: dict[str, Any]) -> str:
+    parts = [_table(found["request_counts"]), "", "Distinct recipients", _table(found["result_counts"])]
+    if found["cancellation"]:
+        parts += ["", receipt_text(found["cancellation"])]
+    return "\n".join(parts)
+
+
+def _table(numbers: dict[str, object]) -> str:
+    width = max(len(name) for name in numbers)
+    return "\n".join(f"{name:<{width}}  {number:>9,}" for name, number in numbers.items())

@@ -1,0 +1,65 @@
+"""The whole daemon, spoken to over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.acceptance.conftest import World
+from tests.servers.daemon import Daemon
+
+KEY = "acceptance"
+
+
+@dataclass
+class Api:
+    """A daemon and its HTTP side."""
+
+    world: World
+    daemon: Daemon
+    session: aiohttp.ClientSession
+
+    @property
+    def port(self) -> int:
+        """Of the daemon's present life."""
+        (*_, line) = (line for line in self.daemon.log if line.get("event") == "sidecar.listening")
+        return int(line["port"])
+
+    async def ask(self, method: str, path: str, body: object = None, **options: Any) -> tuple[int, Any]:
+        """Status and JSON answer."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with self.session.request(method, url, json=body, **options) as response:
+            return response.status, await response.json()
+
+    async def post(self, *messages: dict[str, Any], **fields: Any) -> Any:
+        status, answer = await self.ask("POST", "/v1/messages", {"messages": messages, **fields})
+        assert status == 200, answer
+        return answer
+
+
+@asynccontextmanager
+async def serving(world: World, **variables: object) -> AsyncIterator[Api]:
+    """A daemon with a key."""
+    async with (
+        world.daemon(API_KEY=KEY, **variables) as daemon,
+        aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,
+    ):
+        yield Api(world, daemon, session)
+
+
+@pytest.fixture
+async def api(world: World) -> AsyncIterator[Api]:
+    async with serving(world) as served:
+        yield served
+
+
+def mail(*emails: str, **fields: object) -> dict[str, object]:
+    """One of the `messages` of a request."""
+    return {"emails": list(emails) or ["a@example.com"], "subject": "s", "content": "<p>b</p>", **fields}
+
+
+def many(count: int) -> list[str]:
+    return [f"user{number}@example.com" for number in range(count)]
