@@ -9,8 +9,10 @@ from importlib.metadata import version
 import structlog
 from nats.errors import Error as NatsError
 
+from email_consumer.daemon.background import Background
+from email_consumer.daemon.faults import ConnectionLostError, DaemonError
 from email_consumer.daemon.sidecar import build_sidecar
-from email_consumer.daemon.start import Background, ConnectionLostError, DaemonError, prepare
+from email_consumer.daemon.start import prepare
 from email_consumer.daemon.worker import Worker, build_worker
 from email_consumer.intake.connection_faults import NatsConnectError
 from email_consumer.intake.tenancy import TenancyLostError
@@ -20,6 +22,7 @@ from email_consumer.observe import loop_lag, rate_line
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.signals import stop_event
+from email_consumer.sqs.faults import SqsError
 from email_consumer.store.database import StoreError
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +64,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[Worker, lis
 async def _serve(worker: Worker, background: list[Background], stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
         beside = [tasks.create_task(work(), name=name) for name, work in background]
-        tasks.create_task(worker.intake.run(), name="intake")
+        for intake in worker.intakes:
+            tasks.create_task(intake.run(), name="intake")
         await stop.wait()
         await worker.drain()
         for task in beside:
@@ -81,7 +85,14 @@ async def _unless(
         return None
     try:
         return built.result()
-    except (NatsConnectError, TopologyError, StoreError, MissingCredentialsError, QueueUnavailableError) as error:
+    except (
+        NatsConnectError,
+        TopologyError,
+        StoreError,
+        MissingCredentialsError,
+        QueueUnavailableError,
+        SqsError,
+    ) as error:
         raise DaemonError(str(error)) from error
     except (NatsError, TimeoutError) as error:
         raise DaemonError(f"JetStream gave no answer: {error!r}") from error

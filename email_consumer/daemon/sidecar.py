@@ -10,7 +10,8 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from email_consumer.admission.gate import Cancellation
-from email_consumer.daemon.start import DaemonError, Ground
+from email_consumer.daemon.faults import DaemonError
+from email_consumer.daemon.start import Ground
 from email_consumer.daemon.worker import Worker
 from email_consumer.feedback.certificate_download import CertificateDownload
 from email_consumer.feedback.certificates import Certificates
@@ -28,7 +29,6 @@ from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.feedback.verifier import Verifier
 from email_consumer.intake.dead_letters import DeadLetterError
-from email_consumer.intake.queue_state import JetStreamQueue
 from email_consumer.observe.metrics import create_registry
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.cancellations import Cancellations
@@ -72,7 +72,7 @@ async def build_sidecar(ground: Ground, worker: Worker, stack: AsyncExitStack) -
 
 async def _mail_routes(ground: Ground) -> list[web.RouteDef]:
     settings, database = ground.settings, ground.database
-    queue = JetStreamQueue(ground.client, stream=settings.stream, subject=settings.subject, consumer=settings.consumer)
+    queue = ground.mail_queue
     misfires = Misfires(database, settings.misfire, settings.misfire_limit)
     scheduler = Scheduler(DueMail(database), queue, misfires)
     ground.background.append(("scheduler", scheduler.run))
@@ -90,7 +90,7 @@ async def _mail_routes(ground: Ground) -> list[web.RouteDef]:
         ).routes(),
         *MailHistory(database).routes(),
         *TopicRoutes(Statistics(database), cancellations).routes(),
-        *DeadLetterRoutes(ground.dead_letters, DeadLetterError).routes(),
+        *(DeadLetterRoutes(ground.nats.dead_letters, DeadLetterError).routes() if ground.nats else ()),
     ]
 
 
@@ -128,10 +128,6 @@ def _open_routes(ground: Ground, stack: AsyncExitStack) -> list[web.RouteDef]:
 def _health_routes(ground: Ground) -> list[web.RouteDef]:
     registry = create_registry(ground.meters)
 
-    async def nats() -> None:
-        if not ground.client.is_connected:
-            raise ConnectionError("not connected")
-
     async def ledger() -> None:
         await ground.database.fetch("SELECT 1")
 
@@ -139,4 +135,5 @@ def _health_routes(ground: Ground) -> list[web.RouteDef]:
         if ground.meters.held:
             raise ConnectionError(ground.meters.held)
 
-    return HealthRoutes({"nats": nats, "ledger": ledger, "ses": ses}, lambda: generate_latest(registry)).routes()
+    sources = {name: source.check for name, source in ground.sources.items()}
+    return HealthRoutes({**sources, "ledger": ledger, "ses": ses}, lambda: generate_latest(registry)).routes()

@@ -1,20 +1,23 @@
 """The worker: what takes mail from the stream to SES."""
 
+import asyncio
+import math
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import structlog
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from email_consumer.admission.breaker import Breaker
 from email_consumer.admission.pacer import Pacer
+from email_consumer.daemon.nats import NatsSource
+from email_consumer.daemon.sqs import SqsSource
 from email_consumer.daemon.start import Ground
 from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.in_hand import InHand
 from email_consumer.intake.jetstream import JetStreamIntake
+from email_consumer.intake.sqs import SqsIntake
 from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.message import EmailMessage
@@ -27,8 +30,6 @@ from email_consumer.slots import Slots
 from email_consumer.tracking.open_tracking import OpenTracking
 from email_consumer.tracking.tokens import OpenTokens
 
-_FLUSH_TIMEOUT = 2
-
 _log = structlog.get_logger(__name__)
 
 
@@ -37,35 +38,32 @@ class Worker:
     """The running parts, and the order in which they end."""
 
     ledger: SqliteLedger
-    intake: JetStreamIntake
+    sources: tuple[NatsSource | SqsSource, ...]
+    intakes: tuple[JetStreamIntake | SqsIntake, ...]
     pacer: Pacer
     in_hand: InHand
-    client: Client
     grace: float
 
     async def drain(self) -> None:
         """In the data's order; what outlasts the grace is in doubt afterwards, and the ledger knows it."""
-        await self.intake.stop()  # nothing more is taken in hand
+        await asyncio.gather(*(intake.stop() for intake in self.intakes))  # nothing more is taken in hand
         self.pacer.close()  # who still waits for a turn goes back to the stream
         left = await self.in_hand.drain(self.grace)  # requests under way get their answer, and it is recorded
         if left:
             _log.warning("daemon.gave_up_waiting", deliveries=left, hint="they are in doubt now; the ledger knows them")
-        try:
-            await self.client.flush(timeout=_FLUSH_TIMEOUT)
-        except (NatsError, TimeoutError, OSError) as error:
-            _log.warning("daemon.acks_not_flushed", error=repr(error), hint="the ledger knows what was sent")
+        await asyncio.gather(*(source.flush() for source in self.sources))
 
 
 async def build_worker(ground: Ground, stack: AsyncExitStack) -> Worker:
-    """Everything but the pulling, which begins with `intake.run`."""
-    settings, meters = ground.settings, ground.meters
+    """Everything but the pulling, which begins when the intakes run."""
+    settings, meters, nats = ground.settings, ground.meters, ground.nats
     sender = await stack.enter_async_context(_sender(settings))
     ledger = SqliteLedger(
         ground.database,
         ground.gate.check,
         Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts),
-        inheritance=ground.inheritance,
-        valid_until=lambda: ground.tenancy.valid_until,
+        inheritance=nats.inheritance if nats else None,
+        valid_until=lambda: nats.tenancy.valid_until if nats else math.inf,
     )
     await stack.enter_async_context(ledger.running())
     pacer = Pacer(settings.ses_rate_per_sec, meters)
@@ -87,17 +85,11 @@ async def build_worker(ground: Ground, stack: AsyncExitStack) -> Worker:
         zone=ZoneInfo(settings.timezone),
     )
     in_hand = InHand(pipeline.handle, slots, meters, settings.ack_wait / 3)
-    intake = JetStreamIntake(
-        ground.client,
-        stream=settings.stream,
-        consumer=settings.consumer,
-        slots=slots,
-        start=in_hand.start,
-        repair=ground.topology.ensure,
-    )
+    sources = tuple(ground.sources.values())
+    intakes = tuple(source.intake(slots, in_hand.start) for source in sources)
     ground.background.append(("heartbeat", in_hand.keep_alive))
     ground.background.append(("governor", governor.run))
-    return Worker(ledger, intake, pacer, in_hand, ground.client, settings.shutdown_grace)
+    return Worker(ledger, sources, intakes, pacer, in_hand, settings.shutdown_grace)
 
 
 def _sender(settings: Settings) -> SesClient:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,7 +12,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 
 from email_consumer.sqs.batches import MOST, Batches, Entry
-from email_consumer.sqs.faults import in_plain_words
+from email_consumer.sqs.faults import SqsError, in_plain_words
 
 LONGEST_VISIBILITY = 12 * 3600
 """Seconds that SQS lets a message be out of sight, counted from its receipt."""
@@ -23,6 +23,7 @@ MOST_ATTRIBUTES = 10
 _CONNECT_TIMEOUT = 5
 _READ_TIMEOUT = LONG_POLL + 10
 _CONNECTIONS = 50
+_COUNTS = tuple(f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed"))
 _REGION = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/")
 
 
@@ -58,6 +59,8 @@ class SqsQueue:
         self._client = client
         self.url = url
         self.name = url.rstrip("/").rpartition("/")[2]
+        self.fault = ""
+        """Why the last receive failed; empty if it didn't."""
         self._deletes = Batches(self._delete_batch)
         self._visibilities = Batches(self._change_visibility_batch)
 
@@ -78,13 +81,19 @@ class SqsQueue:
 
     async def redrive_policy(self) -> RedrivePolicy | None:
         """None if it has none."""
-        with in_plain_words(self.url):
-            answer = await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])
-        text = answer.get("Attributes", {}).get("RedrivePolicy")
+        text = (await self._attributes("RedrivePolicy")).get("RedrivePolicy")
         if not text:
             return None
         policy = json.loads(text)
         return RedrivePolicy(policy["deadLetterTargetArn"], int(policy["maxReceiveCount"]))
+
+    async def longest_message(self) -> int:
+        """Bytes that a message may have, its attributes included."""
+        return int((await self._attributes("MaximumMessageSize"))["MaximumMessageSize"])
+
+    async def count(self) -> int:
+        """Messages that wait, are delayed or in hand; SQS says "approximate", which is a matter of seconds."""
+        return sum(int(number) for number in (await self._attributes(*_COUNTS)).values())
 
     async def by_arn(self, arn: str) -> "SqsQueue":
         """Another queue, through the same client."""
@@ -95,15 +104,20 @@ class SqsQueue:
 
     async def receive(self, count: int, *, visibility: float, wait: int = LONG_POLL) -> list[Received]:
         """Up to `count` (at most 10) messages, out of sight for `visibility` seconds; waits up to `wait` for the first."""
-        with in_plain_words(self.url):
-            answer = await self._client.receive_message(
-                QueueUrl=self.url,
-                MaxNumberOfMessages=min(count, MOST),
-                WaitTimeSeconds=wait,
-                VisibilityTimeout=_whole(visibility),
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-                MessageAttributeNames=["All"],
-            )
+        try:
+            with in_plain_words(self.url):
+                answer = await self._client.receive_message(
+                    QueueUrl=self.url,
+                    MaxNumberOfMessages=min(count, MOST),
+                    WaitTimeSeconds=wait,
+                    VisibilityTimeout=_whole(visibility),
+                    MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                    MessageAttributeNames=["All"],
+                )
+        except SqsError as error:
+            self.fault = str(error)
+            raise
+        self.fault = ""
         return [_received(message) for message in answer.get("Messages", ())]
 
     async def delete(self, receipt_handle: str) -> None:
@@ -116,9 +130,28 @@ class SqsQueue:
 
     async def send(self, body: str, attributes: Mapping[str, str]) -> None:
         """Put a message in, with text attributes (at most 10)."""
-        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
         with in_plain_words(self.url):
-            await self._client.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=typed)
+            await self._client.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=_typed(attributes))
+
+    async def send_batch(self, messages: Sequence[tuple[str, Mapping[str, str]]]) -> list[SqsError | None]:
+        """Put up to ten in, bodies with their attributes; for each, None or why it is not stored."""
+        entries = [
+            {"Id": str(number), "MessageBody": body, "MessageAttributes": _typed(attributes)}
+            for number, (body, attributes) in enumerate(messages)
+        ]
+        with in_plain_words(self.url):
+            answer = await self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
+        failed = {
+            int(entry["Id"]): SqsError(entry.get("Message") or entry["Code"], entry["Code"])
+            for entry in answer.get("Failed", ())
+        }
+        return [failed.get(number) for number in range(len(messages))]
+
+    async def _attributes(self, *names: str) -> Mapping[str, str]:
+        with in_plain_words(self.url):
+            answer = await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
+        attributes: Mapping[str, str] = answer.get("Attributes", {})
+        return attributes
 
     async def _delete_batch(self, entries: list[Entry]) -> Mapping[str, Any]:
         with in_plain_words(self.url):
@@ -135,6 +168,10 @@ class SqsQueue:
 
 def _whole(seconds: float) -> int:
     return min(math.ceil(seconds), LONGEST_VISIBILITY)
+
+
+def _typed(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
 
 
 def _received(message: Mapping[str, Any]) -> Received:

@@ -1,0 +1,74 @@
+"""The SQS queue as a `MailQueue`: mail put in, and how far its consumer has come."""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+
+from email_consumer.mail_queue import Backlog, QueueUnavailableError
+from email_consumer.sqs.batches import MOST
+from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.queue import SqsQueue
+
+_HEADROOM = 1_024
+"""Bytes of a message that are left to what SQS counts beside body and attributes: their types."""
+
+Message = tuple[str, Mapping[str, str]]
+
+
+class SqsMailQueue:
+    """See `email_consumer.mail_queue.MailQueue`. Without an order of its own: mail is told apart by when it was sent."""
+
+    def __init__(self, queue: SqsQueue, longest: int) -> None:
+        """`longest`: bytes that a message of the queue may have."""
+        self._queue = queue
+        self._longest = longest
+
+    @classmethod
+    async def of(cls, queue: SqsQueue) -> "SqsMailQueue":
+        """Ask the queue for what it takes.
+
+        Raises:
+            SqsError: it gave no answer.
+        """
+        return cls(queue, await queue.longest_message())
+
+    @property
+    def max_payload(self) -> int:
+        return (self._longest - _HEADROOM) * 3 // 4  # travels as base64
+
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
+        faults: list[Exception | None] = []
+        bodies = [(base64.b64encode(payload).decode(), headers) for payload, headers in messages]
+        for batch in self._batches(bodies):
+            try:
+                faults += await self._queue.send_batch(batch)
+            except SqsError as error:
+                faults += [error] * len(batch)
+        return faults
+
+    async def last_sequence(self) -> int:
+        return 0
+
+    async def backlog(self) -> Backlog:
+        try:
+            return Backlog(ack_floor=-1, unsettled=await self._queue.count())
+        except SqsError as error:
+            raise QueueUnavailableError(str(error)) from error
+
+    def _batches(self, messages: Sequence[Message]) -> Iterator[list[Message]]:
+        """In order; SQS takes ten at a time, and no more bytes than one message may have."""
+        batch: list[Message] = []
+        size = 0
+        for message in messages:
+            grown = size + _size(message)
+            if batch and (len(batch) == MOST or grown > self._longest):
+                yield batch
+                batch, grown = [], _size(message)
+            batch.append(message)
+            size = grown
+        if batch:
+            yield batch
+
+
+def _size(message: Message) -> int:
+    body, attributes = message
+    return len(body) + sum(len(name) + len(value.encode()) + len("String") for name, value in attributes.items())
