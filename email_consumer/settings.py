@@ -139,6 +139,7 @@ class Settings(BaseModel):
     server_url: HttpUrl = _variable("http://localhost:3000", "SERVER_URL", "SERVER_HOST")
     api_key: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = _variable((), "API_KEY")
     db_path: Path = _variable(Path("data/email.db"), "DB_PATH")
+    retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0)
     timezone: Annotated[str, AfterValidator(_time_zone)] = _variable("UTC", "TIMEZONE")
     track_opens: Literal["api", "all", "off"] = _variable("api", "TRACK_OPENS")
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")

@@ -1,0 +1,65 @@
+"""`email-consumer erase`: forget one address."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+import orjson
+import uvloop
+
+from email_consumer.address import parse_address
+from email_consumer.cli.configuration import answering
+from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.settings import Settings
+from email_consumer.store.database import StoreError, StoreInUseError, open_database
+from email_consumer.store.erasure import erase
+
+
+@click.command()
+@click.argument("address")
+@click.option("--json", "as_json", is_flag=True, help="The receipt as JSON.")
+def command(*, address: str, as_json: bool) -> None:
+    """Erase ADDRESS from all tables, by the running program or, if none runs, directly.
+
+    Its mail keeps its place in the statistics under a made-up name; what was not sent yet is stopped. On the
+    suppression list the address stays, since it has to go on stopping mail.
+    """
+    try:
+        bare = parse_address(address).addr_spec.lower()
+    except ValueError as error:
+        raise click.UsageError(f"ADDRESS {error}") from None
+    receipt = _erase(answering(), bare)
+    click.echo(orjson.dumps(receipt) if as_json else _text(receipt))
+
+
+def _erase(settings: Settings, address: str) -> dict[str, Any]:
+    if not settings.db_path.exists():
+        raise click.ClickException(f"DB_PATH: there is no {settings.db_path}")
+    try:
+        return uvloop.run(_directly(settings, address))
+    except StoreInUseError:
+        receipt: dict[str, Any] = ask_sidecar(settings, "POST", "/v1/erasures", {"address": address})
+        return receipt
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _directly(settings: Settings, address: str) -> dict[str, Any]:
+    async with open_database(settings.db_path) as database:
+        return asdict(await erase(database, address))
+
+
+def _text(receipt: dict[str, Any]) -> str:
+    mails = f"{receipt['mails']} mails made anonymous, {receipt['stopped']} of them stopped before they were sent"
+    lines = [f"{mails}; {receipt['contents']} contents and {receipt['events']} events deleted."]
+    if receipt["suppressed"]:
+        lines.append("The address is on the suppression list and stays there, so that it goes on stopping mail.")
+    if receipt["contents_kept"]:
+        lines.append(
+            f"{receipt['contents_kept']} contents that name it are still to be sent to others: erase again after that."
+        )
+    lines.append(
+        "Not looked at: mail that waits in NATS and dead letters (`email-consumer dlq list`), backups, and Amazon's side. "
+        "Events of mail of the last days may still come; erase again then."
+    )
+    return "\n".join(lines)
