@@ -116,7 +116,7 @@ class JetStreamBackend:
 
 
 @asynccontextmanager
-async def jetstream_backend(url: str, path: Path, replicas: int = 1) -> AsyncIterator[JetStreamBackend]:
+async def jetstream_backend(url: str | list[str], path: Path, replicas: int = 1) -> AsyncIterator[JetStreamBackend]:
     client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
     try:
         backend = JetStreamBackend(client, path, replicas)
