@@ -123,6 +123,7 @@ class Settings(BaseModel):
     aws_region: str = _variable("ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION")
     ses_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SESV2")
 
+    ledger: Literal["sqlite", "jetstream"] = _variable("sqlite", "LEDGER")
     idempotency_ttl: float = _variable(86_400.0, "IDEMPOTENCY_TTL", gt=0)
     in_doubt: Literal["resend", "park"] = _variable("resend", "IN_DOUBT")
     in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0)
