@@ -1,0 +1,57 @@
+"""Without a key set, protected routes refuse everyone and the log says why."""
+
+import aiohttp
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from email_consumer.http import operation
+from email_consumer.sidecar.app import create_app
+from email_consumer.sidecar.server import Server
+
+
+@operation("Open", open_to_all=True)
+async def greet(_request: web.Request) -> web.Response:
+    return web.json_response({})
+
+
+async def forgotten(_request: web.Request) -> web.Response:
+    """It says nothing of itself, so it needs a key."""
+    return web.json_response({})
+
+
+@operation("Broken")
+async def broken(_request: web.Request) -> web.Response:
+    raise KeyError("something private")
+
+
+ROUTES = [web.get("/open", greet), web.get("/forgotten", forgotten), web.get("/broken", broken)]
+
+
+async def status(server: Server, path: str, key: str = "") -> tuple[int, str]:
+    url = f"http://127.0.0.1:{server.port}{path}"
+    async with aiohttp.request("GET", url, headers={"X-API-KEY": key}) as response:
+        return response.status, await response.text()
+
+
+async def test_without_keys_only_open_routes_answer() -> None:
+    async with Server(create_app(ROUTES, [], version="1"), 0) as server:
+        with capture_logs() as log:
+            assert (await status(server, "/open"))[0] == 200
+            assert [(await status(server, "/forgotten", key))[0] for key in ("", "x")] == [401, 401]
+    assert {line["event"] for line in log} == {"api.no_key_set"}
+
+
+async def test_a_fault_of_ours_tells_the_log_and_not_the_caller() -> None:
+    async with Server(create_app(ROUTES, ["k"], version="1"), 0) as server:
+        with capture_logs() as log:
+            code, body = await status(server, "/broken", "k")
+    assert (code, "private" in body) == (500, False)
+    assert [(line["event"], line["path"]) for line in log] == [("api.crashed", "/broken")]
+
+
+async def test_a_server_may_be_stopped_before_it_started_and_twice() -> None:
+    server = Server(create_app(ROUTES, [], version="1"), 0)
+    await server.stop()
+    await server.start()
+    await server.stop()
+    await server.stop()
