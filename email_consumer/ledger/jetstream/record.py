@@ -1,6 +1,7 @@
 """What the bucket holds of one uuid, and what each event makes of it; pure values, nothing of NATS."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 import orjson
 
@@ -37,16 +38,17 @@ class Record:
         return self.status not in {Status.CREATED, Status.PROCESSED}
 
     def encode(self) -> bytes:
-        return orjson.dumps({name: value for name, value in asdict(self).items() if value != _DEFAULTS.get(name)})
+        values = zip(_DEFAULTS, _values(self), strict=True)  # `asdict` copies deeply, at ten times the cost
+        return orjson.dumps({name: value for name, value in values if value != _DEFAULTS[name]})
 
     @classmethod
     def decode(cls, value: bytes) -> "Record":
-        known = {name: item for name, item in orjson.loads(value).items() if name in _NAMES}
+        known = {name: item for name, item in orjson.loads(value).items() if name in _DEFAULTS}
         return cls(**known | {"status": Status(known["status"])})
 
 
-_NAMES = {field.name for field in fields(Record)}
-_DEFAULTS = {field.name: field.default for field in fields(Record) if field.name != "status"}
+_DEFAULTS = {field.name: field.default for field in fields(Record)}
+_values = attrgetter(*_DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True)
