@@ -15,6 +15,7 @@ _INTERVAL = 0.02
 """Seconds between the starts of two batches at the least."""
 _MOST_ENTRIES = 200
 _MOST_BYTES = 256 * 1024
+_HEADER_ROOM = 128
 
 _log = structlog.get_logger(__name__)
 
@@ -81,9 +82,10 @@ class OutcomeFeed:
 
     def _take(self) -> list[tuple[bytes, asyncio.Future[None]]]:
         count, size = 0, 0
+        room = min(_MOST_BYTES, self._publisher.client.max_payload - _HEADER_ROOM)
         for entry, _ in self._waiting[:_MOST_ENTRIES]:
             size += len(entry)
-            if count and size > _MOST_BYTES:
+            if count and size > room:
                 break
             count += 1
         batch, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -81,7 +81,7 @@ class SqliteBackend:
 
 
 class JetStreamBackend:
-    def __init__(self, client: Client, path: Path, replicas: int = 1) -> None:
+    def __init__(self, client: Client, path: Path = Path(), replicas: int = 1) -> None:
         self.client = client
         self.path = path
         self._replicas = replicas
@@ -97,6 +97,7 @@ class JetStreamBackend:
         stopped: Stopped | None = None,
         inheritance: Inheritance | None = None,
         after_crash: bool = False,
+        lease: float = LEASE,
     ) -> AsyncIterator[JetStreamLedger]:
         publisher = Publisher(self.client)
         ledger = JetStreamLedger(
@@ -105,7 +106,7 @@ class JetStreamBackend:
             policy,
             stream=STREAM,
             inheritance=inheritance,
-            lease=0.0 if after_crash else LEASE,
+            lease=0.0 if after_crash else lease,
         )
         async with publisher.running(), ledger.running():
             yield ledger

@@ -7,6 +7,7 @@ from dataclasses import replace
 from email_consumer.claim import Claim
 from email_consumer.ledger.decision import LEASE
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.ledger.jetstream.inheritance import keep_inheritance
 from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.outcome import (
@@ -148,6 +149,13 @@ async def test_only_final_records_expire(jetstream: JetStreamBackend) -> None:
     messages = {uuid: await context.get_msg(names.bucket_stream, subject=names.key(uuid)) for uuid in outcomes}
     times = {uuid: (message.headers or {}).get("Nats-TTL") for uuid, message in messages.items()}
     assert times == {"sent": "7", "failed": None, "doubtful": None}
+
+
+async def test_what_was_delivered_before_the_first_worker_came_is_kept(jetstream: JetStreamBackend) -> None:
+    first = await keep_inheritance(jetstream.client, STREAM, "email-processor", 42)
+    assert first.sequence == 42
+    assert await keep_inheritance(jetstream.client, STREAM, "email-processor", 99) == first
+    assert (await keep_inheritance(jetstream.client, STREAM, "another", 7)).sequence == 7
 
 
 async def test_a_record_deleted_by_hand_is_forgotten(jetstream: JetStreamBackend) -> None:

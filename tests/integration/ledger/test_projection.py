@@ -15,7 +15,8 @@ from email_consumer.ledger.jetstream.streams import CONSUMER, Names, projected
 from email_consumer.outcome import Exhausted, Failed, Outcome, Sent
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.status import Status
-from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
+from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, query
+from tests.servers.nats import NatsServer
 
 TABLES = """
 SELECT uuid, status, attempts, error, message_id, finished_at, (SELECT count(*) FROM email_attempts WHERE request_id = mail.id)
@@ -147,3 +148,16 @@ async def test_the_tables_can_be_built_anew(jetstream: JetStreamBackend, path: P
     await jetstream.client.jetstream().delete_consumer(Names(STREAM).outcomes, CONSUMER)
     await jetstream.ensure_streams()
     assert [tuple(row) for row in await jetstream.query(TABLES)] == before
+
+
+async def test_batches_fit_a_server_that_takes_little(tmp_path: Path, path: Path) -> None:
+    uuids = [f"u-{number}" for number in range(100)]
+    async with (
+        NatsServer(tmp_path / "nats", "max_payload: 4KB") as server,
+        jetstream_backend(server.url, path) as jetstream,
+        jetstream.open() as ledger,
+    ):
+        await asyncio.gather(*(ledger.claim(mail(uuid), ORIGIN) for uuid in uuids))
+        await asyncio.gather(*(ledger.finish(mail(uuid), Sent(uuid), ORIGIN) for uuid in uuids))
+        (row,) = await jetstream.query("SELECT count(*) AS sent FROM email_requests WHERE status = 2")
+    assert row["sent"] == 100
