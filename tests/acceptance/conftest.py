@@ -1,15 +1,20 @@
 """The whole product on real parts: nats-server, sandbox and daemon as processes, an upstream publisher beside them."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.publisher import Publisher
+from tests.acceptance.publisher import JetStreamPublisher, Publisher, SqsPublisher, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.sandbox import SandboxProcess
+from tests.servers.sqs import SqsServer
+
+over_both_sources = pytest.mark.parametrize("world", ["nats", "sqs"], indirect=True)
+"""For what must hold wherever mail comes from; other tests have a world with NATS."""
 
 
 @dataclass
@@ -18,6 +23,7 @@ class World:
 
     directory: Path
     nats: NatsServer
+    """Not running where mail comes from SQS."""
     sandbox: SandboxProcess
     publisher: Publisher
     variables: dict[str, str] = field(default_factory=dict)
@@ -36,6 +42,10 @@ class World:
         answer = await self.sandbox.get("/messages/wait", count=count, timeout=patience)
         assert answer["reached"], answer
 
+    async def emptied(self) -> None:
+        """Until every message is settled for good."""
+        await emptied(self.publisher)
+
     async def fault(self, *, times: int | None = 1, match: dict[str, str] | None = None, **action: object) -> int:
         """Script a fault; its id."""
         answer = await self.sandbox.post("/sandbox/faults", {"times": times, "match": match or {}, "action": action})
@@ -52,11 +62,13 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with NatsServer(tmp_path / "nats") as nats, SandboxProcess(tmp_path / "sandbox") as sandbox:
-        publisher = await Publisher.connect(nats.url)
-        variables = {
-            "NATS_URL": nats.url,
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    source = getattr(request, "param", "nats")
+    nats = NatsServer(tmp_path / "nats")
+    # Asked for by name, so that a world with NATS needs no SQS.
+    surroundings = _sqs(request.getfixturevalue("sqs_server")) if source == "sqs" else _jetstream(nats)
+    async with SandboxProcess(tmp_path / "sandbox") as sandbox, surroundings as (publisher, variables):
+        variables |= {
             "AWS_ENDPOINT_URL_SESV2": sandbox.url,
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
@@ -66,4 +78,19 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             "IN_DOUBT_GRACE": "0",
         }
         yield World(tmp_path, nats, sandbox, publisher, variables)
+
+
+@asynccontextmanager
+async def _jetstream(nats: NatsServer) -> AsyncIterator[tuple[Publisher, dict[str, str]]]:
+    async with nats:
+        publisher = await JetStreamPublisher.connect(nats.url)
+        yield publisher, {"NATS_URL": nats.url}
         await publisher.close()
+
+
+@asynccontextmanager
+async def _sqs(server: SqsServer) -> AsyncIterator[tuple[Publisher, dict[str, str]]]:
+    mail, dead = await server.create_queue_with_dead_letters("mail")
+    # Nothing listens at that NATS_URL: with SQS alone nobody may ask for it.
+    variables = {"SOURCE": "sqs", "SQS_QUEUE_URL": mail.url, "AWS_ENDPOINT_URL_SQS": server.url}
+    yield SqsPublisher(mail, dead), variables | {"NATS_URL": "nats://127.0.0.1:1"}

@@ -1,15 +1,48 @@
-"""An upstream service: plain nats-py and msgpack, nothing of ours."""
+"""An upstream service, and the operator who looks at its queue: plain libraries, nothing of ours."""
 
 import asyncio
+import base64
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Protocol
 
 import msgpack
 import nats
 from nats.aio.client import Client
-from nats.js.api import StreamInfo
+
+from tests.servers.sqs import TestQueue
 
 SUBJECT = "messages.email"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One dead letter."""
+
+    payload: bytes
+    kind: str
+    reason: str
+    attempts: int
+
+
+class Publisher(Protocol):
+    """Of one source."""
+
+    async def publish(self, payloads: Iterable[bytes]) -> None:
+        """All of them, each stored when this returns."""
+
+    async def unsettled(self) -> int:
+        """Messages that wait or are in hand."""
+
+    async def dead_letters(self) -> list[Letter]:
+        """All there are."""
+
+
+async def emptied(publisher: Publisher) -> None:
+    """Until everything is settled for good."""
+    async with asyncio.timeout(60):
+        while await publisher.unsettled():  # noqa: ASYNC110 - nobody tells of an ack but the server, asked
+            await asyncio.sleep(0.05)
 
 
 def as_map(uuid: str, **fields: object) -> bytes:
@@ -23,36 +56,55 @@ def as_array(uuid: str) -> bytes:
     return packed
 
 
-class Publisher:
-    """Connected to one server for the test's length."""
+class JetStreamPublisher:
+    """Publishes to the stream. Connected to one server for the test's length."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self.jetstream = client.jetstream(publish_async_max_pending=1000)
+        self._jetstream = client.jetstream(publish_async_max_pending=1000)
 
     @classmethod
-    async def connect(cls, url: str) -> "Publisher":
+    async def connect(cls, url: str) -> "JetStreamPublisher":
         return cls(await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1))
 
     async def close(self) -> None:
         await self._client.close()
 
     async def publish(self, payloads: Iterable[bytes]) -> None:
-        """All of them, each stored when this returns."""
-        waiting = [await self.jetstream.publish_async(SUBJECT, payload) for payload in payloads]
+        waiting = [await self._jetstream.publish_async(SUBJECT, payload) for payload in payloads]
         await asyncio.gather(*waiting)
 
-    async def stream(self, name: str = "messages") -> StreamInfo:
-        return await self.jetstream.stream_info(name)
+    async def unsettled(self) -> int:
+        return int((await self._jetstream.stream_info("messages")).state.messages)
 
-    async def dead_letters(self) -> list[Any]:
-        """Every message of the dead-letter stream."""
-        info = await self.stream("messages-dead")
-        first, last = info.state.first_seq, info.state.last_seq
-        return [await self.jetstream.get_msg("messages-dead", seq) for seq in range(max(first, 1), last + 1)]
+    async def dead_letters(self) -> list[Letter]:
+        state = (await self._jetstream.stream_info("messages-dead")).state
+        return [await self._letter(number) for number in range(max(state.first_seq, 1), state.last_seq + 1)]
 
-    async def emptied(self, stream: str = "messages") -> None:
-        """Until everything is acked: the work queue is empty."""
-        async with asyncio.timeout(60):
-            while (await self.stream(stream)).state.messages:  # noqa: ASYNC110 - nobody tells of an ack but the server, asked
-                await asyncio.sleep(0.05)
+    async def _letter(self, number: int) -> Letter:
+        message = await self._jetstream.get_msg("messages-dead", number)
+        headers = message.headers or {}
+        kind = (message.subject or "").removeprefix("messages-dead.")
+        return Letter(message.data or b"", kind, headers["Email-Reason"], int(headers["Email-Attempts"]))
+
+
+class SqsPublisher:
+    """Sends to the queue, as base64."""
+
+    def __init__(self, mail: TestQueue, dead: TestQueue) -> None:
+        self._mail = mail
+        self._dead = dead
+
+    async def publish(self, payloads: Iterable[bytes]) -> None:
+        await self._mail.send([base64.b64encode(payload).decode() for payload in payloads])
+
+    async def unsettled(self) -> int:
+        return await self._mail.unsettled()
+
+    async def dead_letters(self) -> list[Letter]:
+        letters = []
+        for message in await self._dead.take_all():
+            facts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            payload = base64.b64decode(message["Body"])
+            letters.append(Letter(payload, facts["Email-Kind"], facts["Email-Reason"], int(facts["Email-Attempts"])))
+        return letters

@@ -1,6 +1,6 @@
 """What SES may answer, or not answer: nothing is lost, attempts and dead letters as specified."""
 
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import World, over_both_sources
 from tests.acceptance.publisher import as_map
 
 _UUIDS = [f"mail-{number}" for number in range(300)]
@@ -11,72 +11,79 @@ async def publish_all(world: World) -> None:
     await world.publisher.publish(as_map(uuid) for uuid in _UUIDS)
 
 
+@over_both_sources
 async def test_a_throttling_storm_costs_no_attempt_and_no_mail(world: World) -> None:
     await world.fault(times=900, kind="error", code="TooManyRequestsException")
     async with world.daemon(MAX_ATTEMPTS=1, SES_RATE_PER_SEC=1000):
         await publish_all(world)
         await world.wait_sent(300)
-        await world.publisher.emptied()
+        await world.emptied()
     assert await world.sent() == _ONCE
     assert await world.publisher.dead_letters() == []
 
 
+@over_both_sources
 async def test_failing_twice_then_sent(world: World) -> None:
     await world.fault(times=600, kind="status", status=503)
     async with world.daemon():
         await publish_all(world)
         await world.wait_sent(300)
-        await world.publisher.emptied()
+        await world.emptied()
     assert await world.sent() == _ONCE
 
 
+@over_both_sources
 async def test_attempts_are_used_up_then_a_dead_letter(world: World) -> None:
     fault = await world.fault(times=None, match={"uuid": "bad"}, kind="status", status=503)
     async with world.daemon(MAX_ATTEMPTS=3):
         await world.publisher.publish([as_map("bad"), as_map("good")])
         await world.wait_sent(1)
-        await world.publisher.emptied()
+        await world.emptied()
     assert await world.sent() == {"good": 1}
     [letter] = await world.publisher.dead_letters()
-    assert letter.data == as_map("bad")
-    assert letter.subject == "messages-dead.exhausted"
-    assert letter.headers["Email-Attempts"] == "3"
+    assert letter.payload == as_map("bad")
+    assert letter.kind == "exhausted"
+    assert letter.attempts == 3
     assert (await world.sandbox.get("/sandbox/faults"))["faults"][0]["id"] == fault
     assert (await world.sandbox.get("/sandbox/faults"))["faults"][0]["hits"] == 3
 
 
+@over_both_sources
 async def test_a_permanent_rejection_is_a_dead_letter_at_once(world: World) -> None:
     await world.fault(times=None, match={"uuid": "bad"}, kind="error", code="MessageRejected", message="Virus inside")
     async with world.daemon():
         await world.publisher.publish([as_map("bad"), as_map("good")])
         await world.wait_sent(1)
-        await world.publisher.emptied()
+        await world.emptied()
     [letter] = await world.publisher.dead_letters()
-    assert letter.subject == "messages-dead.rejected"
-    assert "Virus inside" in letter.headers["Email-Reason"]
-    assert letter.headers["Email-Attempts"] == "1"
+    assert letter.kind == "rejected"
+    assert "Virus inside" in letter.reason
+    assert letter.attempts == 1
 
 
+@over_both_sources
 async def test_a_connection_cut_before_accepting_is_in_doubt_then_resent(world: World) -> None:
     await world.fault(times=50, kind="cut_before")
     async with world.daemon():
         await publish_all(world)
         await world.wait_sent(300)
-        await world.publisher.emptied()
+        await world.emptied()
     assert await world.sent() == _ONCE
 
 
+@over_both_sources
 async def test_without_events_park_never_sends_twice(world: World) -> None:
     await world.fault(times=20, kind="cut_after")
     await world.fault(times=20, kind="hang_after")
     async with world.daemon(IN_DOUBT="park", SES_TIMEOUT="0.5"):
         await publish_all(world)
-        await world.publisher.emptied()
+        await world.emptied()
     sent = await world.sent()
     assert sent == _ONCE
     assert len(await world.publisher.dead_letters()) == 40
 
 
+@over_both_sources
 async def test_expired_credentials_hold_the_queue_and_burn_nothing(world: World) -> None:
     await world.sandbox.put("/sandbox/credentials", {"expired": True})
     async with world.daemon(MAX_ATTEMPTS=1) as daemon:
@@ -86,11 +93,12 @@ async def test_expired_credentials_hold_the_queue_and_burn_nothing(world: World)
         await world.sandbox.put("/sandbox/credentials", {"expired": False})
         await daemon.wait_for("queue.resumed")
         await world.wait_sent(300)
-        await world.publisher.emptied()
+        await world.emptied()
     assert await world.sent() == _ONCE
     assert await world.publisher.dead_letters() == []
 
 
+@over_both_sources
 async def test_a_paused_account_holds_the_queue_until_it_is_resumed(world: World) -> None:
     await world.sandbox.put("/sandbox/account", {"sending_enabled": False})
     async with world.daemon(MAX_ATTEMPTS=1) as daemon:
@@ -98,12 +106,12 @@ async def test_a_paused_account_holds_the_queue_until_it_is_resumed(world: World
         await daemon.wait_for("queue.held")
         await world.sandbox.put("/sandbox/account", {"sending_enabled": True})
         await world.wait_sent(300)
-        await world.publisher.emptied()
+        await world.emptied()
     assert await world.sent() == _ONCE
     assert await world.publisher.dead_letters() == []
 
 
-async def test_the_servers_death_under_load_loses_and_doubles_nothing(world: World) -> None:
+async def test_the_nats_servers_death_under_load_loses_and_doubles_nothing(world: World) -> None:
     await world.fault(times=None, kind="delay", seconds=0.05)
     async with world.daemon(SES_RATE_PER_SEC=500, ACK_WAIT=3):
         await world.publisher.publish(as_map(f"mail-{number}") for number in range(3000))
@@ -112,7 +120,7 @@ async def test_the_servers_death_under_load_loses_and_doubles_nothing(world: Wor
             await world.nats.kill()
             await world.nats.restart()
         await world.wait_sent(3000)
-        await world.publisher.emptied()
+        await world.emptied()
     sent = await world.sent()
     assert len(sent) == 3000
     assert set(sent.values()) == {1}

@@ -21,7 +21,7 @@ def in_seconds(seconds: float) -> str:
 async def test_mail_of_the_api_is_sent_counted_and_has_a_history(api: Api) -> None:
     answer = await api.post(mail("a@example.com", "b@example.com", topic_id="t", reply_to="r@example.com"))
     await api.world.wait_sent(2)
-    await api.world.publisher.emptied()
+    await api.world.emptied()
     assert await api.world.sent() == dict.fromkeys(answer["ids"], 1)
     _, topic = await api.ask("GET", "/v1/topics/t")
     assert topic["request_counts"] == {"Created": 0, "Processed": 0, "Sent": 2, "Failed": 0, "Stopped": 0}
@@ -36,7 +36,7 @@ async def test_mail_of_the_api_is_sent_counted_and_has_a_history(api: Api) -> No
 
 async def test_mail_of_nats_counts_for_its_topic_too(api: Api) -> None:
     await api.world.publisher.publish([as_map("n-1", topicId="t")])
-    await api.world.publisher.emptied()
+    await api.world.emptied()
     _, topic = await api.ask("GET", "/v1/topics/t")
     assert topic["request_counts"]["Sent"] == 1
 
@@ -46,7 +46,7 @@ async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
         mail(topic_id="t", content="<html><body>Hi</BODY></html>"), mail("off@example.com", track_opens=False)
     )
     await api.world.wait_sent(2)
-    await api.world.publisher.emptied()
+    await api.world.emptied()
     bodies = {}
     for message in (await api.world.sandbox.get("/messages"))["messages"]:
         bodies[message["to"][0]] = message["html"]
@@ -75,7 +75,7 @@ async def test_a_schedule_fires_within_a_second_after_a_restart_too(api: Api, so
     else:
         payloads = [as_map(f"n-{number}", scheduled_at=in_seconds(6)) for number in range(1000)]
         await api.world.publisher.publish(payloads)
-        await api.world.publisher.emptied()
+        await api.world.emptied()
     assert await api.daemon.stop() == 0
     await api.daemon.start()
     assert await api.world.sent() == {}
@@ -87,7 +87,7 @@ async def test_a_schedule_fires_within_a_second_after_a_restart_too(api: Api, so
 @pytest.mark.xfail(strict=True, reason="nobody tells the scheduler yet what the ledger put into the schedule")
 async def test_a_mail_scheduled_over_nats_fires_in_the_same_life(api: Api) -> None:
     await api.world.publisher.publish([as_map("n-1", scheduledAt=in_seconds(1.5))])
-    await api.world.publisher.emptied()
+    await api.world.emptied()
     assert await api.world.sent() == {}
     await api.world.wait_sent(1, patience=5)
 
@@ -123,7 +123,7 @@ async def test_what_is_queued_in_jetstream_is_cancelled_too(world: World) -> Non
         await world.publisher.publish([as_map("later", topic_id="t")])
         while not receipt["final"]:
             receipt = (await api.ask("GET", "/v1/topics/t"))[1]["cancellation"]
-        await world.publisher.emptied()
+        await world.emptied()
         receipt = (await api.ask("GET", "/v1/topics/t"))[1]["cancellation"]
     sent = await world.sent()
     assert "later" in sent
