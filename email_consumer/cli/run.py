@@ -15,6 +15,7 @@ from email_consumer.cli.configuration import serving
 from email_consumer.cli.options import data_option
 from email_consumer.cli.welcome import welcome
 from email_consumer.local.pid_lock import StillHeldError
+from email_consumer.local.ports import free_port
 from email_consumer.local.server_process import ServerStartError
 from email_consumer.local.servers import DataInUseError, LocalServers
 
@@ -25,19 +26,19 @@ from email_consumer.local.servers import DataInUseError, LocalServers
 def command(*, local: bool, data: Path) -> None:
     """Run worker and sidecar in one process until SIGTERM or SIGINT, then finish what is in flight and exit."""
     settings = serving()
-    _run(_run_local(data) if local else daemon.run(settings))
+    _run(_run_local(data, free_port(settings.server_port)) if local else daemon.run(settings))
 
 
-async def _run_local(data: Path) -> None:
+async def _run_local(data: Path, server_port: int) -> None:
     # Until the daemon takes the signals over, they must not leave the servers behind.
     cancel = cast("asyncio.Task[None]", asyncio.current_task()).cancel
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, cancel)
     nats_url_before = os.environ.get("NATS_URL")
-    async with LocalServers(data) as servers:
+    async with LocalServers(data, server_port) as servers:
         servers.configure(os.environ)
         settings = serving()
-        click.echo(welcome(servers, data, names_nats=nats_url_before is not None))
+        click.echo(welcome(servers, data, settings, names_nats=nats_url_before is not None))
         await daemon.run(settings, local=True)
 
 

@@ -5,15 +5,18 @@ import sys
 from pathlib import Path
 
 from email_consumer.cli.options import DATA
+from email_consumer.local.environment import LOCAL_API_KEY
 from email_consumer.local.servers import LocalServers
+from email_consumer.settings import Settings
 
 
-def welcome(servers: LocalServers, data: Path, *, names_nats: bool) -> str:
+def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats: bool) -> str:
     """Plain words for a person, with a line to paste.
 
     Args:
         servers: already running.
         data: their data directory.
+        settings: of the daemon.
         names_nats: the line must name the local server, since NATS_URL is set and would lead elsewhere.
     """
     line = [f"NATS_URL={servers.nats_url}"] if names_nats else []
@@ -24,6 +27,7 @@ def welcome(servers: LocalServers, data: Path, *, names_nats: bool) -> str:
     LOCAL MODE: everything runs on this machine, and NO REAL MAIL leaves it.
 
     {servers.ses_endpoint + "/":<28} the sandbox, in place of Amazon SES: open it to see the mail
+    {settings.server_url + "/":<28} the daemon itself: its page and HTTP API, with the key {_key(settings)}
     {servers.nats_url:<28} a real nats-server, for your publishers
     {str(data) + "/":<28} what both keep; they stop with this program
 
@@ -31,6 +35,11 @@ def welcome(servers: LocalServers, data: Path, *, names_nats: bool) -> str:
 
     echo '<h1>It works</h1>' | {shlex.join(line)}
 """
+
+
+def _key(settings: Settings) -> str:
+    keys = [key.get_secret_value() for key in settings.api_key]
+    return f"'{LOCAL_API_KEY}'" if keys == [LOCAL_API_KEY] else "that you have set"
 
 
 def _program() -> str:

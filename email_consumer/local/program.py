@@ -11,6 +11,7 @@ from pathlib import Path
 NATS_PORT = 4222
 SANDBOX_PORT = 8025
 """Where the catchers of test mail traditionally have their page."""
+_PATIENT_EVENTS = {"--event-retry-delay": "2", "--event-max-retries": "-1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,17 @@ def nats_server(directory: Path) -> Program:
     return Program("nats-server", directory, NATS_PORT, command, lambda line: "Server is ready" in line)
 
 
-def sandbox(directory: Path) -> Program:
-    """The stand-in for Amazon SES; the mails that it took outlive it."""
+def sandbox(directory: Path, events_to: str) -> Program:
+    """The stand-in for Amazon SES; the mails that it took outlive it, and so do events that nobody heard yet."""
 
     def command(port: int) -> Sequence[str]:
-        return [sys.executable, "-m", "email_consumer.sandbox", "--port", str(port), "--data", str(directory)]
+        options = {"--port": str(port), "--data": str(directory), "--events-to": events_to} | _PATIENT_EVENTS
+        return [
+            sys.executable,
+            "-m",
+            "email_consumer.sandbox",
+            *(word for option in options.items() for word in option),
+        ]
 
     return Program("sandbox", directory, SANDBOX_PORT, command, lambda line: '"sandbox.ready"' in line)
 

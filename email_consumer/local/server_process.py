@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
 from typing import Self, cast
@@ -11,6 +10,7 @@ from typing import Self, cast
 import structlog
 
 from email_consumer.local.pid_lock import PidLock
+from email_consumer.local.ports import free_port
 from email_consumer.local.program import Program
 
 _START_PATIENCE = 30.0
@@ -45,7 +45,7 @@ class ServerProcess:
         await asyncio.to_thread(self._take_over)
         try:
             # Whether a port is free is best asked by taking it.
-            for port in (self._program.preferred_port, _free_port()):
+            for port in (self._program.preferred_port, free_port()):
                 self.port = port
                 if await self._launch():
                     self._keeper = asyncio.create_task(self._keep_running(), name=f"keep {self._program.name}")
@@ -127,10 +127,3 @@ class ServerProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._output), _END_PATIENCE)
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

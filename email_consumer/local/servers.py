@@ -9,7 +9,7 @@ from typing import Self
 
 import orjson
 
-from email_consumer.local.environment import use_local_servers
+from email_consumer.local.environment import use_local_events, use_local_servers
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.program import nats_server, sandbox
 from email_consumer.local.server_process import ServerProcess
@@ -28,11 +28,13 @@ class LocalServers:
     What a daemon that was killed left running in `data` is ended first; what its servers stored is kept.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, server_port: int) -> None:
+        """`server_port` is where the daemon will listen, for the sandbox's events."""
         self._data = data
+        self._server_port = server_port
         self._lock = PidLock(data / "local.lock")
         self._nats = ServerProcess(nats_server(data / "nats"))
-        self._sandbox = ServerProcess(sandbox(data / "sandbox"))
+        self._sandbox = ServerProcess(sandbox(data / "sandbox", f"http://127.0.0.1:{server_port}/v1/events/results"))
         self._running = AsyncExitStack()
 
     @property
@@ -47,6 +49,7 @@ class LocalServers:
     def configure(self, environ: MutableMapping[str, str]) -> None:
         """Point the variables at these servers, before the settings are read; see `use_local_servers`."""
         use_local_servers(environ, self.nats_url, self.ses_endpoint, self._data)
+        use_local_events(environ, self._data / "sandbox", self._server_port)
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._claim_data)

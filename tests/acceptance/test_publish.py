@@ -147,7 +147,7 @@ async def test_without_a_server_it_says_what_to_check(tmp_path: Path) -> None:
 
 
 async def test_a_local_server_is_found_by_its_data_directory(tmp_path: Path) -> None:
-    async with LocalServers(tmp_path / "data") as servers:
+    async with LocalServers(tmp_path / "data", 3000) as servers:
         client = await nats.connect(servers.nats_url)
         await client.jetstream().add_stream(name="messages", subjects=["messages.*"])
         answer = await _publish("--to", "a@example.com", "--uuid", "u", *_MAIL, cwd=tmp_path)

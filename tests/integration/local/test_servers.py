@@ -25,7 +25,7 @@ from pathlib import Path
 from email_consumer.local.servers import LocalServers
 
 async def main():
-    async with LocalServers(Path(sys.argv[1])) as servers:
+    async with LocalServers(Path(sys.argv[1]), 3000) as servers:
         print(servers.nats_url, flush=True)
         await asyncio.Event().wait()
 
@@ -56,7 +56,7 @@ def _holder(data: Path, server: str) -> int:
 
 
 async def test_both_answer_and_both_end_with_the_block(tmp_path: Path) -> None:
-    async with LocalServers(tmp_path) as servers, aiohttp.ClientSession() as session:
+    async with LocalServers(tmp_path, 3000) as servers, aiohttp.ClientSession() as session:
         client = await nats.connect(servers.nats_url)
         assert (await client.jetstream().account_info()).streams == 0
         await client.close()
@@ -72,7 +72,7 @@ async def test_both_answer_and_both_end_with_the_block(tmp_path: Path) -> None:
 
 async def test_streams_outlive_the_servers(tmp_path: Path) -> None:
     for expected in (1, 2):
-        async with LocalServers(tmp_path) as servers:
+        async with LocalServers(tmp_path, 3000) as servers:
             client = await nats.connect(servers.nats_url)
             stream = client.jetstream()
             await stream.add_stream(name="kept", subjects=["kept.*"])
@@ -87,7 +87,7 @@ async def test_what_a_killed_daemon_left_is_ended_first(tmp_path: Path) -> None:
         left = _holder(tmp_path, "nats"), _holder(tmp_path, "sandbox")
         assert all(left)
         assert running_nats_url(tmp_path) is None
-        async with LocalServers(tmp_path):
+        async with LocalServers(tmp_path, 3000):
             now = _holder(tmp_path, "nats"), _holder(tmp_path, "sandbox")
             assert all(now)
             assert not set(left) & set(now)
@@ -96,7 +96,7 @@ async def test_what_a_killed_daemon_left_is_ended_first(tmp_path: Path) -> None:
 async def test_a_second_daemon_on_the_same_data_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     async with _other_daemon(tmp_path) as daemon:
         with pytest.raises(DataInUseError, match=rf"pid {daemon.pid}\b"):
-            await LocalServers(tmp_path).__aenter__()
+            await LocalServers(tmp_path, 3000).__aenter__()
         assert _holder(tmp_path, "nats")
 
 
@@ -109,7 +109,7 @@ async def test_a_server_that_dies_comes_back_on_the_same_port(tmp_path: Path) ->
     async def silent(_: Exception) -> None:
         """The refusals meanwhile are expected."""
 
-    async with LocalServers(tmp_path) as servers:
+    async with LocalServers(tmp_path, 3000) as servers:
         dead = _holder(tmp_path, "nats")
         client = await nats.connect(
             servers.nats_url,
@@ -133,7 +133,7 @@ async def test_a_taken_port_is_passed_by(tmp_path: Path) -> None:
             taken.listen()
         except OSError:
             pass  # someone else has it, which does as well
-        async with LocalServers(tmp_path) as servers:
+        async with LocalServers(tmp_path, 3000) as servers:
             assert not servers.ses_endpoint.endswith(f":{SANDBOX_PORT}")
 
 
