@@ -7,12 +7,13 @@ import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 CONSUMER = "sidecar"
 """The durable consumer of outcomes, and that of scheduled mail."""
 _ACK_WAIT = 30.0
 _IN_HAND = 1000
+_NAME_IN_USE = 10058
 
 _log = structlog.get_logger(__name__)
 
@@ -50,10 +51,8 @@ class Names:
         return f"{self.stream}-scheduled"
 
 
-async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int, retention: float) -> None:
-    """Make what is absent; what exists is used as it is.
-
-    `retention`: seconds for which outcomes are kept, so that the tables can be built anew from them.
+async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -> None:
+    """Make what is absent, for the mail's `stream`; what exists is used as it is.
 
     Raises:
         LedgerStreamError: what exists can't do it.
@@ -61,31 +60,19 @@ async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int, r
     """
     jetstream, names = client.jetstream(), Names(stream)
     await _ensure_bucket(jetstream, names, replicas)
-    await _ensure_stream(
-        jetstream,
-        StreamConfig(
-            name=names.outcomes,
-            subjects=[names.outcomes],
-            retention=RetentionPolicy.LIMITS,
-            max_age=retention,
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            num_replicas=replicas,
-        ),
-    )
-    await _ensure_stream(
-        jetstream,
-        StreamConfig(
-            name=names.scheduled,
-            subjects=[names.scheduled],
-            retention=RetentionPolicy.WORK_QUEUE,
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            num_replicas=replicas,
-        ),
-    )
-    await _ensure_consumer(jetstream, names.outcomes)
-    await _ensure_consumer(jetstream, names.scheduled)
+    for name in (names.outcomes, names.scheduled):
+        await _ensure_stream(
+            jetstream,
+            StreamConfig(
+                name=name,
+                subjects=[name],
+                retention=RetentionPolicy.WORK_QUEUE,
+                storage=StorageType.FILE,
+                discard=DiscardPolicy.NEW,
+                num_replicas=replicas,
+            ),
+        )
+        await _ensure_consumer(jetstream, name)
 
 
 async def projected(client: Client, stream: str) -> tuple[int, int]:
@@ -125,7 +112,12 @@ async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> S
     try:
         return (await jetstream.stream_info(config.name)).config
     except NotFoundError:
-        info = await jetstream.add_stream(config)
+        try:
+            info = await jetstream.add_stream(config)
+        except APIError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise
+            return (await jetstream.stream_info(config.name)).config  # another worker was faster
         _log.info("stream.created", stream=config.name, replicas=config.num_replicas)
         return info.config
 

@@ -87,7 +87,7 @@ class JetStreamBackend:
         self._replicas = replicas
 
     async def ensure_streams(self) -> None:
-        await ensure_ledger_streams(self.client, STREAM, replicas=self._replicas, retention=3600)
+        await ensure_ledger_streams(self.client, STREAM, replicas=self._replicas)
 
     @asynccontextmanager
     async def open(

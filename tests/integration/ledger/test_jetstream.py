@@ -9,7 +9,7 @@ from email_consumer.ledger.decision import LEASE
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.ledger.jetstream.inheritance import keep_inheritance
 from email_consumer.ledger.jetstream.publisher import Publisher
-from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.ledger.jetstream.streams import Names, ensure_ledger_streams, projected
 from email_consumer.outcome import (
     Busy,
     Duplicate,
@@ -26,6 +26,12 @@ from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, 
 
 AGAIN = replace(ORIGIN, received=2)
 UUIDS = [f"u-{number}" for number in range(300)]
+
+
+async def test_workers_may_start_at_once(jetstream: JetStreamBackend) -> None:
+    starting = (ensure_ledger_streams(jetstream.client, "others", replicas=1) for _ in range(5))
+    await asyncio.gather(*starting)
+    assert await projected(jetstream.client, "others") == (0, 0)
 
 
 async def test_two_workers_claim_each_uuid_once(jetstream: JetStreamBackend) -> None:

@@ -11,7 +11,7 @@ import pytest
 from email_consumer.ledger.jetstream.outcomes import entry_of
 from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.record import Found, Record
-from email_consumer.ledger.jetstream.streams import CONSUMER, Names, projected
+from email_consumer.ledger.jetstream.streams import projected
 from email_consumer.outcome import Exhausted, Failed, Outcome, Sent
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.status import Status
@@ -136,18 +136,6 @@ async def test_a_sidecar_that_was_away_catches_up(jetstream: JetStreamBackend) -
     (row,) = await jetstream.query("SELECT count(*) AS sent FROM email_requests WHERE status = 2")
     assert row["sent"] == 500
     assert await projected(jetstream.client, STREAM) == (last, last)
-
-
-async def test_the_tables_can_be_built_anew(jetstream: JetStreamBackend, path: Path) -> None:
-    async with jetstream.open() as ledger:
-        for number in range(5):
-            await ledger.claim(mail(f"u-{number}", topic_id="t"), ORIGIN)
-            await ledger.finish(mail(f"u-{number}", topic_id="t"), Sent("ses"), ORIGIN)
-    before = [tuple(row) for row in await jetstream.query(TABLES)]
-    path.unlink()  # noqa: ASYNC240 - nothing else runs
-    await jetstream.client.jetstream().delete_consumer(Names(STREAM).outcomes, CONSUMER)
-    await jetstream.ensure_streams()
-    assert [tuple(row) for row in await jetstream.query(TABLES)] == before
 
 
 async def test_batches_fit_a_server_that_takes_little(tmp_path: Path, path: Path) -> None:
