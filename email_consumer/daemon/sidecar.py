@@ -2,6 +2,7 @@
 
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from prometheus_client import generate_latest
 
 from email_consumer.admission.gate import Cancellation
 from email_consumer.daemon.faults import DaemonError
+from email_consumer.daemon.sqs import open_events_queue
 from email_consumer.daemon.start import Ground
 from email_consumer.daemon.worker import Worker
 from email_consumer.feedback.certificate_download import CertificateDownload
@@ -21,6 +23,7 @@ from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.mirror import Mirror
 from email_consumer.feedback.receiver import Receiver
 from email_consumer.feedback.sandbox_certificate import SandboxCertificateError, sandbox_certificate
+from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.feedback.subscription import Subscriptions
 from email_consumer.feedback.suppression_list import SuppressionList
 from email_consumer.feedback.suppression_routes import SuppressionRoutes
@@ -66,8 +69,13 @@ async def build_sidecar(ground: Ground, worker: Worker, stack: AsyncExitStack) -
         await stack.enter_async_context(server)
     except OSError as error:
         raise DaemonError(f"SERVER_PORT: can't listen on port {settings.server_port}: {error.strerror}") from error
-    worker.ledger.events_expected_from(time.time())
+    _events_expected(worker)
     _log.info("sidecar.listening", port=server.port)
+
+
+def _events_expected(worker: Worker) -> None:
+    """Whatever SES has told of mail in doubt can reach us only from now on."""
+    worker.ledger.events_expected_from(time.time())
 
 
 async def _mail_routes(ground: Ground) -> list[web.RouteDef]:
@@ -110,6 +118,10 @@ async def _feedback_routes(ground: Ground, worker: Worker, stack: AsyncExitStack
         raise DaemonError(str(error)) from error
     verifier = Verifier(settings.sns_topic_arns, Certificates(CertificateDownload()), sandbox)
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
+    if settings.sns_events_queue_url:
+        queue = await open_events_queue(settings, settings.sns_events_queue_url, stack)
+        behind = partial(_events_expected, worker)
+        ground.background.append(("events", SqsEvents(queue, receiver.handle, behind).run))
     return [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),

@@ -8,13 +8,14 @@ import structlog
 
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.delivery import Delivery
-from email_consumer.intake.sqs import SqsIntake
+from email_consumer.intake.sqs import sqs_intake
 from email_consumer.intake.sqs_dead_letters import SqsDeadLetters
 from email_consumer.intake.sqs_mail_queue import SqsMailQueue
 from email_consumer.settings import Settings
 from email_consumer.settlement import DeadLetters
 from email_consumer.slots import Slots
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
+from email_consumer.sqs.receiver import SqsReceiver
 
 _FEW_RECEIVES = 100
 """A redrive policy that allows fewer takes mail away that was only throttled for a few minutes."""
@@ -31,9 +32,9 @@ class SqsSource:
     mail_queue: SqsMailQueue
     dead_letters: DeadLetters
 
-    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> SqsIntake:
+    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> SqsReceiver:
         """Not yet running."""
-        return SqsIntake(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
+        return sqs_intake(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
 
     async def flush(self) -> None:
         """Nothing to wait for: SQS has answered each settling."""

@@ -17,7 +17,6 @@ from email_consumer.daemon.start import Ground
 from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.in_hand import InHand
 from email_consumer.intake.jetstream import JetStreamIntake
-from email_consumer.intake.sqs import SqsIntake
 from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.message import EmailMessage
@@ -27,6 +26,7 @@ from email_consumer.ses.governor import Governor
 from email_consumer.settings import Settings
 from email_consumer.settlement import Settlement
 from email_consumer.slots import Slots
+from email_consumer.sqs.receiver import SqsReceiver
 from email_consumer.tracking.open_tracking import OpenTracking
 from email_consumer.tracking.tokens import OpenTokens
 
@@ -39,9 +39,10 @@ class Worker:
 
     ledger: SqliteLedger
     sources: tuple[NatsSource | SqsSource, ...]
-    intakes: tuple[JetStreamIntake | SqsIntake, ...]
+    intakes: tuple[JetStreamIntake | SqsReceiver, ...]
     pacer: Pacer
     in_hand: InHand
+    governor: Governor
     grace: float
 
     async def drain(self) -> None:
@@ -89,7 +90,7 @@ async def build_worker(ground: Ground, stack: AsyncExitStack) -> Worker:
     intakes = tuple(source.intake(slots, in_hand.start) for source in sources)
     ground.background.append(("heartbeat", in_hand.keep_alive))
     ground.background.append(("governor", governor.run))
-    return Worker(ledger, sources, intakes, pacer, in_hand, settings.shutdown_grace)
+    return Worker(ledger, sources, intakes, pacer, in_hand, governor, settings.shutdown_grace)
 
 
 def _sender(settings: Settings) -> SesClient:

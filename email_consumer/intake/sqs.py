@@ -1,25 +1,11 @@
-"""Deliveries from an SQS queue: long polls of at most ten messages, as many at a time as keep the slots busy."""
+"""Deliveries from an SQS queue."""
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
-
-import structlog
 
 from email_consumer.delivery import Delivery
 from email_consumer.slots import Slots
-from email_consumer.sqs.batches import MOST
-from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
-
-_MOST_RECEIVES = 20
-_GATHER = 0.05
-"""Seconds between two looks at the free slots: they come one by one, and a call should bring several messages."""
-_LAST_ANSWER = 0.3
-"""Seconds that a long poll may still take at the end."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-
-_log = structlog.get_logger(__name__)
+from email_consumer.sqs.receiver import SqsReceiver
 
 
 class SqsDelivery:
@@ -69,103 +55,18 @@ class SqsDelivery:
             await self._queue.change_visibility(self._received.receipt_handle, self._visibility)
 
 
-class SqsIntake:
-    """Takes no more than there are free slots: each receipt counts towards the queue's redrive policy."""
+def sqs_intake(queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Delivery], None]) -> SqsReceiver:
+    """Deliveries from the queue, with `run` and `stop`.
 
-    def __init__(self, queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Delivery], None]) -> None:
-        """`start` takes a delivery in hand at once; `visibility` (seconds) is for how long it is nobody else's."""
-        self._queue = queue
-        self._slots = slots
-        self._visibility = visibility
-        self._start = start
-        self._receives: dict[asyncio.Task[None], int] = {}
-        self._allowed = 1
-        """Receives at a time: more while they come back full, one on an empty queue."""
-        self._pause = 0.0
-        """Seconds between two tries while SQS gives no answer; 0 while it does."""
-        self._wake = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._ended.set()
-        slots.on_change(self._wake_if_due)
-
-    async def run(self) -> None:
-        """Receive until cancelled, or until `stop`."""
-        self._ended.clear()
-        try:
-            while not self._stopping.is_set():
-                while count := self._due():
-                    self._begin(count)
-                await self._unless_stopping(self._pause or _GATHER)
-                self._wake.clear()
-                if not self._due() and not self._stopping.is_set():
-                    await self._wake.wait()
-            if self._receives:
-                await asyncio.wait(self._receives, timeout=_LAST_ANSWER)
-        finally:
-            await self._cancel_receives()
-            self._ended.set()
-
-    async def stop(self) -> None:
-        """Take nothing more in hand; what still arrives goes back at once."""
-        self._stopping.set()
-        self._wake.set()
-        await self._ended.wait()
-
-    def _due(self) -> int:
-        """How many to ask for in one more call."""
-        free = self._slots.free - sum(self._receives.values())
-        return max(0, min(MOST, free)) if len(self._receives) < self._allowed else 0
-
-    def _wake_if_due(self) -> None:
-        if self._due():
-            self._wake.set()
-
-    def _begin(self, count: int) -> None:
-        receive = asyncio.create_task(self._receive(count))
-        self._receives[receive] = count
-        receive.add_done_callback(self._done)
-
-    def _done(self, receive: "asyncio.Task[None]") -> None:
-        del self._receives[receive]
-        self._wake.set()
-        if not receive.cancelled() and (error := receive.exception()):
-            _log.error("intake.receive_crashed", queue=self._queue.name, exc_info=error)
-
-    async def _receive(self, count: int) -> None:
-        try:
-            messages = await self._queue.receive(count, visibility=self._visibility)
-        except SqsError as error:
-            self._failed(error)
-            return
-        if self._pause:
-            self._pause = 0.0
-            _log.info("intake.resumed", queue=self._queue.name)
-        if len(messages) == count:
-            self._allowed = min(self._allowed + 1, _MOST_RECEIVES)
-        elif not messages:
-            self._allowed = 1
-        deliveries = [SqsDelivery(self._queue, message, self._visibility) for message in messages]
-        if self._stopping.is_set():
-            # What can't be given back comes back by itself.
-            await asyncio.gather(*(delivery.nak(0) for delivery in deliveries), return_exceptions=True)
-            return
-        for delivery in deliveries:
-            self._start(delivery)
-
-    def _failed(self, error: SqsError) -> None:
-        if not self._pause:  # told once, not at each try
-            _log.warning("intake.interrupted", queue=self._queue.name, answer=str(error))
-        self._allowed = 1
-        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
-
-    async def _cancel_receives(self) -> None:
-        for receive in self._receives:
-            receive.cancel()
-        if self._receives:
-            await asyncio.wait(self._receives)
-
-    async def _unless_stopping(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+    Args:
+        queue: where they come from.
+        slots: no more is taken than is free.
+        visibility: seconds for which a delivery is nobody else's; `in_progress` begins them anew.
+        start: takes a delivery in hand at once.
+    """
+    return SqsReceiver(
+        queue,
+        slots=slots,
+        visibility=visibility,
+        start=lambda received: start(SqsDelivery(queue, received, visibility)),
+    )

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from email_consumer.delivery import Delivery
-from email_consumer.intake.sqs import SqsIntake
+from email_consumer.intake.sqs import sqs_intake
 from email_consumer.slots import Slots
 from email_consumer.sqs.queue import SqsQueue
+from email_consumer.sqs.receiver import SqsReceiver
 from tests.servers.sqs import REGION, SqsServer, TestQueue
 
 
@@ -48,9 +49,9 @@ async def opened(server: SqsServer, queue: TestQueue) -> AsyncIterator[SqsQueue]
 
 
 @asynccontextmanager
-async def taking(queue: SqsQueue, hand: Hand, visibility: float = 30) -> AsyncIterator[SqsIntake]:
+async def taking(queue: SqsQueue, hand: Hand, visibility: float = 30) -> AsyncIterator[SqsReceiver]:
     """The intake runs until the block ends."""
-    intake = SqsIntake(queue, slots=hand.slots, visibility=visibility, start=hand.start)
+    intake = sqs_intake(queue, slots=hand.slots, visibility=visibility, start=hand.start)
     running = asyncio.create_task(intake.run())
     try:
         yield intake

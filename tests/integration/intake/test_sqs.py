@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.delivery import Delivery
 from email_consumer.in_hand import InHand
-from email_consumer.intake.sqs import SqsIntake
+from email_consumer.intake.sqs import sqs_intake
 from email_consumer.meters import Meters
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.intake.sqs_source import Hand, opened, taking
@@ -90,7 +90,7 @@ async def test_the_heartbeat_keeps_it_out_of_sight_but_never_undoes_a_nak(mail: 
             await delivery.ack()
 
     in_hand = InHand(handle, hand.slots, Meters(), heartbeat=0.3)
-    intake = SqsIntake(queue, slots=hand.slots, visibility=1, start=in_hand.start)
+    intake = sqs_intake(queue, slots=hand.slots, visibility=1, start=in_hand.start)
     await mail.send(["slow"])
     async with asyncio.TaskGroup() as tasks:
         beating = tasks.create_task(in_hand.keep_alive())
@@ -123,7 +123,7 @@ async def test_stopping_ends_a_long_poll_at_once(mail: TestQueue, queue: SqsQueu
 
 
 async def test_an_intake_that_never_ran_can_be_stopped(queue: SqsQueue) -> None:
-    await SqsIntake(queue, slots=Hand(1).slots, visibility=1, start=Hand(1).start).stop()
+    await sqs_intake(queue, slots=Hand(1).slots, visibility=1, start=Hand(1).start).stop()
 
 
 async def test_an_outage_is_told_once_and_survived() -> None:
@@ -139,4 +139,4 @@ async def test_an_outage_is_told_once_and_survived() -> None:
             again = await server.create_queue("mail", name=mail.name)  # moto has forgotten it
             await again.send(["after"])
             await hand.holds(1)
-    assert [line["event"] for line in log] == ["intake.interrupted", "intake.resumed"]
+    assert [line["event"] for line in log] == ["sqs.interrupted", "sqs.resumed"]

@@ -1,0 +1,84 @@
+"""SES's events through SNS and an SQS queue: they wait there for as long as nothing runs here."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from email_consumer.feedback.refusal import Refusal
+from email_consumer.slots import Slots
+from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.queue import Received, SqsQueue
+from email_consumer.sqs.receiver import SqsReceiver
+
+_AT_A_TIME = 500
+_VISIBILITY = 60.0
+"""Seconds; longer than the inbox ever takes."""
+_AGAIN_SOON = 5.0
+"""Seconds until an event is tried again that met a passing fault of ours."""
+_AGAIN_LATER = 300.0
+"""Seconds until a refused one is looked at again: the setting that was wrong may have been mended."""
+_BEHIND = 15.0
+"""Seconds: an event that waited longer shows that others wait too."""
+_LOOK = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class SqsEvents:
+    """The same messages as over HTTP, checked in the same way."""
+
+    def __init__(self, queue: SqsQueue, handle: Callable[[bytes], Awaitable[None]], behind: Callable[[], None]) -> None:
+        """`handle` is `Receiver.handle`; `behind` is called again and again while events wait that we have not read."""
+        self._queue = queue
+        self._handle = handle
+        self._behind = behind
+        self._slots = Slots(_AT_A_TIME)
+        self._receiver = SqsReceiver(queue, slots=self._slots, visibility=_VISIBILITY, start=self._start)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; what is in hand then comes again, and is known by its message id."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._receiver.run())
+                tasks.create_task(self._watch())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def _watch(self) -> None:
+        while True:
+            if self._queue.fault:
+                self._behind()
+            await asyncio.sleep(_LOOK)
+
+    def _start(self, received: Received) -> None:
+        # One that was put off before tells nothing of those behind it.
+        if received.receives == 1 and time.time() - received.sent_at > _BEHIND:
+            self._behind()
+        self._slots.take()
+        task = asyncio.create_task(self._take_in(received))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("events.crashed", exc_info=error)
+
+    async def _take_in(self, received: Received) -> None:
+        try:
+            try:
+                await self._handle(received.body.encode())
+            except Refusal as refusal:
+                delay = _AGAIN_SOON if refusal.passing else _AGAIN_LATER
+                await self._queue.change_visibility(received.receipt_handle, delay)
+            else:
+                await self._queue.delete(received.receipt_handle)
+        except SqsError as error:
+            _log.warning("events.not_settled", error=str(error), hint="the event comes again, and is known then")
