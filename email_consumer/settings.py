@@ -142,6 +142,7 @@ class Settings(BaseModel):
     db_path: Path = _variable(Path("data/email.db"), "DB_PATH")
     retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0)
     timezone: Annotated[str, AfterValidator(_time_zone)] = _variable("UTC", "TIMEZONE")
+    dashboard_public: bool = _variable(False, "DASHBOARD_PUBLIC")
     track_opens: Literal["api", "all", "off"] = _variable("api", "TRACK_OPENS")
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")
     misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0)

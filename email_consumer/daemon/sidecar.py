@@ -1,6 +1,7 @@
 """The sidecar: what takes mail over HTTP, hears what became of it, and answers operators."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
@@ -11,10 +12,12 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from email_consumer.admission.gate import Cancellation
+from email_consumer.daemon.dashboard import build_dashboard
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.daemon.sqs import open_events_queue
 from email_consumer.daemon.start import Ground
 from email_consumer.daemon.worker import Worker
+from email_consumer.dashboard.security_headers import add_security_headers
 from email_consumer.feedback.certificate_download import CertificateDownload
 from email_consumer.feedback.certificates import Certificates
 from email_consumer.feedback.event_routes import EventRoutes
@@ -55,15 +58,19 @@ _log = structlog.get_logger(__name__)
 
 async def build_sidecar(ground: Ground, worker: Worker, stack: AsyncExitStack) -> None:
     """Listening when this returns; what stops mail is known to the gate."""
+    feedback, refused = await _feedback_routes(ground, worker, stack)
+    dashboard = build_dashboard(ground, lambda: worker.governor.account, refused)
     routes = [
         *await _mail_routes(ground),
-        *await _feedback_routes(ground, worker, stack),
+        *feedback,
         *_open_routes(ground, stack),
         *_health_routes(ground),
+        *dashboard.routes,
     ]
     settings = ground.settings
     keys = [key.get_secret_value() for key in settings.api_key]
-    app = create_app(routes, keys, version=version("email-consumer"))
+    app = create_app(routes, keys, version=version("email-consumer"), admits=dashboard.admits)
+    app.on_response_prepare.append(add_security_headers)
     server = Server(app, settings.server_port)
     try:
         await stack.enter_async_context(server)
@@ -102,7 +109,10 @@ async def _mail_routes(ground: Ground) -> list[web.RouteDef]:
     ]
 
 
-async def _feedback_routes(ground: Ground, worker: Worker, stack: AsyncExitStack) -> list[web.RouteDef]:
+async def _feedback_routes(
+    ground: Ground, worker: Worker, stack: AsyncExitStack
+) -> tuple[list[web.RouteDef], Mapping[str, int]]:
+    """The routes, and how many messages of SNS were refused by cause."""
     settings, database = ground.settings, ground.database
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, ground.gate)
@@ -122,12 +132,13 @@ async def _feedback_routes(ground: Ground, worker: Worker, stack: AsyncExitStack
         queue = await open_events_queue(settings, settings.sns_events_queue_url, stack)
         behind = partial(_events_expected, worker)
         ground.background.append(("events", SqsEvents(queue, receiver.handle, behind).run))
-    return [
+    routes = [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
         *UnsubscribeRoutes(Unsubscribe(settings.server_url, ground.secret), suppressions).routes(),
     ]
+    return routes, receiver.refusals.refused
 
 
 def _open_routes(ground: Ground, stack: AsyncExitStack) -> list[web.RouteDef]:

@@ -18,8 +18,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class ApiKeys:
     """Any of several keys opens, so that one can be replaced while the other still works."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], admits: Callable[[web.Request], bool]) -> None:
+        """`admits` tells what else lets a request through that brings no key."""
         self._keys = [key.encode() for key in keys]
+        self._admits = admits
 
     def allow(self, request: web.Request) -> bool:
         """`X-API-KEY`, or `Authorization: Bearer` for what can't set a header of its own, as Prometheus."""
@@ -36,7 +38,9 @@ class ApiKeys:
         """Let a request through if its route is open, its key is right, or it leads nowhere anyway."""
         match = request.match_info
         operation = operation_of(match.handler)
-        if match.http_exception or (operation and operation.open_to_all) or self.allow(request):
+        if match.http_exception or (operation and operation.open_to_all):
+            return await handler(request)
+        if self.allow(request) or self._admits(request):
             return await handler(request)
         if not self._keys:
             _log.warning("api.no_key_set", path=request.path, hint="set API_KEY; without it protected routes refuse")

@@ -1,6 +1,6 @@
 """The application: the routes of all stages under one key check and one shape of error."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from aiohttp import web
 
@@ -13,7 +13,12 @@ MAX_BODY = 16 * 2**20
 
 
 def create_app(
-    routes: Iterable[web.RouteDef], api_keys: Sequence[str], *, version: str, max_body: int = MAX_BODY
+    routes: Iterable[web.RouteDef],
+    api_keys: Sequence[str],
+    *,
+    version: str,
+    max_body: int = MAX_BODY,
+    admits: Callable[[web.Request], bool] = lambda _: False,
 ) -> web.Application:
     """Each route's handler says by `operation` what it does and whether it is open to all.
 
@@ -22,8 +27,9 @@ def create_app(
         api_keys: any of them opens the protected routes; none: these refuse.
         version: of the program, for the OpenAPI document.
         max_body: bytes of a request body.
+        admits: what opens them else, such as a browser's session.
     """
-    app = web.Application(middlewares=[faults_as_json, ApiKeys(api_keys).middleware], client_max_size=max_body)
+    app = web.Application(middlewares=[faults_as_json, ApiKeys(api_keys, admits).middleware], client_max_size=max_body)
     routes = list(routes)
     app.add_routes([*routes, document_route(routes, version)])
     return app

@@ -1,0 +1,54 @@
+"""The page and what it is fed with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from email_consumer.daemon.start import Ground
+from email_consumer.dashboard.live_routes import LiveRoutes
+from email_consumer.dashboard.mail_search import MailSearch
+from email_consumer.dashboard.observer import Observer
+from email_consumer.dashboard.page import Page
+from email_consumer.dashboard.sampler import Sampler
+from email_consumer.dashboard.session_routes import SessionRoutes
+from email_consumer.dashboard.sessions import Sessions
+from email_consumer.dashboard.stream_gauge import StreamGauge
+from email_consumer.dashboard.topic_list import TopicList
+from email_consumer.ses.account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    routes: list[web.RouteDef]
+    admits: Callable[[web.Request], bool]
+    """Whether a request of the page needs no key."""
+
+
+def build_dashboard(ground: Ground, account: Callable[[], Account | None], refused: Mapping[str, int]) -> Dashboard:
+    """`account` is SES's last word on it; `refused` counts refused SNS messages by cause."""
+    settings, database = ground.settings, ground.database
+    gauge = None
+    if ground.nats:
+        gauge = StreamGauge(ground.nats.client, stream=settings.stream, consumer=settings.consumer)
+    observer = Observer(
+        meters=ground.meters,
+        sources={name: source.check for name, source in ground.sources.items()},
+        gauge=gauge,
+        database=database,
+        account=account,
+        refused=refused,
+        expects_events=bool(settings.sns_topic_arns),
+    )
+    sampler = Sampler(ground.meters, observer.look)
+    ground.background.append(("live", sampler.run))
+    sessions = Sessions()
+    public = settings.dashboard_public
+    routes = [
+        *Page().routes(),
+        *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key)).routes(),
+        *LiveRoutes(sampler, sessions, public=public).routes(),
+        *TopicList(database).routes(),
+        *MailSearch(database).routes(),
+    ]
+    return Dashboard(routes, sessions.admits)

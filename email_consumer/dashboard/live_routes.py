@@ -1,0 +1,59 @@
+"""`GET /v1/live`: the sampler's events, for as long as somebody listens and may."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+from email_consumer.dashboard.sampler import Frame, Sampler
+from email_consumer.dashboard.sessions import Sessions, brings_key
+from email_consumer.http import ApiError, operation
+
+_MOST_VIEWERS = 200
+_PATIENCE = 10.0
+"""Seconds that a viewer may take to read what was written; one who is gone without a word must not count for ever."""
+_EVENT_STREAM = "text/event-stream"
+
+
+class LiveRoutes:
+    def __init__(self, sampler: Sampler, sessions: Sessions, *, public: bool) -> None:
+        """`public` also offers the numbers without any text to everyone."""
+        self._sampler = sampler
+        self._sessions = sessions
+        self._public = public
+
+    def routes(self) -> list[web.RouteDef]:
+        routes = [web.get("/v1/live", self.full, allow_head=False)]
+        if self._public:
+            routes.append(web.get("/v1/live/public", self.public, allow_head=False))
+        return routes
+
+    @operation("Live numbers, once a second, as server-sent events", answer_type=_EVENT_STREAM, errors=(503,))
+    async def full(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream(
+            request, lambda frame: frame.full, lambda: brings_key(request) or self._sessions.holds(request)
+        )
+
+    @operation("The same without any text", answer_type=_EVENT_STREAM, errors=(503,), open_to_all=True)
+    async def public(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream(request, lambda frame: frame.public, lambda: True)
+
+    async def _stream(
+        self, request: web.Request, choose: Callable[[Frame], bytes], still_allowed: Callable[[], bool]
+    ) -> web.StreamResponse:
+        if self._sampler.viewers >= _MOST_VIEWERS:
+            raise ApiError(503, "too_many_viewers", f"{_MOST_VIEWERS} viewers look already.")
+        response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})  # nginx would hold the events back
+        response.content_type = _EVENT_STREAM
+        with self._sampler.viewer(), suppress(ConnectionError, TimeoutError):
+            await response.prepare(request)
+            await _write(response, b"retry: 1000\n" + self._sampler.history())
+            while (frame := await self._sampler.next()) is not None and still_allowed():
+                await _write(response, choose(frame))
+        return response
+
+
+async def _write(response: web.StreamResponse, event: bytes) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        await response.write(event)

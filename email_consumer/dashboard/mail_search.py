@@ -1,0 +1,97 @@
+"""`GET /v1/messages?email=…`: the mails to one address, the latest first."""
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from email_consumer.address import parse_address
+from email_consumer.http import ApiError, ApiModel, answer, operation, read_query
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+# Each stops after a page, since an index holds the ids of an address in order.
+_BARE = "SELECT * FROM email_requests WHERE email = :address AND id < :before ORDER BY id DESC LIMIT :limit"
+# The very words of the index email_requests_bare_address, or it would not be used.
+_WRITTEN_OTHERWISE = """
+SELECT * FROM email_requests INDEXED BY email_requests_bare_address
+WHERE lower(trim(substr(email, length(rtrim(email, replace(email, '<', ''))) + 1), '> ')) = :address
+  AND (instr(email, '<') OR email <> lower(email)) AND id < :before
+ORDER BY id DESC LIMIT :limit
+"""
+
+
+class MailsQuery(ApiModel):
+    email: Annotated[str, Field(min_length=1, max_length=320)]
+    limit: Annotated[int, Field(ge=1, le=200)] = 25
+    before: Annotated[int, Field(ge=1, lt=2**63)] = 2**63 - 1
+    """What the page before gave as `next`."""
+
+
+class MailLine(ApiModel):
+    uuid: str
+    topic_id: str | None
+    email: str
+    """As the publisher wrote it."""
+    status: str
+    in_doubt: bool
+    error: str | None
+    created_at: datetime
+
+
+class Mails(ApiModel):
+    mails: list[MailLine]
+    next: int | None
+    """What to give as `before` for the next page; null on the last one."""
+
+
+class MailSearch:
+    """Costs the same whatever the table's size."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/v1/messages", self.list, allow_head=False)]
+
+    @operation("The mails to an address (not those it got as cc or bcc)", query=MailsQuery, answer=Mails)
+    async def list(self, request: web.Request) -> web.Response:
+        query = read_query(request, MailsQuery)
+        found = [
+            row
+            for address in _spellings(query.email)
+            for sql in (_BARE, _WRITTEN_OTHERWISE)
+            for row in await self._database.fetch(
+                sql, {"address": address, "before": query.before, "limit": query.limit}
+            )
+        ]
+        latest = sorted(found, key=lambda row: row["id"], reverse=True)[: query.limit]
+        more = latest[-1]["id"] if len(latest) == query.limit else None
+        return answer(Mails(mails=[_line(row) for row in latest], next=more))
+
+
+def _spellings(text: str) -> set[str]:
+    """An address is kept as its publisher wrote it, so an international domain may be there in letters or in punycode.
+
+    Raises:
+        ApiError: 422, it is no address.
+    """
+    try:
+        address = parse_address(text)
+    except ValueError:
+        raise ApiError(422, "invalid", "email: is not an e-mail address", {"fields": ["email"]}) from None
+    return {address.addr_spec.lower(), text.rpartition("<")[2].strip("> ").lower()}
+
+
+def _line(row: sqlite3.Row) -> MailLine:
+    return MailLine(
+        uuid=row["uuid"],
+        topic_id=row["topic_id"],
+        email=row["email"],
+        status=Status(row["status"]).name.title(),
+        in_doubt=row["in_doubt"],
+        error=row["error"],
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+    )

@@ -1,0 +1,136 @@
+"""Looks at everything that the page tells about, in one go."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from email_consumer.dashboard.reading import Part, Quota, State
+from email_consumer.dashboard.stream_gauge import StreamGauge
+from email_consumer.meters import Meters
+from email_consumer.store.database import Database
+
+# By the partial index of what is in hand: bounded by that, not by the table.
+_IN_DOUBT = "SELECT count(*) FROM email_requests WHERE status = 1 AND in_doubt = 1"
+_LAST_EVENT = "SELECT received_at FROM sns_messages ORDER BY id DESC LIMIT 1"
+_MEGABYTE = 1_000_000
+
+
+class Account(Protocol):
+    """What SES told of the account."""
+
+    @property
+    def max_send_rate(self) -> float: ...
+    @property
+    def max_24_hour_send(self) -> float | None: ...
+    @property
+    def sent_last_24_hours(self) -> float: ...
+    @property
+    def enforcement_status(self) -> str: ...
+    @property
+    def production_access(self) -> bool: ...
+
+
+class Observer:
+    """Costs a few small requests to the NATS server and two short queries a look."""
+
+    def __init__(
+        self,
+        *,
+        meters: Meters,
+        sources: Mapping[str, Callable[[], Awaitable[None]]],
+        gauge: StreamGauge | None,
+        database: Database,
+        account: Callable[[], Account | None],
+        refused: Mapping[str, int],
+        expects_events: bool,
+    ) -> None:
+        """Take what is looked at.
+
+        Args:
+            meters: of this process.
+            sources: where mail comes from, by name; a check raises if it can't be reached now.
+            gauge: of the mail stream, if there is one.
+            database: the ledger's file.
+            account: SES's last word on it.
+            refused: refused SNS messages by cause, since the start.
+            expects_events: at least one SNS topic is allowed.
+        """
+        self._meters = meters
+        self._sources = sources
+        self._gauge = gauge
+        self._database = database
+        self._ask_account = account
+        self._refused = refused
+        self._expects_events = expects_events
+        self._account: Account | None = None
+        self._sent_before = 0
+
+    async def look(self) -> State:
+        """What can't be had is None in it, and the part that fails says why."""
+        meters, gauge = self._meters, self._gauge
+        (queue, dead_letters), (in_doubt, last_event, sqlite), sources = await asyncio.gather(
+            gauge.read(meters.in_hand) if gauge else _unknown(), self._read_database(), self._check_sources()
+        )
+        return State(
+            in_hand=meters.in_hand,
+            in_flight=meters.in_flight,
+            queue=queue,
+            dead_letters=dead_letters,
+            in_doubt=in_doubt,
+            quota=self._quota(),
+            parts=(*sources, self._ses(), sqlite, self._sns(last_event)),
+        )
+
+    async def _read_database(self) -> tuple[int | None, float | None, Part]:
+        try:
+            ((in_doubt,),) = await self._database.fetch(_IN_DOUBT)
+            events = await self._database.fetch(_LAST_EVENT)
+            size = self._database.path.stat().st_size
+        except (sqlite3.Error, OSError) as error:
+            return None, None, Part("SQLite", "down", str(error))
+        return in_doubt, events[0][0] if events else None, Part("SQLite", "up", f"{size / _MEGABYTE:,.1f} MB")
+
+    def _quota(self) -> Quota | None:
+        account = self._ask_account()
+        if account is not self._account:  # SES was asked anew; from here on we count ourselves
+            self._account, self._sent_before = account, self._meters.recipients_sent
+        if account is None:
+            return None
+        sent_since = self._meters.recipients_sent - self._sent_before
+        return Quota(account.sent_last_24_hours + sent_since, account.max_24_hour_send)
+
+    async def _check_sources(self) -> list[Part]:
+        return [await _check(name.upper(), check) for name, check in self._sources.items()]
+
+    def _ses(self) -> Part:
+        if self._meters.held:
+            return Part("SES", "held", self._meters.held)
+        account = self._ask_account()
+        if account is None:
+            return Part("SES", "up", "sending; the account's limits can't be read (ses:GetAccount)")
+        access = "" if account.production_access else ", in SES's sandbox: verified recipients only"
+        return Part("SES", "up", f"{account.enforcement_status}, {account.max_send_rate:g}/s{access}")
+
+    def _sns(self, last_event: float | None) -> Part:
+        if not self._expects_events:
+            return Part("SNS", "off", "no topic is allowed; set SNS_TOPIC_ARNS")
+        last = "no event yet"
+        if last_event is not None:
+            last = f"last event {max(0, time.time() - last_event):,.0f} s ago"
+        refused = sum(self._refused.values())
+        causes = ", ".join(f"{cause} {count}" for cause, count in sorted(self._refused.items()))
+        return Part("SNS", "up", f"{last}; refused {refused:,} ({causes})" if refused else last)
+
+
+async def _check(name: str, check: Callable[[], Awaitable[None]]) -> Part:
+    try:
+        await check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
+        return Part(name, "down", str(error) or repr(error))
+    return Part(name, "up", "connected")
+
+
+async def _unknown() -> tuple[None, None]:
+    return None, None

@@ -1,0 +1,68 @@
+"""What the page shows live, as plain values."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Condition = Literal["up", "held", "down", "off"]
+"""`held`: there, but it doesn't let mail pass at present; `off`: not set up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One second of the plot."""
+
+    at: float
+    """Unix seconds; the second ends here."""
+    sent: float
+    """Recipients a second that SES accepted."""
+    limit: float
+    """Recipients a second that the pacer allows; 0 while the queue is held."""
+    in_flight: int
+    throttled: int
+    retried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The stream, as far as the consumer has yet to settle it."""
+
+    waiting: int
+    """Not delivered yet, or put back for later."""
+    oldest_at: float | None
+    """Unix seconds when the oldest unsettled message was stored; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Recipients in 24 hours."""
+
+    used: float
+    limit: float | None
+    """None is unlimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that mail depends on."""
+
+    name: str
+    condition: Condition
+    text: str
+    """For people; may name addresses, so it is not for the public."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How things stand now; None is not known."""
+
+    in_hand: int
+    in_flight: int
+    queue: Queue | None
+    dead_letters: int | None
+    in_doubt: int | None
+    quota: Quota | None
+    parts: tuple[Part, ...]
+
+    def for_the_public(self) -> "State":
+        """Without any text."""
+        return replace(self, parts=tuple(replace(part, text="") for part in self.parts))

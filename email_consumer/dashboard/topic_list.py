@@ -1,0 +1,81 @@
+"""`GET /v1/topics`: all topics with their numbers, those that mail came for last first."""
+
+import json
+import re
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from email_consumer.http import ApiModel, answer, operation, read_query
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+_PAGE = """
+SELECT id, topic_id, active_at, cancelled_at FROM topics LEFT JOIN cancellations USING (topic_id)
+WHERE (active_at, id) < (:active_at, :id) ORDER BY active_at DESC, id DESC LIMIT :limit
+"""
+_REQUESTS = "SELECT topic_id, status, count FROM topic_counts WHERE topic_id IN (SELECT value FROM json_each(?))"
+_RESULTS = "SELECT topic_id, kind, count FROM topic_results WHERE topic_id IN (SELECT value FROM json_each(?))"
+
+_PLACE = re.compile(r"(\d{1,15}\.?\d{0,9})-(\d{1,18})")
+_BEGINNING = "999999999999-0"
+
+
+class TopicsQuery(ApiModel):
+    limit: Annotated[int, Field(ge=1, le=200)] = 25
+    after: Annotated[str, Field(pattern=rf"^{_PLACE.pattern}$")] = _BEGINNING
+    """What the page before gave as `next`."""
+
+
+class TopicLine(ApiModel):
+    topic_id: str
+    active_at: datetime
+    """When mail came for it last, to the minute."""
+    request_counts: dict[str, int]
+    """Mails by status."""
+    result_counts: dict[str, int]
+    """Distinct recipients by what SES, or they, answered."""
+    cancelled_at: datetime | None
+
+
+class Topics(ApiModel):
+    topics: list[TopicLine]
+    next: str | None
+    """What to give as `after` for the next page; null on the last one."""
+
+
+class TopicList:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/v1/topics", self.list, allow_head=False)]
+
+    @operation("Topics and their numbers, the latest first", query=TopicsQuery, answer=Topics)
+    async def list(self, request: web.Request) -> web.Response:
+        query = read_query(request, TopicsQuery)
+        active_at, _, number = query.after.partition("-")
+        place = {"active_at": float(active_at), "id": int(number), "limit": query.limit}
+        rows = await self._database.fetch(_PAGE, place)
+        names = json.dumps([row["topic_id"] for row in rows])
+        requests: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for topic_id, status, count in await self._database.fetch(_REQUESTS, (names,)):
+            requests[topic_id][Status(status).name.title()] = count
+        results: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for topic_id, kind, count in await self._database.fetch(_RESULTS, (names,)):
+            results[topic_id][kind] = count
+        topics = [
+            TopicLine(
+                topic_id=row["topic_id"],
+                active_at=datetime.fromtimestamp(row["active_at"], UTC),
+                request_counts=requests[row["topic_id"]],
+                result_counts=results[row["topic_id"]],
+                cancelled_at=row["cancelled_at"] and datetime.fromtimestamp(row["cancelled_at"], UTC),
+            )
+            for row in rows
+        ]
+        last = f"{rows[-1]['active_at']:.6f}-{rows[-1]['id']}" if len(rows) == query.limit else None
+        return answer(Topics(topics=topics, next=last))
