@@ -12,6 +12,7 @@ from email_consumer.doctor.identity import check_identity
 from email_consumer.doctor.nats import check_jetstream, check_server, connection
 from email_consumer.doctor.queue import check_queue
 from email_consumer.doctor.receiver import check_receiver, is_loopback
+from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
 from email_consumer.intake.drift import ConsumerNeeds
@@ -25,7 +26,9 @@ async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> l
 
     Takes some seconds: SES allows one call beside sending a second, for the whole account.
     """
-    groups = await asyncio.gather(_nats(settings), _aws(settings, ses_calls_per_second), _receiver(settings))
+    groups = await asyncio.gather(
+        _nats(settings), _queues(settings), _aws(settings, ses_calls_per_second), _receiver(settings)
+    )
     keys = check_api_keys([key.get_secret_value() for key in settings.api_key])
     own = [ok("settings.valid", "All variables can be read."), keys, *check_storage(settings.db_path)]
     return own + [finding for group in groups for finding in group]
@@ -43,6 +46,8 @@ _FIRST = "Not looked at: the settings come first."
 
 
 async def _nats(settings: Settings) -> list[Finding]:
+    if "nats" not in settings.source and settings.ledger != "jetstream":
+        return [skipped("nats.reachable", "Not needed: SOURCE names SQS alone.")]
     findings: list[Finding] = []
     async with connection(nats_endpoint(settings), findings) as client:
         if client is None:
@@ -54,6 +59,18 @@ async def _nats(settings: Settings) -> list[Finding]:
             return [*findings, skipped("queue.stream", "There is no JetStream.")]
         needs = ConsumerNeeds.of(settings.subject, settings.ack_wait, settings.concurrency_limit)
         findings += await check_queue(client, stream=settings.stream, consumer=settings.consumer, needs=needs)
+    return findings
+
+
+async def _queues(settings: Settings) -> list[Finding]:
+    findings: list[Finding] = []
+    region, endpoint = settings.aws_region, settings.sqs_endpoint
+    if settings.sqs_queue_url and "sqs" in settings.source:
+        findings += await check_source_queue(
+            settings.sqs_queue_url, region=region, endpoint=endpoint, dead_letters_elsewhere="nats" in settings.source
+        )
+    if settings.sns_events_queue_url:
+        findings.append(await check_events_queue(settings.sns_events_queue_url, region=region, endpoint=endpoint))
     return findings
 
 
@@ -85,7 +102,7 @@ async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:
     topics, about_events = await check_events(aws, settings.configuration_set, settings.sns_topic_arns)
     findings += about_events
     for topic in sorted(topics):
-        findings += await check_subscription(aws, topic, settings.server_url)
+        findings += await check_subscription(aws, topic, settings.server_url, settings.sns_events_queue_url)
     return findings
 
 

@@ -19,14 +19,15 @@ _PATIENT_POLICY = '{"healthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":1
 _DEFAULTS = {"minDelayTarget": 20, "maxDelayTarget": 20, "numRetries": 3}
 
 
-async def check_subscription(aws: ControlPlane, topic: str, server_url: str) -> list[Finding]:
-    """What SNS does with the messages of one topic. `server_url` is our public address."""
+async def check_subscription(aws: ControlPlane, topic: str, server_url: str, queue_url: str | None) -> list[Finding]:
+    """What SNS does with the messages of one topic; they come to our public address, or through a queue if we have one."""
     region = topic.split(":")[3]
+    way = _Queue(queue_url) if queue_url else _Endpoint(server_url)
     try:
         subscriptions = await _subscriptions(aws, region, topic)
-        ours = [each for each in subscriptions if _leads_to(each["Endpoint"], server_url)]
+        ours = [each for each in subscriptions if way.is_of(each)]
         if not ours:
-            return [_none_of_ours(topic, server_url, subscriptions)]
+            return [_none_of_ours(topic, way, subscriptions)]
         confirmed = next((each for each in ours if each["SubscriptionArn"] != _PENDING), None)
         if confirmed is None:
             return [_pending(topic, ours[0]["Endpoint"])]
@@ -38,7 +39,7 @@ async def check_subscription(aws: ControlPlane, topic: str, server_url: str) -> 
             return [error("sns.topic", text, "Create it, or mend SNS_TOPIC_ARNS and the event destination.")]
         return [(skipped if fault.forbidden else error)("sns.subscription", str(fault), fault.fix)]
     found = ok("sns.subscription", f"{topic} → {confirmed['Endpoint']}, confirmed.")
-    return [found, *_delivery(arn, answer["Attributes"])]
+    return [found, *_delivery(arn, answer["Attributes"], tries_again=way.tries_again)]
 
 
 async def _subscriptions(aws: ControlPlane, region: str, topic: str) -> list[dict[str, str]]:
@@ -52,25 +53,57 @@ async def _subscriptions(aws: ControlPlane, region: str, topic: str) -> list[dic
         more = {"NextToken": page["NextToken"]}
 
 
-def _leads_to(endpoint: str, server_url: str) -> bool:
-    given, wanted = urlsplit(endpoint), urlsplit(server_url)
-    return _origin(given) == _origin(wanted) and given.path.rstrip("/") in {wanted.path + path for path in _PATHS}
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """SNS posts to the sidecar."""
+
+    server_url: str
+    tries_again = True
+    """By its delivery policy; what it gives up on is lost."""
+
+    def is_of(self, subscription: dict[str, str]) -> bool:
+        given, wanted = urlsplit(subscription["Endpoint"]), urlsplit(self.server_url)
+        return _origin(given) == _origin(wanted) and given.path.rstrip("/") in {wanted.path + path for path in _PATHS}
+
+    def __str__(self) -> str:
+        return f"{self.server_url}{_PATHS[0]}"
+
+    @property
+    def fix(self) -> str:
+        protocol = urlsplit(self.server_url).scheme
+        return (
+            f"--protocol {protocol} --notification-endpoint {self}`; the running sidecar confirms it by itself. If"
+            " SERVER_URL is wrong, mend it."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """SNS puts its messages into a queue, and we take them from there."""
+
+    url: str
+    tries_again = False
+
+    def is_of(self, subscription: dict[str, str]) -> bool:
+        return subscription["Protocol"] == "sqs" and subscription["Endpoint"].rpartition(":")[2] == str(self)
+
+    def __str__(self) -> str:
+        return self.url.rstrip("/").rpartition("/")[2]
+
+    @property
+    def fix(self) -> str:
+        return f"--protocol sqs --notification-endpoint <the ARN of {self}>`, and let the queue's policy allow it."
 
 
 def _origin(url: Any) -> tuple[str, str | None, int]:  # noqa: ANN401 - SplitResult, which typeshed makes generic
     return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
 
 
-def _none_of_ours(topic: str, server_url: str, subscriptions: list[dict[str, str]]) -> Finding:
+def _none_of_ours(topic: str, way: _Endpoint | _Queue, subscriptions: list[dict[str, str]]) -> Finding:
     others = ", ".join(sorted({each["Endpoint"] for each in subscriptions}))
     but = f", only {others}" if others else ""
-    protocol = urlsplit(server_url).scheme
-    return error(
-        "sns.subscription",
-        f"{server_url}{_PATHS[0]} is not subscribed to {topic}{but}: no events come here.",
-        f"`aws sns subscribe --topic-arn {topic} --protocol {protocol} --notification-endpoint {server_url}{_PATHS[0]}`;"
-        " the running sidecar confirms it by itself. If SERVER_URL is wrong, mend it.",
-    )
+    text = f"{way} is not subscribed to {topic}{but}: no events come here."
+    return error("sns.subscription", text, f"`aws sns subscribe --topic-arn {topic} {way.fix}")
 
 
 def _pending(topic: str, endpoint: str) -> Finding:
@@ -82,7 +115,7 @@ def _pending(topic: str, endpoint: str) -> Finding:
     )
 
 
-def _delivery(arn: str, attributes: dict[str, str]) -> list[Finding]:
+def _delivery(arn: str, attributes: dict[str, str], *, tries_again: bool) -> list[Finding]:
     findings = []
     if attributes.get("RawMessageDelivery", "false").lower() == "true":
         findings.append(
@@ -94,7 +127,7 @@ def _delivery(arn: str, attributes: dict[str, str]) -> list[Finding]:
             )
         )
     patience = _RetryPolicy.read(attributes).seconds
-    if patience < _PATIENCE:
+    if tries_again and patience < _PATIENCE:
         findings.append(
             warning(
                 "sns.delivery_policy",
@@ -103,7 +136,8 @@ def _delivery(arn: str, attributes: dict[str, str]) -> list[Finding]:
                 f" --attribute-value '{_PATIENT_POLICY}'`",
             )
         )
-    return findings or [ok("sns.delivery", f"Signed messages, tried again for {patience / 60:.0f} minutes.")]
+    again = f", tried again for {patience / 60:.0f} minutes" if tries_again else ""
+    return findings or [ok("sns.delivery", f"Signed messages{again}.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Async
         monkeypatch.setenv(name, value)
     async with (
         NatsServer(tmp_path / "nats") as nats,
-        SandboxTask(tmp_path / "sandbox", region=REGION) as sandbox,
+        SandboxTask(tmp_path / "sandbox") as sandbox,
         Sidecar() as sidecar,
     ):
         sidecar.sns_endpoint = sandbox.url

@@ -1,0 +1,39 @@
+"""The SQS queues: the one that mail comes from, and the one that SES's events come through."""
+
+from botocore.exceptions import BotoCoreError
+
+from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.queue import SqsQueue
+
+_FEW_RECEIVES = 100
+"""A redrive policy that allows fewer takes away mail that was only throttled for some minutes."""
+
+
+async def check_source_queue(
+    url: str, *, region: str, endpoint: str | None, dead_letters_elsewhere: bool
+) -> list[Finding]:
+    """SQS_QUEUE_URL. `dead_letters_elsewhere`: NATS keeps what the queue has no place for."""
+    try:
+        async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
+            waiting, policy = await queue.count(), await queue.redrive_policy()
+    except (SqsError, BotoCoreError) as fault:
+        return [error("sqs.source", f"{fault}.", "Mend SQS_QUEUE_URL, or what it says.")]
+    found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages.")
+    redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
+    if policy is None and not dead_letters_elsewhere:
+        text = f"Queue {queue.name} has no RedrivePolicy: what can't be sent would have no place, so nothing starts."
+        return [found, error("sqs.dead_letters", text, f"{redrive}, or use SOURCE=nats,sqs.")]
+    if policy and policy.max_receives < _FEW_RECEIVES:
+        text = f"Queue {queue.name} gives mail up after {policy.max_receives} receives, throttled ones included."
+        return [found, warning("sqs.dead_letters", text, f"{redrive}: MAX_ATTEMPTS then decides.")]
+    return [found]
+
+
+async def check_events_queue(url: str, *, region: str, endpoint: str | None) -> Finding:
+    """SNS_EVENTS_QUEUE_URL."""
+    try:
+        async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
+            return ok("sqs.events", f"Queue {queue.name} holds {await queue.count():,} events.")
+    except (SqsError, BotoCoreError) as fault:
+        return error("sqs.events", f"{fault}.", "Mend SNS_EVENTS_QUEUE_URL, or what it says.")
