@@ -16,6 +16,12 @@ from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
 
+_AFTER = {
+    Status.SENT: {Status.SENT},
+    Status.STOPPED: {Status.SENT, Status.FAILED, Status.STOPPED},
+}
+"""What may follow where the sidecar was faster than the worker: by SES's own event, or by cancelling its topic."""
+
 Entry = dict[str, Any]
 
 
@@ -57,9 +63,8 @@ def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
     """Whether the row doesn't tell it yet; if so, it will."""
     status, revision = shown.get(entry["uuid"], (Status.CREATED, -1))
     former = 0 < revision < entry["life"]
-    # SES's own event may have been faster than we.
-    settled = status == Status.SENT and entry["status"] != Status.SENT and not former
-    if entry["revision"] <= revision or settled:
+    stays = entry["status"] not in _AFTER.get(Status(status), set(Status)) and not former
+    if entry["revision"] <= revision or stays:
         return False
     shown[entry["uuid"]] = (entry["status"], entry["revision"])
     return True

@@ -12,7 +12,7 @@ from email_consumer.ledger.jetstream.outcomes import entry_of
 from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import projected
-from email_consumer.outcome import Exhausted, Failed, Outcome, Sent
+from email_consumer.outcome import Exhausted, Failed, Outcome, Sent, Stopped, StopReason
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.status import Status
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, query
@@ -108,6 +108,20 @@ async def test_a_mail_that_an_event_settled_first_stays_as_the_event_says(databa
         await connection.execute("UPDATE email_requests SET status = 2, message_id = 'ses-1', finished_at = 200.0")
     rows = await show(database, attempt("u-1", Exhausted("503"), 13, attempts=1))
     assert rows == [("u-1", 2, 1, "503", "ses-1", 200.0, 1)]
+
+
+async def test_a_mail_that_was_cancelled_first_is_counted_once(database: Database) -> None:
+    await show(database, attempt("u-1", Failed("503"), 11, topic_id="t"))
+    async with database.transaction() as connection:
+        await connection.execute("INSERT INTO cancellations (topic_id, sequence, cancelled_at) VALUES ('t', 9, 1.0)")
+        await connection.execute("UPDATE email_requests SET status = 4, error = 'cancelled'")
+    await show(
+        database,
+        attempt("u-1", Failed("503"), 13, attempts=1, topic_id="t"),
+        attempt("u-1", Stopped(StopReason.CANCELLED), 15, attempts=2, topic_id="t"),
+    )
+    (row,) = query(database.path, "SELECT status, cancelled FROM email_requests JOIN cancellations USING (topic_id)")
+    assert tuple(row) == (4, 1)
 
 
 async def test_mail_of_the_api_goes_on_in_its_own_row(database: Database) -> None:
