@@ -1,0 +1,81 @@
+"""One rate for all workers, on a real nats-server."""
+
+import asyncio
+
+import nats
+
+from tests.integration.fleet.crew import TTL, Crew
+from tests.servers.nats import NatsServer
+
+_EXACT = 1 + 1e-9
+
+
+async def test_a_worker_alone_has_it_all(crew: Crew) -> None:
+    worker = await crew.start()
+    assert worker.held == "waiting for the other workers to make room"
+    await worker.until(1)
+    assert worker.share == 1
+
+
+async def test_workers_that_join_and_leave_share_at_once(crew: Crew) -> None:
+    for number in range(1, 5):
+        await crew.start()
+        await crew.until(number)
+    for number in (3, 2):
+        await crew.all[number].leave()
+        left_at = asyncio.get_running_loop().time()
+        await crew.until(number)
+        assert asyncio.get_running_loop().time() < left_at + TTL / 2
+    await crew.start()
+    await crew.until(3)
+    assert crew.most <= _EXACT
+
+
+async def test_a_crowd_shares_too(crew: Crew) -> None:
+    await asyncio.gather(*(crew.start() for _ in range(12)))
+    await crew.until(12)
+    assert 0.999 < sum(worker.share for worker in crew.all) <= crew.most <= _EXACT
+
+
+async def test_the_share_of_a_dead_worker_is_taken_over_after_the_ttl(crew: Crew) -> None:
+    first, second = await crew.start(), await crew.start()
+    await crew.until(2)
+    valid_until = second.membership.valid_until
+    await second.die()
+    await first.until(1)
+    assert asyncio.get_running_loop().time() > valid_until
+    assert crew.most <= _EXACT
+
+
+async def test_a_joiner_waits_for_a_dead_worker_to_be_forgotten(crew: Crew) -> None:
+    first = await crew.start()
+    await first.until(1)
+    await first.die()
+    second = await crew.start()
+    await second.until(1)
+    assert asyncio.get_running_loop().time() > first.membership.valid_until
+    assert crew.most <= _EXACT
+
+
+async def test_without_the_server_all_stop_and_go_on_when_it_is_back(crew: Crew, server: NatsServer) -> None:
+    workers = [await crew.start() for _ in range(3)]
+    await crew.until(3)
+    await server.kill()
+    await asyncio.gather(*(worker.until_held() for worker in workers))
+    assert {worker.held for worker in workers} == {
+        "out of touch with the other workers: who can't see them doesn't send"
+    }
+    await server.restart()
+    await crew.until(3)
+    assert crew.most <= _EXACT
+
+
+async def test_a_bucket_that_was_deleted_is_made_anew(crew: Crew, server: NatsServer) -> None:
+    first, second = await crew.start(), await crew.start()
+    await crew.until(2)
+    client = await nats.connect(server.url)
+    await client.jetstream().delete_key_value("messages-workers")
+    await client.close()
+    await asyncio.gather(first.until_held(), second.until_held())
+    await crew.until(2)
+    assert crew.most <= _EXACT
