@@ -1,9 +1,10 @@
-"""What the ledger costs a mail: claim and finish in groups, on a real SQLite file, with FULL and NORMAL synchronisation.
+"""What the ledger costs a mail: claim and finish in groups, on a real SQLite file and on a real nats-server.
 
-    python -m benchmarks.ledger [--mails 20000] [--group 100] [--profile]
+    python -m benchmarks.ledger [--mails 20000] [--group 100] [--profile JetStream]
 
-CPU is this process's, all its threads (SQLite's among them). Messages are new, with a topic, as in the daemon's normal
-run: an insert and an update each, with their indexes and triggers.
+CPU is this process's, all its threads (SQLite's among them); the nats-server, one node, runs on another core. Messages
+are new, with a topic, as in the daemon's normal run: in SQLite an insert and an update each, with their indexes and
+triggers, with FULL and NORMAL synchronisation; in JetStream two compare-and-sets and a share of a batch.
 """
 
 import argparse
@@ -12,20 +13,28 @@ import cProfile
 import logging
 import pstats
 import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
+import nats
 import structlog
 import uvloop
 
-from benchmarks.cores import UNDER_TEST, on
-from email_consumer.claim import Origin
+from benchmarks.cores import BESIDE, UNDER_TEST, on
+from email_consumer.claim import Ledger, Origin
 from email_consumer.ledger.decision import Policy
+from email_consumer.ledger.jetstream.ledger import JetStreamLedger
+from email_consumer.ledger.jetstream.publisher import Publisher
+from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Sent
 from email_consumer.store.database import open_database
+from tests.servers.nats import NatsServer
 
 ROUNDS = 3
 POLICY = Policy(86_400, "resend", 120, 5)
@@ -44,20 +53,48 @@ def messages(count: int, round_: int) -> list[EmailMessage]:
     ]
 
 
-async def measure(synchronous: str, mails: int, group: int, round_: int) -> tuple[float, float]:
+@asynccontextmanager
+async def sqlite(synchronous: str, directory: Path) -> AsyncIterator[Ledger]:
+    async with open_database(directory / "email.db", synchronous=synchronous) as database:
+        ledger = SqliteLedger(database, lambda *_: None, POLICY)
+        async with ledger.running():
+            yield ledger
+
+
+@asynccontextmanager
+async def jetstream(directory: Path) -> AsyncIterator[Ledger]:
+    async with AsyncExitStack() as stack:
+        with on(BESIDE):
+            server = await stack.enter_async_context(NatsServer(directory))
+        client = await nats.connect(server.url)
+        stack.push_async_callback(client.close)
+        await ensure_ledger_streams(client, "messages", replicas=1)
+        publisher = Publisher(client)
+        ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
+        await stack.enter_async_context(publisher.running())
+        await stack.enter_async_context(ledger.running())
+        yield ledger
+
+
+LEDGERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Ledger]]] = {
+    "SQLite, FULL": partial(sqlite, "FULL"),
+    "SQLite, NORMAL": partial(sqlite, "NORMAL"),
+    "JetStream": jetstream,
+}
+
+
+async def measure(name: str, mails: int, group: int, round_: int) -> tuple[float, float]:
     """Microseconds of CPU, and of time, a mail."""
     with tempfile.TemporaryDirectory() as directory:
-        async with open_database(Path(directory) / "email.db", synchronous=synchronous) as database:
-            ledger = SqliteLedger(database, lambda *_: None, POLICY)
-            async with ledger.running():
-                batch = messages(mails, round_)
-                cpu, began = process_time(), perf_counter()
-                for start in range(0, mails, group):
-                    await in_one_group(ledger, batch[start : start + group], start)
-                return (process_time() - cpu) / mails * 1e6, (perf_counter() - began) / mails * 1e6
+        async with LEDGERS[name](Path(directory)) as ledger:
+            batch = messages(mails, round_)
+            cpu, began = process_time(), perf_counter()
+            for start in range(0, mails, group):
+                await in_one_group(ledger, batch[start : start + group], start)
+            return (process_time() - cpu) / mails * 1e6, (perf_counter() - began) / mails * 1e6
 
 
-async def in_one_group(ledger: SqliteLedger, batch: list[EmailMessage], start: int) -> None:
+async def in_one_group(ledger: Ledger, batch: list[EmailMessage], start: int) -> None:
     """A task a mail, as the daemon has for each delivery: claimed together, then finished together."""
 
     async def deliver(mail: EmailMessage, sequence: int) -> None:
@@ -72,23 +109,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mails", type=int, default=20_000)
     parser.add_argument("--group", type=int, default=100)
-    parser.add_argument("--profile", action="store_true", help="of one round with FULL, instead of the table")
+    parser.add_argument("--profile", choices=LEDGERS, help="of one round with this ledger, instead of the table")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with on(UNDER_TEST):
         if arguments.profile:
             with cProfile.Profile() as profile:
-                uvloop.run(measure("FULL", arguments.mails, arguments.group, 0))
+                uvloop.run(measure(arguments.profile, arguments.mails, arguments.group, 0))
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
             return
         print(f"claim + finish in groups of {arguments.group}, {arguments.mails:,} mails, medians of {ROUNDS}")
-        print(f"{'synchronous':<12}{'CPU µs/mail':>12}{'µs/mail':>10}")
-        for synchronous in ("FULL", "NORMAL"):
-            found = [
-                uvloop.run(measure(synchronous, arguments.mails, arguments.group, round_)) for round_ in range(ROUNDS)
-            ]
+        print(f"{'ledger':<16}{'CPU µs/mail':>12}{'µs/mail':>10}")
+        for name in LEDGERS:
+            found = [uvloop.run(measure(name, arguments.mails, arguments.group, round_)) for round_ in range(ROUNDS)]
             cpu, wall = (median(column) for column in zip(*found, strict=True))
-            print(f"{synchronous:<12}{cpu:>12.1f}{wall:>10.1f}")
+            print(f"{name:<16}{cpu:>12.1f}{wall:>10.1f}")
 
 
 if __name__ == "__main__":
