@@ -8,7 +8,7 @@ import click
 import uvloop
 
 from email_consumer.cli.options import data_option
-from email_consumer.doctor.examination import examine, unreadable
+from email_consumer.doctor.examination import examine, send_through, unreadable
 from email_consumer.doctor.finding import Finding, worst
 from email_consumer.doctor.report import as_json, as_text
 from email_consumer.local.environment import use_local_nats
@@ -20,26 +20,33 @@ from email_consumer.settings import Settings, SettingsError, load_settings
 
 @click.command()
 @click.option("--json", "as_document", is_flag=True, help="One JSON document, for programs.")
+@click.option("--send", is_flag=True, help="Then send a mail to SES's bounce simulator, and follow it all the way.")
 @data_option
-def command(*, as_document: bool, data: Path) -> None:
+def command(*, as_document: bool, send: bool, data: Path) -> None:
     """Look at the settings, NATS, SES, SNS, this machine, and say what is wrong and how to mend it.
 
-    Changes nothing. The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
+    Changes nothing, but for --send, which puts an address of SES's simulator on the suppression list and takes it off
+    again. The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
     """
     if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):
         use_local_nats(os.environ, url)
-    findings = _findings()
+    findings = _findings(send=send)
     click.echo(as_json(findings) if as_document else as_text(findings))
     raise click.exceptions.Exit(worst(findings).exit_code)
 
 
-def _findings() -> list[Finding]:
+def _findings(*, send: bool) -> list[Finding]:
     try:
         settings = load_settings()
     except SettingsError as faults:
         return unreadable(str(faults))
     _quiet(settings)
-    return uvloop.run(examine(settings))
+    return uvloop.run(_look(settings, send=send))
+
+
+async def _look(settings: Settings, *, send: bool) -> list[Finding]:
+    findings = await examine(settings)
+    return findings + await send_through(settings) if send else findings
 
 
 def _quiet(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """All checks, each with the settings it is about: what the others need first comes first, what can goes side by side."""
 
 import asyncio
+import re
 
 from email_consumer.address import parse_address
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
@@ -12,6 +13,7 @@ from email_consumer.doctor.identity import check_identity
 from email_consumer.doctor.nats import check_jetstream, check_server, connection
 from email_consumer.doctor.queue import check_queue
 from email_consumer.doctor.receiver import check_receiver, is_loopback
+from email_consumer.doctor.round_trip import RoundTrip
 from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
@@ -32,6 +34,17 @@ async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> l
     keys = check_api_keys([key.get_secret_value() for key in settings.api_key])
     own = [ok("settings.valid", "All variables can be read."), keys, *check_storage(settings.db_path)]
     return own + [finding for group in groups for finding in group]
+
+
+async def send_through(settings: Settings, *, patience: float = 60.0) -> list[Finding]:
+    """Send a mail to SES's simulator and follow it to the suppression list; `patience` in seconds, for each step."""
+    if "nats" not in settings.source:
+        return [skipped("loop.published", "Mail is published to NATS, and SOURCE names SQS alone.")]
+    subject = re.sub(r"[*>]", "doctor", settings.subject)  # SUBJECT may be a filter, which nothing can be sent to
+    key = settings.api_key[0].get_secret_value() if settings.api_key else None
+    endpoint = nats_endpoint(settings)
+    async with RoundTrip(endpoint, subject=subject, port=settings.server_port, key=key, patience=patience) as trip:
+        return await trip.run()
 
 
 def unreadable(lines: str) -> list[Finding]:
