@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from email_consumer.claim import Claim
+from email_consumer.ledger.decision import LEASE
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
+from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import Names
-from email_consumer.outcome import Sent
-from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail
+from email_consumer.outcome import Busy, Sent
+from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, policy
 from tests.servers.nats import NatsServer
 from tests.servers.nats_cluster import NatsCluster
 
@@ -78,3 +80,19 @@ async def test_the_leader_of_the_claims_is_killed(cluster: NatsCluster, path: Pa
             await cluster.nodes[info.cluster.leader or ""].kill()
 
         await work_through(backend, outage)
+
+
+async def test_a_claim_whose_acknowledgement_got_lost_holds(jetstream: JetStreamBackend) -> None:
+    publisher = Publisher(jetstream.client)  # not running: nobody listens for acknowledgements
+    ledger = JetStreamLedger(publisher, lambda _message, _origin: None, policy(), stream=STREAM)
+    before = asyncio.get_running_loop().time()
+    claim = await ledger.claim(mail(), ORIGIN)
+    assert isinstance(claim, Claim)
+    assert claim.attempt == 1
+    assert claim.deadline < before + LEASE / 2 + 1  # counted from the write that may have been the one
+    async with jetstream.open() as other:
+        assert await other.claim(mail(), ORIGIN) == Busy()
+    async with publisher.running(), ledger.running():
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+    (row,) = await jetstream.query("SELECT status, attempts FROM email_requests")
+    assert tuple(row) == (2, 1)
