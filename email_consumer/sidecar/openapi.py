@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_sc
 from email_consumer.http import JSON, ApiModel, Operation, operation, operation_of
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([^{}]*))?\}")  # aiohttp's {name:regex}
+_REFERENCE = "#/components/schemas/{model}"
 
 Shape = tuple[type[BaseModel], JsonSchemaMode]
 """A model as it is read, or as it is written: the two may differ."""
@@ -57,7 +58,11 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
         models |= {(model, "validation") for model in (found.body,) if model}
         models |= {(model, "serialization") for model in (found.answer, *found.also.values()) if model}
     ordered = sorted(models, key=lambda shape: (shape[0].__name__, shape[1]))
-    references, definitions = models_json_schema(ordered, by_alias=False, ref_template="#/components/schemas/{model}")
+    references, definitions = models_json_schema(ordered, by_alias=False, ref_template=_REFERENCE)
+    schemas = definitions["$defs"]
+    for _, found in described:
+        if found.query:
+            schemas |= _query_schema(found.query).get("$defs", {})
     paths: dict[str, dict[str, Any]] = {}
     for route, found in described:
         path = _PLACEHOLDER.sub(r"{\1}", route.path)
@@ -67,7 +72,7 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
         "info": {"title": "email-consumer", "version": version},
         "paths": paths,
         "components": {
-            "schemas": definitions["$defs"],
+            "schemas": schemas,
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-KEY"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -102,7 +107,7 @@ def _parameters(route: web.RouteDef, found: Operation) -> list[dict[str, Any]]:
     for name, purpose in (found.headers or {}).items():
         parameters.append({"name": name, "in": "header", "description": purpose, "schema": text})
     if found.query:
-        schema = found.query.model_json_schema(by_alias=False)
+        schema = _query_schema(found.query)
         required = schema.get("required", [])
         for name, of_one in schema.get("properties", {}).items():
             parameters.append({"name": name, "in": "query", "required": name in required, "schema": of_one})
@@ -132,3 +137,7 @@ def _responses(route: web.RouteDef, found: Operation, references: References) ->
         str(status): {"description": HTTPStatus(status).phrase, "content": {JSON: {"schema": schema}}}
         for status, schema in sorted(others.items())
     }
+
+
+def _query_schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=False, ref_template=_REFERENCE)
