@@ -191,7 +191,8 @@ class Membership:
         elif before.sends and not standing.sends:
             self._pace.hold(_HOLDER, _CUT_OFF)
             _log.warning("fleet.cut_off", hint="JetStream does not answer; sending resumes by itself")
-        _log.info("fleet.workers", workers=standing.workers, sending=standing.sends)
+        if standing.sends:
+            _log.info("fleet.workers", workers=standing.workers)
 
 
 def _encode(record: Record) -> bytes:

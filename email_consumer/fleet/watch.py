@@ -5,6 +5,7 @@ the server numbers what it delivers and beats while there is nothing to deliver,
 follows begins again then, from everything that is stored.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -49,7 +50,9 @@ async def follow(client: Client, bucket: str, heartbeat: float) -> AsyncGenerato
     """
     prefix = f"$KV.{bucket}."
     inbox = client.new_inbox()
-    subscription = await client.subscribe(inbox)
+    # Not the subscription's own next_msg: under Python 3.11 a cancellation gets lost in it when a message comes with it.
+    messages: asyncio.Queue[Msg] = asyncio.Queue()
+    subscription = await client.subscribe(inbox, cb=messages.put)
     try:
         consumer = await client.jetstream().add_consumer(
             f"KV_{bucket}",
@@ -72,7 +75,8 @@ async def follow(client: Client, bucket: str, heartbeat: float) -> AsyncGenerato
         read = 0
         while True:
             try:
-                message = await subscription.next_msg(_MISSED * heartbeat)
+                async with asyncio.timeout(_MISSED * heartbeat):
+                    message = await messages.get()
             except TimeoutError:
                 raise WatchBrokenError("the server went silent") from None
             if not message.reply.startswith("$JS.ACK."):
