@@ -31,17 +31,21 @@ async def drain(client: Client, stream: str, handle: Callable[[Delivery], Corout
     left = info.num_pending + info.num_ack_pending
     if not left:
         return
-    done = asyncio.Event()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def counted(delivery: Delivery) -> None:
         nonlocal left
-        await handle(delivery)
+        try:
+            await handle(delivery)
+        except Exception as error:  # noqa: BLE001 - whoever waits shall hear of it
+            if not done.done():
+                done.set_exception(error)
         left -= 1
-        if not left:
-            done.set()
+        if not left and not done.done():
+            done.set_result(None)
 
     async with consuming(client, stream, counted):
-        await done.wait()
+        await done
 
 
 @asynccontextmanager
