@@ -1,5 +1,6 @@
 """The listening socket of the application."""
 
+import logging
 from contextlib import suppress
 from typing import Self
 
@@ -7,6 +8,11 @@ from aiohttp import web
 
 _STOP_TIMEOUT = 3.0
 """Seconds that requests under way get at the end."""
+
+# What a handler fails with is logged by `faults_as_json`; what is left is what strangers send that is no HTTP, and
+# they must not be able to fill the log with it.
+_protocol_log = logging.getLogger(f"{__name__}.protocol")
+_protocol_log.setLevel(logging.CRITICAL)
 
 
 class Server:
@@ -16,7 +22,12 @@ class Server:
         """Port 0 takes a free one; `host` None listens on all interfaces."""
         # What is compressed is refused (see `read_bytes`), so nothing needs to be unpacked.
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_TIMEOUT, auto_decompress=False
+            app,
+            access_log=None,
+            logger=_protocol_log,
+            handle_signals=False,
+            shutdown_timeout=_STOP_TIMEOUT,
+            auto_decompress=False,
         )
         # With port 0 each address family would get a port of its own.
         self._host = host or ("0.0.0.0" if port == 0 else None)  # noqa: S104 - SNS must reach it

@@ -1,6 +1,9 @@
-"""Without a key set, protected routes refuse everyone and the log says why."""
+"""The application and its server: keys, faults, what is no HTTP."""
+
+import asyncio
 
 import aiohttp
+import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
@@ -47,6 +50,16 @@ async def test_a_fault_of_ours_tells_the_log_and_not_the_caller() -> None:
             code, body = await status(server, "/broken", "k")
     assert (code, "private" in body) == (500, False)
     assert [(line["event"], line["path"]) for line in log] == [("api.crashed", "/broken")]
+
+
+async def test_what_is_no_http_is_refused_without_filling_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with Server(create_app(ROUTES, [], version="1"), 0) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /open HTTP/1.1\r\nX-Long: " + b"a" * 20_000 + b"\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.0 400")
+        writer.close()
+        await writer.wait_closed()
+    assert caplog.records == []
 
 
 async def test_a_server_may_be_stopped_before_it_started_and_twice() -> None:
