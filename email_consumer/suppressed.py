@@ -1,0 +1,117 @@
+"""Suppressed addresses in little memory: what a worker needs to know of them, and no more.
+
+An address is kept as the first 64 bits of its SHA-256, in sorted arrays. At a million entries the chance that an address
+which is not on the list is taken for one is 1 in 18,000,000,000,000. The arrays are cut into shards, so that a change is
+cheap to make and, as a few KB, cheap to send to other processes.
+"""
+
+import sys
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import msgpack
+
+SHARDS = 4096
+"""About 250 addresses and 2 KB each, when there are a million of them."""
+
+
+@dataclass(slots=True)
+class _Shard:
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    """Sorted."""
+    reasons: bytearray = field(default_factory=bytearray)
+    """For each key, the place of its reason in the list of reasons."""
+
+    def find(self, key: int) -> int | None:
+        place = bisect_left(self.keys, key)
+        return place if place < len(self.keys) and self.keys[place] == key else None
+
+
+class SuppressedAddresses:
+    """Addresses (bare, in lower case), each with the reason why it gets no mail. Of reasons there are up to 256."""
+
+    def __init__(self) -> None:
+        self._shards: list[_Shard | None] = [None] * SHARDS
+        self._reasons: list[str] = []
+
+    def add(self, address: str, reason: str) -> bool:
+        """Put it on the list, or change its reason; True if that made a difference."""
+        key, number = _key(address), self._number(reason)
+        shard = self._shards[_shard(key)]
+        if shard is None:
+            shard = self._shards[_shard(key)] = _Shard()
+        place = shard.find(key)
+        if place is None:
+            place = bisect_left(shard.keys, key)
+            shard.keys.insert(place, key)
+            shard.reasons.insert(place, number)
+            return True
+        if shard.reasons[place] == number:
+            return False
+        shard.reasons[place] = number
+        return True
+
+    def discard(self, address: str) -> bool:
+        """Take it off the list; True if it was on it."""
+        key = _key(address)
+        shard = self._shards[_shard(key)]
+        place = shard.find(key) if shard else None
+        if shard is None or place is None:
+            return False
+        del shard.keys[place], shard.reasons[place]
+        return True
+
+    def reason(self, address: str) -> str | None:
+        """Why it gets no mail; None if it does."""
+        key = _key(address)
+        shard = self._shards[_shard(key)]
+        place = shard.find(key) if shard else None
+        return None if shard is None or place is None else self._reasons[shard.reasons[place]]
+
+    def __len__(self) -> int:
+        return sum(len(shard.keys) for shard in self._shards if shard)
+
+    def dump(self, shard: int) -> bytes:
+        """A shard for another process: MessagePack of [reasons, keys of 8 bytes little-endian, a byte per key]."""
+        dumped = self._shards[shard] or _Shard()
+        return bytes(msgpack.packb([self._reasons, _swapped(dumped.keys).tobytes(), dumped.reasons]))
+
+    def load(self, shard: int, dumped: bytes) -> None:
+        """Replace a shard by what `dump` made.
+
+        Raises:
+            ValueError: it is none.
+        """
+        names, keys, reasons = msgpack.unpackb(dumped)
+        ours = bytes(self._number(name) for name in names).ljust(256)
+        loaded = array("Q")
+        loaded.frombytes(keys)
+        self._shards[shard] = _Shard(_swapped(loaded), bytearray(reasons.translate(ours)))
+
+    def _number(self, reason: str) -> int:
+        if reason not in self._reasons:
+            self._reasons.append(reason)
+        return self._reasons.index(reason)
+
+
+def shard_of(address: str) -> int:
+    """Which shard holds the address."""
+    return _shard(_key(address))
+
+
+def _key(address: str) -> int:
+    return int.from_bytes(sha256(address.encode()).digest()[:8])
+
+
+def _shard(key: int) -> int:
+    return key * SHARDS >> 64
+
+
+def _swapped(keys: "array[int]") -> "array[int]":
+    """From this machine's byte order to little-endian or back."""
+    if sys.byteorder == "big":
+        keys = keys[:]
+        keys.byteswap()
+    return keys
