@@ -59,6 +59,12 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _key(value: str) -> str:
+    if "\0" in value:  # where a C library takes a text to end: two keys would become one
+        raise ValueError("contains a NUL character")
+    return value
+
+
 def _address(value: str) -> str:
     parse_address(value)
     return value
@@ -131,7 +137,7 @@ class Attachment(_Wire):
 class EmailMessage(_Wire):
     """One mail. `uuid` is the idempotency key, `body` is HTML and reaches SES unchanged to the byte."""
 
-    uuid: Annotated[str, Field(min_length=1, max_length=256)]
+    uuid: Annotated[str, AfterValidator(_key), Field(min_length=1, max_length=256)]
     email: MailAddress
     subject: OneLine
     body: str
@@ -144,9 +150,9 @@ class EmailMessage(_Wire):
     reply_to: MailAddresses = ()
     cc: MailAddresses = ()
     bcc: MailAddresses = ()
-    headers: Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=MAX_HEADERS - 1)] = {}
+    headers: Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=MAX_HEADERS - 1, default_factory=dict)]
     attachments: tuple[Attachment, ...] = ()
-    tags: Annotated[dict[str, str], AfterValidator(_tags), Field(max_length=48)] = {}
+    tags: Annotated[dict[str, str], AfterValidator(_tags), Field(max_length=48, default_factory=dict)]
     configuration_set: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     track_opens: bool | None = None
     scheduled_at: Time | None = None

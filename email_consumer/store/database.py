@@ -5,7 +5,7 @@ import fcntl
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -75,21 +75,27 @@ async def open_database(path: Path, *, synchronous: str = "FULL") -> AsyncIterat
     Raises:
         StoreError: another process has it, it is newer than this program, or it can't be opened.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _only_process(path):
-            async with aiosqlite.connect(path, isolation_level=None) as writer:
-                writer.row_factory = sqlite3.Row
-                await _migrate(writer, path)
-                for pragma in _PRAGMAS:
-                    await writer.execute(pragma.format(synchronous=synchronous))
-                async with aiosqlite.connect(path, isolation_level=None) as reader:
-                    reader.row_factory = sqlite3.Row
-                    await reader.execute("PRAGMA busy_timeout = 2000")
-                    await reader.execute("PRAGMA query_only = ON")
-                    yield Database(path, writer, reader)
-    except (OSError, sqlite3.DatabaseError) as error:
-        raise StoreError(f"DB_PATH: can't use {path}: {error}") from error
+    async with AsyncExitStack() as stack:
+        try:
+            database = await _open(path, synchronous, stack)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise StoreError(f"DB_PATH: can't use {path}: {error}") from error
+        yield database
+
+
+async def _open(path: Path, synchronous: str, stack: AsyncExitStack) -> Database:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(_only_process(path))
+    writer = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
+    writer.row_factory = sqlite3.Row
+    await _migrate(writer, path)
+    for pragma in _PRAGMAS:
+        await writer.execute(pragma.format(synchronous=synchronous))
+    reader = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
+    reader.row_factory = sqlite3.Row
+    await reader.execute("PRAGMA busy_timeout = 2000")
+    await reader.execute("PRAGMA query_only = ON")
+    return Database(path, writer, reader)
 
 
 @contextmanager

@@ -84,7 +84,6 @@ async def test_a_schedule_fires_within_a_second_after_a_restart_too(api: Api, so
     assert due - 0.1 <= min(received) <= due + 1
 
 
-@pytest.mark.xfail(strict=True, reason="nobody tells the scheduler yet what the ledger put into the schedule")
 async def test_a_mail_scheduled_over_nats_fires_in_the_same_life(api: Api) -> None:
     await api.world.publisher.publish([as_map("n-1", scheduledAt=in_seconds(1.5))])
     await api.world.emptied()
