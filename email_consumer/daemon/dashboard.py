@@ -1,6 +1,6 @@
 """The page and what it is fed with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.mail_search import MailSearch
 from email_consumer.dashboard.observer import Observer
 from email_consumer.dashboard.page import Page
+from email_consumer.dashboard.reading import State
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
@@ -23,6 +24,8 @@ class Dashboard:
     routes: list[web.RouteDef]
     admits: Callable[[web.Request], bool]
     """Whether a request of the page needs no key."""
+    look: Callable[[], Awaitable[State]]
+    """How things stand now."""
 
 
 def build_dashboard(ground: Ground, account: Callable[[], Account | None], refused: Mapping[str, int]) -> Dashboard:
@@ -51,4 +54,4 @@ def build_dashboard(ground: Ground, account: Callable[[], Account | None], refus
         *TopicList(database).routes(),
         *MailSearch(database).routes(),
     ]
-    return Dashboard(routes, sessions.admits)
+    return Dashboard(routes, sessions.admits, observer.look)

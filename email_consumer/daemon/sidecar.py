@@ -1,19 +1,20 @@
 """The sidecar: what takes mail over HTTP, hears what became of it, and answers operators."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter
 from contextlib import AsyncExitStack
-from functools import partial
+from dataclasses import dataclass
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from email_consumer.admission.gate import Cancellation
 from email_consumer.daemon.dashboard import build_dashboard
 from email_consumer.daemon.faults import DaemonError
+from email_consumer.daemon.operations import build_metrics, build_operations
 from email_consumer.daemon.sqs import open_events_queue
 from email_consumer.daemon.start import Ground
 from email_consumer.daemon.worker import Worker
@@ -35,7 +36,6 @@ from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.feedback.verifier import Verifier
 from email_consumer.intake.dead_letters import DeadLetterError
-from email_consumer.observe.metrics import create_registry
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.cancellations import Cancellations
 from email_consumer.sidecar.dead_letter_routes import DeadLetterRoutes
@@ -58,13 +58,15 @@ _log = structlog.get_logger(__name__)
 
 async def build_sidecar(ground: Ground, worker: Worker, stack: AsyncExitStack) -> None:
     """Listening when this returns; what stops mail is known to the gate."""
-    feedback, refused = await _feedback_routes(ground, worker, stack)
-    dashboard = build_dashboard(ground, lambda: worker.governor.account, refused)
+    feedback = await _feedback(ground, worker, stack)
+    dashboard = build_dashboard(ground, lambda: worker.governor.account, feedback.refused)
+    metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused)
     routes = [
-        *await _mail_routes(ground),
-        *feedback,
+        *await _mail_routes(ground, worker),
+        *feedback.routes,
         *_open_routes(ground, stack),
-        *_health_routes(ground),
+        *_health_routes(ground, metrics),
+        *build_operations(ground),
         *dashboard.routes,
     ]
     settings = ground.settings
@@ -76,21 +78,17 @@ async def build_sidecar(ground: Ground, worker: Worker, stack: AsyncExitStack) -
         await stack.enter_async_context(server)
     except OSError as error:
         raise DaemonError(f"SERVER_PORT: can't listen on port {settings.server_port}: {error.strerror}") from error
-    _events_expected(worker)
+    worker.ledger.events_expected_from(time.time())
     _log.info("sidecar.listening", port=server.port)
 
 
-def _events_expected(worker: Worker) -> None:
-    """Whatever SES has told of mail in doubt can reach us only from now on."""
-    worker.ledger.events_expected_from(time.time())
-
-
-async def _mail_routes(ground: Ground) -> list[web.RouteDef]:
+async def _mail_routes(ground: Ground, worker: Worker) -> list[web.RouteDef]:
     settings, database = ground.settings, ground.database
     queue = ground.mail_queue
     misfires = Misfires(database, settings.misfire, settings.misfire_limit)
     scheduler = Scheduler(DueMail(database), queue, misfires)
     ground.background.append(("scheduler", scheduler.run))
+    worker.ledger.when_scheduled = scheduler.wake
     cancellations = Cancellations(
         database, queue, lambda topic, sequence, at: ground.gate.cancel(topic, Cancellation(sequence, at))
     )
@@ -109,10 +107,16 @@ async def _mail_routes(ground: Ground) -> list[web.RouteDef]:
     ]
 
 
-async def _feedback_routes(
-    ground: Ground, worker: Worker, stack: AsyncExitStack
-) -> tuple[list[web.RouteDef], Mapping[str, int]]:
-    """The routes, and how many messages of SNS were refused by cause."""
+@dataclass(frozen=True, slots=True)
+class _Feedback:
+    routes: list[web.RouteDef]
+    events: Counter[str]
+    """SES's events by kind, since the start."""
+    refused: Counter[str]
+    """SNS messages by cause, since the start."""
+
+
+async def _feedback(ground: Ground, worker: Worker, stack: AsyncExitStack) -> _Feedback:
     settings, database = ground.settings, ground.database
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, ground.gate)
@@ -130,15 +134,15 @@ async def _feedback_routes(
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     if settings.sns_events_queue_url:
         queue = await open_events_queue(settings, settings.sns_events_queue_url, stack)
-        behind = partial(_events_expected, worker)
-        ground.background.append(("events", SqsEvents(queue, receiver.handle, behind).run))
+        events = SqsEvents(queue, receiver.handle, worker.ledger.events_expected_from)
+        ground.background.append(("events", events.run))
     routes = [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
         *UnsubscribeRoutes(Unsubscribe(settings.server_url, ground.secret), suppressions).routes(),
     ]
-    return routes, receiver.refusals.refused
+    return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
 
 
 def _open_routes(ground: Ground, stack: AsyncExitStack) -> list[web.RouteDef]:
@@ -148,9 +152,7 @@ def _open_routes(ground: Ground, stack: AsyncExitStack) -> list[web.RouteDef]:
     return OpenRoutes(OpenTokens(ground.secret), opens.record).routes()
 
 
-def _health_routes(ground: Ground) -> list[web.RouteDef]:
-    registry = create_registry(ground.meters)
-
+def _health_routes(ground: Ground, metrics: CollectorRegistry) -> list[web.RouteDef]:
     async def ledger() -> None:
         await ground.database.fetch("SELECT 1")
 
@@ -159,4 +161,4 @@ def _health_routes(ground: Ground) -> list[web.RouteDef]:
             raise ConnectionError(ground.meters.held)
 
     sources = {name: source.check for name, source in ground.sources.items()}
-    return HealthRoutes({**sources, "ledger": ledger, "ses": ses}, lambda: generate_latest(registry)).routes()
+    return HealthRoutes({**sources, "ledger": ledger, "ses": ses}, lambda: generate_latest(metrics)).routes()

@@ -1,7 +1,7 @@
 """What has to be asked for, unlike the meters: looked up now and then, so that a scrape costs nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -44,12 +44,12 @@ _KINDS = ("Send", "Delivery", "Bounce", "Complaint", "Reject", "DeliveryDelay", 
 
 
 class ReadingsCollector(Collector):
-    def __init__(self, readings: Callable[[], Readings]) -> None:
+    def __init__(self, readings: Readings) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[Metric]:
         """All metric families of the readings."""
-        readings = self._readings()
+        readings = self._readings
         for name, documentation in _GAUGES.items():
             value = getattr(readings, name)
             if value is not None:

@@ -93,7 +93,7 @@ def test_each_rule_has_a_case_and_tells_what_to_do() -> None:
 def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
     registry = create_registry(Meters())
     readings = Readings(0, 0, 0, 0, 0, 0, events_refused=Counter(topic=1))
-    registry.register(ReadingsCollector(lambda: readings))
+    registry.register(ReadingsCollector(readings))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     told = {sample.name for family in families for sample in family.samples}
     for rule in _rules():
