@@ -111,7 +111,7 @@ class Observer:
         if account is None:
             return Part("SES", "up", "sending; the account's limits can't be read (ses:GetAccount)")
         access = "" if account.production_access else ", in SES's sandbox: verified recipients only"
-        return Part("SES", "up", f"{account.enforcement_status}, {account.max_send_rate:g}/s{access}")
+        return Part("SES", "up", f"{account.enforcement_status}, {account.max_send_rate:,g}/s{access}")
 
     def _sns(self, last_event: float | None) -> Part:
         if not self._expects_events:

@@ -14,7 +14,7 @@ class Point:
     at: float
     """Unix seconds; the second ends here."""
     sent: float
-    """Recipients a second that SES accepted."""
+    """Recipients a second that SES accepted: the mean of a few seconds, since outcomes are recorded in groups."""
     limit: float
     """Recipients a second that the pacer allows; 0 while the queue is held."""
     in_flight: int

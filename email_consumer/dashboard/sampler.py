@@ -15,6 +15,8 @@ from email_consumer.outcome import Failed, Throttled
 
 _HISTORY = 300
 """Points: five minutes."""
+_SMOOTHED = 3
+"""Points that `sent` is the mean of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Sampler:
         self._interval = interval
         self._points: deque[Point] = deque(maxlen=_HISTORY)
         self._seen = _counts(meters)
+        self._sent: deque[float] = deque(maxlen=_SMOOTHED)
         self._next: asyncio.Future[Frame | None] | None = None
         self._ended = False
         self.viewers = 0
@@ -82,9 +85,10 @@ class Sampler:
         meters, counts = self._meters, _counts(self._meters)
         sent, throttled, retried = (now - before for now, before in zip(counts, self._seen, strict=True))
         self._seen = counts
+        self._sent.append(sent / seconds)
         return Point(
             at=round(time.time(), 2),
-            sent=round(sent / seconds, 1),
+            sent=round(sum(self._sent) / len(self._sent), 1),
             limit=round(meters.rate, 1),
             in_flight=meters.in_flight,
             throttled=throttled,

@@ -1,0 +1,75 @@
+// What could not be sent: looked at, and sent on its way again.
+
+import { ask } from "./api.js";
+import { el, facts, json } from "./dom.js";
+import { bytes, moment } from "./format.js";
+import { folded, List } from "./list.js";
+
+const PAGE = 25;
+const KINDS = ["undecodable", "rejected", "exhausted", "in-doubt"];
+
+export class DeadLetters extends List {
+  constructor(section) {
+    const kind = el(
+      "select",
+      { id: "dead-kind", onchange: () => this.open() },
+      el("option", { value: "" }, "all kinds"),
+      ...KINDS.map((name) => el("option", { value: name }, name)),
+    );
+    super(section, {
+      title: "Dead letters",
+      head: [el("p", { class: "bar" }, el("label", { for: "dead-kind" }, "Show "), kind)],
+      empty: "No dead letters.",
+      read: async (next) => {
+        const query = new URLSearchParams({ limit: PAGE, after: next ?? 0 });
+        if (kind.value) query.set("kind", kind.value);
+        const { dead_letters: items } = await ask("GET", `/v1/dead-letters?${query}`);
+        return { items, next: items.length === PAGE ? items.at(-1).sequence : null };
+      },
+      row: (letter) => this.letter(letter),
+    });
+  }
+
+  letter(letter) {
+    const replay = el("button", { type: "button", onclick: () => this.replay(letter, item, replay) }, "Replay");
+    const item = el(
+      "li",
+      { class: "row", "data-sequence": letter.sequence },
+      folded(
+        [
+          el("b", {}, `#${letter.sequence}`),
+          el("span", { class: `badge ${letter.kind}` }, letter.kind),
+          el("span", { class: "grow" }, letter.reason || "no reason was kept"),
+          moment(letter.stored_at),
+        ],
+        () => this.content(letter),
+      ),
+      el("div", { class: "actions" }, replay),
+    );
+    return item;
+  }
+
+  async content(letter) {
+    const whole = await ask("GET", `/v1/dead-letters/${letter.sequence}`);
+    return [
+      facts([
+        ["Source", letter.reference],
+        ["Attempts", letter.attempts == null ? null : String(letter.attempts)],
+        ["Size", bytes(letter.size)],
+      ]),
+      el("h3", {}, "Headers"),
+      json(whole.headers),
+      el("h3", {}, whole.message ? "Message" : "Payload (not a message), base64"),
+      whole.message ? json(whole.message) : el("pre", { tabindex: "0" }, whole.payload),
+    ];
+  }
+
+  async replay(letter, item, button) {
+    button.disabled = true;
+    const answer = await this.attempt(() => ask("POST", `/v1/dead-letters/${letter.sequence}/replay`));
+    button.disabled = false;
+    if (!answer) return;
+    item.remove();
+    this.say(`Dead letter #${letter.sequence} is back in the stream as message ${answer.sequence}.`);
+  }
+}

@@ -1,0 +1,32 @@
+// Numbers and times for people.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const some = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+
+export const count = (value) => (value == null ? "–" : whole.format(value));
+export const decimal = (value) => (value == null ? "–" : some.format(value));
+export const compact = (value) => (value < 10_000 ? whole.format(value) : short.format(value));
+
+/** Seconds, in the two largest units that say something. */
+export function duration(seconds) {
+  if (seconds == null) return "–";
+  if (seconds < 10) return `${some.format(Math.max(0, seconds))} s`;
+  if (seconds < 120) return `${whole.format(seconds)} s`;
+  if (seconds < 7_200) return `${whole.format(seconds / 60)} min`;
+  if (seconds < 172_800) return `${whole.format(seconds / 3_600)} h`;
+  return `${whole.format(seconds / 86_400)} d`;
+}
+
+export function bytes(value) {
+  return value < 1_000 ? `${value} B` : value < 1e6 ? `${some.format(value / 1e3)} kB` : `${some.format(value / 1e6)} MB`;
+}
+
+/** A moment (RFC 3339) in the viewer's own time zone. */
+export function moment(text) {
+  if (!text) return null;
+  const time = document.createElement("time");
+  time.dateTime = text;
+  time.textContent = new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+  return time;
+}

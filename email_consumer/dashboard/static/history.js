@@ -1,0 +1,44 @@
+// Everything that is known of one mail, in the order in which it happened.
+
+import { el, facts, json } from "./dom.js";
+import { moment } from "./format.js";
+
+export function history(mail) {
+  const events = [
+    { at: mail.created_at, what: `Created, from ${mail.source}` },
+    ...mail.history.map(({ at, outcome, reason }) => ({ at, what: outcome, text: reason })),
+    ...mail.results.map((result) => ({
+      at: result.at,
+      what: result.machine ? `${result.kind}, by a program` : result.kind,
+      text: result.recipient,
+      detail: result.detail,
+    })),
+  ];
+  if (mail.finished_at) events.push({ at: mail.finished_at, what: mail.status, text: mail.error });
+  events.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+  return [
+    facts([
+      ["uuid", mail.uuid],
+      ["To", mail.email],
+      ["Topic", mail.topic_id],
+      ["Attempts", String(mail.attempts)],
+      ["SES message id", mail.message_id],
+      ["Scheduled for", moment(mail.scheduled_at)],
+      ["Expires", moment(mail.expires_at)],
+      ["Error", mail.error],
+    ]),
+    el("ol", { class: "history" }, ...events.map(step)),
+  ];
+}
+
+function step({ at, what, text, detail }) {
+  const raw = detail && Object.keys(detail).length > 0;
+  return el(
+    "li",
+    {},
+    moment(at),
+    el("b", {}, what),
+    text && el("span", {}, text),
+    raw && el("details", {}, el("summary", {}, "as SES told it"), json(detail)),
+  );
+}

@@ -1,0 +1,112 @@
+/* global uPlot */
+// The moving plot of the last five minutes. A point is [at, sent, limit, in flight, throttled, retried].
+
+import { byId, el } from "./dom.js";
+import { decimal } from "./format.js";
+
+const SPAN = 300;
+const MINUTES = [5, 4, 3, 2, 1, 0];
+const HEIGHT = 220;
+const HEIGHT_ON_A_PHONE = 160;
+
+export class Plot {
+  constructor() {
+    this.box = byId("plot");
+    this.points = [];
+    new ResizeObserver(() => this.resize()).observe(this.box);
+    // Canvas colours don't follow the style sheet by themselves.
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
+  }
+
+  fill(points) {
+    this.points = points;
+    this.build();
+  }
+
+  add(point) {
+    this.points.push(point);
+    while (this.points[0][0] < point[0] - SPAN) this.points.shift();
+    if (this.chart) this.chart.setData(this.data());
+    else this.build();
+  }
+
+  /** How often something happened in the time shown; `index` is its place in a point. */
+  sum(index) {
+    return this.points.reduce((total, point) => total + point[index], 0);
+  }
+
+  data() {
+    return [0, 1, 2].map((index) => this.points.map((point) => point[index]));
+  }
+
+  size() {
+    return { width: this.box.clientWidth, height: innerWidth < 600 ? HEIGHT_ON_A_PHONE : HEIGHT };
+  }
+
+  resize() {
+    const { width, height } = this.size();
+    if (this.chart && width && (width !== this.chart.width || height !== this.chart.height)) {
+      this.chart.setSize({ width, height });
+    }
+  }
+
+  build() {
+    this.chart?.destroy();
+    this.chart = null;
+    if (!this.box.clientWidth) return;
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    const axis = {
+      stroke: colour("dim"),
+      grid: { stroke: colour("line"), width: 1 },
+      ticks: { show: false },
+      font: "12px system-ui, sans-serif",
+    };
+    const options = {
+      ...this.size(),
+      padding: [8, 22, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false } },
+      scales: {
+        x: { range: () => [this.now() - SPAN, this.now()] },
+        y: { range: (_, __, most) => [0, Math.max(1, most * 1.15)] },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 28,
+          splits: () => MINUTES.map((minutes) => this.now() - 60 * minutes),
+          values: () => MINUTES.map((minutes) => (minutes ? `${minutes} min` : "now")),
+        },
+        { ...axis, size: 56, values: (_, values) => values.map(decimal) },
+      ],
+      series: [
+        {},
+        { stroke: colour("accent"), width: 2, fill: colour("accent-fill"), points: { show: false } },
+        {
+          stroke: colour("warn"),
+          width: 1.5,
+          dash: [6, 4],
+          points: { show: false },
+          paths: uPlot.paths.stepped({ align: -1 }),
+        },
+      ],
+      hooks: { setCursor: [() => this.legend()], setData: [() => this.legend()] },
+    };
+    this.chart = new uPlot(options, this.data(), this.box);
+  }
+
+  now() {
+    return this.points.at(-1)?.[0] ?? Date.now() / 1000;
+  }
+
+  /** The values under the pointer, else the latest. */
+  legend() {
+    const index = this.chart?.cursor.idx;
+    const point = index == null ? this.points.at(-1) : this.points[index];
+    if (!point) return;
+    byId("legend-sent").textContent = decimal(point[1]);
+    byId("legend-limit").textContent = decimal(point[2]);
+    byId("legend-at").replaceChildren(index == null ? "" : el("time", {}, new Date(point[0] * 1000).toLocaleTimeString("en-GB")));
+  }
+}

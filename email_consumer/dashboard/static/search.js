@@ -1,0 +1,90 @@
+// One address or uuid, with its whole history.
+
+import { ask } from "./api.js";
+import { el } from "./dom.js";
+import { history } from "./history.js";
+import { moment } from "./format.js";
+import { folded, List } from "./list.js";
+
+const PAGE = 25;
+
+export class Search extends List {
+  constructor(section) {
+    const wanted = el("input", { id: "wanted", type: "search", autocomplete: "off", required: true });
+    const search = (event) => {
+      event.preventDefault();
+      this.open();
+    };
+    super(section, {
+      title: "Search",
+      head: [
+        el(
+          "form",
+          { class: "bar", role: "search", onsubmit: search },
+          el("label", { for: "wanted" }, "Address or uuid"),
+          wanted,
+          el("button", { class: "primary" }, "Search"),
+        ),
+      ],
+      empty: "",
+      read: (next) => this.page(wanted.value.trim(), next),
+      row: (mail) => (mail.suppressed ? suppressed(mail.suppressed) : row(mail)),
+    });
+    this.wanted = wanted;
+  }
+
+  async find(text) {
+    this.wanted.value = text;
+    await this.open();
+  }
+
+  async page(text, next) {
+    if (!text) return { items: [], next: null };
+    this.empty = "Nothing is known of it.";
+    if (next) return this.mailsTo(text, next);
+    const byUuid = await unless(404, ask("GET", `/v1/messages/${encodeURIComponent(text)}`));
+    if (byUuid) return { items: [byUuid], next: null };
+    if (!text.includes("@")) return { items: [], next: null };
+    const stopped = await unless(404, ask("GET", `/v1/suppressions/${encodeURIComponent(text)}`));
+    const { items, next: more } = await this.mailsTo(text, null);
+    return { items: [...(stopped ? [{ suppressed: stopped }] : []), ...items], next: more };
+  }
+
+  async mailsTo(address, next) {
+    const query = new URLSearchParams({ email: address, limit: PAGE });
+    if (next) query.set("before", next);
+    const { mails: items, next: more } = await ask("GET", `/v1/messages?${query}`);
+    return { items, next: more };
+  }
+}
+
+function row(mail) {
+  const status = mail.in_doubt ? "In doubt" : mail.status;
+  const summary = [
+    el("span", { class: `badge ${status.toLowerCase().replace(" ", "-")}` }, status),
+    el("span", {}, mail.email),
+    mail.topic_id && el("span", { class: "badge" }, mail.topic_id),
+    el("span", { class: "grow dim" }, mail.error ?? ""),
+    moment(mail.created_at),
+  ];
+  const unfold = async () => history(await ask("GET", `/v1/messages/${encodeURIComponent(mail.uuid)}`));
+  return el("li", { class: "row", "data-uuid": mail.uuid }, folded(summary, unfold));
+}
+
+function suppressed(entry) {
+  return el(
+    "li",
+    { class: "row warning" },
+    `${entry.address} is on the suppression list (${entry.reason}${entry.detail && `: ${entry.detail}`}) since `,
+    moment(entry.created_at),
+  );
+}
+
+async function unless(status, asking) {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error.status === status) return null;
+    throw error;
+  }
+}

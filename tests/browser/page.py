@@ -1,0 +1,136 @@
+"""The page in a real browser, as an operator uses it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.browser.site import KEY
+
+PATIENCE = 20
+
+# Runs before anything of the page; what the policy stopped, and what evil text got done, is remembered.
+_WITNESS = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+
+Found = TypeVar("Found")
+
+
+class Page:
+    """Every wait ends with what it waited for, or fails."""
+
+    def __init__(self, driver: Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+
+    def open(self, path: str = "/") -> None:
+        self.driver.get(self.url + path)
+
+    def log_in(self, key: str = KEY) -> None:
+        """From the form to the live numbers."""
+        self.fill("#key", key)
+        self.find("#login-form button").click()
+
+    def go(self, name: str) -> None:
+        """To one of the lists."""
+        self.find(f'nav a[href="#{name}"]').click()
+        self.wait(lambda: self.find(f"#{name}").is_displayed())
+
+    def find(self, css: str) -> WebElement:
+        """The first such element, which may be there in a moment."""
+        return self.wait(lambda: next(iter(self.all(css)), None))
+
+    def all(self, css: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, css)
+
+    def text(self, css: str) -> str:
+        """What a person reads there; empty if nothing is there."""
+        try:
+            return next((element.text for element in self.all(css)), "")
+        except StaleElementReferenceException:  # just replaced by a newer one
+            return ""
+
+    def read(self, css: str, fragment: str) -> str:
+        """Wait until a fragment stands there; the whole text."""
+        self.wait(lambda: fragment in self.text(css), f"{fragment!r} at {css}, where there is {self.text(css)!r}")
+        return self.text(css)
+
+    def number(self, css: str) -> float:
+        """NaN while there is none, which is neither more nor less than anything."""
+        try:
+            return float(self.text(css).replace(",", ""))
+        except ValueError:
+            return float("nan")
+
+    def fill(self, css: str, text: str) -> None:
+        field = self.find(css)
+        field.clear()
+        field.send_keys(text)
+
+    def submit(self, css: str, text: str) -> None:
+        """Fill a field and press Enter."""
+        self.fill(css, text)
+        self.find(css).send_keys(Keys.ENTER)
+
+    def press(self, *keys: str) -> None:
+        """Keys for whatever has the focus."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def wait(self, condition: Callable[[], Found | None], what: str = "") -> Found:
+        waiting = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
+        found: Found = waiting.until(lambda _: condition(), what)  # type: ignore[arg-type]
+        return found
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """JavaScript's answer."""
+        return self.driver.execute_script(script, *arguments)
+
+    def emulate(self, scheme: str = "light", width: int = 1280, height: int = 900, *, phone: bool = False) -> None:
+        """Colours and size as of another device."""
+        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def complaints(self) -> list[str]:
+        """What the policy stopped and the console reports since the last call; a refused request is no fault of the page."""
+        console = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        found = self.run("return window.violations.splice(0)") + console
+        return [line for line in found if "Failed to load resource" not in line]
+
+
+@contextmanager
+def chromium(binary: str, driver: str, profile: Path) -> Iterator[Chrome]:
+    """A browser that asks nobody else for anything."""
+    options = ChromeOptions()
+    options.binary_location = binary
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={profile}",
+        "--window-size=1280,900",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = Chrome(options, ChromeService(driver))
+    try:
+        chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _WITNESS})
+        yield chrome
+    finally:
+        chrome.quit()

@@ -1,0 +1,139 @@
+"""The product on real parts, with the feedback loop closed and mail coming in all the time, for a browser to look at.
+
+It lives in a thread of its own, since the driver of the browser blocks, and what the daemon says has to be read.
+"""
+
+import asyncio
+import itertools
+import socket
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+from tests.acceptance.publisher import JetStreamPublisher, as_map
+from tests.servers.daemon import Daemon
+from tests.servers.nats import NatsServer
+from tests.servers.sandbox import SandboxProcess
+
+KEY = "browser-key"
+REGION = "ap-northeast-2"
+LOAD = 100
+"""Mails a second of the load."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Site:
+    """`do` runs what is asynchronous."""
+
+    loop: asyncio.AbstractEventLoop
+    url: str
+    nats: NatsServer
+    sandbox: SandboxProcess
+    daemon: Daemon
+    publisher: JetStreamPublisher
+    session: aiohttp.ClientSession
+
+    def do(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    def publish(self, payloads: Iterable[bytes]) -> None:
+        """Each stored when this returns."""
+        self.do(self.publisher.publish(payloads))
+
+    def fault(self, match: dict[str, str], times: int | None = 1, **action: object) -> None:
+        """Script the sandbox."""
+        self.do(self.sandbox.post("/sandbox/faults", {"times": times, "match": match, "action": action}))
+
+    def heal(self) -> None:
+        self.do(self.sandbox.delete("/sandbox/faults"))
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The JSON answer of the sidecar."""
+
+        async def call() -> Any:
+            async with self.session.request(method, self.url + path, json=body) as response:
+                return await response.json() if response.content_type == "application/json" else None
+
+        return self.do(call())
+
+
+@contextmanager
+def site(directory: Path, **variables: object) -> Iterator[Site]:
+    """Until the block ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="site")
+    thread.start()
+    stack = AsyncExitStack()
+
+    def do(work: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(60)
+
+    try:
+        yield do(stack.enter_async_context(_running(directory, loop, variables)))
+    finally:
+        do(stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@asynccontextmanager
+async def _running(
+    directory: Path, loop: asyncio.AbstractEventLoop, variables: dict[str, object]
+) -> AsyncIterator[Site]:
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    sandbox = SandboxProcess(
+        directory / "sandbox", "--events-to", f"{url}/v1/events/results", "--event-retry-delay", "0.5"
+    )
+    async with NatsServer(directory / "nats") as nats, sandbox, aiohttp.ClientSession() as session:
+        session.headers["X-API-KEY"] = KEY
+        daemon = Daemon(
+            directory / "daemon",
+            {
+                "NATS_URL": nats.url,
+                "AWS_ENDPOINT_URL_SESV2": sandbox.url,
+                "AWS_ENDPOINT_URL_SNS": sandbox.url,
+                "AWS_ACCESS_KEY_ID": "sandbox",
+                "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
+                "SNS_TOPIC_ARNS": f"arn:aws:sns:{REGION}:000000000000:ses-events",
+                "SANDBOX_CERTIFICATE": str(directory / "sandbox" / "sns-certificate.pem"),
+                "API_KEY": KEY,
+                "SERVER_PORT": str(port),
+                "SES_RATE_PER_SEC": "500",
+                "RETRY_DELAY": "0.2",
+                **{name: str(value) for name, value in variables.items()},
+            },
+        )
+        publisher = await JetStreamPublisher.connect(nats.url)
+        async with daemon:
+            load = asyncio.create_task(_load(publisher))
+            yield Site(loop, url, nats, sandbox, daemon, publisher, session)
+            load.cancel()
+            await asyncio.wait([load])
+        await publisher.close()
+
+
+async def _load(publisher: JetStreamPublisher) -> None:
+    """Mail of one topic, ten times a second a handful; what can't be stored meanwhile is not missed."""
+    loop = asyncio.get_running_loop()
+    numbers = itertools.count()
+    due = loop.time()
+    while True:
+        due = max(due + 0.1, loop.time())
+        await asyncio.sleep(due - loop.time())
+        mails = [as_map(f"load-{next(numbers)}", topic_id="load") for _ in range(LOAD // 10)]
+        await asyncio.gather(publisher.publish(mails), return_exceptions=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
