@@ -4,7 +4,6 @@ Only one process can have the file open, so a row that is in hand and not in dou
 """
 
 import asyncio
-import json
 import math
 import sqlite3
 import time
@@ -13,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiosqlite
+import orjson
 import structlog
 from cachetools import TTLCache
 
@@ -60,6 +60,9 @@ class SqliteLedger:
         self._group: GroupCommit[Entry, Any] = GroupCommit(database, self._write)
         self._events_since = time.time()
 
+        self.when_scheduled: Callable[[], None] = lambda: None
+        """Called after mail that is due later was taken into keeping."""
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Mark what a dead process left, then write groups until the block ends."""
@@ -98,6 +101,8 @@ class SqliteLedger:
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
         kept: bool = await self._group.submit(ScheduleEntry(message, origin))
+        if kept:
+            self.when_scheduled()
         return kept
 
     async def _write(self, connection: aiosqlite.Connection, entries: list[Entry]) -> list[Any]:
@@ -133,14 +138,14 @@ class SqliteLedger:
                 finishes.append(row)
             if step.remark:
                 remarks.append(row | {"remark": step.remark})
-        await _execute_many(connection, statements.FINISH, finishes)
+        await _execute_at_once(connection, statements.FINISH, finishes, now)
         await _execute_many(connection, statements.STOP, stops)
         await _execute_many(connection, statements.REMARK, remarks)
 
     async def _write_claims(
         self, connection: aiosqlite.Connection, entries: list[ClaimEntry], now: float
     ) -> list[ClaimAnswer]:
-        uuids = json.dumps([entry.message.uuid for entry in entries])
+        uuids = _json([entry.message.uuid for entry in entries])
         known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.KNOWN, (uuids,))}
         answers: list[ClaimAnswer] = []
         retired, inserted, reclaimed = [], [], []
@@ -166,7 +171,7 @@ class SqliteLedger:
                 claimed = {"in_doubt": False, "claimed_at": now}
                 inserted.append(new_row(entry.message, entry.origin, now) | claimed)
         await _execute_many(connection, statements.RETIRE, retired)
-        await _execute_many(connection, statements.INSERT_CLAIMED, inserted)
+        await _execute_at_once(connection, statements.INSERT_CLAIMED, inserted, now)
         await _execute_many(connection, statements.RECLAIM, reclaimed)
         return answers
 
@@ -187,6 +192,17 @@ def _known(row: sqlite3.Row | None) -> Known | None:
         row["finished_at"] or 0.0,
         row["replay_of"],
     )
+
+
+async def _execute_at_once(
+    connection: aiosqlite.Connection, statement: str, rows: list[dict[str, object]], now: float
+) -> None:
+    if rows:
+        await connection.execute(statement, {"rows": _json(rows), "now": now})
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 async def _execute_many(connection: aiosqlite.Connection, statement: str, rows: list[dict[str, object]]) -> None:

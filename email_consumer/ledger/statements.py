@@ -1,4 +1,8 @@
-"""The ledger's SQL, a comment per statement."""
+"""The ledger's SQL, a comment per statement.
+
+What every mail needs takes a group's rows as one JSON array: SQLite then walks through them by itself, while a statement
+executed for each row would fight with the event loop for the interpreter's lock at each of them.
+"""
 
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = """
@@ -10,7 +14,9 @@ FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 INSERT_CLAIMED = """
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, created_at, updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 1, :in_doubt, :claimed_at, :replay_of, :source, :now, :now)
+SELECT value->>'uuid', value->>'tag', value->>'topic_id', value->>'email', value->>'expires_at', 1, value->>'in_doubt',
+    value->>'claimed_at', value->>'replay_of', value->>'source', :now, :now
+FROM json_each(:rows)
 """
 
 # A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.
@@ -34,9 +40,10 @@ ON CONFLICT (uuid) DO NOTHING
 # The outcome of a claim. A row that an event settled meanwhile is left as the event says.
 FINISH = """
 UPDATE email_requests
-SET status = :status, attempts = attempts + :attempts, in_doubt = :in_doubt, error = :error,
-    message_id = coalesce(:message_id, message_id), finished_at = :finished_at, updated_at = :now
-WHERE uuid = :uuid AND status = 1
+SET status = value->>'status', attempts = attempts + (value->>'attempts'), in_doubt = value->>'in_doubt',
+    error = value->>'error', message_id = coalesce(value->>'message_id', message_id),
+    finished_at = value->>'finished_at', updated_at = :now
+FROM json_each(:rows) WHERE uuid = value->>'uuid' AND status = 1
 """
 
 # A mail that is stopped without ever being claimed, or given up while in doubt.
