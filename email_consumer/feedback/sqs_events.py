@@ -13,8 +13,8 @@ from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 
 _AT_A_TIME = 500
-_VISIBILITY = 60.0
-"""Seconds; longer than the inbox ever takes."""
+_VISIBILITY = 20.0
+"""Seconds; longer than the inbox ever takes. What a process had in hand when it died can't be read earlier."""
 _AGAIN_SOON = 5.0
 """Seconds until an event is tried again that met a passing fault of ours."""
 _AGAIN_LATER = 300.0
@@ -29,17 +29,25 @@ _log = structlog.get_logger(__name__)
 class SqsEvents:
     """The same messages as over HTTP, checked in the same way."""
 
-    def __init__(self, queue: SqsQueue, handle: Callable[[bytes], Awaitable[None]], behind: Callable[[], None]) -> None:
-        """`handle` is `Receiver.handle`; `behind` is called again and again while events wait that we have not read."""
+    def __init__(
+        self, queue: SqsQueue, handle: Callable[[bytes], Awaitable[None]], expected_from: Callable[[float], None]
+    ) -> None:
+        """`handle` is `Receiver.handle`.
+
+        `expected_from` hears since when (Unix seconds) whatever SES has told is known here: later and later while
+        events wait that were not read yet.
+        """
         self._queue = queue
         self._handle = handle
-        self._behind = behind
+        self._expected_from = expected_from
+        self._ready_at = 0.0
         self._slots = Slots(_AT_A_TIME)
         self._receiver = SqsReceiver(queue, slots=self._slots, visibility=_VISIBILITY, start=self._start)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled; what is in hand then comes again, and is known by its message id."""
+        self._not_before(time.time() + _VISIBILITY)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receiver.run())
@@ -53,13 +61,17 @@ class SqsEvents:
     async def _watch(self) -> None:
         while True:
             if self._queue.fault:
-                self._behind()
+                self._not_before(time.time())
             await asyncio.sleep(_LOOK)
+
+    def _not_before(self, moment: float) -> None:
+        self._ready_at = max(self._ready_at, moment)
+        self._expected_from(self._ready_at)
 
     def _start(self, received: Received) -> None:
         # One that was put off before tells nothing of those behind it.
         if received.receives == 1 and time.time() - received.sent_at > _BEHIND:
-            self._behind()
+            self._not_before(time.time())
         self._slots.take()
         task = asyncio.create_task(self._take_in(received))
         self._tasks.add(task)

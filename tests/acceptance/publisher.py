@@ -92,18 +92,18 @@ class SqsPublisher:
     """Sends to the queue, as base64."""
 
     def __init__(self, mail: TestQueue, dead: TestQueue) -> None:
-        self._mail = mail
-        self._dead = dead
+        self.mail = mail
+        self.dead = dead
 
     async def publish(self, payloads: Iterable[bytes]) -> None:
-        await self._mail.send([base64.b64encode(payload).decode() for payload in payloads])
+        await self.mail.send([base64.b64encode(payload).decode() for payload in payloads])
 
     async def unsettled(self) -> int:
-        return await self._mail.unsettled()
+        return await self.mail.unsettled()
 
     async def dead_letters(self) -> list[Letter]:
         letters = []
-        for message in await self._dead.take_all():
+        for message in await self.dead.take_all():
             facts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
             payload = base64.b64decode(message["Body"])
             letters.append(Letter(payload, facts["Email-Kind"], facts["Email-Reason"], int(facts["Email-Attempts"])))
