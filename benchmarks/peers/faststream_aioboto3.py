@@ -1,7 +1,8 @@
 """FastStream's pull subscriber and aioboto3.
 
 Defaults: aioboto3's pool of 10 connections and its retries, asyncio's own loop.
-Tuned: a connection for each worker, one attempt, no validation of parameters, no log line per mail, uvloop.
+Tuned: a connection for each worker, one attempt, no validation of parameters, no log
+line per mail, handlers called without injection of dependencies, uvloop.
 """
 
 import argparse
@@ -30,7 +31,9 @@ async def main(*, tuned: bool) -> None:
     )
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(aioboto3.Session().client("sesv2", config=config))
-        broker = NatsBroker(os.environ["NATS_URL"], **({"logger": None} if tuned else {}))
+        broker = NatsBroker(
+            os.environ["NATS_URL"], decoder=_decode, **({"logger": None, "apply_types": False} if tuned else {})
+        )
 
         @broker.subscriber(
             os.environ["SUBJECT"],
@@ -39,10 +42,15 @@ async def main(*, tuned: bool) -> None:
             pull_sub=PullSub(batch_size=workers),
             max_workers=workers,
         )
-        async def handle(message: NatsMessage) -> None:
-            await client.send_email(**send_email(msgpack.unpackb(message.body)))
+        async def handle(mail: dict[str, str]) -> None:
+            await client.send_email(**send_email(mail))
 
         await FastStream(broker).run()
+
+
+async def _decode(message: NatsMessage) -> dict[str, str]:
+    mail: dict[str, str] = msgpack.unpackb(message.body)
+    return mail
 
 
 if __name__ == "__main__":
