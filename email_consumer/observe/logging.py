@@ -1,7 +1,6 @@
 """Logs: structlog over the standard library, so that what aiohttp, nats-py or botocore say takes the same way.
 
-Every line has an event name and fields. Message bodies, keys and tokens are never logged, and addresses only through
-`masked`.
+Every line has an event name and fields. Message bodies, keys and tokens are never logged, and addresses only masked.
 """
 
 import json
@@ -13,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from email_consumer.observe.level import LogFilter
+from email_consumer.observe.masking import without_addresses
 
 LogForm = Literal["auto", "human", "json"]
 
@@ -63,11 +63,12 @@ def _set_levels(log_filter: LogFilter) -> None:
 
 
 def _last_steps(human: bool, stream: TextIO) -> list[Processor]:
+    steps: list[Processor] = [structlog.processors.format_exc_info, without_addresses]
     if human:
         # Not the default formatter of exceptions: it shows local variables, and a mail may be among them.
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, _json_line]
+        return [*steps, structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
+    return [*steps, _json_line]
 
 
 def _json_line(_: WrappedLogger, __: str, fields: EventDict) -> str:
@@ -78,9 +79,3 @@ def _json_line(_: WrappedLogger, __: str, fields: EventDict) -> str:
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # lone surrogates or a number beyond 64 bits, which the standard library can write
         return json.dumps(line, default=str)
-
-
-def masked(address: str) -> str:
-    """An address as a log at info may show it: `jane@example.com` becomes `j***@example.com`."""
-    local, at, domain = address.rpartition("@")
-    return f"{local[:1]}***{at}{domain}" if at else "***"

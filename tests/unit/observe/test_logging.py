@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from email_consumer.observe.level import LogFilter
-from email_consumer.observe.logging import LogForm, configure, masked
+from email_consumer.observe.logging import LogForm, configure
 
 
 class _Terminal(io.StringIO):
@@ -121,11 +121,3 @@ def test_configuring_again_leaves_one_handler() -> None:
     stream = _configured()
     structlog.get_logger("ours").info("once")
     assert len(_lines(stream)) == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [("jane@example.com", "j***@example.com"), ("@example.com", "***@example.com"), ("no address", "***"), ("", "***")],
-)
-def test_masked(address: str, shown: str) -> None:
-    assert masked(address) == shown
