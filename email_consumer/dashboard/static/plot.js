@@ -6,8 +6,7 @@ import { decimal } from "./format.js";
 
 const SPAN = 300;
 const MINUTES = [5, 4, 3, 2, 1, 0];
-const HEIGHT = 220;
-const HEIGHT_ON_A_PHONE = 160;
+const HEIGHT = 210;
 
 export class Plot {
   constructor() {
@@ -40,7 +39,7 @@ export class Plot {
   }
 
   size() {
-    return { width: this.box.clientWidth, height: innerWidth < 600 ? HEIGHT_ON_A_PHONE : HEIGHT };
+    return { width: this.box.clientWidth, height: HEIGHT };
   }
 
   resize() {
