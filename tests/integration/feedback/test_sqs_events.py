@@ -1,0 +1,123 @@
+"""The same signed messages out of an SQS queue, on a real inbox."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from email_consumer.feedback import sqs_events
+from email_consumer.feedback.refusal import Refusal
+from email_consumer.feedback.sqs_events import SqsEvents
+from email_consumer.outcome import Duplicate, InDoubt
+from email_consumer.sqs.queue import SqsQueue
+from tests.integration.feedback.stage import KEY, event, open_stage
+from tests.servers.sqs import REGION, SqsServer, TestQueue
+from tests.unit.feedback.sns_key import body
+
+
+@dataclass
+class Reading:
+    """The queue while it is read."""
+
+    queue: TestQueue
+    expected_from: list[float] = field(default_factory=list)
+
+    async def expected_after(self, moment: float) -> None:
+        async with asyncio.timeout(30):
+            while not self.expected_from or self.expected_from[-1] <= moment:  # noqa: ASYNC110 - a list has no signal
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def reading(server: SqsServer, handle: Callable[[bytes], Awaitable[None]]) -> AsyncIterator[Reading]:
+    found = Reading(await server.create_queue("events"))
+    async with SqsQueue.open(found.queue.url, region=REGION, endpoint=server.url) as queue:
+        running = asyncio.create_task(SqsEvents(queue, handle, found.expected_from.append).run())
+        try:
+            yield found
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+
+async def test_an_event_settles_its_mail_and_leaves_the_queue(path: Path, sqs_server: SqsServer) -> None:
+    async with open_stage(path) as stage, reading(sqs_server, stage.receiver.handle) as found:
+        await stage.claim()
+        await stage.finish(InDoubt("no answer"))
+        envelope = body(KEY.notification(event("Send"))).decode()
+        await found.queue.send([envelope, envelope])
+        await found.queue.emptied()
+        assert stage.settled == ["u-1"]
+        assert await stage.claim() == Duplicate()
+
+
+async def test_what_is_refused_stays_to_be_looked_at_later(path: Path, sqs_server: SqsServer) -> None:
+    forged = KEY.notification(event("Send")) | {"Message": event("Send", "u-2")}
+    async with open_stage(path) as stage, reading(sqs_server, stage.receiver.handle) as found:
+        await stage.send()
+        await found.queue.send([json.dumps(forged), event("Send"), body(KEY.notification(event("Bounce"))).decode()])
+        await asyncio.wait_for(_left(found.queue, 2), 30)
+        assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
+        assert set(stage.receiver.refusals.refused) == {"signature", "raw delivery"}
+        assert await found.queue.receive() == []
+
+
+async def _left(queue: TestQueue, count: int) -> None:
+    while (await queue.calls())["change_message_visibility_batch"] < 1 or await queue.unsettled() != count:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+async def test_a_passing_fault_of_ours_is_tried_again(sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqs_events, "_AGAIN_SOON", 0.0)
+    faults = [Refusal("storage", "the database takes no writes", 503)]
+
+    async def handle(_body: bytes) -> None:
+        if faults:
+            raise faults.pop()
+
+    async with reading(sqs_server, handle) as found:
+        await found.queue.send(["event"])
+        await found.queue.emptied()
+    assert faults == []
+
+
+async def test_in_doubt_waits_for_what_a_dead_process_had_in_hand(sqs_server: SqsServer) -> None:
+    began = time.time()
+    async with reading(sqs_server, _ignore) as found:
+        await found.expected_after(began + sqs_events._VISIBILITY - 1)
+
+
+async def test_in_doubt_waits_while_old_events_are_read(sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqs_events, "_VISIBILITY", 0.0)
+    monkeypatch.setattr(sqs_events, "_BEHIND", -1.0)  # whatever comes has waited for long
+    async with reading(sqs_server, _ignore) as found:
+        await found.expected_after(0)
+        [ready] = found.expected_from
+        await found.queue.send(["an event of yesterday"])
+        await found.expected_after(ready)
+
+
+async def test_in_doubt_waits_while_the_queue_gives_no_answer(
+    sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqs_events, "_VISIBILITY", 0.0)
+    missing = f"{sqs_server.url}/123456789012/missing"
+    told: list[float] = []
+    async with SqsQueue.open(missing, region=REGION, endpoint=sqs_server.url) as queue:
+        running = asyncio.create_task(SqsEvents(queue, _ignore, told.append).run())
+        async with asyncio.timeout(30):
+            while len(told) < 3:  # noqa: ASYNC110 - a list has no signal
+                await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.wait([running])
+    assert told == sorted(told)
+    assert told[-1] > told[0]
+
+
+async def _ignore(_body: bytes) -> None:
+    """Everything is fine."""
