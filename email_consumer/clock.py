@@ -8,7 +8,7 @@ _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T t]\d\d:\d\d.*")
 
 
 def parse_time(value: object, zone: tzinfo = UTC) -> datetime:
-    """An aware time. Unix seconds are not taken: a number could be milliseconds as well.
+    """A time in UTC. Unix seconds are not taken: a number could be milliseconds as well.
 
     Raises:
         ValueError: it is not a time; sending at once because of it would be wrong.
@@ -19,7 +19,10 @@ def parse_time(value: object, zone: tzinfo = UTC) -> datetime:
         value = datetime.fromisoformat(value.replace("z", "Z").replace("t", "T"))
     if not isinstance(value, datetime):
         raise ValueError("is not a time such as 2024-12-25T10:00:00+09:00 or 2024-01-01 09:00:00")  # noqa: TRY004
-    return value if value.tzinfo else _in_zone(value, zone)
+    try:
+        return (value if value.tzinfo else _in_zone(value, zone)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
 
 
 def _in_zone(naive: datetime, zone: tzinfo) -> datetime:

@@ -6,6 +6,7 @@ from typing import Protocol
 REPLAY_OF = "Email-Replay-Of"
 """Header of a replayed message: `<dead-letter stream>:<sequence>`. A Failed uuid is tried again, once per replay."""
 
+
 class Delivery(Protocol):
     """A message in hand. Only `settlement.py` and the heartbeat call its methods."""
 

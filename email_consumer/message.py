@@ -150,7 +150,9 @@ class EmailMessage(_Wire):
     reply_to: MailAddresses = ()
     cc: MailAddresses = ()
     bcc: MailAddresses = ()
-    headers: Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=MAX_HEADERS - 1, default_factory=dict)]
+    headers: Annotated[
+        dict[str, str], AfterValidator(_headers), Field(max_length=MAX_HEADERS - 1, default_factory=dict)
+    ]
     attachments: tuple[Attachment, ...] = ()
     tags: Annotated[dict[str, str], AfterValidator(_tags), Field(max_length=48, default_factory=dict)]
     configuration_set: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None

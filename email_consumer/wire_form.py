@@ -35,5 +35,5 @@ def parse(payload: bytes) -> object:
 def _unpacked(packed: bytes) -> object:
     try:
         return msgpack.unpackb(packed, raw=False, strict_map_key=False, timestamp=3)
-    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+    except (ValueError, OverflowError, msgpack.UnpackException, RecursionError) as error:
         raise ValueError(f"not MessagePack: {error or type(error).__name__}") from None

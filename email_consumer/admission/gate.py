@@ -7,6 +7,9 @@ from email_consumer.claim import Origin
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Stopped, StopReason
 
+_CLOCK_SKEW = 60.0
+"""Seconds that the stream's clock may be ahead of ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
@@ -19,7 +22,8 @@ class Cancellation:
 
     def covers(self, origin: Origin) -> bool:
         if origin.sequence:
-            return origin.sequence <= self.sequence
+            # A stream that was made anew counts from 1 again: then the time tells. Its clock may differ from ours.
+            return origin.sequence <= self.sequence and origin.stored_at <= self.cancelled_at + _CLOCK_SKEW
         return origin.stored_at <= self.cancelled_at
 
 

@@ -67,6 +67,8 @@ class NatsSource:
         """Raise if the server can't be reached now."""
         if not self.client.is_connected:
             raise ConnectionError("not connected")
+        if asyncio.get_running_loop().time() > self.tenancy.valid_until:
+            raise ConnectionError("the right to the consumer can't be renewed")
 
 
 async def open_nats(

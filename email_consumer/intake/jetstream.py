@@ -13,6 +13,7 @@ from itertools import count
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from email_consumer.delivery import Delivery
@@ -100,6 +101,7 @@ class JetStreamIntake:
         self._heard_at = 0.0
         self._broken = ""
         self._stopping = False
+        self._subscription: Subscription | None = None
         self._wake = asyncio.Event()
         self._reconnects = client.stats["reconnects"]
         slots.on_change(self._wake_if_due)
@@ -133,7 +135,8 @@ class JetStreamIntake:
         self._wake.set()
         try:
             async with asyncio.timeout(_STOP_TIMEOUT):
-                await self._subscription.drain()  # type: ignore[no-untyped-call]
+                if self._subscription is not None:
+                    await self._subscription.drain()  # type: ignore[no-untyped-call]
         except (TimeoutError, NatsError) as error:
             _log.warning("intake.stop_incomplete", error=repr(error), hint="what is left comes back after ACK_WAIT")
 

@@ -14,7 +14,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NoStreamResponseError
 from nats.js.kv import KeyValue
 
 LEASE = 30.0
@@ -58,6 +58,7 @@ class Tenancy:
         self._replicas = replicas
         self._revision = 0
         self._valid_until = 0.0
+        self._lapsed = False
 
     @property
     def valid_until(self) -> float:
@@ -102,12 +103,34 @@ class Tenancy:
             await asyncio.sleep(_RENEWAL)
             try:
                 renewed = await self._write(self._record, self._revision, self._now())
+            except (NoStreamResponseError, BucketNotFoundError):
+                await self._reopen()  # a server that lost its store, or somebody deleted the bucket
+                continue
             except (NatsError, TimeoutError) as error:
                 _log.debug("tenancy.not_renewed", error=repr(error))
+                self._warn_once_lapsed(repr(error))
                 continue
+            self._lapsed = False
             # A renewal whose answer got lost has moved the record too.
             if not renewed and not await self._still_ours():
                 raise TenancyLostError(f"another email-consumer has taken over the consumer {self._key!r}")
+
+    async def _reopen(self) -> None:
+        _log.warning("tenancy.bucket_gone", bucket=self._bucket, hint="it is made anew")
+        try:
+            self._store = await self._open()
+            renewed = await self._write(self._record, 0, self._now())
+        except (NatsError, TimeoutError) as error:
+            _log.debug("tenancy.not_renewed", error=repr(error))
+            self._warn_once_lapsed(repr(error))
+            return
+        if not renewed and not await self._still_ours():
+            raise TenancyLostError(f"another email-consumer has taken over the consumer {self._key!r}")
+
+    def _warn_once_lapsed(self, error: str) -> None:
+        if not self._lapsed and self._now() > self._valid_until:
+            self._lapsed = True
+            _log.error("tenancy.lapsed", error=error, hint="nothing is sent until JetStream answers again")
 
     async def release(self) -> None:
         """Let the next one begin at once."""

@@ -76,7 +76,7 @@ class Granted:
 Decision = Granted | Duplicate | Busy | InDoubt | Parked
 
 
-def decide(known: Known | None, replay_of: str | None, policy: Policy, now: float, events_since: float) -> Decision:
+def decide(known: Known | None, origin: Origin, policy: Policy, now: float, events_since: float) -> Decision:
     """`events_since`: since when SES's events can reach us; a grace doesn't begin before (Unix seconds)."""
     if known is None:
         return Granted(Step.INSERT, 0)
@@ -87,9 +87,10 @@ def decide(known: Known | None, replay_of: str | None, policy: Policy, now: floa
             return Busy()
         case Status.PROCESSED:
             return _resolve(known, policy, now, events_since)
-        case Status.FAILED if replay_of and known.replay_of != replay_of:
+        case Status.FAILED if origin.replay_of and known.replay_of != origin.replay_of:
             return Granted(Step.RECLAIM, 0)
-        case _ if known.finished_at + policy.idempotency_ttl > now:
+        case _ if known.finished_at + policy.idempotency_ttl > now or origin.stored_at <= known.finished_at:
+            # Stored before the outcome: the same delivery again, whose ack got lost, however long ago.
             return Duplicate()
         case _:
             return Granted(Step.RENEW, 0)

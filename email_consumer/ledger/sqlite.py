@@ -22,7 +22,7 @@ from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance
 from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, change
 from email_consumer.ledger.rows import keep_for_later, new_row
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
+from email_consumer.outcome import InDoubt, Outcome, Sent, Stopped
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
@@ -58,8 +58,9 @@ class SqliteLedger:
         self._policy = policy
         self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
         self._group: GroupCommit[Entry, Any] = GroupCommit(database, self._write)
+        self._held: set[str] = set()
+        """Our claims between `claim` and `finish`."""
         self._events_since = time.time()
-
         self.when_scheduled: Callable[[], None] = lambda: None
         """Called after mail that is due later was taken into keeping."""
 
@@ -90,12 +91,13 @@ class SqliteLedger:
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         answer: ClaimAnswer = await self._group.submit(ClaimEntry(message, origin))
-        if isinstance(answer, Duplicate):
-            self._finished[message.uuid] = None
         return answer
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
-        await self._group.submit(FinishEntry(message, origin, outcome))
+        try:
+            await self._group.submit(FinishEntry(message, origin, outcome))
+        finally:
+            self._held.discard(message.uuid)
         if isinstance(outcome, Sent):
             self._finished[message.uuid] = None
 
@@ -111,12 +113,28 @@ class SqliteLedger:
         await self._write_finishes(connection, [entry for entry in entries if isinstance(entry, FinishEntry)], now)
         for index, entry in enumerate(entries):
             if isinstance(entry, ScheduleEntry):
-                answers[index] = await keep_for_later(connection, entry.message, entry.origin, now)
+                answers[index] = await self._write_scheduled(connection, entry, now)
         claims = {index: entry for index, entry in enumerate(entries) if isinstance(entry, ClaimEntry)}
         if claims:
             answered = await self._write_claims(connection, list(claims.values()), now)
             answers.update(zip(claims, answered, strict=True))
         return [answers.get(index) for index in range(len(entries))]
+
+    async def _write_scheduled(self, connection: aiosqlite.Connection, entry: ScheduleEntry, now: float) -> bool:
+        rows = list(await connection.execute_fetchall(statements.KNOWN, (_json([entry.message.uuid]),)))
+        row = rows[0] if rows else None
+        match self._decide(entry, row, now):
+            case Stopped() as stopped:
+                stop = new_row(entry.message, entry.origin, now) | {"error": change(stopped).error}
+                await connection.execute(statements.STOP, stop)
+                return False
+            case Granted(step=Step.RENEW) if row is not None:
+                await connection.execute(statements.RETIRE, {"id": row["id"]})
+                return await keep_for_later(connection, entry.message, entry.origin, now)
+            case Granted(step=Step.INSERT):
+                return await keep_for_later(connection, entry.message, entry.origin, now)
+            case _:
+                return False
 
     async def _write_finishes(self, connection: aiosqlite.Connection, entries: list[FinishEntry], now: float) -> None:
         finishes, stops, remarks = [], [], []
@@ -162,6 +180,7 @@ class SqliteLedger:
                 answers.append(decision)
                 continue
             answers.append(Claim(decision.spent + 1, deadline))
+            self._held.add(entry.message.uuid)
             if decision.step is Step.RENEW and row is not None:
                 retired.append({"id": row["id"]})
             if decision.step is Step.RECLAIM and row is not None:
@@ -175,23 +194,24 @@ class SqliteLedger:
         await _execute_many(connection, statements.RECLAIM, reclaimed)
         return answers
 
-    def _decide(self, entry: ClaimEntry, row: sqlite3.Row | None, now: float) -> Decision | Stopped:
-        decision = decide(_known(row), entry.origin.replay_of, self._policy, now, self._events_since)
+    def _decide(self, entry: ClaimEntry | ScheduleEntry, row: sqlite3.Row | None, now: float) -> Decision | Stopped:
+        known = self._known(row)
+        decision = decide(known, entry.origin, self._policy, now, self._events_since)
         # Asked inside the transaction, so that a cancellation's receipt is exact.
         return (isinstance(decision, Granted) and self._stopper(entry.message, entry.origin)) or decision
 
-
-def _known(row: sqlite3.Row | None) -> Known | None:
-    if row is None:
-        return None
-    return Known(
-        Status(row["status"]),
-        row["attempts"],
-        bool(row["in_doubt"]),
-        row["claimed_at"] or 0.0,
-        row["finished_at"] or 0.0,
-        row["replay_of"],
-    )
+    def _known(self, row: sqlite3.Row | None) -> Known | None:
+        if row is None:
+            return None
+        return Known(
+            Status(row["status"]),
+            row["attempts"],
+            # Claimed, and not in our hands any more: whoever had it failed before it could say what became of it.
+            bool(row["in_doubt"]) or row["uuid"] not in self._held,
+            row["claimed_at"] or 0.0,
+            row["finished_at"] or 0.0,
+            row["replay_of"],
+        )
 
 
 async def _execute_at_once(

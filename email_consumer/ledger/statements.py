@@ -42,7 +42,9 @@ FINISH = """
 UPDATE email_requests
 SET status = value->>'status', attempts = attempts + (value->>'attempts'), in_doubt = value->>'in_doubt',
     error = value->>'error', message_id = coalesce(value->>'message_id', message_id),
-    finished_at = value->>'finished_at', updated_at = :now
+    finished_at = value->>'finished_at', updated_at = :now,
+    -- The grace of a doubt counts from here: the request may have been under way for long.
+    claimed_at = CASE WHEN value->>'in_doubt' THEN :now ELSE claimed_at END
 FROM json_each(:rows) WHERE uuid = value->>'uuid' AND status = 1
 """
 

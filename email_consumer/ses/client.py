@@ -22,7 +22,7 @@ from yarl import URL
 
 from email_consumer.address import parse_address
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Failed, Held, InDoubt, SendResult, Sent
+from email_consumer.outcome import Held, InDoubt, SendResult, Sent
 from email_consumer.ses.account import Account
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
@@ -122,7 +122,7 @@ class SesClient:
             async with self._post(body, headers) as response:
                 answer = await response.read()
         except _NOT_WRITTEN as error:
-            return Failed(f"no connection to SES: {_told(error)}")
+            return Held(f"no connection to SES: {_told(error)}")  # as true of the next mail as of this one
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return InDoubt(f"the request was written, the answer is missing: {_told(error)}")
         if response.status in _SUCCESS:
@@ -189,4 +189,6 @@ def _accepted(answer: bytes) -> SendResult:
 
 
 def _told(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the URL, and that a proxy's password
+        return f"{type(error).__name__}: {error.status} {error.message}"
     return f"{type(error).__name__}: {error}".rstrip(": ")

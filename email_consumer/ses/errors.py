@@ -203,7 +203,7 @@ def _cause_by_status(error: ServiceError) -> _Cause:  # for codes that the table
             return _Cause.MAIL
         case 429:
             return _Cause.THROTTLE
-        case 504 if not error.code:
+        case 502 | 504 if not error.code:  # a proxy lost the answer, not necessarily the request
             return _Cause.GATEWAY_TIMEOUT
         case 300 | 301 | 302 | 303 | 307 | 308 | 404 | 405 | 407 if not error.code:
             return _Cause.ENDPOINT

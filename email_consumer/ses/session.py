@@ -91,5 +91,6 @@ class AwsSession:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise AccountUnavailableError(str(error), forbidden=code in _FORBIDDEN) from error
-        except (BotoCoreError, OSError) as error:
-            raise AccountUnavailableError(str(error), forbidden=False) from error
+        except Exception as error:
+            # Whatever a provider of credentials, the network or an odd answer raises: sending may well work all the same.
+            raise AccountUnavailableError(str(error) or type(error).__name__, forbidden=False) from error

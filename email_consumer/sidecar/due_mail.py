@@ -70,11 +70,9 @@ class DueMail:
                 finished.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
             try:
-                content = await self._content(row["content_id"])
-            except UndecodableError as error:
+                messages.append(_message(row, await self._content(row["content_id"])))
+            except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not stop the others
                 finished.append((row["id"], Status.FAILED, f"stored content: {error}"))
-                continue
-            messages.append(_message(row, content))
         await self.finish(finished)
         return messages
 
@@ -106,7 +104,10 @@ class DueMail:
 
     async def _content(self, content_id: int) -> EmailMessage:
         if content_id not in self._contents:
-            (row,) = await self._database.fetch(_CONTENT, (content_id,))
+            rows = await self._database.fetch(_CONTENT, (content_id,))
+            if not rows:
+                raise UndecodableError("it is not there any more")
+            row = rows[0]
             fields = content_fields(row["subject"], row["content"], row["extra"])
             content = from_value(fields | {"uuid": "-", "email": "to@localhost"})
             if content.size > _CACHED_BYTES:

@@ -53,8 +53,8 @@ class Database:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
         async with self._turn:
-            await self._writer.execute("BEGIN IMMEDIATE")
             try:
+                await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
                 await self._writer.commit()
             except BaseException:

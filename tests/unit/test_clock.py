@@ -63,3 +63,9 @@ def test_of_a_time_that_came_twice_the_first_is_meant() -> None:
 def test_anything_else_is_refused_rather_than_sent_at_once(value: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_time(value)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+09:00"])
+def test_a_time_that_no_clock_reaches_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        parse_time(text)

@@ -131,7 +131,7 @@ class JetStreamLedger:
             return InDoubt("it may have been sent under the ledger that had this consumer before")
         now = time.time()
         known = found.known(self._lease, now)
-        decision = decide(known, origin.replay_of, self._policy, now, self._events_since)
+        decision = decide(known, origin, self._policy, now, self._events_since)
         return (isinstance(decision, Granted) and self._stopper(message, origin)) or decision
 
     def _hold(self, message: EmailMessage, found: Found, since: float) -> Claim:
@@ -143,8 +143,6 @@ class JetStreamLedger:
         # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.
         if found.record and isinstance(answer, (Duplicate, InDoubt)) and origin.received > 1:
             await self._tell(message, origin, found)
-            if isinstance(answer, Duplicate):
-                self._finished[message.uuid] = None
         return answer
 
     def _doubted(self, found: Found, reason: str) -> Record:

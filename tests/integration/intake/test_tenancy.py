@@ -67,3 +67,17 @@ async def test_a_holder_that_slept_too_long_learns_that_it_lost(
     await second.acquire()
     with pytest.raises(TenancyLostError, match="taken over the consumer 'email-processor'"):
         await first.keep()
+
+
+async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenancy, "_RENEWAL", 0.01)
+    holder = of(client, "a")
+    await holder.acquire()
+    before = holder.valid_until
+    await client.jetstream().delete_key_value("messages-tenancy")
+    keeping = asyncio.create_task(holder.keep())
+    async with asyncio.timeout(10):
+        while holder.valid_until == before:  # noqa: ASYNC110 - the holder tells nobody
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    assert not await of(client, "a").acquire()

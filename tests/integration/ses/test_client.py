@@ -161,7 +161,7 @@ async def test_a_missing_answer_is_in_doubt(sandbox: Sandbox, kind: str, accepte
         assert await sandbox.accepted("u-1") == accepted
 
 
-@pytest.mark.parametrize(("status", "expected"), [(500, Failed), (502, Failed), (504, InDoubt), (404, Held)])
+@pytest.mark.parametrize(("status", "expected"), [(500, Failed), (502, InDoubt), (504, InDoubt), (404, Held)])
 async def test_a_bare_status_of_a_proxy(sandbox: Sandbox, status: int, expected: type[SendResult]) -> None:
     await sandbox.fault(kind="status", status=status)
     async with client(sandbox.url) as ses:

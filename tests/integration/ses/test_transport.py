@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.outcome import Failed, Held, InDoubt, Sent
+from email_consumer.outcome import Held, InDoubt, Sent
 from tests.integration.ses.raw_server import Connection, raw_server
 from tests.integration.ses.sandbox import client, mail
 from tests.servers.certificates import TestAuthority
@@ -59,15 +59,15 @@ async def test_a_connection_closed_while_idle_is_not_used_again() -> None:
         assert len(server.requests) == 3
 
 
-async def test_what_never_left_failed() -> None:
+async def test_what_never_left_holds_the_queue() -> None:
     async with raw_server(answer_all) as server:
         free = server.url
     for endpoint in (free, "http://name.invalid"):
         async with client(endpoint) as ses:
-            assert isinstance(await ses.send(mail()), Failed)
+            assert isinstance(await ses.send(mail()), Held)
 
 
-async def test_waiting_in_vain_for_a_free_connection_failed() -> None:
+async def test_waiting_in_vain_for_a_free_connection_holds_the_queue() -> None:
     arrived, release = asyncio.Event(), asyncio.Event()
 
     async def late(connection: Connection) -> None:
@@ -80,7 +80,7 @@ async def test_waiting_in_vain_for_a_free_connection_failed() -> None:
         first = asyncio.create_task(ses.send(mail("first")))
         await arrived.wait()
         second = await ses.send(mail("second"))
-        assert isinstance(second, Failed)
+        assert isinstance(second, Held)
         release.set()
         assert await first == Sent("42")
         assert len(server.requests) == 1
@@ -137,7 +137,7 @@ async def test_tls_trusts_the_bundle_of_aws_ca_bundle_alone(tmp_path: Path, monk
     async with raw_server(answer_all, tls) as server:
         async with client(server.url) as ses:
             refused = await ses.send(mail())
-        assert isinstance(refused, Failed)
+        assert isinstance(refused, Held)
         assert "certificate" in refused.reason.lower()
         monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
         async with client(server.url) as ses:

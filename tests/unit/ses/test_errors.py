@@ -49,7 +49,7 @@ def test_every_error_of_the_model_has_its_place() -> None:
         (429, "", "", Throttled),
         (500, "InternalFailure", "", Failed),
         (503, "ServiceUnavailable", "", Failed),
-        (502, "", "", Failed),
+        (502, "", "", InDoubt),
         (504, "SomeException", "", Failed),
         (504, "", "", InDoubt),
         (403, "ExpiredTokenException", "The security token included in the request is expired", Held),
