@@ -1,0 +1,170 @@
+"""Tells all workers what they must know: the sidecar's side of the facts bucket."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import aclosing
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from email_consumer.fleet.bucket import ensure_bucket, facts_bucket, subject
+from email_consumer.fleet.facts import (
+    CANCELLED,
+    KINDS,
+    RECEIVER,
+    SECRET,
+    SUPPRESSED,
+    Cancellation,
+    shard_key,
+    shard_number,
+)
+from email_consumer.fleet.watch import follow
+from email_consumer.suppressed import SHARDS, SuppressedAddresses, shard_of
+
+_TOGETHER = 64
+"""Values on their way at once: a million suppressed addresses take a second."""
+_RETRY = 0.5
+_HEARTBEAT = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class FactsPublisher:
+    """`open` it, tell it all that SQLite holds, then `announce` and `run` it.
+
+    Everything it is told is stored sooner or later, or told again after the next start: only what differs from what is
+    stored is written. `cancel`, `suppress` and `release` are those of the gate.
+    """
+
+    def __init__(self, client: Client, *, stream: str, replicas: int, pulse: float = 2.0) -> None:
+        """`pulse`: seconds between two signs of life of the event receiver."""
+        self._client = client
+        self._bucket = facts_bucket(stream)
+        self._replicas = replicas
+        self._pulse = pulse
+        self._values: dict[str, bytes] = {}
+        """All but the suppressed addresses."""
+        self._suppressed = SuppressedAddresses()
+        self._unstored: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._some_unstored = asyncio.Event()
+        self._all_stored = asyncio.Event()
+        self._all_stored.set()
+
+    @property
+    def suppressed(self) -> int:
+        """How many addresses the workers know as suppressed, or are about to."""
+        return len(self._suppressed)
+
+    @property
+    def secret(self) -> str | None:
+        """What links are signed with, as it was stored before: mail that lies in inboxes carries such links."""
+        return self._values[SECRET].decode() if SECRET in self._values else None
+
+    async def open(self) -> None:
+        """Read what is stored; made anew if there is nothing.
+
+        Raises:
+            nats.errors.Error: JetStream refused or did not answer.
+            email_consumer.fleet.watch.WatchBrokenError: the connection broke meanwhile.
+        """
+        await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
+        async with aclosing(follow(self._client, self._bucket, _HEARTBEAT)) as entries:
+            async for entry in entries:
+                if entry is None:
+                    return
+                if entry.value is None:
+                    continue
+                if entry.key.startswith(SUPPRESSED):
+                    self._suppressed.load(shard_number(entry.key), entry.value)
+                else:
+                    self._values[entry.key] = entry.value
+
+    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
+        """Mail of the topic that was stored up to this sequence, or moment (Unix seconds), must not be sent."""
+        cancellation = Cancellation(topic_id, sequence, cancelled_at)
+        self._set(CANCELLED, cancellation.key, cancellation.encode())
+
+    def suppress(self, addresses: Mapping[str, str]) -> None:
+        """No mail to these (bare, in lower case), each with its reason."""
+        for address, reason in addresses.items():
+            if self._suppressed.add(address, reason):
+                self._mark(SUPPRESSED, shard_key(shard_of(address)))
+
+    def release(self, address: str) -> None:
+        """Mail to the address (bare, in lower case) passes again."""
+        if self._suppressed.discard(address):
+            self._mark(SUPPRESSED, shard_key(shard_of(address)))
+
+    def announce(self, secret: str, events_since: float) -> None:
+        """All that was suppressed and cancelled before has been told; workers may begin once it is stored.
+
+        `events_since`: when the event receiver became ready, in Unix seconds.
+        """
+        self._set(RECEIVER, RECEIVER, json.dumps({"since": events_since}).encode())
+        self._set(SECRET, SECRET, secret.encode())
+
+    async def stored(self) -> None:
+        """Wait until all that was told so far is stored, while `run` runs."""
+        await self._all_stored.wait()
+
+    async def run(self) -> None:
+        """Store what is told, again and again until it is, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._store_all(), name="facts: store")
+            tasks.create_task(self._beat(), name="facts: pulse")
+
+    def _set(self, kind: str, key: str, value: bytes) -> None:
+        if self._values.get(key) != value:
+            self._values[key] = value
+            self._mark(kind, key)
+
+    def _mark(self, kind: str, key: str) -> None:
+        self._unstored[kind].add(key)
+        self._all_stored.clear()
+        self._some_unstored.set()
+
+    async def _beat(self) -> None:
+        while True:
+            if RECEIVER in self._values:
+                self._mark(RECEIVER, RECEIVER)
+            await asyncio.sleep(self._pulse)
+
+    async def _store_all(self) -> None:
+        while True:
+            await self._some_unstored.wait()
+            kind = next((kind for kind in KINDS if self._unstored[kind]), None)
+            if kind is None:
+                self._some_unstored.clear()
+                self._all_stored.set()
+                continue
+            keys = [self._unstored[kind].pop() for _ in range(min(_TOGETHER, len(self._unstored[kind])))]
+            faults = [fault for fault in await asyncio.gather(*(self._store(kind, key) for key in keys)) if fault]
+            if faults:
+                _log.warning(
+                    "facts.not_stored", values=len(faults), error=repr(faults[0]), hint="tried again by itself"
+                )
+                await asyncio.sleep(_RETRY)
+                await self._mend()
+
+    async def _store(self, kind: str, key: str) -> Exception | None:
+        value = self._suppressed.dump(shard_number(key)) if kind == SUPPRESSED else self._values[key]
+        try:
+            await self._client.jetstream().publish(subject(self._bucket, key), value)
+        except (NatsError, TimeoutError) as error:
+            self._unstored[kind].add(key)
+            return error
+        return None
+
+    async def _mend(self) -> None:
+        """If the bucket is gone, make it anew and tell everything again."""
+        try:
+            made = await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
+        except (NatsError, TimeoutError):
+            return
+        if made:
+            for key in self._values:
+                self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
+            for shard in range(SHARDS):
+                self._mark(SUPPRESSED, shard_key(shard))
