@@ -93,7 +93,8 @@ async def nats_killed(directory: Path, size: Size) -> Count:
 
 
 async def sandbox_killed(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
+    """It also sends the events, and has to catch up with them: hence the longer grace."""
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=40) as stage:
         await stage.publish(size.mails)
         for kill in range(1, size.kills + 1):
             await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))

@@ -34,6 +34,8 @@ async def run(settings: Settings, *, local: bool = False) -> None:
     Raises:
         DaemonError: something it needs isn't there, or another one has taken over.
     """
+    if settings.ledger == "jetstream":
+        raise DaemonError("LEDGER: worker and sidecar can't be run apart yet; set sqlite, the ledger of one process")
     with stop_event() as stop:
         async with AsyncExitStack() as stack:
             if settings.sentry_dsn:
