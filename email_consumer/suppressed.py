@@ -36,32 +36,34 @@ class SuppressedAddresses:
         self._shards: list[_Shard | None] = [None] * SHARDS
         self._reasons: list[str] = []
 
-    def add(self, address: str, reason: str) -> bool:
-        """Put it on the list, or change its reason; True if that made a difference."""
-        key, number = _key(address), self._number(reason)
-        shard = self._shards[_shard(key)]
+    def add(self, address: str, reason: str) -> int | None:
+        """Put it on the list, or change its reason; the shard that this changed, None if it was so already."""
+        key, code = _key(address), self._code(reason)
+        number = _shard(key)
+        shard = self._shards[number]
         if shard is None:
-            shard = self._shards[_shard(key)] = _Shard()
+            shard = self._shards[number] = _Shard()
         place = shard.find(key)
         if place is None:
             place = bisect_left(shard.keys, key)
             shard.keys.insert(place, key)
-            shard.reasons.insert(place, number)
-            return True
-        if shard.reasons[place] == number:
-            return False
-        shard.reasons[place] = number
-        return True
+            shard.reasons.insert(place, code)
+        elif shard.reasons[place] == code:
+            return None
+        else:
+            shard.reasons[place] = code
+        return number
 
-    def discard(self, address: str) -> bool:
-        """Take it off the list; True if it was on it."""
+    def discard(self, address: str) -> int | None:
+        """Take it off the list; the shard that this changed, None if it was not on it."""
         key = _key(address)
-        shard = self._shards[_shard(key)]
+        number = _shard(key)
+        shard = self._shards[number]
         place = shard.find(key) if shard else None
         if shard is None or place is None:
-            return False
+            return None
         del shard.keys[place], shard.reasons[place]
-        return True
+        return number
 
     def reason(self, address: str) -> str | None:
         """Why it gets no mail; None if it does."""
@@ -85,12 +87,12 @@ class SuppressedAddresses:
             ValueError: it is none.
         """
         names, keys, reasons = msgpack.unpackb(dumped)
-        ours = bytes(self._number(name) for name in names).ljust(256)
+        ours = bytes(self._code(name) for name in names).ljust(256)
         loaded = array("Q")
         loaded.frombytes(keys)
         self._shards[shard] = _Shard(_swapped(loaded), bytearray(reasons.translate(ours)))
 
-    def _number(self, reason: str) -> int:
+    def _code(self, reason: str) -> int:
         if reason not in self._reasons:
             self._reasons.append(reason)
         return self._reasons.index(reason)

@@ -21,7 +21,7 @@ from email_consumer.fleet.facts import (
     shard_number,
 )
 from email_consumer.fleet.watch import follow
-from email_consumer.suppressed import SHARDS, SuppressedAddresses, shard_of
+from email_consumer.suppressed import SHARDS, SuppressedAddresses
 
 _TOGETHER = 64
 """Values on their way at once: a million suppressed addresses take a second."""
@@ -88,14 +88,13 @@ class FactsPublisher:
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
         """No mail to these (bare, in lower case), each with its reason."""
-        for address, reason in addresses.items():
-            if self._suppressed.add(address, reason):
-                self._mark(SUPPRESSED, shard_key(shard_of(address)))
+        changed = {self._suppressed.add(address, reason) for address, reason in addresses.items()}
+        for shard in changed:
+            self._mark_shard(shard)
 
     def release(self, address: str) -> None:
         """Mail to the address (bare, in lower case) passes again."""
-        if self._suppressed.discard(address):
-            self._mark(SUPPRESSED, shard_key(shard_of(address)))
+        self._mark_shard(self._suppressed.discard(address))
 
     def announce(self, secret: str, events_since: float) -> None:
         """All that was suppressed and cancelled before has been told; workers may begin once it is stored.
@@ -119,6 +118,10 @@ class FactsPublisher:
         if self._values.get(key) != value:
             self._values[key] = value
             self._mark(kind, key)
+
+    def _mark_shard(self, shard: int | None) -> None:
+        if shard is not None:
+            self._mark(SUPPRESSED, shard_key(shard))
 
     def _mark(self, kind: str, key: str) -> None:
         self._unstored[kind].add(key)
@@ -167,4 +170,4 @@ class FactsPublisher:
             for key in self._values:
                 self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
             for shard in range(SHARDS):
-                self._mark(SUPPRESSED, shard_key(shard))
+                self._mark_shard(shard)

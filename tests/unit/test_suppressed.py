@@ -16,10 +16,12 @@ def test_it_knows_what_a_dict_knows_after_any_changes() -> None:
         address = f"user{random.randrange(3_000)}@example.com"
         if random.random() < 0.6:
             reason = random.choice(["complaint", "hard bounce", "manual"])
-            assert compact.add(address, reason) == (plain.get(address) != reason)
+            changed = plain.get(address) != reason
+            assert compact.add(address, reason) == (shard_of(address) if changed else None)
             plain[address] = reason
         else:
-            assert compact.discard(address) == (plain.pop(address, None) is not None)
+            changed = plain.pop(address, None) is not None
+            assert compact.discard(address) == (shard_of(address) if changed else None)
     assert len(compact) == len(plain)
     for number in range(4_000):
         address = f"user{number}@example.com"
