@@ -1,6 +1,6 @@
 """What a topic's numbers cost to read, over HTTP, with a thousand and with a million rows.
 
-    python -m benchmarks.statistics [--large 1000000] [--requests 500]
+    python -m benchmarks.topic_statistics [--large 1000000] [--requests 500]
 
 Each topic has its mails, all sent, with a Delivery each and an Open of every third. Both topics are in one file.
 """
