@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.crash_proof.scene import Count, Scene, scene
+from tests.servers.sns_to_sqs import SnsToSqs
+from tests.servers.sqs import SqsServer
 
 Run = Callable[[Path, "Size"], Awaitable[Count]]
 
@@ -155,15 +157,39 @@ async def disk_full(directory: Path, size: Size) -> Count:
 async def receiver_down(directory: Path, size: Size) -> Count:
     """Down for three times the grace, while SNS goes on trying: the grace begins when events can arrive again."""
     async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=5) as stage:
-        await _slow_ses(stage)
-        await stage.publish(size.mails)
-        for part in (1, 2):
-            await stage.wait_sent(size.mails * part // 3)
-            await stage.daemon.kill()
-            stage.kills += 1
-            await asyncio.sleep(15)
-            await stage.daemon.start()
-        return await stage.finish()
+        return await _down_for_15_s_twice(stage, size)
+
+
+async def receiver_down_with_sqs(directory: Path, size: Size) -> Count:
+    """Events wait in an SQS queue: with them nothing is decided by time at all, so there is no grace."""
+    with SqsServer() as server:
+        async with (
+            SnsToSqs(server) as bridge,
+            scene(
+                directory,
+                seed=size.seed,
+                events=True,
+                events_to=bridge.url,
+                SES_RATE_PER_SEC=size.rate,
+                IN_DOUBT_GRACE=0,
+                SNS_EVENTS_QUEUE_URL=bridge.queue.url,
+                AWS_ENDPOINT_URL_SQS=server.url,
+            ) as stage,
+        ):
+            await stage.daemon.wait_for("events.subscribed")
+            return await _down_for_15_s_twice(stage, size)
+
+
+async def _down_for_15_s_twice(stage: Scene, size: Size) -> Count:
+    await _slow_ses(stage)
+    await stage.publish(size.mails)
+    for part in (1, 2):
+        await stage.wait_sent(size.mails * part // 3)
+        await stage.daemon.kill()
+        stage.kills += 1
+        await asyncio.sleep(15)
+        await stage.daemon.start()
+    return await stage.finish()
 
 
 async def _slow_ses(stage: Scene) -> None:
@@ -182,4 +208,5 @@ ROWS = (
     Row("ledger's file locked for 30 s", ledger_locked, _exactly_once),
     Row("disk full for 15 s", disk_full, _exactly_once),
     Row("daemon, and so the event receiver, down for 3 graces", receiver_down, _exactly_once),
+    Row("the same with SES's events through SQS, and no grace", receiver_down_with_sqs, _exactly_once),
 )

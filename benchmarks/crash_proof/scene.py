@@ -99,12 +99,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(directory: Path, *, seed: int, events: bool, **variables: object) -> AsyncIterator[Scene]:
-    """Start everything; `events`: SES's events reach the daemon through signed SNS messages."""
+async def scene(
+    directory: Path, *, seed: int, events: bool, events_to: str = "", **variables: object
+) -> AsyncIterator[Scene]:
+    """Start everything; `events`: SES's events go out as signed SNS messages, to the daemon or to `events_to` (a URL)."""
     port = _free_port()
     sandbox = SandboxProcess(
         directory / "sandbox",
-        *("--events-to", f"http://127.0.0.1:{port}/v1/events/results"),
+        *("--events-to", events_to or f"http://127.0.0.1:{port}/v1/events/results"),
         *("--event-retry-delay", "0.5", "--event-max-retries", "100000"),
     )
     async with NatsServer(directory / "nats") as server, sandbox:

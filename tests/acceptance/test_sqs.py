@@ -10,8 +10,8 @@ import msgpack
 import pytest
 
 from tests.acceptance.conftest import World, over_both_sources
+from tests.acceptance.events_queue import events_through_sqs
 from tests.acceptance.publisher import SqsPublisher, as_map
-from tests.acceptance.sns_to_sqs import events_through_sqs
 from tests.servers.sqs import SqsServer
 
 _KILLS = 5
