@@ -53,11 +53,12 @@ def _without_counting(send: Callable[..., Any]) -> Callable[..., Any]:
     """Sending asks for a queue's attributes, and each time all messages are counted for that."""
     counted = Queue.attributes
 
-    def sending(*arguments: Any, **options: Any) -> Any:
+    def sending(self: SQSBackend, queue_name: str, *arguments: Any, **options: Any) -> Any:
         with _lock:
+            _calls[queue_name][send.__name__] += 1
             Queue.attributes = property(lambda _: {})  # type: ignore[assignment, method-assign]
             try:
-                return send(*arguments, **options)
+                return send(self, queue_name, *arguments, **options)
             finally:
                 Queue.attributes = counted  # type: ignore[method-assign]
 
