@@ -1,7 +1,8 @@
 """An upstream service: plain nats-py and msgpack, nothing of ours."""
 
 import asyncio
-from itertools import count
+import random
+from uuid import UUID
 
 import msgpack
 import nats
@@ -21,7 +22,7 @@ class Publisher:
         self._client = client
         self._jetstream = client.jetstream(publish_async_max_pending=_AT_ONCE)
         self._body = (_PARAGRAPH * (body // len(_PARAGRAPH) + 1))[:body]
-        self._numbers = count(1)
+        self._chance = random.Random(1)  # noqa: S311 - the same mails in each run
 
     @classmethod
     async def connect(cls, url: str, body: int = 1000) -> "Publisher":
@@ -46,9 +47,9 @@ class Publisher:
         return (await self._jetstream.stream_info(STREAM)).state.messages
 
     def _mail(self) -> bytes:
-        number = next(self._numbers)
+        number = self._chance.getrandbits(32)
         mail = {
-            "uuid": f"7d9f0c5e-6a1b-4c3d-8e2f-{number:012}",
+            "uuid": str(UUID(int=self._chance.getrandbits(128), version=4)),
             "email": f"customer-{number}@example.com",
             "subject": f"Your order {number}",
             "body": self._body,
