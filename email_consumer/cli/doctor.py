@@ -11,8 +11,7 @@ from email_consumer.cli.options import data_option
 from email_consumer.doctor.examination import examine, send_through, unreadable
 from email_consumer.doctor.finding import Finding, worst
 from email_consumer.doctor.report import as_json, as_text
-from email_consumer.local.environment import use_local_nats
-from email_consumer.local.servers import running_nats_url
+from email_consumer.local.servers import use_running_servers
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
 from email_consumer.settings import Settings, SettingsError, load_settings
@@ -27,9 +26,11 @@ def command(*, as_document: bool, send: bool, data: Path) -> None:
 
     Changes nothing, but for --send, which puts an address of SES's simulator on the suppression list and takes it off
     again. The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
+
+    Without NATS_URL, and with `run --local` at work on the data directory, it is that one that is looked at.
     """
-    if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):
-        use_local_nats(os.environ, url)
+    if not os.environ.get("NATS_URL"):
+        use_running_servers(os.environ, data)
     findings = _findings(send=send)
     click.echo(as_json(findings) if as_document else as_text(findings))
     raise click.exceptions.Exit(worst(findings).exit_code)

@@ -1,6 +1,8 @@
 """`email-consumer erase`: forget one address."""
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +11,9 @@ import uvloop
 
 from email_consumer.address import parse_address
 from email_consumer.cli.configuration import answering
+from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.local.servers import use_running_servers
 from email_consumer.settings import Settings
 from email_consumer.store.database import StoreError, StoreInUseError, open_database
 from email_consumer.store.erasure import erase
@@ -18,7 +22,8 @@ from email_consumer.store.erasure import erase
 @click.command()
 @click.argument("address")
 @click.option("--json", "as_json", is_flag=True, help="The receipt as JSON.")
-def command(*, address: str, as_json: bool) -> None:
+@data_option
+def command(*, address: str, as_json: bool, data: Path) -> None:
     """Erase ADDRESS from all tables, by the running program or, if none runs, directly.
 
     Its mail keeps its place in the statistics under a made-up name; what was not sent yet is stopped. On the
@@ -28,6 +33,8 @@ def command(*, address: str, as_json: bool) -> None:
         bare = parse_address(address).addr_spec.lower()
     except ValueError as error:
         raise click.UsageError(f"ADDRESS {error}") from None
+    if not os.environ.get("NATS_URL"):
+        use_running_servers(os.environ, data)
     receipt = _erase(answering(), bare)
     click.echo(orjson.dumps(receipt) if as_json else _text(receipt))
 

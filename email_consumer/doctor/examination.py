@@ -31,7 +31,8 @@ async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> l
     groups = await asyncio.gather(
         _nats(settings), _queues(settings), _aws(settings, ses_calls_per_second), _receiver(settings)
     )
-    keys = check_api_keys([key.get_secret_value() for key in settings.api_key])
+    public = not is_loopback(settings.server_url)
+    keys = check_api_keys([key.get_secret_value() for key in settings.api_key], public=public)
     own = [ok("settings.valid", "All variables can be read."), keys, *check_storage(settings.db_path)]
     return own + [finding for group in groups for finding in group]
 
@@ -111,8 +112,11 @@ async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:
         findings += check_account(account, settings.ses_rate_per_sec)
     elif findings[0].severity.exit_code > 1:
         return [*findings, skipped("ses.standing", "SES does not answer us.")]
-    findings += await check_identity(aws, parse_address(settings.from_email))
-    topics, about_events = await check_events(aws, settings.configuration_set, settings.sns_topic_arns)
+    stand_in = settings.ses_endpoint is not None and is_loopback(settings.ses_endpoint)
+    findings += await check_identity(aws, parse_address(settings.from_email), stand_in=stand_in)
+    topics, about_events = await check_events(
+        aws, settings.configuration_set, settings.sns_topic_arns, stand_in=stand_in
+    )
     findings += about_events
     for topic in sorted(topics):
         findings += await check_subscription(aws, topic, settings.server_url, settings.sns_events_queue_url)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
 from email_consumer.doctor.control_plane import AwsFault, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
+from email_consumer.doctor.receiver import is_loopback
 
 _PATHS = ("/v1/events/results", "/v1/events/result")
 """Where the sidecar takes events; the second is an earlier service's."""
@@ -95,8 +96,9 @@ class _Queue:
         return f"--protocol sqs --notification-endpoint <the ARN of {self}>`, and let the queue's policy allow it."
 
 
-def _origin(url: Any) -> tuple[str, str | None, int]:  # noqa: ANN401 - SplitResult, which typeshed makes generic
-    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+def _origin(url: SplitResult) -> tuple[str, str | None, int]:
+    host = "localhost" if is_loopback(url.geturl()) else url.hostname
+    return url.scheme, host, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
 
 
 def _none_of_ours(topic: str, way: _Endpoint | _Queue, subscriptions: list[dict[str, str]]) -> Finding:

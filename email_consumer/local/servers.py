@@ -5,7 +5,7 @@ import os
 from collections.abc import MutableMapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -57,7 +57,8 @@ class LocalServers:
             starting.callback(self._lock.close)
             for server in (self._nats, self._sandbox):
                 await starting.enter_async_context(server)
-            (self._data / "local.json").write_bytes(orjson.dumps({"nats_url": self.nats_url}))
+            known = {"nats_url": self.nats_url, "ses_endpoint": self.ses_endpoint, "server_port": self._server_port}
+            (self._data / "local.json").write_bytes(orjson.dumps(known))
             self._running = starting.pop_all()
         return self
 
@@ -73,7 +74,20 @@ class LocalServers:
 
 def running_nats_url(data: Path) -> str | None:
     """The local nats-server's URL, if a daemon in local mode works in `data` right now."""
+    known = _running(data)
+    return str(known["nats_url"]) if known else None
+
+
+def use_running_servers(environ: MutableMapping[str, str], data: Path) -> None:
+    """Point the variables where a daemon in local mode that works in `data` right now has its own; else do nothing."""
+    known = _running(data)
+    if known:
+        use_local_servers(environ, known["nats_url"], known["ses_endpoint"], data)
+        use_local_events(environ, data / "sandbox", known["server_port"])
+
+
+def _running(data: Path) -> dict[str, Any] | None:
     if not (data / "local.json").exists() or not PidLock(data / "local.lock").holder():
         return None
-    url: str = orjson.loads((data / "local.json").read_bytes())["nats_url"]
-    return url
+    known: dict[str, Any] = orjson.loads((data / "local.json").read_bytes())
+    return known

@@ -1,6 +1,7 @@
 """An installation without a fault, of real servers; each test breaks one thing."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import aioboto3
 import pytest
 from nats.aio.client import Client
 
+from email_consumer.doctor.control_plane import ControlPlane, control_plane
 from email_consumer.doctor.examination import examine
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.intake.connection import NatsEndpoint, connect
@@ -59,6 +61,11 @@ class Installation:
             await sns.subscribe(TopicArn=TOPIC, Protocol=protocol, Endpoint=url, Attributes=attributes)
         if self.sidecar.sns_endpoint and url.startswith(self.sidecar.url):
             await self.sidecar.wait_confirmed()
+
+    def control_plane(self) -> AbstractAsyncContextManager[ControlPlane]:
+        """What asks SES and SNS."""
+        url = self.sandbox.url
+        return control_plane(region=REGION, ses_endpoint=url, sns_endpoint=url, per_second=1_000)
 
     async def client(self) -> Client:
         """A connection to NATS."""

@@ -5,7 +5,10 @@ from typing import Any
 import aioboto3
 import pytest
 
+from email_consumer.address import parse_address
+from email_consumer.doctor.events import check_events
 from email_consumer.doctor.finding import Severity
+from email_consumer.doctor.identity import check_identity
 from tests.acceptance.doctor.conftest import REGION, TOPIC, Installation
 
 
@@ -108,14 +111,21 @@ async def test_a_sender_without_dkim(installation: Installation) -> None:
 
 
 async def test_the_default_sender(installation: Installation) -> None:
-    assert "FROM_EMAIL" in (await installation.findings(FROM_EMAIL=""))["ses.identity"].fix
+    assert await installation.findings(FROM_EMAIL="") == {}  # a stand-in takes it
+    async with installation.control_plane() as aws:
+        [finding] = await check_identity(aws, parse_address("no-reply@localhost"), stand_in=False)
+    assert finding.severity == "error"
+    assert "FROM_EMAIL" in finding.fix
 
 
 async def test_no_configuration_set(installation: Installation) -> None:
-    found = await installation.findings(CONFIGURATION_SET="")
-    assert found["ses.configuration_set"].severity == "warning"
-    found = await installation.findings(CONFIGURATION_SET="", SNS_TOPIC_ARNS="")
-    assert "bounces and complaints go unseen" in found["ses.configuration_set"].text
+    assert await installation.findings(CONFIGURATION_SET="") == {}  # a stand-in needs none
+    async with installation.control_plane() as aws:
+        topics, [finding] = await check_events(aws, None, [TOPIC], stand_in=False)
+        assert (topics, finding.severity) == ({TOPIC}, "warning")
+        topics, [finding] = await check_events(aws, None, [], stand_in=False)
+        assert (topics, finding.severity) == (set(), "warning")
+    assert "bounces and complaints go unseen" in finding.text
 
 
 async def test_a_configuration_set_that_does_not_exist(installation: Installation) -> None:

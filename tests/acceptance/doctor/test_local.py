@@ -1,0 +1,39 @@
+"""`doctor` and `erase` find a daemon in local mode by themselves."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from typing import Any
+
+from tests.servers.daemon import Daemon
+
+
+async def _answer(directory: Path, *arguments: str) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "email_consumer",
+        *arguments,
+        "--json",
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+        stdout=PIPE,
+    )
+    out, _ = await process.communicate()
+    answer: dict[str, Any] = json.loads(out)
+    return answer
+
+
+async def test_a_first_start_is_found_and_sound(tmp_path: Path) -> None:
+    async with Daemon(tmp_path, {"SERVER_PORT": "0"}, "run", "--local") as daemon:
+        await daemon.wait_for("events.subscribed")
+        report = await _answer(tmp_path, "doctor", "--send")
+        assert [each for each in report["findings"] if each["severity"] == "error"] == []
+        assert report["findings"][-1]["check"] == "loop.released"
+        bounced = next(each["text"] for each in report["findings"] if each["check"] == "loop.published")
+        receipt = await _answer(tmp_path, "erase", bounced.partition(",")[0])
+        assert receipt["mails"] == 1
+        assert await daemon.stop() == 0
