@@ -22,7 +22,7 @@ class Publisher:
         self._client = client
         self._jetstream = client.jetstream(publish_async_max_pending=_AT_ONCE)
         self._body = (_PARAGRAPH * (body // len(_PARAGRAPH) + 1))[:body]
-        self._chance = random.Random(1)  # noqa: S311 - the same mails in each run
+        self._chance = random.Random(1)  # the same mails in each run
 
     @classmethod
     async def connect(cls, url: str, body: int = 1000) -> "Publisher":

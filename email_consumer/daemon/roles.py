@@ -102,6 +102,7 @@ async def _unless(
 
 def _spare_the_collector() -> None:
     """A quarter of the CPU would go into looking for garbage again and again in what is alive."""
+    gc.collect()
     gc.freeze()  # what was built up to here lives as long as the process
     gc.set_threshold(50_000, 20, 100)  # the mails in hand are that many objects, and hardly leave cycles behind
 

@@ -27,8 +27,8 @@ from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
 
-_CACHED_UUIDS = 50_000
-"""About 11 MB. A duplicate that is older costs one look-up in the file."""
+_CACHED_UUIDS = 10_000
+"""About 4 MB. A duplicate that is older costs one look-up in the file."""
 
 _log = structlog.get_logger(__name__)
 
