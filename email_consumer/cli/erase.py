@@ -40,15 +40,21 @@ def command(*, address: str, as_json: bool, data: Path) -> None:
 
 
 def _erase(settings: Settings, address: str) -> dict[str, Any]:
+    if settings.ledger == "jetstream":  # there is a copy of the rows in NATS, which only the sidecar keeps in step
+        return _by_sidecar(settings, address)
     if not settings.db_path.exists():
         raise click.ClickException(f"DB_PATH: there is no {settings.db_path}")
     try:
         return uvloop.run(_directly(settings, address))
     except StoreInUseError:
-        receipt: dict[str, Any] = ask_sidecar(settings, "POST", "/v1/erasures", {"address": address})
-        return receipt
+        return _by_sidecar(settings, address)
     except StoreError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _by_sidecar(settings: Settings, address: str) -> dict[str, Any]:
+    receipt: dict[str, Any] = ask_sidecar(settings, "POST", "/v1/erasures", {"address": address})
+    return receipt
 
 
 async def _directly(settings: Settings, address: str) -> dict[str, Any]:

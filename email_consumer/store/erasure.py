@@ -41,15 +41,16 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND status = 0
 _CONTENTS_OF = """
 SELECT content_id FROM email_requests WHERE content_id IS NOT NULL AND id IN (SELECT value FROM json_each(:ids))
 """
+_COUNTED = """
+SELECT topic_id, iif(machine, 'Machine', '') || result.status AS kind, recipient
+FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
+WHERE recipient = :address AND request_id IN (SELECT value FROM json_each(:ids)) AND topic_id IS NOT NULL
+"""
 _RENAME = (
-    # Whose result it was, in the sums of topics; before the results themselves are changed.
-    """
-    UPDATE topic_recipients SET recipient = :name WHERE (topic_id, kind, recipient) IN (
-        SELECT topic_id, iif(machine, 'Machine', '') || result.status, recipient
-        FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
-        WHERE recipient = :address AND request_id IN (SELECT value FROM json_each(:ids)) AND topic_id IS NOT NULL
-    )
-    """,
+    # Whose result it was, in the sums of topics; before the results themselves are changed. Not by an update: a copy of
+    # the rows knows them by their keys, and must hear that the old one is gone.
+    f"INSERT OR IGNORE INTO topic_recipients SELECT topic_id, kind, :name FROM ({_COUNTED})",  # noqa: S608 - a constant
+    f"DELETE FROM topic_recipients WHERE (topic_id, kind, recipient) IN ({_COUNTED})",  # noqa: S608 - a constant
     """
     UPDATE email_results SET recipient = :name
     WHERE recipient = :address AND request_id IN (SELECT value FROM json_each(:ids))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from email_consumer.address import parse_address
+from email_consumer.replica.capture import CHANGES, capture
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.erasure import Erased, erase
 from email_consumer.store.status import Status
@@ -62,6 +63,17 @@ async def test_others_keep_theirs_and_the_sums_stay(database: Database) -> None:
     assert {JOHN, "maryjane@example.com"} < left
     [made_up] = left - {JOHN, "maryjane@example.com"}
     assert parse_address(made_up).addr_spec == made_up  # events that still come must be able to read it
+
+
+async def test_a_copy_of_the_rows_hears_that_the_old_ones_are_gone(database: Database) -> None:
+    await add_mail(database, email=JANE, topic="t", results=[("Delivery", JANE)])
+    await capture(database)
+    async with database.transaction() as connection:
+        await connection.execute(f"DELETE FROM {CHANGES}")  # noqa: S608
+    await erase(database, JANE)
+    changed = await rows(database, f"SELECT key FROM {CHANGES} WHERE name = 'topic_recipients'")  # noqa: S608
+    assert (f'["t","Delivery","{JANE}"]',) in changed
+    assert len(set(changed)) == 2
 
 
 async def test_mail_that_waits_is_stopped_and_duplicates_stay_known(database: Database) -> None:
