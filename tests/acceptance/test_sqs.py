@@ -63,7 +63,7 @@ async def test_five_thousand_messages_and_five_kills(world: World, sqs_server: S
     await world.fault(times=None, kind="delay", seconds=0.05)
     async with events_through_sqs(world, sqs_server):
         await mail.send(everything)
-        async with world.daemon(IN_DOUBT_GRACE=60, ACK_WAIT=2, MAX_ATTEMPTS=2, SES_RATE_PER_SEC=500) as daemon:
+        async with world.daemon(IN_DOUBT_GRACE=15, ACK_WAIT=2, MAX_ATTEMPTS=2, SES_RATE_PER_SEC=500) as daemon:
             for kill in range(_KILLS):
                 await world.wait_sent(chance.randrange(kill * 800, kill * 800 + 800), patience=120)
                 await daemon.kill()
