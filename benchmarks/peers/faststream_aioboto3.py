@@ -31,8 +31,11 @@ async def main(*, tuned: bool) -> None:
     )
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(aioboto3.Session().client("sesv2", config=config))
-        broker = NatsBroker(
-            os.environ["NATS_URL"], decoder=_decode, **({"logger": None, "apply_types": False} if tuned else {})
+        url = os.environ["NATS_URL"]
+        broker = (
+            NatsBroker(url, decoder=_decode, logger=None, apply_types=False)
+            if tuned
+            else NatsBroker(url, decoder=_decode)
         )
 
         @broker.subscriber(
