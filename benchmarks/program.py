@@ -36,7 +36,13 @@ class Program:
         self._directory.mkdir(parents=True)
         with self.log.open("wb") as log, on(UNDER_TEST):
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *self._module, cwd=self._directory, env=self._environment, stdout=log, stderr=STDOUT
+                sys.executable,
+                "-m",
+                *self._module,
+                cwd=self._directory,
+                env=self._environment,
+                stdout=log,
+                stderr=STDOUT,
             )
         return self
 
@@ -50,9 +56,10 @@ class Program:
         return self._process.pid
 
     def check(self) -> None:
-        """Raise:
+        """Look whether it still runs.
 
-        ProgramEndedError: it doesn't run any more.
+        Raises:
+            ProgramEndedError: it doesn't.
         """
         if self._process.returncode is not None:
             raise ProgramEndedError(self.log.read_text(errors="replace")[-2000:])

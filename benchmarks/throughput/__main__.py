@@ -62,7 +62,7 @@ def print_table(condition: Condition, results: dict[Contestant, Sample]) -> None
     print(f"\n| {condition} | CPU per mail | mails/s | peak memory | CPU, ours = 1 |\n|---|--:|--:|--:|--:|")
     ours = results.get(OURS)
     for contestant, sample in results.items():
-        ratio = f"{sample.cpu_us / ours.cpu_us:.1f}" if ours else "–"
+        ratio = f"{sample.cpu_us / ours.cpu_us:.1f}" if ours else ""
         print(
             f"| {contestant.name} | {sample.cpu_us:.0f} µs | {sample.rate:,.0f} | {sample.rss_mb:.0f} MB | {ratio} |",
             flush=True,
