@@ -36,6 +36,9 @@ _AWS_DETOURS = (
     "AWS_USE_DUALSTACK_ENDPOINT",
 )
 
+# Mail and events of the real account; a stand-in must not swallow them.
+_REAL_QUEUES = ("SOURCE", "SQS_QUEUE_URL", "SNS_EVENTS_QUEUE_URL", "AWS_ENDPOINT_URL_SQS")
+
 
 def use_local_nats(environ: MutableMapping[str, str], nats_url: str) -> None:
     """All that a publisher needs."""
@@ -62,7 +65,7 @@ def use_local_servers(environ: MutableMapping[str, str], nats_url: str, sandbox_
     worth anything. The database lies in `data`, so that sandbox mail never gets into a real one.
     """
     use_local_nats(environ, nats_url)
-    for name in _AWS_DETOURS:
+    for name in (*_AWS_DETOURS, *_REAL_QUEUES):
         environ.pop(name, None)
     environ.update(
         AWS_ENDPOINT_URL=sandbox_url,

@@ -27,6 +27,10 @@ def _real_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "AWS_SECRET_ACCESS_KEY": "live",
         "AWS_SESSION_TOKEN": "live",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_ENDPOINT_URL_SQS": "https://sqs.example.com",
+        "SOURCE": "sqs",
+        "SQS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/mail",
+        "SNS_EVENTS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/events",
         "NATS_URL": "tls://nats.example.com",
         "NATS_CREDS": "/etc/nats.creds",
         "DB_PATH": "/var/lib/email.db",
@@ -60,5 +64,7 @@ def test_settings_point_at_the_local_servers_and_keep_the_rest(tmp_path: Path) -
     assert settings.nats_url == ("nats://127.0.0.1:4222",)
     assert settings.nats_creds is None
     assert settings.ses_endpoint == _SANDBOX
+    assert settings.source == ("nats",)
+    assert (settings.sqs_queue_url, settings.sns_events_queue_url, settings.sqs_endpoint) == (None, None, None)
     assert settings.db_path == tmp_path / "email.db"
     assert settings.from_email == "me@example.com"
