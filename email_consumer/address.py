@@ -7,6 +7,7 @@ SES v2 wants ASCII: an ASCII local part, a punycode domain, and an RFC 2047 enco
 import re
 from dataclasses import dataclass
 from email.utils import formataddr
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -36,6 +37,7 @@ class Address:
         return self.addr_spec.rpartition("@")[2]
 
 
+@lru_cache(maxsize=1024)  # a mail's address is read twice: when the mail is checked, and when it is sent
 def parse_address(text: str) -> Address:
     """Read a bare address or `Name <address>`.
 

@@ -27,12 +27,13 @@ class InHand:
         self._slots = slots
         self._meters = meters
         self._heartbeat = heartbeat
+        self._loop = asyncio.get_running_loop()
         self._tasks: dict[asyncio.Task[None], Delivery] = {}
 
     def start(self, delivery: Delivery) -> None:
         """Take a delivery in hand; its slot is free again once it is settled."""
         self._slots.take()
-        task = asyncio.create_task(self._handle(delivery))
+        task = self._loop.create_task(self._handle(delivery))
         self._tasks[task] = delivery
         self._meters.in_hand = len(self._tasks)
         task.add_done_callback(self._done)

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
+from time import monotonic
 
 import structlog
 from nats.aio.client import Client
@@ -108,8 +109,7 @@ class JetStreamIntake:
 
     async def run(self) -> None:
         """Pull until cancelled, or until `stop`."""
-        loop = asyncio.get_running_loop()
-        self._heard_at = loop.time()
+        self._heard_at = monotonic()
         self._subscription = await self._client.subscribe(
             f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
@@ -119,8 +119,8 @@ class JetStreamIntake:
             if self._reconnects != self._client.stats["reconnects"]:  # the server that held our requests is gone
                 self._reconnects = self._client.stats["reconnects"]
                 self._requested = 0
-            if self._requested and loop.time() - self._heard_at > _MISSED:
-                _log.warning("intake.silent", seconds=round(loop.time() - self._heard_at, 1), lost=self._requested)
+            if self._requested and monotonic() - self._heard_at > _MISSED:
+                _log.warning("intake.silent", seconds=round(monotonic() - self._heard_at, 1), lost=self._requested)
                 self._requested = 0
             if self._client.is_connected:
                 await self._ask()
@@ -146,7 +146,7 @@ class JetStreamIntake:
             return
         request = {"batch": batch, "expires": int(_EXPIRES * 1e9), "idle_heartbeat": int(_IDLE_HEARTBEAT * 1e9)}
         if not self._requested:
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = monotonic()
         self._requested += batch
         await self._client.publish(
             self._subject, json.dumps(request).encode(), reply=f"{self._inbox}.{next(self._numbers)}"
@@ -162,7 +162,7 @@ class JetStreamIntake:
             self._wake.set()
 
     async def _arrived(self, message: Msg) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = monotonic()
         if not message.reply.startswith("$JS.ACK."):
             self._status(message.headers or {})
             return

@@ -45,24 +45,24 @@ class GroupCommit(Generic[Item, Result]):
         self._database = database
         self._write = write
         self._interval = interval
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._arrived = asyncio.Event()
 
     async def submit(self, item: Item) -> Result:
         """Return what `write` answered for the item, once that is on disk."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting.append((item, future))
         self._arrived.set()
         return await future
 
     async def run(self) -> None:
         """Until cancelled; a group under way is committed or rolled back as a whole."""
-        loop = asyncio.get_running_loop()
-        earliest = loop.time()
+        earliest = self._loop.time()
         while True:
             await self._arrived.wait()
-            await asyncio.sleep(max(0.0, earliest - loop.time()))
-            earliest = loop.time() + self._interval
+            await asyncio.sleep(max(0.0, earliest - self._loop.time()))
+            earliest = self._loop.time() + self._interval
             group, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             if not self._waiting:
                 self._arrived.clear()
