@@ -9,7 +9,7 @@ from benchmarks.endpoint.process import Endpoint
 from benchmarks.program import Program
 from benchmarks.usage import cpu_seconds, peak_rss_mb
 
-_WARM_UP = 1.5
+_WARM_UP = 2.5
 """Seconds from the first mail on that don't count: connections open, caches fill."""
 _LOOK = 0.05
 """Seconds between two looks at the endpoint's counter."""

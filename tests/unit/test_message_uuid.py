@@ -1,0 +1,20 @@
+import msgpack
+import pytest
+
+from email_consumer.message import UndecodableError, decode
+
+
+def payload(uuid: str) -> bytes:
+    packed: bytes = msgpack.packb([uuid, "you@example.com", "Hello", "<p>Hi</p>"])
+    return packed
+
+
+@pytest.mark.parametrize("uuid", ["a", "order 4711/é\n", "x" * 256])
+def test_any_text_is_a_uuid(uuid: str) -> None:
+    assert decode(payload(uuid)).uuid == uuid
+
+
+@pytest.mark.parametrize("uuid", ["", "x" * 257, "a\0b"])
+def test_what_could_not_be_told_apart_is_none(uuid: str) -> None:
+    with pytest.raises(UndecodableError, match="^uuid: "):
+        decode(payload(uuid))
