@@ -16,5 +16,5 @@ def test_any_text_is_a_uuid(uuid: str) -> None:
 
 @pytest.mark.parametrize("uuid", ["", "x" * 257, "a\0b"])
 def test_what_could_not_be_told_apart_is_none(uuid: str) -> None:
-    with pytest.raises(UndecodableError, match="^uuid: "):
+    with pytest.raises(UndecodableError, match=r"^uuid: "):
         decode(payload(uuid))
