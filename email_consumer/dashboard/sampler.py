@@ -89,7 +89,7 @@ class Sampler:
         return Point(
             at=round(time.time(), 2),
             sent=round(sum(self._sent) / len(self._sent), 1),
-            limit=round(meters.rate, 1),
+            limit=0.0 if meters.held else round(meters.rate, 1),
             in_flight=meters.in_flight,
             throttled=throttled,
             retried=retried,

@@ -61,8 +61,8 @@ class SuppressionRoutes:
         return [
             web.get("/v1/suppressions", self.list, allow_head=False),
             web.post("/v1/suppressions", self.add),
-            web.get("/v1/suppressions/{address}", self.get, allow_head=False),
-            web.delete("/v1/suppressions/{address}", self.remove),
+            web.get("/v1/suppressions/{address:[^/]+}", self.get, allow_head=False),
+            web.delete("/v1/suppressions/{address:[^/]+}", self.remove),
         ]
 
     @operation("Addresses that get no mail", query=SuppressionQuery, answer=SuppressedAddresses)

@@ -66,7 +66,7 @@ class MailHistory:
         self._database = database
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/v1/messages/{uuid}", self.show)]
+        return [web.get("/v1/messages/{uuid:[^/]+}", self.show)]
 
     @operation("One mail's status and history", answer=Mail)
     async def show(self, request: web.Request) -> web.Response:

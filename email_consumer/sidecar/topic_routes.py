@@ -44,11 +44,11 @@ class TopicRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/v1/topics/{topic_id}", self.show),
-            web.delete("/v1/topics/{topic_id}", self.cancel),
+            web.get("/v1/topics/{topic_id:[^/]+}", self.show),
+            web.delete("/v1/topics/{topic_id:[^/]+}", self.cancel),
             web.get("/v1/events/counts/sent", self.count_sent),
             web.get("/v1/results/sent", self.count_sent_formerly),
-            web.get("/v1/results/count/{plan_id}", self.count_plan),
+            web.get("/v1/results/count/{plan_id:[^/]+}", self.count_plan),
         ]
 
     @operation("A topic's numbers, and the receipt of its newest cancellation", answer=Topic)

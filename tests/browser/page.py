@@ -14,7 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.site import KEY
 
-PATIENCE = 20
+PATIENCE = 40
 
 # Runs before anything of the page; what the policy stopped, and what evil text got done, is remembered.
 _WITNESS = """
@@ -42,8 +42,13 @@ class Page:
 
     def go(self, name: str) -> None:
         """To one of the lists."""
-        self.find(f'nav a[href="#{name}"]').click()
+        self.click(f'nav a[href="#{name}"]')
         self.wait(lambda: self.find(f"#{name}").is_displayed())
+
+    def look_for(self, text: str) -> None:
+        """In the search."""
+        self.go("search")
+        self.submit("#wanted", text)
 
     def find(self, css: str) -> WebElement:
         """The first such element, which may be there in a moment."""
@@ -65,16 +70,20 @@ class Page:
         return self.text(css)
 
     def number(self, css: str) -> float:
-        """NaN while there is none, which is neither more nor less than anything."""
+        """-1 while there is none."""
         try:
             return float(self.text(css).replace(",", ""))
         except ValueError:
-            return float("nan")
+            return -1
 
     def fill(self, css: str, text: str) -> None:
         field = self.find(css)
         field.clear()
         field.send_keys(text)
+
+    def click(self, css: str, text: str = "") -> None:
+        """The first such element, or the first with this text."""
+        self.wait(lambda: next((found for found in self.all(css) if text in found.text), None)).click()
 
     def submit(self, css: str, text: str) -> None:
         """Fill a field and press Enter."""
@@ -87,8 +96,7 @@ class Page:
 
     def wait(self, condition: Callable[[], Found | None], what: str = "") -> Found:
         waiting = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
-        found: Found = waiting.until(lambda _: condition(), what)  # type: ignore[arg-type]
-        return found
+        return waiting.until(lambda _: condition() or False, what)
 
     def run(self, script: str, *arguments: object) -> Any:
         """JavaScript's answer."""
@@ -103,8 +111,9 @@ class Page:
 
     def complaints(self) -> list[str]:
         """What the policy stopped and the console reports since the last call; a refused request is no fault of the page."""
-        console = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        found = self.run("return window.violations.splice(0)") + console
+        log: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        found: list[str] = self.run("return window.violations.splice(0)")
+        found += [entry["message"] for entry in log if entry["level"] == "SEVERE"]
         return [line for line in found if "Failed to load resource" not in line]
 
 

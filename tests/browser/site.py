@@ -51,8 +51,21 @@ class Site:
         """Script the sandbox."""
         self.do(self.sandbox.post("/sandbox/faults", {"times": times, "match": match, "action": action}))
 
+    def reject(self, to: str, message: str) -> None:
+        """Let SES refuse a mail to this address, once."""
+        self.fault({"to": to}, kind="error", code="MessageRejected", message=message)
+
     def heal(self) -> None:
+        """No more faults."""
         self.do(self.sandbox.delete("/sandbox/faults"))
+
+    def account(self, **change: object) -> None:
+        """Change what SES says of the account."""
+        self.do(self.sandbox.put("/sandbox/account", change))
+
+    def sent(self, uuid: str) -> int:
+        """How often it reached SES; of uuids that SES's tags can carry."""
+        return int(dict(self.do(self.sandbox.get("/messages/uuids"))["uuids"]).get(uuid, 0))
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """The JSON answer of the sidecar."""
@@ -109,6 +122,8 @@ async def _running(
                 "SERVER_PORT": str(port),
                 "SES_RATE_PER_SEC": "500",
                 "RETRY_DELAY": "0.2",
+                "IN_DOUBT_GRACE": "15",  # a receipt is final once nothing before it is in doubt either
+                "ACK_WAIT": "2",  # what a killed daemon had in hand comes again soon
                 **{name: str(value) for name, value in variables.items()},
             },
         )

@@ -1,0 +1,103 @@
+"""The live part: it moves, it remembers, and it says what is wrong."""
+
+import re
+
+from tests.acceptance.publisher import as_map
+from tests.browser.page import Page
+from tests.browser.site import LOAD, Site
+
+_PAINTED = """
+const canvas = document.querySelector("#plot canvas"), context = canvas?.getContext("2d");
+if (!context) return 0;
+const [red, green, blue] = arguments[0];
+const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+let found = 0;
+for (let at = 0; at < pixels.length; at += 4) {
+  if (pixels[at] === red && pixels[at + 1] === green && pixels[at + 2] === blue && pixels[at + 3] === 255) found += 1;
+}
+return found;
+"""
+_HISTORY = """
+const [done] = arguments, source = new EventSource("/v1/live");
+source.addEventListener("history", (event) => {
+  source.close();
+  done(JSON.parse(event.data).length);
+});
+"""
+UNKNOWN = "\u2013"
+_BLUE, _LIGHT_BLUE = [37, 99, 235], [110, 168, 254]
+
+
+def test_the_plot_moves_and_the_numbers_follow_the_load(page: Page) -> None:
+    page.wait(lambda: LOAD / 2 < page.number("#legend-sent") < LOAD * 2)
+    assert page.number("#legend-limit") == 500
+    page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
+    assert page.run(_PAINTED, _LIGHT_BLUE) == 0
+    page.wait(lambda: page.number("#tile-quota dd") > 0)
+    before = page.number("#tile-quota dd")
+    page.wait(lambda: page.number("#tile-quota dd") > before)
+    assert re.fullmatch(r"[\d.]+/s · email_consumer", page.driver.title)
+    assert page.text("#notice") == ""
+    names = [line.text.split()[0] for line in page.all("#parts li")]
+    assert names == ["NATS", "SES", "SQLite", "SNS"]
+    page.read('[data-part="SNS"]', "last event")
+
+
+def test_who_opens_the_page_sees_what_was(page: Page) -> None:
+    page.wait(lambda: page.driver.execute_async_script(_HISTORY) > 5)
+    page.open()
+    page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
+
+
+def test_the_plot_follows_light_and_dark(page: Page) -> None:
+    page.emulate("dark")
+    page.wait(lambda: page.run(_PAINTED, _LIGHT_BLUE) > 10)
+    assert page.run(_PAINTED, _BLUE) == 0
+    page.emulate("light")
+    page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
+
+
+def test_throttles_and_retries_are_counted(page: Page, running: Site) -> None:
+    error = {"kind": "error", "code": "TooManyRequestsException"}
+    running.fault({"uuid": "throttled-*"}, times=3, **error)
+    running.fault({"uuid": "failing-*"}, times=2, kind="status", status=500)
+    running.publish([as_map(f"throttled-{number}") for number in range(3)] + [as_map(f"failing-{n}") for n in range(2)])
+    page.wait(lambda: page.number("#tile-throttles dd") >= 3)
+    page.wait(lambda: page.number("#tile-retries dd") >= 2)
+    assert "alarm" in str(page.find("#tile-throttles").get_attribute("class"))
+
+
+def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, running: Site) -> None:
+    running.account(sending_enabled=False)
+    try:
+        page.read("#notice", "SES is holding mail back")
+        page.read('[data-part="SES"]', "holding")
+        page.wait(lambda: page.number("#tile-in-hand dd") + page.number("#tile-waiting dd") > LOAD)
+        page.wait(lambda: re.match(r"[1-9]", page.text("#tile-oldest dd")))
+        page.wait(lambda: page.number("#legend-limit") == 0)
+        page.wait(lambda: page.driver.title.startswith("⚠"))
+    finally:
+        running.account(sending_enabled=True)
+    page.wait(lambda: not page.find("#notice").is_displayed())
+    page.wait(lambda: page.number("#legend-sent") > 0)
+
+
+def test_a_nats_server_that_is_gone_is_told_and_its_return_too(page: Page, running: Site) -> None:
+    page.read('[data-part="NATS"]', "up")
+    running.do(running.nats.kill())
+    page.read("#notice", "NATS is down")
+    page.wait(lambda: page.text("#tile-waiting dd") == UNKNOWN)
+    running.do(running.nats.restart())
+    page.read('[data-part="NATS"]', "up")
+    page.wait(lambda: not page.find("#notice").is_displayed())
+    page.wait(lambda: page.number("#legend-sent") > 0)
+
+
+def test_a_daemon_that_is_gone_is_told_and_its_return_asks_for_the_key(page: Page, running: Site) -> None:
+    page.wait(lambda: page.number("#legend-sent") > 0)
+    running.do(running.daemon.kill())
+    page.read("#notice", "No connection to the daemon")
+    running.do(running.daemon.start())
+    page.wait(lambda: page.find("#login").is_displayed())  # sessions are kept in memory
+    page.log_in()
+    page.wait(lambda: page.number("#legend-sent") > 0)

@@ -1,0 +1,89 @@
+"""Who sees what, and where the key is left: nowhere."""
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.browser.page import Page
+from tests.browser.site import KEY, Site, site
+
+
+@pytest.fixture
+def visitor(browser: Chrome, running: Site) -> Iterator[Page]:
+    """Not logged in."""
+    page = Page(browser, running.url)
+    browser.delete_all_cookies()
+    page.emulate()
+    page.open()
+    yield page
+    assert page.complaints() == []
+
+
+def test_only_a_right_key_opens_the_page(visitor: Page) -> None:
+    assert visitor.find("#key") == visitor.driver.switch_to.active_element
+    assert not visitor.find("#live").is_displayed()
+    for wrong in ("wrong", "ключ"):
+        visitor.log_in(wrong)
+        visitor.read("#login-error", "none of the keys")
+    visitor.log_in()
+    visitor.wait(lambda: visitor.find("#live").is_displayed())
+    assert not visitor.find("#login").is_displayed()
+
+
+def test_the_key_is_kept_nowhere_and_the_cookie_is_out_of_reach(visitor: Page) -> None:
+    visitor.log_in()
+    visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    [cookie] = visitor.driver.get_cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/")
+    everything = visitor.run(
+        "return [location.href, document.cookie, JSON.stringify({...localStorage, ...sessionStorage}),"
+        " document.documentElement.outerHTML, document.getElementById('key').value].join()"
+    )
+    assert KEY not in everything
+    assert str(cookie["value"]) not in everything
+    assert KEY not in str(cookie["value"])
+
+
+def test_a_session_outlives_a_reload_and_ends_with_a_logout(visitor: Page) -> None:
+    visitor.log_in()
+    visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    visitor.open()
+    visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    visitor.click("#logout")
+    visitor.wait(lambda: visitor.find("#login").is_displayed())
+    assert visitor.driver.get_cookies() == []
+    assert visitor.text("#live") == ""
+
+
+def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, running: Site) -> None:
+    visitor.log_in()
+    visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    [cookie] = visitor.driver.get_cookies()
+
+    async def end() -> None:
+        headers = {"Cookie": f"{cookie['name']}={cookie['value']}", "Sec-Fetch-Site": "same-origin"}
+        async with running.session.delete(f"{running.url}/v1/session", headers=headers) as response:
+            assert response.status == 204
+
+    running.do(end())
+    visitor.wait(lambda: visitor.find("#login").is_displayed())
+    assert not visitor.find("#live").is_displayed()
+
+
+def test_the_public_sees_numbers_alone_and_is_told_that_no_key_is_set(
+    browser: Chrome, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with site(tmp_path_factory.mktemp("public"), API_KEY="", DASHBOARD_PUBLIC="true") as public:
+        page = Page(browser, public.url)
+        browser.delete_all_cookies()
+        page.open()
+        page.wait(lambda: page.number("#legend-sent") > 0)
+        page.wait(lambda: len(page.all("#parts li")) == 4)
+        assert page.text("#parts").split() == ["NATS", "up", "SES", "up", "SQLite", "up", "SNS", "up"]
+        assert not page.find("#lists").is_displayed()
+        assert page.all("#tiles a") == []
+        page.click("#show-login")
+        page.read("#login", "No API key is set")
+        assert not page.find("#login-form").is_displayed()
+        assert page.complaints() == []

@@ -1,0 +1,91 @@
+"""What users write is text, wherever it shows; the policy has nothing to stop, since nothing tries."""
+
+from collections.abc import Iterator
+
+import nats
+import pytest
+
+from tests.acceptance.publisher import as_map
+from tests.browser.page import Page
+from tests.browser.site import Site
+
+EVIL = """<img src=x onerror=window.evil=1><script>window.evil=1</script>"'><b>bold</b>{{7*7}}"""
+NAME = '"<img src=x onerror=window.evil=1><b>bold"'
+
+
+@pytest.fixture
+def evil(page: Page) -> Iterator[Page]:
+    """Afterwards nothing evil was done, and nothing made of its parts."""
+    yield page
+    assert page.run("return window.evil === undefined && document.querySelector('#lists img, #lists script') === null")
+    assert page.all(".row b b, .unfolded b b, pre *, #notice *") == []
+
+
+def test_topics(evil: Page, running: Site) -> None:
+    running.publish([as_map("evil-topic", topic_id=EVIL)])
+    evil.wait(lambda: EVIL in [name.text for name in evil.all("#topics .name")])
+    row = evil.wait(lambda: next(row for row in evil.all("#topics .topic") if EVIL in row.text))
+    row.find_element("css selector", "button").click()
+    evil.read("#confirm-text", EVIL)
+    evil.click("#confirm-yes")
+    evil.wait(lambda: "· final" in row.text)
+
+
+def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, running: Site) -> None:
+    uuid = f"evil {EVIL}"
+    running.reject("evil@example.com", EVIL)
+    running.publish([as_map(uuid, email=f"{NAME} <evil@example.com>", subject=EVIL, topic_id=EVIL)])
+    evil.wait(lambda: running.ask("GET", "/v1/messages?email=evil@example.com")["mails"])
+    evil.wait(lambda: running.ask("GET", "/v1/messages?email=evil@example.com")["mails"][0]["status"] == "Failed")
+    evil.look_for("evil@example.com")
+    summary = evil.read("#search .row summary", NAME)
+    assert summary.count(EVIL) == 2  # the topic and the error
+    evil.click("#search .row summary")
+    assert uuid in evil.read("#search .facts", EVIL)
+    evil.look_for(uuid)
+    evil.read("#search .row summary", NAME)
+    evil.look_for(EVIL)
+    evil.read("#search .status", "Nothing is known")
+
+
+def test_dead_letters_with_their_reasons_headers_and_messages(evil: Page, running: Site) -> None:
+    running.reject("dead-evil@example.com", EVIL)
+
+    async def publish() -> None:
+        payload = as_map("dead-evil", email="dead-evil@example.com", subject=EVIL)
+        client = await nats.connect(running.nats.url)
+        await client.jetstream().publish("messages.email", payload, headers={"X-Evil": EVIL})
+        await client.close()
+
+    running.do(publish())
+    evil.wait(lambda: running.ask("GET", "/v1/messages/dead-evil").get("status") == "Failed")
+    evil.go("dead-letters")
+    row = evil.wait(lambda: next((row for row in evil.all("#dead-letters .row") if EVIL in row.text), None))
+    row.find_element("css selector", "summary").click()
+    evil.wait(lambda: row.text.count("onerror=window.evil=1") >= 3)  # the reason, the header, the subject
+
+
+def test_suppressions(evil: Page) -> None:
+    evil.go("suppressions")
+    evil.fill("#suppress-detail", EVIL)
+    evil.submit("#suppress-address", f"{NAME} <evil-suppressed@example.com>")
+    evil.read('#suppressions [data-address="evil-suppressed@example.com"]', EVIL)
+    evil.submit("#suppressed-find", EVIL)
+    evil.read("#suppressions .status.fault", "not on the suppression list")
+
+
+def test_mail_in_doubt(evil: Page, running: Site) -> None:
+    running.fault({"to": "evil-doubt@example.com"}, kind="cut_before")
+    running.publish([as_map(f"doubt {EVIL}", email=f"{NAME} <evil-doubt@example.com>", topic_id=EVIL)])
+    evil.wait(lambda: any(EVIL in mail["uuid"] for mail in running.ask("GET", "/v1/in-doubt")["mails"]))
+    evil.go("in-doubt")
+    row = evil.wait(lambda: next((row for row in evil.all("#in-doubt .row") if EVIL in row.text), None))
+    assert NAME in row.text
+
+
+def test_why_the_queue_is_held(evil: Page, running: Site) -> None:
+    running.fault({}, times=None, kind="error", code="AccountSuspendedException", message=EVIL)
+    evil.read("#notice", EVIL)
+    evil.read('[data-part="SES"]', EVIL)
+    running.heal()
+    evil.wait(lambda: not evil.find("#notice").is_displayed())

@@ -1,0 +1,121 @@
+"""How things stand, asked of a real nats-server and a real file."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from nats.js.api import RetentionPolicy
+
+from email_consumer.dashboard.observer import Observer
+from email_consumer.dashboard.reading import Part, Queue, Quota
+from email_consumer.dashboard.stream_gauge import StreamGauge
+from email_consumer.meters import Meters
+from email_consumer.ses.account import Account
+from email_consumer.store.database import open_database
+from tests.servers.nats import NatsServer
+
+ACCOUNT = Account(50, 1000, 100, sending_enabled=True, enforcement_status="HEALTHY", production_access=False)
+
+
+@asynccontextmanager
+async def stream(directory: Path, retention: RetentionPolicy) -> AsyncIterator[tuple[NatsServer, Any, StreamGauge]]:
+    """With a consumer; and, beside it, the gauge."""
+    async with NatsServer(directory / "nats") as server:
+        client = await nats.connect(server.url, allow_reconnect=False, error_cb=_ignore)
+        jetstream = client.jetstream()
+        await jetstream.add_stream(name="messages", subjects=["messages.*"], retention=retention)
+        await jetstream.add_stream(name="messages-dead", subjects=["messages-dead.*"])
+        await jetstream.pull_subscribe("messages.email", durable="email-processor")
+        yield server, client, StreamGauge(client, stream="messages", consumer="email-processor")
+        await client.close()
+
+
+async def _ignore(_: Exception) -> None: ...
+
+
+@pytest.mark.parametrize("retention", [RetentionPolicy.WORK_QUEUE, RetentionPolicy.LIMITS])
+async def test_the_oldest_unsettled_mail_is_found_in_a_stream_of_any_retention(
+    tmp_path: Path, retention: RetentionPolicy
+) -> None:
+    async with stream(tmp_path, retention) as (_, client, gauge):
+        jetstream = client.jetstream()
+        assert await gauge.read(0) == (Queue(0, None), 0)
+        for number in range(3):
+            await jetstream.publish("messages.email", b"%d" % number)
+        await jetstream.publish("messages-dead.rejected", b"x")
+        consumer = await jetstream.pull_subscribe_bind("email-processor", "messages")
+        first, _ = await consumer.fetch(2, timeout=5)
+        await first.ack_sync()
+        queue, dead_letters = await gauge.read(1)  # the second one is in hand
+        assert queue is not None
+        assert (queue.waiting, dead_letters) == (1, 1)
+        second = await jetstream.get_msg("messages", 2)
+        assert queue.oldest_at == pytest.approx(second.time.timestamp(), abs=1e-3)
+
+
+async def test_a_server_that_is_gone_is_told_as_not_known(tmp_path: Path) -> None:
+    async with stream(tmp_path, RetentionPolicy.WORK_QUEUE) as (server, _, gauge):
+        await server.kill()
+        assert await gauge.read(0) == (None, None)
+
+
+async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
+    async def well() -> None: ...
+
+    async def gone() -> None:
+        raise ConnectionError("not connected")
+
+    meters, refused = Meters(in_hand=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
+    account: Account | None = ACCOUNT
+    async with open_database(tmp_path / "email.db") as database:
+        observer = Observer(
+            meters=meters,
+            sources={"nats": well, "sqs": gone},
+            gauge=None,
+            database=database,
+            account=lambda: account,
+            refused=refused,
+            expects_events=True,
+        )
+        async with database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO email_requests (uuid, email, status, in_doubt, source, created_at, updated_at)"
+                " VALUES ('u', 'a@example.com', 1, 1, 'nats', 0, 0)"
+            )
+        state = await observer.look()
+        assert (state.in_hand, state.in_flight, state.in_doubt, state.queue) == (3, 2, 1, None)
+        parts = {part.name: part for part in state.parts}
+        assert parts["NATS"] == Part("NATS", "up", "connected")
+        assert parts["SQS"] == Part("SQS", "down", "not connected")
+        assert parts["SES"] == Part("SES", "up", "HEALTHY, 50/s, in SES's sandbox: verified recipients only")
+        assert parts["SNS"] == Part("SNS", "up", "no event yet; refused 3 (signature 2, topic 1)")
+        assert parts["SQLite"].condition == "up"
+
+        assert state.quota == Quota(100, 1000)
+        meters.recipients_sent += 5  # counted by us until SES is asked again
+        assert (await observer.look()).quota == Quota(105, 1000)
+        account = Account(50, None, 110, sending_enabled=True, enforcement_status="HEALTHY", production_access=True)
+        assert (await observer.look()).quota == Quota(110, None)
+        account, meters.held = None, "paused by anna@example.com"
+        state = await observer.look()
+        assert state.quota is None
+        assert state.parts[2] == Part("SES", "held", "paused by anna@example.com")
+        assert "anna" not in str(state.for_the_public())
+
+
+async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "email.db") as database:
+        observer = Observer(
+            meters=Meters(),
+            sources={},
+            gauge=None,
+            database=database,
+            account=lambda: None,
+            refused={},
+            expects_events=False,
+        )
+        *_, sns = (await observer.look()).parts
+        assert (sns.name, sns.condition) == ("SNS", "off")
