@@ -209,8 +209,8 @@ async def over_http(receiver: Receiver, bodies: list[bytes], in_flight: int, dir
         command = [sys.executable, "-m", "benchmarks.sns_events", "--post", str(file), url, str(in_flight)]
         with on(BESIDE):
             poster = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert poster.stdin is not None  # noqa: S101 - as it was asked for
-        assert poster.stdout is not None  # noqa: S101 - the same
+        assert poster.stdin is not None
+        assert poster.stdout is not None
         await poster.stdout.readline()  # it has read the file
         cpu, start = process_time(), perf_counter()
         poster.stdin.write(b"go\n")
