@@ -110,7 +110,7 @@ def main() -> None:
         uvloop.run(serve())
     os.environ |= {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
     with subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None  # noqa: S101 - for the type checker
+        assert server.stdout is not None
         endpoint = f"http://127.0.0.1:{server.stdout.readline().strip()}"
         os.sched_setaffinity(0, {cores[0]})
         lean = uvloop.run(ours(endpoint, options.sends, options.in_flight))

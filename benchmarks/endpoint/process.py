@@ -56,7 +56,7 @@ class Endpoint:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.endpoint", *self._options, stdout=PIPE
         )
-        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        assert self._process.stdout is not None
         port = int(await self._process.stdout.readline())
         self.url = f"{'https' if self.ca else 'http'}://127.0.0.1:{port}"
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._trust))
