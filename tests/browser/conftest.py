@@ -36,6 +36,6 @@ def page(browser: Chrome, running: Site) -> Iterator[Page]:
     opened.open()
     opened.log_in()
     opened.read("#tile-waiting dd", "")
-    opened.wait(lambda: opened.find("#lists").is_displayed())
+    opened.find("#parts li")  # the first event is there
     yield opened
     assert opened.complaints() == []

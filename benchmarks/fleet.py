@@ -1,0 +1,174 @@
+"""What many workers cost beside their mail: joining, shared facts, and what a claim takes on the nats-server.
+
+    python -m benchmarks.fleet [--addresses 1000000] [--mails 200000]
+
+One nats-server, one node, on another core than this process. The numbers are in docs/scaling.md.
+"""
+
+import argparse
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import nats
+import structlog
+import uvloop
+from nats.aio.client import Client
+
+from benchmarks.cores import BESIDE, UNDER_TEST, on
+from benchmarks.ledger import POLICY, in_one_group, messages
+from benchmarks.usage import rss_mb
+from email_consumer.fleet.facts_publisher import FactsPublisher
+from email_consumer.fleet.facts_watcher import FactsWatcher
+from email_consumer.fleet.membership import Membership
+from email_consumer.ledger.jetstream.ledger import JetStreamLedger
+from email_consumer.ledger.jetstream.publisher import Publisher
+from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
+from email_consumer.suppressed import SuppressedAddresses
+from tests.servers.nats import NatsServer
+
+WORKERS = 20
+CHANGES = 100
+GROUP = 1000
+
+
+class Pace:
+    """Notes when it is let go."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    def hold(self, _holder: str, _reason: str) -> None:
+        self.released.clear()
+
+    def resume(self, _holder: str) -> None:
+        self.released.set()
+
+
+@asynccontextmanager
+async def server() -> AsyncIterator[NatsServer]:
+    with tempfile.TemporaryDirectory() as directory:
+        running = NatsServer(Path(directory))
+        with on(BESIDE):
+            await running.restart()
+        try:
+            yield running
+        finally:
+            await running.stop()
+
+
+async def joining() -> None:
+    async with server() as nats_server, AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(_tasks())
+        took = []
+        for _ in range(WORKERS):
+            client = await nats.connect(nats_server.url)
+            stack.push_async_callback(client.close)
+            pace = Pace()
+            worker = Membership(client, stream="messages", replicas=1, set_workers=lambda _: None, pace=pace)
+            began = perf_counter()
+            await worker.open()
+            tasks.append(asyncio.create_task(worker.run()))
+            await pace.released.wait()
+            took.append(perf_counter() - began)
+        print(f"joining, until it sends: alone {took[0] * 1e3:.0f} ms, as number {WORKERS} {took[-1] * 1e3:.0f} ms")
+
+
+async def facts(addresses: int) -> None:
+    async with server() as nats_server, AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(_tasks())
+        sidecar = FactsPublisher(await _client(nats_server, stack), stream="messages", replicas=1)
+        await sidecar.open()
+        table = {f"user{number}@mail{number % 1000}.example.com": "hard bounce" for number in range(addresses)}
+        began = perf_counter()
+        sidecar.suppress(table)
+        told = perf_counter() - began
+        sidecar.announce("secret", 0.0)
+        tasks.append(asyncio.create_task(sidecar.run()))
+        await sidecar.stored()
+        print(
+            f"{addresses:,} suppressed addresses: told in {told:.1f} s, stored in {perf_counter() - began - told:.2f} s"
+        )
+        heard = asyncio.Event()
+        worker = FactsWatcher(
+            await _client(nats_server, stack),
+            stream="messages",
+            cancel=lambda *_: heard.set(),
+            suppressed=SuppressedAddresses(),
+            events_since=lambda _: None,
+        )
+        began = perf_counter()
+        tasks.append(asyncio.create_task(worker.run()))
+        await worker.ready()
+        print(f"  known to a worker that starts in {perf_counter() - began:.2f} s")
+        delays = []
+        for number in range(CHANGES):
+            heard.clear()
+            began = perf_counter()
+            sidecar.cancel(f"topic {number}", 1, 0.0)
+            await heard.wait()
+            delays.append(perf_counter() - began)
+        print(f"  a cancellation reaches it in {median(delays) * 1e3:.1f} ms, at most {max(delays) * 1e3:.1f} ms")
+
+
+async def claims(mails: int) -> None:
+    async with server() as nats_server, AsyncExitStack() as stack:
+        process = nats_server._process  # noqa: SLF001
+        assert process is not None
+        idle = rss_mb(process.pid)
+        client = await _client(nats_server, stack)
+        await ensure_ledger_streams(client, "messages", replicas=1)
+        publisher = Publisher(client)
+        ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
+        await stack.enter_async_context(publisher.running())
+        await stack.enter_async_context(ledger.running())
+        jetstream, batch = client.jetstream(), messages(mails, 0)
+        for start in range(0, mails, GROUP):
+            await in_one_group(ledger, batch[start : start + GROUP], start)
+            await jetstream.purge_stream("messages-outcomes")  # as if the sidecar had taken them
+        state = (await jetstream.stream_info("KV_messages-claims")).state
+        grown = (rss_mb(process.pid) - idle) * 1e6 / mails
+        print(
+            f"a remembered uuid on each nats-server: {state.bytes / state.messages:.0f} B of disk, {grown:.0f} B of memory"
+        )
+
+
+@asynccontextmanager
+async def _tasks() -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Whatever is in the list ends with the block."""
+    tasks: list[asyncio.Task[None]] = []
+    yield tasks
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def _client(nats_server: NatsServer, stack: AsyncExitStack) -> Client:
+    client = await nats.connect(nats_server.url)
+    stack.push_async_callback(client.close)
+    return client
+
+
+async def measure(addresses: int, mails: int) -> None:
+    await joining()
+    await facts(addresses)
+    await claims(mails)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--addresses", type=int, default=1_000_000)
+    parser.add_argument("--mails", type=int, default=200_000)
+    arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with on(UNDER_TEST):
+        uvloop.run(measure(arguments.addresses, arguments.mails))
+
+
+if __name__ == "__main__":
+    main()
