@@ -36,7 +36,8 @@ class Page:
         self.driver.get(self.url + path)
 
     def log_in(self, key: str = KEY) -> None:
-        """From the form to the live numbers."""
+        """By the form, as soon as it shows."""
+        self.wait(lambda: self.find("#login-form").is_displayed())
         self.fill("#key", key)
         self.find("#login-form button").click()
 
