@@ -1,6 +1,6 @@
 """What many workers cost beside their mail: joining, shared facts, and what a claim takes on the nats-server.
 
-    python -m benchmarks.fleet [--addresses 1000000] [--mails 200000]
+    python -m benchmarks.fleet [--addresses 1000000] [--mails 100000]
 
 One nats-server, one node, on another core than this process. The numbers are in docs/scaling.md.
 """
@@ -163,7 +163,7 @@ async def measure(addresses: int, mails: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--addresses", type=int, default=1_000_000)
-    parser.add_argument("--mails", type=int, default=200_000)
+    parser.add_argument("--mails", type=int, default=100_000)
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with on(UNDER_TEST):
