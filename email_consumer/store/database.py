@@ -18,7 +18,6 @@ _PRAGMAS = (
     "PRAGMA synchronous = {synchronous}",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 2000",  # milliseconds; a longer lock is retried by the writer, with a log line
-    "PRAGMA cache_size = -8000",  # KiB; what is not in it the operating system has in its own
     "PRAGMA mmap_size = 0",  # mapped pages would count as our memory and grow with the file
     "PRAGMA temp_store = MEMORY",  # sorts are small, and the root file system may be read-only
     "PRAGMA journal_size_limit = 67108864",  # bytes the WAL keeps after a checkpoint
