@@ -9,6 +9,7 @@ from email_consumer.doctor.configuration import check_api_keys
 from email_consumer.doctor.control_plane import ControlPlane, control_plane
 from email_consumer.doctor.events import check_events
 from email_consumer.doctor.finding import Finding, error, ok, skipped
+from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
 from email_consumer.doctor.identity import check_identity
 from email_consumer.doctor.nats import check_jetstream, check_server, connection
 from email_consumer.doctor.queue import check_queue
@@ -73,6 +74,10 @@ async def _nats(settings: Settings) -> list[Finding]:
             return [*findings, skipped("queue.stream", "There is no JetStream.")]
         needs = ConsumerNeeds.of(settings.subject, settings.ack_wait, settings.concurrency_limit)
         findings += await check_queue(client, stream=settings.stream, consumer=settings.consumer, needs=needs)
+        findings += await check_replicas(client, stream=settings.stream, replicas=settings.nats_replicas)
+        if settings.ledger == "jetstream":
+            findings.append(await check_workers(client, stream=settings.stream))
+            findings.append(await check_sidecar(client, stream=settings.stream))
     return findings
 
 

@@ -1,0 +1,102 @@
+"""What many workers rely on: as many copies of everything in JetStream as are wanted, live workers, a live sidecar."""
+
+import time
+from contextlib import aclosing
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import StorageType, StreamInfo
+from nats.js.errors import NotFoundError
+
+from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.fleet.bucket import facts_bucket, subject, workers_bucket
+from email_consumer.fleet.facts import RECEIVER
+from email_consumer.fleet.watch import WatchBrokenError, follow
+from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.replica.stream import stream_name
+
+_SILENT = 10.0
+"""Seconds; the sidecar gives a sign of life every two."""
+_HEARTBEAT = 1.0
+
+
+async def check_replicas(client: Client, *, stream: str, replicas: int) -> list[Finding]:
+    """Every stream and bucket of ours that is there; `replicas` is what the settings want."""
+    findings: list[Finding] = []
+    for name in _ours(stream):
+        try:
+            findings += _copies(await client.jetstream().stream_info(name), name, replicas)
+        except NotFoundError:
+            continue
+        except (NatsError, TimeoutError):
+            text = (
+                f"{name!r} gives no answer: it has no leader, since too few NATS servers are up, or they elect one now."
+            )
+            findings.append(error("nats.replicas", text, "Start the NATS servers that are down, then ask again."))
+    return findings or [ok("nats.replicas", f"All that we keep in JetStream has at least {replicas} copies.")]
+
+
+async def check_workers(client: Client, *, stream: str) -> Finding:
+    """How many share the rate."""
+    try:
+        async with aclosing(follow(client, workers_bucket(stream), _HEARTBEAT)) as entries:
+            workers = 0
+            async for entry in entries:
+                if entry is None:
+                    break
+                workers += entry.value is not None
+    except NotFoundError:
+        workers = 0
+    except (NatsError, TimeoutError, WatchBrokenError) as fault:
+        return error(
+            "nats.workers", f"The list of workers can't be read ({fault!r}).", "Look at the NATS servers first."
+        )
+    if not workers:
+        return warning("nats.workers", "No worker is running: mail waits.", "Start one: `email-consumer worker`.")
+    return ok("nats.workers", f"Live workers that share the rate: {workers}.")
+
+
+async def check_sidecar(client: Client, *, stream: str) -> Finding:
+    """Whether the sidecar told the workers lately that it hears SES's events."""
+    bucket = facts_bucket(stream)
+    try:
+        last = await client.jetstream().get_last_msg(f"KV_{bucket}", subject(bucket, RECEIVER))
+    except NotFoundError:
+        text = "No sidecar has been here yet; no worker begins before it."
+        return warning("nats.sidecar", text, "Start it: `email-consumer sidecar`.")
+    except (NatsError, TimeoutError) as fault:
+        return error("nats.sidecar", f"The shared facts can't be read ({fault!r}).", "Look at the NATS servers first.")
+    silent = time.time() - last.time.timestamp() if last.time else 0.0
+    if silent > _SILENT:
+        text = f"The sidecar has been silent for {silent:.0f} s: mail is sent, but mail in doubt waits and events are not heard."
+        return warning("nats.sidecar", text, "Start it: `email-consumer sidecar`; or mend this machine's clock.")
+    return ok("nats.sidecar", "The sidecar is alive.")
+
+
+def _ours(stream: str) -> list[str]:
+    names = Names(stream)
+    buckets = [workers_bucket(stream), facts_bucket(stream), f"{stream}-tenancy"]
+    streams = [stream, f"{stream}-dead", names.outcomes, names.scheduled, stream_name(stream), names.bucket_stream]
+    return [*streams, *(f"KV_{bucket}" for bucket in buckets)]
+
+
+def _copies(found: StreamInfo, name: str, replicas: int) -> list[Finding]:
+    findings = []
+    copies = found.config.num_replicas or 1
+    if copies < replicas:
+        findings.append(
+            warning(
+                "nats.replicas",
+                f"{name!r} has {copies} of the {replicas} copies that NATS_REPLICAS asks for: one server's end is its end.",
+                f"`nats stream edit {name} --replicas {replicas}`.",
+            )
+        )
+    if found.config.storage == StorageType.MEMORY:
+        text = f"{name!r} is kept in memory alone: what is in it is lost when the NATS servers restart."
+        findings.append(warning("nats.replicas", text, "Make it anew with file storage; the kind can't be edited."))
+    peers = (found.cluster.replicas if found.cluster else None) or []
+    behind = [str(peer.name) for peer in peers if peer.offline or not peer.current]
+    if behind:
+        text = f"Copies of {name!r} are missing or behind on: {', '.join(sorted(behind))}."
+        findings.append(warning("nats.replicas", text, "Start those NATS servers, or look at their disks and logs."))
+    return findings

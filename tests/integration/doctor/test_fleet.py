@@ -1,0 +1,85 @@
+"""Doctor on what many workers rely on, each fault made for real on a nats-server."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.js.api import StorageType, StreamConfig
+
+from email_consumer.doctor.finding import Finding, Severity
+from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
+from email_consumer.fleet.bucket import ensure_bucket
+from tests.integration.fleet.crew import Crew
+from tests.integration.fleet.knowledge import connected, running, sidecar
+from tests.servers.nats import NatsServer
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: NatsServer) -> AsyncIterator[Client]:
+    async with connected(server) as client:
+        yield client
+
+
+def told(finding: Finding) -> tuple[str, Severity, str]:
+    assert finding.fix or finding.severity is Severity.OK
+    return finding.check, finding.severity, finding.text
+
+
+async def test_copies_that_are_missing_are_named(client: Client) -> None:
+    await ensure_bucket(client, "messages-facts", replicas=1)
+    (finding,) = await check_replicas(client, stream="messages", replicas=1)
+    assert finding.severity is Severity.OK
+    (finding,) = await check_replicas(client, stream="messages", replicas=3)
+    assert told(finding)[1] is Severity.WARNING
+    assert finding.text.startswith("'KV_messages-facts' has 1 of the 3 copies")
+    assert finding.fix == "`nats stream edit KV_messages-facts --replicas 3`."
+
+
+async def test_a_stream_in_memory_is_named(client: Client) -> None:
+    await client.jetstream().add_stream(StreamConfig(name="messages", storage=StorageType.MEMORY))
+    (finding,) = await check_replicas(client, stream="messages", replicas=1)
+    assert told(finding)[1] is Severity.WARNING
+    assert "in memory alone" in finding.text
+
+
+async def test_workers_are_counted(server: NatsServer, client: Client) -> None:
+    assert told(await check_workers(client, stream="messages"))[:2] == ("nats.workers", Severity.WARNING)
+    crew = Crew(server)
+    for _ in range(2):
+        await crew.start()
+    await crew.until(2)
+    assert told(await check_workers(client, stream="messages"))[2] == "Live workers that share the rate: 2."
+    await crew.all[0].leave()
+    assert told(await check_workers(client, stream="messages"))[2] == "Live workers that share the rate: 1."
+    await crew.end()
+
+
+async def test_the_sidecar_is_known_by_its_signs_of_life(
+    server: NatsServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told(await check_sidecar(client, stream="messages"))[2].startswith("No sidecar has been here yet")
+    async with sidecar(server) as facts, running(facts):
+        facts.announce("s3cret", 1.0)
+        await facts.stored()
+        assert told(await check_sidecar(client, stream="messages"))[1] is Severity.OK
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    finding = await check_sidecar(client, stream="messages")
+    assert told(finding)[:2] == ("nats.sidecar", Severity.WARNING)
+    assert finding.text.startswith("The sidecar has been silent for 60 s")
+
+
+async def test_without_an_answer_that_is_what_it_says(server: NatsServer, client: Client) -> None:
+    await ensure_bucket(client, "messages-facts", replicas=1)
+    await server.kill()
+    async with asyncio.timeout(60):
+        assert told(await check_sidecar(client, stream="messages"))[1] is Severity.ERROR
