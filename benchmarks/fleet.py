@@ -76,7 +76,7 @@ async def joining() -> None:
             tasks.append(asyncio.create_task(worker.run()))
             await pace.released.wait()
             took.append(perf_counter() - began)
-        print(f"joining, until it sends: alone {took[0] * 1e3:.0f} ms, as number {WORKERS} {took[-1] * 1e3:.0f} ms")
+        print(f"joining, until it sends: the very first {took[0]:.1f} s, number {WORKERS} {took[-1] * 1e3:.0f} ms")
 
 
 async def facts(addresses: int) -> None:

@@ -1,8 +1,14 @@
 """The JetStream key-value buckets by which workers and sidecar know of each other. Each keeps the newest value of a key."""
 
+import json
+from datetime import datetime
+
 import structlog
 from nats.aio.client import Client
-from nats.js.errors import BucketNotFoundError
+from nats.js.errors import APIError, BucketNotFoundError
+
+_PATIENCE = 2.0
+"""Seconds to wait for an answer that an existing bucket gives at once."""
 
 _log = structlog.get_logger(__name__)
 
@@ -25,14 +31,27 @@ async def ensure_bucket(client: Client, bucket: str, *, replicas: int, max_age: 
     Raises:
         nats.errors.Error: JetStream refused or did not answer.
     """
-    jetstream = client.jetstream()
     try:
-        await jetstream.key_value(bucket)
+        await client.jetstream(timeout=_PATIENCE).key_value(bucket)
     except BucketNotFoundError:
-        await jetstream.create_key_value(bucket=bucket, history=1, ttl=max_age or None, replicas=replicas)
+        await client.jetstream().create_key_value(bucket=bucket, history=1, ttl=max_age or None, replicas=replicas)
         _log.info("bucket.created", bucket=bucket)
         return True
     return False
+
+
+async def bucket_age(client: Client, bucket: str) -> float:
+    """How long ago the bucket was made, in seconds by the server's clock alone.
+
+    Raises:
+        nats.errors.Error: JetStream refused or did not answer.
+    """
+    # nats-py's own StreamInfo leaves out `ts`, the server's time.
+    answer = await client.request(f"$JS.API.STREAM.INFO.KV_{bucket}", timeout=_PATIENCE)
+    told = json.loads(answer.data)
+    if "error" in told:
+        raise APIError.from_error(told["error"])
+    return (datetime.fromisoformat(told["ts"]) - datetime.fromisoformat(told["created"])).total_seconds()
 
 
 def subject(bucket: str, key: str) -> str:

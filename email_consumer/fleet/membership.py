@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from email_consumer.fleet.bucket import DELETION, ensure_bucket, subject, workers_bucket
+from email_consumer.fleet.bucket import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
 from email_consumer.fleet.roll import Record, Roll, Standing
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
 
@@ -63,7 +63,7 @@ class Membership:
             replicas: of the bucket, where it is still to be made.
             set_workers: is told by how many the rate is to be divided.
             pace: is held while this one must not send.
-            beat: seconds between two records of ours.
+            beat: seconds between two records of ours, above 0.3.
             ttl: seconds after which a silent worker is taken for dead.
             margin: so many seconds earlier it stops sending.
         """
@@ -119,12 +119,16 @@ class Membership:
     async def _read(self) -> None:
         while True:
             try:
-                async with aclosing(follow(self._client, self._bucket, self._beat)) as entries:
+                async with aclosing(follow(self._client, self._bucket, self._beat / 3)) as entries:
                     async for entry in entries:
-                        self._note(entry)
+                        if entry is None:
+                            await self._begin()
+                        else:
+                            self._note(entry)
             except (NatsError, TimeoutError, WatchBrokenError) as error:
                 self._report(str(error) or repr(error))
             self._following = False
+            self._roll.lost()
             await asyncio.sleep(self._beat / 2)
             try:
                 await ensure_bucket(self._client, self._bucket, replicas=self._replicas, max_age=self._max_age)
@@ -136,12 +140,16 @@ class Membership:
             _log.warning("fleet.watch_broken", error=trouble, hint="taken up again by itself")
         self._trouble = trouble
 
-    def _note(self, entry: Entry | None) -> None:
+    async def _begin(self) -> None:
+        """All that was stored has been read: from here on our word counts."""
+        # Asked only now: a bucket that is lost after this ends the watch.
+        age = await bucket_age(self._client, self._bucket)
+        self._roll.found(age, self._loop.time())
+        self._following, self._trouble = True, ""
+        self._write_now.set()
+
+    def _note(self, entry: Entry) -> None:
         now = self._loop.time()
-        if entry is None:
-            self._following, self._trouble = True, ""
-            self._write_now.set()
-            return
         record = None if entry.value is None else _decode(entry.value)
         if self._roll.read(entry.key, record, now):
             self._write_now.set()  # it waits for us to say that we know it

@@ -6,7 +6,9 @@ that it knows; so the shares never add up to more than the rate if everyone who 
 - a name sends only after each member it knows has written that it knows the name, so nobody is overlooked;
 - a name stops sending less than `ttl` after it wrote the last record that it read back, and is forgotten only by who
   has read a record of its own that is `ttl` younger: so nobody is forgotten while it sends;
-- a name that had to stop is never used again: its owner joins anew, under another one.
+- a name that had to stop is never used again: its owner joins anew, under another one;
+- in a log that is younger than `ttl` nobody begins to send: the one before it may have been lost, with those still in it
+  who send and have not noticed yet.
 
 Every time is the reader's own: nobody's clocks are compared, they only have to run at the same speed.
 """
@@ -67,6 +69,7 @@ class Roll:
         self._read_back: float | None = None
         self._confirmed = False
         self._sends = False
+        self._trusted_at = math.inf
 
     @property
     def name(self) -> str:
@@ -87,6 +90,14 @@ class Roll:
     def others(self) -> Mapping[str, Record]:
         """The members that we know, without ourselves."""
         return {name: member.record for name, member in self._others.items()}
+
+    def found(self, age: float, now: float) -> None:
+        """What we read is a log that is so many seconds old."""
+        self._trusted_at = now - age + self._ttl
+
+    def lost(self) -> None:
+        """We don't read it any more; what we read next may be another one."""
+        self._trusted_at = math.inf
 
     def write(self, now: float) -> Record:
         """What is to be written under our `name` at this moment."""
@@ -127,7 +138,7 @@ class Roll:
         for name, member in list(self._others.items()):
             if self._good_from - member.read_at >= self._ttl:
                 del self._others[name]
-        if all(self._name in member.record.knows for member in self._others.values()):
+        if now >= self._trusted_at and all(self._name in member.record.knows for member in self._others.values()):
             self._sends = True
 
     def standing(self, now: float) -> Standing:

@@ -15,6 +15,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 _MISSED = 3
 """Heartbeats that may fail to come."""
+_PATIENCE = 2.0
+"""Seconds; while the bucket's replicas elect a leader nobody answers, and asking again is the quickest way on."""
 _FORGOTTEN = 60.0
 """Seconds after which the server drops the consumer of a watch that is over."""
 
@@ -54,7 +56,7 @@ async def follow(client: Client, bucket: str, heartbeat: float) -> AsyncGenerato
     messages: asyncio.Queue[Msg] = asyncio.Queue()
     subscription = await client.subscribe(inbox, cb=messages.put)
     try:
-        consumer = await client.jetstream().add_consumer(
+        consumer = await client.jetstream(timeout=_PATIENCE).add_consumer(
             f"KV_{bucket}",
             ConsumerConfig(
                 deliver_subject=inbox,

@@ -12,7 +12,7 @@ from email_consumer.fleet.membership import Membership
 from email_consumer.intake.connection import close
 from tests.servers.nats import NatsServer
 
-BEAT, TTL, MARGIN = 0.2, 1.0, 0.3
+BEAT, TTL, MARGIN = 0.4, 1.6, 0.4
 
 
 class Worker:

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.errors import NotFoundError
 
-from email_consumer.fleet.bucket import DELETION, ensure_bucket, subject
+from email_consumer.fleet.bucket import DELETION, bucket_age, ensure_bucket, subject
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
 from tests.integration.fleet.knowledge import connected
 from tests.servers.nats import NatsServer
@@ -97,6 +97,16 @@ async def test_a_lost_message_shows_by_the_heartbeat(server: NatsServer) -> None
 def _deliveries(client: Client) -> Subscription:
     """The watch's subscription; the client's own one for requests ends in a star."""
     return next(each for each in client._subs.values() if not each.subject.endswith("*"))
+
+
+async def test_the_server_tells_how_old_a_bucket_is(server: NatsServer) -> None:
+    async with connected(server) as client:
+        with pytest.raises(NotFoundError):
+            await bucket_age(client, BUCKET)
+        began = asyncio.get_running_loop().time()
+        await ensure_bucket(client, BUCKET, replicas=1)
+        first = await bucket_age(client, BUCKET)
+        assert 0 <= first < await bucket_age(client, BUCKET) <= asyncio.get_running_loop().time() - began
 
 
 async def test_without_a_bucket_there_is_nothing_to_follow(server: NatsServer) -> None:

@@ -16,7 +16,9 @@ def names(prefix: str) -> Callable[[], str]:
 
 
 def roll(prefix: str) -> Roll:
-    return Roll({"host": prefix}, names(prefix), ttl=TTL, margin=MARGIN)
+    roll = Roll({"host": prefix}, names(prefix), ttl=TTL, margin=MARGIN)
+    roll.found(age=TTL, now=0)
+    return roll
 
 
 def exchange(rolls: list[Roll], now: float) -> None:
@@ -150,6 +152,29 @@ def test_those_who_start_together_all_send_after_two_rounds(workers: int) -> Non
     assert not any(each.standing(0).sends for each in rolls)
     exchange(rolls, 0.1)
     assert all(each.standing(0.1) == Standing(workers, sends=True) for each in rolls)
+
+
+def test_in_a_young_log_nobody_begins_and_whoever_sends_goes_on() -> None:
+    a, b = roll("a"), roll("b")
+    exchange([a], 0)
+    for each in (a, b):
+        each.found(age=1, now=1)
+    exchange([a, b], 1)
+    exchange([a, b], 5.5)
+    assert a.standing(5.5) == Standing(2, sends=True)
+    assert b.standing(5.5) == Standing(2, sends=False)
+    exchange([a, b], 6)
+    assert b.standing(6) == Standing(2, sends=True)
+
+
+def test_who_has_lost_the_log_waits_to_know_the_age_of_the_next() -> None:
+    a = roll("a")
+    a.lost()
+    exchange([a], 100)
+    assert a.standing(100) == Standing(1, sends=False)
+    a.found(age=TTL, now=100)
+    a.caught_up(100)
+    assert a.standing(100) == Standing(1, sends=True)
 
 
 def test_what_is_written_names_those_who_are_known() -> None:

@@ -18,7 +18,7 @@ def test_the_shares_never_exceed_the_whole_and_recover_it(seed: int) -> None:
         assert world.share_in_use <= _EXACT
     if not world.workers:
         world.start()
-    until = world.now + 26  # stalls last 12 s at most; then every ghost is forgotten, then all are known to all
+    until = world.now + 30  # stalls last 12 s at most; then every ghost is forgotten, then all are known to all
     while world.now < until:
         world.step(calm=True)
         assert world.share_in_use <= _EXACT

@@ -14,6 +14,7 @@ TTL, MARGIN = 6.0, 1.0
 class Log:
     """What was written, in order. A reader finds the newest entry of a name alone, and none that is too old."""
 
+    began: float = -100.0
     entries: list[tuple[str, Record | None, float]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
 
@@ -31,22 +32,31 @@ class Worker:
     """A member whose writes travel and whose reads lag."""
 
     roll: Roll
+    log: Log
+    notices_at: float = 0.0
+    """When it notices that the log it reads is no more."""
     position: int = 0
     stalled_until: float = 0.0
     beat_at: float = 0.0
     has_read_all: bool = False
     on_the_way: list[tuple[float, str, Record | None]] = field(default_factory=list)
 
-    def read(self, log: Log, now: float, most: int) -> None:
-        places = log.after(self.position, now)
+    def begin_anew(self, log: Log) -> None:
+        self.log, self.position, self.has_read_all = log, 0, False
+        self.roll.lost()
+
+    def read(self, now: float, most: int) -> None:
+        places = self.log.after(self.position, now)
         for place in places[:most]:
-            name, record, _ = log.entries[place]
+            name, record, _ = self.log.entries[place]
             if self.roll.read(name, record, now):
                 self.beat_at = now
             self.position = place + 1
         if len(places) <= most:
             self.roll.caught_up(now)
-            self.has_read_all = True
+            if not self.has_read_all:
+                self.roll.found(now - self.log.began, now)
+                self.has_read_all = True
 
     def write(self, now: float, delay: float) -> None:
         for name in self.roll.former_names:
@@ -73,7 +83,7 @@ class World:
 
     def start(self) -> None:
         roll = Roll({}, lambda: f"worker-{next(self._numbers)}", ttl=TTL, margin=MARGIN)
-        self.workers.append(Worker(roll, beat_at=self.now))
+        self.workers.append(Worker(roll, self.log, beat_at=self.now))
 
     def step(self, *, calm: bool) -> None:
         self.now += self.random.uniform(0.01, 0.4)
@@ -87,8 +97,10 @@ class World:
                 self.log.append(arrived[1], arrived[2], self.now)
                 self._orphaned.remove(arrived)
         for worker in self.awake:
+            if worker.log is not self.log and worker.notices_at <= self.now:
+                worker.begin_anew(self.log)
             if calm or self.random.random() < 0.7:
-                worker.read(self.log, self.now, 1000 if calm else self.random.choice([0, 1, 2, 1000]))
+                worker.read(self.now, 1000 if calm else self.random.choice([0, 1, 2, 1000]))
             if worker.has_read_all and worker.beat_at <= self.now:
                 worker.write(self.now, 0.01 if calm else self.random.choice([0.01, 0.01, 0.5, 3.0]))
 
@@ -113,8 +125,11 @@ class World:
         elif chance < 0.12 and self.workers:
             self.random.choice(self.workers).stalled_until = self.now + self.random.uniform(0.5, 12)
         elif chance < 0.14 and self.awake:  # its watch broke: it begins from what is stored
-            worker = self.random.choice(self.awake)
-            worker.position, worker.has_read_all = 0, False
+            self.random.choice(self.awake).begin_anew(self.log)
+        elif chance < 0.145:  # and the log itself is lost
+            self.log = Log(began=self.now)
+            for worker in self.workers:
+                worker.notices_at = self.now + self.random.uniform(0, 3)
 
     def _remove(self, worker: Worker, *, farewell: bool) -> None:
         self.workers.remove(worker)
