@@ -14,7 +14,8 @@ export function history(mail) {
       detail: result.detail,
     })),
   ];
-  if (mail.finished_at) events.push({ at: mail.finished_at, what: mail.status, text: mail.error });
+  const told = mail.history.at(-1)?.reason === mail.error;
+  if (mail.finished_at) events.push({ at: mail.finished_at, what: mail.status, text: told ? null : mail.error });
   events.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   return [
     facts([
