@@ -24,6 +24,19 @@ source.addEventListener("history", (event) => {
   done(JSON.parse(event.data).length);
 });
 """
+_HIDE = """
+const [hidden] = arguments, close = EventSource.prototype.close;
+let last = null;
+EventSource.prototype.close = function () {
+  close.call(this);
+  last = this;
+};
+Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+document.dispatchEvent(new Event("visibilitychange"));
+EventSource.prototype.close = close;
+return last?.readyState;
+"""
+EVENT_SOURCE_CLOSED = 2
 UNKNOWN = "\u2013"
 _BLUE, _LIGHT_BLUE = [37, 99, 235], [110, 168, 254]
 
@@ -55,6 +68,14 @@ def test_the_plot_follows_light_and_dark(page: Page) -> None:
     assert page.run(_PAINTED, _BLUE) == 0
     page.emulate("light")
     page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
+
+
+def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
+    page.wait(lambda: page.number("#legend-sent") > 0)
+    assert page.run(_HIDE, True) == EVENT_SOURCE_CLOSED
+    page.run("document.getElementById('legend-sent').textContent = ''")
+    page.run(_HIDE, False)
+    page.wait(lambda: page.number("#legend-sent") > 0)
 
 
 def test_throttles_and_retries_are_counted(page: Page, running: Site) -> None:
