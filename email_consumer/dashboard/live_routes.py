@@ -11,6 +11,8 @@ from email_consumer.dashboard.sessions import Sessions, brings_key
 from email_consumer.http import ApiError, operation
 
 _MOST_VIEWERS = 200
+_MOST_PUBLIC_VIEWERS = 100
+"""Less, so that the public can't crowd out those with a key."""
 _PATIENCE = 10.0
 """Seconds that a viewer may take to read what was written; one who is gone without a word must not count for ever."""
 _EVENT_STREAM = "text/event-stream"
@@ -32,18 +34,23 @@ class LiveRoutes:
     @operation("Live numbers, once a second, as server-sent events", answer_type=_EVENT_STREAM, errors=(503,))
     async def full(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(
-            request, lambda frame: frame.full, lambda: brings_key(request) or self._sessions.holds(request)
+            request,
+            lambda frame: frame.full,
+            still_allowed=lambda: brings_key(request) or self._sessions.holds(request),
+            most=_MOST_VIEWERS,
         )
 
     @operation("The same without any text", answer_type=_EVENT_STREAM, errors=(503,), open_to_all=True)
     async def public(self, request: web.Request) -> web.StreamResponse:
-        return await self._stream(request, lambda frame: frame.public, lambda: True)
+        return await self._stream(
+            request, lambda frame: frame.public, still_allowed=lambda: True, most=_MOST_PUBLIC_VIEWERS
+        )
 
     async def _stream(
-        self, request: web.Request, choose: Callable[[Frame], bytes], still_allowed: Callable[[], bool]
+        self, request: web.Request, choose: Callable[[Frame], bytes], *, still_allowed: Callable[[], bool], most: int
     ) -> web.StreamResponse:
-        if self._sampler.viewers >= _MOST_VIEWERS:
-            raise ApiError(503, "too_many_viewers", f"{_MOST_VIEWERS} viewers look already.")
+        if self._sampler.viewers >= most:
+            raise ApiError(503, "too_many_viewers", f"{most} viewers look already.")
         response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})  # nginx would hold the events back
         response.content_type = _EVENT_STREAM
         with self._sampler.viewer(), suppress(ConnectionError, TimeoutError):

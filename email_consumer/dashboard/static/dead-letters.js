@@ -8,6 +8,12 @@ import { folded, List } from "./list.js";
 const PAGE = 25;
 const KINDS = ["undecodable", "rejected", "exhausted", "in-doubt"];
 
+/** Without NATS there is no such route. */
+function explain(error) {
+  if (error.status === 404) throw new Error("With SOURCE=sqs, what can't be sent goes to the queue's own dead-letter queue.");
+  throw error;
+}
+
 export class DeadLetters extends List {
   constructor(section) {
     const kind = el(
@@ -23,7 +29,7 @@ export class DeadLetters extends List {
       read: async (next) => {
         const query = new URLSearchParams({ limit: PAGE, after: next ?? 0 });
         if (kind.value) query.set("kind", kind.value);
-        const { dead_letters: items } = await ask("GET", `/v1/dead-letters?${query}`);
+        const { dead_letters: items } = await ask("GET", `/v1/dead-letters?${query}`).catch(explain);
         return { items, next: items.length === PAGE ? items.at(-1).sequence : null };
       },
       row: (letter) => this.letter(letter),

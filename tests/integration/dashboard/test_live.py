@@ -189,7 +189,10 @@ async def test_streams_end_with_the_sampler_so_that_nobody_keeps_the_server_from
 
 
 async def test_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.dashboard.live_routes._MOST_VIEWERS", 1)
-    async with show() as it:
-        await event(await it.watch())
+    monkeypatch.setattr("email_consumer.dashboard.live_routes._MOST_PUBLIC_VIEWERS", 1)
+    monkeypatch.setattr("email_consumer.dashboard.live_routes._MOST_VIEWERS", 2)
+    async with show(public=True) as it:
+        await event(await it.watch("/v1/live/public"))
+        assert (await it.watch("/v1/live/public")).status == 503
+        await event(await it.watch())  # the public can't crowd it out
         assert (await it.watch()).status == 503
