@@ -1,8 +1,9 @@
 """`python -m benchmarks.rate`: four rates by two clocks, and an endpoint that enforces a lower limit of its own.
 
 The release clock is the daemon's own: the most recipients that it let go in any sliding second, the first one included.
-The endpoint's clock is when requests arrived, after network and scheduler have had their part. Exits non-zero if a row
-misses what is promised: at least 99.5 % of the rate, at most rate + max(1, 1 %) a second by the release clock; against a
+The endpoint's clock is when requests arrived, after network and scheduler have had their part. What is sustained is
+counted from one second after the first arrival: a program that is at full speed at once first opens its connections.
+Exits non-zero if a row misses what is promised: at least 99.5 % of the rate, at most rate + max(1, 1 %) a second by the release clock; against a
 lower limit, after 10 s, at most 1 % throttled and at least 95 % used, no attempt spent, none lost.
 """
 
@@ -17,6 +18,8 @@ from benchmarks.rate.sliding import most_in_a_second, sustained
 
 _RATES = (14, 50, 500, 2_000)
 _LIMIT, _SETTING = 200, 500
+_OPENING = 1
+"""Seconds in which connections are opened; at thousands a second that is what the core is busy with."""
 _SETTLING = 10
 """Seconds until the limit must have been found."""
 
@@ -29,7 +32,7 @@ async def keep(rate: int, seconds: float) -> bool:
         await running.wait_settled()
         arrived = (await running.endpoint.arrivals()).accepted
         released = max(line["peak"] for line in running.rate_lines())
-    share = sustained(arrived) / rate
+    share = sustained([moment for moment in arrived if moment >= arrived[0] + _OPENING]) / rate
     most = math.floor(rate + max(1, rate / 100))
     kept = share >= 0.995 and released <= most
     print(
