@@ -8,6 +8,7 @@ import structlog
 from email_consumer.delivery import Delivery
 from email_consumer.meters import Meters
 from email_consumer.slots import Slots
+from email_consumer.tasks import end
 
 _log = structlog.get_logger(__name__)
 
@@ -53,10 +54,7 @@ class InHand:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         left = list(self._tasks)
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
+        await end(*left)
         return len(left)
 
     def _done(self, task: asyncio.Task[None]) -> None:

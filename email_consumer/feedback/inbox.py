@@ -24,6 +24,7 @@ from email_consumer.feedback.unmatched import UnmatchedEvents
 from email_consumer.feedback.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
+from email_consumer.tasks import beside, end
 
 _MEMORY = OLDEST + DAY
 """Seconds a message id is remembered: longer than the oldest message that the verifier lets through."""
@@ -110,16 +111,11 @@ class Inbox:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups and keep house until the block ends."""
-        tasks = [
-            asyncio.create_task(self._group.run(), name="inbox"),
-            asyncio.create_task(self._keep_house(), name="inbox-housekeeping"),
-        ]
-        try:
-            yield
-        finally:
-            for task in [*self._waiting, *tasks]:
-                task.cancel()
-            await asyncio.wait([*self._waiting, *tasks])
+        async with beside(self._group.run(), self._keep_house()):
+            try:
+                yield
+            finally:
+                await end(*self._waiting)
 
     async def receive(self, sns_message_id: str, event: Event) -> Reception:
         """Return once the event's effects are on disk.

@@ -11,6 +11,7 @@ from email_consumer.slots import Slots
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
+from email_consumer.tasks import end
 
 _AT_A_TIME = 500
 _VISIBILITY = 20.0
@@ -53,10 +54,7 @@ class SqsEvents:
                 tasks.create_task(self._receiver.run())
                 tasks.create_task(self._watch())
         finally:
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await end(*self._tasks)
 
     async def _watch(self) -> None:
         while True:

@@ -26,6 +26,7 @@ from email_consumer.outcome import InDoubt, Outcome, Sent, Stopped
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
+from email_consumer.tasks import beside
 
 _CACHED_UUIDS = 10_000
 """About 4 MB. A duplicate that is older costs one look-up in the file."""
@@ -71,12 +72,8 @@ class SqliteLedger:
             orphans = (await connection.execute(statements.DOUBT_ORPHANS)).rowcount
         if orphans:
             _log.warning("ledger.in_doubt", mails=orphans, hint="the process before this one ended while sending them")
-        writing = asyncio.create_task(self._group.run(), name="ledger")
-        try:
+        async with beside(self._group.run()):
             yield
-        finally:
-            writing.cancel()
-            await asyncio.wait([writing])
 
     def events_expected_from(self, moment: float) -> None:
         """The event receiver is ready since `moment` (Unix seconds): a grace counts from here at the earliest."""

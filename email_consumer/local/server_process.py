@@ -12,6 +12,7 @@ import structlog
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.ports import free_port
 from email_consumer.local.program import Program
+from email_consumer.tasks import end
 
 _START_PATIENCE = 30.0
 _END_PATIENCE = 5.0
@@ -58,9 +59,7 @@ class ServerProcess:
 
     async def __aexit__(self, *_: object) -> None:
         if self._keeper:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await end(self._keeper)
         await self._end()
 
     def _take_over(self) -> None:

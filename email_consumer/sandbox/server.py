@@ -12,6 +12,7 @@ from email_consumer.sandbox.config import SandboxConfig
 from email_consumer.sandbox.data_directory import claimed
 from email_consumer.sandbox.database import Database
 from email_consumer.sandbox.sns.courier import open_session
+from email_consumer.tasks import end
 
 _BACKLOG = 2_048
 _SHUTDOWN_TIMEOUT = 2.0
@@ -53,8 +54,7 @@ async def _serve(
             async with open_session() as session, asyncio.TaskGroup() as background:
                 tasks = [background.create_task(job) for job in sandbox.jobs(session)]
                 await stop.wait()
-                for task in tasks:
-                    task.cancel()
+                await end(*tasks)
         finally:
             await runner.cleanup()
     finally:

@@ -10,6 +10,7 @@ from email_consumer.slots import Slots
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
+from email_consumer.tasks import end
 
 _MOST_RECEIVES = 20
 _GATHER = 0.05
@@ -112,10 +113,7 @@ class SqsReceiver:
         self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
 
     async def _cancel_receives(self) -> None:
-        for receive in self._receives:
-            receive.cancel()
-        if self._receives:
-            await asyncio.wait(self._receives)
+        await end(*self._receives)
 
     async def _unless_stopping(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

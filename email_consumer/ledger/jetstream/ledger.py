@@ -26,6 +26,7 @@ from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
 from email_consumer.store.status import Status
+from email_consumer.tasks import beside
 
 _CACHED_UUIDS = 50_000
 """About 11 MB. A duplicate that is older costs a look-up over the network."""
@@ -63,12 +64,8 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send outcomes on their way until the block ends."""
-        feeding = asyncio.create_task(self._feed.run(), name="outcomes")
-        try:
+        async with beside(self._feed.run()):
             yield
-        finally:
-            feeding.cancel()
-            await asyncio.wait([feeding])
 
     def events_expected_from(self, moment: float) -> None:
         """The event receiver is ready since `moment` (Unix seconds): a grace counts from here at the earliest."""

@@ -1,6 +1,5 @@
 """The sidecar's tables, brought up to what the workers' outcomes say: at least once, in any order, to the same end."""
 
-import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ from email_consumer.ledger.jetstream import statements
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
+from email_consumer.tasks import beside
 
 _AFTER = {
     Status.SENT: {Status.SENT},
@@ -34,12 +34,8 @@ class Projection:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups until the block ends."""
-        writing = asyncio.create_task(self._group.run(), name="projection")
-        try:
+        async with beside(self._group.run()):
             yield
-        finally:
-            writing.cancel()
-            await asyncio.wait([writing])
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one batch into the tables."""

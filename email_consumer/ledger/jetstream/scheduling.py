@@ -1,6 +1,5 @@
 """Mail that is due later: a worker hands it to a stream of its own, the sidecar takes it into its keeping."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from email_consumer.ledger.rows import keep_for_later, new_row
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
+from email_consumer.tasks import beside
 
 _ORIGIN = "Email-Origin"
 _HEADER_ROOM = 512
@@ -57,12 +57,8 @@ class ScheduledMail:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups until the block ends."""
-        writing = asyncio.create_task(self._group.run(), name="scheduled mail")
-        try:
+        async with beside(self._group.run()):
             yield
-        finally:
-            writing.cancel()
-            await asyncio.wait([writing])
 
     async def handle(self, delivery: Delivery) -> None:
         """Keep one mail. Whatever comes twice is kept once."""

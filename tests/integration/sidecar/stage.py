@@ -139,9 +139,7 @@ async def running(
         ]
         server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
         session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": KEY}))
-        for part in [scheduler.run(), opens.run()] if schedule else [opens.run()]:
-            task = asyncio.create_task(part)
-            stack.push_async_callback(_end, task)
+        await stack.enter_async_context(beside(opens.run(), *([scheduler.run()] if schedule else [])))
         yield Stage(database, client, queue, ledger, scheduler, f"http://127.0.0.1:{server.port}", session, cancelled)
 
 
@@ -170,8 +168,3 @@ async def _nothing() -> None: ...
 
 
 async def _ignore(_: Exception) -> None: ...
-
-
-async def _end(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -26,7 +26,7 @@ ADDRESSES = st.lists(
 )
 MESSAGES = st.fixed_dictionaries(
     {
-        "uuid": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
+        "uuid": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20),
         "email": st.sampled_from(["you@example.com", "Ünal <you@example.com>"]),
         "subject": LINE,
         "body": st.text(st.characters(exclude_categories=["Cs"])),
