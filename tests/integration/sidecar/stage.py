@@ -37,6 +37,7 @@ from email_consumer.sidecar.statistics import Statistics
 from email_consumer.sidecar.topic_routes import TopicRoutes
 from email_consumer.sidecar.window import Window
 from email_consumer.store.database import Database, open_database
+from email_consumer.tasks import beside
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
