@@ -21,7 +21,7 @@ def visitor(browser: Chrome, running: Site) -> Iterator[Page]:
 
 
 def test_only_a_right_key_opens_the_page(visitor: Page) -> None:
-    assert visitor.find("#key") == visitor.driver.switch_to.active_element
+    visitor.wait(lambda: visitor.find("#key") == visitor.driver.switch_to.active_element)
     assert not visitor.find("#live").is_displayed()
     for wrong in ("wrong", "ключ"):
         visitor.log_in(wrong)
