@@ -17,8 +17,6 @@ from email_consumer.feedback.suppression import suppressions_of
 from email_consumer.feedback.suppression_rows import Changes, SuppressionRows
 from email_consumer.store.status import Status
 
-_UNSETTLED = frozenset({Status.CREATED, Status.PROCESSED, Status.FAILED})
-
 
 @dataclass(slots=True)
 class Effects:
@@ -56,7 +54,7 @@ async def apply_events(
         if mail is None:
             effects.unmatched.append(event)
             continue
-        if mail["status"] in _UNSETTLED and mail["id"] not in unsettled:
+        if mail["status"] != Status.SENT and mail["id"] not in unsettled:
             unsettled[mail["id"]] = {"id": mail["id"], "message_id": event.message_id, "now": now}
             effects.settled.append(mail["uuid"])
         results += _results(event, mail)

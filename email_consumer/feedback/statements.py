@@ -23,12 +23,13 @@ SELECT id, uuid, tag, message_id, email, status FROM email_requests
 WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 
-# Any event proves that SES accepted the mail. Where it was in hand or in doubt, nobody has counted that attempt yet.
+# Any event proves that SES accepted the mail, also one that was stopped while in doubt. Where it was in hand or in doubt,
+# nobody has counted that attempt yet.
 SETTLE = """
 UPDATE email_requests
-SET status = 2, in_doubt = 0, error = NULL, attempts = attempts + (status = 1),
+SET status = 2, in_doubt = 0, error = NULL, attempts = attempts + (status IN (1, 4)),
     message_id = coalesce(message_id, :message_id), finished_at = :now, updated_at = :now
-WHERE id = :id AND status IN (0, 1, 3)
+WHERE id = :id AND status <> 2
 """
 
 INSERT_RESULT = """

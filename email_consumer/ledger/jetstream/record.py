@@ -96,12 +96,12 @@ class Found:
 
     def sent(self, message_id: str, now: float) -> Record | None:
         """What SES's own event makes of it; None where that is known, or the uuid isn't."""
-        if self.record is None or self.record.status in {Status.SENT, Status.STOPPED}:
+        if self.record is None or self.record.status is Status.SENT:
             return None
         return replace(
             self.record,
             status=Status.SENT,
-            attempts=self.record.attempts + (self.record.status is Status.PROCESSED),
+            attempts=self.record.attempts + (self.record.status in {Status.PROCESSED, Status.STOPPED}),
             in_doubt=False,
             finished_at=now,
             message_id=message_id,

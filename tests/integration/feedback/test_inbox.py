@@ -61,13 +61,28 @@ async def test_a_mail_in_doubt_of_a_dead_process_is_settled_by_its_event(path: P
         assert await stage.claim() == Duplicate()
 
 
-async def test_what_is_known_as_sent_or_stopped_stays_so(path: Path) -> None:
+async def test_mail_that_was_cancelled_while_in_doubt_turns_out_to_be_sent(path: Path) -> None:
+    async with open_stage(path) as stage:
+        async with stage.database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO cancellations (topic_id, sequence, cancelled_at) VALUES ('t', 9, 1.0)"
+            )
+        for uuid in ("u-1", "u-2"):
+            await stage.claim(uuid, topic_id="t")
+            await stage.finish(InDoubt("cut"), uuid, topic_id="t")
+            await stage.finish(Stopped(StopReason.CANCELLED), uuid, topic_id="t")
+        await stage.take(event("Send"))
+        rows = stage.rows("SELECT status, message_id, attempts, error FROM email_requests ORDER BY uuid")
+        assert rows == [(Status.SENT, "ses-1", 1, None), (Status.STOPPED, None, 0, "cancelled")]
+        assert stage.settled == ["u-1"]
+        assert stage.rows("SELECT cancelled FROM cancellations") == [(1,)], "the receipt tells the truth too"
+
+
+async def test_what_is_known_as_sent_stays_so(path: Path) -> None:
     async with open_stage(path) as stage:
         await stage.send()
-        await stage.finish(Stopped(StopReason.CANCELLED), "u-2")
         await stage.take(event("Send"))
-        await stage.take(event("Send", "u-2", message_id="ses-2"))
-        assert stage.rows("SELECT uuid, status FROM email_requests") == [("u-1", Status.SENT), ("u-2", Status.STOPPED)]
+        assert stage.rows("SELECT uuid, status FROM email_requests") == [("u-1", Status.SENT)]
         assert stage.settled == []
 
 

@@ -125,6 +125,11 @@ async def test_a_cancelled_topic_stops_what_a_dead_worker_left(jetstream: JetStr
         await dead.finish(mail(), Failed("503"), ORIGIN)
     (row,) = await jetstream.query("SELECT * FROM email_requests")
     assert (row["status"], row["error"]) == (4, "cancelled")
+    assert await confirm(jetstream, "u-1", "ses-1")  # the dead worker's request had reached SES after all
+    async with jetstream.open() as ledger:
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
+    (row,) = await jetstream.query("SELECT * FROM email_requests")
+    assert (row["status"], row["error"], row["message_id"], row["attempts"]) == (2, None, "ses-1", 1)
 
 
 async def test_an_outcome_whose_way_to_the_tables_was_cut_is_told_again(jetstream: JetStreamBackend) -> None:
