@@ -127,6 +127,7 @@ class Settings(BaseModel):
     idempotency_ttl: float = _variable(86_400.0, "IDEMPOTENCY_TTL", gt=0)
     in_doubt: Literal["resend", "park"] = _variable("resend", "IN_DOUBT")
     in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0)
+    claim_lease: float = _variable(60.0, "CLAIM_LEASE", ge=4)
     instance: str = _variable("default", "INSTANCE", pattern=r"^[A-Za-z0-9_-]{1,256}$")
 
     sns_topic_arns: Annotated[CommaSeparated, AfterValidator(_topic_arns)] = _variable((), "SNS_TOPIC_ARNS")
