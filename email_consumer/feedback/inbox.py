@@ -111,7 +111,7 @@ class Inbox:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups and keep house until the block ends."""
-        async with beside(self._group.run(), self._keep_house()):
+        async with beside(self._group.run, self._keep_house):
             try:
                 yield
             finally:

@@ -72,7 +72,7 @@ class SqliteLedger:
             orphans = (await connection.execute(statements.DOUBT_ORPHANS)).rowcount
         if orphans:
             _log.warning("ledger.in_doubt", mails=orphans, hint="the process before this one ended while sending them")
-        async with beside(self._group.run()):
+        async with beside(self._group.run):
             yield
 
     def events_expected_from(self, moment: float) -> None:

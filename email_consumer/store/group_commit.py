@@ -74,6 +74,7 @@ class GroupCommit(Generic[Item, Result]):
             try:
                 async with self._database.transaction() as connection:
                     results = await self._write(connection, [item for item, _ in group])
+                    answered = list(zip(group, results, strict=True))
             except Exception as error:  # noqa: BLE001 - handed to whoever waits
                 if not _will_pass(error):
                     await self._fail(group, error)
@@ -86,7 +87,7 @@ class GroupCommit(Generic[Item, Result]):
                 break
         if complained:
             _log.info("store.unblocked", path=str(self._database.path))
-        for (_, future), result in zip(group, results, strict=True):
+        for (_, future), result in answered:
             _answer(future, result)
 
     async def _fail(self, group: list[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
@@ -99,7 +100,8 @@ class GroupCommit(Generic[Item, Result]):
 
 
 def _will_pass(error: Exception) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _PASSING
+    # Errors of Python's module itself, as about text that isn't UTF-8, have no code.
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def _answer(future: "asyncio.Future[Result]", answer: "Result | Exception") -> None:

@@ -6,8 +6,9 @@ itself acts only in the first half of the lease, by its own monotonic clock from
 """
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
@@ -44,13 +45,18 @@ class JetStreamLedger:
         stream: str,
         inheritance: Inheritance | None = None,
         lease: float = LEASE,
+        valid_until: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        """`publisher` must be running. `stream` is the mail's; `lease` in seconds, the same for all workers."""
+        """`publisher` must be running. `stream` is the mail's; `lease` in seconds, the same for all workers.
+
+        No claim reaches beyond `valid_until` (event-loop clock): until then our share of the rate is surely ours.
+        """
         self._stopper = stopper
         self._policy = policy
         self._stream = stream
         self._inheritance = inheritance or Inheritance(0, 0.0)
         self._lease = lease
+        self._valid_until = valid_until
         self._publisher = publisher
         self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
         self._feed = OutcomeFeed(publisher, Names(stream).outcomes)
@@ -64,7 +70,7 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send outcomes on their way until the block ends."""
-        async with beside(self._feed.run()):
+        async with beside(self._feed.run):
             yield
 
     def events_expected_from(self, moment: float) -> None:
@@ -134,7 +140,7 @@ class JetStreamLedger:
     def _hold(self, message: EmailMessage, found: Found, since: float) -> Claim:
         assert found.record is not None  # noqa: S101
         self._held[message.uuid] = found
-        return Claim(found.record.attempts + 1, since + self._lease / 2)
+        return Claim(found.record.attempts + 1, min(since + self._lease / 2, self._valid_until()))
 
     async def _answer(self, answer: ClaimAnswer, found: Found, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.

@@ -75,9 +75,17 @@ class OutcomeFeed:
             earliest = loop.time() + _INTERVAL
             batch = self._take()
             payload = b"".join(entry for entry, _ in batch)
-            await self._publisher.until_stored(self._subject, payload, uuid4().hex)
+            fault: Exception | None = None
+            try:
+                await self._publisher.until_stored(self._subject, payload, uuid4().hex)
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                fault = error
             for _, future in batch:
-                if not future.done():
+                if future.done():
+                    continue
+                if fault:
+                    future.set_exception(fault)
+                else:
                     future.set_result(None)
 
     def _take(self) -> list[tuple[bytes, asyncio.Future[None]]]:

@@ -34,7 +34,7 @@ class Projection:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups until the block ends."""
-        async with beside(self._group.run()):
+        async with beside(self._group.run):
             yield
 
     async def handle(self, delivery: Delivery) -> None:

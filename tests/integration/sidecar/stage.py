@@ -140,7 +140,7 @@ async def running(
         ]
         server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
         session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": KEY}))
-        await stack.enter_async_context(beside(opens.run(), *([scheduler.run()] if schedule else [])))
+        await stack.enter_async_context(beside(opens.run, *([scheduler.run] if schedule else [])))
         yield Stage(database, client, queue, ledger, scheduler, f"http://127.0.0.1:{server.port}", session, cancelled)
 
 
