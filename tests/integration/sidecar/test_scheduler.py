@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,7 @@ async def test_the_misfire_policy_decides_of_what_is_too_late(
 ) -> None:
     async with running(tmp_path, server.url) as stage:
         await stage.post(mail("late@example.com", "soon@example.com"), scheduled_at=in_seconds(3600))
+        await until(partial(stage.database.fetch, "SELECT * FROM facts WHERE name = 'scheduler_alive'"))
     # An hour and a bit goes by, in which nothing runs.
     async with running(tmp_path, server.url, schedule=False) as stage, stage.database.transaction() as connection:
         await connection.execute("UPDATE facts SET value = value - 7200 WHERE name = 'scheduler_alive'")
