@@ -35,5 +35,6 @@ def parse(payload: bytes) -> object:
 def _unpacked(packed: bytes) -> object:
     try:
         return msgpack.unpackb(packed, raw=False, strict_map_key=False, timestamp=3)
-    except (ValueError, OverflowError, msgpack.UnpackException, RecursionError) as error:
-        raise ValueError(f"not MessagePack: {error or type(error).__name__}") from None
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException, RecursionError) as error:
+        # A TypeError: a map or an array as a key. Some of msgpack's own come without a text.
+        raise ValueError(f"not MessagePack: {str(error) or type(error).__name__}") from None

@@ -1,7 +1,9 @@
 """The same message in each form, and what is none of them."""
 
 import base64
+import contextlib
 import json
+import random
 
 import msgpack
 import pytest
@@ -61,7 +63,8 @@ def test_json_carries_an_attachment_as_base64() -> None:
     ("payload", "fault"),
     [
         (b"", "not MessagePack"),
-        (b"\xc1", "not MessagePack"),
+        (b"\xc1", "not MessagePack: FormatError$"),
+        (b"\x81\x91\x01\x02", "not MessagePack: unhashable type: 'list'$"),
         (b'{"uuid": ', "not JSON"),
         (b'{"uuid": "\xff"}', "not JSON"),
         (b"just words", "neither MessagePack, nor JSON, nor base64"),
@@ -74,3 +77,14 @@ def test_json_carries_an_attachment_as_base64() -> None:
 def test_what_is_none_says_so_without_repeating_it(payload: bytes, fault: str) -> None:
     with pytest.raises(UndecodableError, match=fault):
         decode(payload)
+
+
+def test_whatever_is_wrong_with_the_bytes_it_is_undecodable_and_nothing_else() -> None:
+    good = msgpack.packb(_MAIL | {"cc": ["b@example.com"], "headers": {"X-A": "1"}, "scheduled_at": "2024-01-01 09:00"})
+    dice = random.Random(1)
+    for _ in range(3000):
+        spoilt = bytearray(good)
+        for _ in range(dice.randint(1, 4)):
+            spoilt[dice.randrange(len(spoilt))] = dice.randrange(256)
+        with contextlib.suppress(UndecodableError):
+            decode(bytes(spoilt))
