@@ -78,6 +78,10 @@ class Daemon:
     async def wait_for(self, event: str, times: int = 1) -> LogLine:
         """Until it has said this event so often; the last such line."""
         await self.wait_until(lambda: self.count(event) >= times)
+        return self.said(event)
+
+    def said(self, event: str) -> LogLine:
+        """The last line of this event, which it must have said."""
         return [line for line in self.log if line.get("event") == event][-1]
 
     async def wait_until(self, condition: Callable[[], bool], patience: float = 60) -> None:
@@ -97,7 +101,8 @@ class Daemon:
         """SIGKILL, as a crash would. Killing what does not run is no error."""
         if self.running:
             self.signal(signal.SIGKILL)
-        await self.ended()
+        if self._process is not None:
+            await self.ended()
 
     async def ended(self) -> int:
         """Until it has ended; the exit code."""

@@ -37,6 +37,12 @@ class NatsServer:
     def port(self) -> int:
         return self._port
 
+    @property
+    def pid(self) -> int:
+        """Of the server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         await self._start()
         return self

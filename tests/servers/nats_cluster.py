@@ -1,7 +1,6 @@
 """Three real nats-servers as one JetStream cluster on loopback, for what only replicas can show."""
 
 import asyncio
-import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -11,6 +10,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from tests.servers.nats import NatsServer
+from tests.servers.ports import free_ports
 
 _NODES = ("a", "b", "c")
 _POLL = 0.1
@@ -20,7 +20,7 @@ class NatsCluster:
     """`async with NatsCluster(tmp_path) as cluster:` runs three nodes, with a leader, until the block ends."""
 
     def __init__(self, directory: Path) -> None:
-        ports = _free_ports(len(_NODES))
+        ports = free_ports(len(_NODES))
         routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
         self.nodes = {
             name: NatsServer(
@@ -59,12 +59,3 @@ class NatsCluster:
                     await asyncio.sleep(_POLL)
         finally:
             await client.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Routes have to be known before anyone listens."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
