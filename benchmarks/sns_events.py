@@ -36,6 +36,7 @@ from email_consumer.admission.gate import Gate
 from email_consumer.claim import Origin
 from email_consumer.feedback.certificates import Certificates, DownloadError
 from email_consumer.feedback.event_routes import EventRoutes
+from email_consumer.feedback.events import Event
 from email_consumer.feedback.inbox import Inbox, Reception
 from email_consumer.feedback.receiver import Receiver
 from email_consumer.feedback.subscription import Subscriptions
@@ -115,6 +116,10 @@ def record(kind: str, uuid: str, recipient: str) -> str:
     return json.dumps({"eventType": kind, "mail": mail, kind.lower(): own if kind == "Delivery" else {}})
 
 
+async def _nothing(_: Event) -> None:
+    """There is one ledger here, and it has no workers elsewhere."""
+
+
 class Bench:
     """A fresh database with mails in it, and their events as SNS would post them."""
 
@@ -127,7 +132,7 @@ class Bench:
         database = await self._stack.enter_async_context(open_database(path))
         self._ledger = SqliteLedger(database, lambda *_: None, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=5, mirror=False)
-        inbox = Inbox(database, rows, Gate(), instance="benchmark", settled=lambda _: None)
+        inbox = Inbox(database, rows, Gate(), instance="benchmark", proven=_nothing, settled=lambda _: None)
         await self._stack.enter_async_context(self._ledger.running())
         await self._stack.enter_async_context(inbox.running())
         verifier = Verifier([TOPIC], Certificates(_no_download), self.signer.certificate)

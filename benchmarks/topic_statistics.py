@@ -8,7 +8,8 @@ Each topic has its mails, all sent, with a Delivery each and an Open of every th
 import argparse
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter, time
@@ -49,6 +50,11 @@ async def fill(database: Database, topic: str, count: int) -> None:
             await connection.execute(_RESULTS, values | {"status": status, "every": every})
 
 
+@asynccontextmanager
+async def _never_paused() -> AsyncIterator[None]:
+    yield
+
+
 async def measure(large: int, requests: int, report: Callable[[str, int, float], None]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with open_database(Path(directory) / "email.db", synchronous="NORMAL") as database:
@@ -56,7 +62,7 @@ async def measure(large: int, requests: int, report: Callable[[str, int, float],
             for topic, count in topics.items():
                 await fill(database, topic, count)
             queue = cast("MailQueue", None)  # no topic here was cancelled, so nobody asks it
-            cancellations = Cancellations(database, queue, lambda *_: None)
+            cancellations = Cancellations(database, queue, lambda *_: None, _never_paused, claims_show=True)
             routes = TopicRoutes(Statistics(database), cancellations).routes()
             async with (
                 Server(create_app(routes, [KEY], version="benchmark"), 0) as server,

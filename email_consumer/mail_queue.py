@@ -20,6 +20,8 @@ class Backlog:
     """Everything up to this sequence is settled."""
     unsettled: int
     """Messages that wait or are in hand, delayed ones included."""
+    in_hand: int = 0
+    """Of these, those that were delivered."""
 
 
 class MailQueue(Protocol):

@@ -35,6 +35,7 @@ class SuppressedAddresses:
     def __init__(self) -> None:
         self._shards: list[_Shard | None] = [None] * SHARDS
         self._reasons: list[str] = []
+        self._count = 0
 
     def add(self, address: str, reason: str) -> int | None:
         """Put it on the list, or change its reason; the shard that this changed, None if it was so already."""
@@ -48,6 +49,7 @@ class SuppressedAddresses:
             place = bisect_left(shard.keys, key)
             shard.keys.insert(place, key)
             shard.reasons.insert(place, code)
+            self._count += 1
         elif shard.reasons[place] == code:
             return None
         else:
@@ -63,6 +65,7 @@ class SuppressedAddresses:
         if shard is None or place is None:
             return None
         del shard.keys[place], shard.reasons[place]
+        self._count -= 1
         return number
 
     def reason(self, address: str) -> str | None:
@@ -73,7 +76,7 @@ class SuppressedAddresses:
         return None if shard is None or place is None else self._reasons[shard.reasons[place]]
 
     def __len__(self) -> int:
-        return sum(len(shard.keys) for shard in self._shards if shard)
+        return self._count
 
     def dump(self, shard: int) -> bytes:
         """A shard for another process: MessagePack of [reasons, keys of 8 bytes little-endian, a byte per key]."""
@@ -90,6 +93,8 @@ class SuppressedAddresses:
         ours = bytes(self._code(name) for name in names).ljust(256)
         loaded = array("Q")
         loaded.frombytes(keys)
+        replaced = self._shards[shard]
+        self._count += len(loaded) - (len(replaced.keys) if replaced else 0)
         self._shards[shard] = _Shard(_swapped(loaded), bytearray(reasons.translate(ours)))
 
     def _code(self, reason: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email_consumer.claim import Origin
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Stopped, StopReason
+from email_consumer.suppressed import SuppressedAddresses
 
 _CLOCK_SKEW = 60.0
 """Seconds that the stream's clock may be ahead of ours."""
@@ -32,7 +33,7 @@ class Gate:
 
     def __init__(self) -> None:
         self._cancelled: dict[str, Cancellation] = {}
-        self._suppressed: dict[str, str] = {}
+        self.suppressed = SuppressedAddresses()
 
     def cancel(self, topic_id: str, cancellation: Cancellation) -> None:
         """Stop mail of the topic that was stored up to then; later mail passes."""
@@ -40,20 +41,19 @@ class Gate:
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
         """Stop mail to these addresses (lower case), each with its reason."""
-        self._suppressed.update(addresses)
+        for address, reason in addresses.items():
+            self.suppressed.add(address, reason)
 
     def release(self, address: str) -> None:
         """Let mail to the address (lower case) pass again."""
-        self._suppressed.pop(address, None)
+        self.suppressed.discard(address)
 
     def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         """None lets the mail pass."""
         cancellation = self._cancelled.get(message.topic_id or "")
         if cancellation and cancellation.covers(origin):
             return Stopped(StopReason.CANCELLED)
-        if self._suppressed:
-            for recipient in message.all_recipients:
-                reason = self._suppressed.get(recipient.addr_spec.lower())
-                if reason:
-                    return Stopped(StopReason.SUPPRESSED, reason)
+        for recipient in message.all_recipients if self.suppressed else ():
+            if reason := self.suppressed.reason(recipient.addr_spec.lower()):
+                return Stopped(StopReason.SUPPRESSED, reason)
         return None

@@ -13,6 +13,8 @@ from email_consumer.cli.lazy_group import LazyGroup
     package=__name__,
     summaries={
         "run": "Send mail: worker and sidecar in one process.",
+        "worker": "Send mail, as one of many workers; LEDGER=jetstream.",
+        "sidecar": "The API, the schedule, SES's events and the page beside the workers.",
         "publish": "Publish mails to the stream, as an upstream service would.",
         "stats": "What became of a topic's mail, or what was sent in the last hours.",
         "cancel": "Cancel what is not sent yet of a topic.",

@@ -3,21 +3,18 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import cast
 
 import click
-import uvloop
 
 from email_consumer import daemon
 from email_consumer.cli.configuration import serving
 from email_consumer.cli.options import data_option
+from email_consumer.cli.serve import serve
 from email_consumer.cli.welcome import welcome
-from email_consumer.local.pid_lock import StillHeldError
 from email_consumer.local.ports import free_port
-from email_consumer.local.server_process import ServerStartError
-from email_consumer.local.servers import DataInUseError, LocalServers
+from email_consumer.local.servers import LocalServers
 
 
 @click.command()
@@ -26,7 +23,7 @@ from email_consumer.local.servers import DataInUseError, LocalServers
 def command(*, local: bool, data: Path) -> None:
     """Run worker and sidecar in one process until SIGTERM or SIGINT, then finish what is in flight and exit."""
     settings = serving()
-    _run(_run_local(data, free_port(settings.server_port)) if local else daemon.run(settings))
+    serve(_run_local(data, free_port(settings.server_port)) if local else daemon.run(settings))
 
 
 async def _run_local(data: Path, server_port: int) -> None:
@@ -40,13 +37,3 @@ async def _run_local(data: Path, server_port: int) -> None:
         settings = serving()
         click.echo(welcome(servers, data, settings, names_nats=nats_url_before is not None))
         await daemon.run(settings, local=True)
-
-
-def _run(main: Coroutine[None, None, None]) -> None:
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main)
-    except asyncio.CancelledError:
-        pass  # a signal came before the daemon was up: nothing was in hand
-    except (daemon.DaemonError, DataInUseError, ServerStartError, StillHeldError) as error:
-        raise click.ClickException(str(error)) from None

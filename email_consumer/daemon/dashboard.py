@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from email_consumer.daemon.start import Ground
+from email_consumer.daemon.ground import Ground
 from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.mail_search import MailSearch
 from email_consumer.dashboard.observer import Observer
@@ -17,6 +17,7 @@ from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.stream_gauge import StreamGauge
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.ses.account import Account
+from email_consumer.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,11 @@ class Dashboard:
     """How things stand now."""
 
 
-def build_dashboard(ground: Ground, account: Callable[[], Account | None], refused: Mapping[str, int]) -> Dashboard:
+def build_dashboard(
+    ground: Ground, database: Database, account: Callable[[], Account | None], refused: Mapping[str, int]
+) -> Dashboard:
     """`account` is SES's last word on it; `refused` counts refused SNS messages by cause."""
-    settings, database = ground.settings, ground.database
+    settings = ground.settings
     gauge = None
     if ground.nats:
         gauge = StreamGauge(ground.nats.client, stream=settings.stream, consumer=settings.consumer)

@@ -1,12 +1,9 @@
 """Mail from JetStream: the connection, the stream and its consumer, and the right to them."""
 
 import asyncio
-import json
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from uuid import uuid4
 
 import structlog
 from nats.aio.client import Client
@@ -21,14 +18,15 @@ from email_consumer.intake.jetstream import JetStreamIntake
 from email_consumer.intake.queue_state import JetStreamQueue
 from email_consumer.intake.tenancy import Tenancy
 from email_consumer.intake.topology import Topology
-from email_consumer.ledger.decision import Inheritance
 from email_consumer.nats_endpoint import nats_endpoint
 from email_consumer.settings import Settings
 from email_consumer.slots import Slots
-from email_consumer.store.database import Database
-from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.tasks import end
 
 _FLUSH_TIMEOUT = 2
+
+TakeOver = Callable[[], Awaitable[None]]
+"""Notes what whoever had the consumer before may have left behind."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +41,6 @@ class NatsSource:
     mail_queue: JetStreamQueue
     dead_letters: DeadLetters
     tenancy: Tenancy
-    inheritance: Inheritance
 
     def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamIntake:
         """Not yet running."""
@@ -71,32 +68,56 @@ class NatsSource:
             raise ConnectionError("the right to the consumer can't be renewed")
 
 
-async def open_nats(
-    settings: Settings, database: Database, background: list[Background], stack: AsyncExitStack
-) -> NatsSource:
-    """Connect, make stream and consumer if they are absent, and wait until the consumer is ours."""
+@dataclass(frozen=True, slots=True)
+class NatsLink:
+    """Connected; stream and consumer are there. Whose the consumer is, is still open."""
+
+    settings: Settings
+    client: Client
+    topology: Topology
+
+    def consumer_tenancy(self, ledger: str, *, shared: bool) -> Tenancy:
+        """The right to the consumer for the ledger of that identity."""
+        consumer = self.settings.consumer
+        return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, shared=shared)
+
+    def role_tenancy(self, role: str, ledger: str) -> Tenancy:
+        """The right to be the only one in a role."""
+        return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, shared=False)
+
+    def source(self, tenancy: Tenancy) -> NatsSource:
+        """What comes by the consumer, while the right to it lasts."""
+        settings, client = self.settings, self.client
+        stream, subject = settings.stream, settings.subject
+        return NatsSource(
+            settings=settings,
+            client=client,
+            topology=self.topology,
+            mail_queue=JetStreamQueue(client, stream=stream, subject=subject, consumer=settings.consumer),
+            dead_letters=DeadLetters(client, stream=stream, subject=subject, replicas=settings.nats_replicas),
+            tenancy=tenancy,
+        )
+
+    def _tenancy(self, key: str, what: str, ledger: str, *, shared: bool) -> Tenancy:
+        settings = self.settings
+        return Tenancy(
+            self.client,
+            stream=settings.stream,
+            key=key,
+            what=what,
+            ledger=ledger,
+            replicas=settings.nats_replicas,
+            shared=shared,
+        )
+
+
+async def connect_nats(settings: Settings, background: list[Background], stack: AsyncExitStack) -> NatsLink:
+    """Connect, and make stream and consumer if they are absent."""
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
     stack.push_async_callback(close, client)
-    topology = _topology(settings, client)
-    await topology.ensure()
-    tenancy, inheritance = await _tenancy(settings, client, database, topology)
-    stack.push_async_callback(tenancy.release)
-    background += [("tenancy", tenancy.keep), ("connection", lambda: _await(lost))]
-    stream, subject = settings.stream, settings.subject
-    return NatsSource(
-        settings=settings,
-        client=client,
-        topology=topology,
-        mail_queue=JetStreamQueue(client, stream=stream, subject=subject, consumer=settings.consumer),
-        dead_letters=DeadLetters(client, stream=stream, subject=subject, replicas=settings.nats_replicas),
-        tenancy=tenancy,
-        inheritance=inheritance,
-    )
-
-
-def _topology(settings: Settings, client: Client) -> Topology:
-    return Topology(
+    background.append(("connection", lambda: _await(lost)))
+    topology = Topology(
         client,
         stream=settings.stream,
         subject=settings.subject,
@@ -105,26 +126,23 @@ def _topology(settings: Settings, client: Client) -> Topology:
         concurrency=settings.concurrency_limit,
         replicas=settings.nats_replicas,
     )
+    await topology.ensure()
+    return NatsLink(settings, client, topology)
 
 
-async def _tenancy(
-    settings: Settings, client: Client, database: Database, topology: Topology
-) -> tuple[Tenancy, Inheritance]:
-    tenancy = Tenancy(
-        client,
-        stream=settings.stream,
-        consumer=settings.consumer,
-        ledger=await keep_fact(database, "ledger", lambda: uuid4().hex),
-        replicas=settings.nats_replicas,
-    )
-    if await tenancy.acquire():
-        await set_fact(database, "inheritance", json.dumps([await topology.delivered(), time.time()]))
-    sequence, since = json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]"))
-    return tenancy, Inheritance(sequence, since)
+async def hold(
+    tenancy: Tenancy, background: list[Background], stack: AsyncExitStack, take_over: TakeOver | None = None
+) -> None:
+    """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
+    await tenancy.acquire(take_over)
+    stack.push_async_callback(tenancy.release)
+    keeping = asyncio.create_task(tenancy.keep(), name="tenancy")
+    stack.push_async_callback(end, keeping)
+    background.append(("tenancy", lambda: _await(keeping)))
 
 
 async def _await(future: "asyncio.Future[None]") -> None:
-    await future
+    await asyncio.shield(future)
 
 
 def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:

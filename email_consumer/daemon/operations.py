@@ -9,11 +9,13 @@ from functools import partial
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from email_consumer.daemon.start import Ground
+from email_consumer.daemon.ground import Ground
 from email_consumer.dashboard.reading import State
+from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.readings import Readings, ReadingsCollector
 from email_consumer.sidecar.erasure_routes import ErasureRoutes
+from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 
 _EVERY = 15.0
@@ -21,12 +23,19 @@ _EVERY = 15.0
 _DAY = 86_400.0
 
 
-def build_operations(ground: Ground) -> list[web.RouteDef]:
+def build_operations(ground: Ground, database: Database) -> list[web.RouteDef]:
     """Keep what RETENTION_DAYS says, and forget whom operators name."""
-    settings, database = ground.settings, ground.database
+    settings = ground.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
     ground.background.append(("retention", Retention(database, keep).run))
     return ErasureRoutes(database).routes()
+
+
+def report_on(ground: Ground) -> None:
+    """Once a second a line of what goes on."""
+    meters = ground.meters
+    ground.background.append(("rate line", lambda: rate_line.report(meters)))
+    ground.background.append(("loop lag", lambda: loop_lag.measure(meters)))
 
 
 def build_metrics(

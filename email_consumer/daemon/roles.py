@@ -2,28 +2,43 @@
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack
 from importlib.metadata import version
 
 import structlog
 from nats.errors import Error as NatsError
 
-from email_consumer.daemon.background import Background
+from email_consumer.daemon.embedded import build_embedded
 from email_consumer.daemon.faults import ConnectionLostError, DaemonError
-from email_consumer.daemon.sidecar import build_sidecar
-from email_consumer.daemon.start import prepare
-from email_consumer.daemon.worker import Worker, build_worker
+from email_consumer.daemon.fleet_sidecar import build_fleet_sidecar
+from email_consumer.daemon.fleet_worker import build_fleet_worker
+from email_consumer.daemon.role import Role
+from email_consumer.fleet.watch import WatchBrokenError
 from email_consumer.intake.connection_faults import NatsConnectError
-from email_consumer.intake.tenancy import TenancyLostError
+from email_consumer.intake.tenancy import TenancyLostError, TenancyRefusedError
 from email_consumer.intake.topology import TopologyError
+from email_consumer.ledger.jetstream.streams import LedgerStreamError
 from email_consumer.mail_queue import QueueUnavailableError
-from email_consumer.observe import loop_lag, rate_line
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.signals import stop_event
 from email_consumer.sqs.faults import SqsError
 from email_consumer.store.database import StoreError
+from email_consumer.tasks import end
+
+Build = Callable[[Settings, AsyncExitStack], Coroutine[None, None, Role]]
+
+_IN_PLAIN_WORDS = (
+    NatsConnectError,
+    TopologyError,
+    LedgerStreamError,
+    TenancyRefusedError,
+    StoreError,
+    MissingCredentialsError,
+    QueueUnavailableError,
+    SqsError,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -34,69 +49,89 @@ async def run(settings: Settings, *, local: bool = False) -> None:
     Raises:
         DaemonError: something it needs isn't there, or another one has taken over.
     """
-    if settings.ledger == "jetstream":
-        raise DaemonError("LEDGER: worker and sidecar can't be run apart yet; set sqlite, the ledger of one process")
+    if settings.ledger != "sqlite":
+        raise DaemonError(
+            f"LEDGER: {settings.ledger} is for roles apart, `email-consumer worker` (any number of them) and "
+            "`email-consumer sidecar` (one); `run` is both in one process and needs sqlite"
+        )
+    await _run("run", build_embedded, settings, local=local)
+
+
+async def worker(settings: Settings) -> None:
+    """One of many that send mail, until SIGTERM or SIGINT; then drain.
+
+    Raises:
+        DaemonError: something it needs isn't there, or another ledger has the consumer.
+    """
+    _require_jetstream("worker", settings)
+    await _run("worker", build_fleet_worker, settings)
+
+
+async def sidecar(settings: Settings) -> None:
+    """The one beside the workers that has the API, the schedule, SES's events and the tables, until SIGTERM or SIGINT.
+
+    Raises:
+        DaemonError: something it needs isn't there, or another one has taken over.
+    """
+    _require_jetstream("sidecar", settings)
+    await _run("sidecar", build_fleet_sidecar, settings)
+
+
+def _require_jetstream(role: str, settings: Settings) -> None:
+    if settings.ledger != "jetstream":
+        raise DaemonError(f"LEDGER: `email-consumer {role}` needs jetstream; with {settings.ledger} it is `run`")
+    if "nats" not in settings.source:
+        raise DaemonError(f"SOURCE: must name nats: by it `email-consumer {role}` meets the other roles")
+
+
+async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
     with stop_event() as stop:
         async with AsyncExitStack() as stack:
             if settings.sentry_dsn:
                 stack.enter_context(_sentry(settings.sentry_dsn.get_secret_value(), settings.instance))
-            built = await _unless(stop, _build(settings, stack))
-            if built is None:
+            role = await _unless(stop, build(settings, stack))
+            if role is None:
                 return
-            worker, background = built
             _spare_the_collector()
-            _log.info("daemon.started", local=local, **settings.public())
+            _log.info("daemon.started", role=name, local=local, **settings.public())
             try:
-                await _serve(worker, background, stop)
-            except* (TenancyLostError, ConnectionLostError) as lost:
-                raise DaemonError(str(lost.exceptions[0])) from None
+                await _serve(role, stop)
+            except (TenancyLostError, ConnectionLostError) as error:
+                raise DaemonError(str(error)) from None
             _log.info("daemon.stopped")
 
 
-async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[Worker, list[Background]]:
-    ground = await prepare(settings, stack)
-    worker = await build_worker(ground, stack)
-    await build_sidecar(ground, worker, stack)
-    meters = ground.meters
-    ground.background.append(("rate line", lambda: rate_line.report(meters)))
-    ground.background.append(("loop lag", lambda: loop_lag.measure(meters)))
-    return worker, ground.background
+async def _serve(role: Role, stop: asyncio.Event) -> None:
+    """Until `stop` and drained; raises what a part of the background fails with, as soon as it does."""
+    ending = asyncio.create_task(_drain_after(stop, role), name="drain")
+    running = {ending, *(asyncio.create_task(work(), name=name) for name, work in role.background)}
+    try:
+        while ending in running:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        await end(*running)
 
 
-async def _serve(worker: Worker, background: list[Background], stop: asyncio.Event) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(work(), name=name) for name, work in background]
-        for intake in worker.intakes:
-            tasks.create_task(intake.run(), name="intake")
-        await stop.wait()
-        await worker.drain()
-        for task in beside:
-            task.cancel()
+async def _drain_after(stop: asyncio.Event, role: Role) -> None:
+    await stop.wait()
+    await role.drain()
 
 
-async def _unless(
-    stop: asyncio.Event, building: Coroutine[None, None, tuple[Worker, list[Background]]]
-) -> tuple[Worker, list[Background]] | None:
+async def _unless(stop: asyncio.Event, building: Coroutine[None, None, Role]) -> Role | None:
     """What was built, or None where a signal came first."""
     built, stopped = asyncio.create_task(building), asyncio.create_task(stop.wait())
     await asyncio.wait([built, stopped], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
+    await end(stopped)
     if not built.done():
-        built.cancel()
-        await asyncio.wait([built])
+        await end(built)
         return None
     try:
         return built.result()
-    except (
-        NatsConnectError,
-        TopologyError,
-        StoreError,
-        MissingCredentialsError,
-        QueueUnavailableError,
-        SqsError,
-    ) as error:
+    except _IN_PLAIN_WORDS as error:
         raise DaemonError(str(error)) from error
-    except (NatsError, TimeoutError) as error:
+    except (NatsError, TimeoutError, WatchBrokenError) as error:
         raise DaemonError(f"JetStream gave no answer: {error!r}") from error
 
 

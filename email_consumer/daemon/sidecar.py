@@ -2,23 +2,20 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
-import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
 
-from email_consumer.admission.gate import Cancellation
 from email_consumer.daemon.dashboard import build_dashboard
 from email_consumer.daemon.faults import DaemonError
+from email_consumer.daemon.ground import Ground
+from email_consumer.daemon.listening import health_routes, listen
 from email_consumer.daemon.operations import build_metrics, build_operations
 from email_consumer.daemon.sqs import open_events_queue
-from email_consumer.daemon.start import Ground
-from email_consumer.daemon.worker import Worker
-from email_consumer.dashboard.security_headers import add_security_headers
+from email_consumer.daemon.workers import Workers
 from email_consumer.feedback.certificate_download import CertificateDownload
 from email_consumer.feedback.certificates import Certificates
 from email_consumer.feedback.event_routes import EventRoutes
@@ -36,61 +33,63 @@ from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.feedback.verifier import Verifier
 from email_consumer.intake.dead_letters import DeadLetterError
-from email_consumer.sidecar.app import create_app
+from email_consumer.mail_queue import MailQueue
 from email_consumer.sidecar.cancellations import Cancellations
 from email_consumer.sidecar.dead_letter_routes import DeadLetterRoutes
 from email_consumer.sidecar.due_mail import DueMail
-from email_consumer.sidecar.health import HealthRoutes
 from email_consumer.sidecar.mail_history import MailHistory
 from email_consumer.sidecar.mail_store import MailStore
 from email_consumer.sidecar.message_routes import MessageRoutes
 from email_consumer.sidecar.misfires import Misfires
 from email_consumer.sidecar.scheduler import Scheduler
-from email_consumer.sidecar.server import Server
 from email_consumer.sidecar.statistics import Statistics
 from email_consumer.sidecar.topic_routes import TopicRoutes
+from email_consumer.store.database import Database
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
 
-_log = structlog.get_logger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the sidecar works with, beside the ground."""
+
+    database: Database
+    queue: MailQueue
+    """Where mail is put that first came to us."""
+    workers: Workers
+    secret: str
+    """Signs the links in mails."""
 
 
-async def build_sidecar(ground: Ground, worker: Worker, stack: AsyncExitStack) -> None:
-    """Listening when this returns; what stops mail is known to the gate."""
-    feedback = await _feedback(ground, worker, stack)
-    dashboard = build_dashboard(ground, lambda: worker.governor.account, feedback.refused)
+async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Callable[[], None]:
+    """Listening when this returns; what stops mail is told to the workers.
+
+    What it returns is to be called when there is new mail in our keeping.
+    """
+    feedback = await _feedback(ground, desk, stack)
+    dashboard = build_dashboard(ground, desk.database, lambda: desk.workers.account, feedback.refused)
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused)
+    misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
+    scheduler = Scheduler(DueMail(desk.database), desk.queue, misfires)
+    ground.background.append(("scheduler", scheduler.run))
     routes = [
-        *await _mail_routes(ground, worker),
+        *await _mail_routes(ground, desk, scheduler),
         *feedback.routes,
-        *_open_routes(ground, stack),
-        *_health_routes(ground, metrics),
-        *build_operations(ground),
+        *_open_routes(ground, desk, stack),
+        *health_routes(ground, metrics, {"ledger": lambda: _answers(desk.database)}),
+        *build_operations(ground, desk.database),
         *dashboard.routes,
     ]
-    settings = ground.settings
-    keys = [key.get_secret_value() for key in settings.api_key]
-    app = create_app(routes, keys, version=version("email-consumer"), admits=dashboard.admits)
-    app.on_response_prepare.append(add_security_headers)
-    server = Server(app, settings.server_port)
-    try:
-        await stack.enter_async_context(server)
-    except OSError as error:
-        raise DaemonError(f"SERVER_PORT: can't listen on port {settings.server_port}: {error.strerror}") from error
-    worker.ledger.events_expected_from(time.time())
-    _log.info("sidecar.listening", port=server.port)
+    await listen(ground.settings, routes, stack, admits=dashboard.admits)
+    desk.workers.events_expected_from(time.time())
+    return scheduler.wake
 
 
-async def _mail_routes(ground: Ground, worker: Worker) -> list[web.RouteDef]:
-    settings, database = ground.settings, ground.database
-    queue = ground.mail_queue
-    misfires = Misfires(database, settings.misfire, settings.misfire_limit)
-    scheduler = Scheduler(DueMail(database), queue, misfires)
-    ground.background.append(("scheduler", scheduler.run))
-    worker.ledger.when_scheduled = scheduler.wake
+async def _mail_routes(ground: Ground, desk: Desk, scheduler: Scheduler) -> list[web.RouteDef]:
+    settings, database, queue = ground.settings, desk.database, desk.queue
     cancellations = Cancellations(
-        database, queue, lambda topic, sequence, at: ground.gate.cancel(topic, Cancellation(sequence, at))
+        database, queue, desk.workers.cancel, scheduler.pausing, claims_show=desk.workers.claims_show
     )
     await cancellations.load()
     store = MailStore(database, settings.idempotency_ttl)
@@ -116,12 +115,12 @@ class _Feedback:
     """SNS messages by cause, since the start."""
 
 
-async def _feedback(ground: Ground, worker: Worker, stack: AsyncExitStack) -> _Feedback:
-    settings, database = ground.settings, ground.database
+async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedback:
+    settings, database, workers = ground.settings, desk.database, desk.workers
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
-    suppressions = SuppressionList(database, rows, ground.gate)
+    suppressions = SuppressionList(database, rows, workers)
     await suppressions.load()
-    inbox = Inbox(database, rows, ground.gate, instance=settings.instance, settled=worker.ledger.settled)
+    inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven, settled=workers.settled)
     await stack.enter_async_context(inbox.running())
     if settings.suppression_mirror:
         mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)
@@ -134,31 +133,23 @@ async def _feedback(ground: Ground, worker: Worker, stack: AsyncExitStack) -> _F
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     if settings.sns_events_queue_url:
         queue = await open_events_queue(settings, settings.sns_events_queue_url, stack)
-        events = SqsEvents(queue, receiver.handle, worker.ledger.events_expected_from)
+        events = SqsEvents(queue, receiver.handle, workers.events_expected_from)
         ground.background.append(("events", events.run))
     routes = [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
-        *UnsubscribeRoutes(Unsubscribe(settings.server_url, ground.secret), suppressions).routes(),
+        *UnsubscribeRoutes(Unsubscribe(settings.server_url, desk.secret), suppressions).routes(),
     ]
     return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
 
 
-def _open_routes(ground: Ground, stack: AsyncExitStack) -> list[web.RouteDef]:
-    opens = OpenRecorder(ground.database)
+def _open_routes(ground: Ground, desk: Desk, stack: AsyncExitStack) -> list[web.RouteDef]:
+    opens = OpenRecorder(desk.database)
     ground.background.append(("opens", opens.run))
     stack.push_async_callback(opens.flush)
-    return OpenRoutes(OpenTokens(ground.secret), opens.record).routes()
+    return OpenRoutes(OpenTokens(desk.secret), opens.record).routes()
 
 
-def _health_routes(ground: Ground, metrics: CollectorRegistry) -> list[web.RouteDef]:
-    async def ledger() -> None:
-        await ground.database.fetch("SELECT 1")
-
-    async def ses() -> None:
-        if ground.meters.held:
-            raise ConnectionError(ground.meters.held)
-
-    sources = {name: source.check for name, source in ground.sources.items()}
-    return HealthRoutes({**sources, "ledger": ledger, "ses": ses}, lambda: generate_latest(metrics)).routes()
+async def _answers(database: Database) -> None:
+    await database.fetch("SELECT 1")

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -95,13 +95,19 @@ class Inbox:
         gate: Gate,
         *,
         instance: str,
+        proven: Callable[[Event], Awaitable[None]],
         settled: Callable[[str], None],
     ) -> None:
-        """`instance` is our tag on every mail; `settled` hears the uuid of each mail that an event proved sent."""
+        """`instance` is our tag on every mail.
+
+        `proven` hears of each event, which shows that its mail was sent, before it is written down: if that fails or is
+        cut off, SNS brings the event again. `settled` hears, afterwards, the uuid of each mail that was not known as sent.
+        """
         self._database = database
         self._rows = rows
         self._gate = gate
         self._instance = instance
+        self._proven = proven
         self._settled = settled
         self.unmatched = UnmatchedEvents(database, rows, self._tell)
         self._group: GroupCommit[Arrival, Answer] = GroupCommit(database, self._write)
@@ -138,6 +144,7 @@ class Inbox:
         return task.result()
 
     async def _take_in(self, arrival: Arrival) -> Reception:
+        await self._proven(arrival.event)
         answer = await self._group.submit(arrival)
         if answer.effects:
             self._tell(answer.effects)

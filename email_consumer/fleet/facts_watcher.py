@@ -65,6 +65,11 @@ class FactsWatcher:
         await self._ready.wait()
         return self._secret
 
+    async def check(self) -> None:
+        """Raise if not all is known yet."""
+        if not self._ready.is_set():
+            raise ConnectionError(self._trouble or "not read yet")
+
     async def run(self) -> None:
         """Follow the bucket until cancelled; after an outage everything is read again, so no change is missed."""
         self._events_since(math.inf)

@@ -58,7 +58,8 @@ class JetStreamQueue:
         except (NatsError, TimeoutError) as error:
             raise QueueUnavailableError(f"consumer {self._consumer}: {error}") from error
         floor = info.ack_floor.stream_seq if info.ack_floor else 0
-        return Backlog(floor, (info.num_pending or 0) + (info.num_ack_pending or 0))
+        in_hand = info.num_ack_pending or 0
+        return Backlog(floor, (info.num_pending or 0) + in_hand, in_hand)
 
     def _check_connection(self) -> None:
         # While disconnected nats-py would keep what is published for later, and let the rest run into its time-out.

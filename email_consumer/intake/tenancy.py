@@ -1,12 +1,14 @@
 """One ledger per consumer: two processes with a ledger each on one consumer would both send what one has sent.
 
 Whoever sends holds a record in a KV bucket that names its ledger, and renews it. Another process waits until the record
-has not moved for `LEASE` seconds by its own clock; nobody's clocks are compared.
+has not moved for `LEASE` seconds by its own clock; nobody's clocks are compared. A ledger that many processes share has
+one record, which all of them renew.
 """
 
 import asyncio
 import json
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
@@ -28,7 +30,11 @@ _log = structlog.get_logger(__name__)
 
 
 class TenancyLostError(Exception):
-    """Another process has taken the consumer over; this one must not send any more."""
+    """Another process has taken over; this one must not send any more."""
+
+
+class TenancyRefusedError(Exception):
+    """A ledger of the other kind is alive there; in plain words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class _Record:
     host: str
     process: str
     released: bool = False
+    shared: bool = False
 
     @classmethod
     def read(cls, value: bytes | None) -> "_Record":
@@ -49,12 +56,27 @@ class _Record:
 class Tenancy:
     """The right of one ledger to a consumer. `acquire` it, then `keep` it; `valid_until` tells how long it surely is."""
 
-    def __init__(self, client: Client, *, stream: str, consumer: str, ledger: str, replicas: int) -> None:
-        """`ledger` is the identity of our ledger's file."""
+    def __init__(
+        self, client: Client, *, stream: str, key: str, what: str, ledger: str, replicas: int, shared: bool = False
+    ) -> None:
+        """Say what it is about.
+
+        Args:
+            client: connected.
+            stream: names the bucket.
+            key: of the record.
+            what: the record stands for, in words.
+            ledger: the identity of ours.
+            replicas: of the bucket, where it is still to be made.
+            shared: whether many processes have this ledger; then its record is never released, it lapses.
+        """
         self._jetstream: JetStreamContext = client.jetstream()
         self._bucket = f"{stream}-tenancy"
-        self._key = consumer
-        self._record = _Record(ledger, socket.gethostname(), uuid4().hex)
+        self._key = key
+        self._what = what
+        # Those who share write the same, so that each renews for all.
+        host, process = ("", "") if shared else (socket.gethostname(), uuid4().hex)
+        self._record = _Record(ledger, host, process, shared=shared)
         self._replicas = replicas
         self._revision = 0
         self._valid_until = 0.0
@@ -65,10 +87,14 @@ class Tenancy:
         """Nobody else sends before this moment of the event loop's clock."""
         return self._valid_until
 
-    async def acquire(self) -> bool:
-        """Wait until the consumer is ours; True if another ledger (or nobody we know of) had it before.
+    async def acquire(self, take_over: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Wait until it is ours.
+
+        `take_over` is awaited before, if another ledger (or nobody we know of) had it: so what it notes is there whenever
+        we have it, however we end.
 
         Raises:
+            TenancyRefusedError: one process's own ledger and one that is shared meet, and the other one is alive.
             nats.errors.Error: JetStream did not answer.
         """
         self._store = await self._open()
@@ -77,20 +103,21 @@ class Tenancy:
             began = self._now()
             holder, revision = await self._holder()
             if revision != seen:
+                if seen > 0 and holder and holder.shared != self._record.shared and not holder.released:
+                    raise TenancyRefusedError(self._refusal(holder))
                 seen, waiting_since = revision, began
             ours = holder is not None and (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
             if holder is None or holder.released or ours or began - waiting_since > LEASE:
+                if take_over and (holder is None or holder.ledger != self._record.ledger):
+                    await take_over()
+                    began = self._now()
                 if await self._write(self._record, revision, began):
-                    return holder is None or holder.ledger != self._record.ledger
+                    return
                 continue
             if not told:
                 told = True
-                _log.warning(
-                    "tenancy.waiting",
-                    consumer=self._key,
-                    host=holder.host,
-                    hint="another email-consumer with a ledger of its own holds this consumer; waiting until it ends",
-                )
+                hint = f"another email-consumer holds {self._what}; waiting until it ends"
+                _log.warning("tenancy.waiting", key=self._key, host=holder.host, hint=hint)
             await asyncio.sleep(_POLL)
 
     async def keep(self) -> None:
@@ -111,9 +138,8 @@ class Tenancy:
                 self._warn_once_lapsed(repr(error))
                 continue
             self._lapsed = False
-            # A renewal whose answer got lost has moved the record too.
-            if not renewed and not await self._still_ours():
-                raise TenancyLostError(f"another email-consumer has taken over the consumer {self._key!r}")
+            if not renewed:
+                await self._look_again()
 
     async def _reopen(self) -> None:
         _log.warning("tenancy.bucket_gone", bucket=self._bucket, hint="it is made anew")
@@ -124,8 +150,8 @@ class Tenancy:
             _log.debug("tenancy.not_renewed", error=repr(error))
             self._warn_once_lapsed(repr(error))
             return
-        if not renewed and not await self._still_ours():
-            raise TenancyLostError(f"another email-consumer has taken over the consumer {self._key!r}")
+        if not renewed:
+            await self._look_again()
 
     def _warn_once_lapsed(self, error: str) -> None:
         if not self._lapsed and self._now() > self._valid_until:
@@ -134,19 +160,31 @@ class Tenancy:
 
     async def release(self) -> None:
         """Let the next one begin at once."""
+        if self._record.shared:  # others may have it still
+            return
         try:
             await self._write(replace(self._record, released=True), self._revision, 0.0)
         except (NatsError, TimeoutError) as error:
             _log.debug("tenancy.not_released", error=repr(error))
 
-    async def _still_ours(self) -> bool:
+    async def _look_again(self) -> None:
+        """Somebody moved the record: we, by a renewal whose answer got lost, one who shares it, or who took over."""
         try:
+            began = self._now()
             holder, revision = await self._holder()
+            if holder == self._record:
+                self._revision = revision
+                await self._write(self._record, revision, began)
+                return
         except (NatsError, TimeoutError):
-            return True  # asked again at the next renewal; `valid_until` doesn't move meanwhile
-        if holder == self._record:
-            self._revision = revision
-        return holder == self._record
+            return  # asked again at the next renewal; `valid_until` doesn't move meanwhile
+        raise TenancyLostError(f"another email-consumer has taken over {self._what}")
+
+    def _refusal(self, holder: _Record) -> str:
+        both = f"{self._what} must not have two ledgers, or mail would be sent twice"
+        if holder.shared:
+            return f"LEDGER: workers or a sidecar with LEDGER=jetstream are running on it, and {both}; stop them first"
+        return f"LEDGER: `email-consumer run` with LEDGER=sqlite runs on it (host {holder.host}), and {both}; stop it first"
 
     async def _open(self) -> KeyValue:
         try:

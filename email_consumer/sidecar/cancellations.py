@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
@@ -45,7 +46,7 @@ class Receipt(ApiModel):
     cancelled: int
     sent: int
     in_flight: int
-    """In hand at this moment, or in doubt: it may still be sent, or has been."""
+    """In hand at this moment, or in doubt: it may still be sent, or has been. Over several workers: at the most."""
     failed: int
     final: bool
     """Nothing that the cancellation covers is left in the stream or in hand."""
@@ -53,11 +54,29 @@ class Receipt(ApiModel):
 
 
 class Cancellations:
-    def __init__(self, database: Database, queue: MailQueue, apply: Apply) -> None:
-        """`apply` takes topic, sequence and time (Unix seconds): from its return on, no such mail may be claimed."""
+    def __init__(
+        self,
+        database: Database,
+        queue: MailQueue,
+        apply: Apply,
+        publishing_paused: Callable[[], AbstractAsyncContextManager[None]],
+        *,
+        claims_show: bool,
+    ) -> None:
+        """Take what a cancellation has to reach.
+
+        Args:
+            database: holds the mail in our keeping.
+            queue: holds the rest.
+            apply: takes topic, sequence and time (Unix seconds): from its return on, no such mail may be claimed.
+            publishing_paused: while it lasts, no mail goes from our keeping into the queue.
+            claims_show: whether the tables show each claim; if not, whatever was delivered counts as in flight.
+        """
         self._database = database
         self._queue = queue
         self._apply = apply
+        self._publishing_paused = publishing_paused
+        self._claims_show = claims_show
 
     async def load(self) -> None:
         """Apply what was cancelled before this start; to be called before mail is pulled.
@@ -77,14 +96,15 @@ class Cancellations:
         Raises:
             QueueUnavailableError: the stream gave no answer; nothing is cancelled.
         """
-        sequence = await self._queue.last_sequence()
-        now = time.time()
-        async with self._database.transaction() as connection:
-            values = {"topic_id": topic_id, "sequence": sequence, "now": now, "error": str(StopReason.CANCELLED)}
-            await connection.execute(_NOTE, values)
-            await connection.execute(_STOP, values)
-        # Nobody else has had the writer's turn yet: claims made so far are counted as in flight, none comes after.
-        self._apply(topic_id, sequence, now)
+        async with self._publishing_paused():  # or mail from our keeping could come to lie behind `sequence`
+            sequence = await self._queue.last_sequence()
+            now = time.time()
+            async with self._database.transaction() as connection:
+                values = {"topic_id": topic_id, "sequence": sequence, "now": now, "error": str(StopReason.CANCELLED)}
+                await connection.execute(_NOTE, values)
+                await connection.execute(_STOP, values)
+            # Nobody else has had the writer's turn yet: claims made so far are counted as in flight, none comes after.
+            self._apply(topic_id, sequence, now)
         receipt = await self.receipt(topic_id)
         assert receipt is not None  # noqa: S101 - just written
         _log.info("topic.cancelled", **receipt.model_dump(exclude={"cancelled_at"}))
@@ -95,10 +115,10 @@ class Cancellations:
         noted = await self._database.fetch(_COUNTS, (topic_id,))
         if not noted:
             return None
-        settled = await self._settled(noted[0]["sequence"])  # first: what is settled by now shows in the counts
+        settled, unseen = await self._settled(noted[0]["sequence"])  # first: what is settled by now shows in the counts
         rows = await self._database.fetch(_COUNTS, (topic_id,))
         counts = {row["status"]: row["count"] for row in rows}
-        in_flight = counts.get(Status.PROCESSED, 0)
+        in_flight = counts.get(Status.PROCESSED, 0) + unseen
         return Receipt(
             topic_id=topic_id,
             cancelled=rows[0]["cancelled"],
@@ -109,9 +129,11 @@ class Cancellations:
             cancelled_at=rows[0]["cancelled_at"],
         )
 
-    async def _settled(self, sequence: int) -> bool:
+    async def _settled(self, sequence: int) -> tuple[bool, int]:
+        """Whether all mail up to there is settled; how much may be in flight that the tables don't show."""
         try:
             backlog = await self._queue.backlog()
         except QueueUnavailableError:
-            return False
-        return backlog.ack_floor >= sequence or not backlog.unsettled
+            return False, 0
+        settled = backlog.ack_floor >= sequence or not backlog.unsettled
+        return settled, 0 if settled or self._claims_show else backlog.in_hand

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -35,11 +37,18 @@ class Scheduler:
         self._misfires = misfires
         self._window = window or Window()
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._next_lost_check = 0.0
 
     def wake(self) -> None:
         """There is new mail in our keeping."""
         self._wake.set()
+
+    @asynccontextmanager
+    async def pausing(self) -> AsyncIterator[None]:
+        """Nothing is published until the block ends, and nothing is on its way when it begins."""
+        async with self._turn:
+            yield
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -51,7 +60,8 @@ class Scheduler:
                 if not settled:
                     await self._misfires.settle()
                     settled = True
-                pause = await self._round()
+                async with self._turn:
+                    pause = await self._round()
             except (QueueUnavailableError, sqlite3.OperationalError) as error:
                 if not complaint:
                     _log.warning("schedule.interrupted", error=str(error), retry_every=_RETRY_PAUSE)

@@ -5,6 +5,7 @@ import time
 
 from nats.aio.client import Client
 from nats.js.errors import KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
 
 from email_consumer.ledger.decision import Inheritance
 from email_consumer.ledger.jetstream.streams import Names
@@ -16,12 +17,33 @@ async def keep_inheritance(client: Client, stream: str, consumer: str, delivered
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
     """
-    bucket = await client.jetstream().key_value(Names(stream).bucket)
-    key = f"inheritance.{consumer}"  # no mail's tag has a dot
+    bucket = await _bucket(client, stream)
     inheritance = Inheritance(delivered, time.time())
     try:
-        await bucket.create(key, json.dumps([inheritance.sequence, inheritance.since]).encode())
+        await bucket.create(_key(consumer), _value(inheritance))
     except KeyWrongLastSequenceError:
-        entry = await bucket.get(key)
+        entry = await bucket.get(_key(consumer))
         return Inheritance(*json.loads(entry.value or b""))
     return inheritance
+
+
+async def renew_inheritance(client: Client, stream: str, consumer: str, delivered: int) -> None:
+    """Another ledger had the consumer meanwhile: what is `delivered` up to now counts from here on.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer; try again.
+    """
+    bucket = await _bucket(client, stream)
+    await bucket.put(_key(consumer), _value(Inheritance(delivered, time.time())))
+
+
+async def _bucket(client: Client, stream: str) -> KeyValue:
+    return await client.jetstream().key_value(Names(stream).bucket)
+
+
+def _key(consumer: str) -> str:
+    return f"inheritance.{consumer}"  # no mail's tag has a dot
+
+
+def _value(inheritance: Inheritance) -> bytes:
+    return json.dumps([inheritance.sequence, inheritance.since]).encode()

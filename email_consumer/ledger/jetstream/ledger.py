@@ -61,7 +61,8 @@ class JetStreamLedger:
         self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
         self._feed = OutcomeFeed(publisher, Names(stream).outcomes)
         self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
-        self._worker = uuid4().hex
+        self.worker = uuid4().hex
+        """What the names of our claims begin with."""
         self._numbers = count(1)
         self._held: dict[str, Found] = {}
         """Our claims between `claim` and `finish`: no more than there are deliveries in hand."""
@@ -85,7 +86,7 @@ class JetStreamLedger:
         self._finished[uuid] = None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        name = f"{self._worker}-{next(self._numbers)}"
+        name = f"{self.worker}-{next(self._numbers)}"
         began = self._clock()
         found = Found()  # most uuids are new: only a conflict costs a read
         while True:

@@ -71,6 +71,8 @@ class Stage:
     inbox: Inbox
     receiver: Receiver
     suppressions: SuppressionList
+    proven: list[Event]
+    """What was told before it was written down."""
     settled: list[str]
     heard: asyncio.Event
     """Set once a mail was settled."""
@@ -125,7 +127,11 @@ async def open_stage(
 ) -> AsyncIterator[Stage]:
     gate = Gate()
     settled: list[str] = []
+    proven: list[Event] = []
     heard = asyncio.Event()
+
+    async def note(event: Event) -> None:
+        proven.append(event)
 
     def hear(uuid: str) -> None:
         settled.append(uuid)
@@ -134,13 +140,13 @@ async def open_stage(
     async with open_database(path) as database:
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
-        inbox = Inbox(database, rows, gate, instance="test", settled=hear)
+        inbox = Inbox(database, rows, gate, instance="test", proven=note, settled=hear)
         verifier = Verifier(topics, Certificates(download), sandbox)
         receiver = Receiver(verifier, Subscriptions(sns_endpoint), inbox)
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()
         async with ledger.running(), inbox.running():
-            yield Stage(path, database, ledger, gate, inbox, receiver, suppressions, settled, heard)
+            yield Stage(path, database, ledger, gate, inbox, receiver, suppressions, proven, settled, heard)
 
 
 def _iso(moment: float) -> str:

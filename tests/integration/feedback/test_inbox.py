@@ -172,5 +172,5 @@ async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
             "it was written once the lock was gone"
         )
         assert stage.settled == ["u-1"]
-        assert stage.gate._suppressed == {"jane@example.com": "hard bounce"}
+        assert stage.gate.suppressed.reason("jane@example.com") == "hard bounce"
         assert await stage.claim() == Duplicate()

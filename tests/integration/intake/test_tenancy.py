@@ -9,7 +9,8 @@ import pytest
 from nats.aio.client import Client
 
 from email_consumer.intake import tenancy
-from email_consumer.intake.tenancy import Tenancy, TenancyLostError
+from email_consumer.intake.tenancy import Tenancy, TenancyLostError, TenancyRefusedError
+from email_consumer.tasks import beside
 from tests.servers.nats import NatsServer
 
 
@@ -21,26 +22,77 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         await client.close()
 
 
-def of(client: Client, ledger: str) -> Tenancy:
-    return Tenancy(client, stream="messages", consumer="email-processor", ledger=ledger, replicas=1)
+def of(client: Client, ledger: str, *, shared: bool = False) -> Tenancy:
+    what = "the consumer 'email-processor'"
+    return Tenancy(
+        client, stream="messages", key="email-processor", what=what, ledger=ledger, replicas=1, shared=shared
+    )
+
+
+async def inherits(tenancy: Tenancy) -> bool:
+    """Acquire it; whether another ledger, or nobody that is known, had it before."""
+    noted = False
+
+    async def note() -> None:
+        nonlocal noted
+        noted = True
+
+    await tenancy.acquire(note)
+    return noted
 
 
 async def test_the_first_one_inherits_what_unknown_others_delivered(client: Client) -> None:
     first = of(client, "a")
-    assert await first.acquire()
+    assert await inherits(first)
     assert first.valid_until > asyncio.get_running_loop().time()
 
 
 async def test_the_same_ledger_comes_back_at_once_after_a_crash(client: Client) -> None:
-    assert await of(client, "a").acquire()
-    assert not await of(client, "a").acquire()
+    assert await inherits(of(client, "a"))
+    assert not await inherits(of(client, "a"))
 
 
 async def test_a_released_consumer_is_taken_at_once_but_as_an_inheritance(client: Client) -> None:
     first = of(client, "a")
     await first.acquire()
     await first.release()
-    assert await of(client, "b").acquire()
+    assert await inherits(of(client, "b"))
+
+
+async def test_who_ends_while_taking_over_has_not_taken_over(client: Client) -> None:
+    async def end() -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await of(client, "a").acquire(end)
+    assert await inherits(of(client, "a"))
+
+
+async def test_a_shared_ledger_is_held_by_many_and_kept_by_those_who_stay(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenancy, "_RENEWAL", 0.01)
+    first, second = of(client, "jetstream", shared=True), of(client, "jetstream", shared=True)
+    assert await inherits(first)
+    assert not await inherits(second)
+    await first.release()
+    before = second.valid_until
+    async with beside(first.keep, second.keep), asyncio.timeout(10):
+        while min(first.valid_until, second.valid_until) < before + 0.1:  # noqa: ASYNC110 - they tell nobody
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("shared_first", [True, False])
+async def test_ledgers_of_both_kinds_refuse_to_meet(
+    client: Client, monkeypatch: pytest.MonkeyPatch, *, shared_first: bool
+) -> None:
+    monkeypatch.setattr(tenancy, "_RENEWAL", 0.05)
+    monkeypatch.setattr(tenancy, "_POLL", 0.01)
+    first = of(client, "a", shared=shared_first)
+    await first.acquire()
+    async with beside(first.keep):
+        with pytest.raises(TenancyRefusedError, match="must not have two ledgers"):
+            await of(client, "b", shared=not shared_first).acquire()
 
 
 async def test_another_ledger_waits_while_the_holder_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +101,7 @@ async def test_another_ledger_waits_while_the_holder_lives(client: Client, monke
     first, second = of(client, "a"), of(client, "b")
     await first.acquire()
     keeping = asyncio.create_task(first.keep())
-    waiting = asyncio.create_task(second.acquire())
+    waiting = asyncio.create_task(inherits(second))
     done, _ = await asyncio.wait([waiting], timeout=2.5)
     assert not done
     keeping.cancel()  # the holder dies without a word
@@ -80,4 +132,4 @@ async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: p
         while holder.valid_until == before:  # noqa: ASYNC110 - the holder tells nobody
             await asyncio.sleep(0.01)
     keeping.cancel()
-    assert not await of(client, "a").acquire()
+    assert not await inherits(of(client, "a"))

@@ -121,7 +121,13 @@ async def running(
         ledger = SqliteLedger(database, stopper, Policy(3600, "resend", 0, 3))
         await stack.enter_async_context(ledger.running())
         scheduler = Scheduler(DueMail(database), queue, Misfires(database, misfire, 5), window)  # type: ignore[arg-type]
-        cancellations = Cancellations(database, queue, lambda topic, sequence, _: cancelled.update({topic: sequence}))
+        cancellations = Cancellations(
+            database,
+            queue,
+            lambda topic, sequence, _: cancelled.update({topic: sequence}),
+            scheduler.pausing,
+            claims_show=True,
+        )
         await cancellations.load()
         letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
         opens = OpenRecorder(database)

@@ -1,0 +1,27 @@
+"""Runs what runs on, and says in plain words why it can't."""
+
+import asyncio
+from collections.abc import Coroutine
+
+import click
+import uvloop
+
+from email_consumer import daemon
+from email_consumer.local.pid_lock import StillHeldError
+from email_consumer.local.server_process import ServerStartError
+from email_consumer.local.servers import DataInUseError
+
+
+def serve(main: Coroutine[None, None, None]) -> None:
+    """Until it ends.
+
+    Raises:
+        click.ClickException: it can't start or go on.
+    """
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+    except asyncio.CancelledError:
+        pass  # a signal came before the daemon was up: nothing was in hand
+    except (daemon.DaemonError, DataInUseError, ServerStartError, StillHeldError) as error:
+        raise click.ClickException(str(error)) from None

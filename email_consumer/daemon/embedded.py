@@ -1,0 +1,68 @@
+"""Worker and sidecar in one process, with the ledger in one SQLite file."""
+
+import json
+import math
+import time
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+from email_consumer.admission.gate import Gate
+from email_consumer.daemon.background import Background
+from email_consumer.daemon.ground import Ground
+from email_consumer.daemon.nats import NatsLink, NatsSource, connect_nats, hold
+from email_consumer.daemon.operations import report_on
+from email_consumer.daemon.outlet import open_outlet
+from email_consumer.daemon.role import Role
+from email_consumer.daemon.sidecar import Desk, build_sidecar
+from email_consumer.daemon.sqs import open_sqs
+from email_consumer.daemon.worker import build_worker, policy
+from email_consumer.daemon.workers import EmbeddedWorker
+from email_consumer.ledger.decision import Inheritance
+from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.meters import Meters
+from email_consumer.settings import Settings
+from email_consumer.store.database import Database, open_database
+from email_consumer.store.facts import keep_fact, set_fact
+
+
+async def build_embedded(settings: Settings, stack: AsyncExitStack) -> Role:
+    """Open the file, then the sources; wait until the stream's consumer is ours."""
+    background: list[Background] = []
+    database = await stack.enter_async_context(open_database(settings.db_path))
+    nats = await _open_nats(settings, database, background, stack) if "nats" in settings.source else None
+    sqs = await open_sqs(settings, nats.dead_letters if nats else None, stack) if "sqs" in settings.source else None
+    ground = Ground(settings, Meters(), nats, sqs, background)
+    gate = Gate()
+    ledger = SqliteLedger(
+        database,
+        gate.check,
+        policy(settings),
+        inheritance=await _inheritance(database),
+        valid_until=lambda: nats.tenancy.valid_until if nats else math.inf,
+    )
+    await stack.enter_async_context(ledger.running())
+    outlet = await open_outlet(ground, stack)
+    secret = await keep_fact(database, "secret", lambda: uuid4().hex)
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret)
+    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor), secret)
+    ledger.when_scheduled = await build_sidecar(ground, desk, stack)
+    report_on(ground)
+    return Role(background, worker.drain)
+
+
+async def _open_nats(
+    settings: Settings, database: Database, background: list[Background], stack: AsyncExitStack
+) -> NatsSource:
+    link = await connect_nats(settings, background, stack)
+    identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
+    tenancy = link.consumer_tenancy(identity, shared=False)
+    await hold(tenancy, background, stack, lambda: _note_inheritance(database, link))
+    return link.source(tenancy)
+
+
+async def _note_inheritance(database: Database, link: NatsLink) -> None:
+    await set_fact(database, "inheritance", json.dumps([await link.topology.delivered(), time.time()]))
+
+
+async def _inheritance(database: Database) -> Inheritance:
+    return Inheritance(*json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))

@@ -1,0 +1,38 @@
+"""What every role stands on: the settings, the meters, and the sources of mail."""
+
+from dataclasses import dataclass
+
+from email_consumer.daemon.background import Background
+from email_consumer.daemon.nats import NatsSource
+from email_consumer.daemon.sqs import SqsSource
+from email_consumer.intake.dead_letters_by_source import DeadLettersBySource
+from email_consumer.mail_queue import MailQueue
+from email_consumer.meters import Meters
+from email_consumer.settings import Settings
+from email_consumer.settlement import DeadLetters
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The same for all roles."""
+
+    settings: Settings
+    meters: Meters
+    nats: NatsSource | None
+    sqs: SqsSource | None
+    background: list[Background]
+
+    @property
+    def sources(self) -> dict[str, NatsSource | SqsSource]:
+        """By the name that their deliveries carry; there is at least one."""
+        named = {"nats": self.nats, "sqs": self.sqs}
+        return {name: source for name, source in named.items() if source}
+
+    @property
+    def mail_queue(self) -> MailQueue:
+        """Where mail is put that first came to us: the stream if there is one, since it keeps an order."""
+        return next(iter(self.sources.values())).mail_queue
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        return DeadLettersBySource({name: source.dead_letters for name, source in self.sources.items()})

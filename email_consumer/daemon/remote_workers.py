@@ -1,0 +1,53 @@
+"""The workers in processes of their own; see `Workers`."""
+
+import time
+
+from email_consumer.admission.gate import Cancellation, Gate
+from email_consumer.feedback.events import Event
+from email_consumer.fleet.facts_publisher import FactsPublisher
+from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.ses.account import Account
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+_KNOWN_AS_SENT = "SELECT 1 FROM email_requests WHERE message_id = ? AND status = ?"
+
+
+class RemoteWorkers:
+    """Told through the facts bucket; what SES's events prove is told through the bucket of claims."""
+
+    claims_show = False
+
+    def __init__(
+        self, facts: FactsPublisher, claims: ClaimBucket, database: Database, gate: Gate, *, secret: str
+    ) -> None:
+        """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secret` signs links."""
+        self._facts = facts
+        self._claims = claims
+        self._database = database
+        self._gate = gate
+        self._secret = secret
+        self.suppress = facts.suppress
+        self.release = facts.release
+
+    @property
+    def account(self) -> Account | None:
+        return None
+
+    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
+        self._gate.cancel(topic_id, Cancellation(sequence, cancelled_at))
+        self._facts.cancel(topic_id, sequence, cancelled_at)
+
+    def events_expected_from(self, moment: float) -> None:
+        self._facts.announce(self._secret, moment)
+
+    async def proven(self, event: Event) -> None:
+        """A worker must not send again what the event proves, whether or not its own word has come here yet."""
+        if event.tag is None:
+            return
+        known = await self._database.fetch(_KNOWN_AS_SENT, (event.message_id, Status.SENT))
+        if not known:
+            await mark_sent(self._claims, event.tag, event.message_id, time.time())
+
+    def settled(self, uuid: str) -> None:
+        """Nothing to do: the workers' bucket says so already."""

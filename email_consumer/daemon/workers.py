@@ -1,0 +1,63 @@
+"""The workers as the sidecar knows them: what it tells them, and what it learns of the account through them."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from email_consumer.admission.gate import Cancellation, Gate
+from email_consumer.feedback.events import Event
+from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.ses.account import Account
+from email_consumer.ses.governor import Governor
+
+
+class Workers(Protocol):
+    """In the sidecar's own process, or in others."""
+
+    claims_show: bool
+    """Whether the tables show each claim as soon as it is made."""
+
+    @property
+    def account(self) -> Account | None:
+        """SES's last word on it."""
+
+    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
+        """Mail of the topic that was stored up to this sequence, or moment (Unix seconds), must not be sent."""
+
+    def suppress(self, addresses: Mapping[str, str]) -> None:
+        """No mail to these (bare, in lower case), each with its reason."""
+
+    def release(self, address: str) -> None:
+        """Mail to the address (bare, in lower case) passes again."""
+
+    def events_expected_from(self, moment: float) -> None:
+        """SES's events can reach us since then (Unix seconds)."""
+
+    async def proven(self, event: Event) -> None:
+        """SES accepted the mail that the event is about; what follows from it is about to be written down."""
+
+    def settled(self, uuid: str) -> None:
+        """The tables say now, by SES's own event, that the mail was sent."""
+
+
+class EmbeddedWorker:
+    """The one worker beside the sidecar in one process; see `Workers`."""
+
+    claims_show = True
+
+    def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor) -> None:
+        self._gate = gate
+        self._governor = governor
+        self.suppress = gate.suppress
+        self.release = gate.release
+        self.events_expected_from = ledger.events_expected_from
+        self.settled = ledger.settled
+
+    @property
+    def account(self) -> Account | None:
+        return self._governor.account
+
+    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
+        self._gate.cancel(topic_id, Cancellation(sequence, cancelled_at))
+
+    async def proven(self, event: Event) -> None:
+        """Nothing to do: the tables, which say so in a moment, are the ledger."""

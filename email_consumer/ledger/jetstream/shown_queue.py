@@ -1,0 +1,59 @@
+"""The queue of mail for whoever compares it with the tables: what it says is settled, the tables show."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from email_consumer.ledger.jetstream.streams import projected
+from email_consumer.mail_queue import Backlog, MailQueue, QueueUnavailableError
+
+_PATIENCE = 2.0
+"""Seconds; the tables follow within a tenth of one, unless they have much to catch up with."""
+_PAUSE = 0.02
+
+
+class ShownQueue:
+    """See `email_consumer.mail_queue.MailQueue`."""
+
+    def __init__(self, queue: MailQueue, client: Client, *, stream: str, told: Callable[[], Awaitable[None]]) -> None:
+        """`told` waits until the workers can know what was cancelled up to now."""
+        self._queue = queue
+        self._client = client
+        self._stream = stream
+        self._told = told
+
+    @property
+    def max_payload(self) -> int:
+        return self._queue.max_payload
+
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
+        return await self._queue.publish(messages)
+
+    async def last_sequence(self) -> int:
+        return await self._queue.last_sequence()
+
+    async def backlog(self) -> Backlog:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._told()
+        except TimeoutError:
+            raise QueueUnavailableError("the workers can't be told at present") from None
+        backlog = await self._queue.backlog()
+        if await self._tables_follow():
+            return backlog
+        return replace(backlog, ack_floor=0, unsettled=backlog.unsettled + 1)
+
+    async def _tables_follow(self) -> bool:
+        """Whether the tables show, in time, all that the workers have told by now."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                shown, told = await projected(self._client, self._stream)
+                while shown < told:
+                    await asyncio.sleep(_PAUSE)
+                    shown, _ = await projected(self._client, self._stream)
+        except (NatsError, TimeoutError):
+            return False
+        return True
