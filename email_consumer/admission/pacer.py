@@ -27,7 +27,7 @@ class Pacer:
         """`rate` is in recipients a second, above 0."""
         self._loop = asyncio.get_running_loop()
         self._meters = meters
-        self._rate = meters.rate = rate
+        self._rate = rate
         self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
@@ -36,6 +36,7 @@ class Pacer:
         self._holds: dict[str, str] = {}
         self._probes = 0
         self._closed = False
+        self._show()
 
     @property
     def rate(self) -> float:
@@ -44,7 +45,8 @@ class Pacer:
 
     def set_rate(self, rate: float) -> None:
         """Take effect at once, for those who wait already too."""
-        self._rate = self._meters.rate = rate
+        self._rate = rate
+        self._show()
         self._wake()
 
     @property
@@ -55,11 +57,11 @@ class Pacer:
     def hold(self, holder: str, reason: str) -> None:
         """Release nothing until `holder` resumes; several may hold at once."""
         self._holds[holder] = reason
-        self._meters.held = self.held
+        self._show()
 
     def resume(self, holder: str) -> None:
         self._holds.pop(holder, None)
-        self._meters.held = self.held
+        self._show()
         if not self._holds:
             self._probes = 0
         self._wake()
@@ -90,6 +92,10 @@ class Pacer:
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _show(self) -> None:
+        self._meters.held = self.held
+        self._meters.rate = 0.0 if self._holds else self._rate
 
     def _wake(self) -> None:
         if self._timer is not None:

@@ -213,3 +213,17 @@ def test_peak_is_the_fullest_sliding_second(runner: asyncio.Runner) -> None:
         assert meters.peak == 1
 
     runner.run(measure())
+
+
+def test_while_held_the_rate_shows_as_0(runner: asyncio.Runner) -> None:
+    async def look() -> None:
+        meters = Meters()
+        pacer = Pacer(100.0, meters)
+        assert meters.rate == 100
+        pacer.hold("account", "paused")
+        pacer.set_rate(50.0)  # as when the account is looked at meanwhile
+        assert (meters.rate, meters.held, pacer.rate) == (0, "paused", 50)
+        pacer.resume("account")
+        assert (meters.rate, meters.held) == (50, "")
+
+    runner.run(look())
