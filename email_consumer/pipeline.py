@@ -49,8 +49,8 @@ class Pace(Protocol):
 class Sender(Protocol):
     """One attempt at sending."""
 
-    async def send(self, message: EmailMessage) -> SendResult:
-        """Exactly one request, or none; never a retry."""
+    async def send(self, message: EmailMessage, deadline: float) -> SendResult | Interrupted:
+        """Exactly one request, or none; never a retry. After `deadline` (event-loop clock) none."""
 
 
 class Watcher(Protocol):
@@ -144,24 +144,30 @@ class Pipeline:
         return self._admission.check(message, origin)
 
     async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
-        # Stopped and woken up again (SIGSTOP, a suspended machine): somebody else may hold the claim by now.
-        if self._loop.time() > claim.deadline:
-            return Interrupted()
         began = self._loop.time()
         self._meters.in_flight += 1
         try:
-            result = await self._sender.send(self._compose(message, headers))
+            result = await self._sender.send(self._compose(message, headers), claim.deadline)
         except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
             _log.exception("send.crashed", uuid=message.uuid)
             result = InDoubt(f"{type(error).__name__} while sending")
         finally:
             self._meters.in_flight -= 1
+        if isinstance(result, Interrupted):
+            return result
         self._meters.ses_call.observe(self._loop.time() - began)
-        for watcher in self._watchers:
-            watcher.report(result)
+        self._report(result)
         if isinstance(result, Failed) and claim.attempt >= self._max_attempts:
             return Exhausted(f"attempt {claim.attempt} of {self._max_attempts}: {result.reason}")
         return result
+
+    def _report(self, result: SendResult) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher.report(result)
+            except Exception:  # noqa: BLE001 - see below
+                # The mail may be sent: what became of it has to be recorded, whatever else is wrong.
+                _log.exception("watcher.crashed", watcher=type(watcher).__name__)
 
 
 def _expired(expires_at: datetime) -> str:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from importlib.metadata import version
 from io import BytesIO
+from math import inf
 from time import monotonic, time
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,7 @@ from yarl import URL
 
 from email_consumer.address import parse_address
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Held, InDoubt, SendResult, Sent
+from email_consumer.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.ses.account import Account
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
@@ -109,8 +110,8 @@ class SesClient:
         """The URL of SES, as the settings or AWS's rules give it."""
         return self._aws.endpoint
 
-    async def send(self, message: EmailMessage) -> SendResult:
-        """One attempt. Cancelled before it ends, it leaves the mail in doubt."""
+    async def send(self, message: EmailMessage, deadline: float = inf) -> SendResult | Interrupted:
+        """One attempt, or none after `deadline` (event-loop clock). Cancelled before it ends, it leaves the mail in doubt."""
         try:
             credentials = await self._credentials()
         except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
@@ -118,6 +119,10 @@ class SesClient:
         body = self._writer.body(message)
         headers = self._signer.headers(credentials, body, time())
         headers["User-Agent"] = _USER_AGENT
+        # Credentials may have taken their time, or the process was stopped and woken up again (SIGSTOP, a suspended
+        # machine): somebody else may hold the claim by now.
+        if asyncio.get_running_loop().time() > deadline:
+            return Interrupted()
         try:
             async with self._post(body, headers) as response:
                 answer = await response.read()

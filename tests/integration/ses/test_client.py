@@ -2,9 +2,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
-from email_consumer.outcome import Failed, Held, InDoubt, Rejected, SendResult, Sent, Throttled
+from email_consumer.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.session import MissingCredentialsError
 from tests.integration.ses.sandbox import Sandbox, client, mail
@@ -108,6 +109,26 @@ async def test_credentials_that_are_still_refused_are_not_read_again_at_every_se
         assert [line["event"] for line in logs] == ["ses.credentials_read_again"]
         await sandbox.set_credentials(expired=False)
         assert isinstance(await ses.send(mail()), Sent)
+
+
+async def test_nothing_is_sent_when_the_credentials_came_too_late_for_the_claim(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with client(sandbox.url) as ses:
+        given = ses._credentials
+
+        async def after_the_deadline() -> ReadOnlyCredentials:
+            credentials = await given()
+            await asyncio.sleep(deadline - loop.time() + 0.01)
+            return credentials
+
+        deadline = loop.time() + 0.1
+        with monkeypatch.context() as slow:
+            slow.setattr(ses, "_credentials", after_the_deadline)
+            assert await ses.send(mail(), deadline) == Interrupted()
+        assert await sandbox.accepted("u-1") == 0
+        assert isinstance(await ses.send(mail(), loop.time() + 60), Sent)
 
 
 async def test_no_credentials_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,29 @@
+"""A delivery that notes what it is told."""
+
+from collections.abc import Mapping
+
+
+class FakeDelivery:
+    """See `email_consumer.delivery.Delivery`."""
+
+    def __init__(self, payload: bytes = b"", source: str = "nats", headers: Mapping[str, str] | None = None) -> None:
+        self.payload = payload
+        self.source = source
+        self.headers = headers or {}
+        self.reference = "messages:1"
+        self.sequence = 1
+        self.received = 1
+        self.stored_at = 0.0
+        self.told: list[str] = []
+
+    async def ack(self) -> None:
+        self.told.append("ack")
+
+    async def nak(self, delay: float) -> None:
+        self.told.append(f"nak {delay:g}")
+
+    async def term(self) -> None:
+        self.told.append("term")
+
+    async def in_progress(self) -> None:
+        self.told.append("in progress")
