@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 class InHand:
-    """Between the sources and the pipeline. One timer says in-progress for all deliveries."""
+    """Between the sources and the pipeline. One timer says in-progress for all deliveries of a source."""
 
     def __init__(
         self,
@@ -40,14 +40,16 @@ class InHand:
         task.add_done_callback(self._done)
 
     async def keep_alive(self) -> None:
-        """Until cancelled."""
-        while True:
-            await asyncio.sleep(self._heartbeat)
-            telling = [delivery.in_progress() for delivery in self._tasks.values()]
-            results = await asyncio.gather(*telling, return_exceptions=True)
-            failures = [result for result in results if isinstance(result, Exception)]
-            if failures:
-                _log.warning("heartbeat.failed", deliveries=len(failures), error=str(failures[0]))
+        """Until cancelled. A source that is slow to answer delays no other's heartbeat."""
+        telling: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                await asyncio.sleep(self._heartbeat)
+                for source in {delivery.source for delivery in self._tasks.values()}:
+                    if source not in telling or telling[source].done():
+                        telling[source] = self._loop.create_task(self._tell(source))
+        finally:
+            await end(*telling.values())
 
     async def drain(self, grace: float) -> int:
         """Wait up to `grace` seconds for all to be settled; how many were given up instead."""
@@ -56,6 +58,13 @@ class InHand:
         left = list(self._tasks)
         await end(*left)
         return len(left)
+
+    async def _tell(self, source: str) -> None:
+        telling = [delivery.in_progress() for delivery in self._tasks.values() if delivery.source == source]
+        results = await asyncio.gather(*telling, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures:
+            _log.warning("heartbeat.failed", source=source, deliveries=len(failures), error=str(failures[0]))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         delivery = self._tasks.pop(task)
