@@ -26,7 +26,7 @@ class Origin:
     received: int = 1
     """How often the source delivered it so far."""
     replay_of: str | None = None
-    """The dead letter that was replayed, such as `messages-dead:12`: reopens a Failed uuid, once."""
+    """The dead letter that was replayed, such as `messages-dead:12:1700000000.123456`: reopens a Failed uuid, once."""
 
 
 @dataclass(frozen=True, slots=True)

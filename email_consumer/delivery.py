@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 REPLAY_OF = "Email-Replay-Of"
-"""Header of a replayed message: `<dead-letter stream>:<sequence>`. A Failed uuid is tried again, once per replay."""
+"""Header of a replayed message: which dead letter, of which time. A Failed uuid is tried again, once per replay."""
 
 
 class Delivery(Protocol):

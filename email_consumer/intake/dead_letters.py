@@ -145,9 +145,9 @@ class DeadLetters:
             DeadLetterError: there is no such letter, or it can't be published.
         """
         letter = await self.get(sequence)
-        name = f"{self._stream}:{sequence}"
         # The time tells letters of the same number apart when the dead-letter stream was made anew.
-        mark = {Header.MSG_ID.value: f"replay:{name}:{letter.stored_at.timestamp():.6f}", REPLAY_OF: name}
+        name = f"{self._stream}:{sequence}:{letter.stored_at.timestamp():.6f}"
+        mark = {Header.MSG_ID.value: f"replay:{name}", REPLAY_OF: name}
         try:
             headers = self._that_fit(letter.payload, [_foreign(letter.headers) | mark, mark])
         except DeadLetterError as error:

@@ -26,8 +26,9 @@ class SqsDeadLetters:
             SqsError: it is not, or is not known to be; try again.
         """
         facts = {
-            # Moved back to its source it is a replay: without this the ledger would take it for a duplicate.
-            REPLAY_OF: header_value(delivery.reference),
+            # Moved back to its source it is a replay: without this the ledger would take it for a duplicate. The time
+            # tells a second burial from the first, should SQS move it back under its old name.
+            REPLAY_OF: header_value(f"{delivery.reference}:{delivery.stored_at:.3f}"),
             KIND: kind,
             REASON: header_value(reason),
             REFERENCE: header_value(delivery.reference),

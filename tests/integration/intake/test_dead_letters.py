@@ -124,13 +124,25 @@ async def test_a_replay_publishes_the_raw_payload_once_and_takes_the_letter_off(
     message = await jetstream.get_msg("mail", sequence)
     assert message.data == b"the mail"
     assert message.headers is not None
-    assert message.headers["Email-Replay-Of"] == "mail-dead:1"
+    assert message.headers["Email-Replay-Of"].startswith("mail-dead:1:")
     assert message.headers["Trace-Id"] == "t-1"
     assert message.headers["Nats-Msg-Id"].startswith("replay:mail-dead:1:")
     assert set(message.headers) == {"Email-Replay-Of", "Trace-Id", "Nats-Msg-Id"}
     with pytest.raises(DeadLetterError, match="there is no dead letter 1 in mail-dead"):
         await letters.replay(1)
     assert (await jetstream.stream_info("mail")).state.messages == 1
+
+
+async def test_a_replay_names_the_letter_of_its_time_also_when_the_stream_was_made_anew(
+    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+) -> None:
+    names = set()
+    for _ in range(2):
+        await letters.store(_delivery(client), "exhausted", "tried", 5)
+        message = await jetstream.get_msg("mail", await letters.replay(1))
+        names.add((message.headers or {})["Email-Replay-Of"])
+        await jetstream.delete_stream("mail-dead")
+    assert len(names) == 2
 
 
 async def test_a_replay_that_was_cut_off_doubles_nothing(

@@ -34,7 +34,7 @@ async def test_a_letter_is_kept_as_it_came_with_its_facts(sqs_server: SqsServer)
         "Email-Reason": "no such \\u263a mailbox",
         "Email-Reference": delivery.reference,
         "Email-Attempts": "3",
-        REPLAY_OF: delivery.reference,
+        REPLAY_OF: f"{delivery.reference}:{delivery.stored_at:.3f}",
     }
 
 
