@@ -1,13 +1,25 @@
-"""Servers that all tests of a process share: each test makes its own queues there."""
+"""What all tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.servers.sqs import SqsServer
 
+BROWSER = Path(__file__).parent / "browser"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process has the browser and the loaded daemon that it looks at; a second pair would cost more than it gains."""
+    for item in items:
+        if item.path.is_relative_to(BROWSER):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
 
 @pytest.fixture(scope="session")
 def sqs_server() -> Iterator[SqsServer]:
+    """Of a process; each test makes its own queues there."""
     with SqsServer() as server:
         yield server

@@ -22,7 +22,7 @@ from tests.servers.sandbox import SandboxProcess
 
 KEY = "browser-key"
 REGION = "ap-northeast-2"
-LOAD = 100
+LOAD = 30
 """Mails a second of the load."""
 
 Answer = TypeVar("Answer")

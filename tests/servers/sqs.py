@@ -135,4 +135,4 @@ class TestQueue:
         """Until everything is deleted."""
         async with asyncio.timeout(patience):
             while await self.unsettled():  # noqa: ASYNC110 - nobody tells of a delete but the server, asked
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
