@@ -20,10 +20,10 @@ from email_consumer.fleet.facts_watcher import FactsWatcher
 from email_consumer.fleet.membership import Membership
 from email_consumer.ledger.jetstream.inheritance import keep_inheritance
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.meters import Meters
 from email_consumer.observe.metrics import create_registry
+from email_consumer.publisher import Publisher
 from email_consumer.settings import Settings
 from email_consumer.tasks import beside
 

@@ -20,6 +20,7 @@ from email_consumer.intake.tenancy import TenancyLostError, TenancyRefusedError
 from email_consumer.intake.topology import TopologyError
 from email_consumer.ledger.jetstream.streams import LedgerStreamError
 from email_consumer.mail_queue import QueueUnavailableError
+from email_consumer.replica.copier import OtherCopyError
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.signals import stop_event
@@ -35,6 +36,7 @@ _IN_PLAIN_WORDS = (
     LedgerStreamError,
     TenancyRefusedError,
     StoreError,
+    OtherCopyError,
     MissingCredentialsError,
     QueueUnavailableError,
     SqsError,

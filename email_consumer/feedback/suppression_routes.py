@@ -45,7 +45,7 @@ class SuppressionQuery(ApiModel):
     reason: Reason | None = None
 
 
-class SuppressedAddresses(ApiModel):
+class SuppressionPage(ApiModel):
     suppressions: list[SuppressedAddress]
     next: str | None
     """What to give as `after` for the next page; null on the last one."""
@@ -65,12 +65,12 @@ class SuppressionRoutes:
             web.delete("/v1/suppressions/{address:[^/]+}", self.remove),
         ]
 
-    @operation("Addresses that get no mail", query=SuppressionQuery, answer=SuppressedAddresses)
+    @operation("Addresses that get no mail", query=SuppressionQuery, answer=SuppressionPage)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, SuppressionQuery)
         found = await self._suppressions.page(query.limit, query.after, query.reason)
         more = found[-1].address if len(found) == query.limit else None
-        return answer(SuppressedAddresses(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
+        return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
     @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress, errors=(503,))
     async def add(self, request: web.Request) -> web.Response:

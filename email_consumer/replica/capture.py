@@ -12,6 +12,8 @@ from email_consumer.store.database import Database
 CHANGES = "replica_changes"
 """The table of what is still to be copied."""
 
+_STARTED = "SELECT 1 FROM facts WHERE name = 'replica'"
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -37,6 +39,11 @@ async def tables(connection: aiosqlite.Connection) -> list[Table]:
     return found
 
 
+async def copied_before(database: Database) -> bool:
+    """Whether a copy of this very file was begun, or it was made again from one."""
+    return bool(await database.fetch(_STARTED))
+
+
 async def capture(database: Database) -> list[Table]:
     """From here on every change by our writer is noted; what the copy lacks so far is noted as well."""
     async with database.transaction() as connection:
@@ -44,7 +51,7 @@ async def capture(database: Database) -> list[Table]:
         for table in copied:
             for event, row in (("INSERT", "new"), ("UPDATE", "new"), ("DELETE", "old")):
                 await connection.execute(_trigger(table, event, row))
-        started = await connection.execute_fetchall("SELECT 1 FROM facts WHERE name = 'replica'")
+        started = await connection.execute_fetchall(_STARTED)
         if not list(started):
             for table in copied:
                 await connection.execute(

@@ -3,32 +3,36 @@
 import asyncio
 import json
 import sqlite3
+from uuid import uuid4
 
 import msgpack
 import structlog
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
+from nats.js.api import Header
 
-from email_consumer.replica.capture import CHANGES, Table, capture
-from email_consumer.replica.stream import TOMBSTONE_TTL, ensure_stream, subject
+from email_consumer.publisher import Publisher
+from email_consumer.replica.capture import CHANGES, Table, capture, copied_before
+from email_consumer.replica.stream import TOMBSTONE_TTL, ensure_stream, stream_name, subject
 from email_consumer.store.database import Database
 
 _AT_ONCE = 500
 _IDLE = 0.25
 """Seconds between two looks for changes."""
-_PATIENCE = 10.0
-_GONE = {"Nats-TTL": str(TOMBSTONE_TTL)}
+_GONE = {Header.MSG_TTL.value: str(TOMBSTONE_TTL)}
 
 _log = structlog.get_logger(__name__)
+
+
+class OtherCopyError(Exception):
+    """JetStream holds the rows of a file that is not this one; in plain words."""
 
 
 class Copier:
     """At least once: a change is forgotten only after JetStream has stored the row."""
 
-    def __init__(self, database: Database, client: Client, *, stream: str, replicas: int) -> None:
-        """`stream` is the mail's; `replicas` of the stream of rows, if it has to be made."""
+    def __init__(self, database: Database, publisher: Publisher, *, stream: str, replicas: int) -> None:
+        """`publisher` must be running. `stream` is the mail's; `replicas` of the stream of rows, if it has to be made."""
         self._database = database
-        self._jetstream = client.jetstream(publish_async_max_pending=_AT_ONCE)
+        self._publisher = publisher
         self._stream = stream
         self._replicas = replicas
         self._tables: dict[str, Table] = {}
@@ -37,9 +41,15 @@ class Copier:
         """To be called before anything else writes.
 
         Raises:
+            OtherCopyError: what JetStream holds is another file's.
             nats.errors.Error: JetStream did not answer.
         """
-        await ensure_stream(self._jetstream, self._stream, self._replicas)
+        rows = await ensure_stream(self._publisher.client.jetstream(), self._stream, self._replicas)
+        if rows and not await copied_before(self._database):
+            raise OtherCopyError(
+                f"DB_PATH: {self._database.path} is new, but JetStream holds a copy of an earlier file's rows: move the new"
+                f" one away and run `email-consumer rebuild`, or delete the stream {stream_name(self._stream)} to begin anew"
+            )
         self._tables = {table.name: table for table in await capture(self._database)}
 
     async def run(self) -> None:
@@ -48,7 +58,7 @@ class Copier:
         while True:
             try:
                 copied = await self.copy()
-            except (NatsError, TimeoutError, sqlite3.OperationalError) as error:
+            except sqlite3.OperationalError as error:
                 if not complained:
                     _log.warning("replica.behind", error=repr(error), hint="goes on by itself; nothing is forgotten")
                 complained, copied = True, 0
@@ -58,25 +68,23 @@ class Copier:
                 await asyncio.sleep(_IDLE)
 
     async def copy(self) -> int:
-        """One round: how many changes it took.
+        """One round: how many changes it took. While NATS is away, it waits.
 
         Raises:
-            nats.errors.Error: not all were stored; they come again.
+            sqlite3.OperationalError: they come again.
         """
         changes = await self._database.fetch(f"SELECT seq, name, key FROM {CHANGES} ORDER BY seq LIMIT ?", (_AT_ONCE,))  # noqa: S608 - a constant
         if not changes:
             return 0
         rows = dict.fromkeys((change["name"], change["key"]) for change in changes)
-        async with asyncio.timeout(_PATIENCE):
-            stored = [await self._publish(self._tables[name], key) for name, key in rows]
-            await asyncio.gather(*stored)
+        await asyncio.gather(*(self._publish(self._tables[name], key) for name, key in rows))
         async with self._database.transaction() as connection:
             await connection.execute(f"DELETE FROM {CHANGES} WHERE seq <= ?", (changes[-1]["seq"],))  # noqa: S608 - a constant
         return len(changes)
 
-    async def _publish(self, table: Table, key: str) -> "asyncio.Future[object]":
+    async def _publish(self, table: Table, key: str) -> None:
         where = " AND ".join(f"{column} = ?" for column in table.key)
         found = await self._database.fetch(f"SELECT * FROM {table.name} WHERE {where}", json.loads(key))  # noqa: S608 - names of our own tables
         payload = msgpack.packb(dict(found[0])) if found else b""
         name = subject(self._stream, table.name, key)
-        return await self._jetstream.publish_async(name, payload, headers=None if found else _GONE)  # type: ignore[return-value]
+        await self._publisher.until_stored(name, payload, uuid4().hex, {} if found else _GONE)

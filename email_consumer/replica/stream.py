@@ -19,10 +19,10 @@ def subject(stream: str, table: str, key: str) -> str:
     return f"{stream_name(stream)}.{table}.{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
 
 
-async def ensure_stream(jetstream: JetStreamContext, stream: str, replicas: int) -> None:
-    """Make it if it is absent."""
+async def ensure_stream(jetstream: JetStreamContext, stream: str, replicas: int) -> int:
+    """Make it if it is absent; how many rows it holds."""
     try:
-        await jetstream.stream_info(stream_name(stream))
+        return (await jetstream.stream_info(stream_name(stream))).state.messages
     except NotFoundError:
         await jetstream.add_stream(
             StreamConfig(
@@ -35,3 +35,4 @@ async def ensure_stream(jetstream: JetStreamContext, stream: str, replicas: int)
                 num_replicas=replicas,
             )
         )
+    return 0

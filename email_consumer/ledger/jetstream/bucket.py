@@ -6,9 +6,9 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
-from email_consumer.ledger.jetstream.publisher import ConflictError, LostAckError, Publisher
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.publisher import ConflictError, LostAckError, Publisher
 
 _OPERATION = "KV-Operation"
 

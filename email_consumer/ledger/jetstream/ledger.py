@@ -14,23 +14,26 @@ from dataclasses import replace
 from itertools import count
 from uuid import uuid4
 
+import structlog
 from cachetools import TTLCache
 
 from email_consumer.claim import Claim, ClaimAnswer, Origin
 from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Policy, Step, Stopper, decide
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
 from email_consumer.ledger.jetstream.outcomes import OutcomeFeed, entry_of
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.scheduling import publish_scheduled
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
+from email_consumer.publisher import Publisher
 from email_consumer.store.status import Status
 from email_consumer.tasks import beside
 
 _CACHED_UUIDS = 50_000
 """About 11 MB. A duplicate that is older costs a look-up over the network."""
+
+_log = structlog.get_logger(__name__)
 
 
 class JetStreamLedger:
@@ -71,6 +74,7 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send outcomes on their way until the block ends."""
+        _log.info("ledger.opened", worker=self._worker, hint="its claims in the bucket bear this name")
         async with beside(self._feed.run):
             yield
 

@@ -7,9 +7,9 @@ import msgpack
 import structlog
 
 from email_consumer.claim import Origin
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.record import Found
 from email_consumer.message import EmailMessage
+from email_consumer.publisher import Publisher
 
 _INTERVAL = 0.02
 """Seconds between the starts of two batches at the least."""

@@ -14,10 +14,10 @@ from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import Stopper
 from email_consumer.ledger.entries import ScheduleEntry, change
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.ledger.rows import keep_for_later, new_row
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
+from email_consumer.publisher import Publisher
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside

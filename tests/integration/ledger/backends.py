@@ -12,11 +12,11 @@ from nats.aio.client import Client
 from email_consumer.claim import Ledger, Origin
 from email_consumer.ledger.decision import LEASE, Inheritance, Policy
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Stopped
+from email_consumer.publisher import Publisher
 from email_consumer.store.database import open_database
 from tests.integration.ledger.sidecar import project
 

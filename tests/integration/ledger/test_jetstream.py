@@ -8,7 +8,6 @@ from email_consumer.claim import Claim
 from email_consumer.ledger.decision import LEASE
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.ledger.jetstream.inheritance import keep_inheritance
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import Names, ensure_ledger_streams, projected
 from email_consumer.outcome import (
     Busy,
@@ -22,6 +21,7 @@ from email_consumer.outcome import (
     Stopped,
     StopReason,
 )
+from email_consumer.publisher import Publisher
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
 
 AGAIN = replace(ORIGIN, received=2)

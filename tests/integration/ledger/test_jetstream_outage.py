@@ -10,9 +10,9 @@ import pytest
 from email_consumer.claim import Claim
 from email_consumer.ledger.decision import LEASE
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.publisher import Publisher
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.outcome import Busy, Sent
+from email_consumer.publisher import Publisher
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, policy
 from tests.servers.nats import NatsServer
 from tests.servers.nats_cluster import NatsCluster

@@ -13,7 +13,8 @@ from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Failed, Sent, Stopped, StopReason
-from email_consumer.replica.copier import Copier
+from email_consumer.publisher import Publisher
+from email_consumer.replica.copier import Copier, OtherCopyError
 from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.store.database import Database, open_database
 from tests.servers.nats import NatsServer
@@ -27,6 +28,17 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         client = await nats.connect(server.url)
         yield client
         await client.close()
+
+
+@pytest.fixture
+async def publisher(client: Client) -> AsyncIterator[Publisher]:
+    publisher = Publisher(client)
+    async with publisher.running():
+        yield publisher
+
+
+def copier(database: Database, publisher: Publisher) -> Copier:
+    return Copier(database, publisher, stream="messages", replicas=1)
 
 
 def delete(path: Path) -> None:
@@ -70,10 +82,10 @@ async def live(database: Database, copier: Copier) -> None:
             pass
 
 
-async def test_the_rebuilt_tables_equal_the_deleted_ones(tmp_path: Path, client: Client) -> None:
+async def test_the_rebuilt_tables_equal_the_deleted_ones(tmp_path: Path, client: Client, publisher: Publisher) -> None:
     path = tmp_path / "email.db"
     async with open_database(path) as database:
-        await live(database, Copier(database, client, stream="messages", replicas=1))
+        await live(database, copier(database, publisher))
     before = dump(path)
     assert len(before["email_requests"]) == 40
     delete(path)
@@ -82,10 +94,10 @@ async def test_the_rebuilt_tables_equal_the_deleted_ones(tmp_path: Path, client:
     assert rows == sum(map(len, before.values()))
 
 
-async def test_a_rebuilt_file_goes_on_counting(tmp_path: Path, client: Client) -> None:
+async def test_a_rebuilt_file_goes_on_counting(tmp_path: Path, client: Client, publisher: Publisher) -> None:
     path = tmp_path / "email.db"
     async with open_database(path) as database:
-        await live(database, Copier(database, client, stream="messages", replicas=1))
+        await live(database, copier(database, publisher))
     delete(path)
     await rebuild(path, client, stream="messages")
     async with open_database(path) as database:
@@ -108,3 +120,14 @@ async def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path, client:
 async def test_without_a_copy_it_says_so(tmp_path: Path, client: Client) -> None:
     with pytest.raises(RebuildError, match="JetStream holds no copy"):
         await rebuild(tmp_path / "email.db", client, stream="messages")
+
+
+async def test_a_new_file_does_not_mix_with_an_earlier_ones_copy(tmp_path: Path, publisher: Publisher) -> None:
+    path = tmp_path / "email.db"
+    async with open_database(path) as database:
+        await live(database, copier(database, publisher))
+        await copier(database, publisher).prepare()  # the same file again
+    delete(path)
+    async with open_database(path) as database:
+        with pytest.raises(OtherCopyError, match="run `email-consumer rebuild`"):
+            await copier(database, publisher).prepare()

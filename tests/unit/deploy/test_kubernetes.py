@@ -4,13 +4,12 @@ import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import kubernetes_validate
 import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from email_consumer.settings import Settings, variables
-
-kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="carries the schemas of Kubernetes")
 
 _ROOT = Path(__file__).parents[3]
 _MANIFESTS = _ROOT / "deploy" / "kubernetes"
@@ -112,6 +111,9 @@ def test_each_role_is_locked_down_and_has_time_to_drain(documents: list[Document
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+    (port,) = container["ports"]
+    assert str(port["containerPort"]) == _the(documents, "ConfigMap")["data"]["SERVER_PORT"]
+    assert {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")} == {"/health"}
     assert f"USER {pod['securityContext']['runAsUser']}\n" in (_ROOT / "Dockerfile").read_text()
     assert pod["terminationGracePeriodSeconds"] > Settings().shutdown_grace + 5
     assert pod["serviceAccountName"] == _the(documents, "ServiceAccount")["metadata"]["name"]
@@ -139,8 +141,7 @@ def test_the_sidecar_is_alone_with_its_file_and_reached_by_its_port(documents: l
     service = _the(documents, "Service")
     assert service["metadata"]["name"] == sidecar["serviceName"]
     assert service["spec"]["selector"] == sidecar["template"]["metadata"]["labels"]
-    (port,) = container["ports"]
-    assert str(port["containerPort"]) == str(service["spec"]["ports"][0]["port"]) == values["SERVER_PORT"]
+    assert str(service["spec"]["ports"][0]["port"]) == values["SERVER_PORT"]
 
 
 def test_workers_are_scaled_on_the_lag_of_the_consumer_they_pull_from(documents: list[Document]) -> None:

@@ -86,7 +86,7 @@ class Publisher:
             raise await self._lost(refusal.get("description", str(refusal)))
         if self._blocked:
             self._blocked = False
-            _log.info("ledger.unblocked")
+            _log.info("jetstream.unblocked")
         return Stored(answer["seq"], answer.get("duplicate", False))
 
     async def until_stored(
@@ -97,7 +97,7 @@ class Publisher:
             try:
                 return await self.once(subject, payload, {**headers, Header.MSG_ID.value: identity})
             except LostAckError as error:
-                _log.debug("ledger.again", subject=subject, reason=str(error))
+                _log.debug("jetstream.again", subject=subject, reason=str(error))
 
     async def pause(self) -> None:
         """Until there is a connection, and a moment longer."""
@@ -127,6 +127,6 @@ class Publisher:
     async def _lost(self, reason: str) -> LostAckError:
         if not self._blocked:
             self._blocked = True
-            _log.warning("ledger.blocked", reason=reason, hint="claims and outcomes wait for JetStream")
+            _log.warning("jetstream.blocked", reason=reason, hint="what has to be stored waits for JetStream")
         await self.pause()
         return LostAckError(reason)
