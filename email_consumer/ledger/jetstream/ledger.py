@@ -14,7 +14,6 @@ from dataclasses import replace
 from itertools import count
 from uuid import uuid4
 
-import structlog
 from cachetools import TTLCache
 
 from email_consumer.claim import Claim, ClaimAnswer, Origin
@@ -32,8 +31,6 @@ from email_consumer.tasks import beside
 
 _CACHED_UUIDS = 50_000
 """About 11 MB. A duplicate that is older costs a look-up over the network."""
-
-_log = structlog.get_logger(__name__)
 
 
 class JetStreamLedger:
@@ -74,7 +71,6 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send outcomes on their way until the block ends."""
-        _log.info("ledger.opened", worker=self._worker, hint="its claims in the bucket bear this name")
         async with beside(self._feed.run):
             yield
 
