@@ -34,15 +34,28 @@ BUSY_DELAY = 5.0
 _LONGEST_THROTTLE = 5.0
 _LONGEST_RETRY = 600.0
 _RETRY_PAUSE = 1.0
+_REFUSED_DELAY = 600.0
+"""Seconds until a mail is looked at again whose dead letter has no place."""
+
+_KINDS = {Rejected: "rejected", Exhausted: "exhausted", Parked: "in-doubt"}
 
 _log = structlog.get_logger(__name__)
+
+
+class DeadLetterRefusedError(Exception):
+    """The dead letter is too large for its place; the text says what to raise."""
 
 
 class DeadLetters(Protocol):
     """Where what can't be sent is kept."""
 
     async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
-        """Return once the copy is durable; storing the same delivery again makes no second copy."""
+        """Return once the copy is durable; storing the same delivery again makes no second copy.
+
+        Raises:
+            DeadLetterRefusedError: it never will be, as things are.
+            Exception: not stored, or not known to be; try again.
+        """
 
 
 class Settlement:
@@ -57,23 +70,19 @@ class Settlement:
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
         """Settle poison: it has no uuid that could be recorded."""
-        await self._bury(delivery, "undecodable", outcome.reason, 0)
+        buried = await self._bury(delivery, "undecodable", outcome.reason, 0)
         self._meters.outcomes[Undecodable] += 1
-        await self._tell(delivery.term())
+        await self._tell(delivery.term() if buried else delivery.nak(_REFUSED_DELAY))
 
     async def settle(
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
     ) -> None:
         """`attempt` is the number of the attempt that was made or claimed, 0 if there was none."""
-        match outcome:
-            case Rejected(reason):
-                await self._bury(delivery, "rejected", reason, attempt)
-            case Exhausted(reason):
-                await self._bury(delivery, "exhausted", reason, attempt)
-            case Parked(reason):
-                await self._bury(delivery, "in-doubt", reason, attempt)
-            case _:
-                pass
+        if isinstance(outcome, (Rejected, Exhausted, Parked)):
+            buried = await self._bury(delivery, _KINDS[type(outcome)], outcome.reason, attempt)
+            if not buried:
+                await self._leave(delivery, message, outcome, origin, attempt)
+                return
         if attempt or isinstance(outcome, (Stopped, Parked)):
             await self._ledger.finish(message, outcome, origin)
         self._count(message, outcome)
@@ -100,10 +109,36 @@ class Settlement:
         delay = _doubling(self._retry_delay, attempt, _LONGEST_RETRY)
         return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
-    async def _bury(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+    async def _leave(
+        self,
+        delivery: Delivery,
+        message: EmailMessage,
+        outcome: Rejected | Exhausted | Parked,
+        origin: Origin,
+        attempt: int,
+    ) -> None:
+        """The source has the only copy. Recorded as failed it would be taken for a duplicate there, and dropped."""
+        if attempt:  # else it is in doubt, and stays so
+            await self._ledger.finish(message, Held(f"no place for its dead letter: {outcome.reason}"), origin)
+        self._count(message, outcome)
+        await self._tell(delivery.nak(_REFUSED_DELAY))
+
+    async def _bury(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> bool:
+        """False where it has no place."""
         while True:
             try:
                 await self._dead_letters.store(delivery, kind, reason, attempts)
+            except DeadLetterRefusedError as error:
+                _log.error(
+                    "dead_letter.refused",
+                    reference=delivery.reference,
+                    kind=kind,
+                    reason=reason,
+                    error=str(error),
+                    hint="the mail stays where it came from, and is looked at again",
+                    retry_in=_REFUSED_DELAY,
+                )
+                return False
             except Exception as error:  # noqa: BLE001 - whatever it is: the mail must not be dropped for it
                 _log.warning(
                     "dead_letter.not_stored", reference=delivery.reference, error=str(error), retry_in=_RETRY_PAUSE
@@ -113,7 +148,7 @@ class Settlement:
                 _log.warning(
                     "mail.dead_letter", reference=delivery.reference, kind=kind, reason=reason, attempts=attempts
                 )
-                return
+                return True
 
     @staticmethod
     async def _tell(telling: Coroutine[object, object, None]) -> None:

@@ -14,6 +14,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.intake.topology import ensure_dead_letter_stream
+from email_consumer.settlement import DeadLetterRefusedError
 
 KINDS = ("undecodable", "rejected", "exhausted", "in-doubt")
 
@@ -25,6 +26,7 @@ FAILED_AT = "Email-Failed-At"
 _OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPTS, FAILED_AT, REPLAY_OF))
 
 _LONGEST_VALUE = 1_000
+_TOO_LARGE_FOR_STREAM = 10054
 _INVISIBLE = re.compile(r"[^ -~]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
 
@@ -67,7 +69,7 @@ class DeadLetters:
         """Return once the copy is stored; the same delivery again makes no second one (within a day).
 
         Raises:
-            DeadLetterError: the payload is larger than the NATS server takes.
+            DeadLetterRefusedError: it is larger than the NATS server takes, or than the stream's max_msg_size allows.
             nats.errors.Error: not stored, or not known to be; try again.
         """
         identity = {Header.MSG_ID.value: header_value(f"dlq:{delivery.reference}")}
@@ -79,7 +81,10 @@ class DeadLetters:
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         # The payload is what must be kept. One that fills max_payload to the brim leaves no room for any header.
-        headers = self._that_fit(delivery.payload, [_foreign(delivery.headers) | facts, facts, identity, {}])
+        try:
+            headers = self._that_fit(delivery.payload, [_foreign(delivery.headers) | facts, facts, identity, {}])
+        except DeadLetterError as error:
+            raise DeadLetterRefusedError(str(error)) from None
         subject = f"{self._stream}.{kind}"
         known = await self._keep(subject, delivery.payload, headers)
         if known and not await self._holds(known, delivery.payload):
@@ -94,6 +99,12 @@ class DeadLetters:
         except NoStreamResponseError:  # someone deleted it
             await ensure_dead_letter_stream(self._jetstream, self._source, self._replicas)
             ack = await self._jetstream.publish(subject, payload, headers=headers or None)
+        except APIError as error:
+            if error.err_code != _TOO_LARGE_FOR_STREAM:
+                raise
+            raise DeadLetterRefusedError(
+                f"raise max_msg_size of the stream {self._stream}: {error.description}"
+            ) from None
         return ack.seq if ack.duplicate else 0
 
     async def _holds(self, sequence: int, payload: bytes) -> bool:

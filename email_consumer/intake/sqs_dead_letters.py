@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import structlog
+
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.intake.dead_letters import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
+from email_consumer.settlement import DeadLetterRefusedError
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
 
 KIND = "Email-Kind"
 """Attribute: one of `dead_letters.KINDS`, which in the stream is the subject's end."""
+
+_log = structlog.get_logger(__name__)
 
 
 class SqsDeadLetters:
@@ -23,26 +28,35 @@ class SqsDeadLetters:
         """Return once the copy is in the queue.
 
         Raises:
+            DeadLetterRefusedError: the body is larger than the queue takes.
             SqsError: it is not, or is not known to be; try again.
         """
-        facts = {
+        mark = {
             # Moved back to its source it is a replay: without this the ledger would take it for a duplicate. The time
             # tells a second burial from the first, should SQS move it back under its old name.
             REPLAY_OF: header_value(f"{delivery.reference}:{delivery.stored_at:.3f}"),
             KIND: kind,
+        }
+        facts = mark | {
             REASON: header_value(reason),
             REFERENCE: header_value(delivery.reference),
             ATTEMPTS: str(attempts),
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         body = delivery.payload.decode()
-        try:
-            await self._queue.send(body, _filled(facts | _as_many_as_fit(delivery.headers, facts)))
-        except SqsError as error:
-            if error.code != "InvalidParameterValue":
-                raise
-            # A body as large as SQS takes leaves no room for attributes; it is what must be kept.
-            await self._queue.send(body, {})
+        # The body is what must be kept. One as large as SQS takes leaves little room for attributes, or none.
+        for attributes in (facts | _as_many_as_fit(delivery.headers, facts), facts, mark, {}):
+            try:
+                await self._queue.send(body, _filled(attributes))
+            except SqsError as error:
+                if error.code != "InvalidParameterValue":
+                    raise
+                refusal = str(error)
+            else:
+                if not attributes:
+                    _log.warning("dead_letter.bare", reference=delivery.reference, kind=kind, reason=reason)
+                return
+        raise DeadLetterRefusedError(refusal)
 
 
 def _as_many_as_fit(given: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:

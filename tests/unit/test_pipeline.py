@@ -1,36 +1,17 @@
 """What the pipeline keeps although a part of it fails."""
 
-import math
 from datetime import UTC
 
-from email_consumer.claim import Claim, Origin
+from email_consumer.claim import Origin
 from email_consumer.message import EmailMessage, encode
 from email_consumer.meters import Meters
-from email_consumer.outcome import Outcome, SendResult, Sent
+from email_consumer.outcome import SendResult, Sent
 from email_consumer.pipeline import Pipeline
 from email_consumer.settlement import Settlement
 from tests.unit.delivery import FakeDelivery
+from tests.unit.granting_ledger import GrantingLedger
 
 MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
-
-
-class Ledger:
-    """Grants each claim and keeps the outcomes."""
-
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-
-    def knows_finished(self, _uuid: str) -> bool:
-        return False
-
-    async def claim(self, _message: EmailMessage, _origin: Origin) -> Claim:
-        return Claim(1, math.inf)
-
-    async def finish(self, _message: EmailMessage, outcome: Outcome, _origin: Origin) -> None:
-        self.outcomes.append(outcome)
-
-    async def schedule(self, _message: EmailMessage, _origin: Origin) -> bool:
-        raise NotImplementedError
 
 
 class Free:
@@ -64,7 +45,7 @@ class NoLetters:
 
 
 async def test_a_watcher_that_raises_loses_no_outcome() -> None:
-    ledger, meters, delivery = Ledger(), Meters(), FakeDelivery(encode(MAIL))
+    ledger, meters, delivery = GrantingLedger(), Meters(), FakeDelivery(encode(MAIL))
     broken, sound = Watcher(ZeroDivisionError("a bug")), Watcher()
     pipeline = Pipeline(
         ledger=ledger,

@@ -14,6 +14,7 @@ from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.intake.jetstream import JetStreamDelivery
 from email_consumer.intake.topology import Topology
+from email_consumer.settlement import DeadLetterRefusedError
 from tests.servers.nats import NatsServer
 
 
@@ -92,10 +93,18 @@ async def test_a_payload_up_to_the_limit_is_kept_whole(client: Client, letters: 
 async def test_more_than_the_server_takes_is_said_and_the_connection_lives(
     client: Client, letters: DeadLetters
 ) -> None:
-    with pytest.raises(DeadLetterError, match="raise its max_payload"):
+    with pytest.raises(DeadLetterRefusedError, match="raise its max_payload"):
         await letters.store(_delivery(client, bytes(client.max_payload + 1)), "undecodable", "poison", 0)
     await client.flush()
     assert client.is_connected
+
+
+async def test_more_than_an_operator_lets_the_stream_take_is_said(
+    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+) -> None:
+    await jetstream.update_stream((await jetstream.stream_info("mail-dead")).config.evolve(max_msg_size=1000))
+    with pytest.raises(DeadLetterRefusedError, match="raise max_msg_size of the stream mail-dead"):
+        await letters.store(_delivery(client, bytes(1000)), "undecodable", "poison", 0)
 
 
 async def test_the_stream_is_made_anew_when_it_was_deleted(

@@ -1,11 +1,14 @@
 """Dead letters in a queue's own dead-letter queue."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from email_consumer.delivery import REPLAY_OF
 from email_consumer.intake.dead_letters_by_source import DeadLettersBySource
 from email_consumer.intake.sqs import SqsDelivery
 from email_consumer.intake.sqs_dead_letters import SqsDeadLetters
+from email_consumer.settlement import DeadLetterRefusedError
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.intake.sqs_source import opened
@@ -52,22 +55,39 @@ async def test_of_many_attributes_only_those_that_sqs_takes_are_kept(
 
 
 class _FullQueue(SqsQueue):
-    """As SQS is for a body that leaves no room beside it, which moto doesn't count."""
+    """As SQS is for a body that leaves little room beside it, which moto doesn't count."""
 
-    sent = ""
+    def __init__(self, room: int) -> None:
+        super().__init__(None, "https://sqs.example/1/dead")
+        self.sent: list[tuple[str, set[str]]] = []
+        self._room = room
 
-    async def send(self, body: str, attributes: object) -> None:
-        if attributes:
+    async def send(self, body: str, attributes: Mapping[str, str]) -> None:
+        if sum(len(name) + len(value) for name, value in attributes.items()) > self._room:
             raise SqsError("the message must be shorter than 1048576 bytes", "InvalidParameterValue")
-        self.sent = body
+        self.sent.append((body, set(attributes)))
 
 
-async def test_a_body_that_leaves_no_room_is_kept_without_the_facts(mail: TestQueue, queue: SqsQueue) -> None:
-    await mail.send(["as large as SQS takes"])
+MARK = {REPLAY_OF, "Email-Kind"}
+FACTS = MARK | {"Email-Reason", "Email-Reference", "Email-Attempts", "Email-Failed-At"}
+
+
+@pytest.mark.parametrize(("room", "kept"), [(500, FACTS | {"Trace-Id"}), (350, FACTS), (150, MARK), (0, set())])
+async def test_a_large_body_is_kept_with_as_many_facts_as_there_is_room_for(
+    mail: TestQueue, queue: SqsQueue, room: int, kept: set[str]
+) -> None:
+    await mail.send(["as large as SQS takes"], Trace_Id="t" * 100)
     [received] = await queue.receive(1, visibility=30)
-    full = _FullQueue(None, "https://sqs.example/1/dead")
+    full = _FullQueue(room)
     await SqsDeadLetters(full).store(SqsDelivery(queue, received, 30), "rejected", "reason", 1)
-    assert full.sent == "as large as SQS takes"
+    assert full.sent == [("as large as SQS takes", kept)]
+
+
+async def test_a_body_larger_than_the_dead_letter_queue_takes_is_refused(mail: TestQueue, queue: SqsQueue) -> None:
+    await mail.send(["larger"])
+    [received] = await queue.receive(1, visibility=30)
+    with pytest.raises(DeadLetterRefusedError, match="must be shorter"):
+        await SqsDeadLetters(_FullQueue(-1)).store(SqsDelivery(queue, received, 30), "rejected", "reason", 1)
 
 
 async def test_a_dead_letter_queue_that_is_gone_is_an_error_in_plain_words(mail: TestQueue, queue: SqsQueue) -> None:
