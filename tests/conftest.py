@@ -1,13 +1,19 @@
 """What all tests share."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from tests.servers.sqs import SqsServer
 
 BROWSER = Path(__file__).parent / "browser"
+
+# Each session of botocore would parse the same megabytes of JSON again.
+_parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda _, path: _parse(path)  # type: ignore[assignment, method-assign]
 
 
 @pytest.hookimpl(tryfirst=True)

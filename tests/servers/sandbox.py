@@ -1,9 +1,11 @@
 """The sandbox for tests: a free port on loopback, a data directory that outlives a kill."""
 
 import asyncio
+import functools
 import os
 import signal
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +14,23 @@ import aiohttp
 import orjson
 
 from email_consumer.sandbox import SandboxConfig, serve
+from email_consumer.sandbox.sns.certificate import load_or_create
 from tests.servers.sandbox_control import Control
+
+
+@functools.cache
+def _certificate() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as made:
+        load_or_create(Path(made))
+        return {path.name: path.read_bytes() for path in Path(made).iterdir()}
+
+
+def _provide_certificate(data: Path) -> None:
+    """The same key for all sandboxes of a process: to make one takes as long as all the rest of a start."""
+    data.mkdir(parents=True, exist_ok=True)
+    for name, content in _certificate().items():
+        if not (data / name).exists():
+            (data / name).write_bytes(content)
 
 
 class SandboxTask(Control):
@@ -27,6 +45,7 @@ class SandboxTask(Control):
         self._config = SandboxConfig(data=data, **options)
 
     async def __aenter__(self) -> Self:
+        _provide_certificate(self._config.data)
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._server = asyncio.create_task(serve(self._config, ready.set_result))
         racing: set[asyncio.Future[Any]] = {self._server, ready}
@@ -69,6 +88,7 @@ class SandboxProcess(Control):
 
     async def start(self) -> None:
         """Run it, on the same port as before if it ran before."""
+        _provide_certificate(self._data)
         options = ("--data", str(self._data), "--port", str(self._port), *self._options)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "email_consumer.sandbox", *options, stdout=PIPE, env=os.environ | {"TZ": "UTC"}
