@@ -41,6 +41,10 @@ class Claim:
 ClaimAnswer = Claim | Duplicate | Busy | InDoubt | Parked | Stopped
 
 
+class TooLargeToKeepError(Exception):
+    """A mail that is due later is larger than the place that would keep it takes."""
+
+
 class Ledger(Protocol):
     """Idempotency and status: one truth. Both methods return after their group's commit."""
 
@@ -54,4 +58,8 @@ class Ledger(Protocol):
         """Record what became of the message; an outcome that sends it back releases its claim."""
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
-        """Keep a mail that is due later; False when its uuid is known already."""
+        """Keep a mail that is due later; False when its uuid is known already.
+
+        Raises:
+            TooLargeToKeepError: it never can be, as things are.
+        """

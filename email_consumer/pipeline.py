@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from email_consumer.claim import Claim, Ledger, Origin
+from email_consumer.claim import Claim, Ledger, Origin, TooLargeToKeepError
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.message import EmailMessage, UndecodableError, decode
 from email_consumer.meters import Meters
@@ -20,6 +20,7 @@ from email_consumer.outcome import (
     InDoubt,
     Interrupted,
     Outcome,
+    Rejected,
     Scheduled,
     SendResult,
     Sent,
@@ -128,7 +129,7 @@ class Pipeline:
         if stopped := self._check(message, origin):
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
-            return (Scheduled() if await self._ledger.schedule(message, origin) else Duplicate()), 0
+            return await self._schedule(message, origin), 0
         if not await self._pace.acquire(message.recipients):
             return Interrupted(), 0
         if stopped := self._check(message, origin):
@@ -137,6 +138,12 @@ class Pipeline:
         if not isinstance(claim, Claim):
             return claim, 0
         return await self._attempt(message, headers, claim), claim.attempt
+
+    async def _schedule(self, message: EmailMessage, origin: Origin) -> Outcome:
+        try:
+            return Scheduled() if await self._ledger.schedule(message, origin) else Duplicate()
+        except TooLargeToKeepError as error:
+            return Rejected(f"it is due later and can't be kept: {error}")
 
     def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         if message.expires_at and message.expires_at.timestamp() <= time.time():

@@ -1,8 +1,9 @@
-"""What the pipeline keeps although a part of it fails."""
+"""What becomes of a mail although a part of the pipeline fails."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
-from email_consumer.claim import Origin
+from email_consumer.claim import Origin, TooLargeToKeepError
+from email_consumer.delivery import Delivery
 from email_consumer.message import EmailMessage, encode
 from email_consumer.meters import Meters
 from email_consumer.outcome import SendResult, Sent
@@ -39,27 +40,48 @@ class Watcher:
             raise self._fault
 
 
-class NoLetters:
-    async def store(self, *_arguments: object) -> None:
-        raise AssertionError("nothing has to be buried")
+class Letters:
+    def __init__(self) -> None:
+        self.reasons: list[tuple[str, str]] = []
+
+    async def store(self, _delivery: Delivery, kind: str, reason: str, _attempts: int) -> None:
+        self.reasons.append((kind, reason))
 
 
-async def test_a_watcher_that_raises_loses_no_outcome() -> None:
-    ledger, meters, delivery = GrantingLedger(), Meters(), FakeDelivery(encode(MAIL))
-    broken, sound = Watcher(ZeroDivisionError("a bug")), Watcher()
-    pipeline = Pipeline(
+class SmallLedger(GrantingLedger):
+    async def schedule(self, _message: EmailMessage, _origin: Origin) -> bool:
+        raise TooLargeToKeepError("max_payload leaves 9")
+
+
+def pipeline(ledger: GrantingLedger, letters: Letters, *watchers: Watcher) -> Pipeline:
+    meters = Meters()
+    return Pipeline(
         ledger=ledger,
         admission=Free(),
         pace=Free(),
         compose=lambda message, _headers: message,
         sender=Ses(),
-        watchers=(broken, sound),
-        settlement=Settlement(ledger, NoLetters(), meters, retry_delay=1),
+        watchers=watchers,
+        settlement=Settlement(ledger, letters, meters, retry_delay=1),
         meters=meters,
         max_attempts=5,
         zone=UTC,
     )
-    await pipeline.handle(delivery)
+
+
+async def test_a_watcher_that_raises_loses_no_outcome() -> None:
+    ledger, delivery = GrantingLedger(), FakeDelivery(encode(MAIL))
+    broken, sound = Watcher(ZeroDivisionError("a bug")), Watcher()
+    await pipeline(ledger, Letters(), broken, sound).handle(delivery)
     assert ledger.outcomes == [Sent("ses-1")]
     assert delivery.told == ["ack"]
     assert broken.seen == sound.seen == [Sent("ses-1")]
+
+
+async def test_mail_for_later_that_is_too_large_to_be_kept_is_a_dead_letter() -> None:
+    ledger, letters = SmallLedger(), Letters()
+    delivery = FakeDelivery(encode(MAIL.model_copy(update={"scheduled_at": datetime(2999, 1, 1, tzinfo=UTC)})))
+    await pipeline(ledger, letters).handle(delivery)
+    assert letters.reasons == [("rejected", "it is due later and can't be kept: max_payload leaves 9")]
+    assert delivery.told == ["term"]
+    assert ledger.outcomes == [], "a replay is no duplicate"

@@ -9,7 +9,7 @@ import aiosqlite
 import orjson
 import structlog
 
-from email_consumer.claim import Origin
+from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import Stopper
@@ -34,13 +34,13 @@ async def publish_scheduled(publisher: Publisher, stream: str, message: EmailMes
     """Return once `<stream>-scheduled` holds the mail; False when it was there already a short while ago.
 
     Raises:
-        ValueError: the mail was close to the NATS server's limit, and is over it as we write it.
+        TooLargeToKeepError: the mail was close to the NATS server's limit, and is over it as we write it.
     """
     payload = encode(message)
     facts = orjson.dumps(asdict(origin)).decode()
     room = publisher.client.max_payload - _HEADER_ROOM - len(facts)
     if len(payload) > room:
-        raise ValueError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
+        raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
     stored = await publisher.until_stored(Names(stream).scheduled, payload, message.tag, {_ORIGIN: facts})
     return not stored.duplicate
 

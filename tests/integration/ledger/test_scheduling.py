@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from email_consumer.claim import Origin
+from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.message import EmailMessage
@@ -74,7 +74,7 @@ async def test_a_topic_cancelled_meanwhile_stops_it(jetstream: JetStreamBackend,
 
 async def test_a_mail_too_large_for_nats_is_refused_before_it_ends_the_connection(jetstream: JetStreamBackend) -> None:
     async with jetstream.open() as ledger:
-        with pytest.raises(ValueError, match="max_payload"):
+        with pytest.raises(TooLargeToKeepError, match="max_payload"):
             await ledger.schedule(mail("u-1", **LATER, text="x" * jetstream.client.max_payload), ORIGIN)
         assert await ledger.schedule(mail("u-1", **LATER), ORIGIN)
 
