@@ -19,11 +19,10 @@ Action = Callable[[Form, str], Awaitable[dict[str, Node] | None]]
 """Takes the form and the region it was signed for; returns the result, None for an action without one."""
 
 _SETTABLE = ("RawMessageDelivery", "DeliveryPolicy")
-# What SNS does unless a delivery policy says otherwise.
-_DEFAULT_POLICY = {
-    "minDelayTarget": 20,
-    "maxDelayTarget": 20,
-    "numRetries": 3,
+_LONGEST = 3600
+"""Seconds from the first try to the last that SNS's policies can express; ours may go on for ever."""
+# As in SNS's default policy.
+_STEADY = {
     "numMaxDelayRetries": 0,
     "numNoDelayRetries": 0,
     "numMinDelayRetries": 0,
@@ -32,7 +31,7 @@ _DEFAULT_POLICY = {
 
 
 class SnsOperations:
-    """Delivery policies are kept and shown, but what rules retries here is `PUT /sandbox/events`."""
+    """Delivery policies are kept and shown, but what rules retries here is `PUT /sandbox/events`: the default that is shown."""
 
     def __init__(self, topics: Topics, outbox: Outbox, settings: EventSettings) -> None:
         """Take what is asked about."""
@@ -78,7 +77,7 @@ class SnsOperations:
             "SubscriptionsPending": str(len(self._topics.of(arn)) - confirmed),
             "SubscriptionsDeleted": "0",
             "SignatureVersion": self._settings.signature_version,
-            "EffectiveDeliveryPolicy": _effective_policy(None),
+            "EffectiveDeliveryPolicy": self._effective_policy(None),
         }
         return {"Attributes": Entries(attributes | self._topics.topics[arn])}
 
@@ -134,7 +133,7 @@ class SnsOperations:
             "PendingConfirmation": str(not subscription.confirmed).lower(),
             "ConfirmationWasAuthenticated": str(subscription.confirmed).lower(),
             "RawMessageDelivery": str(subscription.raw or self._settings.raw_delivery).lower(),
-            "EffectiveDeliveryPolicy": _effective_policy(subscription.attributes.get("DeliveryPolicy")),
+            "EffectiveDeliveryPolicy": self._effective_policy(subscription.attributes.get("DeliveryPolicy")),
             "SubscriptionPrincipal": f"arn:aws:iam::{ACCOUNT_ID}:user/sandbox",
         }
         return {"Attributes": Entries(subscription.attributes | attributes)}
@@ -152,6 +151,16 @@ class SnsOperations:
         )
         return {"MessageId": message_id}
 
+    def _effective_policy(self, policy: str | None) -> str:
+        given = orjson.loads(policy).get("healthyRetryPolicy", {}) if policy else {}
+        pause, retries = max(1, round(self._settings.retry_delay)), self._settings.max_retries
+        ours = {
+            "minDelayTarget": pause,
+            "maxDelayTarget": pause,
+            "numRetries": -(-_LONGEST // pause) if retries is None else retries,
+        }
+        return orjson.dumps({"http": {"defaultHealthyRetryPolicy": _STEADY | ours | given}}).decode()
+
     def _topic(self, form: Form) -> str:
         arn = form["TopicArn"]
         if arn not in self._topics.topics:
@@ -163,11 +172,6 @@ class SnsOperations:
             return self._topics.subscriptions[form["SubscriptionArn"]]
         except KeyError:
             raise AwsError("NotFound", "Subscription does not exist", 404) from None
-
-
-def _effective_policy(policy: str | None) -> str:
-    given = orjson.loads(policy).get("healthyRetryPolicy", {}) if policy else {}
-    return orjson.dumps({"http": {"defaultHealthyRetryPolicy": _DEFAULT_POLICY | given}}).decode()
 
 
 def _invalid(what: str) -> AwsError:
