@@ -1,9 +1,12 @@
 """The settings as a command gets them, its logs set up with them."""
 
+import os
 import sys
+from pathlib import Path
 
 import click
 
+from email_consumer.local.servers import use_running_servers
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
 from email_consumer.settings import Settings, SettingsError, load_settings
@@ -29,12 +32,16 @@ def serving() -> Settings:
     return settings
 
 
-def answering() -> Settings:
+def answering(data: Path | None = None) -> Settings:
     """For a command that prints an answer: logs go to stderr, only warnings unless LOG_LEVEL asks for more.
+
+    Without NATS_URL, and with `run --local` at work in the directory `data`, it is that one's settings.
 
     Raises:
         BadSettings: one line per bad value.
     """
+    if data and not os.environ.get("NATS_URL"):
+        use_running_servers(os.environ, data)
     settings = _load()
     level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
     configure(LogFilter.parse(level), settings.log_format, sys.stderr)

@@ -1,6 +1,5 @@
 """`email-consumer erase`: forget one address."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from email_consumer.address import parse_address
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
-from email_consumer.local.servers import use_running_servers
 from email_consumer.settings import Settings
 from email_consumer.store.database import StoreError, StoreInUseError, open_database
 from email_consumer.store.erasure import erase
@@ -33,9 +31,7 @@ def command(*, address: str, as_json: bool, data: Path) -> None:
         bare = parse_address(address).addr_spec.lower()
     except ValueError as error:
         raise click.UsageError(f"ADDRESS {error}") from None
-    if not os.environ.get("NATS_URL"):
-        use_running_servers(os.environ, data)
-    receipt = _erase(answering(), bare)
+    receipt = _erase(answering(data), bare)
     click.echo(orjson.dumps(receipt) if as_json else _text(receipt))
 
 

@@ -1,5 +1,6 @@
 """`email-consumer stats`: a topic's numbers, or those of the last hours."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ import orjson
 
 from email_consumer.cli.cancel import receipt_text
 from email_consumer.cli.configuration import answering
+from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.settings import Settings
 
@@ -15,9 +17,10 @@ from email_consumer.settings import Settings
 @click.command()
 @click.argument("topic", required=False)
 @click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
-def command(*, topic: str | None, as_json: bool) -> None:
+@data_option
+def command(*, topic: str | None, as_json: bool, data: Path) -> None:
     """What became of TOPIC's mail; without TOPIC, how much was sent and whether all is well."""
-    settings = answering()
+    settings = answering(data)
     if topic is None:
         overview = _overview(settings)
         click.echo(orjson.dumps(overview) if as_json else _overview_text(overview))

@@ -1,12 +1,14 @@
 """`email-consumer suppressions`: the addresses that get no mail, by the running sidecar."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import click
 import orjson
 
 from email_consumer.cli.configuration import answering
+from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.settings import Settings
 
@@ -25,10 +27,11 @@ def command() -> None:
 @command.command("list")
 @click.option("--reason", type=click.Choice(_REASONS), help="Only those that are on the list for this reason.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_(*, reason: str | None, as_json: bool) -> None:
+@data_option
+def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
     """List all suppressed addresses, each with its reason."""
     found = False
-    for entry in _entries(answering(), reason):
+    for entry in _entries(answering(data), reason):
         found = True
         click.echo(orjson.dumps(entry) if as_json else _line(entry))
     if not found:
@@ -38,16 +41,18 @@ def list_(*, reason: str | None, as_json: bool) -> None:
 @command.command()
 @click.argument("address")
 @click.option("--detail", default="", help="Why, for whoever looks at the list later.")
-def add(*, address: str, detail: str) -> None:
+@data_option
+def add(*, address: str, detail: str, data: Path) -> None:
     """Stop mail to ADDRESS."""
-    click.echo(_line(ask_sidecar(answering(), "POST", _PATH, {"address": address, "detail": detail})))
+    click.echo(_line(ask_sidecar(answering(data), "POST", _PATH, {"address": address, "detail": detail})))
 
 
 @command.command()
 @click.argument("address")
-def remove(*, address: str) -> None:
+@data_option
+def remove(*, address: str, data: Path) -> None:
     """Let mail to ADDRESS pass again."""
-    removed = ask_sidecar(answering(), "DELETE", f"{_PATH}/{quote(address, safe='')}")
+    removed = ask_sidecar(answering(data), "DELETE", f"{_PATH}/{quote(address, safe='')}")
     click.echo(f"Removed: {_line(removed)}")
 
 
