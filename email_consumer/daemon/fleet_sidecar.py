@@ -25,7 +25,7 @@ from email_consumer.ledger.jetstream.bucket import ClaimBucket
 from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.shown_queue import ShownQueue
-from email_consumer.ledger.jetstream.streams import CONSUMER, Names, ensure_ledger_streams
+from email_consumer.ledger.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
 from email_consumer.meters import Meters
 from email_consumer.publisher import Publisher
 from email_consumer.replica.copier import Copier
@@ -52,10 +52,12 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     nats = await join_ledger(link, background, stack)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     await hold(link.role_tenancy("sidecar", identity), background, stack)
+    await deliver_again(client, stream)
     publisher = Publisher(client)
     await stack.enter_async_context(publisher.running())
     copier = Copier(database, publisher, stream=stream, replicas=replicas)
     await copier.prepare()
+    stack.push_async_callback(copier.finish)  # when all who write have ended
     facts = FactsPublisher(client, stream=stream, replicas=replicas)
     await facts.open()
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)

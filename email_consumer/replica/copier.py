@@ -17,6 +17,7 @@ from email_consumer.store.database import Database
 _AT_ONCE = 500
 _IDLE = 0.25
 """Seconds between two looks for changes."""
+_LAST_ROUNDS = 5.0
 _GONE = {Header.MSG_TTL.value: str(TOMBSTONE_TTL)}
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +67,15 @@ class Copier:
                 complained = False
             if copied < _AT_ONCE:
                 await asyncio.sleep(_IDLE)
+
+    async def finish(self) -> None:
+        """Copy what is left, if JetStream takes it in good time; the rest is copied after the next start."""
+        try:
+            async with asyncio.timeout(_LAST_ROUNDS):
+                while await self.copy():
+                    pass
+        except (TimeoutError, sqlite3.OperationalError) as error:
+            _log.warning("replica.behind", error=repr(error), hint="goes on at the next start; nothing is forgotten")
 
     async def copy(self) -> int:
         """One round: how many changes it took. While NATS is away, it waits.

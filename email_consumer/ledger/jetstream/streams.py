@@ -77,10 +77,20 @@ async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -
 
 async def projected(client: Client, stream: str) -> tuple[int, int]:
     """Up to which sequence the outcomes are in the tables, and the last one there is."""
+    state = (await client.jetstream().stream_info(Names(stream).outcomes)).state
+    return (state.first_seq - 1 if state.messages else state.last_seq), state.last_seq  # what is acknowledged is gone
+
+
+async def deliver_again(client: Client, stream: str) -> None:
+    """What a dead sidecar had in hand comes to the next one at once; to be called by the only one there is.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer; try again.
+    """
     jetstream, names = client.jetstream(), Names(stream)
-    last = (await jetstream.stream_info(names.outcomes)).state.last_seq
-    floor = (await jetstream.consumer_info(names.outcomes, CONSUMER)).ack_floor
-    return (floor.stream_seq if floor else 0), last
+    for name in (names.outcomes, names.scheduled):
+        await jetstream.delete_consumer(name, CONSUMER)
+        await _ensure_consumer(jetstream, name)
 
 
 async def _ensure_bucket(jetstream: JetStreamContext, names: Names, replicas: int) -> None:

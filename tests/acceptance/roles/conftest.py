@@ -1,0 +1,119 @@
+"""Two workers and a sidecar as processes, on a real nats-server and the sandbox, whose events come back to the sidecar."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from tests.acceptance.publisher import JetStreamPublisher, emptied
+from tests.servers.daemon import Daemon
+from tests.servers.fleet import Fleet
+from tests.servers.nats import NatsServer
+from tests.servers.ports import free_ports
+from tests.servers.sandbox import SandboxProcess
+
+KEY = "acceptance"
+RATE = 200
+_LOOK = 0.02
+_TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
+
+
+@dataclass
+class Site:
+    """What all tests of a file use together: each has uuids and topics of its own."""
+
+    directory: Path
+    variables: dict[str, str]
+    nats: NatsServer
+    sandbox: SandboxProcess
+    fleet: Fleet
+    publisher: JetStreamPublisher
+    session: aiohttp.ClientSession
+
+    def another(self, role: str, **variables: str) -> Daemon:
+        """A process beside the fleet, with a file of its own."""
+        return Daemon(self.directory / f"another-{role}", self.variables | {"SERVER_PORT": "0"} | variables, role)
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The JSON answer of the sidecar."""
+        url = f"{self.fleet.url}{path}"
+        async with self.session.request(method, url, json=body, raise_for_status=True) as response:
+            return await response.json()
+
+    async def counts(self, topic: str) -> dict[str, int]:
+        """Of the topic's mails by status."""
+        counts: dict[str, int] = (await self.ask("GET", f"/v1/topics/{topic}"))["request_counts"]
+        return counts
+
+    async def until_counts(self, topic: str, **expected: int) -> None:
+        """Until these statuses have so many mails."""
+        async with asyncio.timeout(30):
+            while not expected.items() <= (await self.counts(topic)).items():  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(_LOOK)
+
+    async def sent(self, prefix: str = "") -> dict[str, int]:
+        """How often each uuid that begins so reached SES."""
+        uuids = (await self.sandbox.get("/messages/uuids"))["uuids"]
+        return {uuid: times for uuid, times in uuids if uuid.startswith(prefix)}
+
+    async def until_sent(self, prefix: str, count: int) -> None:
+        """Until SES has accepted so many of them."""
+        async with asyncio.timeout(60):
+            while len(await self.sent(prefix)) < count:  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(_LOOK)
+
+    async def emptied(self) -> None:
+        """Until every message is settled for good."""
+        await emptied(self.publisher)
+
+    def dump(self) -> dict[str, set[tuple[Any, ...]]]:
+        """All rows of the sidecar's file, but the list of those that are still to be copied."""
+        tables = {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        copied = {name for name in tables if not name.startswith("sqlite_")} - {"replica_changes"}
+        return {name: set(self.rows(f"SELECT * FROM {name}")) for name in copied}  # noqa: S608 - our own tables
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the sidecar's file says."""
+        with closing(sqlite3.connect(f"file:{self.fleet.database}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: Any) -> AsyncIterator[Site]:
+    directory = tmp_path_factory.mktemp("roles")
+    [port] = free_ports(1)
+    sandbox = SandboxProcess(
+        directory / "sandbox",
+        *("--events-to", f"http://127.0.0.1:{port}/v1/events/results"),
+        *("--event-retry-delay", "0.2", "--event-max-retries", "1000"),
+    )
+    async with NatsServer(directory / "nats") as nats, sandbox:
+        await sandbox.put("/sandbox/events", {"enabled": True, "delay": 0})
+        variables = {
+            "NATS_URL": nats.url,
+            "AWS_ENDPOINT_URL_SESV2": sandbox.url,
+            "AWS_ENDPOINT_URL_SNS": sandbox.url,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
+            "SNS_TOPIC_ARNS": _TOPIC_ARN,
+            "SANDBOX_CERTIFICATE": str(directory / "sandbox" / "sns-certificate.pem"),
+            "API_KEY": KEY,
+            "SES_RATE_PER_SEC": str(RATE),
+            "RETRY_DELAY": "0.2",
+        }
+        publisher = await JetStreamPublisher.connect(nats.url)
+        async with (
+            Fleet(directory, variables, port=port, workers=2) as fleet,
+            aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,
+        ):
+            for worker in fleet.workers:  # in a fleet's first seconds nobody sends
+                while (await worker.wait_for("fleet.workers"))["workers"] < len(fleet.workers):
+                    await worker.wait_for("fleet.workers", worker.count("fleet.workers") + 1)
+            yield Site(directory, variables, nats, sandbox, fleet, publisher, session)
+        await publisher.close()

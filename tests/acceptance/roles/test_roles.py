@@ -1,0 +1,117 @@
+"""Many workers and one sidecar do together what `run` does alone."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.acceptance.publisher import as_map
+from tests.acceptance.roles.conftest import Site
+from tests.servers.daemon import Daemon
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_each_mail_once_while_the_sidecar_dies_and_comes_back(site: Site) -> None:
+    uuids = [f"once-{number}" for number in range(300)]
+    await site.publisher.publish([as_map(uuid, topic_id="once") for uuid in uuids for _ in range(2)])
+    await site.until_sent("once-", 100)
+    await site.fleet.sidecar.kill()
+    await site.until_sent("once-", 200)  # nobody waits for it
+    await site.fleet.sidecar.start()
+    await site.until_sent("once-", 300)
+    await site.emptied()
+    await site.until_counts("once", Sent=300, Created=0, Processed=0, Failed=0)
+    assert await site.sent("once-") == dict.fromkeys(uuids, 1)
+    assert all(worker.running for worker in site.fleet.workers)
+    in_results = 0
+    while in_results < 300:  # the events that found no receiver came again
+        in_results = site.rows(
+            "SELECT count(DISTINCT request_id) FROM email_results JOIN email_requests AS mail ON mail.id = request_id WHERE topic_id = 'once' AND email_results.status = 'Send'"
+        )[0][0]
+
+
+async def test_cancelling_reaches_all_workers_and_the_receipt_adds_up(site: Site) -> None:
+    await site.publisher.publish([as_map(f"cancel-{number}", topic_id="cancel") for number in range(1000)])
+    await site.until_sent("cancel-", 50)
+    receipt = await site.ask("DELETE", "/v1/topics/cancel")
+    cancelled_at = time.monotonic()
+    while not receipt["final"]:
+        at_ses = len(await site.sent("cancel-"))
+        assert receipt["sent"] <= at_ses
+        receipt = (await site.ask("GET", "/v1/topics/cancel"))["cancellation"]
+        assert at_ses <= receipt["sent"] + receipt["in_flight"]
+    assert time.monotonic() - cancelled_at < 2
+    assert receipt["sent"] == len(await site.sent("cancel-"))
+    assert (receipt["cancelled"] + receipt["sent"], receipt["in_flight"], receipt["failed"]) == (1000, 0, 0)
+    await site.publisher.publish([as_map("cancel-later", topic_id="cancel")])
+    await site.until_sent("cancel-later", 1)
+
+
+async def test_mail_that_is_due_later_waits_in_the_sidecars_keeping(site: Site) -> None:
+    due = datetime.now(UTC) + timedelta(seconds=2)
+    mails = [as_map(f"due-{number}", topic_id="due", scheduled_at=due.isoformat()) for number in range(20)]
+    await site.publisher.publish(mails)
+    await site.until_counts("due", Created=20)
+    assert not await site.sent("due-")
+    await site.until_sent("due-", 20)
+    assert due.timestamp() <= time.time() < due.timestamp() + 1.5
+    await site.until_counts("due", Sent=20)
+
+
+async def test_mail_of_the_api_is_sent_by_workers_and_a_suppressed_address_gets_none(site: Site) -> None:
+    await site.ask("POST", "/v1/suppressions", {"address": "never@example.com"})
+    emails = [f"api{number}@example.com" for number in range(20)]
+    message = {"topic_id": "api", "emails": [*emails, "Never@example.com"], "subject": "s", "content": "<p>b</p>"}
+    answer = await site.ask("POST", "/v1/messages", {"messages": [message]})
+    await site.until_counts("api", Sent=20, Stopped=1)
+    [stopped] = site.rows("SELECT uuid, error FROM email_requests WHERE topic_id = 'api' AND status = 4")
+    assert "suppressed" in stopped[1]
+    reached = set(await site.sent())
+    assert reached & set(answer["ids"]) == set(answer["ids"]) - {stopped[0]}
+
+
+async def test_a_worker_tells_how_it_is(site: Site) -> None:
+    port = (await site.fleet.workers[0].wait_for("sidecar.listening"))["port"]
+    url = f"http://127.0.0.1:{port}"
+    async with site.session.get(f"{url}/ready") as answer:
+        assert (answer.status, set((await answer.json())["up"])) == (200, {"nats", "facts", "ses"})
+    async with site.session.get(f"{url}/metrics") as answer:
+        assert "email_sent_total" in await answer.text()
+
+
+async def test_what_must_not_be_together_is_refused_or_waits(site: Site) -> None:
+    second = site.another("sidecar", LEDGER="jetstream")
+    await second.launch()
+    assert "holds the sidecar's place" in (await second.wait_for("tenancy.waiting"))["hint"]
+    assert await second.stop() == 0
+    run = site.another("run")
+    await run.launch()
+    assert await run.ended() == 1
+    assert "workers or a sidecar with LEDGER=jetstream" in str(run.log[-1])
+    for role, ledger, told in (
+        ("run", "jetstream", "`email-consumer worker` (any number of them) and `email-consumer sidecar`"),
+        ("worker", "sqlite", "needs jetstream"),
+        ("sidecar", "sqlite", "needs jetstream"),
+    ):
+        wrong = site.another(role, LEDGER=ledger)
+        await wrong.launch()
+        assert await wrong.ended() == 1
+        assert told in str(wrong.log[-1])
+
+
+async def test_a_lost_file_is_made_again_from_jetstream(site: Site) -> None:
+    await site.publisher.publish([as_map(f"kept-{number}", topic_id="kept") for number in range(100)])
+    await site.until_counts("kept", Sent=100)
+    assert await site.fleet.sidecar.stop() == 0
+    before = site.dump()
+    assert len(before["email_requests"]) >= 100
+    for file in site.fleet.database.parent.glob("email.db*"):
+        file.unlink()
+    rebuild = Daemon(site.fleet.database.parents[1], site.variables, "rebuild")
+    await rebuild.launch()
+    assert (await rebuild.ended(), len(rebuild.log)) == (0, 1)
+    assert site.dump() == before
+    await site.fleet.sidecar.start()
+    await site.publisher.publish([as_map("kept-later", topic_id="kept")])
+    await site.until_counts("kept", Sent=101)
