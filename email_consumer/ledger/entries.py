@@ -1,6 +1,6 @@
 """What is written to the ledger, and how each outcome changes a mail's row."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from email_consumer.claim import Origin
 from email_consumer.message import EmailMessage
@@ -21,27 +21,23 @@ from email_consumer.outcome import (
 from email_consumer.store.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimEntry:
+class ClaimEntry(NamedTuple):
     message: EmailMessage
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class FinishEntry:
+class FinishEntry(NamedTuple):
     message: EmailMessage
     origin: Origin
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleEntry:
+class ScheduleEntry(NamedTuple):
     message: EmailMessage
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One row's next state."""
 
     status: Status
@@ -55,7 +51,7 @@ class Change:
 
     @property
     def final(self) -> bool:
-        return self.status not in {Status.CREATED, Status.PROCESSED}
+        return self.status >= Status.SENT
 
 
 def change(outcome: Outcome) -> Change:

@@ -1,9 +1,13 @@
 """A mail's first row in `email_requests`."""
 
+from collections.abc import Sequence
+
 import aiosqlite
+import orjson
 
 from email_consumer.claim import Origin
 from email_consumer.ledger import statements
+from email_consumer.ledger.entries import ClaimEntry
 from email_consumer.message import EmailMessage
 from email_consumer.store.contents import keep_content
 
@@ -12,14 +16,44 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
     """What the mail itself tells; `now` in Unix seconds."""
     return {
         "uuid": message.uuid,
-        "tag": None if message.tag == message.uuid else message.tag,
+        "tag": _tag(message),
         "topic_id": message.topic_id,
         "email": message.email,
-        "expires_at": message.expires_at.timestamp() if message.expires_at else None,
+        "expires_at": _expiry(message),
         "replay_of": origin.replay_of,
         "source": origin.source,
         "now": now,
     }
+
+
+def claimed_row(entry: ClaimEntry, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
+    """In the order of `statements.INSERT_CLAIMED`."""
+    message, origin = entry
+    return (
+        message.uuid,
+        _tag(message),
+        message.topic_id,
+        message.email,
+        _expiry(message),
+        in_doubt,
+        claimed_at,
+        origin.replay_of,
+        origin.source,
+    )
+
+
+def as_json(rows: Sequence[object]) -> str:
+    """As a statement takes the rows of a whole group."""
+    return orjson.dumps(rows).decode()
+
+
+def _tag(message: EmailMessage) -> str | None:
+    tag = message.tag
+    return None if tag == message.uuid else tag
+
+
+def _expiry(message: EmailMessage) -> float | None:
+    return message.expires_at.timestamp() if message.expires_at else None
 
 
 async def keep_for_later(connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""The ledger in SQLite, for one process: claims and outcomes as group commits, a TTL cache in front.
+"""The ledger in SQLite, for one process: claims and outcomes as group commits, a cache in front.
 
 Only one process can have the file open, so a row that is in hand and not in doubt is in *our* hands.
 """
@@ -9,22 +9,21 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiosqlite
-import orjson
 import structlog
-from cachetools import TTLCache
+from cachetools import FIFOCache
 
 from email_consumer.claim import Claim, ClaimAnswer, Origin
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Known, Policy, Step, Stopper, decide
 from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, change
-from email_consumer.ledger.rows import keep_for_later, new_row
+from email_consumer.ledger.finishes import write_finishes
+from email_consumer.ledger.rows import as_json, claimed_row, keep_for_later, new_row
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import InDoubt, Outcome, Sent, Stopped
 from email_consumer.store.database import Database
-from email_consumer.store.group_commit import GroupCommit
+from email_consumer.store.group_commit import GroupCall, GroupCommit
 from email_consumer.store.status import Status
 from email_consumer.tasks import beside
 
@@ -33,7 +32,7 @@ _CACHED_UUIDS = 10_000
 
 _log = structlog.get_logger(__name__)
 
-Entry = ClaimEntry | FinishEntry | ScheduleEntry
+Write = Callable[[sqlite3.Connection], list[ClaimAnswer | None]]
 
 
 class SqliteLedger:
@@ -57,10 +56,12 @@ class SqliteLedger:
         self._database = database
         self._stopper = stopper
         self._policy = policy
-        self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
-        self._group: GroupCommit[Entry, Any] = GroupCommit(database, self._write)
+        self._finished: FIFOCache[str, float] = FIFOCache(_CACHED_UUIDS)
+        """Until when (monotonic clock) a uuid is surely a duplicate. A fourth of what a TTLCache costs every mail."""
+        self._group: GroupCall[ClaimEntry | FinishEntry, ClaimAnswer | None] = GroupCall(database, self._prepare)
+        self._keeping: GroupCommit[ScheduleEntry, bool] = GroupCommit(database, self._keep)
         self._held: set[str] = set()
-        """Our claims between `claim` and `finish`."""
+        """Our claims between `claim` and `finish`; the writer's thread adds to it, ours discards."""
         self._events_since = time.time()
         self.when_scheduled: Callable[[], None] = lambda: None
         """Called after mail that is due later was taken into keeping."""
@@ -72,7 +73,7 @@ class SqliteLedger:
             orphans = (await connection.execute(statements.DOUBT_ORPHANS)).rowcount
         if orphans:
             _log.warning("ledger.in_doubt", mails=orphans, hint="the process before this one ended while sending them")
-        async with beside(self._group.run):
+        async with beside(self._group.run, self._keeping.run):
             yield
 
     def events_expected_from(self, moment: float) -> None:
@@ -80,14 +81,15 @@ class SqliteLedger:
         self._events_since = moment
 
     def knows_finished(self, uuid: str) -> bool:
-        return uuid in self._finished
+        return self._finished.get(uuid, 0.0) > time.monotonic()
 
     def settled(self, uuid: str) -> None:
         """SES's own event has proved that the mail was sent."""
-        self._finished[uuid] = None
+        self._finished[uuid] = time.monotonic() + self._policy.idempotency_ttl
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        answer: ClaimAnswer = await self._group.submit(ClaimEntry(message, origin))
+        answer = await self._group.submit(ClaimEntry(message, origin))
+        assert answer is not None  # noqa: S101 - each claim gets one
         return answer
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
@@ -96,31 +98,75 @@ class SqliteLedger:
         finally:
             self._held.discard(message.uuid)
         if isinstance(outcome, Sent):
-            self._finished[message.uuid] = None
+            self.settled(message.uuid)
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
-        kept: bool = await self._group.submit(ScheduleEntry(message, origin))
+        kept = await self._keeping.submit(ScheduleEntry(message, origin))
         if kept:
             self.when_scheduled()
         return kept
 
-    async def _write(self, connection: aiosqlite.Connection, entries: list[Entry]) -> list[Any]:
-        now = time.time()
-        answers: dict[int, Any] = {}
-        await self._write_finishes(connection, [entry for entry in entries if isinstance(entry, FinishEntry)], now)
-        for index, entry in enumerate(entries):
-            if isinstance(entry, ScheduleEntry):
-                answers[index] = await self._write_scheduled(connection, entry, now)
-        claims = {index: entry for index, entry in enumerate(entries) if isinstance(entry, ClaimEntry)}
-        if claims:
-            answered = await self._write_claims(connection, list(claims.values()), now)
-            answers.update(zip(claims, answered, strict=True))
-        return [answers.get(index) for index in range(len(entries))]
+    def _prepare(self, entries: list[ClaimEntry | FinishEntry]) -> Write:
+        finishes = [entry for entry in entries if isinstance(entry, FinishEntry)]
+        # The stopper is asked with the writer's turn, so that a cancellation's receipt is exact, and on the event loop,
+        # which alone changes what it knows.
+        claims = [
+            (entry, self._stopper(entry.message, entry.origin)) for entry in entries if isinstance(entry, ClaimEntry)
+        ]
+        deadline = min(asyncio.get_running_loop().time() + LEASE / 2, self._valid_until())
 
-    async def _write_scheduled(self, connection: aiosqlite.Connection, entry: ScheduleEntry, now: float) -> bool:
-        rows = list(await connection.execute_fetchall(statements.KNOWN, (_json([entry.message.uuid]),)))
+        def write(connection: sqlite3.Connection) -> list[ClaimAnswer | None]:
+            now = time.time()
+            write_finishes(connection, finishes, now)
+            answers = iter(self._write_claims(connection, claims, deadline, now) if claims else ())
+            return [next(answers) if isinstance(entry, ClaimEntry) else None for entry in entries]
+
+        return write
+
+    def _write_claims(
+        self,
+        connection: sqlite3.Connection,
+        claims: list[tuple[ClaimEntry, Stopped | None]],
+        deadline: float,
+        now: float,
+    ) -> list[ClaimAnswer]:
+        uuids = as_json([entry.message.uuid for entry, _ in claims])
+        known = {row["uuid"]: row for row in connection.execute(statements.KNOWN, (uuids,))}
+        answers: list[ClaimAnswer] = []
+        retired, inserted, reclaimed = [], [], []
+        for entry, stopped in claims:
+            row = known.get(entry.message.uuid)
+            if row is None and self._inheritance.covers(entry.origin):
+                inserted.append(claimed_row(entry, in_doubt=True, claimed_at=self._inheritance.since))
+                answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
+                continue
+            decision = self._decide(entry, stopped, row, now)
+            if not isinstance(decision, Granted):
+                answers.append(decision)
+                continue
+            answers.append(Claim(decision.spent + 1, deadline))
+            self._held.add(entry.message.uuid)
+            if decision.step is Step.RENEW and row is not None:
+                retired.append({"id": row["id"]})
+            if decision.step is Step.RECLAIM and row is not None:
+                step = {"id": row["id"], "attempts": decision.spent, "replay_of": entry.origin.replay_of, "now": now}
+                reclaimed.append(step)
+            else:
+                inserted.append(claimed_row(entry, in_doubt=False, claimed_at=now))
+        connection.executemany(statements.RETIRE, retired)
+        if inserted:
+            connection.execute(statements.INSERT_CLAIMED, {"rows": as_json(inserted), "now": now})
+        connection.executemany(statements.RECLAIM, reclaimed)
+        return answers
+
+    async def _keep(self, connection: aiosqlite.Connection, entries: list[ScheduleEntry]) -> list[bool]:
+        now = time.time()
+        return [await self._keep_one(connection, entry, now) for entry in entries]
+
+    async def _keep_one(self, connection: aiosqlite.Connection, entry: ScheduleEntry, now: float) -> bool:
+        rows = list(await connection.execute_fetchall(statements.KNOWN, (as_json([entry.message.uuid]),)))
         row = rows[0] if rows else None
-        match self._decide(entry, row, now):
+        match self._decide(entry, self._stopper(entry.message, entry.origin), row, now):
             case Stopped() as stopped:
                 stop = new_row(entry.message, entry.origin, now) | {"error": change(stopped).error}
                 await connection.execute(statements.STOP, stop)
@@ -133,69 +179,11 @@ class SqliteLedger:
             case _:
                 return False
 
-    async def _write_finishes(self, connection: aiosqlite.Connection, entries: list[FinishEntry], now: float) -> None:
-        finishes, stops, remarks = [], [], []
-        for entry in entries:
-            step = change(entry.outcome)
-            row = {
-                "uuid": entry.message.uuid,
-                "status": step.status,
-                "attempts": step.attempts,
-                "in_doubt": step.in_doubt,
-                "error": step.error,
-                "message_id": step.message_id,
-                "finished_at": now if step.final else None,
-                "now": now,
-            }
-            if isinstance(entry.outcome, Stopped):
-                stops.append(new_row(entry.message, entry.origin, now) | row)
-            else:
-                finishes.append(row)
-            if step.remark:
-                remarks.append(row | {"remark": step.remark})
-        await _execute_at_once(connection, statements.FINISH, finishes, now)
-        await _execute_many(connection, statements.STOP, stops)
-        await _execute_many(connection, statements.REMARK, remarks)
-
-    async def _write_claims(
-        self, connection: aiosqlite.Connection, entries: list[ClaimEntry], now: float
-    ) -> list[ClaimAnswer]:
-        uuids = _json([entry.message.uuid for entry in entries])
-        known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.KNOWN, (uuids,))}
-        answers: list[ClaimAnswer] = []
-        retired, inserted, reclaimed = [], [], []
-        deadline = min(asyncio.get_running_loop().time() + LEASE / 2, self._valid_until())
-        for entry in entries:
-            row = known.get(entry.message.uuid)
-            if row is None and self._inheritance.covers(entry.origin):
-                doubted = {"in_doubt": True, "claimed_at": self._inheritance.since}
-                inserted.append(new_row(entry.message, entry.origin, now) | doubted)
-                answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
-                continue
-            decision = self._decide(entry, row, now)
-            if not isinstance(decision, Granted):
-                answers.append(decision)
-                continue
-            answers.append(Claim(decision.spent + 1, deadline))
-            self._held.add(entry.message.uuid)
-            if decision.step is Step.RENEW and row is not None:
-                retired.append({"id": row["id"]})
-            if decision.step is Step.RECLAIM and row is not None:
-                step = {"id": row["id"], "attempts": decision.spent, "replay_of": entry.origin.replay_of, "now": now}
-                reclaimed.append(step)
-            else:
-                claimed = {"in_doubt": False, "claimed_at": now}
-                inserted.append(new_row(entry.message, entry.origin, now) | claimed)
-        await _execute_many(connection, statements.RETIRE, retired)
-        await _execute_at_once(connection, statements.INSERT_CLAIMED, inserted, now)
-        await _execute_many(connection, statements.RECLAIM, reclaimed)
-        return answers
-
-    def _decide(self, entry: ClaimEntry | ScheduleEntry, row: sqlite3.Row | None, now: float) -> Decision | Stopped:
-        known = self._known(row)
-        decision = decide(known, entry.origin, self._policy, now, self._events_since)
-        # Asked inside the transaction, so that a cancellation's receipt is exact.
-        return (isinstance(decision, Granted) and self._stopper(entry.message, entry.origin)) or decision
+    def _decide(
+        self, entry: ClaimEntry | ScheduleEntry, stopped: Stopped | None, row: sqlite3.Row | None, now: float
+    ) -> Decision | Stopped:
+        decision = decide(self._known(row), entry.origin, self._policy, now, self._events_since)
+        return (isinstance(decision, Granted) and stopped) or decision
 
     def _known(self, row: sqlite3.Row | None) -> Known | None:
         if row is None:
@@ -209,19 +197,3 @@ class SqliteLedger:
             row["finished_at"] or 0.0,
             row["replay_of"],
         )
-
-
-async def _execute_at_once(
-    connection: aiosqlite.Connection, statement: str, rows: list[dict[str, object]], now: float
-) -> None:
-    if rows:
-        await connection.execute(statement, {"rows": _json(rows), "now": now})
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
-
-
-async def _execute_many(connection: aiosqlite.Connection, statement: str, rows: list[dict[str, object]]) -> None:
-    if rows:
-        await connection.executemany(statement, rows)

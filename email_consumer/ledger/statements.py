@@ -1,7 +1,8 @@
 """The ledger's SQL, a comment per statement.
 
 What every mail needs takes a group's rows as one JSON array: SQLite then walks through them by itself, while a statement
-executed for each row would fight with the event loop for the interpreter's lock at each of them.
+executed for each row would fight with the event loop for the interpreter's lock at each of them. The rows are arrays,
+since to look a value up by its name costs more.
 """
 
 # What is known of the uuids of a group, given as a JSON array.
@@ -10,12 +11,12 @@ SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 
-# A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it.
+# A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it. Each is an array: uuid, tag,
+# topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source.
 INSERT_CLAIMED = """
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, created_at, updated_at)
-SELECT value->>'uuid', value->>'tag', value->>'topic_id', value->>'email', value->>'expires_at', 1, value->>'in_doubt',
-    value->>'claimed_at', value->>'replay_of', value->>'source', :now, :now
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, 1, value->>5, value->>6, value->>7, value->>8, :now, :now
 FROM json_each(:rows)
 """
 
@@ -37,15 +38,15 @@ VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at,
 ON CONFLICT (uuid) DO NOTHING
 """
 
-# The outcome of a claim. A row that an event settled meanwhile is left as the event says.
+# The outcome of a claim. A row that an event settled meanwhile is left as the event says. Each is an array: uuid, status,
+# attempts, in_doubt, error, message_id, finished_at.
 FINISH = """
 UPDATE email_requests
-SET status = value->>'status', attempts = attempts + (value->>'attempts'), in_doubt = value->>'in_doubt',
-    error = value->>'error', message_id = coalesce(value->>'message_id', message_id),
-    finished_at = value->>'finished_at', updated_at = :now,
+SET status = value->>1, attempts = attempts + (value->>2), in_doubt = value->>3, error = value->>4,
+    message_id = coalesce(value->>5, message_id), finished_at = value->>6, updated_at = :now,
     -- The grace of a doubt counts from here: the request may have been under way for long.
-    claimed_at = CASE WHEN value->>'in_doubt' THEN :now ELSE claimed_at END
-FROM json_each(:rows) WHERE uuid = value->>'uuid' AND status = 1
+    claimed_at = CASE WHEN value->>3 THEN :now ELSE claimed_at END
+FROM json_each(:rows) WHERE uuid = value->>0 AND status = 1
 """
 
 # A mail that is stopped without ever being claimed, or given up while in doubt.

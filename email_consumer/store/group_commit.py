@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -28,33 +29,29 @@ _PASSING = {
 _log = structlog.get_logger(__name__)
 
 
-class GroupCommit(Generic[Item, Result]):
+class _Groups(ABC, Generic[Item, Result]):
     """Gathers items, writes them in one transaction, and answers each after the commit.
 
     A locked file or a full disk holds everyone who waits until it is over: callers are bounded by the slots.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        write: Callable[[aiosqlite.Connection, list[Item]], Awaitable[list[Result]]],
-        *,
-        interval: float = 0.01,
-    ) -> None:
-        """`interval`: seconds between the starts of two groups at the least."""
+    def __init__(self, database: Database, interval: float) -> None:
         self._database = database
-        self._write = write
         self._interval = interval
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._arrived = asyncio.Event()
 
-    async def submit(self, item: Item) -> Result:
-        """Return what `write` answered for the item, once that is on disk."""
+    @abstractmethod
+    async def _transact(self, items: list[Item]) -> list[Result]:
+        """Write the items, all or none, and answer each in its place."""
+
+    def submit(self, item: Item) -> "asyncio.Future[Result]":
+        """What was answered for the item, once that is on disk."""
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting.append((item, future))
         self._arrived.set()
-        return await future
+        return future
 
     async def run(self) -> None:
         """Until cancelled; a group under way is committed or rolled back as a whole."""
@@ -72,9 +69,7 @@ class GroupCommit(Generic[Item, Result]):
         complained = False
         while True:
             try:
-                async with self._database.transaction() as connection:
-                    results = await self._write(connection, [item for item, _ in group])
-                    answered = list(zip(group, results, strict=True))
+                answers = await self._transact([item for item, _ in group])
             except Exception as error:  # noqa: BLE001 - handed to whoever waits
                 if not _will_pass(error):
                     await self._fail(group, error)
@@ -87,8 +82,8 @@ class GroupCommit(Generic[Item, Result]):
                 break
         if complained:
             _log.info("store.unblocked", path=str(self._database.path))
-        for (_, future), result in answered:
-            _answer(future, result)
+        for (_, future), answer in zip(group, answers, strict=True):
+            _answer(future, answer)
 
     async def _fail(self, group: list[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
         if len(group) == 1:
@@ -97,6 +92,54 @@ class GroupCommit(Generic[Item, Result]):
         _log.error("store.group_failed", size=len(group), error=repr(error))
         for single in group:  # the others must not suffer for one
             await self._commit([single])
+
+
+class GroupCommit(_Groups[Item, Result]):
+    """For writes that wait for something between their statements, or that few mails need."""
+
+    def __init__(
+        self,
+        database: Database,
+        write: Callable[[aiosqlite.Connection, list[Item]], Awaitable[list[Result]]],
+        *,
+        interval: float = 0.01,
+    ) -> None:
+        """`write` answers each item in its place. `interval`: seconds between the starts of two groups at the least."""
+        super().__init__(database, interval)
+        self._write = write
+
+    async def _transact(self, items: list[Item]) -> list[Result]:
+        async with self._database.transaction() as connection:
+            return _one_each(items, await self._write(connection, items))
+
+
+class GroupCall(_Groups[Item, Result]):
+    """For what every mail needs: a group is one call on the writer's thread, see `Database.call`."""
+
+    def __init__(
+        self,
+        database: Database,
+        prepare: Callable[[list[Item]], Callable[[sqlite3.Connection], list[Result]]],
+        *,
+        interval: float = 0.01,
+    ) -> None:
+        """What `prepare` returns answers each item in its place. `interval`: as of `GroupCommit`."""
+        super().__init__(database, interval)
+        self._prepare = prepare
+
+    async def _transact(self, items: list[Item]) -> list[Result]:
+        def prepare() -> Callable[[sqlite3.Connection], list[Result]]:
+            write = self._prepare(items)
+            return lambda connection: _one_each(items, write(connection))
+
+        return await self._database.call(prepare)
+
+
+def _one_each(items: list[Item], answers: list[Result]) -> list[Result]:
+    # Asked within the transaction, which is rolled back if not.
+    if len(answers) != len(items):
+        raise ValueError(f"{len(answers)} answers for {len(items)} items")
+    return answers
 
 
 def _will_pass(error: Exception) -> bool:

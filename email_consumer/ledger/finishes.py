@@ -1,0 +1,37 @@
+"""Outcomes, written to the rows of their mails."""
+
+import sqlite3
+
+from email_consumer.ledger import statements
+from email_consumer.ledger.entries import FinishEntry, change
+from email_consumer.ledger.rows import as_json, new_row
+from email_consumer.outcome import Stopped
+
+
+def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], now: float) -> None:
+    """Write a group's outcomes; `now` in Unix seconds."""
+    finishes, stops, remarks = [], [], []
+    for entry in entries:
+        step = change(entry.outcome)
+        if isinstance(entry.outcome, Stopped):
+            stops.append(new_row(entry.message, entry.origin, now) | {"error": step.error})
+        else:
+            finished_at = now if step.final else None
+            finishes.append(
+                # In the order of `statements.FINISH`.
+                (
+                    entry.message.uuid,
+                    step.status,
+                    step.attempts,
+                    step.in_doubt,
+                    step.error,
+                    step.message_id,
+                    finished_at,
+                )
+            )
+        if step.remark:
+            remarks.append({"uuid": entry.message.uuid, "remark": step.remark, "error": step.error, "now": now})
+    if finishes:
+        connection.execute(statements.FINISH, {"rows": as_json(finishes), "now": now})
+    connection.executemany(statements.STOP, stops)
+    connection.executemany(statements.REMARK, remarks)
