@@ -69,7 +69,9 @@ class Sampler:
         before = due = loop.time()
         try:
             while True:
-                due = max(due + self._interval, loop.time())
+                due += self._interval
+                if due <= loop.time():  # the loop was kept busy: a whole interval anew, there is no rate over none
+                    due = loop.time() + self._interval
                 await asyncio.sleep(due - loop.time())
                 now = loop.time()
                 point = self._point(now - before)
