@@ -16,17 +16,18 @@ _AT_ONCE = 1000
 
 
 class Publisher:
-    """Publishes mails with a body of about `body` bytes of HTML; each has a uuid of its own."""
+    """Publishes mails with a body of about `body` bytes of HTML; each has a uuid of its own, and `topic` if it is given."""
 
-    def __init__(self, client: Client, body: int) -> None:
+    def __init__(self, client: Client, body: int, topic: str = "") -> None:
         self._client = client
         self._jetstream = client.jetstream(publish_async_max_pending=_AT_ONCE)
         self._body = (_PARAGRAPH * (body // len(_PARAGRAPH) + 1))[:body]
+        self._further = {"topic_id": topic} if topic else {}
         self._chance = random.Random(1)  # the same mails in each run
 
     @classmethod
-    async def connect(cls, url: str, body: int = 1000) -> "Publisher":
-        return cls(await nats.connect(url), body)
+    async def connect(cls, url: str, body: int = 1000, topic: str = "") -> "Publisher":
+        return cls(await nats.connect(url), body, topic)
 
     async def close(self) -> None:
         await self._client.close()
@@ -53,6 +54,7 @@ class Publisher:
             "email": f"customer-{number}@example.com",
             "subject": f"Your order {number}",
             "body": self._body,
+            **self._further,
         }
         packed: bytes = msgpack.packb(mail)
         return packed

@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.crash_proof.fleet_rows import FleetSize
 from benchmarks.crash_proof.rows import ROWS, Row, Size
 
 _HEADER = "| what happens | mails | kills | lost | doubled | in doubt at the kills | parked | seconds | promise |"
@@ -34,8 +35,22 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="rows whose name holds this word")
+    fleet = FleetSize()
+    parser.add_argument("--fleet-mails", type=int, default=fleet.mails)
+    parser.add_argument("--fleet-rate", type=float, default=fleet.rate, help="mails a second")
+    parser.add_argument("--worker-kills", type=int, default=fleet.worker_kills)
+    parser.add_argument("--node-kills", type=int, default=fleet.node_kills)
+    parser.add_argument("--sidecar-kills", type=int, default=fleet.sidecar_kills)
     given = parser.parse_args()
-    size = Size(given.mails, given.kills, given.seed)
+    fleet = FleetSize(
+        mails=given.fleet_mails,
+        rate=given.fleet_rate,
+        worker_kills=given.worker_kills,
+        node_kills=given.node_kills,
+        sidecar_kills=given.sidecar_kills,
+        seed=given.seed,
+    )
+    size = Size(given.mails, given.kills, given.seed, fleet)
     print(_HEADER, "|---" * 9 + "|", sep="\n", flush=True)
     kept = [asyncio.run(prove(row, size)) for row in ROWS if given.only in row.name]
     return 0 if kept and all(kept) else 1

@@ -5,10 +5,12 @@ import resource
 import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.crash_proof.scene import Count, Scene, scene
+from benchmarks.crash_proof.fleet_rows import FleetSize, all_shown, fleet_killed
+from benchmarks.crash_proof.scene import Scene, scene
+from benchmarks.crash_proof.stage import Count
 from tests.servers.sns_to_sqs import SnsToSqs
 from tests.servers.sqs import SqsServer
 
@@ -22,6 +24,7 @@ class Size:
     mails: int
     kills: int
     seed: int = 1
+    fleet: FleetSize = field(default_factory=FleetSize)
 
     @property
     def rate(self) -> float:
@@ -197,6 +200,10 @@ async def _slow_ses(stage: Scene) -> None:
     await stage.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
 
 
+async def workers_nodes_and_sidecar_killed(directory: Path, size: Size) -> Count:
+    return await fleet_killed(directory, size.fleet)
+
+
 ROWS = (
     Row("daemon killed, SES's events arrive", killed_with_events, _exactly_once),
     Row("daemon killed, no events, IN_DOUBT=resend", killed_without_events, _bounded),
@@ -209,4 +216,5 @@ ROWS = (
     Row("disk full for 15 s", disk_full, _exactly_once),
     Row("daemon, and so the event receiver, down for 3 graces", receiver_down, _exactly_once),
     Row("the same with SES's events through SQS, and no grace", receiver_down_with_sqs, _exactly_once),
+    Row("4 workers, 3 NATS nodes, every mail published twice", workers_nodes_and_sidecar_killed, all_shown),
 )

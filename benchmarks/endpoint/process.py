@@ -67,6 +67,10 @@ class Endpoint:
         self._process.terminate()
         await self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def count(self) -> int:
         """How many mails it has accepted."""
         return int(await self._get("/count"))

@@ -46,10 +46,19 @@ class Daemon:
 
     async def start(self) -> None:
         """Run it and wait until it says that it has started."""
+        assert await self.started(), "the daemon did not start:\n" + "\n".join(str(line) for line in self.log[-20:])
+
+    async def start_again(self) -> None:
+        """As a supervisor does: until it has started."""
+        while not await self.started():
+            pass
+
+    async def started(self) -> bool:
+        """Run it; whether it says in the end that it has started."""
+        before = self.count("daemon.started")
         await self.launch()
-        started = self.count("daemon.started")
-        await self.wait_until(lambda: self.count("daemon.started") > started or not self.running)
-        assert self.running, "the daemon did not start:\n" + "\n".join(str(line) for line in self.log[-20:])
+        await self.wait_until(lambda: self.count("daemon.started") > before or not self.running)
+        return self.count("daemon.started") > before
 
     async def launch(self) -> None:
         """Run it without waiting for anything."""

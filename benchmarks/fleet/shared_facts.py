@@ -1,13 +1,6 @@
-"""What many workers cost beside their mail: joining, shared facts, and what a claim takes on the nats-server.
+"""How soon a worker joins, and knows what it must know. One nats-server, on another core than this process."""
 
-    python -m benchmarks.fleet [--addresses 1000000] [--mails 100000]
-
-One nats-server, one node, on another core than this process. The numbers are in docs/scaling.md.
-"""
-
-import argparse
 import asyncio
-import logging
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,19 +9,12 @@ from statistics import median
 from time import perf_counter
 
 import nats
-import structlog
-import uvloop
 from nats.aio.client import Client
 
-from benchmarks.cores import BESIDE, UNDER_TEST, on
-from benchmarks.ledger import POLICY, in_one_group, messages
-from benchmarks.usage import rss_mb
+from benchmarks.cores import BESIDE, on
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.fleet.facts_watcher import FactsWatcher
 from email_consumer.fleet.membership import Membership
-from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.publisher import Publisher
-from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.suppressed import SuppressedAddresses
 from tests.servers.nats import NatsServer
 
@@ -116,28 +102,6 @@ async def facts(addresses: int) -> None:
         print(f"  a cancellation reaches it in {median(delays) * 1e3:.1f} ms, at most {max(delays) * 1e3:.1f} ms")
 
 
-async def claims(mails: int) -> None:
-    async with server() as nats_server, AsyncExitStack() as stack:
-        process = nats_server._process  # noqa: SLF001
-        assert process is not None
-        idle = rss_mb(process.pid)
-        client = await _client(nats_server, stack)
-        await ensure_ledger_streams(client, "messages", replicas=1)
-        publisher = Publisher(client)
-        ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
-        await stack.enter_async_context(publisher.running())
-        await stack.enter_async_context(ledger.running())
-        jetstream, batch = client.jetstream(), messages(mails, 0)
-        for start in range(0, mails, GROUP):
-            await in_one_group(ledger, batch[start : start + GROUP], start)
-            await jetstream.purge_stream("messages-outcomes")  # as if the sidecar had taken them
-        state = (await jetstream.stream_info("KV_messages-claims")).state
-        grown = (rss_mb(process.pid) - idle) * 1e6 / mails
-        print(
-            f"a remembered uuid on each nats-server: {state.bytes / state.messages:.0f} B of disk, {grown:.0f} B of memory"
-        )
-
-
 @asynccontextmanager
 async def _tasks() -> AsyncIterator[list[asyncio.Task[None]]]:
     """Whatever is in the list ends with the block."""
@@ -154,21 +118,7 @@ async def _client(nats_server: NatsServer, stack: AsyncExitStack) -> Client:
     return client
 
 
-async def measure(addresses: int, mails: int) -> None:
+async def table(addresses: int) -> None:
+    print("\nShared facts", flush=True)
     await joining()
     await facts(addresses)
-    await claims(mails)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--addresses", type=int, default=1_000_000)
-    parser.add_argument("--mails", type=int, default=100_000)
-    arguments = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with on(UNDER_TEST):
-        uvloop.run(measure(arguments.addresses, arguments.mails))
-
-
-if __name__ == "__main__":
-    main()

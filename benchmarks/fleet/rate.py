@@ -1,0 +1,64 @@
+"""One rate over four workers, against an endpoint that enforces a lower one; also while two leave and one joins."""
+
+import asyncio
+import signal
+from time import monotonic
+
+from benchmarks.endpoint.process import Arrivals
+from benchmarks.fleet.scene import Scene, scene
+
+WORKERS = 4
+LIMIT = 200
+_SETTING = 500
+_SETTLING = 10
+"""Seconds after the first request until the promise holds."""
+
+
+async def share_the_rate(seconds: float, *, announced: float) -> bool:
+    """Two rows, so many seconds each; whether the promise was kept in both."""
+    mails = round(LIMIT * (2 * seconds + _SETTLING + 10))
+    async with scene(mails=mails, workers=WORKERS, rate=_SETTING, enforced=LIMIT, announced=announced) as running:
+        await running.wait_accepted(1)
+        await asyncio.sleep(_SETTLING)
+        began = monotonic()
+        await asyncio.sleep(seconds)
+        middle = monotonic()
+        changes = asyncio.create_task(_leave_and_join(running, seconds))
+        await asyncio.sleep(seconds)
+        ended = monotonic()
+        await changes
+        arrivals = await running.endpoint.arrivals()
+    tells = f"GetAccount says {announced:g}/s" if announced else "GetAccount is forbidden"
+    steady = _row(f"{tells}: {WORKERS} workers", arrivals, began, middle)
+    return _row(f"{tells}: two leave, one joins", arrivals, middle, ended) and steady
+
+
+async def _leave_and_join(running: Scene, seconds: float) -> None:
+    """Spread over the time; who leaves does so in order (SIGTERM), as in a rollout."""
+    first, second, *_ = running.fleet.workers
+    await asyncio.sleep(seconds / 6)
+    first.signal(signal.SIGTERM)
+    await asyncio.sleep(seconds / 6)
+    second.signal(signal.SIGTERM)
+    await asyncio.sleep(seconds / 6)
+    another = running.fleet.worker("another")
+    await another.start()
+    running.fleet.workers.append(another)
+    assert [await each.ended() for each in (first, second)] == [0, 0]
+
+
+def _row(name: str, arrivals: Arrivals, began: float, ended: float) -> bool:
+    accepted, throttled = (
+        sum(began <= moment < ended for moment in moments) for moments in (arrivals.accepted, arrivals.throttled)
+    )
+    share, used = throttled / (throttled + accepted), accepted / (ended - began) / LIMIT
+    kept = share <= 0.01 and used >= 0.95
+    print(f"| {name} | {accepted:,} | {share:.2%} | {used:.1%} | {'kept' if kept else 'MISSED'} |", flush=True)
+    return kept
+
+
+async def table(seconds: float) -> bool:
+    print(f"\n| limit {LIMIT}/s, setting {_SETTING}/s, {seconds:g} s each | accepted | throttled | used | |")
+    print("|---|--:|--:|--:|---|", flush=True)
+    kept = [await share_the_rate(seconds, announced=announced) for announced in (LIMIT, 0.0)]
+    return all(kept)
