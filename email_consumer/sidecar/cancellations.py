@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 
 from email_consumer.http import ApiModel
-from email_consumer.mail_queue import MailQueue, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, MailQueue, QueueUnavailableError
 from email_consumer.outcome import StopReason
 from email_consumer.sidecar.times import Moment
 from email_consumer.store.database import Database
@@ -29,6 +29,9 @@ FROM cancellations LEFT JOIN topic_counts USING (topic_id) WHERE topic_id = ?
 """
 # A sequence that the stream has not reached belongs to a stream that is gone; it must not stop mail of this one.
 _RENEW = "UPDATE cancellations SET sequence = 0 WHERE sequence > ?"
+_KEPT = 90 * 86_400.0
+"""Seconds; SQS keeps no message for longer than 14 days, and the stream's consumer tells how far it has come."""
+_FORGET = "DELETE FROM cancellations WHERE cancelled_at < :before AND (sequence <= :settled OR :nothing_left)"
 _ALL = "SELECT topic_id, sequence, cancelled_at FROM cancellations"
 
 _log = structlog.get_logger(__name__)
@@ -81,12 +84,20 @@ class Cancellations:
     async def load(self) -> None:
         """Apply what was cancelled before this start; to be called before mail is pulled.
 
+        What can't cover any mail that is still to come is forgotten after a season.
+
         Raises:
             QueueUnavailableError: the stream gave no answer.
         """
         last = await self._queue.last_sequence()
+        try:
+            backlog = await self._queue.backlog()
+        except QueueUnavailableError:  # as before the first worker has made its consumer
+            backlog = Backlog(ack_floor=0, unsettled=1, in_hand=0)
+        settled = {"settled": max(backlog.ack_floor, 0), "nothing_left": not backlog.unsettled}
         async with self._database.transaction() as connection:
             await connection.execute(_RENEW, (last,))
+            await connection.execute(_FORGET, {"before": time.time() - _KEPT} | settled)
         for row in await self._database.fetch(_ALL):
             self._apply(row["topic_id"], row["sequence"], row["cancelled_at"])
 

@@ -110,3 +110,24 @@ async def test_a_cancellation_outlives_a_restart_but_not_its_stream(tmp_path: Pa
         await stage.client.jetstream().delete_stream("messages")
     async with running(tmp_path, server.url) as stage:
         assert stage.cancelled == {"t": 0}
+
+
+async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_covers_can_come(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    async def next_start() -> dict[str, int]:
+        async with running(tmp_path, server.url) as stage, stage.database.transaction() as connection:
+            await connection.execute("UPDATE cancellations SET cancelled_at = cancelled_at - 91 * 86400")
+            return stage.cancelled
+
+    async with running(tmp_path, server.url) as stage:
+        await stage.client.jetstream().publish("messages.email", encode(from_nats("n-1")))
+        await stage.ask("DELETE", "/v1/topics/t")
+    assert await next_start() == {"t": 1}
+    assert await next_start() == {"t": 1}, "its mail still waits in the stream"
+    async with running(tmp_path, server.url) as stage:
+        assert [message.uuid for message in await stage.pull(1)] == ["n-1"]
+        await stage.client.jetstream().publish("messages.email", encode(from_nats("n-2", topic_id="u")))
+        await stage.ask("DELETE", "/v1/topics/u")
+    async with running(tmp_path, server.url) as stage:
+        assert stage.cancelled == {"u": 2}, "one that is young, or whose mail is still to come, stays"
