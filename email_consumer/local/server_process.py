@@ -124,5 +124,6 @@ class ServerProcess:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.send_signal(how)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._output), _END_PATIENCE)
+                async with asyncio.timeout(_END_PATIENCE):
+                    await asyncio.shield(self._output)
                 return
