@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from email_consumer.daemon.ground import Ground
+from email_consumer.daemon.workers import Workers
 from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.mail_search import MailSearch
 from email_consumer.dashboard.observer import Observer
@@ -16,7 +17,6 @@ from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.stream_gauge import StreamGauge
 from email_consumer.dashboard.topic_list import TopicList
-from email_consumer.ses.account import Account
 from email_consumer.store.database import Database
 
 
@@ -29,24 +29,22 @@ class Dashboard:
     """How things stand now."""
 
 
-def build_dashboard(
-    ground: Ground, database: Database, account: Callable[[], Account | None], refused: Mapping[str, int]
-) -> Dashboard:
-    """`account` is SES's last word on it; `refused` counts refused SNS messages by cause."""
+def build_dashboard(ground: Ground, database: Database, workers: Workers, refused: Mapping[str, int]) -> Dashboard:
+    """`refused` counts refused SNS messages by cause."""
     settings = ground.settings
     gauge = None
     if ground.nats:
         gauge = StreamGauge(ground.nats.client, stream=settings.stream, consumer=settings.consumer)
     observer = Observer(
-        meters=ground.meters,
+        meters=workers.meters,
         sources={name: source.check for name, source in ground.sources.items()},
         gauge=gauge,
         database=database,
-        account=account,
+        account=lambda: workers.account,
         refused=refused,
         expects_events=bool(settings.sns_topic_arns),
     )
-    sampler = Sampler(ground.meters, observer.look)
+    sampler = Sampler(workers.meters, observer.look)
     ground.background.append(("live", sampler.run))
     sessions = Sessions()
     public = settings.dashboard_public

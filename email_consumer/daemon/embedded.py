@@ -44,7 +44,7 @@ async def build_embedded(settings: Settings, stack: AsyncExitStack) -> Role:
     outlet = await open_outlet(ground, stack)
     secret = await keep_fact(database, "secret", lambda: uuid4().hex)
     worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret)
-    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor), secret)
+    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.meters), secret)
     ledger.when_scheduled = await build_sidecar(ground, desk, stack)
     report_on(ground)
     return Role(background, worker.drain)

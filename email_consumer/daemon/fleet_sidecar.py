@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 
 from email_consumer.admission.gate import Gate
+from email_consumer.daemon.account_glance import glance_at_account
 from email_consumer.daemon.background import Background
 from email_consumer.daemon.fleet import join_ledger
 from email_consumer.daemon.ground import Ground
@@ -63,12 +64,13 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
     gate = Gate()
     secret = await _secret(database, facts)
-    workers = RemoteWorkers(facts, claims, database, gate, secret=secret)
+    glance = await glance_at_account(settings, background, stack)
+    workers = RemoteWorkers(facts, claims, database, gate, glance, secret=secret)
     queue = ShownQueue(nats.mail_queue, client, stream=stream, told=facts.stored)
     ground = Ground(settings, Meters(), nats, None, background)
     wake = await build_sidecar(ground, Desk(database, queue, workers, secret), stack)
     background += [("facts", facts.run), ("replica", copier.run)]
-    projection, scheduled = Projection(database), ScheduledMail(database, gate.check, kept=wake)
+    projection, scheduled = Projection(database, glance.count_sent), ScheduledMail(database, gate.check, kept=wake)
     await stack.enter_async_context(projection.running())
     await stack.enter_async_context(scheduled.running())
     names = Names(stream)

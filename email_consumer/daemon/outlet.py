@@ -24,7 +24,7 @@ class Outlet:
 async def open_outlet(ground: Ground, stack: AsyncExitStack) -> Outlet:
     """The account's limits are known when this returns, if we may ask for them."""
     settings, meters = ground.settings, ground.meters
-    sender = await stack.enter_async_context(_sender(settings))
+    sender = await stack.enter_async_context(ses_client(settings))
     pacer = Pacer(settings.ses_rate_per_sec, meters)
     slots = Slots(0)
     pace = _Pace(pacer, slots, settings.concurrency_limit)
@@ -35,7 +35,8 @@ async def open_outlet(ground: Ground, stack: AsyncExitStack) -> Outlet:
     return Outlet(sender, pacer, slots, governor)
 
 
-def _sender(settings: Settings) -> SesClient:
+def ses_client(settings: Settings) -> SesClient:
+    """Not yet opened."""
     return SesClient(
         region=settings.aws_region,
         endpoint=settings.ses_endpoint,

@@ -3,6 +3,7 @@
 import time
 
 from email_consumer.admission.gate import Cancellation, Gate
+from email_consumer.daemon.account_glance import AccountGlance
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
@@ -19,9 +20,18 @@ class RemoteWorkers:
     claims_show = False
 
     def __init__(
-        self, facts: FactsPublisher, claims: ClaimBucket, database: Database, gate: Gate, *, secret: str
+        self,
+        facts: FactsPublisher,
+        claims: ClaimBucket,
+        database: Database,
+        gate: Gate,
+        glance: AccountGlance,
+        *,
+        secret: str,
     ) -> None:
         """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secret` signs links."""
+        self.meters = glance.meters
+        self._glance = glance
         self._facts = facts
         self._claims = claims
         self._database = database
@@ -32,7 +42,7 @@ class RemoteWorkers:
 
     @property
     def account(self) -> Account | None:
-        return None
+        return self._glance.account
 
     def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
         self._gate.cancel(topic_id, Cancellation(sequence, cancelled_at))

@@ -2,45 +2,21 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack
 from importlib.metadata import version
 
 import structlog
-from nats.errors import Error as NatsError
 
 from email_consumer.daemon.embedded import build_embedded
 from email_consumer.daemon.faults import ConnectionLostError, DaemonError
 from email_consumer.daemon.fleet_sidecar import build_fleet_sidecar
 from email_consumer.daemon.fleet_worker import build_fleet_worker
 from email_consumer.daemon.role import Role
-from email_consumer.fleet.watch import WatchBrokenError
-from email_consumer.intake.connection_faults import NatsConnectError
-from email_consumer.intake.tenancy import TenancyLostError, TenancyRefusedError
-from email_consumer.intake.topology import TopologyError
-from email_consumer.ledger.jetstream.streams import LedgerStreamError
-from email_consumer.mail_queue import QueueUnavailableError
-from email_consumer.replica.copier import OtherCopyError
-from email_consumer.ses.session import MissingCredentialsError
+from email_consumer.daemon.start import Build, start, unless
+from email_consumer.intake.tenancy import TenancyLostError
 from email_consumer.settings import Settings
 from email_consumer.signals import stop_event
-from email_consumer.sqs.faults import SqsError
-from email_consumer.store.database import StoreError
 from email_consumer.tasks import end
-
-Build = Callable[[Settings, AsyncExitStack], Coroutine[None, None, Role]]
-
-_IN_PLAIN_WORDS = (
-    NatsConnectError,
-    TopologyError,
-    LedgerStreamError,
-    TenancyRefusedError,
-    StoreError,
-    OtherCopyError,
-    MissingCredentialsError,
-    QueueUnavailableError,
-    SqsError,
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +67,7 @@ async def _run(name: str, build: Build, settings: Settings, *, local: bool = Fal
         async with AsyncExitStack() as stack:
             if settings.sentry_dsn:
                 stack.enter_context(_sentry(settings.sentry_dsn.get_secret_value(), settings.instance))
-            role = await _unless(stop, build(settings, stack))
+            role = await unless(stop, start(build, settings, stack))
             if role is None:
                 return
             _spare_the_collector()
@@ -119,22 +95,6 @@ async def _serve(role: Role, stop: asyncio.Event) -> None:
 async def _drain_after(stop: asyncio.Event, role: Role) -> None:
     await stop.wait()
     await role.drain()
-
-
-async def _unless(stop: asyncio.Event, building: Coroutine[None, None, Role]) -> Role | None:
-    """What was built, or None where a signal came first."""
-    built, stopped = asyncio.create_task(building), asyncio.create_task(stop.wait())
-    await asyncio.wait([built, stopped], return_when=asyncio.FIRST_COMPLETED)
-    await end(stopped)
-    if not built.done():
-        await end(built)
-        return None
-    try:
-        return built.result()
-    except _IN_PLAIN_WORDS as error:
-        raise DaemonError(str(error)) from error
-    except (NatsError, TimeoutError, WatchBrokenError) as error:
-        raise DaemonError(f"JetStream gave no answer: {error!r}") from error
 
 
 def _spare_the_collector() -> None:

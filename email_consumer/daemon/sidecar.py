@@ -68,7 +68,7 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
     What it returns is to be called when there is new mail in our keeping.
     """
     feedback = await _feedback(ground, desk, stack)
-    dashboard = build_dashboard(ground, desk.database, lambda: desk.workers.account, feedback.refused)
+    dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused)
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
     scheduler = Scheduler(DueMail(desk.database), desk.queue, misfires)

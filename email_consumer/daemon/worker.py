@@ -70,6 +70,7 @@ def build_worker(ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, 
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
     )
+    gate.on_cancel(outlet.pacer.sift)
     in_hand = InHand(pipeline.handle, outlet.slots, meters, settings.ack_wait / 3)
     sources = tuple(ground.sources.values())
     intakes = tuple(source.intake(outlet.slots, in_hand.start) for source in sources)

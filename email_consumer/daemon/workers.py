@@ -6,6 +6,7 @@ from typing import Protocol
 from email_consumer.admission.gate import Cancellation, Gate
 from email_consumer.feedback.events import Event
 from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.meters import Meters
 from email_consumer.ses.account import Account
 from email_consumer.ses.governor import Governor
 
@@ -15,6 +16,8 @@ class Workers(Protocol):
 
     claims_show: bool
     """Whether the tables show each claim as soon as it is made."""
+    meters: Meters
+    """What they did, as far as it is known here."""
 
     @property
     def account(self) -> Account | None:
@@ -44,7 +47,8 @@ class EmbeddedWorker:
 
     claims_show = True
 
-    def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor) -> None:
+    def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor, meters: Meters) -> None:
+        self.meters = meters
         self._gate = gate
         self._governor = governor
         self.suppress = gate.suppress

@@ -11,7 +11,7 @@ from email_consumer.ledger.jetstream.record import Found
 from email_consumer.message import EmailMessage
 from email_consumer.publisher import Publisher
 
-_INTERVAL = 0.02
+_INTERVAL = 0.01
 """Seconds between the starts of two batches at the least."""
 _MOST_ENTRIES = 200
 _MOST_BYTES = 256 * 1024

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,8 +28,10 @@ Entry = dict[str, Any]
 class Projection:
     """`handle` is what a JetStream intake on the outcomes calls for each delivery, which is one batch."""
 
-    def __init__(self, database: Database) -> None:
-        self._group: GroupCommit[list[Entry], None] = GroupCommit(database, _write)
+    def __init__(self, database: Database, sent: Callable[[int], None] = lambda _: None) -> None:
+        """`sent` is told how many more mails the tables show as sent."""
+        self._sent = sent
+        self._group: GroupCommit[list[Entry], int] = GroupCommit(database, _write)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -39,20 +41,22 @@ class Projection:
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one batch into the tables."""
-        await self._group.submit(list(msgpack.Unpacker(io.BytesIO(delivery.payload))))
+        self._sent(await self._group.submit(list(msgpack.Unpacker(io.BytesIO(delivery.payload)))))
         await delivery.ack()
 
 
-async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -> list[None]:
+async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -> list[int]:
+    """How many mails each batch showed as sent."""
     entries = [entry for batch in batches for entry in batch]
     uuids = json.dumps(list({entry["uuid"] for entry in entries}))
     known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.SHOWN, (uuids,))}
     shown = {uuid: (row["status"], row["revision"]) for uuid, row in known.items()}
-    for round_ in _rounds([entry for entry in entries if _is_news(entry, shown)]):
+    news = [[entry for entry in batch if _is_news(entry, shown)] for batch in batches]
+    for round_ in _rounds([entry for batch in news for entry in batch]):
         await connection.executemany(statements.RETIRE_FORMER, round_)
         await connection.executemany(statements.SHOW, round_)
         await connection.executemany(statements.REMARK, [entry for entry in round_ if entry["remark"]])
-    return [None] * len(batches)
+    return [sum(entry["status"] == Status.SENT for entry in batch) for batch in news]
 
 
 def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:

@@ -29,6 +29,7 @@ async def test_an_event_without_our_tags_waits_for_ses_message_id(path: Path) ->
 async def test_a_tagged_event_waits_for_its_row_and_settles_it(path: Path) -> None:
     async with open_stage(path) as stage:
         assert await stage.take(event("Send")) is Reception.UNMATCHED
+        assert [proven.tag for proven in stage.proven] == ["u-1"]
         await stage.claim()
         assert await stage.inbox.unmatched.sweep() == 1
         assert stage.rows("SELECT status FROM email_requests") == [(Status.SENT,)]

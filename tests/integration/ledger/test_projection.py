@@ -163,3 +163,13 @@ async def test_batches_fit_a_server_that_takes_little(tmp_path: Path, path: Path
         await asyncio.gather(*(ledger.finish(mail(uuid), Sent(uuid), ORIGIN) for uuid in uuids))
         (row,) = await jetstream.query("SELECT count(*) AS sent FROM email_requests WHERE status = 2")
     assert row["sent"] == 100
+
+
+async def test_what_is_newly_sent_is_counted_once(database: Database) -> None:
+    counted: list[int] = []
+    projection = Projection(database, counted.append)
+    batch = attempt("u-1", Sent("ses-1"), 11) + attempt("u-2", Failed("503"), 12)
+    async with projection.running():
+        for payload in (batch, batch, attempt("u-2", Sent("ses-2"), 13)):
+            await projection.handle(Batch(payload))
+    assert counted == [1, 0, 1]
