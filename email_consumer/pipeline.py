@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -43,8 +44,8 @@ class Admission(Protocol):
 class Pace(Protocol):
     """What makes a mail wait for its turn."""
 
-    async def acquire(self, recipients: int) -> bool:
-        """True at its turn; False when the program is stopping."""
+    async def acquire(self, recipients: int, stopped: Callable[[], object]) -> bool:
+        """True at its turn; False when the program is stopping, or when `stopped` tells so of the mail meanwhile."""
 
 
 class Sender(Protocol):
@@ -130,8 +131,8 @@ class Pipeline:
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
-        if not await self._pace.acquire(message.recipients):
-            return Interrupted(), 0
+        if not await self._pace.acquire(message.recipients, partial(self._check, message, origin)):
+            return self._check(message, origin) or Interrupted(), 0
         if stopped := self._check(message, origin):
             return stopped, 0
         claim = await self._ledger.claim(message, origin)

@@ -1,6 +1,6 @@
 """What may stop a mail for good: its topic was cancelled, or a recipient is suppressed. Answered from memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from email_consumer.claim import Origin
@@ -34,10 +34,17 @@ class Gate:
     def __init__(self) -> None:
         self._cancelled: dict[str, Cancellation] = {}
         self.suppressed = SuppressedAddresses()
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_cancel(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each cancellation: mail that passed before may be waiting."""
+        self._listeners.append(listener)
 
     def cancel(self, topic_id: str, cancellation: Cancellation) -> None:
         """Stop mail of the topic that was stored up to then; later mail passes."""
         self._cancelled[topic_id] = cancellation
+        for listener in self._listeners:
+            listener()
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
         """Stop mail to these addresses (lower case), each with its reason."""

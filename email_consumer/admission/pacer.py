@@ -11,6 +11,8 @@ what is due at each tick. Two rules hold together:
 import asyncio
 import math
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from email_consumer.meters import Meters
 
@@ -18,6 +20,13 @@ _TICK = 0.005
 """Seconds between two releases at the least: several waiters share one timer."""
 _CATCH_UP = 0.25
 """Seconds of lateness that are made good; what is later than this is given up rather than sent in a rush."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    recipients: int
+    future: asyncio.Future[bool]
+    stopped: Callable[[], object]
 
 
 class Pacer:
@@ -28,7 +37,7 @@ class Pacer:
         self._loop = asyncio.get_running_loop()
         self._meters = meters
         self._rate = rate
-        self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
+        self._waiting: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
         self._window: deque[tuple[float, int]] = deque()
@@ -71,14 +80,17 @@ class Pacer:
         self._probes = 1
         self._wake()
 
-    async def acquire(self, recipients: int) -> bool:
-        """Wait for the turn of a mail with so many recipients; False when the pacer was closed instead."""
+    async def acquire(self, recipients: int, stopped: Callable[[], object] = lambda: None) -> bool:
+        """Wait for the turn of a mail with so many recipients; False when it gets none.
+
+        It gets none once the pacer is closed, or when `stopped` tells at a `sift` that it isn't wanted any more.
+        """
         if self._closed:
             return False
         if not self._waiting:
             self._due = max(self._due, self._loop.time())  # idle time is not made good
         future: asyncio.Future[bool] = self._loop.create_future()
-        self._waiting.append((recipients, future))
+        self._waiting.append(_Waiter(recipients, future, stopped))
         if self._timer is None:
             self._release()
         return await future
@@ -86,9 +98,8 @@ class Pacer:
     def close(self) -> None:
         """Send everyone who waits away, now and later."""
         self._closed = True
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_result(False)
+        for waiter in self._waiting:
+            _send_away(waiter)
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -96,6 +107,13 @@ class Pacer:
     def _show(self) -> None:
         self._meters.held = self.held
         self._meters.rate = 0.0 if self._holds else self._rate
+
+    def sift(self) -> None:
+        """Send those away who are stopped by now: they would hold their place for as long as the queue is."""
+        for waiter in self._waiting:
+            if waiter.stopped():
+                _send_away(waiter)
+        self._waiting = deque(waiter for waiter in self._waiting if not waiter.future.done())
 
     def _wake(self) -> None:
         if self._timer is not None:
@@ -109,7 +127,7 @@ class Pacer:
             self._in_window -= self._window.popleft()[1]
         self._due = max(self._due, now - _CATCH_UP)
         while self._waiting:
-            recipients, future = self._waiting[0]
+            recipients, future = self._waiting[0].recipients, self._waiting[0].future
             if future.done():  # its delivery was cancelled
                 self._waiting.popleft()
                 continue
@@ -138,3 +156,8 @@ class Pacer:
             if excess <= 0:
                 return released_at + 1
         return now
+
+
+def _send_away(waiter: _Waiter) -> None:
+    if not waiter.future.done():
+        waiter.future.set_result(False)

@@ -20,7 +20,7 @@ class Free:
 
     def check(self, _message: EmailMessage, _origin: Origin) -> None: ...
 
-    async def acquire(self, _recipients: int) -> bool:
+    async def acquire(self, _recipients: int, _stopped: object) -> bool:
         return True
 
 

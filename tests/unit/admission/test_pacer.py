@@ -200,6 +200,28 @@ def test_closing_sends_everyone_away(runner: asyncio.Runner) -> None:
     runner.run(measure())
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_who_is_stopped_leaves_and_takes_nobodys_turn(runner: asyncio.Runner, held: bool) -> None:
+    async def measure() -> None:
+        pacer = Pacer(1.0, Meters())
+        assert await pacer.acquire(1)
+        if held:
+            pacer.hold("test", "for a while")
+        stopped = asyncio.Event()
+        waiting = [
+            asyncio.create_task(pacer.acquire(1, check)) for check in (stopped.is_set, stopped.is_set, lambda: 0)
+        ]
+        await asyncio.sleep(0)
+        stopped.set()
+        pacer.sift()
+        assert [await task for task in waiting[:2]] == [False, False]
+        pacer.resume("test")
+        await asyncio.sleep(1.01)
+        assert waiting[2].done()
+
+    runner.run(measure())
+
+
 def test_peak_is_the_fullest_sliding_second(runner: asyncio.Runner) -> None:
     async def measure() -> None:
         meters = Meters()
