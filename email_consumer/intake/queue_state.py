@@ -24,10 +24,13 @@ class JetStreamQueue:
         self._stream = stream
         self._subject = re.sub(r"[*>]", "api", subject)  # SUBJECT may be a filter, which nothing can be sent to
         self._consumer = consumer
+        self._max_message = 0
+        """The stream's `max_msg_size`, as it was when we last looked; 0: none."""
 
     @property
     def max_payload(self) -> int:
-        return int(self._client.max_payload)
+        most = int(self._client.max_payload)
+        return min(most, self._max_message or most)
 
     async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
         self._check_connection()
@@ -49,6 +52,7 @@ class JetStreamQueue:
             info = await self._jetstream.stream_info(self._stream)
         except (NatsError, TimeoutError) as error:
             raise QueueUnavailableError(f"stream {self._stream}: {error}") from error
+        self._max_message = max(0, info.config.max_msg_size or 0)
         return info.state.last_seq
 
     async def backlog(self) -> Backlog:

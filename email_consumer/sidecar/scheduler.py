@@ -100,7 +100,7 @@ class Scheduler:
             else:
                 break
         if too_large:
-            reason = f"larger than NATS takes ({self._queue.max_payload} bytes, its max_payload)"
+            reason = f"larger than the queue takes ({self._queue.max_payload} bytes: NATS's max_payload, the stream's max_msg_size)"
             _log.error("schedule.too_large", mails=len(too_large), reason=reason)
             await self._mail.finish([(mail, Status.FAILED, reason) for mail in too_large])
         return fitting
