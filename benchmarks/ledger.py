@@ -2,8 +2,9 @@
 
     python -m benchmarks.ledger [--mails 20000] [--group 100] [--profile JetStream]
 
-CPU is this process's, all its threads (SQLite's among them); the nats-server, one node, runs on another core. The first
-line is what the tasks cost by themselves, and part of the others. Messages are new, with a topic and a random uuid, as in the daemon's normal run: in SQLite an insert and an update each, with their indexes and
+CPU is this process's, all its threads (SQLite's among them), and beside it that of the nats-server, one node, which runs
+on another core. The first line is what the tasks cost by themselves, and part of the others. Messages are new, with a
+topic and a random uuid, as in the daemon's normal run: in SQLite an insert and an update each, with their indexes and
 triggers, with FULL and NORMAL synchronisation; in JetStream two compare-and-sets and a share of a batch.
 """
 
@@ -28,6 +29,7 @@ import structlog
 import uvloop
 
 from benchmarks.cores import BESIDE, UNDER_TEST, on
+from benchmarks.usage import cpu_seconds
 from email_consumer.claim import Ledger, Origin
 from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
@@ -53,6 +55,10 @@ class NoLedger:
         await asyncio.sleep(0)
 
 
+Measured = tuple[Ledger | NoLedger, int | None]
+"""The ledger, and the nats-server's pid if it has one."""
+
+
 def messages(count: int, round_: int) -> list[EmailMessage]:
     chance = random.Random(round_)
     return [
@@ -68,20 +74,20 @@ def messages(count: int, round_: int) -> list[EmailMessage]:
 
 
 @asynccontextmanager
-async def no_ledger(_directory: Path) -> AsyncIterator[NoLedger]:
-    yield NoLedger()
+async def no_ledger(_directory: Path) -> AsyncIterator[Measured]:
+    yield NoLedger(), None
 
 
 @asynccontextmanager
-async def sqlite(synchronous: str, directory: Path) -> AsyncIterator[Ledger]:
+async def sqlite(synchronous: str, directory: Path) -> AsyncIterator[Measured]:
     async with open_database(directory / "email.db", synchronous=synchronous) as database:
         ledger = SqliteLedger(database, lambda *_: None, POLICY)
         async with ledger.running():
-            yield ledger
+            yield ledger, None
 
 
 @asynccontextmanager
-async def jetstream(directory: Path) -> AsyncIterator[Ledger]:
+async def jetstream(directory: Path) -> AsyncIterator[Measured]:
     async with AsyncExitStack() as stack:
         with on(BESIDE):
             server = await stack.enter_async_context(NatsServer(directory))
@@ -92,10 +98,10 @@ async def jetstream(directory: Path) -> AsyncIterator[Ledger]:
         ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
         await stack.enter_async_context(publisher.running())
         await stack.enter_async_context(ledger.running())
-        yield ledger
+        yield ledger, server.pid
 
 
-LEDGERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Ledger | NoLedger]]] = {
+LEDGERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Measured]]] = {
     "tasks alone": no_ledger,
     "SQLite, FULL": partial(sqlite, "FULL"),
     "SQLite, NORMAL": partial(sqlite, "NORMAL"),
@@ -103,17 +109,19 @@ LEDGERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Ledger | NoLedge
 }
 
 
-async def measure(name: str, mails: int, group: int, round_: int) -> tuple[float, float]:
-    """Microseconds of CPU, and of time, a mail."""
+async def measure(name: str, mails: int, group: int, round_: int) -> tuple[float, float, float]:
+    """Microseconds a mail: of CPU, of the nats-server's CPU, and of time."""
     with tempfile.TemporaryDirectory() as directory:
-        async with LEDGERS[name](Path(directory)) as ledger:
+        async with LEDGERS[name](Path(directory)) as (ledger, server):
             batch = messages(mails, round_)
             gc.collect()
             gc.freeze()  # as the daemon does; and the messages made beforehand are no cost of the ledger
-            cpu, began = process_time(), perf_counter()
+            served, cpu, began = cpu_seconds(server) if server else 0.0, process_time(), perf_counter()
             for start in range(0, mails, group):
                 await in_one_group(ledger, batch[start : start + group], start)
-            return (process_time() - cpu) / mails * 1e6, (perf_counter() - began) / mails * 1e6
+            took, spent = perf_counter() - began, process_time() - cpu
+            served = cpu_seconds(server) - served if server else 0.0
+            return spent / mails * 1e6, served / mails * 1e6, took / mails * 1e6
 
 
 async def in_one_group(ledger: Ledger | NoLedger, batch: list[EmailMessage], start: int) -> None:
@@ -142,11 +150,11 @@ def main() -> None:
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
             return
         print(f"claim + finish in groups of {arguments.group}, {arguments.mails:,} mails, medians of {ROUNDS}")
-        print(f"{'ledger':<16}{'CPU µs/mail':>12}{'µs/mail':>10}")
+        print(f"{'ledger':<16}{'CPU µs/mail':>12}{'nats-server':>13}{'µs/mail':>10}")
         for name in LEDGERS:
             found = [uvloop.run(measure(name, arguments.mails, arguments.group, round_)) for round_ in range(ROUNDS)]
-            cpu, wall = (median(column) for column in zip(*found, strict=True))
-            print(f"{name:<16}{cpu:>12.1f}{wall:>10.1f}")
+            cpu, served, wall = (median(column) for column in zip(*found, strict=True))
+            print(f"{name:<16}{cpu:>12.1f}{served:>13.1f}{wall:>10.1f}")
 
 
 if __name__ == "__main__":
