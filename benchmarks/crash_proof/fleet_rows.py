@@ -21,20 +21,17 @@ class FleetSize:
     node_kills: int = 3
     sidecar_kills: int = 3
     stop_seconds: float = 20
-    """How long one worker is stopped; 0: none is."""
+    """How long one worker is stopped: longer than its lease, and than the ACK_WAIT of 2 s. 0: none is."""
+    lease: float = 8
     grace: float = 30
     """IN_DOUBT_GRACE: SES's events that a dead sidecar missed have to arrive in it, on a machine that is busy."""
     seed: int = 1
 
 
-LEASE = 8
-"""CLAIM_LEASE; longer than the ACK_WAIT of 2 s."""
-
-
 async def fleet_killed(directory: Path, size: FleetSize) -> Count:
     """Every mail twice, by two publishers; then kills, spread evenly over the mails that SES has accepted."""
     async with fleet_scene(
-        directory, seed=size.seed, SES_RATE_PER_SEC=size.rate, CLAIM_LEASE=LEASE, IN_DOUBT_GRACE=size.grace
+        directory, seed=size.seed, SES_RATE_PER_SEC=size.rate, CLAIM_LEASE=size.lease, IN_DOUBT_GRACE=size.grace
     ) as stage:
         # 30 ms a call, so that every kill hits some on their way.
         await stage.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
