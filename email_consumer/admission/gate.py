@@ -42,6 +42,8 @@ class Gate:
 
     def cancel(self, topic_id: str, cancellation: Cancellation) -> None:
         """Stop mail of the topic that was stored up to then; later mail passes."""
+        if self._cancelled.get(topic_id) == cancellation:  # told again, as to a worker after each outage
+            return
         self._cancelled[topic_id] = cancellation
         for listener in self._listeners:
             listener()

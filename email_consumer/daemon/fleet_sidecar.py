@@ -76,6 +76,7 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     names = Names(stream)
     outcomes_feed = _feed(link, names.outcomes, projection.handle, _BATCHES_IN_HAND, background)
     scheduled_feed = _feed(link, names.scheduled, scheduled.handle, _MAIL_IN_HAND, background)
+    queue.follow()
     report_on(ground)
     return Role(background, _Drain(nats, (outcomes_feed, scheduled_feed), settings.shutdown_grace).drain)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from time import monotonic
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -24,6 +25,11 @@ class ShownQueue:
         self._client = client
         self._stream = stream
         self._told = told
+        self._patience = 0.0
+
+    def follow(self) -> None:
+        """From here on the tables follow the workers, so that it is worth waiting for them."""
+        self._patience = _PATIENCE
 
     @property
     def max_payload(self) -> int:
@@ -37,7 +43,7 @@ class ShownQueue:
 
     async def backlog(self) -> Backlog:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await self._told()
         except TimeoutError:
             raise QueueUnavailableError("the workers can't be told at present") from None
@@ -48,12 +54,12 @@ class ShownQueue:
 
     async def _tables_follow(self) -> bool:
         """Whether the tables show, in time, all that the workers have told by now."""
+        give_up_at = monotonic() + self._patience
         try:
-            async with asyncio.timeout(_PATIENCE):
-                shown, told = await projected(self._client, self._stream)
-                while shown < told:
-                    await asyncio.sleep(_PAUSE)
-                    shown, _ = await projected(self._client, self._stream)
+            shown, told = await projected(self._client, self._stream)
+            while shown < told and monotonic() < give_up_at:
+                await asyncio.sleep(_PAUSE)
+                shown, _ = await projected(self._client, self._stream)
         except (NatsError, TimeoutError):
             return False
-        return True
+        return shown >= told
