@@ -1,4 +1,4 @@
-"""The compose file: valid by the specification's own schema, and saying what the program needs."""
+"""The compose files: valid by the specification's own schema, and saying what the program needs."""
 
 import json
 import subprocess
@@ -14,6 +14,7 @@ from email_consumer.settings import Settings, variables
 
 _ROOT = Path(__file__).parents[3]
 _COMPOSE = _ROOT / "deploy" / "compose.yaml"
+_ROLES = _ROOT / "deploy" / "compose.roles.yaml"
 
 
 def _valid(path: Path) -> bool:
@@ -75,3 +76,16 @@ def test_nats_server_takes_its_configuration(tmp_path: Path, document: dict[str,
     assert checked.returncode == 0, checked.stderr
     config.write_text("jetstream { sync_interval: sometimes }")
     assert subprocess.run([server, "-t", "-c", config], check=False, capture_output=True).returncode != 0
+
+
+def test_roles_are_the_same_service_with_another_command(document: dict[str, Any]) -> None:
+    assert _valid(_ROLES)
+    alone, roles = document["services"]["email-consumer"], yaml.safe_load(_ROLES.read_text())["services"]
+    sidecar, worker = roles["email-consumer"], roles["worker"]
+    assert (sidecar["command"], worker["command"]) == (["sidecar"], ["worker"])
+    same = set(alone) - {"ports", "volumes", "environment", "healthcheck"}
+    assert {key: worker[key] for key in same} == {key: alone[key] for key in same}
+    assert worker["healthcheck"]["test"] == alone["healthcheck"]["test"]
+    values = alone["environment"] | sidecar["environment"]
+    assert worker["environment"] == {name: value for name, value in values.items() if name != "DB_PATH"}
+    assert Settings.model_validate(values).ledger == "jetstream"
