@@ -44,7 +44,7 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     place = await _take_place(link, database, background, stack)
     publisher = Publisher(client)
     await stack.enter_async_context(publisher.running())
-    await _open_copy(database, publisher, place, settings, background, stack)
+    await _begin_copy(Copier(database, publisher, stream=stream, replicas=replicas), place, background, stack)
     facts = FactsPublisher(client, stream=stream, replicas=replicas)
     await facts.open()
     gate, secret = Gate(), await _secret(database, facts)
@@ -82,16 +82,8 @@ async def _take_place(
     return place
 
 
-async def _open_copy(
-    database: Database,
-    publisher: Publisher,
-    place: Tenancy,
-    settings: Settings,
-    background: list[Background],
-    stack: AsyncExitStack,
-) -> None:
+async def _begin_copy(copier: Copier, place: Tenancy, background: list[Background], stack: AsyncExitStack) -> None:
     """From here on all that is written is copied, up to the very end."""
-    copier = Copier(database, publisher, stream=settings.stream, replicas=settings.nats_replicas)
     await copier.prepare()
     background.append(("replica", copier.run))
 

@@ -22,6 +22,7 @@ from email_consumer.fleet.facts import (
 )
 from email_consumer.fleet.watch import follow
 from email_consumer.suppressed import SHARDS, SuppressedAddresses
+from email_consumer.tasks import beside
 
 _TOGETHER = 64
 """Values on their way at once: a million suppressed addresses take a second."""
@@ -110,9 +111,8 @@ class FactsPublisher:
 
     async def run(self) -> None:
         """Store what is told, again and again until it is, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._store_all(), name="facts: store")
-            tasks.create_task(self._beat(), name="facts: pulse")
+        async with beside(self._beat):
+            await self._store_all()
 
     def _set(self, kind: str, key: str, value: bytes) -> None:
         if self._values.get(key) != value:

@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from email_consumer.fleet.bucket import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
 from email_consumer.fleet.roll import Record, Roll, Standing
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
+from email_consumer.tasks import beside
 
 _HOLDER = "fleet"
 _JOINING = "waiting for the other workers to make room"
@@ -103,9 +104,8 @@ class Membership:
 
     async def run(self) -> None:
         """Keep the place among the others until cancelled; an outage of any length is bridged."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read(), name="fleet: read")
-            tasks.create_task(self._write(), name="fleet: write")
+        async with beside(self._write):
+            await self._read()
 
     async def leave(self) -> None:
         """Give the share to the others at once; to be called after `run` ended and when nothing is released any more."""
