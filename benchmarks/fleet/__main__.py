@@ -22,8 +22,8 @@ def main() -> int:
     parser.add_argument("--only", choices=["rate", "cancel", "side", "capacity", "facts"])
     parser.add_argument("--rate-seconds", type=float, default=30, help="length of each row of `rate`")
     parser.add_argument("--cancelled", type=int, default=10_000, help="mails of the topic that is cancelled")
-    parser.add_argument("--side-mails", type=int, default=80_000, help="how many wait in the queue")
-    parser.add_argument("--side-seconds", type=float, default=5, help="how long each is watched")
+    parser.add_argument("--side-rate", type=float, default=600, help="mails a second of each worker")
+    parser.add_argument("--side-seconds", type=float, default=8, help="how long each is watched")
     parser.add_argument("--mails", type=int, default=100_000, help="how many are claimed, and how many outcomes told")
     parser.add_argument("--addresses", type=int, default=1_000_000, help="suppressed ones")
     given = parser.parse_args()
@@ -34,7 +34,7 @@ def main() -> int:
     if given.only in (None, "cancel"):
         kept.append(asyncio.run(cancel.table(given.cancelled)))
     if given.only in (None, "side"):
-        kept.append(asyncio.run(side_by_side.table(given.side_mails, given.side_seconds)))
+        kept.append(asyncio.run(side_by_side.table(given.side_rate, given.side_seconds)))
     if given.only in (None, "capacity"):
         uvloop.run(capacity.table(given.mails))
     if given.only in (None, "facts"):
