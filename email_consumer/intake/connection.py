@@ -98,7 +98,8 @@ async def connect(
 
 async def close(client: Client) -> None:
     """Close, whatever state the connection is in: nats-py waits for ever after a failed TLS handshake."""
-    with contextlib.suppress(TimeoutError, OSError):
+    # RuntimeError is uvloop's: while disconnected, nats-py writes what is left to a transport that is closed already.
+    with contextlib.suppress(TimeoutError, OSError, RuntimeError):
         async with asyncio.timeout(1):
             await client.close()
 

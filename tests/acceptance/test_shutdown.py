@@ -67,3 +67,11 @@ async def test_what_outlasts_the_grace_is_given_up_and_in_doubt(world: World) ->
         await daemon.start()
         await world.wait_sent(1)
     assert await world.sent() == {"slow": 1}
+
+
+async def test_it_ends_in_order_while_nats_is_away(world: World) -> None:
+    async with world.daemon() as daemon:
+        await world.nats.kill()
+        await daemon.wait_for("nats.disconnected")
+        assert await daemon.stop() == 0
+        assert daemon.log[-1]["event"] == "daemon.stopped"
