@@ -87,7 +87,7 @@ class Governor:
     @property
     def ceiling(self) -> float:
         """Recipients a second that this worker may send at the most."""
-        return self._control.ceiling
+        return self._control.ceiling / self._workers
 
     def set_workers(self, workers: int) -> None:
         """So many live workers share the rate and the quota."""
@@ -145,7 +145,8 @@ class Governor:
             await self.look()
 
     def _apply(self) -> None:
-        ceiling = self._allowed() / self._workers
+        # In recipients over all workers: what was felt of the limit stays true when one joins or leaves.
+        ceiling = self._allowed()
         if ceiling != self._control.ceiling:
             self._control = RateControl(ceiling)
         self._set_rate()
@@ -160,7 +161,7 @@ class Governor:
 
     def _set_rate(self) -> None:
         self._adjusted_at = self._clock()
-        rate = self._control.rate(self._adjusted_at)
+        rate = self._control.rate(self._adjusted_at) / self._workers
         if rate != self._rate:
             self._rate = rate
             self._pace.set_rate(rate)

@@ -94,6 +94,16 @@ async def test_throttles_cut_the_rate_and_success_brings_it_back(bench: Bench) -
     assert bench.pace.rate == 500
 
 
+async def test_what_was_felt_of_the_limit_outlives_a_worker_that_joins(bench: Bench) -> None:
+    for _ in range(99):
+        bench.sent()
+    bench.governor.report(Throttled("Maximum sending rate exceeded."))
+    bench.governor.set_workers(4)
+    assert bench.pace.rate == pytest.approx(115)
+    bench.governor.set_workers(3)
+    assert bench.pace.rate == pytest.approx(460 / 3)
+
+
 async def test_other_failures_leave_the_rate_alone(bench: Bench) -> None:
     bench.governor.report(Failed("no connection"))
     bench.governor.report(Held("expired"))
