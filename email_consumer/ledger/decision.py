@@ -73,13 +73,16 @@ class Granted:
     spent: int
 
 
+_NEW = Granted(Step.INSERT, 0)
+"""What nearly every mail gets: one value for all, since to make a frozen one costs as much as the rest of the decision."""
+
 Decision = Granted | Duplicate | Busy | InDoubt | Parked
 
 
 def decide(known: Known | None, origin: Origin, policy: Policy, now: float, events_since: float) -> Decision:
     """`events_since`: since when SES's events can reach us; a grace doesn't begin before (Unix seconds)."""
     if known is None:
-        return Granted(Step.INSERT, 0)
+        return _NEW
     match known.status:
         case Status.CREATED:
             return Granted(Step.RECLAIM, known.attempts)

@@ -46,6 +46,15 @@ async def test_a_group_shares_one_commit(path: Path) -> None:
         assert statements.count("COMMIT") == 1
 
 
+async def test_the_memory_of_finished_mail_is_bounded(path: Path) -> None:
+    async with open_ledger(path) as ledger:
+        for number in range(10_001):
+            ledger.settled(f"u-{number}")
+        assert not ledger.knows_finished("u-0")
+        assert ledger.knows_finished("u-1")
+        assert ledger.knows_finished("u-10000")
+
+
 async def test_a_locked_file_holds_claims_until_it_is_free(path: Path) -> None:
     async with open_ledger(path) as ledger:
         with sqlite3.connect(path, isolation_level=None) as other:
