@@ -30,7 +30,8 @@ async def share_the_rate(seconds: float, *, announced: float) -> bool:
         arrivals = await running.endpoint.arrivals()
     tells = f"GetAccount says {announced:g}/s" if announced else "GetAccount is forbidden"
     steady = _row(f"{tells}: {WORKERS} workers", arrivals, began, middle)
-    return _row(f"{tells}: two leave, one joins", arrivals, middle, ended) and steady
+    changing = _row(f"{tells}: two leave, one joins", arrivals, middle, ended, promised=announced > 0)
+    return changing and steady
 
 
 async def _leave_and_join(running: Scene, seconds: float) -> None:
@@ -47,14 +48,16 @@ async def _leave_and_join(running: Scene, seconds: float) -> None:
     assert [await each.ended() for each in (first, second)] == [0, 0]
 
 
-def _row(name: str, arrivals: Arrivals, began: float, ended: float) -> bool:
+def _row(name: str, arrivals: Arrivals, began: float, ended: float, *, promised: bool = True) -> bool:
+    """Not promised: who joins without being told the limit has to feel for it."""
     accepted, throttled = (
         sum(began <= moment < ended for moment in moments) for moments in (arrivals.accepted, arrivals.throttled)
     )
     share, used = throttled / (throttled + accepted), accepted / (ended - began) / LIMIT
     kept = share <= 0.01 and used >= 0.95
-    print(f"| {name} | {accepted:,} | {share:.2%} | {used:.1%} | {'kept' if kept else 'MISSED'} |", flush=True)
-    return kept
+    verdict = "kept" if kept else "MISSED" if promised else "not promised"
+    print(f"| {name} | {accepted:,} | {share:.2%} | {used:.1%} | {verdict} |", flush=True)
+    return kept or not promised
 
 
 async def table(seconds: float) -> bool:
