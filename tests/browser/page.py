@@ -96,7 +96,7 @@ class Page:
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def wait(self, condition: Callable[[], Found | None], what: str = "") -> Found:
-        waiting = WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
+        waiting = WebDriverWait(self.driver, PATIENCE, 0.1, ignored_exceptions=[StaleElementReferenceException])
         return waiting.until(lambda _: condition() or False, what)
 
     def run(self, script: str, *arguments: object) -> Any:

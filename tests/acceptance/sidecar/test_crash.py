@@ -11,7 +11,7 @@ from tests.acceptance.conftest import World
 from tests.acceptance.sidecar.conftest import Api, mail, many, serving
 
 KILLS = int(os.environ.get("SIDECAR_KILLS", "5"))
-RECIPIENTS = 10_000
+RECIPIENTS = int(os.environ.get("SIDECAR_RECIPIENTS", "3000"))
 
 
 async def test_each_accepted_recipient_is_sent_once_or_visibly_in_doubt(world: World) -> None:

@@ -121,7 +121,9 @@ def test_a_long_reason_is_cut() -> None:
     assert len(record.error or "") == 500
 
 
-@pytest.mark.parametrize(("status", "attempts"), [(Status.CREATED, 1), (Status.PROCESSED, 2), (Status.FAILED, 1)])
+@pytest.mark.parametrize(
+    ("status", "attempts"), [(Status.CREATED, 1), (Status.PROCESSED, 2), (Status.FAILED, 1), (Status.STOPPED, 2)]
+)
 def test_an_event_settles_what_is_not_sent(status: Status, attempts: int) -> None:
     record = Found(replace(CLAIM, status=status, in_doubt=True, error="r"), 7).sent("ses-1", NOW)
     assert record == replace(
@@ -129,6 +131,6 @@ def test_an_event_settles_what_is_not_sent(status: Status, attempts: int) -> Non
     )
 
 
-@pytest.mark.parametrize("found", [Found(), FINISHED[Status.SENT], FINISHED[Status.STOPPED]])
+@pytest.mark.parametrize("found", [Found(), FINISHED[Status.SENT]])
 def test_an_event_tells_nothing_new_of_these(found: Found) -> None:
     assert found.sent("ses-1", NOW) is None
