@@ -28,6 +28,8 @@ from email_consumer.address import parse_address
 from email_consumer.feedback.topic_arn import TopicArn
 from email_consumer.observe.level import LogFilter
 
+_LEAST_GRACE_APART = 10
+
 
 class SettingsError(Exception):
     """The environment holds bad values; the text has one line for each, naming the variable."""
@@ -163,6 +165,14 @@ class Settings(BaseModel):
         if prefix != stream or not rest or any(character.isspace() for character in subject):
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
         return subject
+
+    @field_validator("in_doubt_grace")
+    @classmethod
+    def _grace_outlasts_a_silent_sidecar(cls, grace: float, info: ValidationInfo) -> float:
+        # A worker takes a sidecar for dead after some seconds of silence, and until then believes that events arrive.
+        if info.data.get("ledger") == "jetstream" and grace < _LEAST_GRACE_APART:
+            raise ValueError(f"must be at least {_LEAST_GRACE_APART} with LEDGER=jetstream")
+        return grace
 
     @field_validator("sqs_queue_url")
     @classmethod

@@ -101,6 +101,12 @@ def test_a_source_on_sqs_needs_its_queue() -> None:
     assert settings.source == ("nats", "sqs")
 
 
+def test_roles_apart_need_time_to_notice_that_the_sidecar_is_gone() -> None:
+    fault = "IN_DOUBT_GRACE: must be at least 10 with LEDGER=jetstream (it is '4')"
+    assert _faults({"LEDGER": "jetstream", "IN_DOUBT_GRACE": "4"}) == [fault]
+    assert load_settings({"LEDGER": "sqlite", "IN_DOUBT_GRACE": "4"}).in_doubt_grace == 4
+
+
 def test_lists_are_comma_separated() -> None:
     settings = load_settings({"NATS_URL": "nats://a:1, nats://b:2,", "API_KEY": "one,two"})
     assert settings.nats_url == ("nats://a:1", "nats://b:2")
