@@ -197,9 +197,14 @@ class EmailMessage(_Wire):
 
 def uuid_tag(uuid: str) -> str:
     """The uuid itself where SES's tag charset allows, else its hash; never ambiguous between the two."""
-    if _TAG.fullmatch(uuid) and not uuid.startswith(_HASHED):
+    if is_tag(uuid) and not uuid.startswith(_HASHED):
         return uuid
     return _HASHED + hashlib.sha256(uuid.encode()).hexdigest()
+
+
+def is_tag(text: str) -> bool:
+    """Whether it could be what `uuid_tag` made."""
+    return _TAG.fullmatch(text) is not None
 
 
 def decode(payload: bytes, zone: tzinfo = UTC) -> EmailMessage:

@@ -7,6 +7,7 @@ from email_consumer.daemon.account_glance import AccountGlance
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.message import is_tag
 from email_consumer.ses.account import Account
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
@@ -53,11 +54,12 @@ class RemoteWorkers:
 
     async def proven(self, event: Event) -> None:
         """A worker must not send again what the event proves, whether or not its own word has come here yet."""
-        if event.tag is None:
+        if event.tag is None or not is_tag(event.tag):  # another program's, which may be anything
             return
         known = await self._database.fetch(_KNOWN_AS_SENT, (event.message_id, Status.SENT))
         if not known:
-            await mark_sent(self._claims, event.tag, event.message_id, time.time())
+            ours = event.instance is not None
+            await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours)
 
     def settled(self, uuid: str) -> None:
         """Nothing to do: the workers' bucket says so already."""

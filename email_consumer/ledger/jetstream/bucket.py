@@ -54,13 +54,16 @@ class ClaimBucket:
             return None
 
 
-async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float) -> bool:
-    """Settle a mail that SES's own event proves to be sent; False where the bucket knew, or knows nothing of it.
+async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, *, ours: bool) -> bool:
+    """Settle a mail that SES's own event proves to be sent; False where the bucket knew.
 
-    `tag` is the mail's, as the event carries it; `now` in Unix seconds.
+    `tag` is the mail's, as the event carries it; `now` in Unix seconds. `ours`: no other program can have sent it. Then it
+    is noted also where nothing is known of it: `run` may have had it in hand before there was a bucket.
     """
     while True:
         found = await bucket.read(tag)
+        if found.record is None and not ours:
+            return False
         record = found.sent(message_id, now)
         if record is None:
             return False

@@ -95,13 +95,14 @@ class Found:
         )
 
     def sent(self, message_id: str, now: float) -> Record | None:
-        """What SES's own event makes of it; None where that is known, or the uuid isn't."""
-        if self.record is None or self.record.status is Status.SENT:
+        """What SES's own event makes of it; None where that is known."""
+        record = self.record or Record(Status.PROCESSED)
+        if record.status is Status.SENT:
             return None
         return replace(
-            self.record,
+            record,
             status=Status.SENT,
-            attempts=self.record.attempts + (self.record.status in {Status.PROCESSED, Status.STOPPED}),
+            attempts=record.attempts + (record.status in {Status.PROCESSED, Status.STOPPED}),
             in_doubt=False,
             finished_at=now,
             message_id=message_id,
@@ -122,6 +123,8 @@ class Found:
             status=step.status,
             attempts=record.attempts + step.attempts,
             in_doubt=step.in_doubt,
+            # The grace of a doubt counts from here: the request may have been under way for long.
+            claimed_at=now if step.in_doubt else record.claimed_at,
             finished_at=now if step.final else 0.0,
             message_id=step.message_id or record.message_id,
             error=step.error and step.error[:_LONGEST_ERROR],

@@ -51,8 +51,9 @@ async def test_no_worker_sends_what_an_event_proves(tmp_path: Path) -> None:
     ):
         await dead.claim(mail("u-1"), ORIGIN)
         assert await alive.claim(mail("u-1"), ORIGIN) == Busy()
-        for nobody_s in (of("u-2"), of(None)):
+        for nobody_s in (of("u-2"), of(None), of("*"), of("with space")):
             await remote.proven(nobody_s)
+        assert await alive.claim(mail("u-1"), ORIGIN) == Busy()
         await remote.proven(of("u-1"))
         assert await alive.claim(mail("u-1"), ORIGIN) == Duplicate()
 

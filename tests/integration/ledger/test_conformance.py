@@ -95,6 +95,15 @@ async def test_a_timed_out_attempt_is_in_doubt_until_the_grace_is_over(backend: 
         assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
 
 
+async def test_the_grace_of_a_doubt_counts_from_its_beginning(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        answer_missing_at = time.time()
+        await ledger.finish(mail(), InDoubt("read time-out"), ORIGIN)
+    (row,) = await backend.query(ROW)
+    assert row["claimed_at"] >= answer_missing_at
+
+
 async def test_park_buries_what_stays_in_doubt(backend: Backend) -> None:
     async with backend.open(policy(in_doubt="park")) as ledger:
         await ledger.claim(mail(), ORIGIN)

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from email_consumer.claim import Claim
-from email_consumer.ledger.decision import LEASE
+from email_consumer.ledger.decision import LEASE, Inheritance
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.ledger.jetstream.inheritance import keep_inheritance
 from email_consumer.ledger.jetstream.streams import Names, ensure_ledger_streams, projected
@@ -58,6 +58,15 @@ async def test_an_event_settles_what_is_in_doubt(jetstream: JetStreamBackend) ->
     assert not await confirm(jetstream, "u-1", "ses-1")
     assert not await confirm(jetstream, "unknown", "ses-2")
     async with jetstream.open(after_crash=True) as ledger:
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
+    (row,) = await jetstream.query("SELECT * FROM email_requests")
+    assert (row["status"], row["message_id"], row["attempts"]) == (2, "ses-1", 1)
+
+
+async def test_an_event_is_faster_than_the_first_worker(jetstream: JetStreamBackend) -> None:
+    """`run` was killed with mail in hand, and the sidecar hears of it before any worker is there."""
+    assert await confirm(jetstream, "u-1", "ses-1", ours=True)
+    async with jetstream.open(inheritance=Inheritance(ORIGIN.sequence, 0.0)) as ledger:
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
     (row,) = await jetstream.query("SELECT * FROM email_requests")
     assert (row["status"], row["message_id"], row["attempts"]) == (2, "ses-1", 1)
@@ -178,9 +187,9 @@ async def test_a_record_deleted_by_hand_is_forgotten(jetstream: JetStreamBackend
         assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
 
 
-async def confirm(jetstream: JetStreamBackend, tag: str, message_id: str) -> bool:
+async def confirm(jetstream: JetStreamBackend, tag: str, message_id: str, *, ours: bool = False) -> bool:
     """What the sidecar does when SES's event arrives."""
     publisher = Publisher(jetstream.client)
     async with publisher.running():
         bucket = ClaimBucket(publisher, stream=STREAM, idempotency_ttl=3600)
-        return await mark_sent(bucket, tag, message_id, time.time())
+        return await mark_sent(bucket, tag, message_id, time.time(), ours=ours)

@@ -131,6 +131,7 @@ def test_an_event_settles_what_is_not_sent(status: Status, attempts: int) -> Non
     )
 
 
-@pytest.mark.parametrize("found", [Found(), FINISHED[Status.SENT]])
-def test_an_event_tells_nothing_new_of_these(found: Found) -> None:
-    assert found.sent("ses-1", NOW) is None
+def test_an_event_may_be_the_first_that_is_known() -> None:
+    record = Record(Status.SENT, attempts=1, message_id="ses-1", finished_at=NOW)
+    assert Found().sent("ses-1", NOW) == record
+    assert Found(record, 7).sent("ses-1", NOW) is None
