@@ -51,7 +51,8 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     )
     await stack.enter_async_context(beside(facts.run))
     await listen(settings, health_routes(ground, create_registry(ground.meters), {"facts": facts.check}), stack)
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=await facts.ready())
+    secret = await link.unless_lost(facts.ready())
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret)
     report_on(ground)
     return Role(background, worker.drain)
 

@@ -1,9 +1,10 @@
 """Mail from JetStream: the connection, the stream and its consumer, and the right to them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -22,6 +23,8 @@ from email_consumer.nats_endpoint import nats_endpoint
 from email_consumer.settings import Settings
 from email_consumer.slots import Slots
 from email_consumer.tasks import end
+
+Result = TypeVar("Result")
 
 _FLUSH_TIMEOUT = 2
 
@@ -75,6 +78,24 @@ class NatsLink:
     settings: Settings
     client: Client
     topology: Topology
+    lost: asyncio.Future[None]
+    """Fails once the connection is closed for good."""
+
+    async def unless_lost(self, waiting: Coroutine[None, None, Result]) -> Result:
+        """What is waited for, however long that takes.
+
+        Raises:
+            ConnectionLostError: the connection was closed for good meanwhile.
+        """
+        task = asyncio.create_task(waiting)
+        try:
+            either: set[asyncio.Future[Any]] = {task, self.lost}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self.lost.done():
+                self.lost.result()
+            return task.result()
+        finally:
+            await end(task)
 
     def consumer_tenancy(self, ledger: str, *, shared: bool) -> Tenancy:
         """The right to the consumer for the ledger of that identity."""
@@ -127,7 +148,7 @@ async def connect_nats(settings: Settings, background: list[Background], stack: 
         replicas=settings.nats_replicas,
     )
     await topology.ensure()
-    return NatsLink(settings, client, topology)
+    return NatsLink(settings, client, topology, lost)
 
 
 async def hold(

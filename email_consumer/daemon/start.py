@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import structlog
 from nats.errors import Error as NatsError
 
-from email_consumer.daemon.faults import DaemonError
+from email_consumer.daemon.faults import ConnectionLostError, DaemonError
 from email_consumer.daemon.role import Role
 from email_consumer.fleet.watch import WatchBrokenError
 from email_consumer.intake.connection_faults import NatsConnectError
@@ -29,6 +29,7 @@ _PATIENCE = 30.0
 _PAUSE = 1.0
 _IN_PLAIN_WORDS = (
     NatsConnectError,
+    ConnectionLostError,
     TopologyError,
     LedgerStreamError,
     TenancyRefusedError,
