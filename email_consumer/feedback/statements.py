@@ -97,6 +97,8 @@ GROUP BY address, request_id ORDER BY address, bounced_at
 
 ACTIVE_SUPPRESSIONS = "SELECT address, reason FROM suppressions WHERE removed_at IS NULL"
 
+REMOVED_SUPPRESSIONS = "SELECT address FROM suppressions WHERE removed_at IS NOT NULL"
+
 PAGE_OF_SUPPRESSIONS = """
 SELECT address, reason, detail, source, created_at, removed_at FROM suppressions
 WHERE removed_at IS NULL AND address > :after AND (:reason IS NULL OR reason = :reason)

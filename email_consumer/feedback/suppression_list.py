@@ -25,6 +25,9 @@ class SuppressionList:
         """Tell the gate the whole list; how many there are. To be called before mail is taken in."""
         rows = await self._database.fetch(statements.ACTIVE_SUPPRESSIONS)
         self._gate.suppress({row["address"]: row["reason"] for row in rows})
+        # The workers' gate outlives us, and we may have ended before it heard of a removal.
+        for removed in await self._database.fetch(statements.REMOVED_SUPPRESSIONS):
+            self._gate.release(removed["address"])
         return len(rows)
 
     async def add(self, address: str, reason: Reason, detail: str, source: str) -> Suppression:

@@ -53,6 +53,15 @@ async def test_the_list_survives_a_restart(path: Path) -> None:
         assert stopped(stage, "joe@example.com") is None
 
 
+async def test_a_removal_that_the_gate_never_heard_of_is_told_at_the_start(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.suppressions.add("joe@example.com", Reason.MANUAL, "", "api")
+        await stage.suppressions.remove("joe@example.com")
+        stage.gate.suppress({"joe@example.com": "manual"})  # as workers know it whose sidecar was killed in between
+        await stage.suppressions.load()
+        assert stopped(stage, "joe@example.com") is None
+
+
 async def test_a_removed_address_comes_back_only_by_what_happens_later(path: Path) -> None:
     async with open_stage(path) as stage:
         await stage.send()
