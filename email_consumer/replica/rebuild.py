@@ -36,7 +36,8 @@ async def rebuild(path: Path, client: Client, *, stream: str) -> int:
         raise RebuildError(
             f"JetStream holds no copy of the rows (stream {stream_name(stream)}); LEDGER=jetstream keeps one"
         ) from None
-    async with open_database(path) as database:
+    # A row comes where it was last changed: after rows that refer to it, and any number of others in between.
+    async with open_database(path, foreign_keys="OFF") as database:
         subscription = await jetstream.subscribe(
             f"{stream_name(stream)}.>",
             ordered_consumer=True,
@@ -79,7 +80,6 @@ async def _drop_triggers(database: Database) -> list[str]:
 
 async def _insert(database: Database, batch: list[tuple[str, dict[str, object]]]) -> int:
     async with database.transaction() as connection:
-        await connection.execute("PRAGMA defer_foreign_keys = ON")
         for table, row in batch:
             names, values = ", ".join(row), ", ".join("?" * len(row))
             await connection.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({values})", tuple(row.values()))  # noqa: S608 - names of our own tables

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers beside the writer
     "PRAGMA synchronous = {synchronous}",
-    "PRAGMA foreign_keys = ON",
+    "PRAGMA foreign_keys = {foreign_keys}",
     "PRAGMA busy_timeout = 2000",  # milliseconds; a longer lock is retried by the writer, with a log line
     "PRAGMA mmap_size = 0",  # mapped pages would count as our memory and grow with the file
     "PRAGMA temp_store = MEMORY",  # sorts are small, and the root file system may be read-only
@@ -100,23 +100,24 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, *, synchronous: str = "FULL") -> AsyncIterator[Database]:
+async def open_database(path: Path, *, synchronous: str = "FULL", foreign_keys: str = "ON") -> AsyncIterator[Database]:
     """Open (and make, and migrate) the file for this process alone.
 
-    `synchronous` is FULL in earnest: one fsync a commit. NORMAL is there to be measured.
+    `synchronous` is FULL in earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` are OFF for whoever
+    puts rows back in any order.
 
     Raises:
         StoreError: another process has it, it is newer than this program, or it can't be opened.
     """
     async with AsyncExitStack() as stack:
         try:
-            database = await _open(path, synchronous, stack)
+            database = await _open(path, stack, synchronous=synchronous, foreign_keys=foreign_keys)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StoreError(f"DB_PATH: can't use {path}: {error}") from error
         yield database
 
 
-async def _open(path: Path, synchronous: str, stack: AsyncExitStack) -> Database:
+async def _open(path: Path, stack: AsyncExitStack, **pragmas: str) -> Database:
     path.parent.mkdir(parents=True, exist_ok=True)
     stack.enter_context(_only_process(path))
     writer = _Writer(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
@@ -124,7 +125,7 @@ async def _open(path: Path, synchronous: str, stack: AsyncExitStack) -> Database
     writer.row_factory = sqlite3.Row
     await _migrate(writer, path)
     for pragma in _PRAGMAS:
-        await writer.execute(pragma.format(synchronous=synchronous))
+        await writer.execute(pragma.format(**pragmas))
     reader = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
     reader.row_factory = sqlite3.Row
     await reader.execute("PRAGMA busy_timeout = 2000")

@@ -94,6 +94,30 @@ async def test_the_rebuilt_tables_equal_the_deleted_ones(tmp_path: Path, client:
     assert rows == sum(map(len, before.values()))
 
 
+async def test_a_mail_may_have_changed_long_after_its_first_attempt(
+    tmp_path: Path, client: Client, publisher: Publisher
+) -> None:
+    path = tmp_path / "email.db"
+    async with open_database(path) as database:
+        ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
+        copying = copier(database, publisher)
+        await copying.prepare()
+        async with ledger.running():
+            await ledger.claim(mail(1), ORIGIN)
+            await ledger.finish(mail(1), Failed("503"), ORIGIN)
+            async with database.transaction() as connection:
+                await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(600)])
+            while await copying.copy():
+                pass
+            await ledger.claim(mail(1), ORIGIN)
+            await ledger.finish(mail(1), Sent("ses-1"), ORIGIN)
+            await copying.copy()
+    before = dump(path)
+    delete(path)
+    await rebuild(path, client, stream="messages")
+    assert dump(path) == before
+
+
 async def test_a_rebuilt_file_goes_on_counting(tmp_path: Path, client: Client, publisher: Publisher) -> None:
     path = tmp_path / "email.db"
     async with open_database(path) as database:
