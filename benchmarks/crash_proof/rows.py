@@ -98,8 +98,9 @@ async def nats_killed(directory: Path, size: Size) -> Count:
 
 
 async def sandbox_killed(directory: Path, size: Size) -> Count:
-    """It also sends the events, and has to catch up with them: hence the longer grace."""
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=40) as stage:
+    """It also sends the events, and has to catch up with them: hence a grace that grows with their number."""
+    grace = 10 + size.mails * 0.003
+    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=grace) as stage:
         await stage.publish(size.mails)
         for kill in range(1, size.kills + 1):
             await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
