@@ -14,6 +14,7 @@ from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import Stopper
 from email_consumer.ledger.entries import ScheduleEntry, change
+from email_consumer.ledger.jetstream.statements import RETIRE_ENDED
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.ledger.rows import keep_for_later, new_row
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
@@ -82,5 +83,7 @@ class ScheduledMail:
                 row = new_row(entry.message, entry.origin, now) | {"error": change(stopped).error}
                 await connection.execute(statements.STOP, row)
             else:
+                ended = {"uuid": entry.message.uuid, "stored_at": entry.origin.stored_at}
+                await connection.execute(RETIRE_ENDED, ended)
                 await keep_for_later(connection, entry.message, entry.origin, now)
         return [None] * len(entries)

@@ -2,7 +2,7 @@
 
 from email_consumer.ledger.statements import REMARK
 
-__all__ = ["REMARK", "RETIRE_FORMER", "SHOW", "SHOWN"]
+__all__ = ["REMARK", "RETIRE_ENDED", "RETIRE_FORMER", "SHOW", "SHOWN"]
 
 # What the rows of some uuids, given as a JSON array, show at present.
 SHOWN = "SELECT uuid, status, revision FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))"
@@ -11,6 +11,12 @@ SHOWN = "SELECT uuid, status, revision FROM email_requests WHERE uuid IN (SELECT
 RETIRE_FORMER = """
 UPDATE email_requests SET uuid = uuid || '#' || id
 WHERE uuid = :uuid AND status >= 2 AND revision > 0 AND revision < :life
+"""
+
+# The same for a mail that is due later: its worker found nothing of the uuid in the bucket, so the idempotency window of
+# what ended before this one was stored is over.
+RETIRE_ENDED = """
+UPDATE email_requests SET uuid = uuid || '#' || id WHERE uuid = :uuid AND status >= 2 AND finished_at < :stored_at
 """
 
 # The mail's new state; whoever made the row (we, the API, the schedule), it goes on.

@@ -1,6 +1,8 @@
 """Mail that is due later, from a worker to the sidecar's keeping."""
 
 import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,20 @@ async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBacken
     assert len(query(path, "SELECT * FROM email_requests")) == 1
 
 
+async def test_a_uuid_is_scheduled_anew_once_its_window_is_over(jetstream: JetStreamBackend, path: Path) -> None:
+    async with jetstream.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+        await jetstream.query("SELECT 1")  # brings the outcome into the tables
+        bucket = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
+        await bucket.purge("u-1")
+        for stored_at in (time.time() - 1000, time.time() + 1):  # the same delivery again, and a new one
+            await publish_again(jetstream, replace(ORIGIN, stored_at=stored_at))
+            await keep(jetstream, path)
+    rows = query(path, "SELECT uuid, status FROM email_requests ORDER BY id")
+    assert [tuple(row) for row in rows] == [("u-1#1", 2), ("u-1", 0)]
+
+
 async def test_what_was_sent_is_not_scheduled(jetstream: JetStreamBackend) -> None:
     async with jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
@@ -77,6 +93,14 @@ async def test_a_mail_too_large_for_nats_is_refused_before_it_ends_the_connectio
         with pytest.raises(TooLargeToKeepError, match="max_payload"):
             await ledger.schedule(mail("u-1", **LATER, text="x" * jetstream.client.max_payload), ORIGIN)
         assert await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+
+
+async def publish_again(jetstream: JetStreamBackend, origin: Origin) -> None:
+    """Past the time that the stream remembers names for."""
+    await jetstream.client.jetstream().delete_stream(Names(STREAM).scheduled)
+    await jetstream.ensure_streams()
+    async with jetstream.open() as ledger:
+        assert await ledger.schedule(mail("u-1", **LATER), origin)
 
 
 async def keep(jetstream: JetStreamBackend, path: Path) -> None:
