@@ -1,5 +1,6 @@
 """The tables, deleted and made again from JetStream."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -132,6 +133,28 @@ async def test_a_rebuilt_file_goes_on_counting(tmp_path: Path, client: Client, p
             await ledger.finish(mail(60), Sent("ses-60"), ORIGIN)
             [after] = await database.fetch("SELECT count FROM topic_counts WHERE status = 2")
     assert after["count"] == before["count"] + 1
+
+
+async def test_a_row_that_nats_never_takes_holds_no_other_up(
+    tmp_path: Path, client: Client, publisher: Publisher
+) -> None:
+    path = tmp_path / "email.db"
+    async with open_database(path) as database:
+        ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
+        copying = copier(database, publisher)
+        await copying.prepare()
+        async with ledger.running():
+            for number, body in enumerate(["small", "x" * client.max_payload]):
+                await ledger.schedule(mail(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+        async with asyncio.timeout(10):
+            while await copying.copy():
+                pass
+    before = dump(path)
+    delete(path)
+    await rebuild(path, client, stream="messages")
+    after = dump(path)
+    assert [row[3] for row in after["email_contents"]] == ["small"]
+    assert after["email_requests"] == before["email_requests"]
 
 
 async def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path, client: Client) -> None:
