@@ -1,10 +1,11 @@
 """Makes the sidecar's SQLite file again from what JetStream holds of its rows."""
 
-import asyncio
 from pathlib import Path
 
 import msgpack
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
@@ -21,10 +22,10 @@ class RebuildError(Exception):
 
 
 async def rebuild(path: Path, client: Client, *, stream: str) -> int:
-    """Write a new file at `path`; how many rows it has.
+    """Write a new file at `path`; how many rows it has. It is there once it is complete.
 
     Raises:
-        RebuildError: there is a file already, or nothing to make it from.
+        RebuildError: there is a file already, nothing to make it from, or no answer.
         StoreError: the file can't be written.
     """
     if _exists(path):
@@ -36,6 +37,18 @@ async def rebuild(path: Path, client: Client, *, stream: str) -> int:
         raise RebuildError(
             f"JetStream holds no copy of the rows (stream {stream_name(stream)}); LEDGER=jetstream keeps one"
         ) from None
+    unfinished = path.with_name(f"{path.name}.rebuilding")
+    _delete(unfinished)  # of a rebuild that was cut off
+    try:
+        rows = await _read_into(unfinished, jetstream, stream, held.messages)
+    except (NatsError, TimeoutError) as error:
+        raise RebuildError(f"JetStream gave no answer ({error!r}); nothing is lost, run it again") from None
+    unfinished.rename(path)
+    _delete(unfinished)
+    return rows
+
+
+async def _read_into(path: Path, jetstream: JetStreamContext, stream: str, left: int) -> int:
     # A row comes where it was last changed: after rows that refer to it, and any number of others in between.
     async with open_database(path, foreign_keys="OFF") as database:
         subscription = await jetstream.subscribe(
@@ -45,16 +58,15 @@ async def rebuild(path: Path, client: Client, *, stream: str) -> int:
             pending_msgs_limit=-1,
             pending_bytes_limit=-1,
         )
-        rows = last = 0
+        rows = 0
         batch: list[tuple[str, dict[str, object]]] = []
         triggers = await _drop_triggers(database)  # the sums they keep are copied too
-        while last < held.last_seq and held.messages:
-            async with asyncio.timeout(_PATIENCE):
-                message = await subscription.next_msg(timeout=_PATIENCE)
-            last = message.metadata.sequence.stream
+        while left:
+            message = await subscription.next_msg(timeout=_PATIENCE)
+            left = message.metadata.num_pending
             if message.data:
                 batch.append((message.subject.split(".")[-2], msgpack.unpackb(message.data)))
-            if len(batch) >= _AT_ONCE or last >= held.last_seq:
+            if len(batch) >= _AT_ONCE or not left:
                 rows += await _insert(database, batch)
                 batch = []
         await subscription.unsubscribe()
@@ -66,6 +78,12 @@ async def rebuild(path: Path, client: Client, *, stream: str) -> int:
 
 def _exists(path: Path) -> bool:
     return path.exists()
+
+
+def _delete(path: Path) -> None:
+    """With all that SQLite and the lock put beside it."""
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
 
 
 async def _drop_triggers(database: Database) -> list[str]:

@@ -90,7 +90,9 @@ async def test_the_rebuilt_tables_equal_the_deleted_ones(tmp_path: Path, client:
     before = dump(path)
     assert len(before["email_requests"]) == 40
     delete(path)
+    path.with_name("email.db.rebuilding").write_text("cut off")
     rows = await rebuild(path, client, stream="messages")
+    assert [file.name for file in path.parent.glob("email.db*")] == ["email.db"]
     assert dump(path) == before
     assert rows == sum(map(len, before.values()))
 
