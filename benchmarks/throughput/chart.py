@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.throughput.contestants import OURS, Contestant
 from benchmarks.throughput.measurement import Sample
 
-_WIDTH, _ROW, _TOP = 760, 34, 58
-_NAMES, _VALUES = 270, 130
+_WIDTH, _ROW, _TOP = 800, 34, 58
+_NAMES, _VALUES = 310, 130
 """Room left of the bars, and right of the longest."""
 _STYLE = """
 text { font: 14px system-ui, sans-serif; fill: #24292f } .title { font-weight: 600 } .quiet { fill: #6e7781 }
