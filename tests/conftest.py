@@ -9,7 +9,8 @@ from botocore.loaders import JSONFileLoader
 
 from tests.servers.sqs import SqsServer
 
-BROWSER = Path(__file__).parent / "browser"
+_TESTS = Path(__file__).parent
+_TOGETHER = {"browser": _TESTS / "browser", "roles": _TESTS / "acceptance" / "roles"}
 
 # Each session of botocore would parse the same megabytes of JSON again.
 _parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
@@ -18,10 +19,11 @@ JSONFileLoader.load_file = lambda _, path: _parse(path)  # type: ignore[assignme
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process has the browser and the loaded daemon that it looks at; a second pair would cost more than it gains."""
+    """Where tests share what is costly to start, one process runs them all: a second set would cost more than it gains."""
     for item in items:
-        if item.path.is_relative_to(BROWSER):
-            item.add_marker(pytest.mark.xdist_group("browser"))
+        for name, folder in _TOGETHER.items():
+            if item.path.is_relative_to(folder):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
