@@ -20,7 +20,9 @@ INPUT = SEND_EMAIL.input_shape
 WRITER = RequestWriter(from_email="Shop <shop@example.com>", configuration_set="events", instance="staging")
 
 LINE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
-TAGS = st.dictionaries(st.text("abcXYZ-1", min_size=1, max_size=9), st.text("abc_-9", min_size=1, max_size=9))
+TAGS = st.dictionaries(
+    st.text("abcXYZ-1", min_size=1, max_size=9), st.text("abc_-9", min_size=1, max_size=9), max_size=48
+)
 ADDRESSES = st.lists(
     st.sampled_from(["a@example.com", "Jürgen <b@bücher.example>", '"C, Inc." <c@Example.ORG>']), max_size=3
 )
