@@ -40,8 +40,9 @@ class Gate:
         """Call `listener` after each cancellation: mail that passed before may be waiting."""
         self._listeners.append(listener)
 
-    def cancel(self, topic_id: str, cancellation: Cancellation) -> None:
-        """Stop mail of the topic that was stored up to then; later mail passes."""
+    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
+        """Stop mail of the topic that was stored up to this sequence, or moment (Unix seconds); later mail passes."""
+        cancellation = Cancellation(sequence, cancelled_at)
         if self._cancelled.get(topic_id) == cancellation:  # told again, as to a worker after each outage
             return
         self._cancelled[topic_id] = cancellation

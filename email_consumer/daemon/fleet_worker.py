@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from email_consumer.admission.gate import Cancellation, Gate
+from email_consumer.admission.gate import Gate
 from email_consumer.daemon.background import Background
 from email_consumer.daemon.fleet import join_ledger
 from email_consumer.daemon.ground import Ground
@@ -45,7 +45,7 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     facts = FactsWatcher(
         link.client,
         stream=settings.stream,
-        cancel=lambda topic, sequence, at: gate.cancel(topic, Cancellation(sequence, at)),
+        cancel=gate.cancel,
         suppressed=gate.suppressed,
         events_since=ledger.events_expected_from,
     )

@@ -2,7 +2,7 @@
 
 import time
 
-from email_consumer.admission.gate import Cancellation, Gate
+from email_consumer.admission.gate import Gate
 from email_consumer.daemon.account_glance import AccountGlance
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
@@ -46,7 +46,7 @@ class RemoteWorkers:
         return self._glance.account
 
     def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        self._gate.cancel(topic_id, Cancellation(sequence, cancelled_at))
+        self._gate.cancel(topic_id, sequence, cancelled_at)
         self._facts.cancel(topic_id, sequence, cancelled_at)
 
     def events_expected_from(self, moment: float) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from email_consumer.admission.gate import Cancellation, Gate
+from email_consumer.admission.gate import Gate
 from email_consumer.feedback.events import Event
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.meters import Meters
@@ -49,8 +49,8 @@ class EmbeddedWorker:
 
     def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor, meters: Meters) -> None:
         self.meters = meters
-        self._gate = gate
         self._governor = governor
+        self.cancel = gate.cancel
         self.suppress = gate.suppress
         self.release = gate.release
         self.events_expected_from = ledger.events_expected_from
@@ -59,9 +59,6 @@ class EmbeddedWorker:
     @property
     def account(self) -> Account | None:
         return self._governor.account
-
-    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        self._gate.cancel(topic_id, Cancellation(sequence, cancelled_at))
 
     async def proven(self, event: Event) -> None:
         """Nothing to do: the tables, which say so in a moment, are the ledger."""
