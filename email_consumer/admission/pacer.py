@@ -127,12 +127,13 @@ class Pacer:
             self._in_window -= self._window.popleft()[1]
         self._due = max(self._due, now - _CATCH_UP)
         while self._waiting:
-            recipients, future = self._waiting[0].recipients, self._waiting[0].future
-            if future.done():  # its delivery was cancelled
+            waiter = self._waiting[0]
+            if waiter.future.done():  # its delivery was cancelled
                 self._waiting.popleft()
                 continue
             if self._holds and not (self._probes and len(self._holds) == 1):
                 return  # resume() or probe() starts the timer again
+            recipients = waiter.recipients
             ready = max(self._due, self._room_at(recipients, now))
             if ready > now:
                 self._timer = self._loop.call_at(max(ready, now + _TICK), self._release)
@@ -143,7 +144,7 @@ class Pacer:
             self._window.append((now, recipients))
             self._in_window += recipients
             self._meters.peak = max(self._meters.peak, self._in_window)
-            future.set_result(True)
+            waiter.future.set_result(True)
 
     def _room_at(self, recipients: int, now: float) -> float:
         """When the sliding second has room for so many more."""
