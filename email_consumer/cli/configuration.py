@@ -32,16 +32,22 @@ def serving() -> Settings:
     return settings
 
 
+def prefer_running(data: Path) -> None:
+    """Without NATS_URL, and with `run --local` at work in the directory `data`, the variables become that one's."""
+    if not os.environ.get("NATS_URL"):
+        use_running_servers(os.environ, data)
+
+
 def answering(data: Path | None = None) -> Settings:
     """For a command that prints an answer: logs go to stderr, only warnings unless LOG_LEVEL asks for more.
 
-    Without NATS_URL, and with `run --local` at work in the directory `data`, it is that one's settings.
+    With `data`, those of what runs there are preferred; see `prefer_running`.
 
     Raises:
         BadSettings: one line per bad value.
     """
-    if data and not os.environ.get("NATS_URL"):
-        use_running_servers(os.environ, data)
+    if data:
+        prefer_running(data)
     settings = _load()
     level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
     configure(LogFilter.parse(level), settings.log_format, sys.stderr)

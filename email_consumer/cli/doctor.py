@@ -1,17 +1,16 @@
 """`email-consumer doctor`: what is wrong, and how to mend it."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
 import uvloop
 
+from email_consumer.cli.configuration import prefer_running
 from email_consumer.cli.options import data_option
 from email_consumer.doctor.examination import examine, send_through, unreadable
 from email_consumer.doctor.finding import Finding, worst
 from email_consumer.doctor.report import as_json, as_text
-from email_consumer.local.servers import use_running_servers
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
 from email_consumer.settings import Settings, SettingsError, load_settings
@@ -29,8 +28,7 @@ def command(*, as_document: bool, send: bool, data: Path) -> None:
 
     Without NATS_URL, and with `run --local` at work on the data directory, it is that one that is looked at.
     """
-    if not os.environ.get("NATS_URL"):
-        use_running_servers(os.environ, data)
+    prefer_running(data)
     findings = _findings(send=send)
     click.echo(as_json(findings) if as_document else as_text(findings))
     raise click.exceptions.Exit(worst(findings).exit_code)
