@@ -1,10 +1,13 @@
 """Tasks that run beside something, and their end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import structlog
+
+Result = TypeVar("Result")
 
 _AGAIN = 0.5
 """Seconds between two cancellations of the same task."""
@@ -24,6 +27,17 @@ async def beside(*work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         yield
     finally:
         await end(*tasks)
+
+
+async def until_done(work: Coroutine[Any, Any, Result], over: asyncio.Future[Any]) -> asyncio.Task[Result]:
+    """`work` as a task that has ended: by itself, or cancelled (`cancelling` tells) because `over` was done first."""
+    task = asyncio.create_task(work)
+    try:
+        either: set[asyncio.Future[Any]] = {task, over}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(task)
+    return task
 
 
 async def end(*tasks: asyncio.Task[object]) -> None:

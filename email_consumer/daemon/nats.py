@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -22,7 +22,7 @@ from email_consumer.intake.topology import Topology
 from email_consumer.nats_endpoint import nats_endpoint
 from email_consumer.settings import Settings
 from email_consumer.slots import Slots
-from email_consumer.tasks import end
+from email_consumer.tasks import end, until_done
 
 Result = TypeVar("Result")
 
@@ -87,15 +87,10 @@ class NatsLink:
         Raises:
             ConnectionLostError: the connection was closed for good meanwhile.
         """
-        task = asyncio.create_task(waiting)
-        try:
-            either: set[asyncio.Future[Any]] = {task, self.lost}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if self.lost.done():
-                self.lost.result()
-            return task.result()
-        finally:
-            await end(task)
+        waited = await until_done(waiting, self.lost)
+        if self.lost.done():
+            self.lost.result()
+        return waited.result()
 
     def consumer_tenancy(self, ledger: str, *, shared: bool) -> Tenancy:
         """The right to the consumer for the ledger of that identity."""

@@ -20,7 +20,7 @@ from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.sqs.faults import SqsError
 from email_consumer.store.database import StoreError
-from email_consumer.tasks import end
+from email_consumer.tasks import end, until_done
 
 Build = Callable[[Settings, AsyncExitStack], Coroutine[None, None, Role]]
 
@@ -68,10 +68,9 @@ async def start(build: Build, settings: Settings, stack: AsyncExitStack) -> Role
 
 async def unless(stop: asyncio.Event, starting: Coroutine[None, None, Role]) -> Role | None:
     """What was started, or None where a signal came first."""
-    started, stopped = asyncio.create_task(starting), asyncio.create_task(stop.wait())
-    await asyncio.wait([started, stopped], return_when=asyncio.FIRST_COMPLETED)
-    await end(stopped)
-    if not started.done():
-        await end(started)
-        return None
-    return started.result()
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        started = await until_done(starting, stopped)
+    finally:
+        await end(stopped)
+    return None if started.cancelling() else started.result()
