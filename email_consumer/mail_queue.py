@@ -8,6 +8,11 @@ ORIGIN = "Email-Origin"
 """Header of mail that was published from our own keeping: `api`, or where else it first came from."""
 
 
+def dead_letter_stream(stream: str) -> str:
+    """Beside the stream of mail: what can't be sent, on the subjects `<name>.<reason>`."""
+    return f"{stream}-dead"
+
+
 class QueueUnavailableError(Exception):
     """The queue gave no answer, or not now; in plain words."""
 

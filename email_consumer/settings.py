@@ -188,11 +188,6 @@ class Settings(BaseModel):
         shown = self.model_dump(mode="json", exclude_unset=True)
         return {name: str(value) for name, value in shown.items() if not _is_secret(name) and name != "nats_url"}
 
-    @property
-    def dead_letter_stream(self) -> str:
-        """The stream that holds the dead letters; its subjects are `<name>.<reason>`."""
-        return f"{self.stream}-dead"
-
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment once; an empty value counts as not set.

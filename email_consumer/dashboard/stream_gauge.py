@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from email_consumer.dashboard.reading import Queue
+from email_consumer.mail_queue import dead_letter_stream
 
 _PATIENCE = 0.8
 """Seconds; a new look is due after one."""
@@ -34,7 +35,7 @@ class StreamGauge:
         stream, consumer, dead = await asyncio.gather(
             self._ask(f"STREAM.INFO.{self._stream}"),
             self._ask(f"CONSUMER.INFO.{self._stream}.{self._consumer}"),
-            self._ask(f"STREAM.INFO.{self._stream}-dead"),
+            self._ask(f"STREAM.INFO.{dead_letter_stream(self._stream)}"),
         )
         dead_letters = dead["state"]["messages"] if dead else None
         if stream is None or consumer is None:

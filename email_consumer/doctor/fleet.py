@@ -12,7 +12,9 @@ from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.fleet.bucket import facts_bucket, subject, workers_bucket
 from email_consumer.fleet.facts import RECEIVER
 from email_consumer.fleet.watch import WatchBrokenError, follow
+from email_consumer.intake.tenancy import tenancy_bucket
 from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.mail_queue import dead_letter_stream
 from email_consumer.replica.stream import stream_name
 
 _SILENT = 10.0
@@ -75,8 +77,15 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
 
 def _ours(stream: str) -> list[str]:
     names = Names(stream)
-    buckets = [workers_bucket(stream), facts_bucket(stream), f"{stream}-tenancy"]
-    streams = [stream, f"{stream}-dead", names.outcomes, names.scheduled, stream_name(stream), names.bucket_stream]
+    buckets = [workers_bucket(stream), facts_bucket(stream), tenancy_bucket(stream)]
+    streams = [
+        stream,
+        dead_letter_stream(stream),
+        names.outcomes,
+        names.scheduled,
+        stream_name(stream),
+        names.bucket_stream,
+    ]
     return [*streams, *(f"KV_{bucket}" for bucket in buckets)]
 
 

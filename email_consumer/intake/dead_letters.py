@@ -14,6 +14,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.intake.topology import ensure_dead_letter_stream
+from email_consumer.mail_queue import dead_letter_stream
 from email_consumer.settlement import DeadLetterRefusedError
 
 KINDS = ("undecodable", "rejected", "exhausted", "in-doubt")
@@ -61,7 +62,7 @@ class DeadLetters:
         self._client = client
         self._jetstream = client.jetstream()
         self._source = stream
-        self._stream = f"{stream}-dead"
+        self._stream = dead_letter_stream(stream)
         self._subject = re.sub(r"[*>]", "replay", subject)  # SUBJECT may be a filter, which nothing can be sent to
         self._replicas = replicas
 

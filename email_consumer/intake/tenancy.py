@@ -29,6 +29,11 @@ _POLL = 1.0
 _log = structlog.get_logger(__name__)
 
 
+def tenancy_bucket(stream: str) -> str:
+    """Holds a record for each right that is held beside the stream."""
+    return f"{stream}-tenancy"
+
+
 class TenancyLostError(Exception):
     """Another process has taken over; this one must not send any more."""
 
@@ -71,7 +76,7 @@ class Tenancy:
             shared: whether many processes have this ledger; then its record is never released, it lapses.
         """
         self._jetstream: JetStreamContext = client.jetstream()
-        self._bucket = f"{stream}-tenancy"
+        self._bucket = tenancy_bucket(stream)
         self._key = key
         self._what = what
         # Those who share write the same, so that each renews for all.

@@ -22,6 +22,7 @@ from email_consumer.intake.drift import (
     stream_faults,
     stream_risks,
 )
+from email_consumer.mail_queue import dead_letter_stream
 
 _DUPLICATE_WINDOW = 120.0
 _DEAD_LETTER_WINDOW = 86_400.0
@@ -163,7 +164,7 @@ class Topology:
 
 async def ensure_dead_letter_stream(jetstream: JetStreamContext, stream: str, replicas: int) -> None:
     """Dead letters stay until they are replayed or removed: no limits unless an operator sets some."""
-    name = f"{stream}-dead"
+    name = dead_letter_stream(stream)
     try:
         await jetstream.stream_info(name)
     except NotFoundError:

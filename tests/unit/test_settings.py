@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from email_consumer.mail_queue import dead_letter_stream
 from email_consumer.settings import Settings, SettingsError, load_settings, variables
 
 
@@ -92,7 +93,7 @@ def test_the_subject_follows_the_stream() -> None:
     (line,) = _faults({"STREAM": "mail", "SUBJECT": "messages.email"})
     assert line.startswith("SUBJECT: must be one of the stream's subjects, mail.<name>")
     settings = load_settings({"STREAM": "mail", "SUBJECT": "mail.out"})
-    assert settings.dead_letter_stream == "mail-dead"
+    assert dead_letter_stream(settings.stream) == "mail-dead"
 
 
 def test_a_source_on_sqs_needs_its_queue() -> None:
