@@ -4,7 +4,7 @@ import sqlite3
 
 from email_consumer.ledger import statements
 from email_consumer.ledger.entries import FinishEntry, change
-from email_consumer.ledger.rows import as_json, new_row
+from email_consumer.ledger.rows import as_json, stopped_row
 from email_consumer.outcome import Stopped
 
 
@@ -14,7 +14,7 @@ def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], n
     for entry in entries:
         step = change(entry.outcome)
         if isinstance(entry.outcome, Stopped):
-            stops.append(new_row(entry.message, entry.origin, now) | {"error": step.error})
+            stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now))
         else:
             finished_at = now if step.final else None
             finishes.append(

@@ -7,8 +7,9 @@ import orjson
 
 from email_consumer.claim import Origin
 from email_consumer.ledger import statements
-from email_consumer.ledger.entries import ClaimEntry
+from email_consumer.ledger.entries import ClaimEntry, change
 from email_consumer.message import EmailMessage
+from email_consumer.outcome import Stopped
 from email_consumer.store.contents import keep_content
 
 
@@ -24,6 +25,11 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
         "source": origin.source,
         "now": now,
     }
+
+
+def stopped_row(message: EmailMessage, origin: Origin, stopped: Stopped, now: float) -> dict[str, object]:
+    """For `statements.STOP`; `now` in Unix seconds."""
+    return new_row(message, origin, now) | {"error": change(stopped).error}
 
 
 def claimed_row(entry: ClaimEntry, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:

@@ -17,9 +17,9 @@ import structlog
 from email_consumer.claim import Claim, ClaimAnswer, Origin
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Known, Policy, Step, Stopper, decide
-from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, change
+from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry
 from email_consumer.ledger.finishes import write_finishes
-from email_consumer.ledger.rows import as_json, claimed_row, keep_for_later, new_row
+from email_consumer.ledger.rows import as_json, claimed_row, keep_for_later, stopped_row
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import InDoubt, Outcome, Sent, Stopped
 from email_consumer.store.database import Database
@@ -175,8 +175,7 @@ class SqliteLedger:
         row = rows[0] if rows else None
         match self._decide(entry, self._stopper(entry.message, entry.origin), row, now):
             case Stopped() as stopped:
-                stop = new_row(entry.message, entry.origin, now) | {"error": change(stopped).error}
-                await connection.execute(statements.STOP, stop)
+                await connection.execute(statements.STOP, stopped_row(entry.message, entry.origin, stopped, now))
                 return False
             case Granted(step=Step.RENEW) if row is not None:
                 await connection.execute(statements.RETIRE, {"id": row["id"]})

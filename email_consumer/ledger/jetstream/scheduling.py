@@ -13,10 +13,10 @@ from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import Stopper
-from email_consumer.ledger.entries import ScheduleEntry, change
+from email_consumer.ledger.entries import ScheduleEntry
 from email_consumer.ledger.jetstream.statements import RETIRE_ENDED
 from email_consumer.ledger.jetstream.streams import Names
-from email_consumer.ledger.rows import keep_for_later, new_row
+from email_consumer.ledger.rows import keep_for_later, stopped_row
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
 from email_consumer.publisher import Publisher
 from email_consumer.store.database import Database
@@ -80,8 +80,7 @@ class ScheduledMail:
         for entry in entries:
             # Its topic may have been cancelled on the way here.
             if stopped := self._stopper(entry.message, entry.origin):
-                row = new_row(entry.message, entry.origin, now) | {"error": change(stopped).error}
-                await connection.execute(statements.STOP, row)
+                await connection.execute(statements.STOP, stopped_row(entry.message, entry.origin, stopped, now))
             else:
                 ended = {"uuid": entry.message.uuid, "stored_at": entry.origin.stored_at}
                 await connection.execute(RETIRE_ENDED, ended)
