@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats
@@ -42,6 +43,20 @@ def copier(database: Database, publisher: Publisher) -> Copier:
     return Copier(database, publisher, stream="messages", replicas=1)
 
 
+def ledger_on(database: Database) -> SqliteLedger:
+    return SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
+
+
+@asynccontextmanager
+async def copied(path: Path, publisher: Publisher) -> AsyncIterator[tuple[Database, SqliteLedger, Copier]]:
+    """A new file with a ledger at work on it, copied from its first row on."""
+    async with open_database(path) as database:
+        ledger, copying = ledger_on(database), copier(database, publisher)
+        await copying.prepare()
+        async with ledger.running():
+            yield database, ledger, copying
+
+
 def delete(path: Path) -> None:
     for file in path.parent.glob("email.db*"):
         file.unlink()
@@ -66,7 +81,7 @@ def dump(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 async def live(database: Database, copier: Copier) -> None:
     """Mail of every kind, some of it before the copy begins, some changed and deleted after it."""
-    ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
+    ledger = ledger_on(database)
     async with ledger.running():
         await ledger.claim(mail(1), ORIGIN)
         await ledger.finish(mail(1), Sent("ses-1"), ORIGIN)
@@ -101,20 +116,16 @@ async def test_a_mail_may_have_changed_long_after_its_first_attempt(
     tmp_path: Path, client: Client, publisher: Publisher
 ) -> None:
     path = tmp_path / "email.db"
-    async with open_database(path) as database:
-        ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
-        copying = copier(database, publisher)
-        await copying.prepare()
-        async with ledger.running():
-            await ledger.claim(mail(1), ORIGIN)
-            await ledger.finish(mail(1), Failed("503"), ORIGIN)
-            async with database.transaction() as connection:
-                await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(600)])
-            while await copying.copy():
-                pass
-            await ledger.claim(mail(1), ORIGIN)
-            await ledger.finish(mail(1), Sent("ses-1"), ORIGIN)
-            await copying.copy()
+    async with copied(path, publisher) as (database, ledger, copying):
+        await ledger.claim(mail(1), ORIGIN)
+        await ledger.finish(mail(1), Failed("503"), ORIGIN)
+        async with database.transaction() as connection:
+            await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(600)])
+        while await copying.copy():
+            pass
+        await ledger.claim(mail(1), ORIGIN)
+        await ledger.finish(mail(1), Sent("ses-1"), ORIGIN)
+        await copying.copy()
     before = dump(path)
     delete(path)
     await rebuild(path, client, stream="messages")
@@ -128,7 +139,7 @@ async def test_a_rebuilt_file_goes_on_counting(tmp_path: Path, client: Client, p
     delete(path)
     await rebuild(path, client, stream="messages")
     async with open_database(path) as database:
-        ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
+        ledger = ledger_on(database)
         async with ledger.running():
             [before] = await database.fetch("SELECT count FROM topic_counts WHERE status = 2")
             await ledger.claim(mail(60), ORIGIN)
@@ -141,13 +152,9 @@ async def test_a_row_that_nats_never_takes_holds_no_other_up(
     tmp_path: Path, client: Client, publisher: Publisher
 ) -> None:
     path = tmp_path / "email.db"
-    async with open_database(path) as database:
-        ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
-        copying = copier(database, publisher)
-        await copying.prepare()
-        async with ledger.running():
-            for number, body in enumerate(["small", "x" * client.max_payload]):
-                await ledger.schedule(mail(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+    async with copied(path, publisher) as (_, ledger, copying):
+        for number, body in enumerate(["small", "x" * client.max_payload]):
+            await ledger.schedule(mail(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
         async with asyncio.timeout(10):
             while await copying.copy():
                 pass
