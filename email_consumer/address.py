@@ -5,6 +5,7 @@ SES v2 wants ASCII: an ASCII local part, a punycode domain, and an RFC 2047 enco
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from email.utils import formataddr
 from functools import lru_cache
@@ -55,6 +56,25 @@ def parse_address(text: str) -> Address:
     if display_name:
         return Address(display_name, parse_address(addr_spec).addr_spec)
     return Address("", _full_check(addr_spec))
+
+
+def normal_form(text: str) -> str:
+    """The one form in which addresses are stored and compared, however they were written: `anna@xn--bcher-kva.example`.
+
+    No display name, a punycode domain, everything in lower case, no quotes that the local part doesn't need. Two local
+    parts that differ in case alone are two mailboxes by RFC 5321, and one everywhere in practice.
+
+    Raises:
+        ValueError: it is not one e-mail address; the text says why and never repeats the address.
+    """
+    try:
+        address = parse_address(text)
+    except ValueError:
+        folded = unicodedata.normalize("NFKC", text[: _MAX_LENGTH + 1])  # full-width letters, as an input method types
+        if folded == text:
+            raise
+        address = parse_address(folded)
+    return address.addr_spec.lower()
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form, parse_address
+
+
+def _wide(text: str) -> str:
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,64 @@ def test_what_ses_could_not_take_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         parse_address(text)
     assert not text or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "anna@bücher.example",
+        "Anna@BÜCHER.example",
+        "anna@XN--bcher-kva.example",
+        " anna@bücher.example",
+        "\u00a0anna@bücher.example\u00a0",
+        "Anna B < Anna@bücher.example >",
+        '"Anna, B" <anna@bücher.example>',
+        "<anna@bücher.example>",
+        '"anna"@bücher.example',
+        r'"an\na"@bücher.example',
+        f"anna@{_wide('b')}ü{_wide('cher')}.example",
+        f"{_wide('anna')}@bücher.example",
+        f"{_wide('anna@b')}ü{_wide('cher')}。{_wide('example')}",
+        "anna@bu\u0308cher.example",
+    ],
+)
+def test_one_address_has_one_normal_form(text: str) -> None:
+    assert normal_form(text) == "anna@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ('"Two Words"@Example.com', '"two words"@example.com'),
+        ("O'Neill+News@example.com", "o'neill+news@example.com"),
+        ("anna@straße.example", "anna@xn--strae-oqa.example"),
+        ("No-Reply@localhost", "no-reply@localhost"),
+    ],
+)
+def test_a_normal_form_keeps_what_tells_mailboxes_apart(text: str, normal: str) -> None:
+    assert normal_form(text) == normal
+
+
+@pytest.mark.parametrize(
+    "text", ["", "anna", "jürgen@example.com", _wide("anna@"), "a@example.com, b@example.com", "ﷺ" * 400 + "@x"]
+)
+def test_what_is_no_address_has_no_normal_form(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\S") as caught:
+        normal_form(text)
+    assert not text or text not in str(caught.value)
+
+
+@given(
+    st.one_of(st.text(max_size=80), st.emails(), st.from_regex(r'"[ -~]{1,12}"@[a-zA-Zäß]{2,9}\.de', fullmatch=True))
+)
+def test_a_normal_form_is_its_own(text: str) -> None:
+    try:
+        addr_spec = parse_address(text).addr_spec
+    except ValueError:
+        return
+    normal = normal_form(text)
+    assert normal == normal_form(normal) == normal_form(addr_spec) == normal_form(addr_spec.upper())
+    assert normal.isascii()
 
 
 @given(st.text(max_size=80))
