@@ -70,7 +70,8 @@ def normal_form(text: str) -> str:
     try:
         address = parse_address(text)
     except ValueError:
-        folded = unicodedata.normalize("NFKC", text[: _MAX_LENGTH + 1])  # full-width letters, as an input method types
+        # Full-width letters, as an input method types them.
+        folded = unicodedata.normalize("NFKC", text) if len(text) <= _MAX_LENGTH else text
         if folded == text:
             raise
         address = parse_address(folded)
