@@ -1,9 +1,6 @@
 """The command line. A new command is a file here that holds a click command named `command`, and a line below."""
 
-from pathlib import Path
-
 import click
-from dotenv import load_dotenv
 
 from email_consumer.cli.lazy_group import LazyGroup
 
@@ -29,5 +26,9 @@ from email_consumer.cli.lazy_group import LazyGroup
 @click.version_option(package_name="email-consumer")
 def main() -> None:
     """A self-hosted sender for Amazon SES. Configured by the environment, and by `.env` in the working directory."""
-    # As Docker's --env-file reads it: no interpolation, and what the environment says already wins.
-    load_dotenv(Path(".env"), interpolate=False)
+    from email_consumer.cli import configuration, dotenv_file  # noqa: PLC0415 - `--help` needs none of it
+
+    try:
+        dotenv_file.merge()
+    except dotenv_file.DotenvError as error:
+        raise configuration.BadSettings(str(error)) from None

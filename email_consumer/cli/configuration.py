@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 
 import click
+import structlog
 
 from email_consumer.local.servers import use_running_servers
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
 from email_consumer.settings import Settings, SettingsError, load_settings
+from email_consumer.settings.names import contradictions, misspelled
+
+_log = structlog.get_logger(__name__)
 
 
 class BadSettings(click.ClickException):
@@ -27,8 +31,9 @@ def serving() -> Settings:
     Raises:
         BadSettings: one line per bad value.
     """
-    settings = _load()
+    settings = load()
     configure(LogFilter.parse(settings.log_level), settings.log_format, sys.stdout)
+    _warn_of_names()
     return settings
 
 
@@ -48,14 +53,27 @@ def answering(data: Path | None = None) -> Settings:
     """
     if data:
         prefer_running(data)
-    settings = _load()
+    settings = load()
     level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
     configure(LogFilter.parse(level), settings.log_format, sys.stderr)
     return settings
 
 
-def _load() -> Settings:
+def load() -> Settings:
+    """The settings alone, for whoever has set up logs already.
+
+    Raises:
+        BadSettings: one line per bad value.
+    """
     try:
         return load_settings()
     except SettingsError as error:
         raise BadSettings(str(error)) from None
+
+
+def _warn_of_names() -> None:
+    # Not an error, as in `.env`: orchestrators put variables of their own into the environment.
+    for name, meant in misspelled(os.environ).items():
+        _log.warning("settings.unknown_variable", variable=name, did_you_mean=meant)
+    for used, ignored in contradictions(os.environ):
+        _log.warning("settings.contradiction", used=used, ignored=ignored, hint="they are names of one setting")

@@ -9,7 +9,7 @@ from typing import cast
 import click
 
 from email_consumer import daemon
-from email_consumer.cli.configuration import serving
+from email_consumer.cli.configuration import load, serving
 from email_consumer.cli.options import data_option
 from email_consumer.cli.serve import serve
 from email_consumer.cli.welcome import welcome
@@ -34,6 +34,6 @@ async def _run_local(data: Path, server_port: int) -> None:
     nats_url_before = os.environ.get("NATS_URL")
     async with LocalServers(data, server_port) as servers:
         servers.configure(os.environ)
-        settings = serving()
+        settings = load()
         click.echo(welcome(servers, data, settings, names_nats=nats_url_before is not None))
         await daemon.run(settings, local=True)

@@ -9,7 +9,7 @@ import uvloop
 from email_consumer import daemon
 from email_consumer.local.pid_lock import StillHeldError
 from email_consumer.local.server_process import ServerStartError
-from email_consumer.local.servers import DataInUseError
+from email_consumer.local.servers import DataUnusableError
 
 
 def serve(main: Coroutine[None, None, None]) -> None:
@@ -23,5 +23,5 @@ def serve(main: Coroutine[None, None, None]) -> None:
             runner.run(main)
     except asyncio.CancelledError:
         pass  # a signal came before the daemon was up: nothing was in hand
-    except (daemon.DaemonError, DataInUseError, ServerStartError, StillHeldError) as error:
+    except (daemon.DaemonError, DataUnusableError, ServerStartError, StillHeldError) as error:
         raise click.ClickException(str(error)) from None

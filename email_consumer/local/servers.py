@@ -18,7 +18,11 @@ _PEEK_PATIENCE = 1.0
 """Seconds; a command that looks whether we run holds our lock for a moment."""
 
 
-class DataInUseError(Exception):
+class DataUnusableError(Exception):
+    """The data directory can't be used; the text names it and says why."""
+
+
+class DataInUseError(DataUnusableError):
     """Another daemon in local mode works in this data directory; the text names both."""
 
 
@@ -66,8 +70,12 @@ class LocalServers:
         await self._running.aclose()
 
     def _claim_data(self) -> None:
-        self._data.mkdir(parents=True, exist_ok=True)
-        if not self._lock.acquire(_PEEK_PATIENCE):
+        try:
+            self._data.mkdir(parents=True, exist_ok=True)
+            acquired = self._lock.acquire(_PEEK_PATIENCE)
+        except OSError as error:
+            raise DataUnusableError(f"--data: {self._data} can't be used: {error.strerror}") from None
+        if not acquired:
             raise DataInUseError(f"another `run --local` (pid {self._lock.holder()}) uses {self._data}; stop it first")
         self._lock.name_holder(os.getpid())
 

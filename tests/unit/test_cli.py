@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from email_consumer import cli
-from email_consumer.cli import main
+from email_consumer.cli import dotenv_file, main
 
 
 def test_each_listed_command_is_there_and_each_module_with_a_command_is_listed() -> None:
@@ -46,6 +46,58 @@ def test_dotenv_is_read_where_the_environment_is_silent(monkeypatch: pytest.Monk
     result = CliRunner().invoke(main, ["publish", "--to", "a@example.com", "--subject", "s", "--html", "-"], input="x")
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["MAX_ATTEMPTS", "RETRY_DELAY"]
     assert "it is '0'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (
+            b"SES_RATE_PER_SECOND=9\nAPI_KEYS=x\n",
+            [
+                ".env: SES_RATE_PER_SECOND is not a variable of this program; did you mean SES_RATE_PER_SEC?",
+                ".env: API_KEYS is not a variable of this program; did you mean API_KEY?",
+            ],
+        ),
+        (b"STREAM=a\n=b\n", [".env line 2: is not of the form NAME=value"]),
+        (b"STREAM=\xff\n", [".env: is not UTF-8 text"]),
+        (b"STREAM=a\0b\n", [".env: STREAM contains a NUL character"]),
+    ],
+)
+def test_a_bad_dotenv_stops_the_start(
+    content: bytes, lines: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(content)
+    result = CliRunner().invoke(main, ["run"])
+    assert (result.exit_code, result.stderr.splitlines()) == (2, lines)
+
+
+# What earlier services' deployments hold, docs/migration.md; those that this program reads and those that it doesn't.
+_EARLIER = {
+    "rust": "AWS_REGION AWS_SES_FROM_EMAIL MAX_SEND_PER_SECOND SERVER_URL SERVER_PORT API_KEY RUST_LOG SENTRY_DSN "
+    "DATABASE_URL JWT_SECRET SENTRY_TRACES_SAMPLE_RATE DB_MAX_CONNECTIONS SEND_CHANNEL_BUFFER",
+    "go": "AWS_REGION EMAIL_SENDER EMAIL_RATE SERVER_HOST SERVER_PORT API_KEY SENTRY_DSN DB_HOST DB_PORT DB_USER "
+    "DB_PASSWORD DB_NAME AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY",
+    "go-sqs": "AWS_SQS_DEFAULT_QUEUE_NAME EMAIL_SENDER EMAIL_RATE SERVER_HOST SERVER_PORT SENTRY_DSN",
+    "rust-nats": "NATS_URL STREAM SUBJECT CONSUMER SES_RATE_PER_SEC CONCURRENCY_LIMIT MAX_CONCURRENT FROM_EMAIL "
+    "AWS_REGION RUST_LOG",
+}
+
+
+@pytest.mark.parametrize("service", _EARLIER)
+def test_the_dotenv_of_an_earlier_service_is_read(service: str, tmp_path: Path) -> None:
+    names = _EARLIER[service].split()
+    (tmp_path / ".env").write_text("".join(f"{name}=x\n" for name in names))
+    environ: dict[str, str] = {}
+    dotenv_file.merge(environ, tmp_path / ".env")
+    assert environ == dict.fromkeys(names, "x")
+
+
+def test_a_data_directory_that_cannot_be_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(main, ["run", "--local", "--data", "file/data"])
+    assert (result.exit_code, result.stderr) == (1, "Error: --data: file/data can't be used: Not a directory\n")
 
 
 @pytest.mark.parametrize(

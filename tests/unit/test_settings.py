@@ -21,7 +21,12 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 @pytest.mark.parametrize(("field", "names"), [(field, names) for field, names in variables().items() if names[1:]])
 def test_aliases_are_read_and_the_first_name_wins(field: str, names: tuple[str, ...]) -> None:
-    values = {"from_email": "{}@example.com", "server_url": "http://{}.example.com", "log_level": "name{}=debug"}
+    values = {
+        "from_email": "{}@example.com",
+        "server_url": "http://{}.example.com",
+        "log_level": "name{}=debug",
+        "aws_region": "eu-west-1{}",
+    }
     value = values.get(field, "1{}")
     for number, name in enumerate(names):
         lesser = {other: value.format(9) for other in names[number + 1 :]}
@@ -64,12 +69,71 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("LOG_LEVEL", "loud"),
         ("RUST_LOG", "botocore=loud"),
         ("LOG_FORMAT", "xml"),
+        ("NATS_URL", "http://nats.example.com"),
+        ("NATS_URL", "nats://"),
+        ("NATS_URL", "nats://nats.example.com:99999"),
+        ("NATS_URL", "nats://nats.example.com:port"),
+        ("NATS_URL", "nats://a b:4222"),
+        ("NATS_URL", "nats://a,ws://b"),
+        ("NATS_CREDS", "/nowhere/user.creds"),
+        ("NATS_CA", "/nowhere/ca.pem"),
+        ("AWS_REGION", "Frankfurt"),
+        ("ACK_WAIT", "1e30"),
+        ("IDEMPOTENCY_TTL", "1e300"),
+        ("RETENTION_DAYS", "inf"),
+        ("SES_RATE_PER_SEC", "1e12"),
+        ("SES_RATE_PER_SEC", "1e-300"),
+        ("MAX_ATTEMPTS", "1" + "0" * 30),
+        ("SERVER_PORT", "3000.5"),
+        ("SUBJECT", "messages..email"),
+        ("SUBJECT", "messages.a>b"),
+        ("SUBJECT", "messages.>.a"),
+        ("CONSUMER", "a\u202eb"),
+        ("SERVER_URL", "http://mail.example.com:99999"),
+        ("SERVER_URL", "http://mail .example.com"),
+        ("SERVER_URL", "http://mail.example.com?page=1"),
+        ("DB_PATH", "/"),
+        ("DASHBOARD_PUBLIC", "perhaps"),
+        ("SHUTDOWN_GRACE", "1e9"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_variable_as_it_was_set(variable: str, value: str) -> None:
     (line,) = _faults({variable: value})
     assert line.startswith(f"{variable}: ")
     assert repr(value) in line
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        ({"SENTRY_DSN": "foo"}, "SENTRY_DSN: is not a Sentry DSN, such as https://key@sentry.example.com/1"),
+        ({"NATS_NKEY_SEED": "geheim"}, "NATS_NKEY_SEED: is not the seed of an nkey, which begins with SU"),
+        ({"NATS_USER": "u"}, "NATS_PASSWORD: NATS_USER and NATS_PASSWORD are set together or not at all"),
+        ({"NATS_PASSWORD": "geheim"}, "NATS_PASSWORD: NATS_USER and NATS_PASSWORD are set together or not at all"),
+        (
+            {"NATS_USER": "u", "NATS_PASSWORD": "geheim", "NATS_TOKEN": "geheim"},
+            "NATS_CREDS: NATS_USER and NATS_TOKEN are set: use one way to log in to NATS (it is not set)",
+        ),
+        (
+            {"NATS_CERT": __file__},
+            "NATS_KEY: NATS_CERT and NATS_KEY are set together or not at all (it is not set)",
+        ),
+        ({"API_KEY": ","}, "API_KEY: holds no key"),
+        ({"API_KEY": "geh eim"}, "API_KEY: a key is of visible ASCII characters alone: others can't stand in a header"),
+        ({"API_KEY": "gehéim"}, "API_KEY: a key is of visible ASCII characters alone: others can't stand in a header"),
+        ({"SERVER_URL": "http://u:geheim@h"}, "SERVER_URL: must not hold a user or password (it is '…@h')"),
+        (
+            {"NATS_URL": "ftp://u:ge/heim@h,nats://v:geheim@i"},
+            "NATS_URL: must be URLs such as nats://127.0.0.1:4222 (also tls://, ws:// or wss://) (it is '…@h,…@i')",
+        ),
+        (
+            {"STREAM": "s" * 300, "SUBJECT": "s.x"},
+            f"STREAM: must be at most 200 bytes long (it is '{'s' * 80}…')",
+        ),
+    ],
+)
+def test_what_is_said_of_a_bad_value_helps_and_holds_no_secret(environ: dict[str, str], line: str) -> None:
+    assert _faults(environ) == [line]
 
 
 def test_each_bad_value_has_its_line() -> None:
@@ -79,13 +143,14 @@ def test_each_bad_value_has_its_line() -> None:
 
 def test_secrets_are_not_printed() -> None:
     secrets = {
+        "NATS_USER": "user",
         "NATS_PASSWORD": "geheim",
-        "NATS_TOKEN": "geheim",
-        "NATS_NKEY_SEED": "geheim",
         "API_KEY": "geheim",
-        "SENTRY_DSN": "geheim",
+        "SENTRY_DSN": "https://geheim@sentry.example.com/1",
     }
     settings = load_settings(secrets)
+    others = load_settings({"NATS_TOKEN": "geheim"})
+    assert "geheim" not in repr(others) + str(others.model_dump())
     assert "geheim" not in repr(settings) + str(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
 
@@ -97,7 +162,7 @@ def test_the_subject_follows_the_stream() -> None:
 
 
 def test_a_source_on_sqs_needs_its_queue() -> None:
-    assert _faults({"SOURCE": "sqs"}) == ["SQS_QUEUE_URL: must be set where SOURCE names sqs (it is None)"]
+    assert _faults({"SOURCE": "sqs"}) == ["SQS_QUEUE_URL: must be set where SOURCE names sqs (it is not set)"]
     settings = load_settings({"SOURCE": "nats, sqs", "SQS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/mail"})
     assert settings.source == ("nats", "sqs")
 

@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -24,11 +22,14 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from email_consumer.address import parse_address
-from email_consumer.feedback.topic_arn import TopicArn
-from email_consumer.observe.level import LogFilter
+from email_consumer.settings import checks
 
 _LEAST_GRACE_APART = 10
+_LONGEST = 10 * 365 * 86_400.0
+"""Seconds. Nothing here is meant to last longer, and what is added to a time must not overflow."""
+_LONGEST_VISIBILITY = 43_200.0
+"""Seconds that SQS can keep a message invisible, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html."""
+_SHOWN = 80
 
 
 class SettingsError(Exception):
@@ -39,53 +40,10 @@ def _variable(default: object, *names: str, **constraints: Any) -> Any:  # noqa:
     return Field(default, validation_alias=AliasChoices(*names), **constraints)
 
 
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is not a time zone of the tz database, such as Europe/Berlin") from None
-    return value
-
-
-def _address(value: str) -> str:
-    parse_address(value)
-    return value
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a URL such as https://mail.example.com")
-    return value.rstrip("/")
-
-
-def _log_filter(value: str) -> str:
-    LogFilter.parse(value)
-    return value
-
-
-def _topic_arns(value: tuple[str, ...]) -> tuple[str, ...]:
-    for arn in value:
-        try:
-            TopicArn.parse(arn)
-        except ValueError as error:
-            raise ValueError(f"{arn!r} {error}") from None
-    return value
-
-
-def _token(value: str) -> str:
-    if not value or any(character in value for character in " .*>\t\r\n/\\"):
-        raise ValueError("must not be empty or contain spaces, dots, slashes, '*' or '>'")
-    return value
-
-
-CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Name = Annotated[str, AfterValidator(_token)]
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(checks.split)]
+HttpUrl = Annotated[str, AfterValidator(checks.http_url)]
+Name = Annotated[str, AfterValidator(checks.nats_name)]
+ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 
 
 class Settings(BaseModel):
@@ -93,76 +51,123 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, validate_default=True)
 
-    source: Annotated[tuple[Literal["nats", "sqs"], ...], BeforeValidator(_split)] = _variable(
+    source: Annotated[tuple[Literal["nats", "sqs"], ...], BeforeValidator(checks.split)] = _variable(
         ("nats",), "SOURCE", min_length=1
     )
-    nats_url: CommaSeparated = _variable(("nats://127.0.0.1:4222",), "NATS_URL", min_length=1)
+    nats_url: Annotated[CommaSeparated, AfterValidator(checks.nats_urls)] = _variable(
+        ("nats://127.0.0.1:4222",), "NATS_URL", min_length=1
+    )
     nats_user: str | None = _variable(None, "NATS_USER")
     nats_password: SecretStr | None = _variable(None, "NATS_PASSWORD")
     nats_token: SecretStr | None = _variable(None, "NATS_TOKEN")
     nats_nkey_seed: SecretStr | None = _variable(None, "NATS_NKEY_SEED")
-    nats_creds: Path | None = _variable(None, "NATS_CREDS")
-    nats_ca: Path | None = _variable(None, "NATS_CA")
-    nats_cert: Path | None = _variable(None, "NATS_CERT")
-    nats_key: Path | None = _variable(None, "NATS_KEY")
+    nats_creds: ReadableFile | None = _variable(None, "NATS_CREDS")
+    nats_ca: ReadableFile | None = _variable(None, "NATS_CA")
+    nats_cert: ReadableFile | None = _variable(None, "NATS_CERT")
+    nats_key: ReadableFile | None = _variable(None, "NATS_KEY")
     nats_replicas: int = _variable(1, "NATS_REPLICAS", ge=1, le=5)
     stream: Name = _variable("messages", "STREAM")
     subject: str = _variable("messages.email", "SUBJECT")
     consumer: Name = _variable("email-processor", "CONSUMER")
-    ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1)
+    ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1, le=_LONGEST_VISIBILITY)
     sqs_queue_url: HttpUrl | None = _variable(None, "SQS_QUEUE_URL", validate_default=True)
     sqs_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SQS")
 
-    ses_rate_per_sec: float = _variable(50.0, "SES_RATE_PER_SEC", "MAX_SEND_PER_SECOND", "EMAIL_RATE", gt=0)
+    ses_rate_per_sec: float = _variable(
+        50.0, "SES_RATE_PER_SEC", "MAX_SEND_PER_SECOND", "EMAIL_RATE", ge=0.001, le=100_000
+    )
     concurrency_limit: int = _variable(500, "CONCURRENCY_LIMIT", "MAX_CONCURRENT", ge=1, le=10_000)
-    ses_timeout: float = _variable(30.0, "SES_TIMEOUT", gt=0)
-    max_attempts: int = _variable(5, "MAX_ATTEMPTS", ge=1)
-    retry_delay: float = _variable(5.0, "RETRY_DELAY", gt=0)
-    from_email: Annotated[str, AfterValidator(_address)] = _variable(
+    ses_timeout: float = _variable(30.0, "SES_TIMEOUT", gt=0, le=3_600)
+    max_attempts: int = _variable(5, "MAX_ATTEMPTS", ge=1, le=1_000)
+    retry_delay: float = _variable(5.0, "RETRY_DELAY", gt=0, le=86_400)
+    from_email: Annotated[str, AfterValidator(checks.address)] = _variable(
         "no-reply@localhost", "FROM_EMAIL", "AWS_SES_FROM_EMAIL", "EMAIL_SENDER"
     )
     configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    aws_region: str = _variable("ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION")
+    aws_region: Annotated[str, AfterValidator(checks.region)] = _variable(
+        "ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION"
+    )
     ses_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SESV2")
 
     ledger: Literal["sqlite", "jetstream"] = _variable("sqlite", "LEDGER")
-    idempotency_ttl: float = _variable(86_400.0, "IDEMPOTENCY_TTL", gt=0)
+    idempotency_ttl: float = _variable(86_400.0, "IDEMPOTENCY_TTL", gt=0, le=_LONGEST)
     in_doubt: Literal["resend", "park"] = _variable("resend", "IN_DOUBT")
-    in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0)
-    claim_lease: float = _variable(60.0, "CLAIM_LEASE", ge=4)
+    in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0, le=_LONGEST)
+    claim_lease: float = _variable(60.0, "CLAIM_LEASE", ge=4, le=86_400)
     instance: str = _variable("default", "INSTANCE", pattern=r"^[A-Za-z0-9_-]{1,256}$")
 
-    sns_topic_arns: Annotated[CommaSeparated, AfterValidator(_topic_arns)] = _variable((), "SNS_TOPIC_ARNS")
+    sns_topic_arns: Annotated[CommaSeparated, AfterValidator(checks.topic_arns)] = _variable((), "SNS_TOPIC_ARNS")
     sns_events_queue_url: HttpUrl | None = _variable(None, "SNS_EVENTS_QUEUE_URL")
     sns_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SNS")
     sandbox_certificate: Path | None = _variable(None, "SANDBOX_CERTIFICATE")
-    soft_bounce_limit: int = _variable(5, "SOFT_BOUNCE_LIMIT", ge=0)
+    soft_bounce_limit: int = _variable(5, "SOFT_BOUNCE_LIMIT", ge=0, le=1_000_000)
     suppression_mirror: bool = _variable(False, "SUPPRESSION_MIRROR")
 
     server_port: int = _variable(3000, "SERVER_PORT", ge=0, le=65_535)
     server_url: HttpUrl = _variable("http://localhost:3000", "SERVER_URL", "SERVER_HOST")
-    api_key: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = _variable((), "API_KEY")
-    db_path: Path = _variable(Path("data/email.db"), "DB_PATH")
-    retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0)
-    timezone: Annotated[str, AfterValidator(_time_zone)] = _variable("UTC", "TIMEZONE")
+    api_key: Annotated[tuple[SecretStr, ...], BeforeValidator(checks.split)] = _variable((), "API_KEY")
+    db_path: Annotated[Path, AfterValidator(checks.not_a_directory)] = _variable(Path("data/email.db"), "DB_PATH")
+    retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0, le=36_500)
+    timezone: Annotated[str, AfterValidator(checks.time_zone)] = _variable("UTC", "TIMEZONE")
     dashboard_public: bool = _variable(False, "DASHBOARD_PUBLIC")
     track_opens: Literal["api", "all", "off"] = _variable("api", "TRACK_OPENS")
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")
-    misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0)
+    misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0, le=_LONGEST)
 
-    shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0)
+    shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0, le=3_600)
     sentry_dsn: SecretStr | None = _variable(None, "SENTRY_DSN")
-    log_level: Annotated[str, AfterValidator(_log_filter)] = _variable("info", "LOG_LEVEL", "RUST_LOG")
+    log_level: Annotated[str, AfterValidator(checks.log_filter)] = _variable("info", "LOG_LEVEL", "RUST_LOG")
     log_format: Literal["auto", "human", "json"] = _variable("auto", "LOG_FORMAT")
+
+    @field_validator("nats_password")
+    @classmethod
+    def _user_and_password_go_together(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "nats_user" in info.data and (password is None) != (info.data["nats_user"] is None):
+            raise ValueError("NATS_USER and NATS_PASSWORD are set together or not at all")
+        return password
+
+    @field_validator("nats_nkey_seed", "sentry_dsn")
+    @classmethod
+    def _well_formed_secret(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret:
+            check = checks.nkey_seed if info.field_name == "nats_nkey_seed" else checks.sentry_dsn
+            check(secret.get_secret_value())
+        return secret
+
+    @field_validator("nats_creds")
+    @classmethod
+    def _one_way_to_log_in(cls, creds: Path | None, info: ValidationInfo) -> Path | None:
+        ways = {
+            "NATS_USER": info.data.get("nats_user"),
+            "NATS_TOKEN": info.data.get("nats_token"),
+            "NATS_NKEY_SEED": info.data.get("nats_nkey_seed"),
+            "NATS_CREDS": creds,
+        }
+        given = [name for name, value in ways.items() if value]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are set: use one way to log in to NATS")
+        return creds
+
+    @field_validator("nats_key")
+    @classmethod
+    def _certificate_and_key_go_together(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "nats_cert" in info.data and (key is None) != (info.data["nats_cert"] is None):
+            raise ValueError("NATS_CERT and NATS_KEY are set together or not at all")
+        return key
+
+    @field_validator("api_key")
+    @classmethod
+    def _keys_that_a_header_can_carry(cls, keys: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        checks.api_keys(tuple(key.get_secret_value() for key in keys))
+        if info.context and info.context.get("API_KEY") and not keys:
+            raise ValueError("holds no key")
+        return keys
 
     @field_validator("subject")
     @classmethod
     def _subject_belongs_to_stream(cls, subject: str, info: ValidationInfo) -> str:
         stream = info.data.get("stream")
-        if stream is None:  # it has a fault of its own
-            return subject
-        prefix, _, rest = subject.partition(".")
-        if prefix != stream or not rest or any(character.isspace() for character in subject):
+        if stream is not None and not checks.is_subject_of(stream, subject):  # None: STREAM has an error of its own
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
         return subject
 
@@ -197,7 +202,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     given = {name: value for name, value in environ.items() if value}
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate(given, context=given)
     except ValidationError as error:
         raise SettingsError("\n".join(_line(problem, given) for problem in error.errors())) from None
 
@@ -216,10 +221,18 @@ def _line(problem: ErrorDetails, given: Mapping[str, str]) -> str:
     place = str(problem["loc"][0])  # the first variable's name, or the field's where its default is at fault
     field, names = next((field, names) for field, names in variables().items() if place in {field, *names})
     variable = next((name for name in names if name in given), names[0])
+    if _is_secret(field):
+        return f"{variable}: {text}"
     default = Settings.model_fields[field].default
-    return (
-        f"{variable}: {text}" if _is_secret(field) else f"{variable}: {text} (it is {given.get(variable, default)!r})"
-    )
+    value = given.get(variable, default)
+    return f"{variable}: {text} (it is {'not set' if value is None else _shown(field, str(value))})"
+
+
+def _shown(field: str, value: str) -> str:
+    """A bad value as an error line repeats it: on one line, short, and without a password that a URL may carry."""
+    if field.endswith(("_url", "_endpoint")):
+        value = ",".join(f"…@{part.rpartition('@')[2]}" if "@" in part else part for part in value.split(","))
+    return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
 def _is_secret(field: str) -> bool:

@@ -1,0 +1,145 @@
+"""What a value must look like: one function a kind of value, each error worded for the person who set it."""
+
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+import nkeys  # type: ignore[import-untyped]
+from sentry_sdk.utils import BadDsn, Dsn
+
+from email_consumer.address import parse_address
+from email_consumer.feedback.topic_arn import TopicArn
+from email_consumer.observe.level import LogFilter
+
+_LONGEST_NAME = 200
+"""Of streams and consumers: nats-server makes files of these names, with suffixes of its own and ours."""
+_NATS_SCHEMES = {"nats", "tls", "ws", "wss"}
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}")
+
+
+def split(value: object) -> object:
+    """Comma-separated text as a tuple; empty parts are dropped."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone of the tz database, such as Europe/Berlin") from None
+    return value
+
+
+def address(value: str) -> str:
+    parse_address(value)
+    return value
+
+
+def region(value: str) -> str:
+    if not _REGION.fullmatch(value):
+        raise ValueError("is not an AWS region, such as eu-west-1")
+    return value
+
+
+def http_url(value: str) -> str:
+    parts = _parsed(value)
+    if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        raise ValueError("must be a URL such as https://mail.example.com")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user or password")
+    return value.rstrip("/")
+
+
+def nats_urls(values: tuple[str, ...]) -> tuple[str, ...]:
+    schemes = set()
+    for value in values:
+        parts = _parsed(value if "://" in value else f"nats://{value}")
+        if parts is None or parts.scheme not in _NATS_SCHEMES:
+            raise ValueError("must be URLs such as nats://127.0.0.1:4222 (also tls://, ws:// or wss://)")
+        schemes.add(parts.scheme.startswith("ws"))
+    if len(schemes) > 1:
+        raise ValueError("can't mix WebSocket URLs (ws://, wss://) with others")
+    return values
+
+
+def _parsed(value: str) -> SplitResult | None:
+    """None where it is no URL with a host, or its port is no port."""
+    if any(character.isspace() or not character.isprintable() for character in value):
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
+def log_filter(value: str) -> str:
+    LogFilter.parse(value)
+    return value
+
+
+def topic_arns(values: tuple[str, ...]) -> tuple[str, ...]:
+    for arn in values:
+        try:
+            TopicArn.parse(arn)
+        except ValueError as error:
+            raise ValueError(f"{arn!r} {error}") from None
+    return values
+
+
+def nats_name(value: str) -> str:
+    if not value or any(not character.isprintable() or character in " .*>/\\" for character in value):
+        raise ValueError("must not be empty or contain spaces, dots, slashes, '*' or '>'")
+    if len(value.encode()) > _LONGEST_NAME:
+        raise ValueError(f"must be at most {_LONGEST_NAME} bytes long")
+    return value
+
+
+def is_subject_of(stream: str, subject: str) -> bool:
+    """Whether it is `<stream>.<name>`, where `*` and a final `>` may stand for parts of the name."""
+    prefix, *parts = subject.split(".")
+    return (
+        prefix == stream
+        and bool(parts)
+        and all(part and part.isprintable() and (part in {"*", ">"} or not set(" *>") & set(part)) for part in parts)
+        and ">" not in parts[:-1]
+    )
+
+
+def readable_file(value: Path) -> Path:
+    try:
+        with value.open("rb"):
+            return value
+    except OSError as error:
+        raise ValueError(f"can't be read: {error.strerror}") from None
+
+
+def not_a_directory(value: Path) -> Path:
+    if value.is_dir():
+        raise ValueError("is a directory; name a file")
+    return value
+
+
+def nkey_seed(value: str) -> str:
+    try:
+        nkeys.from_seed(bytearray(value.strip().encode()))
+    except (nkeys.NkeysError, ValueError):
+        raise ValueError("is not the seed of an nkey, which begins with SU") from None
+    return value
+
+
+def sentry_dsn(value: str) -> str:
+    try:
+        Dsn(value)
+    except (BadDsn, ValueError):
+        raise ValueError("is not a Sentry DSN, such as https://key@sentry.example.com/1") from None
+    return value
+
+
+def api_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    for key in values:
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("a key is of visible ASCII characters alone: others can't stand in a header")
+    return values
