@@ -15,7 +15,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "publish": "Publish mails to the stream, as an upstream service would.",
         "stats": "What became of a topic's mail, or what was sent in the last hours.",
         "cancel": "Cancel what is not sent yet of a topic.",
-        "dlq": "Dead letters: list them, show one, send them again.",
+        "dlq": "Dead letters: list them, show one, send them again, remove them.",
         "suppressions": "Addresses that get no mail: list, add, remove.",
         "erase": "Forget one address.",
         "rebuild": "Make the sidecar's SQLite file again from JetStream.",

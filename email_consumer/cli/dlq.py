@@ -12,6 +12,7 @@ import uvloop
 from nats.errors import Error as NatsError
 
 from email_consumer.cli.configuration import answering
+from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.dead_letter_view import facts, full, table
 from email_consumer.cli.options import data_option
@@ -19,6 +20,8 @@ from email_consumer.intake.dead_letters import KINDS, DeadLetterError, DeadLette
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.settings import Settings
+
+_SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 
 _kind_option = click.option(
     "--reason", "kind", type=click.Choice(KINDS), help="Only those that failed for this reason."
@@ -28,7 +31,7 @@ _kind_option = click.option(
 @click.group()
 @data_option
 def command(data: Path) -> None:
-    """Look at the dead letters, and send them again once what kept them is mended.
+    """List dead letters, show one, send them again once their cause is fixed, or remove them.
 
     Without NATS_URL, and with `run --local` at work on the data directory, its server is the one that is asked.
     """
@@ -38,7 +41,7 @@ def command(data: Path) -> None:
 
 @command.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
-@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only those behind this one.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only those after this one.")
 @_kind_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the mail itself.")
 def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
@@ -58,7 +61,7 @@ def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("sequence", metavar="SEQ", type=click.IntRange(min=1))
+@click.argument("sequence", metavar="SEQ", type=_SEQUENCE)
 def show(sequence: int) -> None:
     """Show one dead letter: why it is there, its headers, and the mail."""
 
@@ -69,31 +72,62 @@ def show(sequence: int) -> None:
 
 
 @command.command()
-@click.argument("sequences", metavar="SEQ...", type=click.IntRange(min=1), nargs=-1)
+@click.argument("sequences", metavar="SEQ...", type=_SEQUENCE, nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All that are there now.")
 @_kind_option
 def replay(sequences: Sequence[int], *, every: bool, kind: str | None) -> None:
     """Publish dead letters again; each is taken off the list when the stream has stored it."""
+    _check_choice(sequences, every=every, kind=kind)
+
+    async def answer(letters: DeadLetters, settings: Settings) -> None:
+        async def replay_one(sequence: int) -> None:
+            click.echo(f"{sequence} → {settings.stream}:{await letters.replay(sequence)}")
+
+        await _each(await _chosen(letters, sequences, every=every, kind=kind), replay_one, "replayed")
+
+    _ask(answer)
+
+
+@command.command()
+@click.argument("sequences", metavar="SEQ...", type=_SEQUENCE, nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All that are there now.")
+@_kind_option
+@yes_option
+def remove(*, sequences: Sequence[int], every: bool, kind: str | None, yes: bool) -> None:
+    """Delete dead letters for good: each is the only copy of its mail."""
+    _check_choice(sequences, every=every, kind=kind)
+
+    async def answer(letters: DeadLetters, _: Settings) -> None:
+        chosen = await _chosen(letters, sequences, every=every, kind=kind)
+        confirm(f"Delete {len(chosen)} dead letters for good?", yes=yes)
+        await _each(chosen, letters.remove, "removed")
+
+    _ask(answer)
+
+
+def _check_choice(sequences: Sequence[int], *, every: bool, kind: str | None) -> None:
     if every == bool(sequences):
-        raise click.UsageError("name the letters to replay, or give --all")
+        raise click.UsageError("name the letters, or give --all")
     if kind and not every:
         raise click.UsageError("--reason goes with --all")
 
-    async def answer(letters: DeadLetters, settings: Settings) -> None:
-        # Noted before the first is published: what fails again comes back behind these, and would never end.
-        chosen = [letter.sequence async for letter in letters.walk(kind=kind or "*")] if every else sequences
-        refused = 0
-        for sequence in chosen:
-            try:
-                click.echo(f"{sequence} → {settings.stream}:{await letters.replay(sequence)}")
-            except DeadLetterError as error:
-                refused += 1
-                click.echo(str(error), err=True)
-        click.echo(f"{len(chosen) - refused} of {len(chosen)} replayed")
-        if refused:
-            raise click.exceptions.Exit(1)
 
-    _ask(answer)
+async def _chosen(letters: DeadLetters, sequences: Sequence[int], *, every: bool, kind: str | None) -> Sequence[int]:
+    # Noted before the first is replayed: what fails again comes back after these, and would never end.
+    return [letter.sequence async for letter in letters.walk(kind=kind or "*")] if every else sequences
+
+
+async def _each(sequences: Sequence[int], act: Callable[[int], Awaitable[None]], done: str) -> None:
+    refused = 0
+    for sequence in sequences:
+        try:
+            await act(sequence)
+        except DeadLetterError as error:
+            refused += 1
+            click.echo(str(error), err=True)
+    click.echo(f"{len(sequences) - refused} of {len(sequences)} {done}")
+    if refused:
+        raise click.exceptions.Exit(1)
 
 
 def _ask(answer: Callable[[DeadLetters, Settings], Awaitable[None]]) -> None:

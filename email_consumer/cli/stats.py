@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 import orjson
 
-from email_consumer.cli.cancel import receipt_text
+from email_consumer.cli.cancel import UNKNOWN, receipt_text
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
@@ -26,6 +26,8 @@ def command(*, topic: str | None, as_json: bool, data: Path) -> None:
         click.echo(orjson.dumps(overview) if as_json else _overview_text(overview))
     else:
         found = ask_sidecar(settings, "GET", f"/v1/topics/{quote(topic, safe='')}")
+        if not found["known"] and not found["cancellation"]:
+            raise click.ClickException(f"topic {topic!r} is not known; {UNKNOWN}")
         click.echo(orjson.dumps(found) if as_json else _topic_text(found))
 
 

@@ -15,6 +15,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.intake.topology import ensure_dead_letter_stream
 from email_consumer.mail_queue import dead_letter_stream
+from email_consumer.message import UndecodableError, decode
 from email_consumer.settlement import DeadLetterRefusedError
 
 KINDS = ("undecodable", "rejected", "exhausted", "in-doubt")
@@ -147,6 +148,18 @@ class DeadLetters:
         except NotFoundError:
             raise DeadLetterError(f"there is no dead letter {sequence} in {self._stream}") from None
 
+    async def remove(self, sequence: int) -> None:
+        """Delete a letter, and with it the only copy of its mail.
+
+        Raises:
+            DeadLetterError: there is no such letter, or it can't be deleted.
+        """
+        try:
+            await self._jetstream.delete_msg(self._stream, sequence)
+        except APIError as error:  # also, in several words, where there is none
+            await self.get(sequence)
+            raise DeadLetterError(f"dead letter {sequence} could not be removed: {error.description}") from None
+
     async def replay(self, sequence: int) -> int:
         """Publish a letter's payload again and take it off the list; its sequence in the mail stream is returned.
 
@@ -154,9 +167,15 @@ class DeadLetters:
         same within the duplicate window, and after it the ledger knows the uuid together with this replay.
 
         Raises:
-            DeadLetterError: there is no such letter, or it can't be published.
+            DeadLetterError: there is no such letter, it would become a dead letter again at once, or it can't be published.
         """
         letter = await self.get(sequence)
+        try:
+            decode(letter.payload)
+        except UndecodableError as error:
+            raise DeadLetterError(
+                f"dead letter {sequence} can't be replayed, it is no valid message: {error}"
+            ) from None
         # The time tells letters of the same number apart when the dead-letter stream was made anew.
         name = f"{self._stream}:{sequence}:{letter.stored_at.timestamp():.6f}"
         mark = {Header.MSG_ID.value: f"replay:{name}", REPLAY_OF: name}

@@ -54,6 +54,8 @@ class Receipt(ApiModel):
     final: bool
     """Nothing that the cancellation covers is left in the stream or in hand."""
     cancelled_at: Moment
+    known: bool
+    """Whether mail of the topic is in the tables. If not, it may still lie in the stream, and is cancelled there."""
 
 
 class Cancellations:
@@ -138,6 +140,7 @@ class Cancellations:
             failed=counts.get(Status.FAILED, 0),
             final=settled and not in_flight,
             cancelled_at=rows[0]["cancelled_at"],
+            known=any(counts.values()),
         )
 
     async def _settled(self, sequence: int) -> tuple[bool, int]:

@@ -46,6 +46,9 @@ class DeadLetters(Protocol):
     async def get(self, sequence: int) -> DeadLetter:
         """One of them."""
 
+    async def remove(self, sequence: int) -> None:
+        """Delete it for good."""
+
     async def replay(self, sequence: int) -> int:
         """Publish it again and take it off the list; its sequence in the mail stream."""
 
@@ -96,6 +99,7 @@ class DeadLetterRoutes:
         return [
             web.get("/v1/dead-letters", self.list),
             web.get(r"/v1/dead-letters/{sequence:\d+}", self.show),
+            web.delete(r"/v1/dead-letters/{sequence:\d+}", self.remove),
             web.post(r"/v1/dead-letters/{sequence:\d+}/replay", self.replay),
         ]
 
@@ -112,6 +116,15 @@ class DeadLetterRoutes:
         headers = dict(letter.headers)
         message = _message(letter.payload)
         return answer(WholeLetter(**_facts(letter), headers=headers, message=message, payload=payload))
+
+    @operation("Delete one dead letter, and with it the only copy of its mail", answer=Letter, errors=(409,))
+    async def remove(self, request: web.Request) -> web.Response:
+        letter = await self._find(request)
+        try:
+            await self._letters.remove(letter.sequence)
+        except self._refusal as error:
+            raise ApiError(409, "not_removed", f"{error}.") from None
+        return answer(Letter(**_facts(letter)))
 
     @operation("Send it on its way again", answer=Replayed, errors=(409,))
     async def replay(self, request: web.Request) -> web.Response:

@@ -24,6 +24,8 @@ class Topic(ApiModel):
 
     request_counts: dict[str, int]
     result_counts: dict[str, int]
+    known: bool
+    """Whether mail of the topic is in the tables; mail that still lies in the stream is counted once it is pulled."""
     cancellation: Receipt | None
 
 
@@ -59,6 +61,7 @@ class TopicRoutes:
             Topic(
                 request_counts={status.name.title(): count for status, count in requests.items()},
                 result_counts=await self._statistics.results(topic_id),
+                known=any(requests.values()),
                 cancellation=await self._cancellations.receipt(topic_id),
             )
         )

@@ -29,6 +29,20 @@ def test_a_dead_letter_is_shown_and_sent_again(page: Page, running: Site) -> Non
     assert rejected.id not in [row.id for row in page.all("#dead-letters .row")]
 
 
+def test_a_dead_letter_is_removed_for_good(page: Page, running: Site) -> None:
+    running.reject("dead-3@example.com", "no")
+    running.publish([as_map("dead-3", email="dead-3@example.com")])
+    page.wait(lambda: running.ask("GET", "/v1/messages/dead-3").get("status") == "Failed")
+    page.go("dead-letters")
+    last = page.wait(lambda: page.all("#dead-letters .row"))[-1]
+    sequence = last.get_attribute("data-sequence")
+    last.find_element("css selector", ".actions .danger").click()
+    page.read("#confirm-text", "the only copy")
+    page.click("#confirm-yes")
+    page.read("#dead-letters .status", f"Dead letter #{sequence} is removed.")
+    assert running.ask("GET", f"/v1/dead-letters/{sequence}")["error"]["code"] == "not_found"
+
+
 def test_a_dead_letter_that_someone_else_replayed_is_told_to_be_gone(page: Page, running: Site) -> None:
     running.reject("dead-2@example.com", "no")
     running.publish([as_map("dead-2", email="dead-2@example.com")])

@@ -1,7 +1,7 @@
 // What could not be sent: looked at, and sent on its way again.
 
 import { ask } from "./api.js";
-import { el, facts, json } from "./dom.js";
+import { confirmed, el, facts, json } from "./dom.js";
 import { bytes, moment } from "./format.js";
 import { folded, List } from "./list.js";
 
@@ -38,6 +38,7 @@ export class DeadLetters extends List {
 
   letter(letter) {
     const replay = el("button", { type: "button", onclick: () => this.replay(letter, item, replay) }, "Replay");
+    const remove = el("button", { type: "button", class: "danger", onclick: () => this.remove(letter, item, remove) }, "Remove");
     const item = el(
       "li",
       { class: "row", "data-sequence": letter.sequence },
@@ -50,7 +51,7 @@ export class DeadLetters extends List {
         ],
         () => this.content(letter),
       ),
-      el("div", { class: "actions" }, replay),
+      el("div", { class: "actions" }, replay, remove),
     );
     return item;
   }
@@ -68,6 +69,16 @@ export class DeadLetters extends List {
       el("h3", {}, whole.message ? "Message" : "Payload (not a message), base64"),
       whole.message ? json(whole.message) : el("pre", { tabindex: "0" }, whole.payload),
     ];
+  }
+
+  async remove(letter, item, button) {
+    if (!(await confirmed(`Delete dead letter #${letter.sequence} for good? It is the only copy of its mail.`, "Delete"))) return;
+    button.disabled = true;
+    const answer = await this.attempt(() => ask("DELETE", `/v1/dead-letters/${letter.sequence}`));
+    button.disabled = false;
+    if (!answer) return;
+    item.remove();
+    this.say(`Dead letter #${letter.sequence} is removed.`);
   }
 
   async replay(letter, item, button) {

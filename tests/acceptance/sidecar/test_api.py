@@ -1,5 +1,6 @@
 """Each route through HTTP, on the whole daemon."""
 
+import json
 import re
 import sqlite3
 import sys
@@ -134,6 +135,11 @@ async def test_the_commands_speak_to_the_running_daemon(api: Api) -> None:
     await api.post(mail(topic_id="a b/c"), scheduled_at=in_seconds(3600))
     variables = {"SERVER_PORT": str(api.port), "API_KEY": KEY}
     assert await run(variables, "cancel", "a b/c") == (0, "Cancelled 1, sent 0, in flight 0.\n", "")
+    status, out, error = await run(variables, "cancel", "unheard-of", "--json", "--no-wait")
+    assert (status, json.loads(out)["known"]) == (0, False)
+    assert "'unheard-of' is not known yet; its cancellation is registered" in error
+    status, out, error = await run(variables, "stats", "nowhere")
+    assert (status, out, "topic 'nowhere' is not known" in error) == (1, "", True)
     status, out, _ = await run(variables, "stats", "a b/c")
     assert (status, re.findall(r"(\w+) +(\d+)$", out, re.MULTILINE)[4]) == (0, ("Stopped", "1"))
     assert "Cancelled 1" in out

@@ -14,6 +14,7 @@ from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.intake.jetstream import JetStreamDelivery
 from email_consumer.intake.topology import Topology
+from email_consumer.message import EmailMessage, encode
 from email_consumer.settlement import DeadLetterRefusedError
 from tests.servers.nats import NatsServer
 
@@ -44,8 +45,15 @@ def letters(client: Client) -> DeadLetters:
     return DeadLetters(client, stream="mail", subject="mail.email", replicas=1)
 
 
+def _mail(body: str) -> bytes:
+    return encode(EmailMessage(uuid="u", email="jane@example.com", subject="s", body=body))
+
+
+MAIL = _mail("b")
+
+
 def _delivery(
-    client: Client, payload: bytes = b"\xc1", *, sequence: int = 7, headers: Mapping[str, str] | None = None
+    client: Client, payload: bytes = MAIL, *, sequence: int = 7, headers: Mapping[str, str] | None = None
 ) -> Delivery:
     reply = f"$JS.ACK.mail.c.1.{sequence}.1.1700000000000000000.0"
     return JetStreamDelivery(client, Msg(client, "mail.email", reply, payload, dict(headers or {})))
@@ -128,10 +136,10 @@ async def test_a_replay_publishes_the_raw_payload_once_and_takes_the_letter_off(
     client: Client, jetstream: JetStreamContext, letters: DeadLetters
 ) -> None:
     headers = {"Trace-Id": "t-1", "Nats-Msg-Id": "u-1"}
-    await letters.store(_delivery(client, b"the mail", headers=headers), "exhausted", "tried 5 times", 5)
+    await letters.store(_delivery(client, MAIL, headers=headers), "exhausted", "tried 5 times", 5)
     sequence = await letters.replay(1)
     message = await jetstream.get_msg("mail", sequence)
-    assert message.data == b"the mail"
+    assert message.data == MAIL
     assert message.headers is not None
     assert message.headers["Email-Replay-Of"].startswith("mail-dead:1:")
     assert message.headers["Trace-Id"] == "t-1"
@@ -177,8 +185,9 @@ async def test_two_replays_at_once_publish_once(
 async def test_a_replay_without_room_for_its_mark_is_refused(
     client: Client, jetstream: JetStreamContext, letters: DeadLetters
 ) -> None:
-    await letters.store(_delivery(client, bytes(client.max_payload)), "rejected", "r", 1)
-    with pytest.raises(DeadLetterError, match="dead letter 1 can't be replayed"):
+    room = client.max_payload - len(_mail("b" * 70_000))
+    await letters.store(_delivery(client, _mail("b" * (70_000 + room))), "rejected", "r", 1)
+    with pytest.raises(DeadLetterError, match=r"dead letter 1 can't be replayed: 100000 bytes and the headers"):
         await letters.replay(1)
     assert len(await letters.list()) == 1
     assert (await jetstream.stream_info("mail")).state.messages == 0

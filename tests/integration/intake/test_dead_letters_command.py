@@ -116,16 +116,35 @@ async def test_replay_one_and_then_all_of_a_reason(server: NatsServer, client: C
     assert "there is no dead letter 99 in messages-dead" in err
     _, out, _ = await _dlq(server, "replay", "--all", "--reason", "exhausted")
     assert out == "3 → messages:2\n1 of 1 replayed\n"
-    _, out, _ = await _dlq(server, "replay", "--all")
-    assert out == "2 → messages:3\n1 of 1 replayed\n"
-    assert (await client.jetstream().stream_info("messages")).state.messages == 3
+    assert (await client.jetstream().stream_info("messages")).state.messages == 2
+
+
+async def test_what_is_no_message_stays_where_it_is(server: NatsServer, client: Client) -> None:
+    await _mails(client)
+    code, out, err = await _dlq(server, "replay", "--all", "--reason", "undecodable")
+    assert (code, out) == (1, "0 of 1 replayed\n")
+    assert err.startswith("dead letter 2 can't be replayed, it is no valid message: not MessagePack")
+    assert (await client.jetstream().stream_info("messages")).state.messages == 0
+    assert (await client.jetstream().stream_info("messages-dead")).state.messages == 3
+
+
+async def test_remove_one_and_then_all_of_a_reason(server: NatsServer, client: Client) -> None:
+    await _mails(client)
+    code, out, err = await _dlq(server, "remove", "1", "99")
+    assert (code, out) == (1, "1 of 2 removed\n")
+    assert "there is no dead letter 99 in messages-dead" in err
+    assert await _dlq(server, "remove", "--all", "--reason", "undecodable") == (0, "1 of 1 removed\n", "")
+    _, out, _ = await _dlq(server, "list")
+    assert [line.split()[0] for line in out.splitlines()] == ["SEQ", "3"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["replay"], "name the letters to replay, or give --all"),
-        (["replay", "1", "--all"], "name the letters to replay, or give --all"),
+        (["replay"], "name the letters, or give --all"),
+        (["remove"], "name the letters, or give --all"),
+        (["remove", "99999999999999999999"], "is not in the range"),
+        (["replay", "1", "--all"], "name the letters, or give --all"),
         (["replay", "1", "--reason", "rejected"], "--reason goes with --all"),
         (["show", "5"], "there is no dead letter 5"),
     ],

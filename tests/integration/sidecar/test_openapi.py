@@ -19,6 +19,7 @@ async def test_the_document_is_valid_and_names_every_route(stage: Stage) -> None
         ("GET", "/v1/results/count/{plan_id}"),
         ("GET", "/v1/dead-letters"),
         ("GET", "/v1/dead-letters/{sequence}"),
+        ("DELETE", "/v1/dead-letters/{sequence}"),
         ("POST", "/v1/dead-letters/{sequence}/replay"),
         ("GET", "/health"),
         ("GET", "/ready"),

@@ -17,6 +17,7 @@ PROTECTED = [
     ("GET", "/v1/results/count/p"),
     ("GET", "/v1/dead-letters"),
     ("GET", "/v1/dead-letters/1"),
+    ("DELETE", "/v1/dead-letters/1"),
     ("POST", "/v1/dead-letters/1/replay"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
