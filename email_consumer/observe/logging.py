@@ -11,6 +11,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.masking import without_addresses
 
@@ -18,6 +19,14 @@ LogForm = Literal["auto", "human", "json"]
 
 _TELLTALES = frozenset({"aiobotocore", "aiosqlite", "boto3", "botocore"})
 """At debug these print request bodies, signatures and SQL parameters, so they stay at info at the least."""
+
+_TLS_NOISE = (
+    "returning true from eof_received()",
+    "Fatal error on SSL transport",
+    "Fatal error on SSL protocol",
+    "SSL error in data received",
+    "SSL handshake failed",
+)
 
 
 def configure(log_filter: LogFilter, form: LogForm, stream: TextIO) -> None:
@@ -51,8 +60,14 @@ def configure(log_filter: LogFilter, form: LogForm, stream: TextIO) -> None:
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
+    logging.getLogger("asyncio").addFilter(_no_tls_noise)
     _set_levels(log_filter)
     logging.captureWarnings(capture=True)
+
+
+def _no_tls_noise(record: logging.LogRecord) -> bool:
+    """False for what asyncio says of a TLS connection that broke: whoever uses the connection gets the error itself."""
+    return not str(record.msg).startswith(_TLS_NOISE)
 
 
 def _set_levels(log_filter: LogFilter) -> None:
@@ -65,15 +80,13 @@ def _set_levels(log_filter: LogFilter) -> None:
 def _last_steps(human: bool, stream: TextIO) -> list[Processor]:
     steps: list[Processor] = [structlog.processors.format_exc_info, without_addresses]
     if human:
-        # Not the default formatter of exceptions: it shows local variables, and a mail may be among them.
-        plain = structlog.dev.plain_traceback
-        return [*steps, structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
+        return [*steps, ConsoleRenderer(colors=stream.isatty())]
     return [*steps, _json_line]
 
 
 def _json_line(_: WrappedLogger, __: str, fields: EventDict) -> str:
     """One line; what every line has comes first."""
-    first = {name: fields.pop(name) for name in ("timestamp", "level", "event", "logger") if name in fields}
+    first = {name: fields.pop(name) for name in ("timestamp", "level", "event", "message", "logger") if name in fields}
     line = {**first, **fields}
     try:
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -8,13 +8,15 @@ import structlog
 from email_consumer.meters import Meters
 from email_consumer.outcome import Exhausted, Failed, Outcome, Parked, Rejected, Sent, Throttled, Undecodable
 
+_HOLD_INTERVAL = 60.0
+"""Seconds between two lines while the queue is held and nothing is sent."""
 _DEAD = (Exhausted, Parked, Rejected, Undecodable)
 
 _log = structlog.get_logger(__name__)
 
 
 class RateLine:
-    """Turns counts since the start into counts since the last line."""
+    """Turns counts since the start into counts since the last line. While nothing is sent but held, lines are rare."""
 
     def __init__(self, meters: Meters, now: float, interval: float) -> None:
         """`now` is a monotonic time; `interval` in seconds is the least that a line speaks for."""
@@ -24,16 +26,21 @@ class RateLine:
         self._seen: Counter[type[Outcome]] = meters.outcomes.copy()
         self._received = meters.received
         self._busy = False
+        self._held = False
 
     def next(self, now: float) -> dict[str, object] | None:
         """The fields of the next line, rps first; None while nothing happens. The first idle interval still has one."""
         meters = self._meters
+        sent = meters.outcomes[Sent] - self._seen[Sent]
+        if meters.held and self._held and not sent and now - self._at < _HOLD_INTERVAL:
+            return None
+        self._held = bool(meters.held)
         was_busy, seconds = self._busy, max(now - self._at, self._interval)
         since = {kind: count - self._seen[kind] for kind, count in meters.outcomes.items()}
         self._busy = bool(any(since.values()) or meters.received != self._received or meters.in_flight)
         self._at, self._seen, self._received = now, meters.outcomes.copy(), meters.received
         peak, meters.peak = meters.peak, 0
-        if not (self._busy or was_busy):
+        if not (self._busy or was_busy or self._held):
             return None
         fields: dict[str, object] = {
             "rps": round(since.get(Sent, 0) / seconds),
@@ -63,4 +70,4 @@ async def report(meters: Meters, interval: float = 1.0) -> None:
 
 def _say(fields: dict[str, object] | None) -> None:
     if fields is not None:
-        _log.info(f"Sent per second (RPS): {fields['rps']}", **fields)
+        _log.info("sending.rate", message=f"Sent per second (RPS): {fields['rps']}", **fields)

@@ -188,10 +188,10 @@ class Settings(BaseModel):
             raise ValueError("a FIFO queue can't be a source: a mail that waits to be tried again holds up its group")
         return url
 
-    def public(self) -> dict[str, str]:
+    def public(self) -> dict[str, Any]:
         """What a start-up line may show: every value that was set and is no secret."""
         shown = self.model_dump(mode="json", exclude_unset=True)
-        return {name: str(value) for name, value in shown.items() if not _is_secret(name) and name != "nats_url"}
+        return {name: value for name, value in shown.items() if not _is_secret(name) and name != "nats_url"}
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

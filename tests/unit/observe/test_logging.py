@@ -121,3 +121,20 @@ def test_configuring_again_leaves_one_handler() -> None:
     stream = _configured()
     structlog.get_logger("ours").info("once")
     assert len(_lines(stream)) == 1
+
+
+def test_the_rate_line_has_a_constant_event_and_its_text_as_message() -> None:
+    stream = _configured()
+    structlog.get_logger("ours").info("sending.rate", message="Sent per second (RPS): 7", rps=7, rate=14.5, held=False)
+    (line,) = _lines(stream)
+    assert list(line)[:4] == ["timestamp", "level", "event", "message"]
+    assert (line["event"], line["message"]) == ("sending.rate", "Sent per second (RPS): 7")
+    assert (line["rps"], line["rate"], line["held"]) == (7, 14.5, False)
+
+
+def test_what_asyncio_says_of_a_broken_tls_connection_is_left_out() -> None:
+    stream = _configured()
+    logging.getLogger("asyncio").warning("returning true from eof_received() has no effect when using ssl")
+    logging.getLogger("asyncio").error("Fatal error on SSL transport\nprotocol: %s", "p")
+    logging.getLogger("asyncio").error("Task exception was never retrieved")
+    assert [line["event"] for line in _lines(stream)] == ["Task exception was never retrieved"]

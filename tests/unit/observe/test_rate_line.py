@@ -7,7 +7,7 @@ from structlog.typing import EventDict
 
 from email_consumer.meters import Meters
 from email_consumer.observe.rate_line import RateLine, report
-from email_consumer.outcome import Exhausted, Failed, Parked, Rejected, Sent, Throttled, Undecodable
+from email_consumer.outcome import Exhausted, Failed, Held, Parked, Rejected, Sent, Throttled, Undecodable
 
 
 def test_counts_since_the_last_line() -> None:
@@ -74,6 +74,25 @@ def test_why_the_queue_is_held_is_told() -> None:
     assert fields["held"] == "expired credentials"
 
 
+def test_a_hold_is_logged_once_and_then_every_minute() -> None:
+    meters = Meters(held="expired credentials")
+    line = RateLine(meters, 0.0, 1.0)
+    logged = []
+    for second in range(1, 131):
+        meters.received += 1  # what is held comes back and back
+        meters.outcomes[Held] += 1
+        if line.next(float(second)):
+            logged.append(second)
+    assert logged == [1, 61, 121]
+    meters.outcomes[Throttled] += 1
+    meters.outcomes[Sent] += 1
+    fields = line.next(131.0)
+    assert fields is not None
+    assert (fields["throttled"], fields["rps"]) == (1, 0)  # one mail in the ten seconds since the line before
+    meters.held = ""
+    assert line.next(132.0) is not None
+
+
 @pytest.fixture
 def events() -> Iterator[asyncio.Queue[EventDict]]:
     queue: asyncio.Queue[EventDict] = asyncio.Queue()
@@ -93,10 +112,11 @@ async def test_the_message_reads_as_operators_know_it(events: asyncio.Queue[Even
     await asyncio.sleep(0)  # lets the task take its first count
     meters.outcomes[Sent] += 2
     event = await asyncio.wait_for(events.get(), 5)
-    assert event["event"] == f"Sent per second (RPS): {event['rps']}"
+    assert event["event"] == "sending.rate"
+    assert event["message"] == f"Sent per second (RPS): {event['rps']}"
     assert event["rps"] > 0
     ended = await asyncio.wait_for(events.get(), 5)
-    assert ended["event"] == "Sent per second (RPS): 0"
+    assert ended["message"] == "Sent per second (RPS): 0"
     meters.outcomes[Sent] += 1
     task.cancel()
     await asyncio.wait([task])
