@@ -13,7 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from email_consumer.message import faults
+from email_consumer.problems import problems
 
 JSON = "application/json"
 
@@ -145,7 +145,7 @@ def parse_body(body: bytes, model: type[Model]) -> Model:
         return model.model_validate_json(body)
     except ValidationError as error:
         if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
-            raise ApiError(400, "unreadable", f"The body is not JSON: {faults(error)[0]}.") from None
+            raise ApiError(400, "unreadable", f"The body is not JSON: {problems(error)[0]}.") from None
         raise _invalid(error) from None
 
 
@@ -162,5 +162,5 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 
 def _invalid(error: ValidationError) -> ApiError:
-    lines = faults(error)
+    lines = problems(error)
     return ApiError(422, "invalid", lines[0] if len(lines) == 1 else f"{len(lines)} faults.", {"fields": lines})

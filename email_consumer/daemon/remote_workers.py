@@ -7,7 +7,7 @@ from email_consumer.daemon.account_glance import AccountGlance
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
-from email_consumer.message import is_tag
+from email_consumer.message_fields import is_tag
 from email_consumer.ses.account import Account
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from email_consumer.address import parse_address
-from email_consumer.message import Attachment, EmailMessage
+from email_consumer.message import EmailMessage
+from email_consumer.message_fields import Attachment
 
 PATH = "/v2/email/outbound-emails"
 

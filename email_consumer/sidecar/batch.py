@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from email_consumer.address import parse_address
 from email_consumer.clock import parse_time
 from email_consumer.http import ApiError
-from email_consumer.message import EmailMessage, encode, faults
+from email_consumer.message import EmailMessage, encode
+from email_consumer.problems import problems
 from email_consumer.sidecar.new_messages import NewMessage, NewMessages, Refusal
 
 MAX_RECIPIENTS = 10_000
@@ -84,7 +85,7 @@ def _content(message: NewMessage, index: int, zone: tzinfo) -> EmailMessage:
     try:
         return EmailMessage.model_validate(given | {"uuid": "-", "email": "to@localhost", "body": message.content})
     except ValidationError as error:
-        lines = [f"messages.{index}.{line}" for line in faults(error)]
+        lines = [f"messages.{index}.{line}" for line in problems(error)]
         raise ApiError(422, "invalid", lines[0], {"fields": lines}) from None
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, WithJsonSchema
 
 from email_consumer.http import ApiModel
-from email_consumer.message import Attachment, MailAddress, MailAddresses
+from email_consumer.message_fields import Attachment, MailAddress, MailAddresses
 
 # Read by hand (`clock.parse_time`): an unparsable time is a 400 in a contract older than this program.
 Time = Annotated[

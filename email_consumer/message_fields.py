@@ -1,0 +1,119 @@
+"""The kinds of field a message has: what each is read from, and what is refused.
+
+Limits are those of SES v2 SendEmail
+(https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html), which botocore does not check.
+"""
+
+import base64
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_serializer
+from pydantic.alias_generators import to_camel
+
+from email_consumer.address import parse_address
+from email_consumer.clock import parse_time
+
+MAX_RECIPIENTS = 50
+MAX_HEADERS = 15
+OWN_HEADERS = frozenset({"x-request-id"})
+"""Headers that the sender sets itself."""
+MAX_BYTES = 40 * 1024 * 1024
+
+_ADDRESS_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "return-path"})
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,126}")
+_MAX_HEADER = 870
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _one_line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("contains a line break or another control character")
+    return value
+
+
+def _key(value: str) -> str:
+    if "\0" in value:  # where a C library takes a text to end: two keys would become one
+        raise ValueError("contains a NUL character")
+    return value
+
+
+def _address(value: str) -> str:
+    parse_address(value)
+    return value
+
+
+def _addresses(value: object) -> object:
+    """One address may stand for a list of one."""
+    return [value] if isinstance(value, (str, bytes)) else ([] if value is None else value)
+
+
+def _tags(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not _TAG.fullmatch(name) or not _TAG.fullmatch(text):
+            raise ValueError(f"{name!r}: names and values of tags are 1 to 256 of the characters A-Z a-z 0-9 _ -")
+        if name in {"uuid", "instance"} or name.startswith("ses:"):
+            raise ValueError(f"{name!r} is set by the sender itself")
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name of 1 to 126 visible ASCII characters")
+        if name.lower() in _ADDRESS_HEADERS | OWN_HEADERS:
+            raise ValueError(f"{name!r} can't be set as a header; use the field of that name")
+        if not text or len(name) + len(text.encode()) > _MAX_HEADER or _CONTROL.search(text):
+            raise ValueError(f"{name!r}: a value must be one line, and name and value at most {_MAX_HEADER} bytes")
+    return value
+
+
+def _time(value: object, info: ValidationInfo) -> datetime:
+    return parse_time(value, (info.context or {}).get("zone", UTC))
+
+
+def _base64(value: object) -> object:
+    """Text can't hold a file but as base64, in JSON as in MessagePack."""
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Key = Annotated[str, AfterValidator(_key), Field(min_length=1, max_length=256)]
+"""Any text that stands for one mail everywhere."""
+Topic = Annotated[OneLine, BeforeValidator(_number_as_text), Field(min_length=1, max_length=256)]
+MailAddress = Annotated[str, AfterValidator(_address)]
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_addresses)]
+Time = Annotated[datetime, BeforeValidator(_time)]
+Headers = Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=MAX_HEADERS - 1)]
+Tags = Annotated[dict[str, str], AfterValidator(_tags), Field(max_length=48)]
+ConfigurationSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class Wire(BaseModel):
+    """Unknown keys are ignored, camelCase twins accepted; bytes are read as UTF-8 text."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class Attachment(Wire):
+    """One attached file; with a `content_id` the HTML can show it inline as `cid:<content_id>`."""
+
+    filename: Annotated[OneLine, Field(min_length=1, max_length=255)]
+    content: Annotated[bytes, BeforeValidator(_base64)]
+    content_type: Annotated[OneLine, Field(min_length=1, max_length=78)] = "application/octet-stream"
+    content_id: Annotated[OneLine, Field(min_length=1, max_length=78)] | None = None
+
+    @field_serializer("content", when_used="json")
+    def _as_base64(self, content: bytes) -> str:
+        return base64.b64encode(content).decode()
+
+
+def is_tag(text: str) -> bool:
+    """Whether it could be what `uuid_tag` made."""
+    return _TAG.fullmatch(text) is not None
