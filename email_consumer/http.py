@@ -6,11 +6,11 @@ needs a key and is not documented.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from email_consumer.problems import problems
@@ -19,6 +19,7 @@ JSON = "application/json"
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Model = TypeVar("Model", bound=BaseModel)
+Entry = TypeVar("Entry")
 
 _OPERATION = "__operation__"
 
@@ -26,7 +27,65 @@ _OPERATION = "__operation__"
 class ApiModel(BaseModel):
     """Base of request and answer models: snake_case is documented, camelCase accepted, unknown keys are ignored."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        use_attribute_docstrings=True,  # they are the descriptions in the OpenAPI document
+    )
+
+
+class StatusCounts(ApiModel):
+    """How many mails have each status."""
+
+    Created: int = 0
+    Processed: int = 0
+    """In hand, or in doubt."""
+    Sent: int = 0
+    Failed: int = 0
+    Stopped: int = 0
+
+
+class ResultCounts(ApiModel):
+    """How many distinct recipients have each result; further kinds of SES's events stand beside those named here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, int]
+
+    Delivery: int = 0
+    Bounce: int = 0
+    Complaint: int = 0
+    Open: int = 0
+
+
+class PageQuery(ApiModel):
+    """Base of what a list is asked for."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Entries in a page, at the most."""
+    after: Annotated[str, Field(max_length=400)] = ""
+    """What the page before answered as `next`; empty for the first page."""
+
+
+class NumberedPageQuery(PageQuery):
+    """Base of what a list is asked for whose entries are in the order of a number."""
+
+    after: Annotated[str, Field(pattern=r"^[0-9]{0,18}$")] = ""
+    """What the page before answered as `next`; empty for the first page."""
+
+
+class PageAnswer(ApiModel):
+    """Base of a page."""
+
+    next: str | None
+    """What to give as `after` for the next page; null on the last one."""
+
+
+def next_page(entries: Sequence[Entry], query: PageQuery, place: Callable[[Entry], object]) -> str | None:
+    """The `next` of a page of entries; `place` tells that of an entry."""
+    return str(place(entries[-1])) if len(entries) == query.limit else None
 
 
 class ApiError(Exception):

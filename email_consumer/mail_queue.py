@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 ORIGIN = "Email-Origin"
@@ -11,6 +12,19 @@ ORIGIN = "Email-Origin"
 def dead_letter_stream(stream: str) -> str:
     """Beside the stream of mail: what can't be sent, on the subjects `<name>.<reason>`."""
     return f"{stream}-dead"
+
+
+class DeadLetterKind(StrEnum):
+    """Why a mail is among the dead letters; the end of its subject there."""
+
+    UNDECODABLE = "undecodable"
+    """It is no message, or not a valid one."""
+    REJECTED = "rejected"
+    """SES will not take it."""
+    EXHAUSTED = "exhausted"
+    """Its last attempt failed."""
+    IN_DOUBT = "in-doubt"
+    """SES may have accepted it; IN_DOUBT=park."""
 
 
 class QueueUnavailableError(Exception):

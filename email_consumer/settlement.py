@@ -9,6 +9,7 @@ import structlog
 
 from email_consumer.claim import Ledger, Origin
 from email_consumer.delivery import Delivery
+from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
 from email_consumer.outcome import (
@@ -37,7 +38,11 @@ _RETRY_PAUSE = 1.0
 _REFUSED_DELAY = 600.0
 """Seconds until a mail is looked at again whose dead letter has no place."""
 
-_KINDS = {Rejected: "rejected", Exhausted: "exhausted", Parked: "in-doubt"}
+_KINDS = {
+    Rejected: DeadLetterKind.REJECTED,
+    Exhausted: DeadLetterKind.EXHAUSTED,
+    Parked: DeadLetterKind.IN_DOUBT,
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -70,7 +75,7 @@ class Settlement:
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
         """Settle poison: it has no uuid that could be recorded."""
-        buried = await self._bury(delivery, "undecodable", outcome.reason, 0)
+        buried = await self._bury(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0)
         self._meters.outcomes[Undecodable] += 1
         await self._tell(delivery.term() if buried else delivery.nak(_REFUSED_DELAY))
 

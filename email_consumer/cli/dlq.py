@@ -16,15 +16,19 @@ from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.dead_letter_view import facts, full, table
 from email_consumer.cli.options import data_option
-from email_consumer.intake.dead_letters import KINDS, DeadLetterError, DeadLetters
+from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
+from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.settings import Settings
 
 _SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 
 _kind_option = click.option(
-    "--reason", "kind", type=click.Choice(KINDS), help="Only those that failed for this reason."
+    "--reason",
+    "kind",
+    type=click.Choice([str(kind) for kind in DeadLetterKind]),
+    help="Only those that failed for this reason.",
 )
 
 

@@ -8,7 +8,16 @@ from aiohttp import web
 from pydantic import Field
 
 from email_consumer.address import parse_address
-from email_consumer.http import ApiError, ApiModel, answer, operation, read_query
+from email_consumer.http import (
+    ApiError,
+    ApiModel,
+    NumberedPageQuery,
+    PageAnswer,
+    answer,
+    next_page,
+    operation,
+    read_query,
+)
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
@@ -22,12 +31,14 @@ WHERE lower(trim(substr(email, length(rtrim(email, replace(email, '<', ''))) + 1
 ORDER BY id DESC LIMIT :limit
 """
 
+_NEWEST = 2**63 - 1
 
-class MailsQuery(ApiModel):
+
+class MailsQuery(NumberedPageQuery):
     email: Annotated[str, Field(min_length=1, max_length=320)]
+    """The recipient's address."""
     limit: Annotated[int, Field(ge=1, le=200)] = 25
-    before: Annotated[int, Field(ge=1, lt=2**63)] = 2**63 - 1
-    """What the page before gave as `next`."""
+    """Entries in a page, at the most."""
 
 
 class MailLine(ApiModel):
@@ -41,10 +52,8 @@ class MailLine(ApiModel):
     created_at: datetime
 
 
-class Mails(ApiModel):
+class Mails(PageAnswer):
     mails: list[MailLine]
-    next: int | None
-    """What to give as `before` for the next page; null on the last one."""
 
 
 class MailSearch:
@@ -64,11 +73,11 @@ class MailSearch:
             for address in _spellings(query.email)
             for sql in (_BARE, _WRITTEN_OTHERWISE)
             for row in await self._database.fetch(
-                sql, {"address": address, "before": query.before, "limit": query.limit}
+                sql, {"address": address, "before": int(query.after or _NEWEST), "limit": query.limit}
             )
         ]
         latest = sorted(found, key=lambda row: row["id"], reverse=True)[: query.limit]
-        more = latest[-1]["id"] if len(latest) == query.limit else None
+        more = next_page(latest, query, lambda row: row["id"])
         return answer(Mails(mails=[_line(row) for row in latest], next=more))
 
 

@@ -31,10 +31,10 @@ class Page:
         self._assets = dict(_read(files("email_consumer.dashboard").joinpath("static")))
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/", self.show), web.get("/assets/{path:.+}", self.asset)]
+        return [web.get("/", self.page), web.get("/assets/{path:.+}", self.asset)]
 
     @operation("The page for operators", answer_type="text/html", open_to_all=True)
-    async def show(self, request: web.Request) -> web.Response:
+    async def page(self, request: web.Request) -> web.Response:
         return _answer(request, self._assets[_PAGE])
 
     @operation("What the page is made of", answer_type="*/*", open_to_all=True)

@@ -8,7 +8,17 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.http import ApiModel, answer, operation, read_query
+from email_consumer.http import (
+    ApiModel,
+    PageAnswer,
+    PageQuery,
+    ResultCounts,
+    StatusCounts,
+    answer,
+    next_page,
+    operation,
+    read_query,
+)
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
@@ -23,27 +33,26 @@ _PLACE = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
 _BEGINNING = "999999999999-0"
 
 
-class TopicsQuery(ApiModel):
+class TopicsQuery(PageQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 25
-    after: Annotated[str, Field(pattern=rf"^{_PLACE}$")] = _BEGINNING
-    """What the page before gave as `next`."""
+    """Entries in a page, at the most."""
+    after: Annotated[str, Field(pattern=rf"^({_PLACE})?$")] = ""
+    """What the page before answered as `next`; empty for the first page."""
 
 
 class TopicLine(ApiModel):
     topic_id: str
     active_at: datetime
     """When mail came for it last, to the minute."""
-    request_counts: dict[str, int]
+    request_counts: StatusCounts
     """Mails by status."""
-    result_counts: dict[str, int]
+    result_counts: ResultCounts
     """Distinct recipients by what SES, or they, answered."""
     cancelled_at: datetime | None
 
 
-class Topics(ApiModel):
+class Topics(PageAnswer):
     topics: list[TopicLine]
-    next: str | None
-    """What to give as `after` for the next page; null on the last one."""
 
 
 class TopicList:
@@ -56,7 +65,7 @@ class TopicList:
     @operation("Topics and their numbers, the latest first", query=TopicsQuery, answer=Topics)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, TopicsQuery)
-        active_at, _, number = query.after.partition("-")
+        active_at, _, number = (query.after or _BEGINNING).partition("-")
         place = {"active_at": float(active_at), "id": int(number), "limit": query.limit}
         rows = await self._database.fetch(_PAGE, place)
         names = json.dumps([row["topic_id"] for row in rows])
@@ -70,11 +79,11 @@ class TopicList:
             TopicLine(
                 topic_id=row["topic_id"],
                 active_at=datetime.fromtimestamp(row["active_at"], UTC),
-                request_counts=requests[row["topic_id"]],
-                result_counts=results[row["topic_id"]],
+                request_counts=StatusCounts.model_validate(requests[row["topic_id"]]),
+                result_counts=ResultCounts.model_validate(results[row["topic_id"]]),
                 cancelled_at=row["cancelled_at"] and datetime.fromtimestamp(row["cancelled_at"], UTC),
             )
             for row in rows
         ]
-        last = f"{rows[-1]['active_at']!r}-{rows[-1]['id']}" if len(rows) == query.limit else None
+        last = next_page(rows, query, lambda row: f"{row['active_at']!r}-{row['id']}")
         return answer(Topics(topics=topics, next=last))

@@ -1,20 +1,12 @@
 """The mails of which nobody knows whether SES accepted them."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field
 
 from email_consumer.feedback import statements
-from email_consumer.http import ApiModel, answer, operation, read_query
+from email_consumer.http import ApiModel, NumberedPageQuery, PageAnswer, answer, next_page, operation, read_query
 from email_consumer.store.database import Database
-
-
-class InDoubtQuery(ApiModel):
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """What the page before gave as `next`."""
 
 
 class MailInDoubt(ApiModel):
@@ -28,10 +20,8 @@ class MailInDoubt(ApiModel):
     reason: str
 
 
-class MailsInDoubt(ApiModel):
+class MailsInDoubt(PageAnswer):
     mails: list[MailInDoubt]
-    next: int | None
-    """What to give as `after` for the next page; null on the last one."""
 
 
 class InDoubtRoutes:
@@ -43,10 +33,11 @@ class InDoubtRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/in-doubt", self.list, allow_head=False)]
 
-    @operation("Mails that SES may or may not have accepted", query=InDoubtQuery, answer=MailsInDoubt)
+    @operation("Mails that SES may or may not have accepted", query=NumberedPageQuery, answer=MailsInDoubt)
     async def list(self, request: web.Request) -> web.Response:
-        query = read_query(request, InDoubtQuery)
-        rows = await self._database.fetch(statements.PAGE_IN_DOUBT, {"after": query.after, "limit": query.limit})
+        query = read_query(request, NumberedPageQuery)
+        place = {"after": int(query.after or 0), "limit": query.limit}
+        rows = await self._database.fetch(statements.PAGE_IN_DOUBT, place)
         mails = [
             MailInDoubt(
                 uuid=row["uuid"],
@@ -58,4 +49,4 @@ class InDoubtRoutes:
             )
             for row in rows
         ]
-        return answer(MailsInDoubt(mails=mails, next=rows[-1]["id"] if len(rows) == query.limit else None))
+        return answer(MailsInDoubt(mails=mails, next=next_page(rows, query, lambda row: row["id"])))

@@ -9,7 +9,17 @@ from pydantic import Field
 from email_consumer.address import parse_address
 from email_consumer.feedback.suppression import Reason, Suppression
 from email_consumer.feedback.suppression_list import SuppressionList
-from email_consumer.http import ApiError, ApiModel, answer, operation, read_body, read_query
+from email_consumer.http import (
+    ApiError,
+    ApiModel,
+    PageAnswer,
+    PageQuery,
+    answer,
+    next_page,
+    operation,
+    read_body,
+    read_query,
+)
 
 
 class NewSuppression(ApiModel):
@@ -38,17 +48,13 @@ class SuppressedAddress(ApiModel):
         )
 
 
-class SuppressionQuery(ApiModel):
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    after: Annotated[str, Field(max_length=320)] = ""
-    """The last address of the page before."""
+class SuppressionQuery(PageQuery):
     reason: Reason | None = None
+    """Only those that are suppressed for this reason."""
 
 
-class SuppressionPage(ApiModel):
+class SuppressionPage(PageAnswer):
     suppressions: list[SuppressedAddress]
-    next: str | None
-    """What to give as `after` for the next page; null on the last one."""
 
 
 class SuppressionRoutes:
@@ -69,7 +75,7 @@ class SuppressionRoutes:
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, SuppressionQuery)
         found = await self._suppressions.page(query.limit, query.after, query.reason)
-        more = found[-1].address if len(found) == query.limit else None
+        more = next_page(found, query, lambda entry: entry.address)
         return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
     @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress, errors=(503,))

@@ -18,8 +18,6 @@ from email_consumer.mail_queue import dead_letter_stream
 from email_consumer.message import UndecodableError, decode
 from email_consumer.settlement import DeadLetterRefusedError
 
-KINDS = ("undecodable", "rejected", "exhausted", "in-doubt")
-
 REASON = "Email-Reason"
 REFERENCE = "Email-Reference"
 SEQUENCE = "Email-Stream-Sequence"
@@ -44,7 +42,7 @@ class DeadLetter:
     sequence: int
     """Its place in the dead-letter stream."""
     kind: str
-    """One of `KINDS`."""
+    """A `DeadLetterKind`."""
     reason: str
     reference: str
     """What named it in its source, such as `messages:4711`."""

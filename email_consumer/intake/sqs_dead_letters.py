@@ -12,7 +12,7 @@ from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
 
 KIND = "Email-Kind"
-"""Attribute: one of `dead_letters.KINDS`, which in the stream is the subject's end."""
+"""Attribute: a `DeadLetterKind`, which in the stream is the subject's end."""
 
 _log = structlog.get_logger(__name__)
 

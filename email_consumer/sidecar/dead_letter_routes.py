@@ -9,7 +9,17 @@ import orjson
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.http import ApiError, ApiModel, answer, operation, read_query
+from email_consumer.http import (
+    ApiError,
+    ApiModel,
+    NumberedPageQuery,
+    PageAnswer,
+    answer,
+    next_page,
+    operation,
+    read_query,
+)
+from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import UndecodableError, decode
 
 _LONGEST_NUMBER = 18
@@ -53,11 +63,11 @@ class DeadLetters(Protocol):
         """Publish it again and take it off the list; its sequence in the mail stream."""
 
 
-class Page(ApiModel):
+class DeadLettersQuery(NumberedPageQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    after: Annotated[int, Field(ge=0, lt=10**_LONGEST_NUMBER)] = 0
-    """The last sequence of the page before."""
-    kind: Annotated[str, Field(pattern=r"^[a-z-]{1,32}$")] | None = None
+    """Entries in a page, at the most."""
+    kind: DeadLetterKind | None = None
+    """Only those of this kind."""
 
 
 class Letter(ApiModel):
@@ -72,7 +82,7 @@ class Letter(ApiModel):
     """Bytes."""
 
 
-class Letters(ApiModel):
+class Letters(PageAnswer):
     dead_letters: list[Letter]
 
 
@@ -103,11 +113,12 @@ class DeadLetterRoutes:
             web.post(r"/v1/dead-letters/{sequence:\d+}/replay", self.replay),
         ]
 
-    @operation("Dead letters, oldest first", query=Page, answer=Letters)
+    @operation("Dead letters, oldest first", query=DeadLettersQuery, answer=Letters)
     async def list(self, request: web.Request) -> web.Response:
-        page = read_query(request, Page)
-        letters = await self._letters.list(page.limit, page.after, page.kind or "*")
-        return answer(Letters(dead_letters=[Letter(**_facts(letter)) for letter in letters]))
+        query = read_query(request, DeadLettersQuery)
+        letters = await self._letters.list(query.limit, int(query.after or 0), query.kind or "*")
+        following = next_page(letters, query, lambda letter: letter.sequence)
+        return answer(Letters(dead_letters=[Letter(**_facts(letter)) for letter in letters], next=following))
 
     @operation("One dead letter with all of its message", answer=WholeLetter)
     async def show(self, request: web.Request) -> web.Response:

@@ -42,10 +42,10 @@ def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef
     """`GET /openapi.json`, itself included in what it tells."""
 
     @operation("This document")
-    async def show(_request: web.Request) -> web.Response:
+    async def openapi(_request: web.Request) -> web.Response:
         return web.Response(body=body, content_type=JSON)
 
-    route = web.get("/openapi.json", show)
+    route = web.get("/openapi.json", openapi)
     body = orjson.dumps(document([*routes, route], version))
     return route
 
@@ -64,12 +64,19 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
         if found.query:
             schemas |= _query_schema(found.query).get("$defs", {})
     paths: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
     for route, found in described:
         path = _PLACEHOLDER.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _describe(route, found, references)
+        described_route = _describe(route, found, references)
+        if described_route["operationId"] in names:  # a path of an earlier service beside today's
+            described_route["operationId"] += f"_by_{route.path.rpartition('/')[2]}"
+            described_route["deprecated"] = True
+        names.add(described_route["operationId"])
+        paths.setdefault(path, {})[route.method.lower()] = described_route
     return {
         "openapi": "3.1.0",
         "info": {"title": "email-consumer", "version": version},
+        "tags": [{"name": name} for name in sorted({_tag(route.path) for route, _ in described})],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -83,9 +90,11 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
 
 
 def _describe(route: web.RouteDef, found: Operation, references: References) -> dict[str, Any]:
+    tag = _tag(route.path)
     described: dict[str, Any] = {
         "summary": found.summary,
-        "operationId": f"{route.method.lower()}{re.sub(r'[^0-9A-Za-z]+', '_', route.path)}",
+        "operationId": f"{tag.replace('-', '_')}_{route.handler.__name__}",
+        "tags": [tag],
         "parameters": _parameters(route, found),
         "responses": _responses(route, found, references),
     }
@@ -95,6 +104,12 @@ def _describe(route: web.RouteDef, found: Operation, references: References) -> 
     if found.open_to_all:
         described["security"] = []
     return described
+
+
+def _tag(path: str) -> str:
+    """The group that generated clients put a route into: `/v1/dead-letters/…` belongs to `dead-letters`."""
+    named = re.match(r"/v1/([a-z-]+)", path)
+    return named[1] if named else "service"
 
 
 def _parameters(route: web.RouteDef, found: Operation) -> list[dict[str, Any]]:
@@ -110,7 +125,15 @@ def _parameters(route: web.RouteDef, found: Operation) -> list[dict[str, Any]]:
         schema = _query_schema(found.query)
         required = schema.get("required", [])
         for name, of_one in schema.get("properties", {}).items():
-            parameters.append({"name": name, "in": "query", "required": name in required, "schema": of_one})
+            parameters.append(
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": name in required,
+                    "description": of_one.pop("description", ""),
+                    "schema": of_one,
+                }
+            )
     return parameters
 
 

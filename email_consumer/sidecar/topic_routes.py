@@ -5,7 +5,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.http import ApiModel, answer, operation, read_query
+from email_consumer.http import ApiModel, ResultCounts, StatusCounts, answer, operation, read_query
 from email_consumer.sidecar.cancellations import Cancellations, Receipt
 from email_consumer.sidecar.statistics import Statistics
 from email_consumer.store.status import Status
@@ -13,6 +13,7 @@ from email_consumer.store.status import Status
 
 class Hours(ApiModel):
     hours: Annotated[int, Field(ge=1, le=168)] = 24
+    """How far back to count."""
 
 
 class Count(ApiModel):
@@ -22,8 +23,10 @@ class Count(ApiModel):
 class Topic(ApiModel):
     """`result_counts` counts distinct recipients; what programs opened or clicked is counted apart, as MachineOpen."""
 
-    request_counts: dict[str, int]
-    result_counts: dict[str, int]
+    request_counts: StatusCounts
+    """Mails by status."""
+    result_counts: ResultCounts
+    """Distinct recipients by what SES, or they, answered."""
     known: bool
     """Whether mail of the topic is in the tables; mail that still lies in the stream is counted once it is pulled."""
     cancellation: Receipt | None
@@ -59,8 +62,10 @@ class TopicRoutes:
         requests = await self._statistics.requests(topic_id)
         return answer(
             Topic(
-                request_counts={status.name.title(): count for status, count in requests.items()},
-                result_counts=await self._statistics.results(topic_id),
+                request_counts=StatusCounts.model_validate(
+                    {status.name.title(): count for status, count in requests.items()}
+                ),
+                result_counts=ResultCounts.model_validate(await self._statistics.results(topic_id)),
                 known=any(requests.values()),
                 cancellation=await self._cancellations.receipt(topic_id),
             )

@@ -24,6 +24,7 @@ _LONGEST_AGENT = 256
 
 class OpenQuery(ApiModel):
     request_id: str = ""
+    """Names the mail, as the pixel in its body does."""
 
 
 class OpenRoutes:
@@ -33,10 +34,10 @@ class OpenRoutes:
         self._record = record
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get(PATH, self.show)]
+        return [web.get(PATH, self.open)]
 
     @operation("The open pixel", query=OpenQuery, answer_type="image/gif", open_to_all=True)
-    async def show(self, request: web.Request) -> web.Response:
+    async def open(self, request: web.Request) -> web.Response:
         token = request.query.get("request_id") or request.query.get("requestId") or ""
         tag = self._tokens.read(token)
         if tag is not None:

@@ -27,10 +27,10 @@ export class DeadLetters extends List {
       head: [el("p", { class: "bar" }, el("label", { for: "dead-kind" }, "Show "), kind)],
       empty: "No dead letters.",
       read: async (next) => {
-        const query = new URLSearchParams({ limit: PAGE, after: next ?? 0 });
+        const query = new URLSearchParams({ limit: PAGE, after: next ?? "" });
         if (kind.value) query.set("kind", kind.value);
-        const { dead_letters: items } = await ask("GET", `/v1/dead-letters?${query}`).catch(explain);
-        return { items, next: items.length === PAGE ? items.at(-1).sequence : null };
+        const { dead_letters: items, next: more } = await ask("GET", `/v1/dead-letters?${query}`).catch(explain);
+        return { items, next: more };
       },
       row: (letter) => this.letter(letter),
     });

@@ -21,7 +21,7 @@ export class InDoubt extends List {
       ],
       empty: "No mail is in doubt.",
       read: async (next) => {
-        const query = new URLSearchParams({ limit: PAGE, after: next ?? 0 });
+        const query = new URLSearchParams({ limit: PAGE, after: next ?? "" });
         const { mails: items, next: more } = await ask("GET", `/v1/in-doubt?${query}`);
         return { items, next: more };
       },

@@ -52,7 +52,7 @@ export class Search extends List {
 
   async mailsTo(address, next) {
     const query = new URLSearchParams({ email: address, limit: PAGE });
-    if (next) query.set("before", next);
+    if (next) query.set("after", next);
     const { mails: items, next: more } = await ask("GET", `/v1/messages?${query}`);
     return { items, next: more };
   }

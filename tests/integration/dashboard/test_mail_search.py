@@ -60,7 +60,7 @@ async def test_pages_follow_each_other(tmp_path: Path) -> None:
         await it.add(*["a@example.com", "A <a@example.com>"] * 3)
         _, first = await it.get("/v1/messages", email="a@example.com", limit=4)
         assert [mail["uuid"] for mail in first["mails"]] == ["u-6", "u-5", "u-4", "u-3"]
-        assert await found(it, "a@example.com", limit=4, before=first["next"]) == ["u-2", "u-1"]
+        assert await found(it, "a@example.com", limit=4, after=first["next"]) == ["u-2", "u-1"]
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b@c", "x" * 321])

@@ -28,3 +28,10 @@ async def test_the_document_is_valid_and_names_every_route(stage: Stage) -> None
     }
     operations = [(path, one) for path, item in document["paths"].items() for one in item.values()]
     assert {path for path, one in operations if one.get("security") == []} == {"/health", "/ready", "/v1/events/open"}
+    named = [one["operationId"] for _, one in operations]
+    assert len(set(named)) == len(named)
+    assert all(name.isidentifier() for name in named)
+    assert {"messages_create", "topics_cancel", "dead_letters_replay", "service_ready"} <= set(named)
+    assert all(len(one["tags"]) == 1 and one["summary"] for _, one in operations)
+    described = [each for _, one in operations for each in one["parameters"] if each["in"] == "query"]
+    assert all(each["description"] for each in described), [each["name"] for each in described]

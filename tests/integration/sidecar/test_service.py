@@ -106,3 +106,19 @@ async def test_dead_letters_are_listed_shown_and_replayed(stage: Stage) -> None:
     for path in ("/v1/dead-letters/1", "/v1/dead-letters/99999999999999999999999"):
         status, answer = await stage.ask("GET", path)
         assert (status, answer["error"]["code"]) == (404, "not_found")
+
+
+async def test_lists_are_paged_alike_and_refuse_what_they_do_not_know(stage: Stage) -> None:
+    status, page = await stage.ask("GET", "/v1/dead-letters?limit=1")
+    assert (status, page) == (200, {"dead_letters": [], "next": None})
+    for query in (
+        "kind=nonsense",
+        "after=x",
+        "after=-1",
+        "after=1e3",
+        "after=9999999999999999999",
+        "limit=0",
+        "limit=x",
+    ):
+        status, answer = await stage.ask("GET", f"/v1/dead-letters?{query}")
+        assert (status, answer["error"]["code"]) == (422, "invalid"), query
