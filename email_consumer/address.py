@@ -18,7 +18,8 @@ _PLAIN = re.compile(
     r"(?=.{1,254}$)[A-Za-z0-9_+-]{1,64}(?:\.[A-Za-z0-9_+-]{1,64})*@"
     r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}|localhost)"  # localhost: the default sender
 )
-_NAMED = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^"<>,;:]*?))\s*<(?P<addr_spec>[^<>]+)>\s*')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NOT_IN_A_BARE_NAME = frozenset('"<>,;:')
 _MAX_LOCAL_PART = 64
 
 
@@ -45,11 +46,11 @@ def parse_address(text: str) -> Address:
     Raises:
         ValueError: it is not one e-mail address that SES could take; the text says why and never repeats the address.
     """
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"is longer than {_MAX_LENGTH} characters")
     if _PLAIN.fullmatch(text) and text.index("@") <= _MAX_LOCAL_PART:
         local, _, domain = text.rpartition("@")
         return Address("", f"{local}@{domain.lower()}")
-    if len(text) > _MAX_LENGTH:
-        raise ValueError(f"is longer than {_MAX_LENGTH} characters")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):  # noqa: PLR2004 - the control characters
         raise ValueError("contains a control character")
     display_name, addr_spec = _split(text)
@@ -81,11 +82,13 @@ def normal_form(text: str) -> str:
 def _split(text: str) -> tuple[str, str]:
     if "<" not in text:
         return "", text.strip()
-    match = _NAMED.fullmatch(text)
-    if match is None:
+    name, _, rest = text.strip().rpartition("<")
+    addr_spec, closed, after = rest.partition(">")
+    name = name.strip()
+    quoted = _QUOTED.fullmatch(name)
+    if not addr_spec or not closed or after or not (quoted or _NOT_IN_A_BARE_NAME.isdisjoint(name)):
         raise ValueError("is neither an e-mail address nor of the form Name <address>")
-    name = match["bare"] if match["quoted"] is None else re.sub(r"\\(.)", r"\1", match["quoted"])
-    return name, match["addr_spec"].strip()
+    return re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else name, addr_spec.strip()
 
 
 def _full_check(addr_spec: str) -> str:

@@ -11,8 +11,8 @@ from nats.errors import InvalidUserCredentialsError
 
 from email_consumer.intake.connection_faults import NatsConnectError
 
-_JWT = re.compile(rb"-+BEGIN NATS USER JWT-+\s+(\S+)\s")
-_SEED = re.compile(rb"-+BEGIN USER NKEY SEED-+\s+(\S+)\s")
+_JWT = re.compile(rb"BEGIN NATS USER JWT-+\s+(\S+)\s")
+_SEED = re.compile(rb"BEGIN USER NKEY SEED-+\s+(\S+)\s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from email_consumer.observe.bounds import within_bounds
 from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.masking import without_addresses
@@ -78,7 +79,7 @@ def _set_levels(log_filter: LogFilter) -> None:
 
 
 def _last_steps(human: bool, stream: TextIO) -> list[Processor]:
-    steps: list[Processor] = [structlog.processors.format_exc_info, without_addresses]
+    steps: list[Processor] = [structlog.processors.format_exc_info, within_bounds, without_addresses]
     if human:
         return [*steps, ConsoleRenderer(colors=stream.isatty())]
     return [*steps, _json_line]

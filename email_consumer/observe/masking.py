@@ -1,11 +1,14 @@
-"""No whole address gets into a log, whoever writes the line: errors of SES, SNS and libraries quote them too."""
+"""Keeps the addresses of people out of the logs: the domain of an address stays, since it is what an operator needs."""
 
 import re
 
 from structlog.typing import EventDict, WrappedLogger
 
-# What is surely an address: anything less would make versions, handles and URLs unreadable.
-_ADDRESS = re.compile(r"[^\s<>\"'(),;:=/@\[\]]+@(?:(?:[\w-]+\.)+[^\W\d_][\w-]*|localhost)(?![\w.-]*@)", re.IGNORECASE)
+_WORD = re.compile(r"[^\s<>\"'(),;:=/\[\]]+")
+"""A run of characters that can stand in a bare address."""
+# What is surely a domain: anything less would make versions, handles and URLs unreadable.
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]*|localhost", re.IGNORECASE)
+_REST_OF_A_LOCAL_PART = re.compile(r"[\w.-]*")
 
 
 def masked(address: str) -> str:
@@ -22,7 +25,7 @@ def without_addresses(_: WrappedLogger, __: str, fields: EventDict) -> EventDict
 def _mask(value: object) -> object:
     match value:
         case str() if "@" in value:
-            return _ADDRESS.sub(lambda found: masked(found[0]), value)
+            return _WORD.sub(lambda found: _mask_word(found[0]), value)
         case dict():
             return {key: _mask(each) for key, each in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -30,3 +33,20 @@ def _mask(value: object) -> object:
         case None | bool() | int() | float() | str():
             return value
     return _mask(str(value))  # what the renderer would make of it: an exception, a path, a model
+
+
+def _mask_word(word: str) -> str:
+    """Goes from @ to @ and looks at each part once: a search for whole addresses would begin anew at each letter."""
+    first, *parts = word.split("@")
+    shown, local = [], first
+    for number, part in enumerate(parts, start=1):
+        domain = _DOMAIN.match(part)
+        end = domain.end() if domain else 0
+        ends_in_at = number < len(parts) and _REST_OF_A_LOCAL_PART.fullmatch(part, end)
+        if local and domain and not ends_in_at:
+            shown.append(f"{masked(local + '@')}{domain[0]}")
+            local = part[end:]
+        else:
+            shown.append(f"{local}@")
+            local = part
+    return "".join(shown) + local

@@ -16,19 +16,19 @@ from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_sdk.types import Event, Hint
 
 _FLUSH_SECONDS = 2.0
-_READ, _LONGEST = 10_000, 300
+_READ, _LONGEST = 1_000, 300
 _REMOVED = "[removed]"
 _PRIVATE_FIELD = re.compile(
     r"addr|authori|bcc|body|cc$|content|cookie|creds|dsn|email|from|html|key|mail$|passw|payload|recipient|reply"
     r"|secret|seed|subject|text|^to$|token|topic",
     re.IGNORECASE,
 )
-_PRIVATE_TEXT = re.compile(
-    r"(?<=://)[^\s/]+(?=@)"  # user and password in a URL
-    r"|[^\s<>\"'(),;:=/]+@[^\s<>\"'(),;]+"  # an address
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # an AWS access key
-    r"|(?<=[?&])[\w-]+=[^\s&\"']+"  # the query of a URL: tokens are there
-    r"|\bBearer\s+\S+",
+_AWS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", re.IGNORECASE)
+_PART = re.compile(
+    r"(?P<before_user>://)[^\s/]*@"  # user and password in a URL
+    r"|(?P<before_query>[?&])[\w-]+=[^\s&\"']+"  # the query of a URL: tokens are there
+    r"|(?P<bearer>Bearer\s+\S+)"
+    r"|(?P<word>[^\s<>\"'(),;:=/?&]+)",
     re.IGNORECASE,
 )
 
@@ -92,7 +92,18 @@ class _SentryHandler(logging.Handler):
 
 def scrubbed(text: str) -> str:
     """Without addresses, credentials and the queries of URLs; at most 300 characters."""
-    return _PRIVATE_TEXT.sub(_REMOVED, text[:_READ])[:_LONGEST]
+    return _PART.sub(_scrubbed, _AWS_KEY.sub(_REMOVED, text[:_READ]))[:_LONGEST]
+
+
+def _scrubbed(part: re.Match[str]) -> str:
+    match part.lastgroup:
+        case "before_user":
+            return f"://{_REMOVED}@"
+        case "before_query":
+            return f"{part['before_query']}{_REMOVED}"
+        case "word" if "@" not in part[0]:
+            return part[0]
+    return _REMOVED
 
 
 def _public(fields: Mapping[str, Any]) -> dict[str, Any]:

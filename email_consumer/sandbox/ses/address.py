@@ -7,7 +7,7 @@ from email_consumer.sandbox.aws.errors import AwsError
 _LOCAL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
 _BARE = re.compile(rf"{_LOCAL}@{_DOMAIN}")
-_NAMED = re.compile(rf"(?:\"(?:[^\"\\]|\\.)*\"|[^\"<>]*)\s*<({_LOCAL}@{_DOMAIN})>\s*")
+_NAMED = re.compile(rf"(?:\"(?:[^\"\\]|\\.)*\"\s*|[^\"<>]*)<({_LOCAL}@{_DOMAIN})>\s*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
