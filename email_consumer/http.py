@@ -128,6 +128,8 @@ class Operation:
     """The JSON answer; None where `answer_type` is not JSON, or where there is none."""
     answer_type: str = JSON
     status: int = 200
+    not_found_type: str = JSON
+    """Of a 404, which a person may see."""
     errors: Sequence[int] = ()
     """Statuses it may fail with beyond those that its inputs and the key imply."""
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)

@@ -1,13 +1,32 @@
 """Where SNS posts SES's events."""
 
 from aiohttp import web
+from pydantic import ConfigDict
 
 from email_consumer.feedback.envelope import MAX_BODY
 from email_consumer.feedback.receiver import Receiver
 from email_consumer.feedback.refusal import Refusal
-from email_consumer.http import ApiError, operation, read_bytes
+from email_consumer.http import ApiError, ApiModel, operation, read_bytes
 
 _ERRORS = (400, 403, 413, 415, 500, 503)
+
+
+class SnsMessage(ApiModel):
+    """What SNS posts: JSON, though SNS calls it text/plain. Read by `envelope`, once the size is known to be bounded.
+
+    https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
+    """
+
+    model_config = ConfigDict(alias_generator=None, extra="allow")
+
+    Type: str
+    MessageId: str
+    TopicArn: str
+    Message: str
+    Timestamp: str
+    SignatureVersion: str
+    Signature: str
+    SigningCertURL: str
 
 
 class EventRoutes:
@@ -22,7 +41,7 @@ class EventRoutes:
 
     @operation(
         "Take in SES's events, signed by Amazon SNS",
-        body_type="text/plain",  # JSON, but so SNS calls it
+        body=SnsMessage,
         headers={"x-amz-sns-message-type": "What SNS sends: a notification, or a change of the subscription"},
         errors=_ERRORS,
         open_to_all=True,

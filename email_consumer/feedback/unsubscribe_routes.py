@@ -4,7 +4,10 @@ A mail client posts `List-Unsubscribe=One-Click` (RFC 8058), a person gets a pag
 Looking at the page must not unsubscribe: scanners look at every link.
 """
 
+from typing import Any, Literal
+
 from aiohttp import web
+from pydantic import create_model
 
 from email_consumer.feedback.suppression import Reason
 from email_consumer.feedback.suppression_list import SuppressionList
@@ -29,6 +32,11 @@ _DONE = "<h1>Unsubscribed</h1><p>You will get no more mail from this sender.</p>
 _UNKNOWN = "<h1>This link is not valid</h1><p>Perhaps it was cut off. Take it from the mail once more.</p>"
 
 
+# What RFC 8058 has a mail client post; no Python name has a hyphen.
+_FIELDS: dict[str, Any] = {"List-Unsubscribe": (Literal["One-Click"], ...)}
+UnsubscribeForm = create_model("UnsubscribeForm", **_FIELDS)
+
+
 class UnsubscribeRoutes:
     """Open to all: the token is what authenticates. No cookie, no redirect."""
 
@@ -42,15 +50,17 @@ class UnsubscribeRoutes:
             web.post(PATH + "{token}", self.unsubscribe),
         ]
 
-    @operation("A page that asks whether to unsubscribe", answer_type=_HTML, open_to_all=True)
+    @operation("A page that asks whether to unsubscribe", answer_type=_HTML, not_found_type=_HTML, open_to_all=True)
     async def ask(self, request: web.Request) -> web.Response:
         address = self._unsubscribe.address(request.match_info["token"])
         return _page(_ASK) if address else _page(_UNKNOWN, 404)
 
     @operation(
         "Unsubscribe",
+        body=UnsubscribeForm,
         body_type="application/x-www-form-urlencoded",
         answer_type=_HTML,
+        not_found_type=_HTML,
         errors=(400, 413, 415, 503),
         open_to_all=True,
     )

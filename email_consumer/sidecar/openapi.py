@@ -60,6 +60,9 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     ordered = sorted(models, key=lambda shape: (shape[0].__name__, shape[1]))
     references, definitions = models_json_schema(ordered, by_alias=False, ref_template=_REFERENCE)
     schemas = definitions["$defs"]
+    for schema in schemas.values():
+        for one in schema.get("properties", {}).values():
+            one.pop("default", None)  # some generators (openapi-typescript) take a field that has one for required
     for _, found in described:
         if found.query:
             schemas |= _query_schema(found.query).get("$defs", {})
@@ -98,9 +101,9 @@ def _describe(route: web.RouteDef, found: Operation, references: References) -> 
         "parameters": _parameters(route, found),
         "responses": _responses(route, found, references),
     }
-    if found.body or found.body_type != JSON:
-        schema = references[found.body, "validation"] if found.body else {"type": "string"}
-        described["requestBody"] = {"required": True, "content": {found.body_type: {"schema": schema}}}
+    if found.body:
+        content = {found.body_type: {"schema": references[found.body, "validation"]}}
+        described["requestBody"] = {"required": True, "content": content}
     if found.open_to_all:
         described["security"] = []
     return described
@@ -156,9 +159,11 @@ def _responses(route: web.RouteDef, found: Operation, references: References) ->
         errors.add(404)
     others = dict.fromkeys(errors, references[_ERROR])
     others |= {status: references[model, "serialization"] for status, model in found.also.items()}
+    content = {status: {JSON: {"schema": schema}} for status, schema in sorted(others.items())}
+    if HTTPStatus.NOT_FOUND in content and found.not_found_type != JSON:
+        content[HTTPStatus.NOT_FOUND] = {found.not_found_type: {"schema": {"type": "string"}}}
     return {str(found.status): good} | {
-        str(status): {"description": HTTPStatus(status).phrase, "content": {JSON: {"schema": schema}}}
-        for status, schema in sorted(others.items())
+        str(status): {"description": HTTPStatus(status).phrase, "content": each} for status, each in content.items()
     }
 
 
