@@ -20,9 +20,13 @@ class Daemon:
         directory: its working directory; the ledger lies in it and outlives a kill.
         environment: its variables, beside PATH and the like; nothing of the surrounding AWS or NATS variables.
         command: another command line than `run`.
+        python: of another environment, where it is another version of the program that runs.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str], *command: str) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], *command: str, python: str = sys.executable
+    ) -> None:
+        self._python = python
         self._directory = directory
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LOG_FORMAT": "json", **environment}
         self._command = command or ("run",)
@@ -64,7 +68,7 @@ class Daemon:
         """Run it without waiting for anything."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            self._python,
             "-m",
             "email_consumer",
             *self._command,
