@@ -39,12 +39,12 @@ class ApiModel(BaseModel):
 class StatusCounts(ApiModel):
     """How many mails have each status."""
 
-    Created: int = 0
-    Processed: int = 0
+    Created: int
+    Processed: int
     """In hand, or in doubt."""
-    Sent: int = 0
-    Failed: int = 0
-    Stopped: int = 0
+    Sent: int
+    Failed: int
+    Stopped: int
 
 
 class ResultCounts(ApiModel):
@@ -54,10 +54,10 @@ class ResultCounts(ApiModel):
 
     __pydantic_extra__: dict[str, int]
 
-    Delivery: int = 0
-    Bounce: int = 0
-    Complaint: int = 0
-    Open: int = 0
+    Delivery: int
+    Bounce: int
+    Complaint: int
+    Open: int
 
 
 class PageQuery(ApiModel):

@@ -30,6 +30,8 @@ _REQUESTS = "SELECT topic_id, status, count FROM topic_counts WHERE topic_id IN 
 _RESULTS = "SELECT topic_id, kind, count FROM topic_results WHERE topic_id IN (SELECT value FROM json_each(?))"
 
 _PLACE = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
+_NO_MAIL = {status.name.title(): 0 for status in Status}
+_NO_RESULT = dict.fromkeys(("Delivery", "Bounce", "Complaint", "Open"), 0)
 _BEGINNING = "999999999999-0"
 
 
@@ -69,10 +71,10 @@ class TopicList:
         place = {"active_at": float(active_at), "id": int(number), "limit": query.limit}
         rows = await self._database.fetch(_PAGE, place)
         names = json.dumps([row["topic_id"] for row in rows])
-        requests: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        requests: defaultdict[str, dict[str, int]] = defaultdict(_NO_MAIL.copy)
         for topic_id, status, count in await self._database.fetch(_REQUESTS, (names,)):
             requests[topic_id][Status(status).name.title()] = count
-        results: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        results: defaultdict[str, dict[str, int]] = defaultdict(_NO_RESULT.copy)
         for topic_id, kind, count in await self._database.fetch(_RESULTS, (names,)):
             results[topic_id][kind] = count
         topics = [

@@ -73,6 +73,7 @@ async def test_a_python_client_reaches_every_route(api: Api, tmp_path: Path, mon
             if parameter.default is inspect.Parameter.empty or name == "body"
         }
         statuses[found.name.rpartition(".")[2]] = int((await module.asyncio_detailed(**arguments)).status_code)
+    await client.get_async_httpx_client().aclose()
     documented = _documented(document)
     assert set(statuses) == set(documented)
     for name, status in statuses.items():
