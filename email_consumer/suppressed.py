@@ -30,7 +30,7 @@ class _Shard:
 
 
 class SuppressedAddresses:
-    """Addresses (bare, in lower case), each with the reason why it gets no mail. Of reasons there are up to 256."""
+    """Addresses (in normal form), each with the reason why it gets no mail. Of reasons there are up to 256."""
 
     def __init__(self) -> None:
         self._shards: list[_Shard | None] = [None] * SHARDS

@@ -50,12 +50,12 @@ class Gate:
             listener()
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these addresses (lower case), each with its reason."""
+        """Stop mail to these addresses (in normal form), each with its reason."""
         for address, reason in addresses.items():
             self.suppressed.add(address, reason)
 
     def release(self, address: str) -> None:
-        """Let mail to the address (lower case) pass again."""
+        """Let mail to the address (in normal form) pass again."""
         self.suppressed.discard(address)
 
     def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:

@@ -8,7 +8,7 @@ import click
 import orjson
 import uvloop
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
@@ -28,10 +28,10 @@ def command(*, address: str, as_json: bool, data: Path) -> None:
     suppression list the address stays, since it has to go on stopping mail.
     """
     try:
-        bare = parse_address(address).addr_spec.lower()
+        normal = normal_form(address)
     except ValueError as error:
         raise click.UsageError(f"ADDRESS {error}") from None
-    receipt = _erase(answering(data), bare)
+    receipt = _erase(answering(data), normal)
     click.echo(orjson.dumps(receipt) if as_json else _text(receipt))
 
 

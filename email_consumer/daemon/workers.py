@@ -27,10 +27,10 @@ class Workers(Protocol):
         """Mail of the topic that was stored up to this sequence, or moment (Unix seconds), must not be sent."""
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
-        """No mail to these (bare, in lower case), each with its reason."""
+        """No mail to these (in normal form), each with its reason."""
 
     def release(self, address: str) -> None:
-        """Mail to the address (bare, in lower case) passes again."""
+        """Mail to the address (in normal form) passes again."""
 
     def events_expected_from(self, moment: float) -> None:
         """SES's events can reach us since then (Unix seconds)."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form
 from email_consumer.http import (
     ApiError,
     ApiModel,
@@ -22,14 +22,10 @@ from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
 # Each stops after a page, since an index holds the ids of an address in order.
-_BARE = "SELECT * FROM email_requests WHERE email = :address AND id < :before ORDER BY id DESC LIMIT :limit"
-# The very words of the index email_requests_bare_address, or it would not be used.
-_WRITTEN_OTHERWISE = """
-SELECT * FROM email_requests INDEXED BY email_requests_bare_address
-WHERE lower(trim(substr(email, length(rtrim(email, replace(email, '<', ''))) + 1), '> ')) = :address
-  AND (instr(email, '<') OR email <> lower(email)) AND id < :before
-ORDER BY id DESC LIMIT :limit
-"""
+_IN_NORMAL_FORM = "SELECT * FROM email_requests WHERE email = :address AND id < :before ORDER BY id DESC LIMIT :limit"
+_WRITTEN_OTHERWISE = (
+    "SELECT * FROM email_requests WHERE address = :address AND id < :before ORDER BY id DESC LIMIT :limit"
+)
 
 _NEWEST = 2**63 - 1
 
@@ -68,30 +64,18 @@ class MailSearch:
     @operation("The mails to an address (not those it got as cc or bcc)", query=MailsQuery, answer=Mails)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, MailsQuery)
-        found = [
-            row
-            for address in _spellings(query.email)
-            for sql in (_BARE, _WRITTEN_OTHERWISE)
-            for row in await self._database.fetch(
-                sql, {"address": address, "before": int(query.after or _NEWEST), "limit": query.limit}
-            )
-        ]
+        place = {"address": _normal(query.email), "before": int(query.after or _NEWEST), "limit": query.limit}
+        found = [row for sql in (_IN_NORMAL_FORM, _WRITTEN_OTHERWISE) for row in await self._database.fetch(sql, place)]
         latest = sorted(found, key=lambda row: row["id"], reverse=True)[: query.limit]
         more = next_page(latest, query, lambda row: row["id"])
         return answer(Mails(mails=[_line(row) for row in latest], next=more))
 
 
-def _spellings(text: str) -> set[str]:
-    """An address is kept as its publisher wrote it, so an international domain may be there in letters or in punycode.
-
-    Raises:
-        ApiError: 422, it is no address.
-    """
+def _normal(text: str) -> str:
     try:
-        address = parse_address(text)
+        return normal_form(text)
     except ValueError:
         raise ApiError(422, "invalid", "email: is not an e-mail address", {"fields": ["email"]}) from None
-    return {address.addr_spec.lower(), text.rpartition("<")[2].strip("> ").lower()}
 
 
 def _line(row: sqlite3.Row) -> MailLine:

@@ -10,7 +10,6 @@ from sqlite3 import Row
 import aiosqlite
 import orjson
 
-from email_consumer.address import parse_address
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Fact, Kind
 from email_consumer.feedback.suppression import suppressions_of
@@ -77,7 +76,7 @@ async def _find(connection: aiosqlite.Connection, events: Sequence[Event]) -> li
 
 def _results(event: Event, mail: Row) -> list[tuple[object, ...]]:
     """A row per recipient; the event itself is kept once, in the first."""
-    facts = event.facts or (Fact(parse_address(mail["email"]).addr_spec.lower()),)
+    facts = event.facts or (Fact(mail["recipient"]),)
     return [
         (
             mail["id"],

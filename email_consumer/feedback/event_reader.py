@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from email.utils import parseaddr
 from typing import Any
 
 import orjson
 
+from email_consumer.address import normal_form
 from email_consumer.feedback.events import Event, Fact, Greeting, Kind
 
 _KINDS = {kind.replace(" ", "").lower(): kind for kind in Kind}
@@ -89,16 +89,16 @@ def _facts(kind: Kind, mail: Json, detail: Json) -> list[Fact]:
             delayed = detail["delayedRecipients"]
             return [Fact(_address(each), delay, "", _text(each, "diagnosticCode")) for each in delayed]
         case Kind.DELIVERY:
-            return [Fact(_bare(each), "", "", _text(detail, "smtpResponse")) for each in detail["recipients"]]
+            return [Fact(_normal(each), "", "", _text(detail, "smtpResponse")) for each in detail["recipients"]]
         case Kind.OPEN | Kind.CLICK:
-            return [Fact(_bare(each), _text(detail, "link")) for each in destination] if len(destination) == 1 else []
+            return [Fact(_normal(each), _text(detail, "link")) for each in destination] if len(destination) == 1 else []
         case Kind.REJECT:
-            return [Fact(_bare(each), _text(detail, "reason")) for each in destination]
+            return [Fact(_normal(each), _text(detail, "reason")) for each in destination]
         case Kind.RENDERING_FAILURE:
             failure = _text(detail, "templateName"), "", _text(detail, "errorMessage")
-            return [Fact(_bare(each), *failure) for each in destination]
+            return [Fact(_normal(each), *failure) for each in destination]
         case Kind.SEND | Kind.SUBSCRIPTION:
-            return [Fact(_bare(each), _text(detail, "source")) for each in destination]
+            return [Fact(_normal(each), _text(detail, "source")) for each in destination]
 
 
 def _text(fields: Json, name: str) -> str:
@@ -107,11 +107,15 @@ def _text(fields: Json, name: str) -> str:
 
 
 def _address(recipient: Json) -> str:
-    return _bare(recipient["emailAddress"])
+    return _normal(recipient["emailAddress"])
 
 
-def _bare(text: str) -> str:
-    return (parseaddr(text)[1] or text if "<" in text else text).strip().lower()
+def _normal(text: str) -> str:
+    """What SES names may be no address to us: another program's mail, to an international mailbox."""
+    try:
+        return normal_form(text)
+    except ValueError:
+        return text.strip().lower()
 
 
 def _tag(tags: Json, name: str) -> str | None:

@@ -36,7 +36,7 @@ class Fact:
     """What an event says of one recipient."""
 
     recipient: str
-    """The bare address in lower case."""
+    """The address in normal form."""
     type: str = ""
     """Bounce: Permanent, Transient, Undetermined. Complaint: abuse, not-spam, …; may be empty. Reject: the reason.
     Rendering Failure: the template. DeliveryDelay: its delayType. Click: the link. Subscription: how it was asked for."""

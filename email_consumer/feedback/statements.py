@@ -13,13 +13,13 @@ WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at
 
 # The mails that a group of events may be about: by SES's id, or by our own name for them.
 FIND_MAILS = """
-SELECT id, uuid, tag, message_id, email, status FROM email_requests
+SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
 WHERE message_id IN (SELECT value FROM json_each(:message_ids))
 UNION ALL
-SELECT id, uuid, tag, message_id, email, status FROM email_requests
+SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
 WHERE uuid IN (SELECT value FROM json_each(:tags))
 UNION ALL
-SELECT id, uuid, tag, message_id, email, status FROM email_requests
+SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
 WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 

@@ -28,7 +28,7 @@ class Suppression:
     """Mail to the address is stopped, unless it was removed from the list again. Times are Unix seconds."""
 
     address: str
-    """Bare, in lower case."""
+    """In normal form."""
     reason: Reason
     detail: str
     source: str

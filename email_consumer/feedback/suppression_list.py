@@ -31,7 +31,7 @@ class SuppressionList:
         return len(rows)
 
     async def add(self, address: str, reason: Reason, detail: str, source: str) -> Suppression:
-        """Put an address (bare, in lower case) on the list; the entry in force, which may be an earlier one.
+        """Put an address (in normal form) on the list; the entry in force, which may be an earlier one.
 
         Raises:
             sqlite3.OperationalError: nothing was written.
@@ -46,7 +46,7 @@ class SuppressionList:
         return in_force
 
     async def remove(self, address: str) -> bool:
-        """Let mail to the address (bare, in lower case) pass again; False if it wasn't on the list.
+        """Let mail to the address (in normal form) pass again; False if it wasn't on the list.
 
         Raises:
             sqlite3.OperationalError: nothing was written.

@@ -6,7 +6,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form
 from email_consumer.feedback.suppression import Reason, Suppression
 from email_consumer.feedback.suppression_list import SuppressionList
 from email_consumer.http import (
@@ -81,7 +81,7 @@ class SuppressionRoutes:
     @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress, errors=(503,))
     async def add(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewSuppression)
-        address = _bare(new.address)
+        address = _normal(new.address)
         if address is None:
             raise ApiError(422, "invalid", "address: is not an e-mail address", {"fields": ["address"]})
         entry = await self._suppressions.add(address, Reason.MANUAL, new.detail, "api")
@@ -89,7 +89,7 @@ class SuppressionRoutes:
 
     @operation("Why an address gets no mail", answer=SuppressedAddress)
     async def get(self, request: web.Request) -> web.Response:
-        address = _bare(request.match_info["address"])
+        address = _normal(request.match_info["address"])
         entry = await self._suppressions.get(address) if address else None
         if entry is None:
             raise _absent()
@@ -97,16 +97,16 @@ class SuppressionRoutes:
 
     @operation("Let mail to an address pass again; answers what was removed", answer=SuppressedAddress, errors=(503,))
     async def remove(self, request: web.Request) -> web.Response:
-        address = _bare(request.match_info["address"])
+        address = _normal(request.match_info["address"])
         entry = await self._suppressions.get(address) if address else None
         if entry is None or not await self._suppressions.remove(entry.address):
             raise _absent()
         return answer(SuppressedAddress.of(entry))
 
 
-def _bare(text: str) -> str | None:
+def _normal(text: str) -> str | None:
     try:
-        return parse_address(text).addr_spec.lower()
+        return normal_form(text)
     except ValueError:
         return None
 

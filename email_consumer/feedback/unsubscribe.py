@@ -4,6 +4,7 @@ import hashlib
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from email_consumer.address import normal_form
 from email_consumer.message import EmailMessage
 
 PATH = "/v1/unsubscribe/"
@@ -23,11 +24,11 @@ class Unsubscribe:
         """A `list_unsubscribe` of True becomes the text of its link; any other mail stays as it is."""
         if message.list_unsubscribe is not True:
             return message
-        address = message.all_recipients[0].addr_spec.lower()
+        address = normal_form(message.email)
         return message.model_copy(update={"list_unsubscribe": f"<{self.link(address)}>"})
 
     def link(self, address: str) -> str:
-        """The URL that unsubscribes the address (bare, in lower case)."""
+        """The URL that unsubscribes the address (in normal form)."""
         return self._prefix + str(self._serializer.dumps(address))
 
     def address(self, token: str) -> str | None:

@@ -88,13 +88,13 @@ class FactsPublisher:
         self._set(CANCELLED, cancellation.key, cancellation.encode())
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
-        """No mail to these (bare, in lower case), each with its reason."""
+        """No mail to these (in normal form), each with its reason."""
         changed = {self._suppressed.add(address, reason) for address, reason in addresses.items()}
         for shard in changed:
             self._mark_shard(shard)
 
     def release(self, address: str) -> None:
-        """Mail to the address (bare, in lower case) passes again."""
+        """Mail to the address (in normal form) passes again."""
         self._mark_shard(self._suppressed.discard(address))
 
     def announce(self, secret: str, events_since: float) -> None:

@@ -21,7 +21,7 @@ from aiolimiter import AsyncLimiter
 from botocore.credentials import ReadOnlyCredentials
 from yarl import URL
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form, parse_address
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.ses.account import Account
@@ -156,7 +156,7 @@ class SesClient:
         )
 
     def _ownership(self, message: EmailMessage) -> Ownership:
-        own_sender = message.from_email is None or parse_address(message.from_email).addr_spec == self._sender
+        own_sender = message.from_email is None or normal_form(message.from_email) == normal_form(self._sender)
         return Ownership(self._sender if own_sender else None, own_configuration_set=message.configuration_set is None)
 
     async def _credentials(self) -> ReadOnlyCredentials:

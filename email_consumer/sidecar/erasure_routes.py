@@ -5,7 +5,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form
 from email_consumer.http import ApiError, ApiModel, answer, operation, read_body
 from email_consumer.store.database import Database
 from email_consumer.store.erasure import erase
@@ -42,7 +42,7 @@ class ErasureRoutes:
     async def create(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewErasure)
         try:
-            address = parse_address(new.address).addr_spec.lower()
+            address = normal_form(new.address)
         except ValueError as error:
             raise ApiError(422, "invalid", f"address: {error}", {"fields": ["address"]}) from None
         return answer(ErasureReceipt.model_validate(await erase(self._database, address), from_attributes=True))

@@ -5,22 +5,46 @@ import json
 
 import aiosqlite
 
+from email_consumer.address import normal_form
 from email_consumer.message import EmailMessage
 
 _OF_THE_MAIL = {"uuid", "email", "topic_id", "scheduled_at", "expires_at", "subject", "body"}
 """What the mail's own row, or the content's own columns, hold."""
+_CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
 
 
 async def keep_content(connection: aiosqlite.Connection, message: EmailMessage, now: float) -> int:
     """Store subject, body and further fields of `message` unless they are there already; the content's id."""
     extra = message.model_dump_json(exclude_unset=True, exclude=_OF_THE_MAIL)
-    digest = hashlib.sha256(f"{message.subject}\0{extra}\0{message.body}".encode()).digest()
+    return await _keep(connection, message.subject, message.body, extra, now)
+
+
+async def keep_without_copy(connection: aiosqlite.Connection, content_id: int, address: str, now: float) -> int | None:
+    """Store the same content without `address` (in normal form) in cc and bcc; None if it is in neither."""
+    rows = await connection.execute_fetchall(_CONTENT, (content_id,))
+    for subject, content, extra in rows:
+        given = json.loads(extra or "{}")
+        left = {name: [each for each in given.get(name) or () if not _is(each, address)] for name in ("cc", "bcc")}
+        if any(len(left[name]) < len(given.get(name) or ()) for name in left):
+            return await _keep(connection, subject, content, json.dumps(given | left, ensure_ascii=False), now)
+    return None
+
+
+async def _keep(connection: aiosqlite.Connection, subject: str, body: str, extra: str, now: float) -> int:
+    digest = hashlib.sha256(f"{subject}\0{extra}\0{body}".encode()).digest()
     await connection.execute(
         "INSERT OR IGNORE INTO email_contents (hash, subject, content, extra, created_at) VALUES (?, ?, ?, ?, ?)",
-        (digest, message.subject, message.body, None if extra == "{}" else extra, now),
+        (digest, subject, body, None if extra == "{}" else extra, now),
     )
     rows = await connection.execute_fetchall("SELECT id FROM email_contents WHERE hash = ?", (digest,))
     return int(next(iter(rows))[0])
+
+
+def _is(text: str, address: str) -> bool:
+    try:
+        return normal_form(text) == address
+    except ValueError:  # what was accepted by the rules of an earlier version
+        return False
 
 
 def content_fields(subject: str, content: str, extra: str | None) -> dict[str, object]:

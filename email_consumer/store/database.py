@@ -15,6 +15,8 @@ from typing import TypeVar
 import aiosqlite
 import structlog
 
+from email_consumer.store.addresses import add_functions, keep_normal_forms
+
 Result = TypeVar("Result")
 
 _PRAGMAS = (
@@ -123,11 +125,14 @@ async def _open(path: Path, stack: AsyncExitStack, **pragmas: str) -> Database:
     writer = _Writer(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
     await stack.enter_async_context(writer)
     writer.row_factory = sqlite3.Row
+    await add_functions(writer)
     await _migrate(writer, path)
     for pragma in _PRAGMAS:
         await writer.execute(pragma.format(**pragmas))
+    await keep_normal_forms(writer)  # after temp_store, whose change deletes what is temporary
     reader = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
     reader.row_factory = sqlite3.Row
+    await add_functions(reader)
     await reader.execute("PRAGMA busy_timeout = 2000")
     await reader.execute("PRAGMA query_only = ON")
     return Database(path, writer, reader)

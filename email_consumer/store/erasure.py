@@ -7,37 +7,39 @@ and the uuid of each mail, since it has to go on stopping duplicates.
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import uuid4
 
 import orjson
 import structlog
 
+from email_consumer.store.contents import keep_without_copy
 from email_consumer.store.database import Database
 
-_LOOKED_AT = 20_000
-_CHANGED = 200
-_CONTENTS = 100
+_AT_ONCE = 200
+_LOOKED_AT = 100
 
-# By whatever name it was written; those that were sent to it as a copy are found by their results.
-_ADDRESSED = """
-SELECT id FROM email_requests WHERE id > :after AND id <= :after + :most
-  AND (lower(email) = :address OR instr(lower(email), '<' || :address || '>'))
-"""
-_COPIED = "SELECT DISTINCT request_id AS id FROM email_results WHERE recipient = :address"
-_LAST = "SELECT coalesce(max(id), 0) FROM email_requests"
+# Each finds less and less, as what it finds is renamed. What was sent to it as a copy is found by its results.
+_TO_IT = "(email = :address OR address = :address)"
+_ADDRESSED = f"SELECT id FROM email_requests WHERE {_TO_IT} LIMIT :most"  # noqa: S608 - a constant
+_COPIED = "SELECT DISTINCT request_id AS id FROM email_results WHERE recipient = :address LIMIT :most"
+# Texts are read from end to end, a few at a time.
 _NAMING = """
 SELECT id FROM email_contents
-WHERE id > :after AND id <= :after + :most AND instr(lower(subject || content || coalesce(extra, '')), :address)
+WHERE id > :after AND id <= :after + :most
+  AND (mentions(subject, :address) OR mentions(content, :address) OR json_mentions(extra, :address))
 """
 _LAST_CONTENT = "SELECT coalesce(max(id), 0) FROM email_contents"
-_UNMATCHED = "SELECT id FROM unmatched_events WHERE instr(lower(raw), :address)"
+_UNMATCHED = """
+SELECT id FROM unmatched_events WHERE id > :after AND id <= :after + :most AND json_mentions(raw, :address)
+"""
+_LAST_UNMATCHED = "SELECT coalesce(max(id), 0) FROM unmatched_events"
 
 # Not published yet, or waiting for another attempt: it must not go out any more.
-_STOP = """
+_STOP = f"""
 UPDATE email_requests SET status = 4, error = 'erased', finished_at = :now, updated_at = :now
-WHERE id IN (SELECT value FROM json_each(:ids)) AND status = 0
-  AND (lower(email) = :address OR instr(lower(email), '<' || :address || '>'))
-"""
+WHERE id IN (SELECT value FROM json_each(:ids)) AND status = 0 AND {_TO_IT}
+"""  # noqa: S608 - a constant
 _CONTENTS_OF = """
 SELECT content_id FROM email_requests WHERE content_id IS NOT NULL AND id IN (SELECT value FROM json_each(:ids))
 """
@@ -59,17 +61,20 @@ _RENAME = (
     "UPDATE email_results SET raw = '{}' WHERE request_id IN (SELECT value FROM json_each(:ids))",
     """
     UPDATE email_attempts SET reason = 'erased'
-    WHERE instr(lower(reason), :address) AND request_id IN (SELECT value FROM json_each(:ids))
+    WHERE mentions(reason, :address) AND request_id IN (SELECT value FROM json_each(:ids))
     """,
     """
     UPDATE email_requests SET error = 'erased'
-    WHERE instr(lower(error), :address) AND id IN (SELECT value FROM json_each(:ids))
+    WHERE mentions(error, :address) AND id IN (SELECT value FROM json_each(:ids))
     """,
-    """
-    UPDATE email_requests SET email = :name, content_id = iif(status < 2, content_id, NULL)
-    WHERE id IN (SELECT value FROM json_each(:ids))
-      AND (lower(email) = :address OR instr(lower(email), '<' || :address || '>'))
-    """,
+    f"""
+    UPDATE email_requests SET email = :name, address = NULL, content_id = NULL
+    WHERE id IN (SELECT value FROM json_each(:ids)) AND {_TO_IT}
+    """,  # noqa: S608 - a constant
+)
+# What waits for others goes on without the copy to it.
+_GO_ON_WITH = (
+    "UPDATE email_requests SET content_id = :new WHERE content_id = :old AND status = 0 AND published_at IS NULL"
 )
 # A content that names the address (in its text, or as a copy's recipient) goes, unless something is still to be sent by it.
 _UNLINK = """
@@ -108,7 +113,7 @@ class Erased:
 
 
 async def erase(database: Database, address: str) -> Erased:
-    """Erase a bare address, in lower case; whoever sends meanwhile waits some milliseconds at the most.
+    """Erase an address (in normal form); whoever sends meanwhile waits some milliseconds at the most.
 
     Raises:
         sqlite3.OperationalError: the file takes no writes at present; run it again.
@@ -126,57 +131,72 @@ class _Erasure:
 
     def __init__(self, database: Database, address: str) -> None:
         self._database = database
-        self._facts = {"address": address, "name": f"erased-{uuid4().hex[:12]}@erased.invalid", "now": time.time()}
+        self._facts: dict[str, Any] = {
+            "address": address,
+            "name": f"erased-{uuid4().hex[:12]}@erased.invalid",
+            "now": time.time(),
+        }
         self._contents: set[int] = set()
         """Of mail to the address."""
         self.done = Erased()
 
     async def rename_in_mails(self) -> None:
-        async for ids in self._chunks(_ADDRESSED, _LAST, _LOOKED_AT):
-            await self._rename(ids)
-        await self._rename([row["id"] for row in await self._database.fetch(_COPIED, self._facts)])
+        for sql in (_ADDRESSED, _COPIED):
+            while rows := await self._database.fetch(sql, self._facts | {"most": _AT_ONCE}):
+                await self._rename([row["id"] for row in rows])
 
     async def drop_contents(self) -> None:
         """Those that name the address, and those that nobody else got."""
-        naming = [content async for ids in self._chunks(_NAMING, _LAST_CONTENT, _CONTENTS) for content in ids]
+        naming = [content async for ids in self._look_through(_NAMING, _LAST_CONTENT) for content in ids]
+        for content in naming:
+            await self._leave_out(content)
         for chunk in _slices(naming):
             async with self._database.transaction() as connection:
                 await connection.execute(_UNLINK, chunk)
         for chunk in _slices(sorted(self._contents.union(naming))):
             async with self._database.transaction() as connection:
                 self.done.contents += (await connection.execute(_DELETE_CONTENTS, chunk)).rowcount
-        async for ids in self._chunks(_NAMING, _LAST_CONTENT, _CONTENTS):
+        async for ids in self._look_through(_NAMING, _LAST_CONTENT):
             self.done.contents_kept += len(ids)
+
+    async def _leave_out(self, content: int) -> None:
+        async with self._database.transaction() as connection:
+            new = await keep_without_copy(connection, content, self._facts["address"], self._facts["now"])
+            if new is not None:
+                await connection.execute(_GO_ON_WITH, {"old": content, "new": new})
 
     async def clear_aside(self) -> None:
         """What hangs on no mail."""
-        events = [row["id"] for row in await self._database.fetch(_UNMATCHED, self._facts)]
+        async for ids in self._look_through(_UNMATCHED, _LAST_UNMATCHED):
+            async with self._database.transaction() as connection:
+                self.done.events += (await connection.execute(_DELETE_UNMATCHED, _given(ids))).rowcount
         async with self._database.transaction() as connection:
-            for chunk in _slices(events):
-                self.done.events += (await connection.execute(_DELETE_UNMATCHED, chunk)).rowcount
             self.done.suppressed = (await connection.execute(_SUPPRESSION, self._facts)).rowcount > 0
             await connection.execute(_FORMER_SUPPRESSION, self._facts)
 
     async def _rename(self, ids: Sequence[int]) -> None:
-        for chunk in _slices(ids):
-            concerned = self._facts | chunk
-            async with self._database.transaction() as connection:
-                rows = await connection.execute_fetchall(_CONTENTS_OF, concerned)
-                self._contents.update(row["content_id"] for row in rows)
-                self.done.stopped += (await connection.execute(_STOP, concerned)).rowcount
-                for statement in _RENAME:
-                    await connection.execute(statement, concerned)
+        concerned = self._facts | _given(ids)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute_fetchall(_CONTENTS_OF, concerned)
+            self._contents.update(row["content_id"] for row in rows)
+            self.done.stopped += (await connection.execute(_STOP, concerned)).rowcount
+            for statement in _RENAME:
+                await connection.execute(statement, concerned)
         self.done.mails += len(ids)
 
-    async def _chunks(self, sql: str, last: str, most: int) -> AsyncIterator[list[int]]:
-        """The ids that a query finds, looking at `most` rows at a time."""
+    async def _look_through(self, sql: str, last: str) -> AsyncIterator[list[int]]:
+        """The ids that a query finds."""
         ((end,),) = await self._database.fetch(last)
-        for after in range(0, end, most):
-            rows = await self._database.fetch(sql, self._facts | {"after": after, "most": most})
+        for after in range(0, end, _LOOKED_AT):
+            rows = await self._database.fetch(sql, self._facts | {"after": after, "most": _LOOKED_AT})
             if rows:
                 yield [row["id"] for row in rows]
 
 
 def _slices(ids: Sequence[int]) -> Iterator[dict[str, str]]:
-    for start in range(0, len(ids), _CHANGED):
-        yield {"ids": orjson.dumps(ids[start : start + _CHANGED]).decode()}
+    for start in range(0, len(ids), _AT_ONCE):
+        yield _given(ids[start : start + _AT_ONCE])
+
+
+def _given(ids: Sequence[int]) -> dict[str, str]:
+    return {"ids": orjson.dumps(ids).decode()}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import aiosqlite
 import structlog
 
-from email_consumer.address import parse_address
 from email_consumer.store.database import Database
 from email_consumer.tracking.machines import SOON
 
@@ -23,7 +22,7 @@ _MOST_OF_A_MAIL = 50
 """Opens kept of one mail; whoever loads it again and again must not fill the disk."""
 
 _MAILS = """
-SELECT id, coalesce(tag, uuid) AS tag, email, finished_at FROM email_requests
+SELECT id, coalesce(tag, uuid) AS tag, coalesce(address, email) AS recipient, finished_at FROM email_requests
 WHERE uuid IN (SELECT value FROM json_each(:tags)) OR tag IN (SELECT value FROM json_each(:tags))
 """
 _INSERT = """
@@ -98,7 +97,7 @@ async def _insert(connection: aiosqlite.Connection, group: list[Open]) -> None:
             rows.append(
                 {
                     "request_id": mail["id"],
-                    "recipient": parse_address(mail["email"]).addr_spec.lower(),
+                    "recipient": mail["recipient"],
                     "machine": opened.machine or soon,
                     "raw": json.dumps({"userAgent": opened.agent}),
                     "at": opened.at,

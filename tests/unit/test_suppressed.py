@@ -6,6 +6,7 @@ from random import Random
 import msgpack
 import pytest
 
+from email_consumer.address import normal_form
 from email_consumer.suppressed import SHARDS, SuppressedAddresses, shard_of
 
 
@@ -26,6 +27,14 @@ def test_it_knows_what_a_dict_knows_after_any_changes() -> None:
     for number in range(4_000):
         address = f"user{number}@example.com"
         assert compact.reason(address) == plain.get(address)
+
+
+def test_a_shard_of_the_version_before_is_understood() -> None:
+    addresses = SuppressedAddresses()
+    address = normal_form("Anna <Anna@Bücher.example>")
+    assert shard_of(address) == 2866
+    addresses.load(2866, bytes.fromhex("9391ab6861726420626f756e6365c408beef4a12d24a2eb3c40100"))
+    assert addresses.reason(address) == "hard bounce"
 
 
 def test_a_shard_travels_and_replaces_what_was_there() -> None:

@@ -1,6 +1,7 @@
 """The suppression list and the mails in doubt over HTTP, and what a recipient's unsubscribe link does."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -34,6 +35,20 @@ async def test_an_address_is_added_looked_up_and_removed(path: Path) -> None:
         assert (await site.ask("DELETE", f"{LIST}/ann@example.com"))[0] == 404
         assert (await site.ask("GET", f"{LIST}/ann@example.com"))[0] == 404
         assert await site.ask("GET", LIST) == (200, {"suppressions": [], "next": None})
+
+
+async def test_one_entry_stands_for_all_spellings_of_an_address(path: Path) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        await stage.send(email='"Dora"@bücher.example')
+        await stage.take(event("Bounce", to=['"Dora"@BÜCHER.example']))
+        for spelling in ("dora@xn--bcher-kva.example", "Dora@bücher.example", ' "dora"@Bücher.example'):
+            assert not passes(stage, spelling)
+            _, entry = await site.ask("POST", LIST, {"address": spelling})
+            assert (entry["address"], entry["reason"]) == ("dora@xn--bcher-kva.example", "hard bounce")
+            assert await site.ask("GET", f"{LIST}/{quote(spelling)}") == (200, entry)
+        assert (await site.ask("DELETE", f"{LIST}/{quote('Dora <dora@bücher.example>')}"))[0] == 200
+        assert passes(stage, '"dora"@bücher.example')
+        assert stage.rows("SELECT DISTINCT recipient FROM email_results") == [("dora@xn--bcher-kva.example",)]
 
 
 async def test_a_stronger_reason_stays_when_an_operator_adds_the_address_again(path: Path) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import count
 
+import orjson
+
 from email_consumer.message import EmailMessage
 from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
@@ -52,6 +54,15 @@ async def add_mail(
         if error:
             await connection.execute(_ATTEMPT, (row, error))
     return uuid
+
+
+async def add_unmatched(database: Database, document: object) -> None:
+    """An event whose mail isn't known."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO unmatched_events (message_id, received_at, raw) VALUES ('m', 0, ?)",
+            (orjson.dumps(document).decode(),),
+        )
 
 
 def content(body: str, **fields: object) -> EmailMessage:

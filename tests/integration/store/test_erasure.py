@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form, parse_address
+from email_consumer.message import decode
 from email_consumer.replica.capture import CHANGES, capture
+from email_consumer.sidecar.due_mail import DueMail
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.erasure import Erased, erase
 from email_consumer.store.status import Status
-from tests.integration.store.mails import add_mail, content, rows
+from tests.integration.store.mails import add_mail, add_unmatched, content, rows
 
 JANE = "jane@example.com"
 JOHN = "john@example.com"
@@ -41,13 +43,76 @@ async def test_nothing_in_the_tables_tells_the_address_any_more(database: Databa
     await add_mail(database, email=JOHN, topic="t", results=[("Send", JOHN), ("Send", JANE)])  # she got a copy
     await add_mail(database, email=JANE, content=content("Dear Jane"))
     await add_mail(database, email=JOHN, content=content("x", cc=(JANE,)))
-    async with database.transaction() as connection:
-        await connection.execute(
-            "INSERT INTO unmatched_events (message_id, received_at, raw) VALUES ('m', 0, ?)", (f'["{JANE}"]',)
-        )
+    await add_unmatched(database, [JANE])
     erased = await erase(database, JANE)
     assert erased == Erased(mails=4, stopped=0, contents=2, contents_kept=0, events=1, suppressed=False)
     assert "jane" not in await _dump(database)
+
+
+@pytest.mark.parametrize(
+    ("written", "erased_as"),
+    [
+        ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("anna@xn--bcher-kva.example", "Anna@BÜCHER.example"),
+        (" anna@bücher.example", "anna@bücher.example"),
+        ("Anna < anna@bücher.example>", "<anna@bücher.example>"),
+        ('"anna"@bücher.example', "anna@bücher.example"),
+        ("ANNA@bücher.example", '"anna"@bücher.example'),
+        ("anna@\uff42ücher.example", "\uff41nna@bücher.example"),
+    ],
+)
+async def test_an_address_is_erased_however_it_was_written(database: Database, written: str, erased_as: str) -> None:
+    waiting = await add_mail(database, email=written, status=Status.CREATED, content=content("later"))
+    await add_mail(database, email=written, results=[("Delivery", normal_form(written))])
+    await add_mail(database, email=JOHN, content=content(f"ask {written}, please"))
+    await add_mail(database, email=JOHN, content=content("copied", bcc=(written,)))
+    await add_unmatched(database, {"mail": {"destination": [written]}})
+    erased = await erase(database, normal_form(erased_as))
+    assert erased == Erased(mails=2, stopped=1, contents=3, contents_kept=0, events=1, suppressed=False)
+    assert await _status(database, waiting) == Status.STOPPED
+    left = await _dump(database)
+    assert "cher" not in left
+    assert "anna" not in left
+
+
+async def test_an_address_is_not_taken_for_the_end_of_another_one(database: Database) -> None:
+    johns = [
+        await add_mail(database, email=written, status=Status.CREATED, content=content(f"Dear {written}"))
+        for written in (JOHN, f"John <{JOHN}>")
+    ]
+    await add_mail(database, email="n@example.com", status=Status.FAILED, error=f"552 moved to {JOHN}")
+    await add_mail(database, email="n@example.com", content=content(f"forward to {JOHN}", cc=(JOHN,)))
+    await add_mail(database, email=JOHN, content=content("x", cc=("m.n@example.com", "n@example.com.evil.example")))
+    await add_unmatched(
+        database, {"mail": {"destination": [JOHN], "headers": [{"name": "To", "value": f"J <{JOHN}>"}]}}
+    )
+    erased = await erase(database, "n@example.com")
+    assert erased == Erased(mails=2, stopped=0, contents=1, contents_kept=0, events=0, suppressed=False)
+    assert [await _status(database, uuid) for uuid in johns] == [Status.CREATED, Status.CREATED]
+    assert await rows(database, "SELECT reason FROM email_attempts") == [(f"552 moved to {JOHN}",)]
+    assert await rows(database, "SELECT count(*) FROM unmatched_events") == [(1,)]
+
+
+async def test_waiting_mail_to_others_goes_on_without_the_copy(database: Database) -> None:
+    shared = content("news", text="t", cc=(f"Jane <{JANE}>", "max@example.com"), bcc=(JANE,))
+    waiting = [
+        await add_mail(database, email=email, status=Status.CREATED, content=shared) for email in (JOHN, "m@x.de")
+    ]
+    sent = await add_mail(database, email=JOHN, content=shared)
+    erased = await erase(database, JANE)
+    assert (erased.mails, erased.stopped, erased.contents, erased.contents_kept) == (0, 0, 1, 0)
+    due = await DueMail(database).take(10)
+    mails = [decode(message.payload) for message in due]
+    assert [mail.uuid for mail in mails] == waiting
+    assert {(mail.body, mail.text, mail.cc, mail.bcc) for mail in mails} == {("news", "t", ("max@example.com",), ())}
+    assert await rows(database, f"SELECT content_id FROM email_requests WHERE uuid = '{sent}'") == [(None,)]  # noqa: S608
+    assert "jane" not in await _dump(database)
+
+
+async def test_mail_in_doubt_is_not_published_to_the_made_up_name(database: Database) -> None:
+    await add_mail(database, email=JANE, status=Status.PROCESSED, in_doubt=True, content=content("b"))
+    await erase(database, JANE)
+    assert await DueMail(database).take(10) == []
 
 
 async def test_others_keep_theirs_and_the_sums_stay(database: Database) -> None:
