@@ -161,7 +161,7 @@ async def test_an_open_is_recorded_once_the_pixel_is_fetched(stage: Stage) -> No
         await connection.execute("UPDATE email_requests SET finished_at = finished_at - 60")
     token = OpenTokens("secret").sign(answer["ids"][0])
     bodies = set()
-    for request_id in (token, token[:-1] + "x", "42", ""):
+    for request_id in (token, token[:-1], "42", ""):
         url = f"{stage.url}/v1/events/open?request_id={request_id}"
         async with stage.session.get(
             url, headers={"User-Agent": "Mozilla/5.0 Firefox/140", "X-API-KEY": ""}
