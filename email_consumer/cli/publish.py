@@ -3,11 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from mimetypes import guess_type
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import click
+import orjson
 import uvloop
 
 from email_consumer.cli.bulk_publisher import BulkPublisher, PublishError
@@ -24,42 +28,80 @@ _LISTED = 10
 _WORTH_A_BAR = 1000
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_body = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 @click.command()
 @click.option("--to", "addresses", multiple=True, metavar="ADDRESS", help="A recipient; may be given several times.")
 @click.option("--to-file", type=_file, help="More recipients, one a line; empty lines and # comments are skipped.")
 @click.option("--subject", required=True)
-@click.option("--html", type=click.File("rb"), required=True, help="The body; - reads standard input.")
+@click.option("--html", type=_body, help="The HTML body; - reads standard input.")
+@click.option("--text", type=_body, help="The plain-text body; - reads standard input.")
+@click.option("--from", "from_email", metavar="ADDRESS", help="The sender, in place of FROM_EMAIL.")
+@click.option("--at", "scheduled_at", metavar="TIME", help="When to send, such as 2030-01-01T09:00:00+09:00.")
+@click.option("--attach", "attachments", type=_file, multiple=True, help="A file; may be given several times.")
 @click.option("--topic", metavar="TOPIC", help="The topic that the mails count for and can be cancelled by.")
 @click.option("--uuid", metavar="UUID", help="In place of a random one; with several recipients UUID-1, UUID-2, …")
+@click.option(
+    "--write-uuids", type=click.File("w"), metavar="FILE", help="Write each uuid and its address, a line each."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, with all uuids.")
 @data_option
 def command(
     *,
     addresses: Sequence[str],
     to_file: Path | None,
     subject: str,
-    html: BinaryIO,
+    html: str | None,
+    text: str | None,
+    from_email: str | None,
+    scheduled_at: str | None,
+    attachments: Sequence[Path],
     topic: str | None,
     uuid: str | None,
+    write_uuids: TextIO | None,
+    as_json: bool,
     data: Path,
 ) -> None:
     """Publish one mail per recipient to the stream.
 
     Without NATS_URL, and with `run --local` at work on the data directory, its server is the one that is used.
     """
+    if html is None and text is None:
+        raise click.UsageError("no body: give --html, --text or both")
+    if html == text == "-":
+        raise click.UsageError("--html and --text can't both read standard input")
     recipients = read_recipients(addresses, to_file)
     uuids = _uuids(len(recipients), uuid)
-    mail = {"subject": subject, "body": _read(html), **({"topic_id": topic} if topic else {})}
-    _message(mail, recipients[0], uuids[0])  # a fault that all would share is told before the first is published
+    mail: dict[str, object] = {
+        "subject": subject,
+        "body": html and _read("--html", html),
+        "text": text and _read("--text", text),
+        "from_email": from_email,
+        "scheduled_at": scheduled_at,
+        "attachments": [_attachment(path) for path in attachments] or None,
+        "topic_id": topic,
+    }
+    mail = {name: value for name, value in mail.items() if value is not None}
     if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):
         use_local_nats(os.environ, url)
-    messages = (_message(mail, recipient, uuid) for recipient, uuid in zip(recipients, uuids, strict=True))
-    uvloop.run(_publish(answering(), messages, uuids))
+    settings = answering()
+    zone = ZoneInfo(settings.timezone)
+    _message(mail, recipients[0], uuids[0], zone)  # an error that all would share is reported before anything is done
+    if write_uuids:  # first: they are what tells afterwards how far an interrupted run came
+        write_uuids.writelines(f"{uuid}\t{recipient}\n" for uuid, recipient in zip(uuids, recipients, strict=True))
+        write_uuids.flush()
+    messages = (_message(mail, recipient, uuid, zone) for recipient, uuid in zip(recipients, uuids, strict=True))
+    publisher = uvloop.run(_publish(settings, messages, len(uuids)))
+    if as_json:
+        result = {"stored": publisher.stored, "duplicates": publisher.duplicates, "stream": publisher.stream}
+        click.echo(orjson.dumps(result | {"uuids": uuids}))
+        return
+    known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
+    click.echo(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
 
 
-async def _publish(settings: Settings, messages: Iterator[EmailMessage], uuids: Sequence[str]) -> None:
-    total = len(uuids)
+async def _publish(settings: Settings, messages: Iterator[EmailMessage], total: int) -> BulkPublisher:
     hidden = total < _WORTH_A_BAR or not sys.stderr.isatty()
     async with nats_connection(settings) as client:
         publisher = BulkPublisher(client, settings.subject)
@@ -68,8 +110,7 @@ async def _publish(settings: Settings, messages: Iterator[EmailMessage], uuids: 
                 await publisher.publish(bar)
         except PublishError as error:
             raise click.ClickException(f"{publisher.stored} of {total} stored, then: {error}") from None
-    known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
-    click.echo(f"{total} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
+    return publisher
 
 
 def _uuids(count: int, given: str | None) -> list[str]:
@@ -82,15 +123,26 @@ def _listed(uuids: Sequence[str]) -> str:
     return " ".join(uuids) if len(uuids) <= _LISTED else f"{uuids[0]} … {uuids[-1]}"
 
 
-def _read(html: BinaryIO) -> str:
+def _read(option: str, path: str) -> str:
     try:
-        return html.read().decode()  # not as text: line ends would be changed
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return content.decode()  # not read as text: line ends would be changed
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"--html {html.name} can't be read: {error}") from None
+        raise click.ClickException(f"{option} {path} can't be read: {error}") from None
 
 
-def _message(mail: dict[str, str], recipient: str, uuid: str) -> EmailMessage:
+def _attachment(path: Path) -> dict[str, object]:
+    kind, encoding = guess_type(path.name)
     try:
-        return from_value({**mail, "uuid": uuid, "email": recipient})
+        content = path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"--attach {path} can't be read: {error.strerror}") from None
+    # What is compressed is sent as it is: the type of what it holds would be wrong.
+    return {"filename": path.name, "content": content, **({"content_type": kind} if kind and not encoding else {})}
+
+
+def _message(mail: dict[str, object], recipient: str, uuid: str, zone: tzinfo) -> EmailMessage:
+    try:
+        return from_value({**mail, "uuid": uuid, "email": recipient}, zone)
     except UndecodableError as error:
         raise click.ClickException(str(error)) from None

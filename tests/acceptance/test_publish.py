@@ -1,6 +1,7 @@
 """`email-consumer publish` as a process, against a real nats-server."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE
@@ -60,6 +61,31 @@ async def _stored(stream: JetStreamContext) -> list[dict[str, object]]:
     count = (await stream.stream_info("messages")).state.messages
     found = [await stream.get_msg("messages", sequence) for sequence in range(1, count + 1)]
     return [msgpack.unpackb(message.data or b"") for message in found]
+
+
+async def test_every_option_of_a_mail(server: NatsServer, stream: JetStreamContext, tmp_path: Path) -> None:
+    (tmp_path / "plan.pdf").write_bytes(b"%PDF")
+    (tmp_path / "logs.tar.gz").write_bytes(b"zipped")
+    (tmp_path / "text").write_bytes("Grüße\r\n".encode())
+    answer = await _publish(
+        *("--to", "a@example.com", "--to", "b@example.com", "--uuid", "u", "--text", "text", *_MAIL),
+        *("--from", "Sender <s@example.com>", "--at", "2030-01-01 09:00:00", "--attach", "plan.pdf"),
+        *("--attach", "logs.tar.gz", "--json", "--write-uuids", "uuids"),
+        cwd=tmp_path,
+        nats_url=server.url,
+    )
+    assert (answer.exit, answer.err) == (0, "")
+    result = json.loads(answer.out)
+    assert (result["stored"], result["duplicates"], result["stream"], len(result["uuids"])) == (2, 0, "messages", 2)
+    written = (tmp_path / "uuids").read_text()
+    assert written == "".join(f"{uuid}\t{name}@example.com\n" for uuid, name in zip(result["uuids"], "ab", strict=True))
+    first, _ = await _stored(stream)
+    assert (first["uuid"], first["text"], first["body"]) == (result["uuids"][0], "Grüße\r\n", "<p>hi</p>")
+    assert (first["from_email"], first["scheduled_at"]) == ("Sender <s@example.com>", "2030-01-01T09:00:00+00:00")
+    assert first["attachments"] == [
+        {"filename": "plan.pdf", "content": b"%PDF", "content_type": "application/pdf"},
+        {"filename": "logs.tar.gz", "content": b"zipped"},
+    ]
 
 
 async def test_one_mail_is_stored_as_a_publisher_would_send_it(

@@ -104,6 +104,10 @@ def test_a_data_directory_that_cannot_be_is_one_line(monkeypatch: pytest.MonkeyP
     ("arguments", "words"),
     [
         (["--html", "-"], "no recipient"),
+        (["--to", "a@example.com"], "no body: give --html, --text or both"),
+        (["--to", "a@example.com", "--html", "-", "--text", "-"], "can't both read standard input"),
+        (["--to", "a@example.com", "--html", "-", "--at", "tomorrow"], "scheduled_at: "),
+        (["--to", "a@example.com", "--html", "-", "--from", "nobody"], "from_email: "),
         (["--to", "a@example.com", "--html", "missing.html"], "missing.html"),
         (["--to", "a@example.com", "--html", "-", "--subject", "two\nlines"], "subject: contains a line break"),
     ],
