@@ -39,6 +39,7 @@ class MailsQuery(NumberedPageQuery):
 
 class MailLine(ApiModel):
     uuid: str
+    """Followed by a NUL and a number where the uuid was used again later, and stands for another mail now."""
     topic_id: str | None
     email: str
     """As the publisher wrote it."""

@@ -5,6 +5,8 @@ executed for each row would fight with the event loop for the interpreter's lock
 since to look a value up by its name costs more.
 """
 
+from email_consumer.store.retired import RETIRED_NAME
+
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = """
 SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of
@@ -29,7 +31,7 @@ WHERE id = :id
 """
 
 # The idempotency window of a finished uuid is over: the old row keeps its history under another name.
-RETIRE = "UPDATE email_requests SET uuid = uuid || '#' || id WHERE id = :id"
+RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"  # noqa: S608 - a constant
 
 # A mail that is due later, with its content in our keeping.
 INSERT_SCHEDULED = """

@@ -19,7 +19,7 @@ export function history(mail) {
   events.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   return [
     facts([
-      ["uuid", mail.uuid],
+      ["uuid", mail.uuid.split("\0")[0]], // what follows tells a former life of the uuid from its present one
       ["To", mail.email],
       ["Topic", mail.topic_id],
       ["Attempts", String(mail.attempts)],

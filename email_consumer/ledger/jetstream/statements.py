@@ -1,6 +1,7 @@
 """The projection's SQL, a comment per statement."""
 
 from email_consumer.ledger.statements import REMARK
+from email_consumer.store.retired import RETIRED_NAME
 
 __all__ = ["REMARK", "RETIRE_ENDED", "RETIRE_FORMER", "SHOW", "SHOWN"]
 
@@ -8,16 +9,16 @@ __all__ = ["REMARK", "RETIRE_ENDED", "RETIRE_FORMER", "SHOW", "SHOWN"]
 SHOWN = "SELECT uuid, status, revision FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))"
 
 # A mail of this uuid that ended before the uuid's present life began keeps its history under another name.
-RETIRE_FORMER = """
-UPDATE email_requests SET uuid = uuid || '#' || id
+RETIRE_FORMER = f"""
+UPDATE email_requests SET uuid = {RETIRED_NAME}
 WHERE uuid = :uuid AND status >= 2 AND revision > 0 AND revision < :life
-"""
+"""  # noqa: S608 - a constant
 
 # The same for a mail that is due later: its worker found nothing of the uuid in the bucket, so the idempotency window of
 # what ended before this one was stored is over.
-RETIRE_ENDED = """
-UPDATE email_requests SET uuid = uuid || '#' || id WHERE uuid = :uuid AND status >= 2 AND finished_at < :stored_at
-"""
+RETIRE_ENDED = f"""
+UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND status >= 2 AND finished_at < :stored_at
+"""  # noqa: S608 - a constant
 
 # The mail's new state; whoever made the row (we, the API, the schedule), it goes on.
 SHOW = """

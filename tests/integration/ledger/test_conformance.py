@@ -143,6 +143,23 @@ async def test_an_expired_uuid_gets_a_new_row_and_keeps_the_old_one(backend: Bac
     assert [tuple(row) for row in counts] == [(2, 2)]
 
 
+async def test_no_uuid_gets_in_the_way_of_a_former_life_of_another(backend: Backend) -> None:
+    """`order` is retired while `order#1` is a mail as well: its row must find a name that nobody can choose."""
+    async with backend.open(policy(ttl=0)) as ledger:
+
+        async def send(uuid: str) -> None:
+            newer = replace(ORIGIN, stored_at=time.time())
+            assert isinstance(await ledger.claim(mail(uuid), newer), Claim)
+            await ledger.finish(mail(uuid), Sent(f"ses-{uuid}"), newer)
+
+        for uuid in ("order", "order#1", "order#2", "order", "order#3", "order#4", "order"):
+            await send(uuid)
+    rows = await backend.query("SELECT uuid, id FROM email_requests WHERE message_id = 'ses-order' ORDER BY id")
+    former, present = rows[:-1], rows[-1]
+    assert [row["uuid"] for row in former] == [f"order\0{row['id']}" for row in former]
+    assert (len(former), present["uuid"]) == (2, "order")
+
+
 async def test_a_stopped_mail_is_recorded_without_a_claim(backend: Backend) -> None:
     stopped = Stopped(StopReason.SUPPRESSED, "hard bounce")
     async with backend.open(stopped=stopped) as ledger:
