@@ -118,7 +118,7 @@ case $verb in
     setup) setup ;;
     test)
         setup
-        exec $venv/bin/pytest "$@"
+        exec $venv/bin/pytest -n 4 "$@"
         ;;
     check)
         setup
