@@ -12,6 +12,7 @@ from email_consumer.cli.configuration import answering
 from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.cli.terminal import say
 
 UNKNOWN = "mail that still lies in the stream is counted once it is pulled"
 _PAUSE = 0.5
@@ -32,12 +33,12 @@ def command(*, topic: str, no_wait: bool, yes: bool, as_json: bool, data: Path) 
     confirm(f"Cancel all mail of topic {topic!r} that is not sent yet?", yes=yes)
     receipt: dict[str, Any] = ask_sidecar(settings, "DELETE", path)
     if not receipt["known"]:
-        click.echo(f"Topic {topic!r} is not known yet; its cancellation is registered, and {UNKNOWN}.", err=True)
+        say(f"Topic {topic!r} is not known yet; its cancellation is registered, and {UNKNOWN}.", err=True)
     give_up_at = time.monotonic() + _PATIENCE
     while not no_wait and not receipt["final"] and time.monotonic() < give_up_at:
         time.sleep(_PAUSE)
         receipt = ask_sidecar(settings, "GET", path)["cancellation"]
-    click.echo(orjson.dumps(receipt) if as_json else receipt_text(receipt))
+    say(orjson.dumps(receipt) if as_json else receipt_text(receipt))
 
 
 def receipt_text(receipt: dict[str, Any]) -> str:

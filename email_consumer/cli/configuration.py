@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import structlog
 
+from email_consumer.cli.terminal import say
 from email_consumer.local.servers import use_running_servers
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
@@ -22,7 +23,7 @@ class BadSettings(click.ClickException):
     exit_code = 2
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
-        click.echo(self.message, err=True)
+        say(self.message, err=True)
 
 
 def serving() -> Settings:

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 
 from email_consumer.intake.dead_letters import DeadLetter
 from email_consumer.message import EmailMessage, UndecodableError, decode
+from email_consumer.visible import printable
 
 _LONGEST_REASON = 70
 _LONGEST_TEXT = 600
@@ -83,11 +84,6 @@ def _dump(payload: bytes) -> str:
 
 def _ascii(row: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 - the visible part of ASCII
-
-
-def printable(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
 
 
 def _shortened(text: str, length: int) -> str:

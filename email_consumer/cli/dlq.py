@@ -16,6 +16,7 @@ from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.dead_letter_view import facts, full, table
 from email_consumer.cli.options import data_option
+from email_consumer.cli.terminal import say
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
@@ -55,11 +56,11 @@ def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
         found = await letters.list(limit, after, kind or "*")
         if as_json:
             for letter in found:
-                click.echo(orjson.dumps(facts(letter)))
+                say(orjson.dumps(facts(letter)))
             return
-        click.echo(table(found) if found else "No dead letters.")
+        say(table(found) if found else "No dead letters.")
         if len(found) == limit:
-            click.echo(f"There may be more: --after {found[-1].sequence}", err=True)
+            say(f"There may be more: --after {found[-1].sequence}", err=True)
 
     _ask(answer)
 
@@ -70,7 +71,7 @@ def show(sequence: int) -> None:
     """Show one dead letter: why it is there, its headers, and the mail."""
 
     async def answer(letters: DeadLetters, settings: Settings) -> None:
-        click.echo(full(await letters.get(sequence), ZoneInfo(settings.timezone)))
+        say(full(await letters.get(sequence), ZoneInfo(settings.timezone)))
 
     _ask(answer)
 
@@ -85,7 +86,7 @@ def replay(sequences: Sequence[int], *, every: bool, kind: str | None) -> None:
 
     async def answer(letters: DeadLetters, settings: Settings) -> None:
         async def replay_one(sequence: int) -> None:
-            click.echo(f"{sequence} → {settings.stream}:{await letters.replay(sequence)}")
+            say(f"{sequence} → {settings.stream}:{await letters.replay(sequence)}")
 
         await _each(await _chosen(letters, sequences, every=every, kind=kind), replay_one, "replayed")
 
@@ -128,8 +129,8 @@ async def _each(sequences: Sequence[int], act: Callable[[int], Awaitable[None]],
             await act(sequence)
         except DeadLetterError as error:
             refused += 1
-            click.echo(str(error), err=True)
-    click.echo(f"{len(sequences) - refused} of {len(sequences)} {done}")
+            say(str(error), err=True)
+    say(f"{len(sequences) - refused} of {len(sequences)} {done}")
     if refused:
         raise click.exceptions.Exit(1)
 

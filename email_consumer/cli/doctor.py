@@ -8,6 +8,7 @@ import uvloop
 
 from email_consumer.cli.configuration import prefer_running
 from email_consumer.cli.options import data_option
+from email_consumer.cli.terminal import say
 from email_consumer.doctor.examination import examine, send_through, unreadable
 from email_consumer.doctor.finding import Finding, worst
 from email_consumer.doctor.report import as_json, as_text
@@ -30,7 +31,10 @@ def command(*, as_document: bool, send: bool, data: Path) -> None:
     """
     prefer_running(data)
     findings = _findings(send=send)
-    click.echo(as_json(findings) if as_document else as_text(findings))
+    if as_document:
+        say(as_json(findings))
+    else:
+        click.echo(as_text(findings))  # it has colors of its own
     raise click.exceptions.Exit(worst(findings).exit_code)
 
 

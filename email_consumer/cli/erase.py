@@ -12,6 +12,7 @@ from email_consumer.address import normal_form
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.cli.terminal import say
 from email_consumer.settings import Settings
 from email_consumer.store.database import StoreError, StoreInUseError, open_database
 from email_consumer.store.erasure import erase
@@ -32,7 +33,7 @@ def command(*, address: str, as_json: bool, data: Path) -> None:
     except ValueError as error:
         raise click.UsageError(f"ADDRESS {error}") from None
     receipt = _erase(answering(data), normal)
-    click.echo(orjson.dumps(receipt) if as_json else _text(receipt))
+    say(orjson.dumps(receipt) if as_json else _text(receipt))
 
 
 def _erase(settings: Settings, address: str) -> dict[str, Any]:

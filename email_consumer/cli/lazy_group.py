@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from email_consumer.cli.terminal import shown
+
 
 class LazyGroup(click.Group):
     """The command `NAME` is the object `command` of the module `<package>.NAME`.
@@ -33,6 +35,14 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._package}.{cmd_name}.command is not a click command")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what it fails with is shown without control characters, since others had a part in the text."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = shown(error.message)  # type: ignore[misc]  # final only for those who derive from it
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

@@ -19,6 +19,7 @@ from email_consumer.cli.configuration import answering
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.options import data_option
 from email_consumer.cli.recipients import read_recipients
+from email_consumer.cli.terminal import say
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.message import EmailMessage, UndecodableError, from_value
@@ -95,10 +96,10 @@ def command(
     publisher = uvloop.run(_publish(settings, messages, len(uuids)))
     if as_json:
         result = {"stored": publisher.stored, "duplicates": publisher.duplicates, "stream": publisher.stream}
-        click.echo(orjson.dumps(result | {"uuids": uuids}))
+        say(orjson.dumps(result | {"uuids": uuids}))
         return
     known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
-    click.echo(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
+    say(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
 
 
 async def _publish(settings: Settings, messages: Iterator[EmailMessage], total: int) -> BulkPublisher:

@@ -6,6 +6,7 @@ import click
 
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.connection import nats_connection
+from email_consumer.cli.terminal import say
 from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.settings import Settings
 from email_consumer.store.database import StoreError
@@ -19,7 +20,7 @@ def command() -> None:
         rows = asyncio.run(_rebuild(settings))
     except (RebuildError, StoreError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{settings.db_path} has {rows} rows again")
+    say(f"{settings.db_path} has {rows} rows again")
 
 
 async def _rebuild(settings: Settings) -> int:

@@ -12,6 +12,7 @@ from email_consumer import daemon
 from email_consumer.cli.configuration import load, serving
 from email_consumer.cli.options import data_option
 from email_consumer.cli.serve import serve
+from email_consumer.cli.terminal import say
 from email_consumer.cli.welcome import welcome
 from email_consumer.local.ports import free_port
 from email_consumer.local.servers import LocalServers
@@ -35,5 +36,5 @@ async def _run_local(data: Path, server_port: int) -> None:
     async with LocalServers(data, server_port) as servers:
         servers.configure(os.environ)
         settings = load()
-        click.echo(welcome(servers, data, settings, names_nats=nats_url_before is not None))
+        say(welcome(servers, data, settings, names_nats=nats_url_before is not None))
         await daemon.run(settings, local=True)

@@ -11,6 +11,7 @@ from email_consumer.cli.cancel import UNKNOWN, receipt_text
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.cli.terminal import say
 from email_consumer.settings import Settings
 
 
@@ -23,12 +24,12 @@ def command(*, topic: str | None, as_json: bool, data: Path) -> None:
     settings = answering(data)
     if topic is None:
         overview = _overview(settings)
-        click.echo(orjson.dumps(overview) if as_json else _overview_text(overview))
+        say(orjson.dumps(overview) if as_json else _overview_text(overview))
     else:
         found = ask_sidecar(settings, "GET", f"/v1/topics/{quote(topic, safe='')}")
         if not found["known"] and not found["cancellation"]:
             raise click.ClickException(f"topic {topic!r} is not known; {UNKNOWN}")
-        click.echo(orjson.dumps(found) if as_json else _topic_text(found))
+        say(orjson.dumps(found) if as_json else _topic_text(found))
 
 
 def _overview(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import orjson
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
+from email_consumer.cli.terminal import say
 from email_consumer.settings import Settings
 
 _PATH = "/v1/suppressions"
@@ -33,9 +34,9 @@ def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
     found = False
     for entry in _entries(answering(data), reason):
         found = True
-        click.echo(orjson.dumps(entry) if as_json else _line(entry))
+        say(orjson.dumps(entry) if as_json else _line(entry))
     if not found:
-        click.echo("No address is suppressed.", err=as_json)
+        say("No address is suppressed.", err=as_json)
 
 
 @command.command()
@@ -44,7 +45,7 @@ def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
 @data_option
 def add(*, address: str, detail: str, data: Path) -> None:
     """Stop mail to ADDRESS."""
-    click.echo(_line(ask_sidecar(answering(data), "POST", _PATH, {"address": address, "detail": detail})))
+    say(_line(ask_sidecar(answering(data), "POST", _PATH, {"address": address, "detail": detail})))
 
 
 @command.command()
@@ -53,7 +54,7 @@ def add(*, address: str, detail: str, data: Path) -> None:
 def remove(*, address: str, data: Path) -> None:
     """Let mail to ADDRESS pass again."""
     removed = ask_sidecar(answering(data), "DELETE", f"{_PATH}/{quote(address, safe='')}")
-    click.echo(f"Removed: {_line(removed)}")
+    say(f"Removed: {_line(removed)}")
 
 
 def _entries(settings: Settings, reason: str | None) -> Iterator[Entry]:

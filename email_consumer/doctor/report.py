@@ -7,6 +7,7 @@ import click
 import orjson
 
 from email_consumer.doctor.finding import Finding, Severity, worst
+from email_consumer.visible import printable, without_login
 
 _COLOURS = {Severity.OK: "green", Severity.SKIPPED: "bright_black", Severity.WARNING: "yellow", Severity.ERROR: "red"}
 
@@ -38,5 +39,4 @@ def _sum(findings: Sequence[Finding]) -> str:
 
 
 def _shown(text: str) -> str:
-    """On one line, and without what a terminal would obey: servers wrote parts of it."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    return printable(without_login(text))

@@ -5,6 +5,8 @@ from textwrap import wrap
 
 from structlog.typing import EventDict, WrappedLogger
 
+from email_consumer.visible import printable
+
 WIDTH = 120
 _INDENT = "    "
 _RESET, _DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"
@@ -37,15 +39,6 @@ class ConsoleRenderer:
         if traceback:
             lines.append("\n".join(printable(line) for line in str(traceback).splitlines()))
         return "\n".join(lines)
-
-
-def printable(text: str) -> str:
-    """Without what a terminal would obey: control characters, and those that change the direction of writing."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 def _clock(timestamp: str) -> str:

@@ -15,6 +15,7 @@ from email_consumer.observe.bounds import within_bounds
 from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.masking import without_addresses
+from email_consumer.visible import printable
 
 LogForm = Literal["auto", "human", "json"]
 
@@ -90,6 +91,7 @@ def _json_line(_: WrappedLogger, __: str, fields: EventDict) -> str:
     first = {name: fields.pop(name) for name in ("timestamp", "level", "event", "message", "logger") if name in fields}
     line = {**first, **fields}
     try:
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        # Also on a terminal, which obeys some characters that JSON may hold as they are.
+        return printable(orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
     except TypeError:  # lone surrogates or a number beyond 64 bits, which the standard library can write
         return json.dumps(line, default=str)

@@ -1,8 +1,13 @@
-"""Keeps the addresses of people out of the logs: the domain of an address stays, since it is what an operator needs."""
+"""Keeps the addresses of people out of the logs: the domain of an address stays, since it is what an operator needs.
+
+The user and password of a URL are left out as well.
+"""
 
 import re
 
 from structlog.typing import EventDict, WrappedLogger
+
+from email_consumer.visible import without_login
 
 _WORD = re.compile(r"[^\s<>\"'(),;:=/\[\]]+")
 """A run of characters that can stand in a bare address."""
@@ -25,7 +30,7 @@ def without_addresses(_: WrappedLogger, __: str, fields: EventDict) -> EventDict
 def _mask(value: object) -> object:
     match value:
         case str() if "@" in value:
-            return _WORD.sub(lambda found: _mask_word(found[0]), value)
+            return _WORD.sub(lambda found: _mask_word(found[0]), without_login(value))
         case dict():
             return {key: _mask(each) for key, each in value.items()}
         case list() | tuple() | set() | frozenset():

@@ -97,7 +97,7 @@ async def test_show_a_mail(server: NatsServer, client: Client) -> None:
         assert part in out
     assert "body (2007 characters): <p>xxx" in out
     assert "x" * 700 not in out
-    assert "subject: Hello\\x9b" in out
+    assert "subject: Hello\\u009b" in out
 
 
 async def test_show_poison(server: NatsServer, client: Client) -> None:

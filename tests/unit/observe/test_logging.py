@@ -138,3 +138,24 @@ def test_what_asyncio_says_of_a_broken_tls_connection_is_left_out() -> None:
     logging.getLogger("asyncio").error("Fatal error on SSL transport\nprotocol: %s", "p")
     logging.getLogger("asyncio").error("Task exception was never retrieved")
     assert [line["event"] for line in _lines(stream)] == ["Task exception was never retrieved"]
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b31m", "\u202e", "\x7f"])
+def test_no_line_holds_what_a_terminal_obeys(form: LogForm, evil: str) -> None:
+    stream = _configured(form=form)
+    structlog.get_logger("ours").warning("odd", value=f"a{evil}b", nested={"x": [evil]})
+    logging.getLogger("theirs").warning("from %s", evil)
+    assert evil not in stream.getvalue()
+    assert all(line.isprintable() for line in stream.getvalue().splitlines())
+    if form == "json":
+        assert _lines(stream)[0]["value"] == f"a{evil}b"
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_the_login_of_a_url_is_left_out(form: LogForm) -> None:
+    stream = _configured(form=form)
+    structlog.get_logger("ours").warning("lost", server="nats://user:secret@nats.example.com:4222", more=["x://y:z@h"])
+    assert "secret" not in stream.getvalue()
+    assert "nats://nats.example.com:4222" in stream.getvalue()
+    assert "z@" not in stream.getvalue()
