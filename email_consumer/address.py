@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
+from email_consumer.encoded_words import encoded_words
+
 _MAX_LENGTH = 320
 # The overwhelmingly common case, decided without the full parser: it costs 0.5 µs in place of 30 µs.
 _PLAIN = re.compile(
@@ -32,7 +34,11 @@ class Address:
 
     def __str__(self) -> str:
         """As SES takes it: pure ASCII, the display name quoted or encoded where it must be."""
-        return formataddr((self.display_name, self.addr_spec)) if self.display_name else self.addr_spec
+        if not self.display_name:
+            return self.addr_spec
+        if self.display_name.isascii():
+            return formataddr((self.display_name, self.addr_spec))
+        return f"{encoded_words(self.display_name)} <{self.addr_spec}>"
 
     @property
     def domain(self) -> str:

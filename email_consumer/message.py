@@ -42,12 +42,15 @@ class UndecodableError(Exception):
 
 
 class EmailMessage(Wire):
-    """One mail. `uuid` is the idempotency key, `body` is HTML and reaches SES unchanged to the byte."""
+    """One mail. `uuid` is the idempotency key, `body` is HTML and reaches SES unchanged to the byte.
+
+    A mail with `text` needs no `body`: it then goes out as text alone.
+    """
 
     uuid: Key
     email: MailAddress
     subject: OneLine
-    body: str
+    body: str = ""
     # The oldest publishers call a topic a plan.
     topic_id: Topic | None = Field(None, validation_alias=AliasChoices("topicId", "planId", "plan_id"))
     text: str | None = None
@@ -65,6 +68,12 @@ class EmailMessage(Wire):
     list_unsubscribe: bool | OneLine | None = None
 
     @model_validator(mode="after")
+    def _says_something(self) -> "EmailMessage":
+        if "body" not in self.model_fields_set and not self.text:
+            raise ValueError("body: is missing, and so is text; a mail has one of them or both")
+        return self
+
+    @model_validator(mode="after")
     def _within_the_limits_of_ses(self) -> "EmailMessage":
         if self.recipients > MAX_RECIPIENTS:
             raise ValueError(f"email, cc and bcc: {self.recipients} recipients, SES takes at most {MAX_RECIPIENTS}")
@@ -80,6 +89,11 @@ class EmailMessage(Wire):
     def recipients(self) -> int:
         """What SES counts towards rate and quota: to, cc and bcc."""
         return 1 + len(self.cc) + len(self.bcc)
+
+    @property
+    def text_only(self) -> bool:
+        """It goes out without an HTML part: an empty one would hide the text."""
+        return not self.body and bool(self.text)
 
     @property
     def size(self) -> int:

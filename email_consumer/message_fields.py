@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from email_consumer.address import parse_address
 from email_consumer.clock import parse_time
+from email_consumer.encoded_words import header_text
 
 MAX_RECIPIENTS = 50
 MAX_HEADERS = 15
@@ -24,7 +25,8 @@ MAX_BYTES = 40 * 1024 * 1024
 _ADDRESS_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "return-path"})
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,126}")
-_MAX_HEADER = 870
+_MAX_HEADER = 996
+"""Characters of name and value, as they are sent."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -65,8 +67,11 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name!r} is not a header name of 1 to 126 visible ASCII characters")
         if name.lower() in _ADDRESS_HEADERS | OWN_HEADERS:
             raise ValueError(f"{name!r} can't be set as a header; use the field of that name")
-        if not text or len(name) + len(text.encode()) > _MAX_HEADER or _CONTROL.search(text):
-            raise ValueError(f"{name!r}: a value must be one line, and name and value at most {_MAX_HEADER} bytes")
+        if not text or _CONTROL.search(text):
+            raise ValueError(f"{name!r}: a value must be one line")
+        # Encoding only makes it longer, so nothing longer than the limit needs to be encoded to be refused.
+        if len(text) > _MAX_HEADER or len(name) + len(header_text(text)) > _MAX_HEADER:
+            raise ValueError(f"{name!r}: name and value must have at most {_MAX_HEADER} characters as they are sent")
     return value
 
 

@@ -4,12 +4,12 @@ Source of the shapes: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API
 """
 
 import base64
-from email.header import Header
 from typing import Any
 
 import orjson
 
 from email_consumer.address import parse_address
+from email_consumer.encoded_words import header_text
 from email_consumer.message import EmailMessage
 from email_consumer.message_fields import Attachment
 
@@ -66,10 +66,12 @@ def _destination(message: EmailMessage) -> dict[str, list[str]]:
 
 
 def _content(message: EmailMessage) -> dict[str, Any]:
-    body = {"Html": _text(message.body)}
-    if message.text is not None:
-        body["Text"] = _text(message.text)
-    content = {"Subject": _text(message.subject), "Body": body, "Headers": _headers(message)}
+    parts = {}
+    if not message.text_only:
+        parts["Html"] = _text(message.body)
+    if message.text:
+        parts["Text"] = _text(message.text)
+    content = {"Subject": _text(message.subject), "Body": parts, "Headers": _headers(message)}
     if message.attachments:
         content["Attachments"] = [_attachment(attachment) for attachment in message.attachments]
     return content
@@ -86,7 +88,7 @@ def _pair(name: str, value: str) -> dict[str, str]:
 
 def _headers(message: EmailMessage) -> list[dict[str, str]]:
     headers = [_pair("X-Request-ID", message.tag)]
-    headers += [_pair(name, _header_value(value)) for name, value in message.headers.items()]
+    headers += [_pair(name, header_text(value)) for name, value in message.headers.items()]
     if isinstance(message.list_unsubscribe, str):
         link = message.list_unsubscribe
         link = link if "<" in link else f"<{link}>"
@@ -94,13 +96,6 @@ def _headers(message: EmailMessage) -> list[dict[str, str]]:
         if "<https:" in link.lower():  # RFC 8058 allows one-click by https alone
             headers.append(_pair("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     return headers
-
-
-def _header_value(value: str) -> str:
-    # SES takes printable ASCII only; the rest travels as RFC 2047 encoded words.
-    if value.isascii() and value.isprintable():
-        return value
-    return Header(value, "utf-8").encode(linesep="")
 
 
 def _attachment(attachment: Attachment) -> dict[str, str]:

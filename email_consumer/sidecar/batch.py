@@ -82,8 +82,13 @@ def _content(message: NewMessage, index: int, zone: tzinfo) -> EmailMessage:
     given = {name: getattr(message, name) for name in message.model_fields_set - _NOT_OF_THE_CONTENT}
     if expires_at := _time(message.expires_at, zone, f"messages.{index}.expires_at"):
         given["expires_at"] = expires_at
+    if message.content is not None:
+        given["body"] = message.content
+    elif not message.text:
+        line = f"messages.{index}.content: is missing, and so is text; a mail has one of them or both"
+        raise ApiError(422, "invalid", line, {"fields": [line]})
     try:
-        return EmailMessage.model_validate(given | {"uuid": "-", "email": "to@localhost", "body": message.content})
+        return EmailMessage.model_validate(given | {"uuid": "-", "email": "to@localhost"})
     except ValidationError as error:
         lines = [f"messages.{index}.{line}" for line in problems(error)]
         raise ApiError(422, "invalid", lines[0], {"fields": lines}) from None

@@ -26,8 +26,8 @@ class NewMessage(ApiModel):
     topic_id: str | int | None = None
     emails: Annotated[list[str], Field(min_length=1)]
     subject: str
-    content: str
-    """HTML."""
+    content: str | None = None
+    """HTML; may be absent where `text` is given."""
     scheduled_at: Time = None
     expires_at: Time = None
     text: str | None = None

@@ -32,7 +32,7 @@ class OpenTracking:
         return message.model_copy(update={"body": with_pixel(message.body, self._url + self._tokens.sign(message.tag))})
 
     def _tracks(self, message: EmailMessage, headers: Mapping[str, str]) -> bool:
-        if self._mode == "off":
+        if self._mode == "off" or message.text_only:
             return False
         if message.track_opens is not None:
             return message.track_opens

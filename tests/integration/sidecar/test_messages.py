@@ -40,6 +40,13 @@ async def test_camel_case_and_numbers_as_topics_are_taken(stage: Stage) -> None:
     assert (message.topic_id, message.reply_to) == ("7", ("r@e.org",))
 
 
+async def test_a_mail_may_be_text_alone(stage: Stage) -> None:
+    alone = {name: value for name, value in mail(text="plain").items() if name != "content"}
+    await stage.post(alone)
+    (message,) = await stage.pull(1)
+    assert (message.text_only, message.text) == (True, "plain")
+
+
 async def test_bad_recipients_are_named_and_the_good_ones_go_on(stage: Stage) -> None:
     answer = await stage.post(mail("a@example.com", "nobody", "x@y\r\nBcc: z@example.com"), mail("b@example.com"))
     assert (answer["total"], answer["success"], answer["errors"]) == (4, 2, 2)
@@ -68,7 +75,8 @@ async def test_without_one_good_recipient_nothing_is_stored(stage: Stage) -> Non
         ({"emails": []}, 422, "emails"),
         ({"emails": ["a@example.com"] * 10_000}, 422, "10,001 recipients"),
         ({"cc": ["c@example.com"] * 50}, 422, "SES takes at most 50"),
-        ({"content": None}, 422, "content"),
+        ({"content": None}, 422, "messages.1.content"),
+        ({"content": None, "text": ""}, 422, "messages.1.content"),
         ({"content": "x" * 1_048_000}, 413, "NATS takes"),
         ({"attachments": [{"filename": "f", "content": "no base64!"}]}, 422, "attachments.0.content"),
     ],

@@ -94,8 +94,9 @@ async def test_published_mail_names_itself_and_where_it_came_from(stage: Stage) 
     assert (headers[Header.MSG_ID.value], headers[ORIGIN]) == (f"api:{answer['ids'][0]}", "api")
 
 
-async def test_scheduled_mail_of_the_stream_comes_back_when_it_is_due(stage: Stage) -> None:
-    fields = {"uuid": "ü\n1", "email": "a@example.com", "subject": "s", "body": "b", "headers": {"X-A": "1"}}
+@pytest.mark.parametrize("parts", [{"body": "b"}, {"text": "t"}, {"body": ""}])
+async def test_scheduled_mail_of_the_stream_comes_back_when_it_is_due(stage: Stage, parts: dict[str, str]) -> None:
+    fields = {"uuid": "ü\n1", "email": "a@example.com", "subject": "s", **parts, "headers": {"X-A": "1"}}
     message = EmailMessage.model_validate({**fields, "scheduled_at": in_seconds(0.3)})
     assert await stage.ledger.schedule(message, FROM_NATS)
     stage.scheduler.wake()

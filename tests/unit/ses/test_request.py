@@ -110,6 +110,21 @@ def test_the_smallest_mail_carries_what_finds_its_events_again() -> None:
     }
 
 
+def text_only(**fields: object) -> dict[str, Any]:
+    writer_sees = from_value({"uuid": "u-1", "email": "you@example.com", "subject": "Hi", "text": "Hi!", **fields})
+    content: dict[str, Any] = json.loads(WRITER.body(writer_sees))["Content"]["Simple"]
+    return content
+
+
+@pytest.mark.parametrize("fields", [{}, {"body": ""}])
+def test_a_mail_of_text_alone_has_no_html_part(fields: dict[str, object]) -> None:
+    assert text_only(**fields)["Body"] == {"Text": {"Data": "Hi!", "Charset": "UTF-8"}}
+
+
+def test_an_empty_text_is_no_part() -> None:
+    assert simple(text="")["Body"].keys() == {"Html"}
+
+
 def test_the_message_overrides_the_defaults() -> None:
     body = sent(
         from_email="other@example.com", configuration_set="other", reply_to="r@example.com", tags={"kind": "bill"}

@@ -57,6 +57,11 @@ def test_mode_and_mail_decide(mode: str, field: bool | None, headers: dict[str, 
     assert composed.model_copy(update={"body": "b"}) == message
 
 
+def test_a_mail_of_text_alone_gets_no_pixel() -> None:
+    message = EmailMessage.model_validate({"uuid": "u-1", "email": "a@example.com", "subject": "s", "text": "t"})
+    assert OpenTracking("all", TOKENS, "https://mail.example.com").compose(message, API) is message
+
+
 @pytest.mark.parametrize("uuid", ["3f1c", "ü strange \n one", "x" * 256])
 def test_the_pixel_leads_back_to_the_mail(uuid: str) -> None:
     message = mail(uuid=uuid)
