@@ -87,7 +87,9 @@ def test_the_body_is_what_botocore_would_write(value: dict[str, object]) -> None
 @given(MESSAGES)
 def test_html_is_unchanged_and_header_values_are_ascii(value: dict[str, object]) -> None:
     content = simple(**value)
-    assert content["Body"]["Html"]["Data"] == value["body"]
+    parts = {name: part["Data"] for name, part in content["Body"].items()}
+    text = {"Text": value["text"]} if value.get("text") else {}
+    assert parts == ({"Html": value["body"]} if value["body"] or not text else {}) | text
     assert content["Subject"]["Data"] == value["subject"]
     for header in content["Headers"]:
         assert header["Value"].isascii()
