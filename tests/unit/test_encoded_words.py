@@ -3,7 +3,7 @@
 from email.header import decode_header, make_header
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from email_consumer.address import parse_address
@@ -19,6 +19,7 @@ def mail(**fields: object) -> dict[str, object]:
     return {"uuid": "u-1", "email": "you@example.com", "subject": "Hi", "body": "<p>Hi</p>"} | fields
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_every_text_comes_back_from_words_of_the_allowed_length(text: str) -> None:
     written = header_text(text)

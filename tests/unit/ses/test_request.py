@@ -73,7 +73,10 @@ def for_botocore(message: EmailMessage) -> dict[str, Any]:
     return parameters
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
+
+@unhurried
 @given(MESSAGES)
 def test_the_body_is_what_botocore_would_write(value: dict[str, object]) -> None:
     message = from_value(value)
@@ -84,6 +87,7 @@ def test_the_body_is_what_botocore_would_write(value: dict[str, object]) -> None
     assert json.loads(WRITER.body(message)) == json.loads(request["body"])
 
 
+@unhurried
 @given(MESSAGES)
 def test_html_is_unchanged_and_header_values_are_ascii(value: dict[str, object]) -> None:
     content = simple(**value)
