@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from functools import cached_property
 from typing import Any
 
 import msgpack
@@ -106,7 +105,7 @@ class EmailMessage(Wire):
         """The uuid as SES's EmailTags can carry it, see `uuid_tag`."""
         return uuid_tag(self.uuid)
 
-    @cached_property
+    @property
     def all_recipients(self) -> tuple[Address, ...]:
         """To, cc and bcc, parsed."""
         return tuple(parse_address(text) for text in (self.email, *self.cc, *self.bcc))

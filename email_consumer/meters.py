@@ -39,6 +39,8 @@ class Meters:
     """Settled deliveries by what became of them."""
     recipients_sent: int = 0
     """Recipients of mail that SES accepted; what SES's quota counts."""
+    copies_left_out: int = 0
+    """Copies (cc, bcc) of sent mail that did not go to their addresses, since those are suppressed."""
     in_hand: int = 0
     """Deliveries between pull and settlement."""
     in_flight: int = 0

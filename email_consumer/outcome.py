@@ -13,7 +13,7 @@ class StopReason(StrEnum):
     CANCELLED = "cancelled"
     """Its topic was cancelled after the mail was stored."""
     SUPPRESSED = "suppressed"
-    """One of its recipients is on the suppression list."""
+    """Its recipient, `email`, is on the suppression list."""
     EXPIRED = "expired"
     """Its `expires_at` had passed before it could be sent."""
     MISFIRED = "misfired"
@@ -21,10 +21,21 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A copy, in cc or bcc, that is not sent, while the mail goes to all others."""
+
+    address: str
+    """In normal form."""
+    reason: str
+    """Why the address is on the suppression list."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """SES accepted the mail. Ack; an attempt."""
 
     message_id: str
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class InDoubt:
     """SES may or may not have accepted the mail. Nak, no attempt, until an event or the policy decides."""
 
     reason: str
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Protocol
@@ -20,6 +21,7 @@ from email_consumer.outcome import (
     Failed,
     InDoubt,
     Interrupted,
+    LeftOut,
     Outcome,
     Rejected,
     Scheduled,
@@ -35,10 +37,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Admission(Protocol):
-    """What may stop a mail for good."""
+    """What may stop a mail for good, or a copy of it."""
 
     def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         """None lets it pass. Answered from memory."""
+
+    def permitted(self, message: EmailMessage) -> tuple[EmailMessage, tuple[LeftOut, ...]]:
+        """The mail without the copies that must not be sent, and which those are."""
 
 
 class Pace(Protocol):
@@ -131,7 +136,8 @@ class Pipeline:
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
-        if not await self._pace.acquire(message.recipients, partial(self._check, message, origin)):
+        permitted, _ = self._admission.permitted(message)
+        if not await self._pace.acquire(permitted.recipients, partial(self._check, message, origin)):
             return self._check(message, origin) or Interrupted(), 0
         if stopped := self._check(message, origin):
             return stopped, 0
@@ -152,10 +158,11 @@ class Pipeline:
         return self._admission.check(message, origin)
 
     async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
+        permitted, left_out = self._admission.permitted(message)  # once more: it may have waited for its turn for long
         began = self._loop.time()
         self._meters.in_flight += 1
         try:
-            result = await self._sender.send(self._compose(message, headers), claim.deadline)
+            result = await self._sender.send(self._compose(permitted, headers), claim.deadline)
         except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
             _log.exception("send.crashed", uuid=message.uuid)
             result = InDoubt(f"{type(error).__name__} while sending")
@@ -165,6 +172,8 @@ class Pipeline:
             return result
         self._meters.ses_call.observe(self._loop.time() - began)
         self._report(result)
+        if isinstance(result, (Sent, InDoubt)):
+            return replace(result, left_out=left_out) if left_out else result
         if isinstance(result, Failed) and claim.attempt >= self._max_attempts:
             return Exhausted(f"attempt {claim.attempt} of {self._max_attempts}: {result.reason}")
         return result

@@ -20,6 +20,7 @@ from email_consumer.outcome import (
     Held,
     InDoubt,
     Interrupted,
+    LeftOut,
     Outcome,
     Parked,
     Rejected,
@@ -29,6 +30,7 @@ from email_consumer.outcome import (
     Throttled,
     Undecodable,
 )
+from email_consumer.throttle import Throttle
 
 BUSY_DELAY = 5.0
 """Seconds until a uuid that is in hand elsewhere is looked at again."""
@@ -37,6 +39,9 @@ _LONGEST_RETRY = 600.0
 _RETRY_PAUSE = 1.0
 _REFUSED_DELAY = 600.0
 """Seconds until a mail is looked at again whose dead letter has no place."""
+
+_COPY_NOTED_EVERY = 60.0
+"""Seconds between two lines about one address: it may be in the copy of every mail."""
 
 _KINDS = {
     Rejected: DeadLetterKind.REJECTED,
@@ -72,6 +77,7 @@ class Settlement:
         self._dead_letters = dead_letters
         self._meters = meters
         self._retry_delay = retry_delay
+        self._copies = Throttle(_COPY_NOTED_EVERY)
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
         """Settle poison: it has no uuid that could be recorded."""
@@ -108,7 +114,22 @@ class Settlement:
     def _count(self, message: EmailMessage, outcome: Outcome) -> None:
         self._meters.outcomes[type(outcome)] += 1
         if isinstance(outcome, Sent):
-            self._meters.recipients_sent += message.recipients
+            self._meters.recipients_sent += message.recipients - len(outcome.left_out)
+            for copy in outcome.left_out:
+                self._note(message, copy)
+
+    def _note(self, message: EmailMessage, copy: LeftOut) -> None:
+        self._meters.copies_left_out += 1
+        held_back = self._copies.admit(copy.address)
+        if held_back is not None:
+            _log.warning(
+                "mail.copy_left_out",
+                uuid=message.uuid,
+                address=copy.address,
+                reason=copy.reason,
+                unlogged=held_back,
+                hint="the mail went to its other recipients; free the address by `email-consumer suppressions remove`",
+            )
 
     def _backoff(self, attempt: int) -> float:
         delay = _doubling(self._retry_delay, attempt, _LONGEST_RETRY)

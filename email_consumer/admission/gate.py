@@ -1,11 +1,12 @@
-"""What may stop a mail for good: its topic was cancelled, or a recipient is suppressed. Answered from memory."""
+"""What may stop a mail for good, or a copy of it: a cancelled topic, a suppressed address. Answered from memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from email_consumer.address import normal_form
 from email_consumer.claim import Origin
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Stopped, StopReason
+from email_consumer.outcome import LeftOut, Stopped, StopReason
 from email_consumer.suppressed import SuppressedAddresses
 
 _CLOCK_SKEW = 60.0
@@ -63,7 +64,20 @@ class Gate:
         cancellation = self._cancelled.get(message.topic_id or "")
         if cancellation and cancellation.covers(origin):
             return Stopped(StopReason.CANCELLED)
-        for recipient in message.all_recipients if self.suppressed else ():
-            if reason := self.suppressed.reason(recipient.addr_spec.lower()):
-                return Stopped(StopReason.SUPPRESSED, reason)
+        if self.suppressed and (reason := self.suppressed.reason(address := normal_form(message.email))):
+            return Stopped(StopReason.SUPPRESSED, f"{address}: {reason}")
         return None
+
+    def permitted(self, message: EmailMessage) -> tuple[EmailMessage, tuple[LeftOut, ...]]:
+        """The mail without copies to suppressed addresses, and which those are: they are no reason to stop the mail."""
+        if not self.suppressed or not (message.cc or message.bcc):
+            return message, ()
+        reasons = {text: self.suppressed.reason(normal_form(text)) for text in (*message.cc, *message.bcc)}
+        if not any(reasons.values()):
+            return message, ()
+        kept = {
+            "cc": tuple(text for text in message.cc if not reasons[text]),
+            "bcc": tuple(text for text in message.bcc if not reasons[text]),
+        }
+        found = {normal_form(text): reason for text, reason in reasons.items() if reason}
+        return message.model_copy(update=kept), tuple(LeftOut(*each) for each in found.items())

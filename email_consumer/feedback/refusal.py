@@ -2,9 +2,10 @@
 
 from collections import Counter
 from http import HTTPStatus
-from time import monotonic
 
 import structlog
+
+from email_consumer.throttle import Throttle
 
 _QUIET = 10.0
 """Seconds between two lines of the same cause: whoever floods us must not flood the log."""
@@ -33,22 +34,19 @@ class RefusalLog:
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         """By cause, since the start."""
-        self._told: dict[str, tuple[float, int]] = {}
+        self._throttle = Throttle(_QUIET)
 
     def note(self, refusal: Refusal, **context: object) -> None:
         """Count it, and log it unless the same was just said."""
         self.refused[refusal.cause] += 1
-        now = monotonic()
-        told_at, count = self._told.get(refusal.cause, (0.0, 0))
-        if count and now - told_at < _QUIET:
+        held_back = self._throttle.admit(refusal.cause)
+        if held_back is None:
             return
-        total = self.refused[refusal.cause]
-        self._told[refusal.cause] = (now, total)
         _log.warning(
             "events.refused",
             cause=refusal.cause,
             reason=str(refusal),
             status=refusal.status,
-            unlogged=max(0, total - count - 1),
+            unlogged=held_back,
             **context,
         )

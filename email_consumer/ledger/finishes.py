@@ -4,13 +4,13 @@ import sqlite3
 
 from email_consumer.ledger import statements
 from email_consumer.ledger.entries import FinishEntry, change
-from email_consumer.ledger.rows import as_json, stopped_row
-from email_consumer.outcome import Stopped
+from email_consumer.ledger.rows import as_json, left_out_rows, stopped_row
+from email_consumer.outcome import InDoubt, Sent, Stopped
 
 
 def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], now: float) -> None:
     """Write a group's outcomes; `now` in Unix seconds."""
-    finishes, stops, remarks = [], [], []
+    finishes, stops, remarks, left_out = [], [], [], []
     for entry in entries:
         step = change(entry.outcome)
         if isinstance(entry.outcome, Stopped):
@@ -31,7 +31,10 @@ def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], n
             )
         if step.remark:
             remarks.append({"uuid": entry.message.uuid, "remark": step.remark, "error": step.error, "now": now})
+        if isinstance(entry.outcome, (Sent, InDoubt)):
+            left_out += left_out_rows(entry.message.uuid, entry.outcome.left_out, now)
     if finishes:
         connection.execute(statements.FINISH, {"rows": as_json(finishes), "now": now})
     connection.executemany(statements.STOP, stops)
     connection.executemany(statements.REMARK, remarks)
+    connection.executemany(statements.LEFT_OUT, left_out)

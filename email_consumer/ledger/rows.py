@@ -1,6 +1,6 @@
 """A mail's first row in `email_requests`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import aiosqlite
 import orjson
@@ -9,7 +9,7 @@ from email_consumer.claim import Origin
 from email_consumer.ledger import statements
 from email_consumer.ledger.entries import ClaimEntry, change
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Stopped
+from email_consumer.outcome import LeftOut, Stopped
 from email_consumer.store.contents import keep_content
 
 
@@ -30,6 +30,11 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
 def stopped_row(message: EmailMessage, origin: Origin, stopped: Stopped, now: float) -> dict[str, object]:
     """For `statements.STOP`; `now` in Unix seconds."""
     return new_row(message, origin, now) | {"error": change(stopped).error}
+
+
+def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict[str, object]]:
+    """For `statements.LEFT_OUT`; `now` in Unix seconds."""
+    return [{"uuid": uuid, "address": copy.address, "reason": copy.reason, "now": now} for copy in copies]
 
 
 def claimed_row(entry: ClaimEntry, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:

@@ -66,5 +66,14 @@ INSERT INTO email_attempts (request_id, outcome, reason, created_at)
 SELECT id, :remark, :error, :now FROM email_requests WHERE uuid = :uuid
 """
 
+# A copy of a mail that went to its other recipients alone; once, however many attempts there were.
+LEFT_OUT = """
+INSERT INTO email_results (request_id, status, recipient, detail, raw, created_at)
+SELECT id, 'Suppressed', :address, :reason, json_object('reason', :reason), :now FROM email_requests
+WHERE uuid = :uuid AND NOT EXISTS (
+    SELECT 1 FROM email_results WHERE request_id = email_requests.id AND status = 'Suppressed' AND recipient = :address
+)
+"""
+
 # Whatever a dead process had in hand when this one took the file over.
 DOUBT_ORPHANS = "UPDATE email_requests SET in_doubt = 1, error = 'the process ended during the attempt' WHERE status = 1 AND in_doubt = 0"

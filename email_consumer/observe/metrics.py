@@ -39,6 +39,9 @@ class MeterCollector(Collector):
         yield CounterMetricFamily(
             "email_recipients_sent", "Recipients of mails that SES accepted.", meters.recipients_sent
         )
+        yield CounterMetricFamily(
+            "email_copies_left_out", "Copies of sent mails not sent to suppressed addresses.", meters.copies_left_out
+        )
         outcomes = CounterMetricFamily(
             "email_outcomes", "Settled deliveries by what became of them.", labels=["outcome"]
         )

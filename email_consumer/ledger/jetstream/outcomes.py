@@ -41,6 +41,7 @@ def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float) ->
             "message_id": record.message_id,
             "error": record.error,
             "remark": record.remark,
+            "left_out": [[copy.address, copy.reason] for copy in record.left_out],
             "revision": found.revision,
             "life": found.life,
             "now": now,

@@ -11,6 +11,8 @@ import msgpack
 
 from email_consumer.delivery import Delivery
 from email_consumer.ledger.jetstream import statements
+from email_consumer.ledger.rows import left_out_rows
+from email_consumer.outcome import LeftOut
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
@@ -56,6 +58,7 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -
         await connection.executemany(statements.RETIRE_FORMER, round_)
         await connection.executemany(statements.SHOW, round_)
         await connection.executemany(statements.REMARK, [entry for entry in round_ if entry["remark"]])
+        await connection.executemany(statements.LEFT_OUT, [row for entry in round_ for row in _left_out(entry)])
     return [sum(entry["status"] == Status.SENT for entry in batch) for batch in news]
 
 
@@ -68,6 +71,11 @@ def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
         return False
     shown[entry["uuid"]] = (entry["status"], entry["revision"])
     return True
+
+
+def _left_out(entry: Entry) -> list[dict[str, object]]:
+    copies = (LeftOut(*each) for each in entry.get("left_out", ()))  # which a worker of the version before doesn't name
+    return left_out_rows(entry["uuid"], copies, entry["now"])
 
 
 def _rounds(entries: list[Entry]) -> Iterator[list[Entry]]:

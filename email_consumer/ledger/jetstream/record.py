@@ -7,7 +7,7 @@ import orjson
 
 from email_consumer.ledger.decision import Known
 from email_consumer.ledger.entries import change
-from email_consumer.outcome import Outcome, Parked, Sent, Stopped
+from email_consumer.outcome import InDoubt, LeftOut, Outcome, Parked, Sent, Stopped
 from email_consumer.store.status import Status
 
 _LONGEST_ERROR = 500
@@ -30,6 +30,8 @@ class Record:
     remark: str | None = None
     """How the last attempt ended, where the mail's history should keep it."""
     replay_of: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    """Copies that the last attempt did not send."""
     life: int = 0
     """The revision at which the uuid was claimed anew, its former life forgotten; 0: this very revision."""
 
@@ -44,7 +46,8 @@ class Record:
     @classmethod
     def decode(cls, value: bytes) -> "Record":
         known = {name: item for name, item in orjson.loads(value).items() if name in _DEFAULTS}
-        return cls(**known | {"status": Status(known["status"])})
+        copies = tuple(LeftOut(**each) for each in known.get("left_out", ()))
+        return cls(**known | {"status": Status(known["status"]), "left_out": copies})
 
 
 _DEFAULTS = {field.name: field.default for field in fields(Record)}
@@ -129,6 +132,7 @@ class Found:
             message_id=step.message_id or record.message_id,
             error=step.error and step.error[:_LONGEST_ERROR],
             remark=step.remark,
+            left_out=outcome.left_out if isinstance(outcome, (Sent, InDoubt)) else (),
             life=base.life,
         )
 

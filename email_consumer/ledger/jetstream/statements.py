@@ -1,9 +1,9 @@
 """The projection's SQL, a comment per statement."""
 
-from email_consumer.ledger.statements import REMARK
+from email_consumer.ledger.statements import LEFT_OUT, REMARK
 from email_consumer.store.retired import RETIRED_NAME
 
-__all__ = ["REMARK", "RETIRE_ENDED", "RETIRE_FORMER", "SHOW", "SHOWN"]
+__all__ = ["LEFT_OUT", "REMARK", "RETIRE_ENDED", "RETIRE_FORMER", "SHOW", "SHOWN"]
 
 # What the rows of some uuids, given as a JSON array, show at present.
 SHOWN = "SELECT uuid, status, revision FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))"

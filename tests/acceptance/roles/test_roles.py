@@ -71,6 +71,23 @@ async def test_mail_of_the_api_is_sent_by_workers_and_a_suppressed_address_gets_
     assert reached & set(answer["ids"]) == set(answer["ids"]) - {stopped[0]}
 
 
+async def test_a_suppressed_copy_does_not_stop_the_mail(site: Site) -> None:
+    await site.ask("POST", "/v1/suppressions", {"address": "archive@example.com"})
+    heard: set[str] = set()
+    number = 0
+    while len(heard) < 5:  # sooner or later both workers have heard of it
+        number += 1
+        await site.publisher.publish([as_map(f"copy-{number}", topic_id="copy", bcc=["Archive@example.com"])])
+        await site.until_counts("copy", Sent=number)
+        told = await site.ask("GET", f"/v1/messages/copy-{number}")
+        left_out = [(each["recipient"], each["detail"]) for each in told["results"] if each["kind"] == "Suppressed"]
+        if left_out:
+            heard.add(told["uuid"])
+            assert left_out == [("archive@example.com", {"reason": "manual"})]
+    results = (await site.ask("GET", "/v1/topics/copy"))["result_counts"]
+    assert results["Suppressed"] == 1, "of distinct recipients"
+
+
 async def test_a_worker_tells_how_it_is(site: Site) -> None:
     port = (await site.fleet.workers[0].wait_for("sidecar.listening"))["port"]
     url = f"http://127.0.0.1:{port}"

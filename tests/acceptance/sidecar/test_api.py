@@ -42,6 +42,24 @@ async def test_mail_of_nats_counts_for_its_topic_too(api: Api) -> None:
     assert topic["request_counts"]["Sent"] == 1
 
 
+async def test_a_suppressed_copy_does_not_stop_the_mail(api: Api) -> None:
+    await api.ask("POST", "/v1/suppressions", {"address": "archive@example.com", "detail": "bounced once"})
+    await api.world.publisher.publish([as_map("n-1", bcc=["Archive <Archive@Example.com>"], cc=["c@example.com"])])
+    await api.world.wait_sent(1)
+    await api.world.emptied()
+    [message] = (await api.world.sandbox.get("/messages"))["messages"]
+    assert (message["to"], message["cc"], message["bcc"]) == (["you@example.com"], ["c@example.com"], [])
+    _, told = await api.ask("GET", "/v1/messages/n-1")
+    assert (told["status"], told["error"]) == ("Sent", None)
+    [left_out] = [(each["kind"], each["recipient"], each["detail"]) for each in told["results"]]
+    assert left_out == ("Suppressed", "archive@example.com", {"reason": "manual"})
+    url = f"http://127.0.0.1:{api.port}/metrics"
+    async with api.session.get(url) as answer:
+        metrics = await answer.text()
+    assert "email_copies_left_out_total 1.0" in metrics
+    assert "email_recipients_sent_total 2.0" in metrics
+
+
 async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
     await api.post(
         mail(topic_id="t", content="<html><body>Hi</BODY></html>"), mail("off@example.com", track_opens=False)

@@ -116,7 +116,7 @@ async def test_a_simulator_address_is_suppressed_if_it_should_be(
         await loop.send(mail(email=address))
         await loop.events_delivered(1 + events)  # SNS has our answers: by then the gate knows
         stopped = loop.stage.gate.check(mail("u-2", email=address), ORIGIN)
-        assert stopped == (Stopped(StopReason.SUPPRESSED, reason) if reason else None)
+        assert stopped == (Stopped(StopReason.SUPPRESSED, f"{address}: {reason}") if reason else None)
         if reason:
             assert await loop.stage.suppressions.remove(address)
             assert loop.stage.gate.check(mail("u-2", email=address), ORIGIN) is None

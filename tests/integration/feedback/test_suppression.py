@@ -1,12 +1,13 @@
 """Bounces, complaints, operators and recipients put addresses on the list; the gate and the ledger then stop mail."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from email_consumer.claim import Claim
 from email_consumer.feedback.suppression import Reason
-from email_consumer.outcome import Stopped, StopReason
+from email_consumer.outcome import LeftOut, Sent, Stopped, StopReason
 from tests.integration.feedback.stage import ORIGIN, Stage, event, mail, open_stage
 
 FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
@@ -15,8 +16,11 @@ FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
 def stopped(stage: Stage, address: str = "jane@example.com") -> str | None:
     """Why the next mail to the address would be stopped."""
     found = stage.gate.check(mail("next", email=address), ORIGIN)
-    assert found is None or found.reason is StopReason.SUPPRESSED
-    return found.detail if found else None
+    if found is None:
+        return None
+    assert found.reason is StopReason.SUPPRESSED
+    assert found.detail.startswith(f"{address.lower()}: ")  # whose address it was
+    return found.detail.removeprefix(f"{address.lower()}: ")
 
 
 async def soft_bounce(stage: Stage, number: int, **changed: object) -> None:
@@ -34,11 +38,33 @@ async def test_the_next_mail_is_stopped_with_its_reason_until_somebody_removes_t
         await stage.send()
         await stage.take(event(kind))
         assert stopped(stage, "JANE@example.com") == reason
-        assert await stage.claim("u-2") == Stopped(StopReason.SUPPRESSED, reason)
+        assert await stage.claim("u-2") == Stopped(StopReason.SUPPRESSED, f"jane@example.com: {reason}")
         assert await stage.suppressions.remove("jane@example.com")
         assert stopped(stage) is None
         assert isinstance(await stage.claim("u-3"), Claim)
         assert not await stage.suppressions.remove("jane@example.com")
+
+
+async def test_a_bounce_of_a_copy_is_the_copys_alone(path: Path) -> None:
+    copied: dict[str, Any] = {"topic_id": "t", "cc": ["Archive <Archive@example.com>"], "bcc": ["b@example.com"]}
+    to = ["jane@example.com", "archive@example.com", "b@example.com"]
+    async with open_stage(path) as stage:
+        await stage.send(**copied)
+        await stage.take(event("Bounce", to=["archive@example.com"]))
+        await stage.take(event("Delivery", to=["jane@example.com", "b@example.com"]))
+        assert stopped(stage) is None
+        assert stopped(stage, "archive@example.com") == "hard bounce"
+        assert stage.rows("SELECT status, error FROM email_requests") == [(2, None)]
+        permitted, left_out = stage.gate.permitted(mail("u-2", **copied))
+        assert [each.addr_spec.lower() for each in permitted.all_recipients] == [to[0], to[2]]
+        assert left_out == (LeftOut("archive@example.com", "hard bounce"),)
+        assert isinstance(await stage.claim("u-2", **copied), Claim)
+        await stage.finish(Sent("ses-2", left_out), "u-2", **copied)
+        own = "SELECT r.status, recipient, detail, raw FROM email_results AS r JOIN email_requests AS m ON m.id = request_id WHERE uuid = 'u-2'"
+        assert stage.rows(own) == [("Suppressed", "archive@example.com", "hard bounce", '{"reason":"hard bounce"}')]
+        await stage.take(event("Send", "u-2", message_id="ses-2", to=[to[0], to[2]]))
+        topic = dict(stage.rows("SELECT kind, count FROM topic_results"))
+        assert topic == {"Bounce": 1, "Delivery": 2, "Suppressed": 1, "Send": 2}
 
 
 async def test_the_list_survives_a_restart(path: Path) -> None:

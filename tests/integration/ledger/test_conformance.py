@@ -15,6 +15,7 @@ from email_consumer.outcome import (
     Failed,
     InDoubt,
     Interrupted,
+    LeftOut,
     Outcome,
     Parked,
     Rejected,
@@ -169,6 +170,19 @@ async def test_a_stopped_mail_is_recorded_without_a_claim(backend: Backend) -> N
         assert await ledger.claim(mail(), ORIGIN) == Duplicate()
     (row,) = await backend.query(ROW)
     assert (row["status"], row["error"]) == (4, "suppressed: hard bounce")
+
+
+@pytest.mark.parametrize("outcome", [Sent("ses-1"), InDoubt("read time-out")])
+async def test_copies_that_were_left_out_are_recorded_once_each(backend: Backend, outcome: Sent | InDoubt) -> None:
+    copies = (LeftOut("archive@example.com", "hard bounce"), LeftOut("b@example.com", "manual"))
+    async with backend.open() as ledger:
+        for left_out in (copies[:1], copies):
+            await ledger.claim(mail(), ORIGIN)
+            await ledger.finish(mail(), InDoubt("read time-out", left_out), ORIGIN)
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), replace(outcome, left_out=copies), ORIGIN)
+    rows = await backend.query("SELECT status, recipient, detail FROM email_results ORDER BY recipient")
+    assert [tuple(row) for row in rows] == [("Suppressed", copy.address, copy.reason) for copy in copies]
 
 
 async def test_what_another_ledger_delivered_is_in_doubt(backend: Backend) -> None:
