@@ -11,7 +11,7 @@ from email_consumer.cli.terminal import say
 from email_consumer.local.servers import use_running_servers
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
-from email_consumer.settings import Settings, SettingsError, load_settings
+from email_consumer.settings import Settings, SettingsError, api_keys, load_settings
 from email_consumer.settings.names import contradictions, misspelled
 
 _log = structlog.get_logger(__name__)
@@ -26,15 +26,21 @@ class BadSettings(click.ClickException):
         say(self.message, err=True)
 
 
-def serving() -> Settings:
-    """For a command that runs on: its logs are its output.
+def serving(*, local: bool = False) -> Settings:
+    """For a command that runs on: its logs are its output, and what it writes is nobody else's to read.
 
     Raises:
-        BadSettings: one line per bad value.
+        BadSettings: one line per bad value; unless `local`, also for an API key that anybody would try.
     """
     settings = load()
+    keys = [key.get_secret_value() for key in settings.api_key]
+    if not local and any(map(api_keys.well_known, keys)):
+        raise BadSettings(f"API_KEY: holds a key that anybody would try first; {api_keys.ADVICE}")
+    os.umask(0o027 if settings.db_group_read else 0o077)
     configure(LogFilter.parse(settings.log_level), settings.log_format, sys.stdout)
     _warn_of_names()
+    if not local and api_keys.short(keys):
+        _log.warning("settings.short_api_key", fewer_than=api_keys.SHORT, hint=api_keys.ADVICE)
     return settings
 
 

@@ -55,7 +55,7 @@ def _by_sidecar(settings: Settings, address: str) -> dict[str, Any]:
 
 
 async def _directly(settings: Settings, address: str) -> dict[str, Any]:
-    async with open_database(settings.db_path) as database:
+    async with open_database(settings.db_path, group_reads=settings.db_group_read) as database:
         return asdict(await erase(database, address))
 
 

@@ -16,6 +16,7 @@ from email_consumer.cli.terminal import say
 from email_consumer.cli.welcome import welcome
 from email_consumer.local.ports import free_port
 from email_consumer.local.servers import LocalServers
+from email_consumer.settings import Settings
 
 
 @click.command()
@@ -23,18 +24,19 @@ from email_consumer.local.servers import LocalServers
 @data_option
 def command(*, local: bool, data: Path) -> None:
     """Run worker and sidecar in one process until SIGTERM or SIGINT, then finish what is in flight and exit."""
-    settings = serving()
-    serve(_run_local(data, free_port(settings.server_port)) if local else daemon.run(settings))
+    settings = serving(local=local)
+    serve(_run_local(data, settings) if local else daemon.run(settings))
 
 
-async def _run_local(data: Path, server_port: int) -> None:
+async def _run_local(data: Path, given: Settings) -> None:
     # Until the daemon takes the signals over, they must not leave the servers behind.
     cancel = cast("asyncio.Task[None]", asyncio.current_task()).cancel
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, cancel)
     nats_url_before = os.environ.get("NATS_URL")
-    async with LocalServers(data, server_port) as servers:
+    key = ",".join(key.get_secret_value() for key in given.api_key)
+    async with LocalServers(data, free_port(given.server_port), key) as servers:
         servers.configure(os.environ)
         settings = load()
-        say(welcome(servers, data, settings, names_nats=nats_url_before is not None))
+        say(welcome(servers, data, settings, names_nats=nats_url_before is not None, key_given=bool(key)))
         await daemon.run(settings, local=True)

@@ -33,7 +33,7 @@ def ask_sidecar(
 
 
 async def _ask(settings: Settings, method: str, path: str, body: object, expected: Collection[int]) -> Any:  # noqa: ANN401
-    url = f"http://127.0.0.1:{settings.server_port}{path}"
+    url = f"{settings.sidecar_url}{path}"
     headers = {"X-API-KEY": settings.api_key[0].get_secret_value()} if settings.api_key else {}
     try:
         async with (

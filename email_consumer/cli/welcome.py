@@ -5,18 +5,18 @@ import sys
 from pathlib import Path
 
 from email_consumer.cli.options import DATA
-from email_consumer.local.environment import LOCAL_API_KEY
 from email_consumer.local.servers import LocalServers
 from email_consumer.settings import Settings
 
 
-def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats: bool) -> str:
+def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats: bool, key_given: bool) -> str:
     """Plain words for a person, with a line to paste.
 
     Args:
         servers: already running.
         data: their data directory.
         settings: of the daemon.
+        key_given: the key is one that the user has set, and no news.
         names_nats: the line must name the local server, since NATS_URL is set and would lead elsewhere.
     """
     line = [f"NATS_URL={servers.nats_url}"] if names_nats else []
@@ -27,9 +27,10 @@ def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats
     LOCAL MODE: everything runs on this machine, and NO REAL MAIL leaves it.
 
     {servers.ses_endpoint + "/":<28} the sandbox, in place of Amazon SES: open it to see the mail
-    {settings.server_url + "/":<28} the daemon itself: its page and HTTP API, with the key {_key(settings)}
+    {settings.server_url + "/":<28} the daemon itself: its page and HTTP API
     {servers.nats_url:<28} a real nats-server, for your publishers
     {str(data) + "/":<28} what both keep; they stop with this program
+    {_key(settings, given=key_given)}
 
     To send a first mail, paste this into another terminal in this directory:
 
@@ -37,9 +38,9 @@ def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats
 """
 
 
-def _key(settings: Settings) -> str:
-    keys = [key.get_secret_value() for key in settings.api_key]
-    return f"'{LOCAL_API_KEY}'" if keys == [LOCAL_API_KEY] else "that you have set"
+def _key(settings: Settings, *, given: bool) -> str:
+    key = "the one in API_KEY" if given else settings.api_key[0].get_secret_value()
+    return f"{'API key: ' + key:<28} for the daemon's page and HTTP API; the commands find it by themselves"
 
 
 def _program() -> str:

@@ -25,13 +25,13 @@ from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact, set_fact
 
 
-async def build_embedded(settings: Settings, stack: AsyncExitStack) -> Role:
-    """Open the file, then the sources; wait until the stream's consumer is ours."""
+async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bool = False) -> Role:
+    """Open the file, then the sources; wait until the stream's consumer is ours. `local`: only this machine is served."""
     background: list[Background] = []
-    database = await stack.enter_async_context(open_database(settings.db_path))
+    database = await stack.enter_async_context(open_database(settings.db_path, group_reads=settings.db_group_read))
     nats = await _open_nats(settings, database, background, stack) if "nats" in settings.source else None
     sqs = await open_sqs(settings, nats.dead_letters if nats else None, stack) if "sqs" in settings.source else None
-    ground = Ground(settings, Meters(), nats, sqs, background)
+    ground = Ground(settings, Meters(), nats, sqs, background, local=local)
     gate = Gate()
     ledger = SqliteLedger(
         database,

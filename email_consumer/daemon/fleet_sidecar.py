@@ -36,7 +36,7 @@ _MAILS_AT_ONCE = 200
 async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role:
     """Wait until no other sidecar and no other kind of ledger is there."""
     background: list[Background] = []
-    database = await stack.enter_async_context(open_database(settings.db_path))
+    database = await stack.enter_async_context(open_database(settings.db_path, group_reads=settings.db_group_read))
     link = await connect_nats(settings, background, stack)
     client, stream, replicas = link.client, settings.stream, settings.nats_replicas
     await ensure_ledger_streams(client, stream, replicas=replicas)

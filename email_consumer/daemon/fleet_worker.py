@@ -50,7 +50,7 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
         events_since=ledger.events_expected_from,
     )
     await stack.enter_async_context(beside(facts.run))
-    await listen(settings, health_routes(ground, create_registry(ground.meters), {"facts": facts.check}), stack)
+    await listen(ground, health_routes(ground, create_registry(ground.meters), {"facts": facts.check}), stack)
     secret = await link.unless_lost(facts.ready())
     worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret)
     report_on(ground)

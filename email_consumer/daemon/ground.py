@@ -21,6 +21,8 @@ class Ground:
     nats: NatsSource | None
     sqs: SqsSource | None
     background: list[Background]
+    local: bool = False
+    """Nobody but this machine is served."""
 
     @property
     def sources(self) -> dict[str, NatsSource | SqsSource]:

@@ -1,7 +1,9 @@
 """The HTTP server of a role, and the routes that every role has."""
 
+import errno
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -11,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.daemon.ground import Ground
 from email_consumer.dashboard.security_headers import add_security_headers
-from email_consumer.settings import Settings
+from email_consumer.origin import names_this_machine
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.health import HealthRoutes
 from email_consumer.sidecar.server import Server
@@ -20,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def listen(
-    settings: Settings,
+    ground: Ground,
     routes: Iterable[web.RouteDef],
     stack: AsyncExitStack,
     *,
@@ -31,14 +33,18 @@ async def listen(
     Raises:
         DaemonError: the port is taken.
     """
+    settings = ground.settings
     keys = [key.get_secret_value() for key in settings.api_key]
-    app = create_app(routes, keys, version=version("email-consumer"), admits=admits)
+    # A page that DNS leads to this machine reaches also what listens on loopback alone.
+    serves = partial(names_this_machine, any_address=not settings.on_loopback) if ground.local else None
+    app = create_app(routes, keys, version=version("email-consumer"), admits=admits, serves=serves)
     app.on_response_prepare.append(add_security_headers)
-    server = Server(app, settings.server_port)
+    server = Server(app, settings.server_port, host=settings.server_bind)
     try:
         await stack.enter_async_context(server)
     except OSError as error:
-        raise DaemonError(f"SERVER_PORT: can't listen on port {settings.server_port}: {error.strerror}") from error
+        variable = "SERVER_BIND" if error.errno == errno.EADDRNOTAVAIL else "SERVER_PORT"
+        raise DaemonError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error
     _log.info("sidecar.listening", port=server.port)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from contextlib import AbstractContextManager, AsyncExitStack
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -32,7 +33,7 @@ async def run(settings: Settings, *, local: bool = False) -> None:
             f"LEDGER: {settings.ledger} is for roles apart, `email-consumer worker` (any number of them) and "
             "`email-consumer sidecar` (one); `run` is both in one process and needs sqlite"
         )
-    await _run("run", build_embedded, settings, local=local)
+    await _run("run", partial(build_embedded, local=local), settings, local=local)
 
 
 async def worker(settings: Settings) -> None:

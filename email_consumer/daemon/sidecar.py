@@ -81,7 +81,7 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
         *build_operations(ground, desk.database),
         *dashboard.routes,
     ]
-    await listen(ground.settings, routes, stack, admits=dashboard.admits)
+    await listen(ground, routes, stack, admits=dashboard.admits)
     desk.workers.events_expected_from(time.time())
     return scheduler.wake
 

@@ -4,12 +4,12 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from time import monotonic
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from cachetools import TTLCache
 
 from email_consumer.http import ApiError
+from email_consumer.origin import authority
 
 COOKIE = "email_consumer_session"
 LIFETIME = 12 * 3600
@@ -67,7 +67,7 @@ def _of_our_page(request: web.Request) -> bool:
         return site == "same-origin" or (site == "none" and request.method in _SAFE_METHODS)
     if request.method in _SAFE_METHODS:  # they change nothing, and their answers can't be read across origins
         return True
-    return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+    return authority(request.headers.get("Origin", "")) == request.headers.get("Host", "").lower() != ""
 
 
 def _digest(token: str) -> bytes:

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-from email_consumer.doctor.finding import Finding, ok, warning
-
-_SHORT = 16
-"""Characters of a key that somebody might guess."""
+from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.settings import api_keys
 
 
 def check_api_keys(keys: Sequence[str], *, public: bool) -> Finding:
     """API_KEY; `public` is whether strangers reach the sidecar, so that they might guess."""
-    make = "Set API_KEY to something like the output of `openssl rand -hex 24`."
+    make = f"{api_keys.ADVICE[0].upper()}{api_keys.ADVICE[1:]}."
     if not keys:
         return warning("settings.api_key", "API_KEY is not set: statistics, cancellation and metrics refuse.", make)
-    if public and any(len(key) < _SHORT for key in keys):
-        return warning("settings.api_key", f"An API_KEY is shorter than {_SHORT} characters: it can be guessed.", make)
+    if public and any(map(api_keys.well_known, keys)):
+        return error("settings.api_key", "An API_KEY is one that anybody would try first: it is refused.", make)
+    if public and api_keys.short(keys):
+        text = f"An API_KEY is shorter than {api_keys.SHORT} characters: it can be guessed."
+        return warning("settings.api_key", text, make)
     return ok("settings.api_key", f"{len(keys)} API key{'s' if len(keys) > 1 else ''}.")

@@ -32,9 +32,12 @@ async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> l
     groups = await asyncio.gather(
         _nats(settings), _queues(settings), _aws(settings, ses_calls_per_second), _receiver(settings)
     )
-    public = not is_loopback(settings.server_url)
-    keys = check_api_keys([key.get_secret_value() for key in settings.api_key], public=public)
-    own = [ok("settings.valid", "All variables can be read."), keys, *check_storage(settings.db_path)]
+    keys = check_api_keys([key.get_secret_value() for key in settings.api_key], public=not settings.on_loopback)
+    own = [
+        ok("settings.valid", "All variables can be read."),
+        keys,
+        *check_storage(settings.db_path, group_reads=settings.db_group_read),
+    ]
     return own + [finding for group in groups for finding in group]
 
 
@@ -45,7 +48,7 @@ async def send_through(settings: Settings, *, patience: float = 60.0) -> list[Fi
     subject = re.sub(r"[*>]", "doctor", settings.subject)  # SUBJECT may be a filter, which nothing can be sent to
     key = settings.api_key[0].get_secret_value() if settings.api_key else None
     endpoint = nats_endpoint(settings)
-    async with RoundTrip(endpoint, subject=subject, port=settings.server_port, key=key, patience=patience) as trip:
+    async with RoundTrip(endpoint, subject=subject, url=settings.sidecar_url, key=key, patience=patience) as trip:
         return await trip.run()
 
 

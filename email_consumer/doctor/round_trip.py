@@ -25,11 +25,11 @@ Answer = dict[str, Any] | None
 class RoundTrip:
     """`async with RoundTrip(…) as trip: await trip.run()`. It talks to the sidecar on this machine."""
 
-    def __init__(self, endpoint: NatsEndpoint, *, subject: str, port: int, key: str | None, patience: float) -> None:
-        """`subject` is where mail is published; `port` and `key` are the sidecar's; `patience` in seconds, a step."""
+    def __init__(self, endpoint: NatsEndpoint, *, subject: str, url: str, key: str | None, patience: float) -> None:
+        """`subject` is where mail is published; `url` and `key` are the sidecar's; `patience` in seconds, a step."""
         self._endpoint = endpoint
         self._subject = subject
-        self._port = port
+        self._url = url
         self._session = aiohttp.ClientSession(headers={"X-API-KEY": key} if key else {}, timeout=_TIMEOUT)
         self._patience = patience
         name = uuid4().hex[:12]
@@ -65,10 +65,10 @@ class RoundTrip:
         if status == 401:  # noqa: PLR2004
             text = "The sidecar refuses our API key, so nobody could tell what becomes of the mail."
             return error("loop.sidecar", text, "Set API_KEY to one that the running program has; nothing was sent.")
-        return ok("loop.sidecar", f"The sidecar answers on port {self._port}.")
+        return ok("loop.sidecar", f"The sidecar answers at {self._url}.")
 
     def _unreachable(self, fault: Exception) -> Finding:
-        text = f"No sidecar answers on port {self._port} of this machine ({fault})."
+        text = f"No sidecar answers at {self._url} ({fault})."
         return error(
             "loop.sidecar", text, "Start `email-consumer run`, and ask from where it runs, with its SERVER_PORT."
         )
@@ -137,5 +137,5 @@ class RoundTrip:
 
     async def _ask(self, method: str, path: str) -> tuple[int, Answer]:
         """The status, and the document if it is a 200."""
-        async with self._session.request(method, f"http://127.0.0.1:{self._port}{path}") as answer:
+        async with self._session.request(method, f"{self._url}{path}") as answer:
             return answer.status, await answer.json() if answer.status == 200 else None  # noqa: PLR2004

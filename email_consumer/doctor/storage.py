@@ -4,9 +4,11 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
+from email_consumer import private_files
 from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.store.database import newest_version
 
@@ -14,17 +16,20 @@ _GIB = 2**30
 _LOCKS = Path("/proc/locks")
 
 
-def check_storage(path: Path, *, low: float = 2 * _GIB, very_low: float = 0.2 * _GIB) -> list[Finding]:
+def check_storage(
+    path: Path, *, group_reads: bool = False, low: float = 2 * _GIB, very_low: float = 0.2 * _GIB
+) -> list[Finding]:
     """DB_PATH, without opening it for writing or taking its lock: a daemon may be about to start.
 
-    `low` and `very_low`: bytes of free space that call for a warning and an error.
+    `group_reads` is DB_GROUP_READ; `low` and `very_low`: bytes of free space that call for a warning and an error.
     """
     directory = _nearest(path.absolute().parent)
     if not os.access(directory, os.W_OK | os.X_OK):
         return [_not_writable(directory)]
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         return [_not_writable(path)]
-    return [_space(directory, low, very_low), *([_version(path), _holder(path)] if path.exists() else [_absent(path)])]
+    file = [_version(path), _holder(path), _rights(path, group_reads=group_reads)] if path.exists() else [_absent(path)]
+    return [_space(directory, low, very_low), *file]
 
 
 def _nearest(directory: Path) -> Path:
@@ -71,6 +76,22 @@ def _version(path: Path) -> Finding:
         text = f"DB_PATH: {path} was written by a newer email-consumer (version {version})."
         return error("storage.file", text, "Upgrade this one, or name another file.")
     return ok("storage.file", f"{path} is there, {path.stat().st_size / 2**20:,.0f} MiB.")
+
+
+def _rights(path: Path, *, group_reads: bool) -> Finding:
+    """The files hold addresses and what signs links: who reads that can unsubscribe anybody."""
+    allowed = private_files.mode(group_reads=group_reads)
+    files = [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", ".lock"))]
+    open_ones = [file for file in files if file.exists() and file.stat().st_mode & 0o777 & ~allowed]
+    if open_ones:
+        text = f"Other users of this machine may open {', '.join(map(str, open_ones))}."
+        fix = f"`chmod {allowed:o} {' '.join(map(str, open_ones))}`; for a group that reads the tables, set DB_GROUP_READ."
+        return warning("storage.rights", text, fix)
+    directory = path.absolute().parent
+    if directory.stat().st_mode & 0o022 and not directory.stat().st_mode & stat.S_ISVTX:
+        text = f"Other users of this machine may put a file of theirs in place of {path}."
+        return warning("storage.rights", text, f"`chmod go-w {directory}`.")
+    return ok("storage.rights", f"Nobody but its owner{' and its group' if group_reads else ''} can read {path}.")
 
 
 def _holder(path: Path) -> Finding:

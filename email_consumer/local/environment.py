@@ -7,7 +7,6 @@ from pathlib import Path
 ACCESS_KEY_ID = "sandbox"
 SECRET_ACCESS_KEY = "sandbox-secret"  # noqa: S105 - the sandbox's own, it opens nothing else
 SANDBOX_TOPIC = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
-LOCAL_API_KEY = "local"
 
 _LOOPBACK = "127.0.0.1,localhost"
 # How else to log in to NATS; the local server asks for nothing.
@@ -47,15 +46,15 @@ def use_local_nats(environ: MutableMapping[str, str], nats_url: str) -> None:
     environ["NATS_URL"] = nats_url
 
 
-def use_local_events(environ: MutableMapping[str, str], sandbox: Path, server_port: int) -> None:
-    """The sandbox's events come to `server_port`, signed with the certificate that lies in its directory."""
+def use_local_sidecar(environ: MutableMapping[str, str], sandbox: Path, server_port: int) -> None:
+    """HTTP is on `server_port`; the sandbox's events come there, signed with the certificate in its directory."""
     environ.update(
         SNS_TOPIC_ARNS=SANDBOX_TOPIC,
         SANDBOX_CERTIFICATE=str(sandbox / "sns-certificate.pem"),
         SERVER_PORT=str(server_port),
         SERVER_URL=f"http://localhost:{server_port}",
     )
-    environ.setdefault("API_KEY", LOCAL_API_KEY)
+    environ.setdefault("SERVER_BIND", "127.0.0.1")
 
 
 def use_local_servers(environ: MutableMapping[str, str], nats_url: str, sandbox_url: str, data: Path) -> None:

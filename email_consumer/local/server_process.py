@@ -9,6 +9,7 @@ from typing import Self, cast
 
 import structlog
 
+from email_consumer import private_files
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.ports import free_port
 from email_consumer.local.program import Program
@@ -63,7 +64,7 @@ class ServerProcess:
         await self._end()
 
     def _take_over(self) -> None:
-        self._program.directory.mkdir(parents=True, exist_ok=True)
+        private_files.own_directory(self._program.directory)
         self._log_file.unlink(missing_ok=True)
         self._lock.acquire_from_leftover(_END_PATIENCE)
         self._lock.close()

@@ -9,11 +9,15 @@ from typing import Any, Self
 
 import orjson
 
-from email_consumer.local.environment import use_local_events, use_local_servers
+from email_consumer import private_files
+from email_consumer.local.environment import use_local_servers, use_local_sidecar
+from email_consumer.local.key import keep_key
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.program import nats_server, sandbox
 from email_consumer.local.server_process import ServerProcess
 
+_KNOWN = "local.json"
+_FACTS = {"nats_url", "ses_endpoint", "server_port", "api_key"}
 _PEEK_PATIENCE = 1.0
 """Seconds; a command that looks whether we run holds our lock for a moment."""
 
@@ -32,10 +36,11 @@ class LocalServers:
     What a daemon that was killed left running in `data` is ended first; what its servers stored is kept.
     """
 
-    def __init__(self, data: Path, server_port: int) -> None:
-        """`server_port` is where the daemon will listen, for the sandbox's events."""
+    def __init__(self, data: Path, server_port: int, api_key: str = "") -> None:
+        """`server_port` is where the daemon will listen, for the sandbox's events; `api_key` one that was given."""
         self._data = data
         self._server_port = server_port
+        self._api_key = api_key
         self._lock = PidLock(data / "local.lock")
         self._nats = ServerProcess(nats_server(data / "nats"))
         self._sandbox = ServerProcess(sandbox(data / "sandbox", f"http://127.0.0.1:{server_port}/v1/events/results"))
@@ -53,7 +58,8 @@ class LocalServers:
     def configure(self, environ: MutableMapping[str, str]) -> None:
         """Point the variables at these servers, before the settings are read; see `use_local_servers`."""
         use_local_servers(environ, self.nats_url, self.ses_endpoint, self._data)
-        use_local_events(environ, self._data / "sandbox", self._server_port)
+        use_local_sidecar(environ, self._data / "sandbox", self._server_port)
+        environ["API_KEY"] = self._api_key
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._claim_data)
@@ -61,8 +67,13 @@ class LocalServers:
             starting.callback(self._lock.close)
             for server in (self._nats, self._sandbox):
                 await starting.enter_async_context(server)
-            known = {"nats_url": self.nats_url, "ses_endpoint": self.ses_endpoint, "server_port": self._server_port}
-            (self._data / "local.json").write_bytes(orjson.dumps(known))
+            known = {
+                "nats_url": self.nats_url,
+                "ses_endpoint": self.ses_endpoint,
+                "server_port": self._server_port,
+                "api_key": self._api_key,
+            }
+            private_files.write(self._data / _KNOWN, orjson.dumps(known))
             self._running = starting.pop_all()
         return self
 
@@ -71,13 +82,14 @@ class LocalServers:
 
     def _claim_data(self) -> None:
         try:
-            self._data.mkdir(parents=True, exist_ok=True)
+            private_files.make_directory(self._data)
             acquired = self._lock.acquire(_PEEK_PATIENCE)
         except OSError as error:
             raise DataUnusableError(f"--data: {self._data} can't be used: {error.strerror}") from None
         if not acquired:
             raise DataInUseError(f"another `run --local` (pid {self._lock.holder()}) uses {self._data}; stop it first")
         self._lock.name_holder(os.getpid())
+        self._api_key = self._api_key or keep_key(self._data)
 
 
 def running_nats_url(data: Path) -> str | None:
@@ -91,11 +103,15 @@ def use_running_servers(environ: MutableMapping[str, str], data: Path) -> None:
     known = _running(data)
     if known:
         use_local_servers(environ, known["nats_url"], known["ses_endpoint"], data)
-        use_local_events(environ, data / "sandbox", known["server_port"])
+        use_local_sidecar(environ, data / "sandbox", known["server_port"])
+        environ["API_KEY"] = known["api_key"]
 
 
 def _running(data: Path) -> dict[str, Any] | None:
-    if not (data / "local.json").exists() or not PidLock(data / "local.lock").holder():
+    try:
+        if not (data / _KNOWN).exists() or not PidLock(data / "local.lock").holder():
+            return None
+        known = orjson.loads((data / _KNOWN).read_bytes())
+    except (OSError, orjson.JSONDecodeError):  # another user's, or not ours
         return None
-    known: dict[str, Any] = orjson.loads((data / "local.json").read_bytes())
-    return known
+    return known if isinstance(known, dict) and known.keys() >= _FACTS else None

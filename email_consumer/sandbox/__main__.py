@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def _forever(_context: click.Context, _parameter: click.Parameter, retries: int)
 @click.command()
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to keep.")
 @click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--name", "names", multiple=True, help="A further name that it is reached by, such as its container's.")
 @click.option("--port", default=0, show_default=True, help="0 takes a free one.")
 @click.option("--access-key", default="sandbox", show_default=True)
 @click.option("--secret-key", default="sandbox-secret", show_default=True)
@@ -39,6 +41,7 @@ def _forever(_context: click.Context, _parameter: click.Parameter, retries: int)
 )
 def main(**options: object) -> None:
     """Serve a local stand-in for Amazon SES until SIGTERM. Prints one JSON line with its URL once it listens."""
+    os.umask(0o077)
     gc.freeze()  # what was imported lives as long as the process: no need to look through it again and again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

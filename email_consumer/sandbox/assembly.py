@@ -36,6 +36,7 @@ from email_consumer.sandbox.sns.operations import SnsOperations
 from email_consumer.sandbox.sns.outbox import Outbox
 from email_consumer.sandbox.sns.standing import EVENTS_TOPIC, ask_to_confirm, stand
 from email_consumer.sandbox.sns.topics import Topics, topic_arn
+from email_consumer.sandbox.visitors import known_visitors
 
 _MAX_BODY = 64 * 2**20
 """Bytes: SES takes 40 MiB of message, base64 and JSON come on top."""
@@ -66,7 +67,8 @@ class Sandbox:
         topics.change.listen(courier.wake)
         publisher = EventPublisher(configuration_sets, suppression.entries, topics, outbox, config.home_region)
         mailbox = Mailbox(database, config.keep, publisher)
-        self.application = web.Application(client_max_size=_MAX_BODY)
+        visitors = known_visitors(config.host, config.names)
+        self.application = web.Application(client_max_size=_MAX_BODY, middlewares=[visitors])
         for part in (
             Sending(front_door, account, identities, configuration_sets, mailbox),
             ConfigurationSetOperations(front_door, configuration_sets),

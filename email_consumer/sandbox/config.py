@@ -18,6 +18,8 @@ class SandboxConfig:
     """Directory of everything that must survive a kill; created if absent."""
 
     host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
+    """Further names that it is reached by, such as that of its container."""
     port: int = 0
     """TCP port; 0 takes a free one."""
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from email_consumer import private_files
+
 
 class DirectoryInUseError(Exception):
     """Another sandbox runs on the same directory."""
@@ -17,7 +19,11 @@ def claimed(directory: Path) -> Iterator[Path]:
     Raises:
         DirectoryInUseError: if another process has it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    private_files.make_directory(directory)
+    for name in ("sandbox.lock", "sandbox.db"):
+        private_files.make_file(directory / name)
+    for name in ("sandbox.db-wal", "sandbox.db-shm"):  # of an earlier version that was killed
+        private_files.restrict(directory / name)
     with (directory / "sandbox.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ Source of names and defaults: the configuration table in README.md. Times are se
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -104,9 +105,11 @@ class Settings(BaseModel):
     suppression_mirror: bool = _variable(False, "SUPPRESSION_MIRROR")
 
     server_port: int = _variable(3000, "SERVER_PORT", ge=0, le=65_535)
+    server_bind: Annotated[str | None, AfterValidator(checks.ip_address)] = _variable(None, "SERVER_BIND")
     server_url: HttpUrl = _variable("http://localhost:3000", "SERVER_URL", "SERVER_HOST")
     api_key: Annotated[tuple[SecretStr, ...], BeforeValidator(checks.split)] = _variable((), "API_KEY")
     db_path: Annotated[Path, AfterValidator(checks.not_a_directory)] = _variable(Path("data/email.db"), "DB_PATH")
+    db_group_read: bool = _variable(False, "DB_GROUP_READ")
     retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0, le=36_500)
     timezone: Annotated[str, AfterValidator(checks.time_zone)] = _variable("UTC", "TIMEZONE")
     dashboard_public: bool = _variable(False, "DASHBOARD_PUBLIC")
@@ -192,6 +195,18 @@ class Settings(BaseModel):
         """What a start-up line may show: every value that was set and is no secret."""
         shown = self.model_dump(mode="json", exclude_unset=True)
         return {name: value for name, value in shown.items() if not _is_secret(name) and name != "nats_url"}
+
+    @property
+    def on_loopback(self) -> bool:
+        """Nobody but this machine can reach the HTTP side."""
+        return self.server_bind is not None and ip_address(self.server_bind).is_loopback
+
+    @property
+    def sidecar_url(self) -> str:
+        """Where programs on this machine reach the HTTP side."""
+        anywhere = self.server_bind is None or ip_address(self.server_bind).is_unspecified
+        host = "127.0.0.1" if anywhere else str(self.server_bind)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}"
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -1,5 +1,6 @@
 """What a value must look like: one function a kind of value, each error worded for the person who set it."""
 
+import ipaddress
 import re
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -33,6 +34,15 @@ def time_zone(value: str) -> str:
 
 def address(value: str) -> str:
     parse_address(value)
+    return value
+
+
+def ip_address(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError("is not an IP address, such as 127.0.0.1") from None
     return value
 
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from email_consumer.sidecar.api_keys import ApiKeys
 from email_consumer.sidecar.faults import faults_as_json
+from email_consumer.sidecar.hosts import known_hosts
 from email_consumer.sidecar.openapi import document_route
 
 MAX_BODY = 16 * 2**20
@@ -19,6 +20,7 @@ def create_app(
     version: str,
     max_body: int = MAX_BODY,
     admits: Callable[[web.Request], bool] = lambda _: False,
+    serves: Callable[[str], bool] | None = None,
 ) -> web.Application:
     """Each route's handler says by `operation` what it does and whether it is open to all.
 
@@ -28,8 +30,11 @@ def create_app(
         version: of the program, for the OpenAPI document.
         max_body: bytes of a request body.
         admits: what opens them else, such as a browser's session.
+        serves: whether a request with this Host header is for us; None: with any.
     """
-    app = web.Application(middlewares=[faults_as_json, ApiKeys(api_keys, admits).middleware], client_max_size=max_body)
+    checks = [known_hosts(serves)] if serves else []
+    middlewares = [faults_as_json, *checks, ApiKeys(api_keys, admits).middleware]
+    app = web.Application(middlewares=middlewares, client_max_size=max_body)
     routes = list(routes)
     app.add_routes([*routes, document_route(routes, version)])
     return app

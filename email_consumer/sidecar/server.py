@@ -38,6 +38,11 @@ class Server:
         """The one that is listened on."""
         return int(self._runner.addresses[0][1]) if self._runner.addresses else self._port
 
+    @property
+    def address(self) -> str:
+        """For a person."""
+        return f"port {self._port}" if self._host is None else f"{self._host}, port {self._port}"
+
     async def start(self) -> None:
         """Listen.
 

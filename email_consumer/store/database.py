@@ -15,6 +15,7 @@ from typing import TypeVar
 import aiosqlite
 import structlog
 
+from email_consumer import private_files
 from email_consumer.store.addresses import add_functions, keep_normal_forms
 
 Result = TypeVar("Result")
@@ -102,17 +103,22 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, *, synchronous: str = "FULL", foreign_keys: str = "ON") -> AsyncIterator[Database]:
+async def open_database(
+    path: Path, *, group_reads: bool = False, synchronous: str = "FULL", foreign_keys: str = "ON"
+) -> AsyncIterator[Database]:
     """Open (and make, and migrate) the file for this process alone.
 
-    `synchronous` is FULL in earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` are OFF for whoever
-    puts rows back in any order.
+    `group_reads`: whether the file's group may read it; other users of the machine never may. `synchronous` is FULL in
+    earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` are OFF for whoever puts rows back in any order.
 
     Raises:
         StoreError: another process has it, it is newer than this program, or it can't be opened.
     """
     async with AsyncExitStack() as stack:
         try:
+            private_files.make_directory(path.parent, group_reads=group_reads)
+            stack.enter_context(_only_process(path))
+            _keep_private(path, group_reads=group_reads)
             database = await _open(path, stack, synchronous=synchronous, foreign_keys=foreign_keys)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StoreError(f"DB_PATH: can't use {path}: {error}") from error
@@ -120,8 +126,6 @@ async def open_database(path: Path, *, synchronous: str = "FULL", foreign_keys: 
 
 
 async def _open(path: Path, stack: AsyncExitStack, **pragmas: str) -> Database:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(_only_process(path))
     writer = _Writer(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
     await stack.enter_async_context(writer)
     writer.row_factory = sqlite3.Row
@@ -138,10 +142,22 @@ async def _open(path: Path, stack: AsyncExitStack, **pragmas: str) -> Database:
     return Database(path, writer, reader)
 
 
+def _keep_private(path: Path, *, group_reads: bool) -> None:
+    """SQLite gives the files beside it the mode of the first; those that an earlier version left are closed here."""
+    private = private_files.make_file(path, group_reads=group_reads)
+    for suffix in ("-wal", "-shm"):
+        beside = path.resolve().with_name(path.resolve().name + suffix)
+        private = private_files.restrict(beside, group_reads=group_reads) and private
+    if not private:
+        _log.warning("store.not_private", path=str(path), hint="its mode can't be changed; who owns it?")
+
+
 @contextmanager
 def _only_process(path: Path) -> Iterator[None]:
     # What is marked as in hand belongs to the one process that holds this lock; it goes with the process.
-    with path.with_name(path.name + ".lock").open("ab") as lock:
+    lock_file = path.with_name(path.name + ".lock")
+    private_files.make_file(lock_file)
+    with lock_file.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -118,6 +118,7 @@ def test_a_bad_value_is_one_line_that_names_the_variable_as_it_was_set(variable:
             {"NATS_CERT": __file__},
             "NATS_KEY: NATS_CERT and NATS_KEY are set together or not at all (it is not set)",
         ),
+        ({"SERVER_BIND": "localhost"}, "SERVER_BIND: is not an IP address, such as 127.0.0.1 (it is 'localhost')"),
         ({"API_KEY": ","}, "API_KEY: holds no key"),
         ({"API_KEY": "geh eim"}, "API_KEY: a key is of visible ASCII characters alone: others can't stand in a header"),
         ({"API_KEY": "gehéim"}, "API_KEY: a key is of visible ASCII characters alone: others can't stand in a header"),

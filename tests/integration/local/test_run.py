@@ -1,11 +1,13 @@
 """`email-consumer run --local` as a person meets it: what it says, and the line it offers to paste."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from ipaddress import ip_address
 from pathlib import Path
 
 import aiohttp
@@ -79,3 +81,71 @@ async def test_a_signal_before_the_daemon_is_up_leaves_nothing_behind(tmp_path: 
         await daemon.kill()
     for server in ("nats", "sandbox"):
         assert not PidLock(tmp_path / "data" / server / "lock").holder()
+
+
+def _welcome(daemon: Daemon) -> tuple[str, str]:
+    """The daemon's URL and the key that it printed."""
+    page = re.search(r"(http://localhost:\d+)/ +the daemon itself", _said(daemon))
+    key = re.search(r"API key: ([\w-]{32}) ", _said(daemon))
+    assert page
+    assert key
+    return page[1].replace("localhost", "127.0.0.1"), key[1]
+
+
+async def _status(url: str, **headers: str) -> int:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with aiohttp.request("GET", url, headers=named) as answer:
+        return answer.status
+
+
+async def test_only_this_machine_gets_in_and_only_with_the_key_that_was_printed(tmp_path: Path) -> None:
+    async with Daemon(tmp_path, {"SERVER_PORT": "0"}, "run", "--local") as daemon:
+        url, key = _welcome(daemon)
+        path = f"{url}/v1/suppressions"
+        assert await _status(path, X_API_KEY=key) == 200
+        assert await _status(path, X_API_KEY="local") == 401
+        assert await _status(path, X_API_KEY=key, Host="evil.example.com") == 421
+        assert await _status(f"{url}/health", Host="evil.example.com") == 421
+        assert await _status(f"{url}/health", Host=f"localhost:{url.rpartition(':')[2]}") == 200
+        assert _addresses(daemon.pid) == {"127.0.0.1"}
+        listing = await _paste(f"{sys.executable} -m email_consumer suppressions list", tmp_path)
+        assert listing == "No address is suppressed.\n"  # the command found the key
+        assert _readable_by_others(tmp_path / "data") == []
+        assert await daemon.stop() == 0
+    async with Daemon(tmp_path, {"SERVER_PORT": "0"}, "run", "--local") as daemon:
+        assert _welcome(daemon)[1] == key
+        assert await daemon.stop() == 0
+
+
+async def test_a_key_that_was_given_is_the_key(tmp_path: Path) -> None:
+    given = {"SERVER_PORT": "0", "API_KEY": "local"}
+    async with Daemon(tmp_path, given, "run", "--local") as daemon:
+        port = daemon.said("sidecar.listening")["port"]
+        assert "the one in API_KEY" in _said(daemon)
+        assert await _status(f"http://127.0.0.1:{port}/v1/suppressions", X_API_KEY="local") == 200
+        listing = await _paste(f"{sys.executable} -m email_consumer suppressions list", tmp_path)
+        assert listing == "No address is suppressed.\n"
+        assert await daemon.stop() == 0
+
+
+def _readable_by_others(directory: Path) -> list[str]:
+    return [path.name for path in directory.rglob("*") if path.stat().st_mode & 0o077]
+
+
+def _addresses(pid: int) -> set[str]:
+    """Where the process, and what it started, listens, by the kernel's tables."""
+    family = {pid} | {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    sockets = set()
+    for member in family:
+        for descriptor in Path(f"/proc/{member}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets.add(str(descriptor.readlink()))
+    found = set()
+    for table, width in (("tcp", 4), ("tcp6", 16)):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                words = bytes.fromhex(fields[1].partition(":")[0])
+                swapped = b"".join(words[at : at + 4][::-1] for at in range(0, width, 4))
+                found.add(str(ip_address(swapped)))
+    return found
