@@ -12,9 +12,12 @@ import orjson
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Fact, Kind
-from email_consumer.feedback.suppression import suppressions_of
+from email_consumer.feedback.suppression import SOFT, suppressions_of
 from email_consumer.feedback.suppression_rows import Changes, SuppressionRows
 from email_consumer.store.status import Status
+
+_OF_SOMEBODY = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIVERY_DELAY})
+"""They concern some of a mail's recipients: where those can't be read, nobody is put in their place."""
 
 
 @dataclass(slots=True)
@@ -53,8 +56,8 @@ async def apply_events(
         if mail is None:
             effects.unmatched.append(event)
             continue
-        if mail["status"] != Status.SENT and mail["id"] not in unsettled:
-            unsettled[mail["id"]] = {"id": mail["id"], "message_id": event.message_id, "now": now}
+        if event.proves and mail["status"] != Status.SENT and mail["id"] not in unsettled:
+            unsettled[mail["id"]] = {"id": mail["id"], "message_id": event.message_id or None, "now": now}
             effects.settled.append(mail["uuid"])
         results += _results(event, mail)
     if unsettled:
@@ -76,7 +79,7 @@ async def _find(connection: aiosqlite.Connection, events: Sequence[Event]) -> li
 
 def _results(event: Event, mail: Row) -> list[tuple[object, ...]]:
     """A row per recipient; the event itself is kept once, in the first."""
-    facts = event.facts or (Fact(mail["recipient"]),)
+    facts = event.facts or (Fact("" if event.kind in _OF_SOMEBODY else mail["recipient"]),)
     return [
         (
             mail["id"],
@@ -93,7 +96,7 @@ def _results(event: Event, mail: Row) -> list[tuple[object, ...]]:
 
 def _soft(events: Sequence[Event]) -> set[str]:
     bounces = (fact for event in events if event.kind is Kind.BOUNCE for fact in event.facts)
-    return {fact.recipient for fact in bounces if fact.type == "Transient"}
+    return {fact.recipient for fact in bounces if fact.detail == SOFT}
 
 
 def _recipients(events: Sequence[Event], kind: Kind) -> set[str]:

@@ -1,12 +1,17 @@
-"""Reads SES's JSON into the vocabulary of `events`. The message must have been verified."""
+"""Reads SES's JSON into the vocabulary of `events`. The message must have been verified.
 
-from collections.abc import Iterable, Mapping, Sequence
+Only SES can have written it, yet any field may be missing or of another type than documented: then that field counts as
+not given, and what the others say is taken.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from email_consumer.address import normal_form
+from email_consumer.feedback import document
 from email_consumer.feedback.events import Event, Fact, Greeting, Kind
 
 _KINDS = {kind.replace(" ", "").lower(): kind for kind in Kind}
@@ -23,15 +28,17 @@ _DETAILS = {
     Kind.SUBSCRIPTION: "subscription",
 }
 _GREETING = "AmazonSnsSubscriptionSucceeded"
-_IP_FIELDS = frozenset({"ipAddress", "sourceIp", "remoteMtaIp", "ses:source-ip", "ses:outgoing-ip"})
-_IP_HEADERS = frozenset({"received", "x-originating-ip", "x-forwarded-for"})
 _MACHINE_WORDS = ("automated", "bot", "machine")
+_LONGEST_NAME = 64
+_LONGEST_ADDRESS = 320
+_LONGEST_TEXT = 1_000
+_DAY = 86_400.0
 
 Json = Mapping[str, Any]
 
 
 class UnreadableEventError(Exception):
-    """The message is genuine, but no event that we know; the text says why."""
+    """The message is genuine, but nothing that SES sends; the text says why."""
 
 
 def read(message: str, sent_at: float) -> Event | Greeting:
@@ -41,77 +48,98 @@ def read(message: str, sent_at: float) -> Event | Greeting:
         UnreadableEventError: it is JSON of some other kind.
     """
     try:
-        document = orjson.loads(message)
-    except orjson.JSONDecodeError:
+        found = document.load(message)
+    except ValueError as error:
+        if message.lstrip().startswith(("{", "[")):
+            raise UnreadableEventError(f"it begins as JSON, but is none: {error}") from error
         return Greeting(message.strip())  # such as "Successfully validated SNS topic for Amazon SES event publishing."
-    if not isinstance(document, dict):
+    if not isinstance(found, dict):
         raise UnreadableEventError("JSON, but no object")
-    name = document.get("eventType") or document.get("notificationType")
+    name = _text(found, "eventType", _LONGEST_NAME) or _text(found, "notificationType", _LONGEST_NAME)
     if name == _GREETING:
-        return Greeting(str(document.get("message", "")))
-    kind = _KINDS.get(str(name).replace(" ", "").lower())
-    if kind is None:
-        raise UnreadableEventError(f"neither eventType nor notificationType is one of {', '.join(Kind)}")
-    _remove_ip_addresses(document)
-    try:
-        return _event(kind, document, sent_at)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnreadableEventError(f"a {kind} event without {error}") from error
+        return Greeting(_text(found, "message"))
+    if not name:
+        raise UnreadableEventError("neither eventType nor notificationType is there")
+    return _event(_KINDS.get(name.replace(" ", "").lower(), name), found, sent_at)
 
 
-def _event(kind: Kind, document: Json, sent_at: float) -> Event:
-    mail: Json = document["mail"]
-    detail: Json = document.get(_DETAILS[kind]) or {}
-    tags: Json = mail.get("tags") or {}
+def _event(kind: Kind | str, found: Json, sent_at: float) -> Event:
+    mail = _object(found, "mail")
+    detail = _object(found, _DETAILS[kind]) if isinstance(kind, Kind) else {}
+    tags = _object(mail, "tags")
     return Event(
         kind=kind,
-        message_id=str(mail["messageId"]),
+        message_id=_text(mail, "messageId"),
         tag=_tag(tags, "uuid") or _header(mail, "x-request-id"),
         instance=_tag(tags, "instance"),
-        happened_at=_time(detail.get("timestamp")) or _time(mail.get("timestamp")) or sent_at,
+        happened_at=_time(detail, sent_at) or _time(mail, sent_at) or sent_at,
         facts=tuple(_facts(kind, mail, detail)),
         machine=kind in {Kind.OPEN, Kind.CLICK} and _by_machine(detail),
-        raw=orjson.dumps(document).decode(),
+        raw=orjson.dumps(found).decode(),
     )
 
 
-def _facts(kind: Kind, mail: Json, detail: Json) -> list[Fact]:
-    destination: Sequence[str] = mail.get("destination") or ()
+def _facts(kind: Kind | str, mail: Json, detail: Json) -> list[Fact]:
+    destination = [address for each in _list(mail, "destination") if (address := _normal(each))]
     match kind:
         case Kind.BOUNCE:
             types = _text(detail, "bounceType"), _text(detail, "bounceSubType")
-            return [Fact(_address(each), *types, _text(each, "diagnosticCode")) for each in detail["bouncedRecipients"]]
+            named = _named(detail, "bouncedRecipients", destination)
+            return [Fact(address, *types, _text(each, "diagnosticCode")) for address, each in named]
         case Kind.COMPLAINT:
             types = _text(detail, "complaintFeedbackType"), _text(detail, "complaintSubType")
-            return [Fact(_address(each), *types, _text(detail, "userAgent")) for each in detail["complainedRecipients"]]
+            named = _named(detail, "complainedRecipients", destination)
+            return [Fact(address, *types, _text(detail, "userAgent")) for address, _ in named]
         case Kind.DELIVERY_DELAY:
             delay = _text(detail, "delayType")
-            delayed = detail["delayedRecipients"]
-            return [Fact(_address(each), delay, "", _text(each, "diagnosticCode")) for each in delayed]
+            named = _named(detail, "delayedRecipients", destination)
+            return [Fact(address, delay, "", _text(each, "diagnosticCode")) for address, each in named]
         case Kind.DELIVERY:
-            return [Fact(_normal(each), "", "", _text(detail, "smtpResponse")) for each in detail["recipients"]]
+            named = _named(detail, "recipients", destination)
+            return [Fact(address, "", "", _text(detail, "smtpResponse")) for address, _ in named]
         case Kind.OPEN | Kind.CLICK:
-            return [Fact(_normal(each), _text(detail, "link")) for each in destination] if len(destination) == 1 else []
+            return [Fact(each, _text(detail, "link")) for each in destination] if len(destination) == 1 else []
         case Kind.REJECT:
-            return [Fact(_normal(each), _text(detail, "reason")) for each in destination]
+            return [Fact(each, _text(detail, "reason")) for each in destination]
         case Kind.RENDERING_FAILURE:
             failure = _text(detail, "templateName"), "", _text(detail, "errorMessage")
-            return [Fact(_normal(each), *failure) for each in destination]
+            return [Fact(each, *failure) for each in destination]
         case Kind.SEND | Kind.SUBSCRIPTION:
-            return [Fact(_normal(each), _text(detail, "source")) for each in destination]
+            return [Fact(each, _text(detail, "source")) for each in destination]
+    return [Fact(each) for each in destination]
 
 
-def _text(fields: Json, name: str) -> str:
+def _named(detail: Json, name: str, destination: list[str]) -> Iterator[tuple[str, Json]]:
+    """The recipients of a list, each with what else is said of it; of a mail to one, that one in any case."""
+    found = False
+    for each in _list(detail, name):
+        record = each if isinstance(each, dict) else {"emailAddress": each}
+        if address := _normal(record.get("emailAddress")):
+            found = True
+            yield address, record
+    if not found and len(destination) == 1:
+        yield destination[0], {}
+
+
+def _object(fields: Json, name: str) -> Json:
     value = fields.get(name)
-    return "" if value is None else str(value)
+    return value if isinstance(value, dict) else {}
 
 
-def _address(recipient: Json) -> str:
-    return _normal(recipient["emailAddress"])
+def _list(fields: Json, name: str) -> list[Any]:
+    value = fields.get(name)
+    return value if isinstance(value, list) else []
 
 
-def _normal(text: str) -> str:
+def _text(fields: Json, name: str, longest: int = _LONGEST_TEXT) -> str:
+    value = fields.get(name)
+    return value[:longest] if isinstance(value, str) else ""
+
+
+def _normal(text: object) -> str | None:
     """What SES names may be no address to us: another program's mail, to an international mailbox."""
+    if not isinstance(text, str) or "@" not in text or len(text) > _LONGEST_ADDRESS:
+        return None
     try:
         return normal_form(text)
     except ValueError:
@@ -119,23 +147,24 @@ def _normal(text: str) -> str:
 
 
 def _tag(tags: Json, name: str) -> str | None:
-    values = tags.get(name)
-    return str(values[0]) if isinstance(values, list) and values else None
+    values = _list(tags, name)
+    return values[0][:_LONGEST_TEXT] if values and isinstance(values[0], str) else None
 
 
 def _header(mail: Json, name: str) -> str | None:
-    for header in mail.get("headers") or ():
-        if str(header.get("name")).lower() == name:
-            return str(header.get("value"))
+    for header in _list(mail, "headers"):
+        if isinstance(header, dict) and _text(header, "name").lower() == name:
+            return _text(header, "value")
     return None
 
 
-def _time(text: object) -> float | None:
+def _time(fields: Json, sent_at: float) -> float | None:
+    """Of what was told then: nothing happened much later."""
     try:
-        moment = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(_text(fields, "timestamp"))
     except ValueError:
         return None
-    return moment.timestamp() if moment.tzinfo else None
+    return moment.timestamp() if moment.tzinfo and 0 < moment.timestamp() < sent_at + _DAY else None
 
 
 def _by_machine(detail: Json) -> bool:
@@ -146,21 +175,3 @@ def _by_machine(detail: Json) -> bool:
         for name, value in detail.items()
         if isinstance(value, (bool, str)) and any(word in name.lower() for word in _MACHINE_WORDS)
     )
-
-
-def _remove_ip_addresses(value: dict[str, Any] | list[Any]) -> None:
-    """In place, at any depth."""
-    if isinstance(value, dict):
-        for name in _IP_FIELDS.intersection(value):
-            del value[name]
-        inner_values: Iterable[Any] = value.values()
-    else:
-        value[:] = [inner for inner in value if not _is_ip_header(inner)]
-        inner_values = value
-    for inner in inner_values:
-        if isinstance(inner, (dict, list)):
-            _remove_ip_addresses(inner)
-
-
-def _is_ip_header(value: object) -> bool:
-    return isinstance(value, dict) and str(value.get("name", "")).lower() in _IP_HEADERS

@@ -55,9 +55,10 @@ class Fact:
 class Event:
     """One event about one mail, perhaps several of its recipients."""
 
-    kind: Kind
+    kind: Kind | str
+    """A name that is none of `Kind` is new at SES: what it says of a mail isn't known."""
     message_id: str
-    """SES's id of the mail."""
+    """SES's id of the mail; empty where the event lacks it."""
     tag: str | None
     """Our `uuid` tag, or else the X-Request-ID header, which says the same; None in mail that isn't ours."""
     instance: str | None
@@ -69,7 +70,12 @@ class Event:
     machine: bool
     """SES says that a program opened or clicked."""
     raw: str
-    """The JSON as SES sent it, without IP addresses."""
+    """The JSON as SES sent it, without IP addresses and without what can't be kept; see `document`."""
+
+    @property
+    def proves(self) -> bool:
+        """SES accepted the mail."""
+        return isinstance(self.kind, Kind)
 
 
 @dataclass(frozen=True, slots=True)

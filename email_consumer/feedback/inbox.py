@@ -144,13 +144,14 @@ class Inbox:
         return task.result()
 
     async def _take_in(self, arrival: Arrival) -> Reception:
-        await self._proven(arrival.event)
+        if arrival.event.proves:
+            await self._proven(arrival.event)
         answer = await self._group.submit(arrival)
         if answer.effects:
             self._tell(answer.effects)
         self.counts.receptions[answer.reception] += 1
         if answer.reception is not Reception.DUPLICATE:
-            self.counts.kinds[arrival.event.kind] += 1
+            self.counts.kinds[arrival.event.kind if arrival.event.proves else "Unknown"] += 1
         return answer.reception
 
     def _tell(self, effects: Effects) -> None:

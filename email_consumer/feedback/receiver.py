@@ -9,6 +9,10 @@ from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.refusal import Refusal, RefusalLog
 from email_consumer.feedback.subscription import Subscriptions
 from email_consumer.feedback.verifier import Verifier
+from email_consumer.throttle import Throttle
+
+_UNKNOWN_TOLD_EVERY = 3_600.0
+_KEPT = "SES has events that this version does not know: it is kept with its mail, and nothing follows from it"
 
 _log = structlog.get_logger(__name__)
 
@@ -21,6 +25,7 @@ class Receiver:
         self._subscriptions = subscriptions
         self._inbox = inbox
         self.refusals = RefusalLog()
+        self._unknown = Throttle(_UNKNOWN_TOLD_EVERY)
 
     async def handle(self, body: bytes, type_header: str | None = None, *, raw_header: bool = False) -> None:
         """Return once the message's effect is durable; that includes those that have none.
@@ -67,4 +72,6 @@ class Receiver:
         if isinstance(event, Greeting):
             _log.info("events.greeted", topic=envelope.topic_arn, text=event.text)
         else:
+            if not event.proves and (held_back := self._unknown.admit(event.kind)) is not None:
+                _log.warning("events.unknown", kind=event.kind, unlogged=held_back, hint=_KEPT)
             await self._inbox.receive(envelope.message_id, event)

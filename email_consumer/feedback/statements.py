@@ -80,18 +80,17 @@ UPDATE suppressions SET removed_at = :now, mirror = :mirror WHERE address = :add
 FORGET_SUPPRESSION = "DELETE FROM suppressions WHERE address = ?"
 
 # The soft bounces of each address since its last delivery, or since an operator took it off the list; by mail, since
-# one mail may bounce more than once. What is wrong with the mail and not with the mailbox doesn't count.
+# one mail may bounce more than once. Which bounces count: `suppression.SOFT`.
 SOFT_BOUNCES = """
 WITH since AS (
     SELECT value AS address,
         max(coalesce((SELECT max(created_at) FROM email_results WHERE recipient = value AND status = 'Delivery'), 0),
             coalesce((SELECT removed_at FROM suppressions WHERE address = value), 0)) AS moment
-    FROM json_each(?)
+    FROM json_each(:addresses)
 )
 SELECT address, request_id, min(created_at) AS bounced_at
 FROM since JOIN email_results ON recipient = address AND status = 'Bounce' AND created_at > moment
-WHERE detail LIKE 'Transient%'
-  AND detail NOT IN ('Transient/MessageTooLarge', 'Transient/ContentRejected', 'Transient/AttachmentRejected')
+WHERE detail = :soft
 GROUP BY address, request_id ORDER BY address, bounced_at
 """
 

@@ -9,6 +9,12 @@ _NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
 """Feedback types by which a recipient (or a server) says something else than "stop this"; see RFC 5965 and RFC 6591."""
 
 
+SOFT = "Transient/MailboxFull"
+"""The one kind of bounce that counts as soft, since it alone says something of the mailbox. SES calls most automatic
+replies (out of office) `Transient/General`, as well as what it could not deliver for reasons of its own or of the network;
+`MessageTooLarge`, `ContentRejected` and `AttachmentRejected` are about the mail, `CustomTimeoutExceeded` is about our setting."""
+
+
 class Reason(StrEnum):
     """Why. The earlier in this list, the stronger: it replaces a weaker one."""
 
@@ -17,7 +23,7 @@ class Reason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     MANUAL = "manual"
     SOFT_BOUNCES = "soft bounces"
-    """So many in a row as SOFT_BOUNCE_LIMIT says; a delivery between them starts the count anew."""
+    """As many in a row as SOFT_BOUNCE_LIMIT says (see `SOFT`); a delivery between them starts the count anew."""
 
 
 _STRENGTH = {reason: place for place, reason in enumerate(Reason)}

@@ -8,7 +8,7 @@ import aiosqlite
 import orjson
 
 from email_consumer.feedback import statements
-from email_consumer.feedback.suppression import Reason, Suppression, takes_effect
+from email_consumer.feedback.suppression import SOFT, Reason, Suppression, takes_effect
 
 _MIRRORED = frozenset({Reason.COMPLAINT, Reason.HARD_BOUNCE})
 """What SES's own list has reasons for."""
@@ -66,8 +66,9 @@ class SuppressionRows:
         concerned = sorted(bounced | soft)
         if not concerned:
             return
+        given = {"addresses": _json(concerned), "soft": SOFT}
         times: defaultdict[str, list[float]] = defaultdict(list)
-        for row in await connection.execute_fetchall(statements.SOFT_BOUNCES, (_json(concerned),)):
+        for row in await connection.execute_fetchall(statements.SOFT_BOUNCES, given):
             times[row["address"]].append(row["bounced_at"])
         limit = self._soft_bounce_limit
         full = [address for address in concerned if len(times[address]) >= limit]

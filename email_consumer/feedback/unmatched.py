@@ -13,7 +13,7 @@ import structlog
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
-from email_consumer.feedback.event_reader import read
+from email_consumer.feedback.event_reader import UnreadableEventError, read
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.suppression_rows import SuppressionRows
 from email_consumer.store.database import Database
@@ -54,8 +54,7 @@ class UnmatchedEvents:
             return 0
         async with self._database.transaction() as connection:
             taken = await connection.execute_fetchall(statements.TAKE_UNMATCHED, (orjson.dumps(ids).decode(),))
-            read_again = [read(row["raw"], row["received_at"]) for row in taken]
-            events = [event for event in read_again if isinstance(event, Event)]
+            events = [event for row in taken if (event := _read_again(row["raw"], row["received_at"]))]
             effects = await apply_events(connection, events, self._rows, time.time())
         self._tell(effects)
         return len(events)
@@ -72,3 +71,11 @@ class UnmatchedEvents:
                 " is shared with them, or mail of an older database",
             )
             self._dropped, self._told_at = 0, time.monotonic()
+
+
+def _read_again(raw: str, received_at: float) -> Event | None:
+    try:
+        event = read(raw, received_at)
+    except UnreadableEventError:  # kept by a version that understood more; it was counted when it came
+        return None
+    return event if isinstance(event, Event) else None

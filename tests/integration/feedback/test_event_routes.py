@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from email_consumer.feedback import inbox as inbox_module
 from email_consumer.feedback.certificates import DownloadError
 from email_consumer.feedback.envelope import MAX_BODY
+from email_consumer.outcome import InDoubt
 from tests.integration.feedback.site import serve
 from tests.integration.feedback.stage import KEY, event, open_stage
 from tests.unit.feedback.sns_key import SnsKey, body
@@ -41,6 +42,46 @@ async def test_greetings_and_events_of_others_are_answered_200(path: Path, messa
         assert stage.rows("SELECT count(*) FROM sns_messages") == [(0,)]
 
 
+async def test_a_bounce_with_half_a_character_in_it_suppresses_the_address(path: Path) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        await stage.send()
+        bounce = event(
+            "Bounce", bouncedRecipients=[{"emailAddress": "jane@example.com", "diagnosticCode": "550 \ud83d"}]
+        )
+        assert "\\ud83d" in bounce
+        assert await site.post(body(KEY.notification(bounce))) == (200, {})
+        [suppression] = await stage.suppressions.page(10)
+        assert (suppression.address, suppression.detail) == (
+            "jane@example.com",
+            "Permanent/General: 550 \N{REPLACEMENT CHARACTER}",
+        )
+        assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
+
+
+async def test_an_event_that_is_new_at_ses_is_kept_and_counted_and_proves_nothing(path: Path) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        await stage.claim(topic_id="t")
+        await stage.finish(InDoubt("no answer"), topic_id="t")
+        with capture_logs() as lines:
+            for uuid in ("u-1", "u-1", "of-nobody"):
+                assert await site.post(body(KEY.notification(event("Thunder", uuid)))) == (200, {})
+        assert stage.rows("SELECT status, in_doubt FROM email_requests") == [(1, 1)]
+        assert stage.proven == []
+        assert stage.rows("SELECT status, recipient FROM email_results") == [("Thunder", "jane@example.com")] * 2
+        assert stage.rows("SELECT tag FROM unmatched_events") == [("of-nobody",)]
+        assert stage.inbox.counts.kinds == {"Unknown": 3}
+        assert [(line["kind"], line["unlogged"]) for line in lines if line["event"] == "events.unknown"] == [
+            ("Thunder", 0)
+        ]
+
+
+async def test_a_genuine_event_without_its_mail_is_kept(path: Path) -> None:
+    async with open_stage(path) as stage, serve(stage) as site:
+        assert await site.post(body(KEY.notification('{"eventType": "Bounce", "mail": 5, "bounce": []}'))) == (200, {})
+        assert stage.rows("SELECT message_id, tag FROM unmatched_events") == [("", None)]
+        assert await stage.inbox.unmatched.sweep() == 0
+
+
 async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
     async with open_stage(path) as stage, serve(stage) as site:
         with capture_logs() as lines:
@@ -61,6 +102,8 @@ async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
         (body(KEY.notification() | {"SigningCertURL": "https://evil.example/x.pem"}), {}, 403, "forged"),
         (body(SnsKey().notification()), {}, 403, "the signature is wrong"),
         (body(KEY.notification('{"weather": "fine"}')), {}, 400, "none of SES"),
+        (body(KEY.notification('{"eventType": "Bounce", ')), {}, 400, "none of SES"),
+        (body(KEY.notification("[" * 10_000)), {}, 400, "none of SES"),
     ],
 )
 async def test_a_refusal_has_its_status_and_a_line_for_the_operator(

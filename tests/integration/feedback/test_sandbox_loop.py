@@ -122,6 +122,17 @@ async def test_a_simulator_address_is_suppressed_if_it_should_be(
             assert loop.stage.gate.check(mail("u-2", email=address), ORIGIN) is None
 
 
+async def test_five_out_of_office_replies_suppress_nobody(tmp_path: Path) -> None:
+    address = f"ooto@{SIMULATOR}"
+    async with closed_loop(tmp_path, soft_bounce_limit=5) as loop:
+        for number in range(5):
+            await loop.stage.claim(f"u-{number}", email=address)
+            await loop.send(mail(f"u-{number}", email=address))
+        await loop.events_delivered(1 + 5 * 3)
+        assert loop.stage.rows("SELECT count(*) FROM email_results WHERE status = 'Bounce'") == [(5,)]
+        assert loop.stage.gate.check(mail("next", email=address), ORIGIN) is None
+
+
 async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None:
     async with closed_loop(tmp_path, mirror=True) as loop:
         address = f"complaint@{SIMULATOR}"

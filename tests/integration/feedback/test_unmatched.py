@@ -37,6 +37,19 @@ async def test_a_tagged_event_waits_for_its_row_and_settles_it(path: Path) -> No
         assert await stage.claim() == Duplicate()
 
 
+async def test_what_was_kept_and_can_not_be_read_any_more_holds_no_other_up(path: Path) -> None:
+    async with open_stage(path) as stage:
+        await stage.take(event("Send"))
+        with sqlite3.connect(path) as connection:
+            connection.execute(
+                "INSERT INTO unmatched_events (message_id, tag, received_at, raw) VALUES ('m', 'u-1', 1, '{}'), ('m', 'u-1', 1, 'x')"
+            )
+        await stage.claim()
+        assert await stage.inbox.unmatched.sweep() == 1
+        assert stage.settled == ["u-1"]
+        assert stage.rows("SELECT * FROM unmatched_events") == []
+
+
 async def test_it_happens_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("email_consumer.feedback.inbox._HOUSEKEEPING", 0.01)
     async with open_stage(path) as stage:

@@ -161,3 +161,25 @@ async def test_a_migration_that_is_killed_half_way_begins_again(tmp_path: Path) 
             process.kill()
     await process.wait()
     await assert_normal(tmp_path / "email.db")
+
+
+_BOUNCED = """
+INSERT INTO suppressions (address, reason, detail, source, created_at) VALUES
+    ('away@example.com', 'soft bounces', '2 in a row', 'event', 1), ('full@example.com', 'soft bounces', '2 in a row', 'event', 1),
+    ('both@example.com', 'soft bounces', '2 in a row', 'event', 1), ('old@example.com', 'soft bounces', '2 in a row', 'event', 1),
+    ('hard@example.com', 'hard bounce', '', 'event', 1);
+INSERT INTO email_results (request_id, status, recipient, detail, created_at) VALUES
+    (1, 'Bounce', 'away@example.com', 'Transient/General', 1), (2, 'Bounce', 'away@example.com', 'Transient/General', 2),
+    (1, 'Bounce', 'full@example.com', 'Transient/MailboxFull', 1), (2, 'Bounce', 'full@example.com', 'Transient/MailboxFull', 2),
+    (1, 'Bounce', 'both@example.com', 'Transient/MailboxFull', 1), (2, 'Bounce', 'both@example.com', 'Transient/General', 2),
+    (1, 'Bounce', 'hard@example.com', 'Transient/General', 1);
+"""
+
+
+async def test_whom_automatic_replies_brought_onto_the_list_gets_mail_again(tmp_path: Path) -> None:
+    older_file(tmp_path / "email.db", 7)
+    with sqlite3.connect(tmp_path / "email.db") as connection:
+        connection.executescript(_BOUNCED)
+    async with open_database(tmp_path / "email.db") as database:
+        stopped = await database.fetch("SELECT address FROM suppressions WHERE removed_at IS NULL ORDER BY address")
+        assert [row[0] for row in stopped] == ["full@example.com", "hard@example.com", "old@example.com"]

@@ -152,7 +152,23 @@ def test_what_ses_sends_when_a_topic_is_set_up_is_a_greeting(message: str) -> No
     [
         "[]",
         "{}",
-        '{"eventType": "Thunder", "mail": {"messageId": "m"}}',
+        '"text"',
+        "NaN",
+        "12",
+        '{"weather": "fine"}',
+        '{"eventType": 5}',
+        '{"eventType": "Bounce"',
+        "[" * 10**5,
+    ],
+)
+def test_other_json_is_said_to_be_unreadable(message: str) -> None:
+    with pytest.raises(UnreadableEventError):
+        read(message, SENT_AT)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
         '{"eventType": "Send"}',
         '{"eventType": "Send", "mail": {}}',
         '{"eventType": "Bounce", "mail": {"messageId": "m"}, "bounce": {}}',
@@ -160,6 +176,17 @@ def test_what_ses_sends_when_a_topic_is_set_up_is_a_greeting(message: str) -> No
         '{"eventType": "Send", "mail": []}',
     ],
 )
-def test_other_json_is_said_to_be_unreadable(message: str) -> None:
-    with pytest.raises(UnreadableEventError):
-        read(message, SENT_AT)
+def test_what_a_genuine_event_lacks_counts_as_not_given(message: str) -> None:
+    assert event(message).facts == ()
+
+
+def test_a_bounce_of_a_mail_to_one_is_theirs_if_the_list_is_unreadable() -> None:
+    mail = '"mail": {"messageId": "m", "destination": ["Jane@example.com"]}'
+    bounce = '"bounce": {"bounceType": "Permanent", "bouncedRecipients": "odd"}'
+    assert event(f'{{"eventType": "Bounce", {mail}, {bounce}}}').facts == (Fact(J, "Permanent"),)
+
+
+def test_an_event_of_a_name_that_is_new_proves_nothing() -> None:
+    found = event('{"eventType": "Thunder", "mail": {"messageId": "m", "destination": ["Jane@example.com"]}}')
+    assert (found.kind, found.proves, found.message_id, found.facts) == ("Thunder", False, "m", (Fact(J),))
+    assert event(example("event_send")).proves
