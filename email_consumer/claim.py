@@ -27,6 +27,8 @@ class Origin:
     """How often the source delivered it so far."""
     replay_of: str | None = None
     """The dead letter that was replayed, such as `messages-dead:12:1700000000.123456`: reopens a Failed uuid, once."""
+    stream: str = ""
+    """Which stream of its name `sequence` counts in; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

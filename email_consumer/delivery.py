@@ -27,6 +27,10 @@ class Delivery(Protocol):
         """What names this message within its source for ever, such as `messages:4711`; the same on a redelivery."""
 
     @property
+    def stream(self) -> str:
+        """Which stream of its name it comes from; empty where the source has no order."""
+
+    @property
     def sequence(self) -> int:
         """Its place in the stream; 0 where the source has no order."""
 

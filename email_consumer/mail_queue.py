@@ -1,7 +1,7 @@
 """The queue of mail as those see it who put mail in, or ask how far it has come; see `delivery` for the other end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -27,6 +27,21 @@ class DeadLetterKind(StrEnum):
     """SES may have accepted it; IN_DOUBT=park."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment in the order of what sources store: what was stored up to it lies before, whatever anybody's clock says."""
+
+    stream: str | None
+    """Which stream of its name: one that is made again counts from 1 again. Empty where nothing is numbered; None where
+    the version before noted the moment, which knew no stream."""
+    sequence: int
+    """The stream's last sequence at that moment."""
+    before: float
+    """Unix seconds by the source's own clock, for a source that numbers nothing: what it stored earlier."""
+    past_in: float = field(default=0.0, compare=False)
+    """Seconds until whatever that source stores is later for sure."""
+
+
 class QueueUnavailableError(Exception):
     """The queue gave no answer, or not now; in plain words."""
 
@@ -41,6 +56,8 @@ class Backlog:
     """Messages that wait or are in hand, delayed ones included."""
     in_hand: int = 0
     """Of these, those that were delivered."""
+    stream: str = ""
+    """Which stream of its name that is; see `Mark`."""
 
 
 class MailQueue(Protocol):
@@ -55,8 +72,8 @@ class MailQueue(Protocol):
             QueueUnavailableError: none of them was tried.
         """
 
-    async def last_sequence(self) -> int:
-        """Of the stream, at this moment.
+    async def mark(self) -> Mark:
+        """This moment.
 
         Raises:
             QueueUnavailableError: no answer.

@@ -116,6 +116,7 @@ class Pipeline:
             delivery.stored_at,
             delivery.received,
             delivery.headers.get(REPLAY_OF),
+            delivery.stream,
         )
         if message.uuid in self._uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 import msgpack
 
+_MOST_REASONS = 256
 SHARDS = 4096
 """About 250 addresses and 2 KB each, when there are a million of them."""
 
@@ -75,6 +76,11 @@ class SuppressedAddresses:
         place = shard.find(key) if shard else None
         return None if shard is None or place is None else self._reasons[shard.reasons[place]]
 
+    @property
+    def shards(self) -> list[int]:
+        """Those that hold an address, or did."""
+        return [number for number, shard in enumerate(self._shards) if shard is not None]
+
     def __len__(self) -> int:
         return self._count
 
@@ -89,13 +95,14 @@ class SuppressedAddresses:
         Raises:
             ValueError: it is none.
         """
-        names, keys, reasons = msgpack.unpackb(dumped)
-        ours = bytes(self._code(name) for name in names).ljust(256)
-        loaded = array("Q")
-        loaded.frombytes(keys)
+        names, keys, reasons = _parts(msgpack.unpackb(dumped))
+        loaded = _swapped(array("Q", keys))
+        if list(loaded) != sorted(loaded) or any(_shard(key) != shard for key in (*loaded[:1], *loaded[-1:])):
+            raise ValueError("these are no addresses of that shard")
+        ours = bytes(self._code(name) for name in names).ljust(_MOST_REASONS)
         replaced = self._shards[shard]
         self._count += len(loaded) - (len(replaced.keys) if replaced else 0)
-        self._shards[shard] = _Shard(_swapped(loaded), bytearray(reasons.translate(ours)))
+        self._shards[shard] = _Shard(loaded, bytearray(reasons.translate(ours)))
 
     def _code(self, reason: str) -> int:
         if reason not in self._reasons:
@@ -106,6 +113,17 @@ class SuppressedAddresses:
 def shard_of(address: str) -> int:
     """Which shard holds the address."""
     return _shard(_key(address))
+
+
+def _parts(dumped: object) -> tuple[list[str], bytes, bytes]:
+    match dumped:
+        case [list() as names, bytes() as keys, bytes() as reasons] if (
+            all(isinstance(name, str) for name in names)
+            and len(keys) == len(reasons) * 8
+            and max(reasons, default=-1) < len(names) <= _MOST_REASONS
+        ):
+            return names, keys, reasons
+    raise ValueError("this is no shard")
 
 
 def _key(address: str) -> int:

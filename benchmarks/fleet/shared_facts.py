@@ -15,6 +15,7 @@ from benchmarks.cores import BESIDE, on
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.fleet.facts_watcher import FactsWatcher
 from email_consumer.fleet.membership import Membership
+from email_consumer.mail_queue import Mark
 from email_consumer.suppressed import SuppressedAddresses
 from tests.servers.nats import NatsServer
 
@@ -96,7 +97,7 @@ async def facts(addresses: int) -> None:
         for number in range(CHANGES):
             heard.clear()
             began = perf_counter()
-            sidecar.cancel(f"topic {number}", 1, 0.0)
+            sidecar.cancel(f"topic {number}", Mark("", 1, 0.0))
             await heard.wait()
             delays.append(perf_counter() - began)
         print(f"  a cancellation reaches it in {median(delays) * 1e3:.1f} ms, at most {max(delays) * 1e3:.1f} ms")

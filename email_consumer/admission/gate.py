@@ -1,39 +1,32 @@
 """What may stop a mail for good, or a copy of it: a cancelled topic, a suppressed address. Answered from memory."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from email_consumer.address import normal_form
 from email_consumer.claim import Origin
+from email_consumer.mail_queue import Mark
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import LeftOut, Stopped, StopReason
 from email_consumer.suppressed import SuppressedAddresses
 
 _CLOCK_SKEW = 60.0
-"""Seconds that the stream's clock may be ahead of ours."""
+"""Seconds by which clocks may differ, as the version before assumed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancellation:
-    """Covers a topic's mail that was stored up to a moment."""
-
-    sequence: int
-    """The stream's last sequence at that moment."""
-    cancelled_at: float
-    """Unix seconds; for sources without an order of their own."""
-
-    def covers(self, origin: Origin) -> bool:
-        if origin.sequence:
-            # A stream that was made anew counts from 1 again: then the time tells. Its clock may differ from ours.
-            return origin.sequence <= self.sequence and origin.stored_at <= self.cancelled_at + _CLOCK_SKEW
-        return origin.stored_at <= self.cancelled_at
+def covers(mark: Mark, origin: Origin) -> bool:
+    """Whether a mail was stored up to that moment."""
+    if not origin.sequence:
+        return origin.stored_at < mark.before
+    if mark.stream is None:  # noted by the version before: the time has to tell whether it is still the same stream
+        return origin.sequence <= mark.sequence and origin.stored_at <= mark.before + _CLOCK_SKEW
+    return origin.stream in ("", mark.stream) and origin.sequence <= mark.sequence
 
 
 class Gate:
     """Holds what the whole program knows of cancelled topics and suppressed addresses."""
 
     def __init__(self) -> None:
-        self._cancelled: dict[str, Cancellation] = {}
+        self._cancelled: dict[str, Mark] = {}
         self.suppressed = SuppressedAddresses()
         self._listeners: list[Callable[[], None]] = []
 
@@ -41,12 +34,11 @@ class Gate:
         """Call `listener` after each cancellation: mail that passed before may be waiting."""
         self._listeners.append(listener)
 
-    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        """Stop mail of the topic that was stored up to this sequence, or moment (Unix seconds); later mail passes."""
-        cancellation = Cancellation(sequence, cancelled_at)
-        if self._cancelled.get(topic_id) == cancellation:  # told again, as to a worker after each outage
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        """Stop mail of the topic that was stored up to this moment; later mail passes."""
+        if self._cancelled.get(topic_id) == mark:  # told again, as to a worker after each outage
             return
-        self._cancelled[topic_id] = cancellation
+        self._cancelled[topic_id] = mark
         for listener in self._listeners:
             listener()
 
@@ -61,8 +53,8 @@ class Gate:
 
     def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         """None lets the mail pass."""
-        cancellation = self._cancelled.get(message.topic_id or "")
-        if cancellation and cancellation.covers(origin):
+        mark = self._cancelled.get(message.topic_id or "")
+        if mark and covers(mark, origin):
             return Stopped(StopReason.CANCELLED)
         if self.suppressed and (reason := self.suppressed.reason(address := normal_form(message.email))):
             return Stopped(StopReason.SUPPRESSED, f"{address}: {reason}")

@@ -15,7 +15,9 @@ from email_consumer.daemon.operations import report_on
 from email_consumer.daemon.remote_workers import RemoteWorkers
 from email_consumer.daemon.role import Role
 from email_consumer.daemon.sidecar import Desk, build_sidecar
+from email_consumer.daemon.sqs import open_marks
 from email_consumer.fleet.facts_publisher import FactsPublisher
+from email_consumer.intake.joint_mail_queue import JointMailQueue
 from email_consumer.intake.tenancy import Tenancy
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
 from email_consumer.ledger.jetstream.projection import Projection
@@ -51,12 +53,14 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     glance = await glance_at_account(settings, background, stack)
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
     workers = RemoteWorkers(facts, claims, database, gate, glance, secret=secret)
-    queue = ShownQueue(nats.mail_queue, client, stream=stream, told=facts.stored)
+    marks = await open_marks(settings, stack) if "sqs" in settings.source else None
+    mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
+    queue = ShownQueue(mail_queue, client, stream=stream, told=facts.stored)
     ground = Ground(settings, Meters(), nats, None, background)
     scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secret), stack)
     background.append(("facts", facts.run))
     projection = Projection(database, glance.count_sent)
-    scheduled = ScheduledMail(database, gate.check, kept=scheduled_mail_kept)
+    scheduled = ScheduledMail(database, gate.check, kept=scheduled_mail_kept, idempotency_ttl=settings.idempotency_ttl)
     feeds, names = Feeds(link, background), Names(stream)
     feeds.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
     feeds.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)

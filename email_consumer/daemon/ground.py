@@ -6,6 +6,7 @@ from email_consumer.daemon.background import Background
 from email_consumer.daemon.nats import NatsSource
 from email_consumer.daemon.sqs import SqsSource
 from email_consumer.intake.dead_letters_by_source import DeadLettersBySource
+from email_consumer.intake.joint_mail_queue import JointMailQueue
 from email_consumer.mail_queue import MailQueue
 from email_consumer.meters import Meters
 from email_consumer.settings import Settings
@@ -33,7 +34,8 @@ class Ground:
     @property
     def mail_queue(self) -> MailQueue:
         """Where mail is put that first came to us: the stream if there is one, since it keeps an order."""
-        return next(iter(self.sources.values())).mail_queue
+        first, *others = (source.mail_queue for source in self.sources.values())
+        return JointMailQueue(first, others[0]) if others else first
 
     @property
     def dead_letters(self) -> DeadLetters:

@@ -7,6 +7,7 @@ from email_consumer.daemon.account_glance import AccountGlance
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.mail_queue import Mark
 from email_consumer.message_fields import is_tag
 from email_consumer.ses.account import Account
 from email_consumer.store.database import Database
@@ -45,9 +46,9 @@ class RemoteWorkers:
     def account(self) -> Account | None:
         return self._glance.account
 
-    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        self._gate.cancel(topic_id, sequence, cancelled_at)
-        self._facts.cancel(topic_id, sequence, cancelled_at)
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        self._gate.cancel(topic_id, mark)
+        self._facts.cancel(topic_id, mark)
 
     def events_expected_from(self, moment: float) -> None:
         self._facts.announce(self._secret, moment)

@@ -14,6 +14,7 @@ from email_consumer.intake.sqs_mail_queue import SqsMailQueue
 from email_consumer.settings import Settings
 from email_consumer.settlement import DeadLetters
 from email_consumer.slots import Slots
+from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 
@@ -64,6 +65,16 @@ async def open_sqs(settings: Settings, stream: DeadLetters | None, stack: AsyncE
             " dead-letter queue, or use SOURCE=nats,sqs to keep dead letters in NATS"
         )
     return SqsSource(settings, queue, await SqsMailQueue.of(queue), dead_letters)
+
+
+async def open_marks(settings: Settings, stack: AsyncExitStack) -> SqsMailQueue | None:
+    """The queue for who takes no mail from it, and only has to say what it stored before a moment; None if we may not ask."""
+    try:
+        return await SqsMailQueue.of(await stack.enter_async_context(_queue(settings, str(settings.sqs_queue_url))))
+    except SqsError as error:
+        hint = "a cancelled topic's mail in the queue is told apart by NATS's clock"
+        _log.warning("sqs.not_asked", reason=str(error), hint=hint)
+        return None
 
 
 async def open_events_queue(settings: Settings, url: str, stack: AsyncExitStack) -> SqsQueue:

@@ -6,6 +6,7 @@ from typing import Protocol
 from email_consumer.admission.gate import Gate
 from email_consumer.feedback.events import Event
 from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.mail_queue import Mark
 from email_consumer.meters import Meters
 from email_consumer.ses.account import Account
 from email_consumer.ses.governor import Governor
@@ -23,8 +24,8 @@ class Workers(Protocol):
     def account(self) -> Account | None:
         """SES's last word on it."""
 
-    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        """Mail of the topic that was stored up to this sequence, or moment (Unix seconds), must not be sent."""
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        """Mail of the topic that was stored up to this moment must not be sent."""
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
         """No mail to these (in normal form), each with its reason."""

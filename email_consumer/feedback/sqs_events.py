@@ -68,7 +68,7 @@ class SqsEvents:
 
     def _start(self, received: Received) -> None:
         # One that was put off before tells nothing of those behind it.
-        if received.receives == 1 and time.time() - received.sent_at > _BEHIND:
+        if received.receives == 1 and received.waited > _BEHIND:
             self._not_before(time.time())
         self._slots.take()
         task = asyncio.create_task(self._take_in(received))

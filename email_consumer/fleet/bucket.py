@@ -1,11 +1,12 @@
 """The JetStream key-value buckets by which workers and sidecar know of each other. Each keeps the newest value of a key."""
 
-import json
 from datetime import datetime
 
 import structlog
 from nats.aio.client import Client
-from nats.js.errors import APIError, BucketNotFoundError
+from nats.js.errors import BucketNotFoundError
+
+from email_consumer.jetstream_api import ask
 
 _PATIENCE = 2.0
 """Seconds to wait for an answer that an existing bucket gives at once."""
@@ -46,12 +47,9 @@ async def bucket_age(client: Client, bucket: str) -> float:
     Raises:
         nats.errors.Error: JetStream refused or did not answer.
     """
-    # nats-py's own StreamInfo leaves out `ts`, the server's time.
-    answer = await client.request(f"$JS.API.STREAM.INFO.KV_{bucket}", timeout=_PATIENCE)
-    told = json.loads(answer.data)
-    if "error" in told:
-        raise APIError.from_error(told["error"])
-    return (datetime.fromisoformat(told["ts"]) - datetime.fromisoformat(told["created"])).total_seconds()
+    told = await ask(client, f"STREAM.INFO.KV_{bucket}", patience=_PATIENCE)
+    age = datetime.fromisoformat(told["ts"]) - datetime.fromisoformat(told["created"])
+    return max(0.0, age.total_seconds())  # two servers of a cluster may have said so
 
 
 def subject(bucket: str, key: str) -> str:

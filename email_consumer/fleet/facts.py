@@ -2,16 +2,20 @@
 
 | key | value |
 |---|---|
-| `cancelled.<hash of the topic>` | JSON: topic, stream sequence, Unix seconds; see `Cancellation` |
+| `cancelled.<hash of the topic>` | JSON: topic, and a `Mark` but for its stream, which the header `Email-Stream` names |
 | `suppressed.<shard>` | a shard of `SuppressedAddresses` |
-| `receiver` | JSON: since when SES's events reach the sidecar, in Unix seconds; written again and again while they do |
+| `receiver` | JSON: `for` how many seconds SES's events have reached the sidecar; written again and again while they do |
 | `secret` | what open and unsubscribe links are signed with; written last, so that it says "all the rest is here" |
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
+
+from email_consumer.mail_queue import Mark
+from email_consumer.suppressed import SHARDS
 
 CANCELLED = "cancelled."
 SUPPRESSED = "suppressed."
@@ -22,27 +26,50 @@ KINDS = (CANCELLED, SUPPRESSED, RECEIVER, SECRET)
 """What keys begin with, the most urgent first."""
 
 
+STREAM_HEADER = "Email-Stream"
+"""Beside the value and not in it: workers of the version before refuse a value with a name that they don't know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value, and the headers that it is stored with."""
+
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: bytes, headers: Mapping[str, str]) -> Self:
+        """As it was stored; of the headers those that we write."""
+        return cls(value, {STREAM_HEADER: headers[STREAM_HEADER]} if STREAM_HEADER in headers else {})
+
+
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """Mail of the topic that was stored up to then is not sent."""
 
     topic_id: str
-    sequence: int
-    """The stream's last sequence at that moment."""
-    cancelled_at: float
-    """Unix seconds."""
+    mark: Mark
 
     @property
     def key(self) -> str:
         # Keys may hold few characters, topics any.
         return CANCELLED + hashlib.sha256(self.topic_id.encode()).hexdigest()[:32]
 
-    def encode(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+    def encode(self) -> Fact:
+        value = {"topic_id": self.topic_id, "sequence": self.mark.sequence, "cancelled_at": self.mark.before}
+        headers = {} if self.mark.stream is None else {STREAM_HEADER: self.mark.stream}
+        return Fact(json.dumps(value).encode(), headers)
 
     @classmethod
-    def decode(cls, value: bytes) -> Self:
-        return cls(**json.loads(value))
+    def decode(cls, fact: Fact) -> Self:
+        """What `encode` wrote, or the version before.
+
+        Raises:
+            ValueError, LookupError, TypeError: it is something else.
+        """
+        value = json.loads(fact.value)
+        mark = Mark(fact.headers.get(STREAM_HEADER), int(value["sequence"]), float(value["cancelled_at"]))
+        return cls(str(value["topic_id"]), mark)
 
 
 def shard_key(shard: int) -> str:
@@ -51,5 +78,12 @@ def shard_key(shard: int) -> str:
 
 
 def shard_number(key: str) -> int:
-    """The shard that lies under the key."""
-    return int(key.removeprefix(SUPPRESSED))
+    """The shard that lies under the key.
+
+    Raises:
+        ValueError: there is none of that number.
+    """
+    number = int(key.removeprefix(SUPPRESSED))
+    if not 0 <= number < SHARDS:
+        raise ValueError(f"there is no shard {number}")
+    return number

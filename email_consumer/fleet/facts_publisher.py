@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
 
@@ -17,11 +18,14 @@ from email_consumer.fleet.facts import (
     SECRET,
     SUPPRESSED,
     Cancellation,
+    Fact,
     shard_key,
     shard_number,
 )
+from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.watch import follow
-from email_consumer.suppressed import SHARDS, SuppressedAddresses
+from email_consumer.mail_queue import Mark
+from email_consumer.suppressed import SuppressedAddresses
 from email_consumer.tasks import beside
 
 _TOGETHER = 64
@@ -44,9 +48,12 @@ class FactsPublisher:
         self._client = client
         self._bucket = facts_bucket(stream)
         self._replicas = replicas
+        self._junk = Junk(self._bucket)
         self._pulse = pulse
-        self._values: dict[str, bytes] = {}
-        """All but the suppressed addresses."""
+        self._values: dict[str, Fact] = {}
+        """All but the suppressed addresses and the sign of life."""
+        self._receiving_from: float | None = None
+        """Since when (event-loop clock) SES's events have reached us."""
         self._suppressed = SuppressedAddresses()
         self._unstored: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self._some_unstored = asyncio.Event()
@@ -61,7 +68,7 @@ class FactsPublisher:
     @property
     def secret(self) -> str | None:
         """What links are signed with, as it was stored before: mail that lies in inboxes carries such links."""
-        return self._values[SECRET].decode() if SECRET in self._values else None
+        return self._values[SECRET].value.decode() if SECRET in self._values else None
 
     async def open(self) -> None:
         """Read what is stored; made anew if there is nothing.
@@ -77,14 +84,16 @@ class FactsPublisher:
                     return
                 if entry.value is None:
                     continue
-                if entry.key.startswith(SUPPRESSED):
-                    self._suppressed.load(shard_number(entry.key), entry.value)
-                else:
-                    self._values[entry.key] = entry.value
+                try:
+                    self._read(entry.key, Fact.of(entry.value, entry.headers))
+                except (
+                    JUNK
+                ) as error:  # whatever it is, it is not ours; where it takes the place of ours, we write again
+                    self._junk.skip(entry.key, error)
 
-    def cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        """Mail of the topic that was stored up to this sequence, or moment (Unix seconds), must not be sent."""
-        cancellation = Cancellation(topic_id, sequence, cancelled_at)
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        """Mail of the topic that was stored up to this moment must not be sent."""
+        cancellation = Cancellation(topic_id, mark)
         self._set(CANCELLED, cancellation.key, cancellation.encode())
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
@@ -102,8 +111,9 @@ class FactsPublisher:
 
         `events_since`: when the event receiver became ready, in Unix seconds.
         """
-        self._set(RECEIVER, RECEIVER, json.dumps({"since": events_since}).encode())
-        self._set(SECRET, SECRET, secret.encode())
+        self._receiving_from = asyncio.get_running_loop().time() - (time.time() - events_since)
+        self._mark(RECEIVER, RECEIVER)
+        self._set(SECRET, SECRET, Fact(secret.encode()))
 
     async def stored(self) -> None:
         """Wait until all that was told so far is stored, while `run` runs."""
@@ -114,9 +124,15 @@ class FactsPublisher:
         async with beside(self._beat):
             await self._store_all()
 
-    def _set(self, kind: str, key: str, value: bytes) -> None:
-        if self._values.get(key) != value:
-            self._values[key] = value
+    def _read(self, key: str, fact: Fact) -> None:
+        if key.startswith(SUPPRESSED):
+            self._suppressed.load(shard_number(key), fact.value)
+        elif key.startswith((CANCELLED, SECRET)):
+            self._values[key] = fact
+
+    def _set(self, kind: str, key: str, fact: Fact) -> None:
+        if self._values.get(key) != fact:
+            self._values[key] = fact
             self._mark(kind, key)
 
     def _mark_shard(self, shard: int | None) -> None:
@@ -130,7 +146,7 @@ class FactsPublisher:
 
     async def _beat(self) -> None:
         while True:
-            if RECEIVER in self._values:
+            if self._receiving_from is not None:
                 self._mark(RECEIVER, RECEIVER)
             await asyncio.sleep(self._pulse)
 
@@ -152,13 +168,23 @@ class FactsPublisher:
                 await self._mend()
 
     async def _store(self, kind: str, key: str) -> Exception | None:
-        value = self._suppressed.dump(shard_number(key)) if kind == SUPPRESSED else self._values[key]
+        fact = self._fact(kind, key)
         try:
-            await self._client.jetstream().publish(subject(self._bucket, key), value)
+            headers = dict(fact.headers) or None
+            await self._client.jetstream().publish(subject(self._bucket, key), fact.value, headers=headers)
         except (NatsError, TimeoutError) as error:
             self._unstored[kind].add(key)
             return error
         return None
+
+    def _fact(self, kind: str, key: str) -> Fact:
+        if kind == SUPPRESSED:
+            return Fact(self._suppressed.dump(shard_number(key)))
+        if kind == RECEIVER:
+            since = asyncio.get_running_loop().time() - (self._receiving_from or 0.0)
+            # `since`, by our own clock, is what workers of the version before go by.
+            return Fact(json.dumps({"for": since, "since": time.time() - since}).encode())
+        return self._values[key]
 
     async def _mend(self) -> None:
         """If the bucket is gone, make it anew and tell everything again."""
@@ -169,5 +195,5 @@ class FactsPublisher:
         if made:
             for key in self._values:
                 self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
-            for shard in range(SHARDS):
+            for shard in self._suppressed.shards:
                 self._mark_shard(shard)

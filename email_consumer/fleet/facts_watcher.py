@@ -12,8 +12,10 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from email_consumer.fleet.bucket import facts_bucket
-from email_consumer.fleet.facts import CANCELLED, RECEIVER, SECRET, SUPPRESSED, Cancellation, shard_number
+from email_consumer.fleet.facts import CANCELLED, RECEIVER, SECRET, SUPPRESSED, Cancellation, Fact, shard_number
+from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
+from email_consumer.mail_queue import Mark
 from email_consumer.suppressed import SuppressedAddresses
 
 _RETRY = 0.5
@@ -30,7 +32,7 @@ class FactsWatcher:
         client: Client,
         *,
         stream: str,
-        cancel: Callable[[str, int, float], None],
+        cancel: Callable[[str, Mark], None],
         suppressed: SuppressedAddresses,
         events_since: Callable[[float], None],
         heartbeat: float = 1.0,
@@ -41,14 +43,16 @@ class FactsWatcher:
         Args:
             client: connected.
             stream: names the bucket.
-            cancel: is told topic, stream sequence and time (Unix seconds) of each cancellation.
+            cancel: is told topic and moment of each cancellation.
             suppressed: is kept as the sidecar has it.
-            events_since: is told since when SES's events reach the sidecar (Unix seconds); infinity while they don't.
+            events_since: is told since when SES's events reach the sidecar, by NATS's clock (Unix seconds); infinity while
+                they don't.
             heartbeat: seconds between two signs of life of JetStream.
             silence: seconds without a sign of life of the sidecar after which it is taken to be down.
         """
         self._client = client
         self._bucket = facts_bucket(stream)
+        self._junk = Junk(self._bucket)
         self._cancel = cancel
         self._suppressed = suppressed
         self._events_since = events_since
@@ -58,6 +62,7 @@ class FactsWatcher:
         self._trouble = ""
         self._silent: asyncio.TimerHandle | None = None
         self._secret = ""
+        self._since = math.inf
         self._ready = asyncio.Event()
 
     async def ready(self) -> str:
@@ -94,29 +99,38 @@ class FactsWatcher:
         if entry is None:
             self._complete, self._trouble = True, ""
         elif entry.value is not None:
-            self._take(entry.key, entry.value)
+            try:
+                self._take(entry.key, Fact.of(entry.value, entry.headers), entry.stored_at)
+            except JUNK as error:  # what was known before stays, and the rest is read
+                self._junk.skip(entry.key, error)
         if self._complete and self._secret and not self._ready.is_set():
             self._ready.set()
             _log.info("facts.known", suppressed=len(self._suppressed))
 
-    def _take(self, key: str, value: bytes) -> None:
+    def _take(self, key: str, fact: Fact, stored_at: float) -> None:
         if key.startswith(CANCELLED):
-            cancellation = Cancellation.decode(value)
-            self._cancel(cancellation.topic_id, cancellation.sequence, cancellation.cancelled_at)
+            cancellation = Cancellation.decode(fact)
+            self._cancel(cancellation.topic_id, cancellation.mark)
         elif key.startswith(SUPPRESSED):
-            self._suppressed.load(shard_number(key), value)
+            self._suppressed.load(shard_number(key), fact.value)
         elif key == SECRET:
-            self._secret = value.decode()
+            self._secret = fact.value.decode()
         elif key == RECEIVER and self._complete:  # what was stored before may be the last word of a dead one
-            self._pulse(json.loads(value)["since"])
+            self._pulse(fact, stored_at)
 
-    def _pulse(self, since: float) -> None:
+    def _pulse(self, fact: Fact, stored_at: float) -> None:
+        """`stored_at` is by NATS's clock, and so is what comes of it: the sidecar's clock may differ."""
+        told = json.loads(fact.value)
+        if "for" in told:
+            self._since = stored_at - float(told["for"])
+        elif not self._silent:  # a sidecar of the version before: ready at the latest when we first heard it
+            self._since = stored_at
         if self._silent:
             self._silent.cancel()
         else:
-            _log.info("receiver.up", since=since)
+            _log.info("receiver.up", since=self._since)
         self._silent = asyncio.get_running_loop().call_later(self._silence, self._fall_silent)
-        self._events_since(since)
+        self._events_since(self._since)
 
     def _fall_silent(self) -> None:
         self._silent = None

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from email_consumer.fleet.bucket import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
+from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.roll import Record, Roll, Standing
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
 from email_consumer.tasks import beside
@@ -72,6 +73,7 @@ class Membership:
         self._roll = Roll(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
         self._client = client
         self._bucket = workers_bucket(stream)
+        self._junk = Junk(self._bucket)
         self._replicas = replicas
         self._set_workers = set_workers
         self._pace = pace
@@ -150,9 +152,13 @@ class Membership:
 
     def _note(self, entry: Entry) -> None:
         now = self._loop.time()
-        record = None if entry.value is None else _decode(entry.value)
-        if self._roll.read(entry.key, record, now):
-            self._write_now.set()  # it waits for us to say that we know it
+        try:
+            record = None if entry.value is None else _decode(entry.value)
+        except JUNK as error:  # whoever wrote it shares no rate with us
+            self._junk.skip(entry.key, error)
+        else:
+            if self._roll.read(entry.key, record, now):
+                self._write_now.set()  # it waits for us to say that we know it
         if not entry.pending:
             self._roll.caught_up(now)
         self._tell(now)
@@ -209,4 +215,7 @@ def _encode(record: Record) -> bytes:
 
 def _decode(value: bytes) -> Record:
     fields = json.loads(value)
-    return Record(fields.pop("sent"), frozenset(fields.pop("knows")), fields)
+    sent, knows = float(fields.pop("sent")), frozenset(fields.pop("knows"))
+    if not all(isinstance(name, str) for name in knows):
+        raise TypeError("names that are no text")
+    return Record(sent, knows, fields)

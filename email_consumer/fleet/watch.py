@@ -6,8 +6,8 @@ follows begins again then, from everything that is stored.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -36,6 +36,10 @@ class Entry:
     value: bytes | None
     pending: int
     """How many entries the server has for us after this one."""
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What it was stored with."""
+    stored_at: float = field(default=0.0, compare=False)
+    """Unix seconds by the server's clock."""
 
 
 async def follow(client: Client, bucket: str, heartbeat: float) -> AsyncGenerator[Entry | None, None]:
@@ -88,8 +92,10 @@ async def follow(client: Client, bucket: str, heartbeat: float) -> AsyncGenerato
             read += 1
             if metadata.sequence.consumer != read:
                 raise WatchBrokenError("a message got lost")
-            value = None if _DELETED & (message.headers or {}).keys() else message.data
-            yield Entry(message.subject.removeprefix(prefix), value, metadata.num_pending)
+            headers = message.headers or {}
+            value = None if _DELETED & headers.keys() else message.data
+            stored_at = metadata.timestamp.timestamp()
+            yield Entry(message.subject.removeprefix(prefix), value, metadata.num_pending, headers, stored_at)
             if not complete and not metadata.num_pending:
                 complete = True
                 yield None

@@ -3,13 +3,16 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
-from email_consumer.mail_queue import Backlog, QueueUnavailableError
+from email_consumer.intake.consumer import StreamIdentity
+from email_consumer.jetstream_api import ask
+from email_consumer.mail_queue import Backlog, Mark, QueueUnavailableError
 
 _PATIENCE = 5.0
 """Seconds for an answer of the server."""
@@ -24,6 +27,7 @@ class JetStreamQueue:
         self._stream = stream
         self._subject = re.sub(r"[*>]", "api", subject)  # SUBJECT may be a filter, which nothing can be sent to
         self._consumer = consumer
+        self._identity = StreamIdentity(client, stream)
         self._max_message = 0
         """The stream's `max_msg_size`, as it was when we last looked; 0: none."""
 
@@ -46,24 +50,24 @@ class JetStreamQueue:
             await asyncio.wait(futures, timeout=_PATIENCE)
         return [_fault(future) for future in futures]
 
-    async def last_sequence(self) -> int:
+    async def mark(self) -> Mark:
         self._check_connection()
         try:
-            info = await self._jetstream.stream_info(self._stream)
+            info = await ask(self._client, f"STREAM.INFO.{self._stream}")
         except (NatsError, TimeoutError) as error:
             raise QueueUnavailableError(f"stream {self._stream}: {error}") from error
-        self._max_message = max(0, info.config.max_msg_size or 0)
-        return info.state.last_seq
+        self._max_message = max(0, info["config"].get("max_msg_size", 0))
+        return Mark(info["created"], info["state"]["last_seq"], datetime.fromisoformat(info["ts"]).timestamp())
 
     async def backlog(self) -> Backlog:
         self._check_connection()
         try:
-            info = await self._jetstream.consumer_info(self._stream, self._consumer)
+            info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
+            stream = await self._identity.of(info)
         except (NatsError, TimeoutError) as error:
             raise QueueUnavailableError(f"consumer {self._consumer}: {error}") from error
-        floor = info.ack_floor.stream_seq if info.ack_floor else 0
-        in_hand = info.num_ack_pending or 0
-        return Backlog(floor, (info.num_pending or 0) + in_hand, in_hand)
+        in_hand = info["num_ack_pending"]
+        return Backlog(info["ack_floor"]["stream_seq"], info["num_pending"] + in_hand, in_hand, stream)
 
     def _check_connection(self) -> None:
         # While disconnected nats-py would keep what is published for later, and let the rest run into its time-out.

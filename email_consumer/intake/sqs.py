@@ -14,6 +14,7 @@ class SqsDelivery:
     __slots__ = ("_queue", "_received", "_settled", "_visibility", "payload")
 
     source = "sqs"
+    stream = ""
     sequence = 0
 
     def __init__(self, queue: SqsQueue, received: Received, visibility: float) -> None:

@@ -3,13 +3,16 @@
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 
-from email_consumer.mail_queue import Backlog, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import SqsQueue
 
 _HEADROOM = 1_024
 """Bytes of a message that are left to what SQS counts beside body and attributes: their types."""
+
+_RESOLUTION = 1.0
+"""Seconds: SQS's answers carry its time without a fraction."""
 
 Message = tuple[str, Mapping[str, str]]
 
@@ -45,8 +48,13 @@ class SqsMailQueue:
                 faults += [error] * len(batch)
         return faults
 
-    async def last_sequence(self) -> int:
-        return 0
+    async def mark(self) -> Mark:
+        try:
+            now = await self._queue.now()
+        except SqsError as error:
+            raise QueueUnavailableError(str(error)) from error
+        # All that was sent so far was sent before this second is over; in a second it is.
+        return Mark("", 0, before=now + _RESOLUTION, past_in=_RESOLUTION)
 
     async def backlog(self) -> Backlog:
         try:

@@ -92,11 +92,22 @@ def decide(known: Known | None, origin: Origin, policy: Policy, now: float, even
             return _resolve(known, policy, now, events_since)
         case Status.FAILED if origin.replay_of and known.replay_of != origin.replay_of:
             return Granted(Step.RECLAIM, 0)
-        case _ if known.finished_at + policy.idempotency_ttl > now or origin.stored_at <= known.finished_at:
-            # Stored before the outcome: the same delivery again, whose ack got lost, however long ago.
+        case _ if known.finished_at + policy.idempotency_ttl > now:
+            return Duplicate()
+        case _ if known.finished_at >= ended_before(origin.stored_at, policy.idempotency_ttl):
             return Duplicate()
         case _:
             return Granted(Step.RENEW, 0)
+
+
+def ended_before(stored_at: float, idempotency_ttl: float) -> float:
+    """When a uuid must have ended for a mail of that uuid to be one that was published again (Unix seconds).
+
+    A delivery whose ack got lost comes again, however much later, and was stored before the outcome. Who publishes a uuid
+    again, once its window is over, stores it a window later. This lies halfway between, since `stored_at` is by the
+    source's clock and the outcome by ours: they may differ by half the window.
+    """
+    return stored_at - idempotency_ttl / 2
 
 
 def _resolve(known: Known, policy: Policy, now: float, events_since: float) -> Granted | InDoubt | Parked:

@@ -1,21 +1,26 @@
 """Cancelling a topic: what is not sent yet and was created, or stored in the stream, up to that moment."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 
 import structlog
 
 from email_consumer.http import ApiModel
-from email_consumer.mail_queue import Backlog, MailQueue, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, MailQueue, Mark, QueueUnavailableError
 from email_consumer.outcome import StopReason
 from email_consumer.sidecar.times import Moment
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
 _NOTE = """
-INSERT INTO cancellations (topic_id, sequence, cancelled_at) VALUES (:topic_id, :sequence, :now)
-ON CONFLICT (topic_id) DO UPDATE SET sequence = excluded.sequence, cancelled_at = excluded.cancelled_at
+INSERT INTO cancellations (topic_id, stream, sequence, stored_before, cancelled_at)
+VALUES (:topic_id, :stream, :sequence, :before, :now)
+ON CONFLICT (topic_id) DO UPDATE
+SET stream = excluded.stream, sequence = excluded.sequence, stored_before = excluded.stored_before,
+    cancelled_at = excluded.cancelled_at
 """
 # Each row moves the sums of its topic and of its cancellation by trigger.
 _STOP = """
@@ -24,19 +29,31 @@ WHERE topic_id = :topic_id AND status = 0
 """
 # One statement, so that all numbers are of the same moment.
 _COUNTS = """
-SELECT sequence, cancelled_at, cancelled, status, count
+SELECT stream, sequence, cancelled_at, cancelled, status, count
 FROM cancellations LEFT JOIN topic_counts USING (topic_id) WHERE topic_id = ?
 """
-# A sequence that the stream has not reached belongs to a stream that is gone; it must not stop mail of this one.
-_RENEW = "UPDATE cancellations SET sequence = 0 WHERE sequence > ?"
+# What the version before noted belongs to this stream, unless that has not come so far yet, or was made later: then it
+# belongs to one that is gone, and stops no mail of this one.
+_ADOPT = """
+UPDATE cancellations
+SET (stream, sequence) = (
+    SELECT :stream, sequence WHERE sequence <= :sequence AND cancelled_at + :skew >= :made_at UNION ALL SELECT '', 0 LIMIT 1
+)
+WHERE stream IS NULL
+"""
+_CLOCK_SKEW = 60.0
+"""Seconds by which the version before let clocks differ."""
 _KEPT = 90 * 86_400.0
 """Seconds; SQS keeps no message for longer than 14 days, and the stream's consumer tells how far it has come."""
-_FORGET = "DELETE FROM cancellations WHERE cancelled_at < :before AND (sequence <= :settled OR :nothing_left)"
-_ALL = "SELECT topic_id, sequence, cancelled_at FROM cancellations"
+_FORGET = """
+DELETE FROM cancellations
+WHERE cancelled_at < :before AND (stream <> :stream OR sequence <= :settled OR :nothing_left)
+"""
+_ALL = "SELECT topic_id, stream, sequence, coalesce(stored_before, cancelled_at) AS before FROM cancellations"
 
 _log = structlog.get_logger(__name__)
 
-Apply = Callable[[str, int, float], None]
+Apply = Callable[[str, Mark], None]
 
 
 class Receipt(ApiModel):
@@ -73,7 +90,7 @@ class Cancellations:
         Args:
             database: holds the mail in our keeping.
             queue: holds the rest.
-            apply: takes topic, sequence and time (Unix seconds): from its return on, no such mail may be claimed.
+            apply: takes topic and moment: from its return on, no mail of the topic that was stored before may be claimed.
             publishing_paused: while it lasts, no mail goes from our keeping into the queue.
             claims_show: whether the tables show each claim; if not, whatever was delivered counts as in flight.
         """
@@ -91,17 +108,18 @@ class Cancellations:
         Raises:
             QueueUnavailableError: the stream gave no answer.
         """
-        last = await self._queue.last_sequence()
+        mark = await self._queue.mark()
         try:
             backlog = await self._queue.backlog()
         except QueueUnavailableError:  # as before the first worker has made its consumer
             backlog = Backlog(ack_floor=0, unsettled=1, in_hand=0)
+        here = {"stream": mark.stream, "sequence": mark.sequence, "made_at": _made_at(mark), "skew": _CLOCK_SKEW}
         settled = {"settled": max(backlog.ack_floor, 0), "nothing_left": not backlog.unsettled}
         async with self._database.transaction() as connection:
-            await connection.execute(_RENEW, (last,))
-            await connection.execute(_FORGET, {"before": time.time() - _KEPT} | settled)
+            await connection.execute(_ADOPT, here)
+            await connection.execute(_FORGET, here | settled | {"before": time.time() - _KEPT})
         for row in await self._database.fetch(_ALL):
-            self._apply(row["topic_id"], row["sequence"], row["cancelled_at"])
+            self._apply(row["topic_id"], Mark(row["stream"], row["sequence"], row["before"]))
 
     async def cancel(self, topic_id: str) -> Receipt:
         """Cancelling again is no error: it covers what came since.
@@ -110,14 +128,15 @@ class Cancellations:
             QueueUnavailableError: the stream gave no answer; nothing is cancelled.
         """
         async with self._publishing_paused():  # or mail from our keeping could come to lie behind `sequence`
-            sequence = await self._queue.last_sequence()
-            now = time.time()
+            mark = await self._queue.mark()
             async with self._database.transaction() as connection:
-                values = {"topic_id": topic_id, "sequence": sequence, "now": now, "error": str(StopReason.CANCELLED)}
-                await connection.execute(_NOTE, values)
+                place = {"stream": mark.stream, "sequence": mark.sequence, "before": mark.before, "now": time.time()}
+                await connection.execute(_NOTE, {"topic_id": topic_id} | place)
+                values = {"topic_id": topic_id, "now": time.time(), "error": str(StopReason.CANCELLED)}
                 await connection.execute(_STOP, values)
             # Nobody else has had the writer's turn yet: claims made so far are counted as in flight, none comes after.
-            self._apply(topic_id, sequence, now)
+            self._apply(topic_id, mark)
+            await asyncio.sleep(mark.past_in)  # what is stored after our answer is later mail, and passes
         receipt = await self.receipt(topic_id)
         assert receipt is not None  # noqa: S101 - just written
         _log.info("topic.cancelled", **receipt.model_dump(exclude={"cancelled_at"}))
@@ -128,7 +147,8 @@ class Cancellations:
         noted = await self._database.fetch(_COUNTS, (topic_id,))
         if not noted:
             return None
-        settled, unseen = await self._settled(noted[0]["sequence"])  # first: what is settled by now shows in the counts
+        # First: what is settled by now shows in the counts.
+        settled, unseen = await self._settled(noted[0]["stream"], noted[0]["sequence"])
         rows = await self._database.fetch(_COUNTS, (topic_id,))
         counts = {row["status"]: row["count"] for row in rows}
         in_flight = counts.get(Status.PROCESSED, 0) + unseen
@@ -143,11 +163,17 @@ class Cancellations:
             known=any(counts.values()),
         )
 
-    async def _settled(self, sequence: int) -> tuple[bool, int]:
+    async def _settled(self, stream: str, sequence: int) -> tuple[bool, int]:
         """Whether all mail up to there is settled; how much may be in flight that the tables don't show."""
         try:
             backlog = await self._queue.backlog()
         except QueueUnavailableError:
             return False, 0
-        settled = backlog.ack_floor >= sequence or not backlog.unsettled
+        gone = backlog.stream != stream  # and its mail with it
+        settled = gone or backlog.ack_floor >= sequence or not backlog.unsettled
         return settled, 0 if settled or self._claims_show else backlog.in_hand
+
+
+def _made_at(mark: Mark) -> float:
+    """When a stream was made, by NATS's clock in Unix seconds; its name among others of its name is that moment."""
+    return datetime.fromisoformat(mark.stream).timestamp() if mark.stream else 0.0

@@ -3,9 +3,11 @@
 import json
 import math
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import aioboto3
@@ -42,6 +44,8 @@ class Received:
     """Unix seconds by SQS's clock."""
     receives: int
     """How often it was delivered so far, this time included."""
+    waited: float
+    """Seconds from its sending to this delivery, by SQS's clock alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,11 @@ class SqsQueue:
         """Messages that wait, are delayed or in hand; SQS says "approximate", which is a matter of seconds."""
         return sum(int(number) for number in (await self._attributes(*_COUNTS)).values())
 
+    async def now(self) -> float:
+        """Unix seconds by SQS's clock, cut to a whole one; messages carry the same clock's time."""
+        with in_plain_words(self.url):
+            return _server_time(await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"]))
+
     async def by_arn(self, arn: str) -> "SqsQueue":
         """Another queue, through the same client."""
         account, name = arn.split(":")[4:6]
@@ -118,7 +127,8 @@ class SqsQueue:
             self.fault = str(error)
             raise
         self.fault = ""
-        return [_received(message) for message in answer.get("Messages", ())]
+        now = _server_time(answer)
+        return [_received(message, now) for message in answer.get("Messages", ())]
 
     async def delete(self, receipt_handle: str) -> None:
         """Take a message off the queue for good."""
@@ -174,13 +184,20 @@ def _typed(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
 
 
-def _received(message: Mapping[str, Any]) -> Received:
+def _server_time(answer: Mapping[str, Any]) -> float:
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return parsedate_to_datetime(date).timestamp() if date else float(int(time.time()))  # a proxy may take it off
+
+
+def _received(message: Mapping[str, Any], now: float) -> Received:
+    sent_at = int(message["Attributes"]["SentTimestamp"]) / 1000
     given = message.get("MessageAttributes", {})
     return Received(
         message_id=message["MessageId"],
         receipt_handle=message["ReceiptHandle"],
         body=message["Body"],
         attributes={name: value["StringValue"] for name, value in given.items() if "StringValue" in value},
-        sent_at=int(message["Attributes"]["SentTimestamp"]) / 1000,
+        sent_at=sent_at,
         receives=int(message["Attributes"]["ApproximateReceiveCount"]),
+        waited=now - sent_at,
     )

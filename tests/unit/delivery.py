@@ -11,6 +11,7 @@ class FakeDelivery:
         self.source = source
         self.headers = headers or {}
         self.reference = "messages:1"
+        self.stream = ""
         self.sequence = 1
         self.received = 1
         self.stored_at = 0.0

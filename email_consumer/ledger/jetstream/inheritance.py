@@ -1,12 +1,13 @@
 """What a consumer had delivered before the bucket knew of it: mail that whoever was there may have sent."""
 
 import json
-import time
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
+from email_consumer.jetstream_api import ask
 from email_consumer.ledger.decision import Inheritance
 from email_consumer.ledger.jetstream.streams import Names
 
@@ -18,7 +19,7 @@ async def keep_inheritance(client: Client, stream: str, consumer: str, delivered
         nats.errors.Error: JetStream did not answer; try again.
     """
     bucket = await _bucket(client, stream)
-    inheritance = Inheritance(delivered, time.time())
+    inheritance = await _now(client, stream, delivered)
     try:
         await bucket.create(_key(consumer), _value(inheritance))
     except KeyWrongLastSequenceError:
@@ -34,7 +35,13 @@ async def renew_inheritance(client: Client, stream: str, consumer: str, delivere
         nats.errors.Error: JetStream did not answer; try again.
     """
     bucket = await _bucket(client, stream)
-    await bucket.put(_key(consumer), _value(Inheritance(delivered, time.time())))
+    await bucket.put(_key(consumer), _value(await _now(client, stream, delivered)))
+
+
+async def _now(client: Client, stream: str, delivered: int) -> Inheritance:
+    """By the clock that also says when claims were stored."""
+    info = await ask(client, f"STREAM.INFO.{Names(stream).bucket_stream}")
+    return Inheritance(delivered, datetime.fromisoformat(info["ts"]).timestamp())
 
 
 async def _bucket(client: Client, stream: str) -> KeyValue:

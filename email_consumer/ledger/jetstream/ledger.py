@@ -1,8 +1,8 @@
 """The ledger on JetStream, for many workers: a record per uuid in a KV bucket, written by compare-and-set.
 
 Whoever creates the record, or replaces the very one it read, has the claim. A claim whose worker never reported is in
-doubt once its lease is over by the server's time of the record: clocks are assumed to agree within 15 s. The worker
-itself acts only in the first half of the lease, by its own monotonic clock from before the write.
+doubt once its lease is over by the server's clock, which also says when it was stored. The worker itself acts only in the
+first half of the lease, by its own monotonic clock from before the write.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from cachetools import TTLCache
 from email_consumer.claim import Claim, ClaimAnswer, Origin
 from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Policy, Step, Stopper, decide
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
+from email_consumer.ledger.jetstream.clock import ServerClock
 from email_consumer.ledger.jetstream.outcomes import OutcomeFeed, entry_of
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.scheduling import publish_scheduled
@@ -59,6 +60,7 @@ class JetStreamLedger:
         self._valid_until = valid_until
         self._publisher = publisher
         self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
+        self._clock = ServerClock(publisher, Names(stream).bucket_stream)
         self._feed = OutcomeFeed(publisher, Names(stream).outcomes)
         self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
         self.worker = uuid4().hex
@@ -75,7 +77,7 @@ class JetStreamLedger:
             yield
 
     def events_expected_from(self, moment: float) -> None:
-        """The event receiver is ready since `moment` (Unix seconds): a grace counts from here at the earliest."""
+        """The event receiver is ready since `moment` by the server's clock: a grace counts from here at the earliest."""
         self._events_since = moment
 
     def knows_finished(self, uuid: str) -> bool:
@@ -87,11 +89,12 @@ class JetStreamLedger:
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         name = f"{self.worker}-{next(self._numbers)}"
-        began = self._clock()
+        began = self._loop_time()
         found = Found()  # most uuids are new: only a conflict costs a read
         while True:
-            tried = self._clock()
-            decision = self._decide(found, message, origin)
+            tried = self._loop_time()
+            now = await self._clock.now() if found.record else 0.0  # of an unknown uuid nothing is of an age
+            decision = self._decide(found, message, origin, now)
             match decision:
                 case Granted():
                     record = _claimed(found, decision, name, origin)
@@ -109,7 +112,8 @@ class JetStreamLedger:
                 return self._hold(message, found, began)
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
-        now = time.time()
+        # The grace of a doubt counts by the server's clock; when it ended is only shown.
+        now = await self._clock.now() if isinstance(outcome, InDoubt) else time.time()
         held = self._held.pop(message.uuid, None)
         found = held or Found()  # as with claims, only a conflict costs a read
         while True:
@@ -130,10 +134,9 @@ class JetStreamLedger:
             return False
         return await publish_scheduled(self._publisher, self._stream, message, origin)
 
-    def _decide(self, found: Found, message: EmailMessage, origin: Origin) -> Decision | Stopped:
+    def _decide(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         if found.record is None and self._inheritance.covers(origin):
             return InDoubt("it may have been sent under the ledger that had this consumer before")
-        now = time.time()
         known = found.known(self._lease, now)
         decision = decide(known, origin, self._policy, now, self._events_since)
         return (isinstance(decision, Granted) and self._stopper(message, origin)) or decision
@@ -158,7 +161,7 @@ class JetStreamLedger:
         await self._feed.submit(entry_of(message, origin, found, time.time()))
 
     @staticmethod
-    def _clock() -> float:
+    def _loop_time() -> float:
         return asyncio.get_running_loop().time()
 
 

@@ -66,7 +66,10 @@ class Found:
     """Unix seconds by the server's clock."""
 
     def known(self, lease: float, now: float) -> Known | None:
-        """In the terms of the claim rule. In hand for longer than the lease means: its worker never reported."""
+        """In the terms of the claim rule, all times by the server's clock; `now` too.
+
+        In hand for longer than the lease means: its worker never reported.
+        """
         if self.record is None:
             return None
         doubted = self.record.in_doubt
@@ -76,7 +79,7 @@ class Found:
             self.record.attempts,
             doubted or orphaned,
             self.record.claimed_at if doubted else self.stored_at,
-            self.record.finished_at,
+            self.stored_at if self.record.final else 0.0,
             self.record.replay_of,
         )
 

@@ -12,7 +12,7 @@ import structlog
 from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
-from email_consumer.ledger.decision import Stopper
+from email_consumer.ledger.decision import Stopper, ended_before
 from email_consumer.ledger.entries import ScheduleEntry
 from email_consumer.ledger.jetstream.statements import RETIRE_ENDED
 from email_consumer.ledger.jetstream.streams import Names
@@ -24,6 +24,8 @@ from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside
 
 _ORIGIN = "Email-Origin"
+_STREAM = "Email-Stream"
+"""Beside the origin and not in it: a sidecar of the version before refuses one with a name that it doesn't know."""
 _HEADER_ROOM = 512
 """Bytes for the mail's tag, the names of the headers and what frames them."""
 _LATER = 60.0
@@ -38,20 +40,24 @@ async def publish_scheduled(publisher: Publisher, stream: str, message: EmailMes
         TooLargeToKeepError: the mail was close to the NATS server's limit, and is over it as we write it.
     """
     payload = encode(message)
-    facts = orjson.dumps(asdict(origin)).decode()
-    room = publisher.client.max_payload - _HEADER_ROOM - len(facts)
+    facts = asdict(origin)
+    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()}
+    room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
     if len(payload) > room:
         raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
-    stored = await publisher.until_stored(Names(stream).scheduled, payload, message.tag, {_ORIGIN: facts})
+    stored = await publisher.until_stored(Names(stream).scheduled, payload, message.tag, headers)
     return not stored.duplicate
 
 
 class ScheduledMail:
     """The sidecar's side. `handle` is what a JetStream intake on that stream calls for each delivery."""
 
-    def __init__(self, database: Database, stopper: Stopper, kept: Callable[[], None]) -> None:
-        """`kept` is called after mail was taken into keeping."""
+    def __init__(
+        self, database: Database, stopper: Stopper, kept: Callable[[], None], *, idempotency_ttl: float
+    ) -> None:
+        """`kept` is called after mail was taken into keeping; `idempotency_ttl` in seconds, as the workers have it."""
         self._stopper = stopper
+        self._idempotency_ttl = idempotency_ttl
         self._kept = kept
         self._group: GroupCommit[ScheduleEntry, None] = GroupCommit(database, self._write)
 
@@ -65,7 +71,7 @@ class ScheduledMail:
         """Keep one mail. Whatever comes twice is kept once."""
         try:
             message = decode(delivery.payload)
-            origin = Origin(**orjson.loads(delivery.headers[_ORIGIN]))
+            origin = Origin(**orjson.loads(delivery.headers[_ORIGIN]), stream=delivery.headers.get(_STREAM, ""))
         except (UndecodableError, KeyError, TypeError, orjson.JSONDecodeError) as error:
             # Ours are well formed: a newer worker's may not be, to us.
             _log.error("scheduled.undecodable", reference=delivery.reference, error=str(error), retry_in=_LATER)
@@ -82,7 +88,7 @@ class ScheduledMail:
             if stopped := self._stopper(entry.message, entry.origin):
                 await connection.execute(statements.STOP, stopped_row(entry.message, entry.origin, stopped, now))
             else:
-                ended = {"uuid": entry.message.uuid, "stored_at": entry.origin.stored_at}
-                await connection.execute(RETIRE_ENDED, ended)
+                limit = ended_before(entry.origin.stored_at, self._idempotency_ttl)
+                await connection.execute(RETIRE_ENDED, {"uuid": entry.message.uuid, "ended_before": limit})
                 await keep_for_later(connection, entry.message, entry.origin, now)
         return [None] * len(entries)

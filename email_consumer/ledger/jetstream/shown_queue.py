@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from email_consumer.ledger.jetstream.streams import projected
-from email_consumer.mail_queue import Backlog, MailQueue, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, MailQueue, Mark, QueueUnavailableError
 
 _PATIENCE = 2.0
 """Seconds; the tables follow within a tenth of one, unless they have much to catch up with."""
@@ -38,8 +38,8 @@ class ShownQueue:
     async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
         return await self._queue.publish(messages)
 
-    async def last_sequence(self) -> int:
-        return await self._queue.last_sequence()
+    async def mark(self) -> Mark:
+        return await self._queue.mark()
 
     async def backlog(self) -> Backlog:
         try:

@@ -15,9 +15,9 @@ WHERE uuid = :uuid AND status >= 2 AND revision > 0 AND revision < :life
 """  # noqa: S608 - a constant
 
 # The same for a mail that is due later: its worker found nothing of the uuid in the bucket, so the idempotency window of
-# what ended before this one was stored is over.
+# what ended long enough before this one was stored is over.
 RETIRE_ENDED = f"""
-UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND status >= 2 AND finished_at < :stored_at
+UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND status >= 2 AND finished_at < :ended_before
 """  # noqa: S608 - a constant
 
 # The mail's new state; whoever made the row (we, the API, the schedule), it goes on.

@@ -1,7 +1,6 @@
 """Doctor on what many workers rely on, each fault made for real on a nats-server."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import StorageType, StreamConfig
 
+from email_consumer.doctor import fleet
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
 from email_consumer.fleet.bucket import ensure_bucket
@@ -72,11 +72,10 @@ async def test_the_sidecar_is_known_by_its_signs_of_life(
         facts.announce("s3cret", 1.0)
         await facts.stored()
         assert told(await check_sidecar(client, stream="messages"))[1] is Severity.OK
-    later = time.time() + 60
-    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(fleet, "_SILENT", -1.0)
     finding = await check_sidecar(client, stream="messages")
     assert told(finding)[:2] == ("nats.sidecar", Severity.WARNING)
-    assert finding.text.startswith("The sidecar has been silent for 60 s")
+    assert finding.text.startswith("The sidecar has been silent for 0 s")
 
 
 async def test_without_an_answer_that_is_what_it_says(server: NatsServer, client: Client) -> None:

@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.fleet.facts_watcher import FactsWatcher
 from email_consumer.intake.connection import close
+from email_consumer.mail_queue import Mark
 from email_consumer.suppressed import SuppressedAddresses
 from tests.servers.nats import NatsServer
 
@@ -20,7 +21,7 @@ class Worker:
     """What one worker knows."""
 
     def __init__(self, client: Client) -> None:
-        self.cancelled: dict[str, tuple[int, float]] = {}
+        self.cancelled: dict[str, Mark] = {}
         self.suppressed = SuppressedAddresses()
         self.events_since = 0.0
         self._changed = asyncio.Event()
@@ -40,8 +41,8 @@ class Worker:
             self._changed.clear()
             await self._changed.wait()
 
-    def _cancel(self, topic_id: str, sequence: int, cancelled_at: float) -> None:
-        self.cancelled[topic_id] = (sequence, cancelled_at)
+    def _cancel(self, topic_id: str, mark: Mark) -> None:
+        self.cancelled[topic_id] = mark
         self._changed.set()
 
     def _events(self, since: float) -> None:

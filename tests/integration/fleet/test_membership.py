@@ -80,3 +80,19 @@ async def test_a_deleted_bucket_keeps_nobody_apart(crew: Crew, server: NatsServe
     await crew.start()
     await crew.until(3)
     assert crew.most <= _EXACT
+
+
+async def test_junk_in_the_bucket_is_nobody(crew: Crew, server: NatsServer) -> None:
+    await crew.start()
+    client = await nats.connect(server.url)
+    store = await client.jetstream().key_value("messages-workers")
+    for number, value in enumerate(
+        (b"\xff", b"[]", b"null", b'{"sent": "x", "knows": []}', b'{"sent": 1, "knows": [[]]}')
+    ):
+        await store.put(f"junk{number}", value)
+    other = await crew.start()
+    await crew.until(2)
+    await store.put(other.membership._roll.name, b"junk")  # as if it had never been written
+    await crew.start()
+    await crew.until(3)
+    await client.close()

@@ -1,11 +1,15 @@
-"""One SQS queue for a test, as others see it and as we do."""
+"""A nats-server and one SQS queue for a test, as others see it and as we do."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import nats
 import pytest
+from nats.aio.client import Client
 
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.intake.sqs_source import opened
+from tests.servers.nats import NatsServer
 from tests.servers.sqs import SqsServer, TestQueue
 
 
@@ -24,3 +28,20 @@ async def mail(sqs_server: SqsServer) -> TestQueue:
 async def queue(sqs_server: SqsServer, mail: TestQueue) -> AsyncIterator[SqsQueue]:
     async with opened(sqs_server, mail) as queue:
         yield queue
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path) as server:
+        yield server
+
+
+async def silent(_: Exception) -> None:
+    """nats-py would print each failed reconnect."""
+
+
+@pytest.fixture
+async def client(server: NatsServer) -> AsyncIterator[Client]:
+    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=silent)
+    yield client
+    await client.close()

@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from email_consumer.delivery import Delivery
 from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
-from email_consumer.intake.jetstream import JetStreamDelivery
+from email_consumer.intake.jetstream_delivery import JetStreamDelivery
 from email_consumer.intake.topology import Topology
 from email_consumer.message import EmailMessage, encode
 from email_consumer.settlement import DeadLetterRefusedError
@@ -56,7 +56,7 @@ def _delivery(
     client: Client, payload: bytes = MAIL, *, sequence: int = 7, headers: Mapping[str, str] | None = None
 ) -> Delivery:
     reply = f"$JS.ACK.mail.c.1.{sequence}.1.1700000000000000000.0"
-    return JetStreamDelivery(client, Msg(client, "mail.email", reply, payload, dict(headers or {})))
+    return JetStreamDelivery(client, Msg(client, "mail.email", reply, payload, dict(headers or {})), "")
 
 
 async def test_a_letter_is_kept_with_its_facts(client: Client, letters: DeadLetters) -> None:

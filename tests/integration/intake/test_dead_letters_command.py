@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 
 from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetters
-from email_consumer.intake.jetstream import JetStreamDelivery
+from email_consumer.intake.jetstream_delivery import JetStreamDelivery
 from email_consumer.intake.topology import Topology
 from email_consumer.message import EmailMessage, encode
 from tests.servers.nats import NatsServer
@@ -46,7 +46,7 @@ async def client(server: NatsServer) -> AsyncIterator[Client]:
 async def _store(client: Client, payload: bytes, kind: str, reason: str, sequence: int) -> None:
     letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
     reply = f"$JS.ACK.messages.c.1.{sequence}.1.1700000000000000000.0"
-    await letters.store(JetStreamDelivery(client, Msg(client, "", reply, payload, None)), kind, reason, 2)
+    await letters.store(JetStreamDelivery(client, Msg(client, "", reply, payload, None), ""), kind, reason, 2)
 
 
 async def _mails(client: Client) -> None:

@@ -1,90 +1,13 @@
 """The pull loop on a real nats-server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import nats
-import pytest
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
-from email_consumer.delivery import Delivery
-from email_consumer.intake.jetstream import JetStreamIntake
-from email_consumer.intake.topology import Topology
-from email_consumer.slots import Slots
+from tests.integration.intake.pulling import Hands, publish, pulling
 from tests.servers.nats import NatsServer
-
-
-class Hands:
-    """Takes deliveries and holds them until the test settles them."""
-
-    def __init__(self, capacity: int) -> None:
-        self.slots = Slots(capacity)
-        self.held: list[Delivery] = []
-        self.most = 0
-        self.seen: list[int] = []
-        self._changed = asyncio.Condition()
-
-    def start(self, delivery: Delivery) -> None:
-        self.slots.take()
-        self.held.append(delivery)
-        self.seen.append(delivery.sequence)
-        self.most = max(self.most, len(self.held))
-        asyncio.get_running_loop().create_task(self._tell())
-
-    async def wait_until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30), self._changed:
-            await self._changed.wait_for(condition)
-
-    async def ack_all(self) -> None:
-        held, self.held = self.held, []
-        for delivery in held:
-            await delivery.ack()
-            self.slots.release()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path) as server:
-        yield server
-
-
-async def silent(_: Exception) -> None:
-    """nats-py would print each failed reconnect."""
-
-
-@pytest.fixture
-async def client(server: NatsServer) -> AsyncIterator[Client]:
-    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=silent)
-    yield client
-    await client.close()
-
-
-@asynccontextmanager
-async def pulling(client: Client, hands: Hands) -> AsyncIterator[JetStreamIntake]:
-    topology = Topology(
-        client, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=500, replicas=1
-    )
-    await topology.ensure()
-    intake = JetStreamIntake(
-        client, stream="messages", consumer="c", slots=hands.slots, start=hands.start, repair=topology.ensure
-    )
-    running = asyncio.create_task(intake.run())
-    yield intake
-    await intake.stop()
-    await running
-
-
-async def publish(client: Client, count: int) -> None:
-    jetstream = client.jetstream()
-    waiting = [await jetstream.publish_async("messages.email", b"%d" % number) for number in range(count)]
-    await asyncio.gather(*waiting)
 
 
 async def test_never_more_in_hand_than_slots_and_refilled_as_they_become_free(client: Client) -> None:

@@ -1,11 +1,16 @@
 """Mail put into the SQS queue, as the scheduler and the HTTP API do."""
 
+import asyncio
 import base64
+import time
 
 import pytest
 
+from email_consumer.admission.gate import covers
+from email_consumer.claim import Origin
+from email_consumer.intake.joint_mail_queue import JointMailQueue
 from email_consumer.intake.sqs_mail_queue import SqsMailQueue
-from email_consumer.mail_queue import Backlog, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.sqs.queue import SqsQueue
 from tests.servers.sqs import TestQueue
 
@@ -43,3 +48,45 @@ async def test_a_queue_that_is_gone_tells_so_for_each_message(mail: TestQueue, q
     assert ["no such queue" in str(fault) for fault in faults] == [True] * 12
     with pytest.raises(QueueUnavailableError, match="no such queue"):
         await gone.backlog()
+
+
+@pytest.mark.parametrize("skew", [-120.0, 120.0])
+async def test_a_moment_is_told_by_the_clock_of_sqs(
+    mail: TestQueue, queue: SqsQueue, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    sqs_time = time.time
+    monkeypatch.setattr(time, "time", lambda: sqs_time() + skew)  # ours alone: the queue's is another process
+    mail_queue = await SqsMailQueue.of(queue)
+    await mail.send(["before"])
+    mark = await mail_queue.mark()
+    await asyncio.sleep(mark.past_in)
+    await mail.send(["after"])
+    received = {message.body: message for message in await queue.receive(10, visibility=30)}
+    for message in await queue.receive(10, visibility=30, wait=1) if len(received) < 2 else ():
+        received[message.body] = message
+    covered = {body: covers(mark, Origin("sqs", "mail:1", 0, each.sent_at)) for body, each in received.items()}
+    assert covered == {"before": True, "after": False}
+    assert all(-1 <= each.waited < 100 for each in received.values())
+
+
+async def test_a_moment_is_one_in_both_sources(queue: SqsQueue) -> None:
+    sqs = await SqsMailQueue.of(queue)
+    mark = await JointMailQueue(Numbered(), sqs).mark()
+    alone = await sqs.mark()
+    assert (mark.stream, mark.sequence, mark.past_in) == ("s", 7, alone.past_in)
+    assert alone.before - 60 < mark.before <= alone.before
+
+
+class Numbered:
+    """A stream that stands at 7."""
+
+    max_payload = 1
+
+    async def publish(self, _: object) -> list[Exception | None]:
+        raise AssertionError
+
+    async def mark(self) -> Mark:
+        return Mark("s", 7, 0.0)
+
+    async def backlog(self) -> Backlog:
+        raise AssertionError

@@ -32,6 +32,7 @@ class Batch:
     headers: dict[str, str] = field(default_factory=dict)
     source: str = "nats"
     reference: str = "messages-outcomes:1"
+    stream: str = ""
     sequence: int = 1
     received: int = 1
     stored_at: float = 0.0

@@ -80,7 +80,7 @@ async def test_a_topic_cancelled_meanwhile_stops_it(jetstream: JetStreamBackend,
     async with jetstream.open() as ledger:
         await ledger.schedule(mail("u-1", topic_id="t", **LATER), origin)
     async with open_database(path) as database:
-        scheduled = ScheduledMail(database, stopper, lambda: None)
+        scheduled = ScheduledMail(database, stopper, lambda: None, idempotency_ttl=1)
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
     assert seen == [origin]
@@ -107,7 +107,7 @@ async def keep(jetstream: JetStreamBackend, path: Path) -> None:
     """The sidecar takes all that is there into its keeping."""
     kept = asyncio.Event()
     async with open_database(path) as database:
-        scheduled = ScheduledMail(database, passing, kept.set)
+        scheduled = ScheduledMail(database, passing, kept.set, idempotency_ttl=1)
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
     assert kept.is_set()

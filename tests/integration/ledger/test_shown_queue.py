@@ -6,7 +6,7 @@ import pytest
 
 from email_consumer.ledger.jetstream import shown_queue
 from email_consumer.ledger.jetstream.shown_queue import ShownQueue
-from email_consumer.mail_queue import Backlog, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.outcome import Sent
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail
 
@@ -19,8 +19,8 @@ class EmptyQueue:
     async def publish(self, _: object) -> list[Exception | None]:
         raise AssertionError
 
-    async def last_sequence(self) -> int:
-        return 7
+    async def mark(self) -> Mark:
+        return Mark("", 7, 0.0)
 
     async def backlog(self) -> Backlog:
         return Backlog(7, 0)

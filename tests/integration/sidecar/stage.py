@@ -20,6 +20,7 @@ from email_consumer.intake.queue_state import JetStreamQueue
 from email_consumer.intake.topology import Topology
 from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.mail_queue import Mark
 from email_consumer.message import EmailMessage, decode
 from email_consumer.outcome import Outcome, Stopped, StopReason
 from email_consumer.sidecar.app import create_app
@@ -58,8 +59,8 @@ class Stage:
     scheduler: Scheduler
     url: str
     session: aiohttp.ClientSession
-    cancelled: dict[str, int] = field(default_factory=dict)
-    """Topics and the sequences they are cancelled up to, as the gate was told."""
+    cancelled: dict[str, Mark] = field(default_factory=dict)
+    """Topics and the moments they are cancelled up to, as the gate was told."""
 
     async def ask(self, method: str, path: str, body: object = None, **options: Any) -> tuple[int, Any]:
         """Status and JSON answer."""
@@ -113,7 +114,7 @@ async def running(
         names = {"stream": "messages", "subject": "messages.email", "consumer": "email-processor"}
         await Topology(client, **names, ack_wait=30, concurrency=10, replicas=1).ensure()
         queue = JetStreamQueue(client, **names)
-        cancelled: dict[str, int] = {}
+        cancelled: dict[str, Mark] = {}
 
         def stopper(message: EmailMessage, _: Origin) -> Stopped | None:
             return Stopped(StopReason.CANCELLED) if message.topic_id in cancelled else None
@@ -124,7 +125,7 @@ async def running(
         cancellations = Cancellations(
             database,
             queue,
-            lambda topic, sequence, _: cancelled.update({topic: sequence}),
+            lambda topic, mark: cancelled.update({topic: mark}),
             scheduler.pausing,
             claims_show=True,
         )

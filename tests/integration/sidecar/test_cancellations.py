@@ -1,15 +1,26 @@
 """Cancelling a topic, and what the receipt says."""
 
 import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 
-from email_consumer.claim import Claim
+import pytest
+
+from email_consumer.admission.gate import covers
+from email_consumer.claim import Claim, Origin
 from email_consumer.message import EmailMessage, encode
 from email_consumer.outcome import Duplicate, Failed, Sent, Stopped, StopReason
 from tests.integration.sidecar.stage import ORIGIN, Stage, mail, running
 from tests.servers.nats import NatsServer
 
 STOPPED = Stopped(StopReason.CANCELLED)
+
+
+async def last_stored(stage: Stage) -> Origin:
+    """Where the stream's last mail comes from, as the intake tells it."""
+    mark = await stage.queue.mark()
+    return Origin("nats", f"messages:{mark.sequence}", mark.sequence, mark.before, stream=mark.stream or "")
 
 
 def from_nats(uuid: str, topic_id: str = "t") -> EmailMessage:
@@ -64,7 +75,7 @@ async def test_mail_of_the_stream_counts_as_it_is_pulled_until_the_receipt_is_fi
         await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
     _, receipt = await stage.ask("DELETE", "/v1/topics/t")
     assert (receipt["cancelled"], receipt["final"], receipt["known"]) == (0, False, False)
-    assert stage.cancelled == {"t": 3}
+    assert stage.cancelled["t"].sequence == 3
     for count, final in ((2, False), (1, True)):
         for message in await stage.pull(count):
             assert await stage.ledger.claim(message, ORIGIN) == STOPPED
@@ -114,10 +125,14 @@ async def test_a_cancellation_outlives_a_restart_but_not_its_stream(tmp_path: Pa
             await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
         await stage.ask("DELETE", "/v1/topics/t")
     async with running(tmp_path, server.url) as stage:
-        assert stage.cancelled == {"t": 5}
+        assert covers(stage.cancelled["t"], await last_stored(stage))
         await stage.client.jetstream().delete_stream("messages")
     async with running(tmp_path, server.url) as stage:
-        assert stage.cancelled == {"t": 0}
+        for number in range(3):
+            await stage.client.jetstream().publish("messages.email", encode(from_nats(f"m-{number}")))
+        assert not covers(stage.cancelled["t"], await last_stored(stage))
+        _, topic = await stage.ask("GET", "/v1/topics/t")
+        assert topic["cancellation"]["final"], "its mail is gone with its stream"
 
 
 async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_covers_can_come(
@@ -126,7 +141,7 @@ async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_cov
     async def next_start() -> dict[str, int]:
         async with running(tmp_path, server.url) as stage, stage.database.transaction() as connection:
             await connection.execute("UPDATE cancellations SET cancelled_at = cancelled_at - 91 * 86400")
-            return stage.cancelled
+            return {topic: mark.sequence for topic, mark in stage.cancelled.items()}
 
     async with running(tmp_path, server.url) as stage:
         await stage.client.jetstream().publish("messages.email", encode(from_nats("n-1")))
@@ -138,4 +153,43 @@ async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_cov
         await stage.client.jetstream().publish("messages.email", encode(from_nats("n-2", topic_id="u")))
         await stage.ask("DELETE", "/v1/topics/u")
     async with running(tmp_path, server.url) as stage:
-        assert stage.cancelled == {"u": 2}, "one that is young, or whose mail is still to come, stays"
+        assert list(stage.cancelled) == ["u"], "one that is young, or whose mail is still to come, stays"
+
+
+@pytest.mark.parametrize("skew", [-120.0, 120.0])
+async def test_the_order_decides_though_the_clocks_are_minutes_apart(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    nats_time = time.time
+    monkeypatch.setattr(time, "time", lambda: nats_time() + skew)
+    for number in range(280):
+        await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+    _, receipt = await stage.ask("DELETE", "/v1/topics/t")
+    assert receipt["final"] is False
+    before = await last_stored(stage)
+    assert covers(stage.cancelled["t"], replace(before, sequence=1))
+    assert covers(stage.cancelled["t"], before)
+    await stage.client.jetstream().publish("messages.email", encode(from_nats("n-280")))
+    assert not covers(stage.cancelled["t"], await last_stored(stage))
+
+
+async def test_what_the_version_before_noted_goes_on(tmp_path: Path, server: NatsServer) -> None:
+    async with running(tmp_path, server.url) as stage:
+        for number in range(5):
+            await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+        last = await last_stored(stage)
+        noted = [
+            ("this stream", 5, time.time()),
+            ("another machine's clock", 5, time.time() - 50),
+            ("a stream that was longer", 6, time.time()),
+            ("a stream that was there earlier", 5, time.time() - 3600),
+        ]
+        async with stage.database.transaction() as connection:
+            await connection.executemany(
+                "INSERT INTO cancellations (topic_id, sequence, cancelled_at) VALUES (?, ?, ?)", noted
+            )
+    for _ in range(2):  # as long as it is remembered
+        async with running(tmp_path, server.url) as stage:
+            stopped = {topic for topic, mark in stage.cancelled.items() if covers(mark, last)}
+            assert stopped == {"this stream", "another machine's clock"}
+            assert not covers(stage.cancelled["a stream that was longer"], replace(last, stream=""))

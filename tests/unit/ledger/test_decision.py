@@ -45,6 +45,15 @@ def test_finished_uuid_is_a_duplicate_inside_the_window_only(status: Status) -> 
     assert decide(finished(status, 86_401), NEW, RESEND, NOW, 0) == Granted(Step.RENEW, 0)
 
 
+@pytest.mark.parametrize("skew", [-43_000.0, -120.0, 120.0, 43_000.0])
+def test_the_sources_clock_may_differ_from_ours_by_half_the_window(skew: float) -> None:
+    sent = finished(Status.SENT, 90_000)
+    same = replace(NEW, stored_at=sent.finished_at - 1 + skew)
+    published_again = replace(NEW, stored_at=sent.finished_at + 86_401 + skew)
+    assert decide(sent, same, RESEND, NOW, 0) == Duplicate()
+    assert decide(sent, published_again, RESEND, NOW, 0) == Granted(Step.RENEW, 0)
+
+
 def test_replay_reopens_a_failed_uuid_once() -> None:
     failed = finished(Status.FAILED)
     assert decide(failed, replay("messages-dead:7"), RESEND, NOW, 0) == Granted(Step.RECLAIM, 0)
