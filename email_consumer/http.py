@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from email_consumer.problems import problems
+from email_consumer.wire_form import MAX_ELEMENTS, TooManyElementsError, parse_json
 
 JSON = "application/json"
 
@@ -196,18 +197,20 @@ async def read_json_bytes(request: web.Request) -> bytes:
     return await read_bytes(request)
 
 
-def parse_body(body: bytes, model: type[Model]) -> Model:
-    """A JSON document as `model`.
+def parse_body(body: bytes, model: type[Model], *, context: object = None, max_elements: int = MAX_ELEMENTS) -> Model:
+    """A JSON document as `model`; `context` is what its validators are handed.
 
     Raises:
-        ApiError: 400 not JSON, 422 naming the fields that are wrong.
+        ApiError: 400 not JSON, 413 too many keys and values, 422 naming the fields that are wrong.
     """
     try:
-        return model.model_validate_json(body)
+        return model.model_validate(parse_json(body, max_elements), context=context)
     except ValidationError as error:
-        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
-            raise ApiError(400, "unreadable", f"The body is not JSON: {problems(error)[0]}.") from None
         raise _invalid(error) from None
+    except TooManyElementsError as error:
+        raise ApiError(413, "too_large", f"The body has {error}.") from None
+    except ValueError as error:
+        raise ApiError(400, "unreadable", f"The body is {error}.") from None
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:

@@ -1,36 +1,39 @@
 """The message on the wire: decoded from MessagePack or JSON, validated, encoded again."""
 
 import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
-from typing import Any
+from datetime import datetime
+from typing import ClassVar
 
 import msgpack
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from email_consumer.address import Address, parse_address
 from email_consumer.message_fields import (
     MAX_BYTES,
     MAX_HEADERS,
     MAX_RECIPIENTS,
-    Attachment,
+    Attachments,
     ConfigurationSet,
     Headers,
     Key,
+    ListUnsubscribe,
     MailAddress,
     MailAddresses,
     OneLine,
     Tags,
     Time,
     Topic,
-    Wire,
     is_tag,
 )
+from email_consumer.message_keys import FromOutside, Reading
 from email_consumer.problems import problems
 from email_consumer.wire_form import parse
 
 ARRAY_FIELDS = ("uuid", "email", "subject", "body")
 """The order of the array form, as Rust's `rmp_serde::to_vec` writes it."""
+
+NOT_BUILT = frozenset({"lane", "unsubscribe_group", "tenant", "send_window", "timezone", "track_clicks"})
+"""Keys that are agreed upon and that this version can't act on yet."""
 
 _LIST_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 _HASHED = "sha256-"
@@ -40,31 +43,34 @@ class UndecodableError(Exception):
     """Poison: the payload is no message, or not a valid one. The text names the fault and is safe to log."""
 
 
-class EmailMessage(Wire):
+class EmailMessage(FromOutside):
     """One mail. `uuid` is the idempotency key, `body` is HTML and reaches SES unchanged to the byte.
 
     A mail with `text` needs no `body`: it then goes out as text alone.
     """
 
+    OTHER_NAMES: ClassVar = {"plan_id": "topic_id"}  # the oldest publishers call a topic a plan
+    NOT_BUILT: ClassVar = NOT_BUILT
+    MAY_BE_EMPTY: ClassVar = frozenset({"body"})
+
     uuid: Key
     email: MailAddress
     subject: OneLine
     body: str = ""
-    # The oldest publishers call a topic a plan.
-    topic_id: Topic | None = Field(None, validation_alias=AliasChoices("topicId", "planId", "plan_id"))
+    topic_id: Topic | None = None
     text: str | None = None
     from_email: MailAddress | None = None
     reply_to: MailAddresses = ()
     cc: MailAddresses = ()
     bcc: MailAddresses = ()
     headers: Headers = Field(default_factory=dict)
-    attachments: tuple[Attachment, ...] = ()
+    attachments: Attachments = ()
     tags: Tags = Field(default_factory=dict)
     configuration_set: ConfigurationSet | None = None
     track_opens: bool | None = None
-    scheduled_at: Time | None = None
-    expires_at: Time | None = None
-    list_unsubscribe: bool | OneLine | None = None
+    scheduled_at: Time = None
+    expires_at: Time = None
+    list_unsubscribe: ListUnsubscribe = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "EmailMessage":
@@ -82,6 +88,12 @@ class EmailMessage(Wire):
             raise ValueError("headers: List-Unsubscribe is given twice, as a header and as list_unsubscribe")
         if self.size > MAX_BYTES:
             raise ValueError(f"the mail has {self.size} bytes, SES takes at most {MAX_BYTES}")
+        return self
+
+    @model_validator(mode="after")
+    def _not_expired_before_it_is_due(self) -> "EmailMessage":
+        if self.scheduled_at and self.expires_at and self.expires_at <= self.scheduled_at:
+            raise ValueError("expires_at is not after scheduled_at: the mail could never be sent")
         return self
 
     @property
@@ -118,8 +130,8 @@ def uuid_tag(uuid: str) -> str:
     return _HASHED + hashlib.sha256(uuid.encode()).hexdigest()
 
 
-def decode(payload: bytes, zone: tzinfo = UTC) -> EmailMessage:
-    """Read a map or array in MessagePack, in JSON, or in MessagePack as base64 text; naive times are of `zone`.
+def decode(payload: bytes, reading: Reading | None = None) -> EmailMessage:
+    """Read a map or array in MessagePack, in JSON, or in MessagePack as base64 text.
 
     Raises:
         UndecodableError: with the fault in plain words.
@@ -128,11 +140,11 @@ def decode(payload: bytes, zone: tzinfo = UTC) -> EmailMessage:
         value = parse(payload)
     except ValueError as error:
         raise UndecodableError(str(error)) from None
-    return from_value(value, zone)
+    return from_value(value, reading)
 
 
-def from_value(value: object, zone: tzinfo = UTC) -> EmailMessage:
-    """Validate a decoded map or array (of MessagePack or JSON); naive times are of `zone`.
+def from_value(value: object, reading: Reading | None = None) -> EmailMessage:
+    """Validate a decoded map or array (of MessagePack or JSON).
 
     Raises:
         UndecodableError: with the fault in plain words.
@@ -144,18 +156,9 @@ def from_value(value: object, zone: tzinfo = UTC) -> EmailMessage:
     if not isinstance(value, dict):
         raise UndecodableError(f"a single {type(value).__name__}, neither map nor array")
     try:
-        return EmailMessage.model_validate(_text_keys(value), context={"zone": zone})
+        return EmailMessage.model_validate(value, context=reading or Reading())
     except ValidationError as error:
         raise UndecodableError("; ".join(problems(error))) from None
-
-
-def _text_keys(value: Mapping[Any, Any]) -> dict[Any, Any]:
-    if all(type(key) is str for key in value):
-        return dict(value)
-    try:
-        return {key.decode() if isinstance(key, bytes) else key: item for key, item in value.items()}
-    except UnicodeDecodeError:
-        raise UndecodableError("a key is not UTF-8") from None
 
 
 def encode(message: EmailMessage) -> bytes:

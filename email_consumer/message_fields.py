@@ -9,17 +9,22 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_serializer
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, FailFast, Field, ValidationInfo, field_serializer
 
 from email_consumer.address import parse_address
 from email_consumer.clock import parse_time
 from email_consumer.encoded_words import header_text
+from email_consumer.list_unsubscribe import read_list_unsubscribe
+from email_consumer.message_keys import FromOutside, Reading, is_given
+from email_consumer.wire_form import from_base64
 
 MAX_RECIPIENTS = 50
 MAX_HEADERS = 15
 OWN_HEADERS = frozenset({"x-request-id"})
 """Headers that the sender sets itself."""
+MAX_TAGS = 48
+"""SES takes 50, and two are the sender's own."""
+MAX_ATTACHMENTS = 500
 MAX_BYTES = 40 * 1024 * 1024
 
 _ADDRESS_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "return-path"})
@@ -47,9 +52,27 @@ def _address(value: str) -> str:
     return value
 
 
+def at_most(count: int) -> BeforeValidator:
+    """Bounds a list or map before any of its entries is looked at: pydantic's own `max_length` comes after that."""
+
+    def bounded(value: object) -> object:
+        if isinstance(value, (list, tuple, dict)) and len(value) > count:
+            raise ValueError(f"has {len(value):,} entries; at most {count:,} are taken")
+        return value
+
+    return BeforeValidator(bounded)
+
+
+def _given_entries(value: object) -> object:
+    """Those that are empty are left out, as empty fields are."""
+    if isinstance(value, dict):
+        return {name: each for name, each in value.items() if is_given(each)}
+    return [each for each in value if is_given(each)] if isinstance(value, (list, tuple)) else value
+
+
 def _addresses(value: object) -> object:
     """One address may stand for a list of one."""
-    return [value] if isinstance(value, (str, bytes)) else ([] if value is None else value)
+    return [value] if isinstance(value, (str, bytes)) else value
 
 
 def _tags(value: dict[str, str]) -> dict[str, str]:
@@ -75,13 +98,13 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _time(value: object, info: ValidationInfo) -> datetime:
-    return parse_time(value, (info.context or {}).get("zone", UTC))
+def _time(value: object, info: ValidationInfo) -> datetime | None:
+    return parse_time(value, info.context.zone if isinstance(info.context, Reading) else UTC)
 
 
 def _base64(value: object) -> object:
     """Text can't hold a file but as base64, in JSON as in MessagePack."""
-    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+    return from_base64(value) if isinstance(value, str) else value
 
 
 def _number_as_text(value: object) -> object:
@@ -93,20 +116,19 @@ Key = Annotated[str, AfterValidator(_key), Field(min_length=1, max_length=256)]
 """Any text that stands for one mail everywhere."""
 Topic = Annotated[OneLine, BeforeValidator(_number_as_text), Field(min_length=1, max_length=256)]
 MailAddress = Annotated[str, AfterValidator(_address)]
-MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_addresses)]
-Time = Annotated[datetime, BeforeValidator(_time)]
-Headers = Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=MAX_HEADERS - 1)]
-Tags = Annotated[dict[str, str], AfterValidator(_tags), Field(max_length=48)]
+_GIVEN_ENTRIES = BeforeValidator(_given_entries)
+MailAddresses = Annotated[
+    tuple[MailAddress, ...], FailFast(), _GIVEN_ENTRIES, at_most(MAX_RECIPIENTS), BeforeValidator(_addresses)
+]
+Time = Annotated[datetime | None, BeforeValidator(_time)]
+"""None also for a time that means "not set"."""
+Headers = Annotated[dict[str, str], AfterValidator(_headers), _GIVEN_ENTRIES, at_most(MAX_HEADERS - 1)]
+Tags = Annotated[dict[str, str], AfterValidator(_tags), _GIVEN_ENTRIES, at_most(MAX_TAGS)]
+ListUnsubscribe = Annotated[bool | str | None, BeforeValidator(read_list_unsubscribe)]
 ConfigurationSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
-class Wire(BaseModel):
-    """Unknown keys are ignored, camelCase twins accepted; bytes are read as UTF-8 text."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
-
-
-class Attachment(Wire):
+class Attachment(FromOutside):
     """One attached file; with a `content_id` the HTML can show it inline as `cid:<content_id>`."""
 
     filename: Annotated[OneLine, Field(min_length=1, max_length=255)]
@@ -117,6 +139,9 @@ class Attachment(Wire):
     @field_serializer("content", when_used="json")
     def _as_base64(self, content: bytes) -> str:
         return base64.b64encode(content).decode()
+
+
+Attachments = Annotated[tuple[Attachment, ...], FailFast(), _GIVEN_ENTRIES, at_most(MAX_ATTACHMENTS)]
 
 
 def is_tag(text: str) -> bool:

@@ -37,6 +37,8 @@ class Meters:
     """Deliveries taken in hand."""
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
     """Settled deliveries by what became of them."""
+    unknown_keys: int = 0
+    """Keys of messages that mean nothing here and were ignored."""
     recipients_sent: int = 0
     """Recipients of mail that SES accepted; what SES's quota counts."""
     copies_left_out: int = 0

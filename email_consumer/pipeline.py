@@ -13,6 +13,7 @@ import structlog
 from email_consumer.claim import Claim, Ledger, Origin, TooLargeToKeepError
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.message import EmailMessage, UndecodableError, decode
+from email_consumer.message_keys import Reading
 from email_consumer.meters import Meters
 from email_consumer.outcome import (
     Busy,
@@ -32,6 +33,7 @@ from email_consumer.outcome import (
     Undecodable,
 )
 from email_consumer.settlement import Settlement
+from email_consumer.unknown_keys import UnknownKeys
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +100,7 @@ class Pipeline:
         self._meters = meters
         self._max_attempts = max_attempts
         self._zone = zone
+        self._unknown_keys = UnknownKeys(meters)
         self._uuids: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -105,10 +108,13 @@ class Pipeline:
         """See one delivery through to its settlement."""
         self._meters.received += 1
         try:
-            message = decode(delivery.payload, self._zone)
+            reading = Reading(self._zone)
+            message = decode(delivery.payload, reading)
         except UndecodableError as error:
             await self._settlement.discard(delivery, Undecodable(str(error)))
             return
+        if reading.unknown:
+            self._unknown_keys.note(reading.unknown, delivery.source)
         origin = Origin(
             delivery.source,
             delivery.reference,

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 
 from email_consumer.intake.dead_letters import DeadLetter
 from email_consumer.message import EmailMessage, UndecodableError, decode
+from email_consumer.message_keys import Reading
 from email_consumer.visible import printable
 
 _LONGEST_REASON = 70
@@ -53,7 +54,7 @@ def full(letter: DeadLetter, zone: tzinfo) -> str:
         _block("Headers", letter.headers),
     ]
     try:
-        parts.append(_block("Mail", _fields(decode(letter.payload, zone))))
+        parts.append(_block("Mail", _fields(decode(letter.payload, Reading(zone)))))
     except UndecodableError as error:
         parts.append(_block("Not decodable", {"because": error}))
         parts.append(

@@ -23,6 +23,7 @@ from email_consumer.cli.terminal import say
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.message import EmailMessage, UndecodableError, from_value
+from email_consumer.message_keys import Reading
 from email_consumer.settings import Settings
 
 _LISTED = 10
@@ -144,6 +145,6 @@ def _attachment(path: Path) -> dict[str, object]:
 
 def _message(mail: dict[str, object], recipient: str, uuid: str, zone: tzinfo) -> EmailMessage:
     try:
-        return from_value({**mail, "uuid": uuid, "email": recipient}, zone)
+        return from_value({**mail, "uuid": uuid, "email": recipient}, Reading(zone))
     except UndecodableError as error:
         raise click.ClickException(str(error)) from None

@@ -96,6 +96,7 @@ async def _mail_routes(ground: Ground, desk: Desk, scheduler: Scheduler) -> list
     return [
         *MessageRoutes(
             store,
+            ground.meters,
             zone=ZoneInfo(settings.timezone),
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,

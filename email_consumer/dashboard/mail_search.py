@@ -1,13 +1,14 @@
 """`GET /v1/messages?email=…`: the mails to one address, the latest first."""
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
 from email_consumer.address import normal_form
+from email_consumer.clock import from_unix
 from email_consumer.http import (
     ApiError,
     ApiModel,
@@ -87,5 +88,5 @@ def _line(row: sqlite3.Row) -> MailLine:
         status=Status(row["status"]).name.title(),
         in_doubt=row["in_doubt"],
         error=row["error"],
-        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        created_at=from_unix(row["created_at"]),
     )

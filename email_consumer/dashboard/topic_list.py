@@ -2,12 +2,13 @@
 
 import json
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.clock import from_unix
 from email_consumer.http import (
     ApiModel,
     PageAnswer,
@@ -80,10 +81,10 @@ class TopicList:
         topics = [
             TopicLine(
                 topic_id=row["topic_id"],
-                active_at=datetime.fromtimestamp(row["active_at"], UTC),
+                active_at=from_unix(row["active_at"]),
                 request_counts=StatusCounts.model_validate(requests[row["topic_id"]]),
                 result_counts=ResultCounts.model_validate(results[row["topic_id"]]),
-                cancelled_at=row["cancelled_at"] and datetime.fromtimestamp(row["cancelled_at"], UTC),
+                cancelled_at=row["cancelled_at"] and from_unix(row["cancelled_at"]),
             )
             for row in rows
         ]

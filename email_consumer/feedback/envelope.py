@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from email_consumer.clock import parse_time
 from email_consumer.feedback.refusal import Refusal
 
 MAX_BODY = 2**20
@@ -108,9 +109,10 @@ def _text(fields: dict[str, Any], name: str) -> str:
 
 def _time(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text)
+        written = datetime.fromisoformat(text)
+        moment = parse_time(written) if written.tzinfo else None
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None:
         raise Refusal("format", "the Timestamp is none", 400)
     return moment.timestamp()

@@ -1,9 +1,10 @@
 """The mails of which nobody knows whether SES accepted them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiohttp import web
 
+from email_consumer.clock import from_unix
 from email_consumer.feedback import statements
 from email_consumer.http import ApiModel, NumberedPageQuery, PageAnswer, answer, next_page, operation, read_query
 from email_consumer.store.database import Database
@@ -44,7 +45,7 @@ class InDoubtRoutes:
                 email=row["email"],
                 topic_id=row["topic_id"],
                 attempts=row["attempts"],
-                claimed_at=datetime.fromtimestamp(row["claimed_at"] or 0, UTC),
+                claimed_at=from_unix(row["claimed_at"] or 0),
                 reason=row["error"] or "",
             )
             for row in rows

@@ -1,12 +1,13 @@
 """The suppression list over HTTP."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
 from email_consumer.address import normal_form
+from email_consumer.clock import from_unix
 from email_consumer.feedback.suppression import Reason, Suppression
 from email_consumer.feedback.suppression_list import SuppressionList
 from email_consumer.http import (
@@ -44,7 +45,7 @@ class SuppressedAddress(ApiModel):
             reason=entry.reason,
             detail=entry.detail,
             source=entry.source,
-            created_at=datetime.fromtimestamp(entry.created_at, UTC),
+            created_at=from_unix(entry.created_at),
         )
 
 

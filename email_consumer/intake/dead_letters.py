@@ -27,6 +27,7 @@ _OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPT
 
 _LONGEST_VALUE = 1_000
 _TOO_LARGE_FOR_STREAM = 10054
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _INVISIBLE = re.compile(r"[^ -~]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
 
@@ -244,7 +245,7 @@ def _letter(raw: RawStreamMsg) -> DeadLetter:
         kind=(raw.subject or "").rpartition(".")[2],
         reason=headers.get(REASON, ""),
         reference=headers.get(REFERENCE, ""),
-        attempts=int(attempts) if attempts.isdigit() else None,
+        attempts=int(attempts) if _NUMBER.fullmatch(attempts) else None,
         stored_at=raw.time,
         payload=raw.data or b"",
         headers=headers,

@@ -35,6 +35,9 @@ class MeterCollector(Collector):
         """All metric families of the meters."""
         meters = self._meters
         yield CounterMetricFamily("email_received", "Deliveries taken in hand.", meters.received)
+        yield CounterMetricFamily(
+            "email_unknown_keys", "Keys of messages that mean nothing and were ignored.", meters.unknown_keys
+        )
         yield CounterMetricFamily("email_sent", "Mails that SES accepted.", meters.outcomes[Sent])
         yield CounterMetricFamily(
             "email_recipients_sent", "Recipients of mails that SES accepted.", meters.recipients_sent

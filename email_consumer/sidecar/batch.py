@@ -13,9 +13,8 @@ from email_consumer.clock import parse_time
 from email_consumer.http import ApiError
 from email_consumer.message import EmailMessage, encode
 from email_consumer.problems import problems
-from email_consumer.sidecar.new_messages import NewMessage, NewMessages, Refusal
+from email_consumer.sidecar.new_messages import MAX_RECIPIENTS, NewMessage, NewMessages, Refusal
 
-MAX_RECIPIENTS = 10_000
 _STEP = 500
 """Recipients between two looks at what else the event loop has to do: about a millisecond."""
 _ROOM = 1_024
@@ -63,14 +62,17 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
         raise ApiError(422, "invalid", f"{total:,} recipients; at most {MAX_RECIPIENTS:,} in one request.")
     now = time.time()
     batch = Batch([], [], [])
+    due_by_default = _time(request.scheduled_at, zone, "scheduled_at")
     for index, message in enumerate(request.messages):
-        given = request.scheduled_at if message.scheduled_at is None else message.scheduled_at
-        due_at = _time(given, zone, f"messages.{index}.scheduled_at")
+        due_at = _time(message.scheduled_at, zone, f"messages.{index}.scheduled_at") or due_by_default
         content = _content(message, index, zone)
         size = len(encode(content)) + _ROOM
         if size > max_payload:
             text = f"messages.{index}: {size:,} bytes with attachments; NATS takes {max_payload:,}."
             raise ApiError(413, "too_large", text)
+        if due_at and content.expires_at and content.expires_at <= due_at:
+            text = f"messages.{index}: expires_at is not after scheduled_at: the mail could never be sent."
+            raise ApiError(422, "invalid", text, {"fields": [f"messages.{index}.expires_at"]})
         recipients = await _recipients(message.emails, index, batch)
         due = due_at.timestamp() if due_at and due_at.timestamp() > now else None
         if recipients:
@@ -99,7 +101,7 @@ def _time(value: object, zone: tzinfo, field: str) -> datetime | None:
         return None
     try:
         return parse_time(value, zone)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ApiError(400, "bad_time", f"{field} {error}.", {"fields": [field]}) from None
 
 

@@ -4,11 +4,11 @@ import json
 import sqlite3
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from cachetools import LRUCache
 from nats.js.api import Header
 
+from email_consumer.clock import from_unix
 from email_consumer.mail_queue import ORIGIN
 from email_consumer.message import EmailMessage, UndecodableError, encode, from_value, uuid_tag
 from email_consumer.outcome import StopReason
@@ -119,7 +119,7 @@ class DueMail:
 def _message(row: sqlite3.Row, content: EmailMessage) -> Message:
     own = {name: row[name] for name in ("uuid", "email", "topic_id") if row[name] is not None}
     if row["expires_at"] is not None:
-        own["expires_at"] = datetime.fromtimestamp(row["expires_at"], UTC)
+        own["expires_at"] = from_unix(row["expires_at"])
     source = row["source"]
     # The same name again within the stream's duplicate window is stored once: a crash before `note_published`.
     headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(row['uuid'])}", ORIGIN: source}

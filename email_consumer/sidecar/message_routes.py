@@ -2,16 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
 from aiohttp import web
 
 from email_consumer.http import JSON, ApiError, operation, parse_body, read_json_bytes
+from email_consumer.message_keys import Reading
+from email_consumer.meters import Meters
 from email_consumer.sidecar.batch import Batch, prepare
 from email_consumer.sidecar.mail_store import MailStore, RequestKey
-from email_consumer.sidecar.new_messages import Accepted, NewMessages
+from email_consumer.sidecar.new_messages import MAX_ELEMENTS, Accepted, NewMessages
 from email_consumer.sidecar.turns import Turns
+from email_consumer.unknown_keys import UnknownKeys
 
 _KEY = "Idempotency-Key"
 _LONGEST_KEY = 255
@@ -21,10 +24,17 @@ _WAITING = 16
 
 class MessageRoutes:
     def __init__(
-        self, store: MailStore, *, zone: tzinfo, max_payload: Callable[[], int], stored: Callable[[], None]
+        self,
+        store: MailStore,
+        meters: Meters,
+        *,
+        zone: tzinfo,
+        max_payload: Callable[[], int],
+        stored: Callable[[], None],
     ) -> None:
         """`max_payload`: bytes that NATS takes now; `stored` wakes whoever publishes; `zone` is of naive times."""
         self._store = store
+        self._unknown_keys = UnknownKeys(meters)
         self._zone = zone
         self._max_payload = max_payload
         self._stored = stored
@@ -47,11 +57,16 @@ class MessageRoutes:
             key = _request_key(request, body)
             if key and (earlier := await self._store.answered(key)):
                 return web.Response(text=earlier, content_type=JSON)
-            batch = await prepare(parse_body(body, NewMessages), self._zone, self._max_payload())
+            reading = Reading(self._zone)
+            new = parse_body(body, NewMessages, context=reading, max_elements=MAX_ELEMENTS)
+            self._unknown_keys.note(reading.unknown, "api")
+            batch = await prepare(new, self._zone, self._max_payload())
             if not batch.messages:
                 details = {"refused": [refusal.model_dump() for refusal in batch.refused]}
                 raise ApiError(422, "no_recipient", "None of the recipients is an e-mail address.", details)
-            text = await self._store.store(batch, lambda: _answer(batch, time.perf_counter() - began), key)
+            text = await self._store.store(
+                batch, lambda: _answer(batch, reading.unknown, time.perf_counter() - began), key
+            )
         self._stored()
         return web.Response(text=text, content_type=JSON)
 
@@ -65,7 +80,7 @@ def _request_key(request: web.Request, body: bytes) -> RequestKey | None:
     return RequestKey(key, hashlib.sha256(body).digest())
 
 
-def _answer(batch: Batch, seconds: float) -> str:
+def _answer(batch: Batch, unknown: Iterable[str], seconds: float) -> str:
     success = len(batch.ids) - len(batch.refused)
     return Accepted(
         total=len(batch.ids),
@@ -77,4 +92,5 @@ def _answer(batch: Batch, seconds: float) -> str:
         elapsed=f"{seconds * 1000:.3f}ms",
         ids=batch.ids,
         refused=batch.refused,
+        warnings=[f"{key}: this key means nothing here and was ignored" for key in sorted(unknown)],
     ).model_dump_json()

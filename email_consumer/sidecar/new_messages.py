@@ -1,11 +1,28 @@
 """What `POST /v1/messages` takes and answers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, WithJsonSchema
+from pydantic import FailFast, Field, WithJsonSchema
 
 from email_consumer.http import ApiModel
-from email_consumer.message_fields import Attachment, MailAddress, MailAddresses
+from email_consumer.message import NOT_BUILT
+from email_consumer.message_fields import (
+    Attachments,
+    ConfigurationSet,
+    Headers,
+    ListUnsubscribe,
+    MailAddress,
+    MailAddresses,
+    OneLine,
+    Tags,
+    Topic,
+    at_most,
+)
+from email_consumer.message_keys import FromOutside
+
+MAX_RECIPIENTS = 10_000
+MAX_ELEMENTS = 250_000
+"""Keys and values of a request: 25 for each message, should there be as many messages as recipients."""
 
 # Read by hand (`clock.parse_time`): an unparsable time is a 400 in a contract older than this program.
 Time = Annotated[
@@ -20,12 +37,16 @@ Time = Annotated[
 ]
 
 
-class NewMessage(ApiModel):
+class NewMessage(FromOutside):
     """One content for many recipients; each of them gets a mail of their own."""
 
-    topic_id: str | int | None = None
-    emails: Annotated[list[str], Field(min_length=1)]
-    subject: str
+    OTHER_NAMES: ClassVar = {"plan_id": "topic_id"}
+    NOT_BUILT: ClassVar = NOT_BUILT
+    MAY_BE_EMPTY: ClassVar = frozenset({"content"})
+
+    topic_id: Topic | None = None
+    emails: Annotated[list[str], FailFast(), Field(min_length=1), at_most(MAX_RECIPIENTS)]
+    subject: OneLine
     content: str | None = None
     """HTML; may be absent where `text` is given."""
     scheduled_at: Time = None
@@ -35,18 +56,20 @@ class NewMessage(ApiModel):
     reply_to: MailAddresses = ()
     cc: MailAddresses = ()
     bcc: MailAddresses = ()
-    headers: dict[str, str] = Field({})
-    attachments: tuple[Attachment, ...] = ()
-    tags: dict[str, str] = Field({})
-    configuration_set: str | None = None
+    headers: Headers = Field({})
+    attachments: Attachments = ()
+    tags: Tags = Field({})
+    configuration_set: ConfigurationSet | None = None
     track_opens: bool | None = None
-    list_unsubscribe: bool | str | None = None
+    list_unsubscribe: ListUnsubscribe = None
 
 
-class NewMessages(ApiModel):
+class NewMessages(FromOutside):
     """`scheduled_at` holds for all messages that name none of their own."""
 
-    messages: Annotated[list[NewMessage], Field(min_length=1)]
+    NOT_BUILT: ClassVar = NOT_BUILT
+
+    messages: Annotated[list[NewMessage], FailFast(), Field(min_length=1), at_most(MAX_RECIPIENTS)]
     scheduled_at: Time = None
 
 
@@ -76,3 +99,5 @@ class Accepted(ApiModel):
     ids: list[str | None]
     """A uuid for each recipient in the order given; null for one that was refused."""
     refused: list[Refusal]
+    warnings: list[str]
+    """Keys of the request that mean nothing and were ignored."""

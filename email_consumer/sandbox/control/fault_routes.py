@@ -22,8 +22,8 @@ class FaultRoutes:
             web.get("/sandbox/faults", self.show),
             web.post("/sandbox/faults", self.add),
             web.delete("/sandbox/faults", self.clear),
-            web.delete(r"/sandbox/faults/{id:\d+}", self.remove),
-            web.get(r"/sandbox/faults/{id:\d+}/wait", self.wait),
+            web.delete(r"/sandbox/faults/{id:[0-9]{1,18}}", self.remove),
+            web.get(r"/sandbox/faults/{id:[0-9]{1,18}}/wait", self.wait),
         ]
 
     async def show(self, _request: web.Request) -> web.Response:

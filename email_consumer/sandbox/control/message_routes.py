@@ -34,7 +34,7 @@ class MessageRoutes:
             web.get("/messages/uuids", self.uuids),
             web.get("/messages/timeline", self.timeline),
             web.get("/messages/wait", self.wait),
-            web.get(r"/messages/{id:\d+}", self.show_one),
+            web.get(r"/messages/{id:[0-9]{1,18}}", self.show_one),
         ]
 
     async def show(self, request: web.Request) -> web.Response:

@@ -33,9 +33,9 @@ class Page:
         return [
             web.get("/", self.newest),
             web.get("/sandbox.css", self.style),
-            web.get(r"/mail/{id:\d+}", self.mail),
-            web.get(r"/mail/{id:\d+}/body", self.body),
-            web.get(r"/mail/{id:\d+}/attachments/{number:\d+}", self.attachment),
+            web.get(r"/mail/{id:[0-9]{1,18}}", self.mail),
+            web.get(r"/mail/{id:[0-9]{1,18}}/body", self.body),
+            web.get(r"/mail/{id:[0-9]{1,18}}/attachments/{number:[0-9]{1,18}}", self.attachment),
         ]
 
     async def newest(self, _request: web.Request) -> web.Response:

@@ -6,6 +6,10 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+_LONGEST_NUMBER = 18
+"""Digits that surely fit into the 64 bits of SQLite."""
+_LONGEST_PATIENCE = 86_400
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -33,7 +37,7 @@ def number(request: web.Request, name: str, default: int) -> int:
         web.HTTPBadRequest: if it is anything else.
     """
     text = request.query.get(name, str(default))
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER:
         raise bad_request(f"{name} must be a whole number, not {text!r}")
     return int(text)
 
@@ -46,9 +50,12 @@ def patience(request: web.Request) -> float:
     """
     text = request.query.get("timeout", "30")
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise bad_request(f"timeout must be a number of seconds, not {text!r}") from None
+        seconds = -1
+    if not 0 <= seconds <= _LONGEST_PATIENCE:
+        raise bad_request(f"timeout must be a number of seconds up to {_LONGEST_PATIENCE}, not {text!r}")
+    return seconds
 
 
 def bad_request(error: object) -> web.HTTPBadRequest:

@@ -15,6 +15,7 @@ from email_consumer.sandbox.ses.address import bare_address
 
 _REASONS = ("BOUNCE", "COMPLAINT")
 _MAX_PAGE = 1_000
+_LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class SuppressionOperations:
             for address, entry in self._list.entries.items()
             if entry.reason in reasons and address > since
         )
-        size = min(int(request.query.get("PageSize", _MAX_PAGE)), _MAX_PAGE)
+        size = _page_size(request.query.get("PageSize", ""))
         page = found[:size]
         more = {"NextToken": page[-1][0]} if len(found) > size else {}
         return answer({"SuppressedDestinationSummaries": [_document(*each) for each in page], **more})
@@ -117,3 +118,11 @@ class SuppressionOperations:
 
 def _document(address: str, entry: Suppressed) -> dict[str, Any]:
     return {"EmailAddress": address, "Reason": entry.reason, "LastUpdateTime": entry.updated_at}
+
+
+def _page_size(text: str) -> int:
+    if not text:
+        return _MAX_PAGE
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER or not 1 <= int(text) <= _MAX_PAGE:
+        raise AwsError("BadRequestException", f"PageSize must be a number from 1 to {_MAX_PAGE}.")
+    return int(text)

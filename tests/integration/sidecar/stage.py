@@ -22,6 +22,7 @@ from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.mail_queue import Mark
 from email_consumer.message import EmailMessage, decode
+from email_consumer.meters import Meters
 from email_consumer.outcome import Outcome, Stopped, StopReason
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.cancellations import Cancellations
@@ -135,6 +136,7 @@ async def running(
         routes = [
             *MessageRoutes(
                 MailStore(database, 3600),
+                Meters(),
                 zone=ZoneInfo(zone),
                 max_payload=lambda: queue.max_payload,
                 stored=scheduler.wake,

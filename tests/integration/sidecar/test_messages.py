@@ -65,7 +65,7 @@ async def test_without_one_good_recipient_nothing_is_stored(stage: Stage) -> Non
     ("fields", "status", "named"),
     [
         ({"scheduled_at": "tomorrow"}, 400, "scheduled_at"),
-        ({"scheduledAt": ""}, 400, "scheduled_at"),
+        ({"scheduledAt": "0"}, 400, "scheduled_at"),
         ({"scheduled_at": 1735123456}, 400, "scheduled_at"),
         ({"scheduled_at": "2024-13-01 09:00:00"}, 400, "scheduled_at"),
         ({"scheduled_at": "2024-12-25"}, 400, "scheduled_at"),

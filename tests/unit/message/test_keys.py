@@ -1,0 +1,115 @@
+"""Keys that are not ours: nearly ours, agreed upon but not built, or simply unknown."""
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from email_consumer.message import NOT_BUILT, EmailMessage, UndecodableError, decode
+from email_consumer.message_keys import Reading, within_one_edit
+from tests.unit.message.forms import FORMS, MAIL, read
+
+FORM = pytest.mark.parametrize("form", FORMS)
+
+
+@FORM
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("schedule_at", "scheduled_at"),
+        ("scheduleAt", "scheduled_at"),
+        ("Scheduled_At", "scheduled_at"),
+        ("scheduled_ta", "scheduled_at"),
+        ("scheduledat", "scheduled_at"),
+        ("SCHEDULED_AT", "scheduled_at"),
+        ("scheduled-at", "scheduled_at"),
+        ("expire_at", "expires_at"),
+        ("expiresAd", "expires_at"),
+        ("CC", "cc"),
+        ("ccs", "cc"),
+        ("Bcc", "bcc"),
+        ("bbc", "bcc"),
+        ("bccc", "bcc"),
+        ("lanes", "lane"),
+        ("Lane", "lane"),
+        ("unsubscribe_groups", "unsubscribe_group"),
+        ("unsubscribegroup", "unsubscribe_group"),
+        ("topicid", "topic_id"),
+        ("topic_ids", "topic_id"),
+        ("tpoic_id", "topic_id"),
+        ("PlanID", "plan_id"),
+    ],
+)
+def test_a_near_miss_of_a_decisive_key_is_refused(key: str, meant: str, form: str) -> None:
+    with pytest.raises(UndecodableError, match=f"^{key!r} is no key of a message; did you mean {meant!r}"):
+        read(form, **{key: "x"})
+
+
+@FORM
+def test_not_where_the_right_key_is_there(form: str) -> None:
+    assert read(form, schedule_at="soon", scheduled_at="2030-01-01T00:00:00Z", ccs="x", cc="c@example.com").cc
+    assert read(form, topicID="x", planId="p").topic_id == "p"
+    assert read(form, Bcc="x", bcc="b@example.com").bcc == ("b@example.com",)
+
+
+@FORM
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+def test_but_where_the_right_key_has_no_value_it_is(empty: object, form: str) -> None:
+    with pytest.raises(UndecodableError, match="did you mean 'scheduled_at'"):
+        read(form, schedule_at="2030-01-01T00:00:00Z", scheduled_at=empty)
+    assert read(form, schedule_at=empty) == read(form)
+
+
+@FORM
+@pytest.mark.parametrize("name", sorted(NOT_BUILT))
+def test_a_key_that_is_not_built_yet_is_never_dropped_silently(name: str, form: str) -> None:
+    camel = "".join(part.title() if n else part for n, part in enumerate(name.split("_")))
+    for key in (name, camel):
+        for value in ("x", False, 0, ["x"]):
+            with pytest.raises(UndecodableError, match=f"^{name}: this version can't act on it"):
+                read(form, **{key: value})
+
+
+@FORM
+@pytest.mark.parametrize("key", ["sent_at", "subjekt", "tag", "content", "id", "Topic", "schedule", "html", "to"])
+def test_any_other_key_is_ignored_and_noticed(key: str, form: str) -> None:
+    reading = Reading()
+    assert decode(FORMS[form](MAIL | {key: "x"}), reading) == read(form)
+    assert reading.unknown == {key}
+
+
+def test_keys_of_an_attachment_are_noticed_too() -> None:
+    reading = Reading()
+    decode(FORMS["json"](MAIL | {"attachments": [{"filename": "a", "content": "", "mime": "x"}]}), reading)
+    assert reading.unknown == {"mime"}
+
+
+def test_strange_keys_are_unknown_and_cost_little() -> None:
+    strange = {7: 1, None: 2, True: 3, b"\xff\xfe": 4, 1.5: 5, "x" * 100_000: 6}
+    reading = Reading()
+    decode(msgpack.packb(MAIL | strange | {f"key {n}": n for n in range(1_000)}), reading)
+    assert len(reading.unknown) == 20
+    assert max(map(len, reading.unknown)) <= 64
+
+
+_TEXT = st.text("abcd", max_size=6)
+
+
+@given(_TEXT, _TEXT)
+def test_within_one_edit_is_what_it_says(one: str, other: str) -> None:
+    def edits(text: str) -> set[str]:
+        parts = [(text[:place], text[place:]) for place in range(len(text) + 1)]
+        return (
+            {text}
+            | {a + letter + b for a, b in parts for letter in "abcd"}
+            | {a + b[1:] for a, b in parts if b}
+            | {a + letter + b[1:] for a, b in parts if b for letter in "abcd"}
+            | {a + b[1] + b[0] + b[2:] for a, b in parts if len(b) > 1}
+        )
+
+    assert within_one_edit(one, other) == (other in edits(one))
+
+
+def test_no_key_of_ours_is_a_near_miss_of_another() -> None:
+    for name in EmailMessage.model_fields:
+        decode(FORMS["map"](MAIL | {name: MAIL.get(name)}))
