@@ -20,7 +20,7 @@ _AROUND_A_MESSAGE = 4_096
 _NANOSECONDS = 1e9
 
 _REFUSAL = re.compile(r"Exceeded MaxRequest(Batch|Expires|MaxBytes) of (\S+)")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|µs|us|ms|s|m|h)")
+_DURATION = re.compile(r"(\d{1,20}(?:\.\d{1,9})?)(ns|µs|us|ms|s|m|h)")
 _UNITS = {"ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
