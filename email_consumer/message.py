@@ -54,23 +54,41 @@ class EmailMessage(FromOutside):
     MAY_BE_EMPTY: ClassVar = frozenset({"body"})
 
     uuid: Key
+    """The idempotency key, one per mail: whatever comes again under it is not sent again."""
     email: MailAddress
+    """The recipient."""
     subject: OneLine
+    """The subject line."""
     body: str = ""
+    """The HTML, which reaches SES unchanged to the byte (unless opens are tracked). May be left out where `text` is given."""
     topic_id: Topic | None = None
+    """What the mail belongs to, such as a campaign: counted and cancelled together."""
     text: str | None = None
+    """The plain-text alternative, or the whole mail where there is no `body`."""
     from_email: MailAddress | None = None
+    """The sender, in place of `FROM_EMAIL`."""
     reply_to: MailAddresses = ()
+    """Where replies go."""
     cc: MailAddresses = ()
+    """Further recipients, visible to all."""
     bcc: MailAddresses = ()
+    """Further recipients, visible to nobody."""
     headers: Headers = Field(default_factory=dict)
+    """Further headers."""
     attachments: Attachments = ()
+    """Files, see below."""
     tags: Tags = Field(default_factory=dict)
+    """Come back with SES's events."""
     configuration_set: ConfigurationSet | None = None
+    """In place of `CONFIGURATION_SET`."""
     track_opens: bool | None = None
+    """In place of what `TRACK_OPENS` says."""
     scheduled_at: Time = None
+    """Not before this moment."""
     expires_at: Time = None
+    """Not after this moment: the mail is then stopped. Later than `scheduled_at`."""
     list_unsubscribe: ListUnsubscribe = None
+    """True: an unsubscribe link of ours, as a header and for one click. A text: your own links."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "EmailMessage":

@@ -132,9 +132,13 @@ class Attachment(FromOutside):
     """One attached file; with a `content_id` the HTML can show it inline as `cid:<content_id>`."""
 
     filename: Annotated[OneLine, Field(min_length=1, max_length=255)]
+    """As the recipient sees it."""
     content: Annotated[bytes, BeforeValidator(_base64)]
+    """The file."""
     content_type: Annotated[OneLine, Field(min_length=1, max_length=78)] = "application/octet-stream"
+    """Its media type; `application/octet-stream` if not given."""
     content_id: Annotated[OneLine, Field(min_length=1, max_length=78)] | None = None
+    """With it, the HTML can show the file as `cid:<content_id>`."""
 
     @field_serializer("content", when_used="json")
     def _as_base64(self, content: bytes) -> str:

@@ -1,0 +1,159 @@
+"""docs/message.md, made from the model: `python -m tests.unit.message.reference` writes it."""
+
+import ast
+import inspect
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgpack
+import orjson
+from pydantic import BaseModel
+
+from email_consumer.message import ARRAY_FIELDS, NOT_BUILT, EmailMessage, decode
+from email_consumer.message_fields import (
+    _MAX_HEADER,
+    MAX_ATTACHMENTS,
+    MAX_BYTES,
+    MAX_HEADERS,
+    MAX_RECIPIENTS,
+    MAX_TAGS,
+    Attachment,
+)
+
+PATH = Path(__file__).parents[3] / "docs" / "message.md"
+
+_ADDRESS = "address, or `Name <address>`"
+_KINDS = {
+    "Key": "text, 1 to 256 characters, no NUL",
+    "MailAddress": _ADDRESS,
+    "MailAddresses": f"list of addresses, or one; `email`, `cc` and `bcc` together at most {MAX_RECIPIENTS}",
+    "OneLine": "text on one line",
+    "str": "text",
+    "Topic": "text on one line, 1 to 256 characters; a whole number is read as text",
+    "Headers": f"map of text to text, at most {MAX_HEADERS - 1} ({MAX_HEADERS - 3} with `list_unsubscribe`); "
+    f"name and value at most {_MAX_HEADER} characters as they are sent",
+    "Attachments": f"list of maps, at most {MAX_ATTACHMENTS}",
+    "Tags": f"map, at most {MAX_TAGS}; names and values 1 to 256 of `A-Z a-z 0-9 _ -`",
+    "ConfigurationSet": "text, 1 to 64 of `A-Z a-z 0-9 _ -`",
+    "bool": "true or false",
+    "Time": "time, see below",
+    "ListUnsubscribe": "true, false, or links in the form `<https://…>, <mailto:…>`",
+    "Annotated[OneLine, Field(min_length=1, max_length=255)]": "text on one line, 1 to 255 characters",
+    "Annotated[OneLine, Field(min_length=1, max_length=78)]": "text on one line, 1 to 78 characters",
+    "Annotated[bytes, BeforeValidator(_base64)]": "bytes; in JSON base64",
+}
+_EXAMPLES: dict[str, object] = {
+    "uuid": "0199f3a2-6b1c-7d4e-9a51-2f0c8e7b6d35",
+    "email": "Jane Doe <jane@example.com>",
+    "subject": "Your order has been shipped",
+    "body": "<h1>On its way</h1>",
+    "topic_id": "orders",
+    "text": "On its way",
+    "from_email": "Example <orders@example.com>",
+    "reply_to": ["help@example.com"],
+    "cc": ["john@example.com"],
+    "bcc": ["archive@example.com"],
+    "headers": {"X-Campaign": "autumn"},
+    "attachments": [
+        {"filename": "plan.txt", "content": "cGxhbg==", "content_type": "text/plain", "content_id": "plan"}
+    ],
+    "tags": {"team": "shop"},
+    "configuration_set": "email-consumer",
+    "track_opens": False,
+    "scheduled_at": "2030-01-01T09:00:00+09:00",
+    "expires_at": "2030-01-02T00:00:00Z",
+    "list_unsubscribe": True,
+}
+_HEAD = """# The message
+
+What publishers write to the stream, field by field. The wire is MessagePack or JSON, a map or the short array; over SQS it is
+JSON, or MessagePack as base64 text. `POST /v1/messages` takes the same fields (its `content` is `body`, its `emails` are one
+mail each).
+
+- Keys are snake_case or camelCase (`topic_id`, `topicId`); `plan_id` is an older name of `topic_id`. Text may come as
+  MessagePack's str or as UTF-8 in bin.
+- nil, an empty text, an empty list and an empty map mean "not given", for every optional field.
+- Unknown keys are ignored, logged once and counted; over HTTP `warnings` names them. A key that is one letter away from
+  `scheduled_at`, `expires_at`, `cc`, `bcc` or `topic_id`, where that one is absent, is refused.
+- {not_built} are agreed upon and not built yet: a message that gives one of them becomes a dead letter that says so.
+- What is not valid becomes a dead letter (over HTTP a 422) that names the field. A whole mail may have {megabytes} MB.
+"""
+_TIMES = """## Times
+
+RFC 3339 with an offset (`2030-01-01T09:00:00+09:00`, `…Z`), or without one (`2030-01-01 09:00:00`), read in `TIMEZONE`;
+MessagePack's timestamps too. What languages write for "never" and "not set" (`9999-12-31T23:59:59.9999999Z`,
+`0001-01-01T00:00:00Z`) means not given. Other times before 2000 are refused.
+"""
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    required: bool
+    kind: str
+    text: str
+
+
+def _fields(model: type[BaseModel]) -> list[_Field]:
+    (tree,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(tree, ast.ClassDef)
+    found = []
+    for statement, following in zip(tree.body, tree.body[1:], strict=False):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        name = statement.target.id
+        if name not in model.model_fields:
+            continue
+        assert isinstance(following, ast.Expr), f"{name} has no description"
+        assert isinstance(following.value, ast.Constant)
+        kind = ast.unparse(statement.annotation).removesuffix(" | None")
+        required = model.model_fields[name].is_required()
+        found.append(_Field(name, required, _KINDS[kind], str(following.value.value)))
+    return found
+
+
+def _table(model: type[BaseModel], examples: dict[str, object]) -> str:
+    rows = ["| field | type and limit | what it is | example (JSON) |", "|---|---|---|---|"]
+    for field in _fields(model):
+        name = f"**`{field.name}`**" if field.required else f"`{field.name}`"
+        example = orjson.dumps(examples[field.name]).decode()
+        rows.append(f"| {name} | {field.kind} | {field.text} | `{example}` |")
+    return "\n".join(rows)
+
+
+def render() -> str:
+    """The whole page. Its examples are decoded first: what is no message stands nowhere in it."""
+    array = [_EXAMPLES[name] for name in ARRAY_FIELDS]
+    whole = orjson.dumps(_EXAMPLES, option=orjson.OPT_INDENT_2)
+    short, packed = orjson.dumps(array), msgpack.packb(array)
+    assert decode(whole).scheduled_at == datetime(2030, 1, 1, tzinfo=UTC)
+    assert decode(short) == decode(packed)
+    not_built = ", ".join(f"`{name}`" for name in sorted(NOT_BUILT))
+    attachment = _EXAMPLES["attachments"]
+    assert isinstance(attachment, list)
+    return "\n".join(
+        [
+            _HEAD.format(not_built=not_built, megabytes=MAX_BYTES // 2**20),
+            "## Fields\n",
+            "Those in bold must be given.\n",
+            _table(EmailMessage, _EXAMPLES),
+            "\n## Attachments\n",
+            _table(Attachment, attachment[0]),
+            f"\n{_TIMES}",
+            "## Whole examples\n",
+            f"A map, as JSON:\n\n```json\n{whole.decode()}\n```\n",
+            f"The array ({', '.join(f'`{name}`' for name in ARRAY_FIELDS)}, in this order), as JSON:\n",
+            f"```json\n{short.decode()}\n```\n",
+            f"The same in MessagePack, as hexadecimal digits:\n\n```\n{_lines(packed.hex(' '))}\n```\n",
+        ]
+    )
+
+
+def _lines(digits: str) -> str:
+    width = 3 * 32
+    return "\n".join(digits[start : start + width].rstrip() for start in range(0, len(digits), width))
+
+
+if __name__ == "__main__":
+    PATH.write_text(render())
