@@ -97,7 +97,6 @@ async def jetstream(directory: Path) -> AsyncIterator[Measured]:
         await ensure_ledger_streams(client, "messages", replicas=1)
         publisher = Publisher(client)
         ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
-        await stack.enter_async_context(publisher.running())
         await stack.enter_async_context(ledger.running())
         yield ledger, server.pid
 

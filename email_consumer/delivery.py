@@ -7,8 +7,8 @@ REPLAY_OF = "Email-Replay-Of"
 """Header of a replayed message: which dead letter, of which time. A Failed uuid is tried again, once per replay."""
 
 
-class Delivery(Protocol):
-    """A message in hand. Only `settlement.py` and the heartbeat call its methods."""
+class Original(Protocol):
+    """A message as it came, of which a dead letter can be made."""
 
     @property
     def payload(self) -> bytes:
@@ -35,12 +35,16 @@ class Delivery(Protocol):
         """Its place in the stream; 0 where the source has no order."""
 
     @property
-    def received(self) -> int:
-        """How often it was delivered so far, this time included (so at least 1)."""
-
-    @property
     def stored_at(self) -> float:
         """When the source stored it, in Unix seconds by the source's clock."""
+
+
+class Delivery(Original, Protocol):
+    """A message in hand. Only `settlement.py` and the heartbeat call its methods."""
+
+    @property
+    def received(self) -> int:
+        """How often it was delivered so far, this time included (so at least 1)."""
 
     async def ack(self) -> None:
         """Done: the source may forget it."""

@@ -46,6 +46,14 @@ class QueueUnavailableError(Exception):
     """The queue gave no answer, or not now; in plain words."""
 
 
+class RefusedByQueueError(Exception):
+    """The queue has no room for this mail now; the text is its own."""
+
+
+class TooLargeForQueueError(Exception):
+    """The queue will never take this mail, as things are; the text names the limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What the queue's consumer has yet to settle."""
@@ -58,6 +66,8 @@ class Backlog:
     """Of these, those that were delivered."""
     stream: str = ""
     """Which stream of its name that is; see `Mark`."""
+    last: int = 0
+    """The queue's last sequence, 0 where it has no order."""
 
 
 class MailQueue(Protocol):
@@ -65,8 +75,11 @@ class MailQueue(Protocol):
     def max_payload(self) -> int:
         """Bytes of a message, its headers included, that it takes."""
 
-    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
-        """Store payloads with their headers; for each, None or why it is not known to be stored.
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
+        """Store payloads with their headers.
+
+        For each its sequence (0 where the queue has no order), or why it is not known to be stored; `RefusedByQueueError`
+        and `TooLargeForQueueError` mean that it certainly isn't.
 
         Raises:
             QueueUnavailableError: none of them was tried.

@@ -1,16 +1,14 @@
-"""Publishing to JetStream with many acknowledgements awaited at once.
+"""The one way of publishing to JetStream: many acknowledgements awaited at once, a refusal heard in the server's own words.
 
 nats-py's `publish` costs twice the CPU, and its `publish_async` never answers where the server refuses: the error is
 raised inside the library's callback and the future stays open (nats-py 2.16). A refusal is what a claim lives on.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from uuid import uuid4
 
 import orjson
 import structlog
@@ -18,14 +16,15 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import Header
+from nats.js.errors import NotFoundError
 
 _PATIENCE = 2.0
 """Seconds after which an acknowledgement is taken for lost: servers answer in milliseconds, an election takes longer."""
 _PAUSE = 0.25
 _WRONG_LAST_SEQUENCE = {10071, 10164}
+_TOO_LARGE_FOR_STREAM = 10054
 
 _NO_HEADERS: Mapping[str, str] = {}
-_NO_STREAM = b'{"error": {"description": "no stream takes it at present"}}'
 
 _log = structlog.get_logger(__name__)
 
@@ -34,99 +33,190 @@ class LostAckError(Exception):
     """Nobody knows whether the server stored it."""
 
 
+class RefusedError(Exception):
+    """Certainly not stored; the text is the server's own."""
+
+
+class NoStreamError(RefusedError):
+    """No stream takes the subject now: there is none, or it has no leader at present."""
+
+
+class TooLargeError(RefusedError):
+    """It never will be stored, as things are: the text names the limit."""
+
+
 class ConflictError(Exception):
     """Not stored: somebody else wrote to this subject meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where the stream holds it now."""
+    """Where it was stored."""
 
+    stream: str
     sequence: int
     duplicate: bool
-    """It was there already, under the same Nats-Msg-Id."""
+    """The stream had been given this Nats-Msg-Id before. Whether it still holds that message is another question: ids
+    are remembered beyond a purge."""
 
 
 class Publisher:
-    """One inbox for all acknowledgements. An outage is told once, not by each who waits."""
+    """One inbox for all acknowledgements. An outage is logged once, not by each who waits."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, patience: float = _PATIENCE) -> None:
+        """`patience`: seconds after which an acknowledgement is taken for lost."""
         self.client = client
+        self._patience = patience
+        self._jetstream = client.jetstream(timeout=patience)
         self._inbox = client.new_inbox()
+        self._listening = False
         self._numbers = count(1)
-        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._waiting: dict[str, asyncio.Future[Stored]] = {}
         self._blocked = False
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Listen for acknowledgements until the block ends."""
-        subscription = await self.client.subscribe(
-            f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
-        try:
-            yield
-        finally:
-            with contextlib.suppress(NatsError):  # the connection may be gone already
-                await subscription.unsubscribe()
+    async def send(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> "asyncio.Future[Stored]":
+        """Publish without waiting; what `once` returns or raises is the future's, at the latest when patience ends."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Stored] = loop.create_future()
+        if (size := len(payload) + header_bytes(headers)) > self.client.max_payload:
+            # The server would not refuse it: it closes the connection, for good.
+            limit = f"the server takes {self.client.max_payload:,} (max_payload)"
+            future.set_exception(TooLargeError(f"a message of {size:,} bytes with its headers; {limit}"))
+            return future
+        reply = f"{self._inbox}.{next(self._numbers)}"
+        self._waiting[reply] = future
+        # A timer and no `asyncio.timeout`: nats-py swallows a cancellation that comes while it writes.
+        timer = loop.call_later(self._patience, _lost, future, "no acknowledgement")
 
-    async def once(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Stored:
+        def forget(done: "asyncio.Future[Stored]") -> None:
+            timer.cancel()
+            del self._waiting[reply]
+            if not done.cancelled():
+                done.exception()  # known to be looked at, also where nobody waits any more
+
+        future.add_done_callback(forget)
+        try:
+            await self._listen()
+            await self.client.publish(subject, payload, reply=reply, headers=dict(headers) or None)
+        except NatsError as error:
+            _lost(future, repr(error))
+        return future
+
+    async def once(self, subject: str, payload: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Stored:
         """Publish, and wait for the answer.
 
         Raises:
+            RefusedError: the server said no; `NoStreamError` and `TooLargeError` are two kinds of it.
             ConflictError: `Nats-Expected-Last-Subject-Sequence` didn't hold.
-            LostAckError: no answer, or none that says so or so; some time has passed since.
+            LostAckError: no answer.
         """
-        try:
-            answer = await self._ask(subject, payload, headers)
-        except (NatsError, TimeoutError) as error:
-            raise await self._lost(repr(error)) from None
-        if refusal := answer.get("error"):
-            if refusal.get("err_code") in _WRONG_LAST_SEQUENCE:
-                raise ConflictError
-            raise await self._lost(refusal.get("description", str(refusal)))
-        if self._blocked:
-            self._blocked = False
-            _log.info("jetstream.unblocked")
-        return Stored(answer["seq"], answer.get("duplicate", False))
+        return await (await self.send(subject, payload, headers))
 
     async def until_stored(
         self, subject: str, payload: bytes, identity: str, headers: Mapping[str, str] = _NO_HEADERS
     ) -> Stored:
-        """Publish until it is stored, however long NATS is away; `identity` keeps it from being stored twice."""
+        """Publish until it is stored, however long NATS is away; `identity` keeps it from being stored twice.
+
+        Raises:
+            TooLargeError: trying again is no use.
+        """
         while True:
             try:
                 return await self.once(subject, payload, {**headers, Header.MSG_ID.value: identity})
-            except LostAckError as error:
+            except TooLargeError:
+                raise
+            except (LostAckError, RefusedError) as error:
                 _log.debug("jetstream.again", subject=subject, reason=str(error))
+                await self.pause(error)
 
-    async def pause(self) -> None:
-        """Until there is a connection, and a moment longer."""
+    async def store(self, subject: str, payload: bytes, identity: str, headers: Mapping[str, str]) -> Stored:
+        """Once, under this name; but a duplicate is only believed of a message that the stream still holds.
+
+        One that is gone was settled, or purged and lost: it is stored again, under a name of its own. So this is for
+        streams whose consumers know what they have had.
+
+        Raises:
+            RefusedError, LostAckError: as `once`.
+        """
+        stored = await self.once(subject, payload, {**headers, Header.MSG_ID.value: identity})
+        if not stored.duplicate or await self.holds(stored, identity):
+            return stored
+        return await self.once(subject, payload, {**headers, Header.MSG_ID.value: fresh(identity)})
+
+    async def holds(self, stored: Stored, identity: str) -> bool:
+        """Whether the message of that name, once stored there, is still in the stream.
+
+        Raises:
+            LostAckError: no answer.
+        """
+        try:
+            raw = await self._jetstream.get_msg(stored.stream, stored.sequence)
+        except NotFoundError:
+            return False
+        except (NatsError, TimeoutError) as error:
+            raise LostAckError(f"known, and whether {stored.stream} still holds it can't be told: {error!r}") from None
+        return (raw.headers or {}).get(Header.MSG_ID.value) == identity
+
+    async def pause(self, reason: Exception | None = None) -> None:
+        """Until there is a connection, and a moment longer; `reason` is why somebody waits."""
+        if reason and not self._blocked:
+            self._blocked = True
+            _log.warning("jetstream.blocked", reason=str(reason), hint="what has to be stored waits for JetStream")
         while True:
             await asyncio.sleep(_PAUSE)
             if self.client.is_connected:
                 return
 
-    async def _ask(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
-        reply = f"{self._inbox}.{next(self._numbers)}"
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[reply] = future
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self.client.publish(subject, payload, reply=reply, headers=dict(headers))
-                answer = await future
-        finally:
-            del self._waiting[reply]
-        return orjson.loads(answer or _NO_STREAM)
+    async def _listen(self) -> None:
+        if self._listening:
+            return
+        self._listening = True  # before it is: the server reads what is written in its order
+        await self.client.subscribe(f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1)
 
     async def _arrived(self, message: Msg) -> None:
-        # Empty: nobody listens to the subject, as while a stream has no leader.
         future = self._waiting.get(message.subject)
-        if future and not future.done():
-            future.set_result(message.data)
+        if future is None or future.done():
+            return
+        try:
+            future.set_result(_read(message.data))
+        except (ConflictError, RefusedError, LostAckError) as error:
+            future.set_exception(error)
+        else:
+            if self._blocked:
+                self._blocked = False
+                _log.info("jetstream.unblocked")
 
-    async def _lost(self, reason: str) -> LostAckError:
-        if not self._blocked:
-            self._blocked = True
-            _log.warning("jetstream.blocked", reason=reason, hint="what has to be stored waits for JetStream")
-        await self.pause()
-        return LostAckError(reason)
+
+def header_bytes(headers: Mapping[str, str]) -> int:
+    """The size of the header block, as nats-py writes it."""
+    if not headers:
+        return 0
+    return len("NATS/1.0\r\n\r\n") + sum(
+        len(name) + len(value.encode()) + len(": \r\n") for name, value in headers.items()
+    )
+
+
+def fresh(identity: str) -> str:
+    """Another name for the same message, that no stream knows."""
+    return f"{identity}:{uuid4().hex}"
+
+
+def _read(answer: bytes) -> Stored:
+    if not answer:  # nobody listens to the subject, as while a stream has no leader
+        raise NoStreamError("no stream takes it at present")
+    try:
+        told = orjson.loads(answer)
+        error = told.get("error")
+        if not error:
+            return Stored(told["stream"], told["seq"], told.get("duplicate", False))
+    except (ValueError, KeyError, AttributeError):  # from whoever else listens to the subject
+        raise LostAckError("the answer is none of JetStream's") from None
+    code, text = error.get("err_code"), error.get("description") or str(error)
+    if code in _WRONG_LAST_SEQUENCE:
+        raise ConflictError(text)
+    raise TooLargeError(f"{text} (max_msg_size)") if code == _TOO_LARGE_FOR_STREAM else RefusedError(text)
+
+
+def _lost(future: "asyncio.Future[Stored]", reason: str) -> None:
+    if not future.done():
+        future.set_exception(LostAckError(reason))

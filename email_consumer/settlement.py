@@ -8,7 +8,7 @@ from typing import Protocol, assert_never
 import structlog
 
 from email_consumer.claim import Ledger, Origin
-from email_consumer.delivery import Delivery
+from email_consumer.delivery import Delivery, Original
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
@@ -59,8 +59,8 @@ class DeadLetterRefusedError(Exception):
 class DeadLetters(Protocol):
     """Where what can't be sent is kept."""
 
-    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
-        """Return once the copy is durable; storing the same delivery again makes no second copy.
+    async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
+        """Return once the copy is durable; storing the same original again makes no second copy.
 
         Raises:
             DeadLetterRefusedError: it never will be, as things are.

@@ -40,7 +40,6 @@ async def claims(mails: int, *, nodes: int) -> None:
             await ensure_ledger_streams(client, "messages", replicas=nodes)
             publisher = Publisher(client)
             ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
-            await stack.enter_async_context(publisher.running())
             await stack.enter_async_context(ledger.running())
             idle, before = rss_mb(servers[0].pid), [cpu_seconds(server.pid) for server in servers]
             batch, began = messages(mails, 0), perf_counter()

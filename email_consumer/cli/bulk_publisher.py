@@ -1,20 +1,19 @@
 """Many messages to JetStream, a window of them at a time, each one acknowledged as stored."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.api import Header, PubAck
-from nats.js.errors import NoStreamResponseError
+from nats.js.api import Header
 
 from email_consumer.message import EmailMessage, encode
+from email_consumer.publisher import LostAckError, NoStreamError, Publisher, RefusedError, Stored, TooLargeError
 
 _WINDOW = 500
 _PATIENCE = 30.0
-"""Seconds for the acknowledgements of one window."""
-_HEADER_BYTES = len(f"NATS/1.0\r\n{Header.MSG_ID.value}: \r\n\r\n")
+"""Seconds for the acknowledgement of a message."""
 
 
 class PublishError(Exception):
@@ -26,48 +25,59 @@ class BulkPublisher:
 
     Attributes:
         stored: messages that the stream acknowledged.
-        duplicates: how many of them it held already.
+        duplicates: how many of them it had been given before.
+        gone: how many of those it doesn't hold any more; they were settled since, or purged.
         stream: its name; empty before the first acknowledgement.
     """
 
     def __init__(self, client: Client, subject: str) -> None:
-        self._client = client
-        self._stream = client.jetstream(publish_async_max_pending=_WINDOW)
+        self._publisher = Publisher(client, _PATIENCE)
         self._subject = subject
         self.stored = 0
         self.duplicates = 0
+        self.gone = 0
         self.stream = ""
 
     async def publish(self, messages: Iterable[EmailMessage]) -> None:
         """Publish in order. A message is named by its uuid: within the stream's duplicate window it is stored once.
 
         Raises:
-            PublishError: in plain words; of the window it stopped in, some messages may be stored uncounted.
+            PublishError: in plain words; what came before the refused one is stored and counted, of the rest some may be.
         """
         for window in _windows(messages):
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    sent = [await self._send(message) for message in window]
-                    acknowledgements = await asyncio.gather(*sent)
-            except NoStreamResponseError:
-                raise PublishError(f"no stream takes {self._subject}; `email-consumer run` creates it") from None
-            except TimeoutError:
-                raise PublishError(f"the server did not acknowledge within {_PATIENCE:g} s") from None
-            except NatsError as error:
-                raise PublishError(f"the server refused: {error}") from None
-            self.stored += len(acknowledgements)
-            self.duplicates += sum(bool(acknowledgement.duplicate) for acknowledgement in acknowledgements)
-            self.stream = acknowledgements[-1].stream
+            sent = [(message, await self._send(message)) for message in window]
+            await asyncio.wait([answer for _, answer in sent])
+            refusal: Exception | None = None
+            for message, answer in sent:
+                if error := answer.exception():
+                    refusal = refusal or self._in_plain_words(error)
+                else:
+                    await self._count(message, answer.result())
+            if refusal:
+                raise refusal
 
-    async def _send(self, message: EmailMessage) -> asyncio.Future[PubAck]:
-        payload = encode(message)
-        size = len(payload) + _HEADER_BYTES + len(message.tag)
-        # Past its limit the server would not refuse the message: it closes the connection.
-        if size > self._client.max_payload:
-            raise PublishError(
-                f"a message of {size:,} bytes; the server takes {self._client.max_payload:,} (max_payload)"
-            )
-        return await self._stream.publish_async(self._subject, payload, headers={Header.MSG_ID.value: message.tag})
+    async def _send(self, message: EmailMessage) -> asyncio.Future[Stored]:
+        return await self._publisher.send(self._subject, encode(message), {Header.MSG_ID.value: message.tag})
+
+    async def _count(self, message: EmailMessage, stored: Stored) -> None:
+        self.stored += 1
+        self.stream = stored.stream
+        if stored.duplicate:
+            self.duplicates += 1
+            with contextlib.suppress(LostAckError):  # not for us to know, or not now
+                self.gone += not await self._publisher.holds(stored, message.tag)
+
+    def _in_plain_words(self, error: BaseException) -> PublishError:
+        match error:
+            case NoStreamError():
+                return PublishError(f"no stream takes {self._subject}; `email-consumer run` creates it")
+            case TooLargeError():
+                return PublishError(str(error))
+            case RefusedError():
+                return PublishError(f"the server refused: {error}")
+            case LostAckError():
+                return PublishError(f"the server did not acknowledge ({error})")
+        raise error
 
 
 def _windows(messages: Iterable[EmailMessage]) -> Iterator[list[EmailMessage]]:

@@ -100,6 +100,8 @@ def command(
         say(orjson.dumps(result | {"uuids": uuids}))
         return
     known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
+    if publisher.gone:  # a purge doesn't make the stream forget their names
+        known += f" ({publisher.gone} no longer there: sent since, or purged)"
     say(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
 
 

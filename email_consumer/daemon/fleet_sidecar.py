@@ -45,7 +45,6 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     nats = await join_ledger(link, background, stack)
     place = await _take_place(link, database, background, stack)
     publisher = Publisher(client)
-    await stack.enter_async_context(publisher.running())
     await _begin_copy(Copier(database, publisher, stream=stream, replicas=replicas), place, background, stack)
     facts = FactsPublisher(client, stream=stream, replicas=replicas)
     await facts.open()

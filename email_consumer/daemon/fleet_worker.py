@@ -78,7 +78,6 @@ async def _open_ledger(
     settings = link.settings
     delivered = await link.topology.delivered()
     publisher = Publisher(link.client)
-    await stack.enter_async_context(publisher.running())
     ledger = JetStreamLedger(
         publisher,
         gate.check,

@@ -38,5 +38,10 @@ class Ground:
         return JointMailQueue(first, others[0]) if others else first
 
     @property
+    def dead_letters_of_keeping(self) -> DeadLetters:
+        """Where mail goes that first came to us, and can't be put into `mail_queue`."""
+        return next(iter(self.sources.values())).dead_letters
+
+    @property
     def dead_letters(self) -> DeadLetters:
         return DeadLettersBySource({name: source.dead_letters for name, source in self.sources.items()})

@@ -71,7 +71,7 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
     dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused)
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
-    scheduler = Scheduler(DueMail(desk.database), desk.queue, misfires)
+    scheduler = Scheduler(DueMail(desk.database), desk.queue, misfires, ground.dead_letters_of_keeping)
     ground.background.append(("scheduler", scheduler.run))
     routes = [
         *await _mail_routes(ground, desk, scheduler),

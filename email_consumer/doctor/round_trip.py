@@ -8,13 +8,13 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import aiohttp
-from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from email_consumer.doctor.finding import Finding, Severity, error, ok
 from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.connection_faults import NatsConnectError
 from email_consumer.message import encode, from_value
+from email_consumer.publisher import LostAckError, Publisher, RefusedError
 
 _POLL = 0.25
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -80,13 +80,16 @@ class RoundTrip:
             client = await connect(self._endpoint, patience=5)
             try:
                 headers = {Header.MSG_ID.value: self._uuid}
-                stored = await client.jetstream().publish(self._subject, encode(from_value(mail)), headers=headers)
+                stored = await Publisher(client).once(self._subject, encode(from_value(mail)), headers)
             finally:
                 await client.close()
-        except (NatsConnectError, NatsError, TimeoutError) as fault:
+        except RefusedError as fault:
+            text = f"NATS does not store the mail: {fault}."
+            return error("loop.published", text, "See what is said of nats and of queue.")
+        except (NatsConnectError, LostAckError) as fault:
             text = f"The mail could not be published ({fault!r})."
             return error("loop.published", text, "See what is said of nats and of queue.")
-        return ok("loop.published", f"{self._address}, stored as {stored.stream}:{stored.seq}.")
+        return ok("loop.published", f"{self._address}, stored as {stored.stream}:{stored.sequence}.")
 
     async def _send(self) -> Finding:
         mail = await self._until(self._mail, lambda found: found["status"] in {"Sent", "Failed", "Stopped"})

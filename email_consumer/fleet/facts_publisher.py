@@ -25,6 +25,7 @@ from email_consumer.fleet.facts import (
 from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.watch import follow
 from email_consumer.mail_queue import Mark
+from email_consumer.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.suppressed import SuppressedAddresses
 from email_consumer.tasks import beside
 
@@ -46,6 +47,7 @@ class FactsPublisher:
     def __init__(self, client: Client, *, stream: str, replicas: int, pulse: float = 2.0) -> None:
         """`pulse`: seconds between two signs of life of the event receiver."""
         self._client = client
+        self._publisher = Publisher(client)
         self._bucket = facts_bucket(stream)
         self._replicas = replicas
         self._junk = Junk(self._bucket)
@@ -170,9 +172,8 @@ class FactsPublisher:
     async def _store(self, kind: str, key: str) -> Exception | None:
         fact = self._fact(kind, key)
         try:
-            headers = dict(fact.headers) or None
-            await self._client.jetstream().publish(subject(self._bucket, key), fact.value, headers=headers)
-        except (NatsError, TimeoutError) as error:
+            await self._publisher.once(subject(self._bucket, key), fact.value, fact.headers)
+        except (LostAckError, RefusedError) as error:
             self._unstored[kind].add(key)
             return error
         return None

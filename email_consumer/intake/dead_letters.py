@@ -10,12 +10,22 @@ from datetime import UTC, datetime
 
 from nats.aio.client import Client
 from nats.js.api import Header, RawStreamMsg
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
-from email_consumer.delivery import REPLAY_OF, Delivery
+from email_consumer.delivery import REPLAY_OF, Original
 from email_consumer.intake.topology import ensure_dead_letter_stream
 from email_consumer.mail_queue import dead_letter_stream
 from email_consumer.message import UndecodableError, decode
+from email_consumer.publisher import (
+    LostAckError,
+    NoStreamError,
+    Publisher,
+    RefusedError,
+    Stored,
+    TooLargeError,
+    fresh,
+    header_bytes,
+)
 from email_consumer.settlement import DeadLetterRefusedError
 
 REASON = "Email-Reason"
@@ -26,7 +36,6 @@ FAILED_AT = "Email-Failed-At"
 _OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPTS, FAILED_AT, REPLAY_OF))
 
 _LONGEST_VALUE = 1_000
-_TOO_LARGE_FOR_STREAM = 10054
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _INVISIBLE = re.compile(r"[^ -~]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
@@ -61,52 +70,53 @@ class DeadLetters:
         """`subject` is where a replay goes; `replicas` counts if the dead-letter stream has to be made anew."""
         self._client = client
         self._jetstream = client.jetstream()
+        self._publisher = Publisher(client)
         self._source = stream
         self._stream = dead_letter_stream(stream)
         self._subject = re.sub(r"[*>]", "replay", subject)  # SUBJECT may be a filter, which nothing can be sent to
         self._replicas = replicas
 
-    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
-        """Return once the copy is stored; the same delivery again makes no second one (within a day).
+    async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
+        """Return once the copy is stored; the same original again makes no second one (within a day).
 
         Raises:
             DeadLetterRefusedError: it is larger than the NATS server takes, or than the stream's max_msg_size allows.
-            nats.errors.Error: not stored, or not known to be; try again.
+            RefusedError: the stream takes none at present; the text is the server's own.
+            LostAckError, nats.errors.Error: not known to be stored; try again.
         """
-        identity = {Header.MSG_ID.value: header_value(f"dlq:{delivery.reference}")}
-        facts = identity | {
+        name = header_value(f"dlq:{original.reference}")
+        # The number may have been another mail's, before the mail stream was made anew: the time tells them apart. And the
+        # stream remembers names longer than letters that were replayed, removed or purged since.
+        for identity in (name, f"{name}:{original.stored_at:.6f}", fresh(name)):
+            headers = self._headers(original, identity, reason, attempts)
+            stored = await self._keep(f"{self._stream}.{kind}", original.payload, headers)
+            if not stored.duplicate or await self._holds(stored.sequence, original.payload):
+                return
+
+    def _headers(self, original: Original, identity: str, reason: str, attempts: int) -> dict[str, str]:
+        """The payload is what must be kept. One that fills max_payload to the brim leaves no room for any header."""
+        named = {Header.MSG_ID.value: identity}
+        facts = named | {
             REASON: header_value(reason),
-            REFERENCE: header_value(delivery.reference),
-            SEQUENCE: str(delivery.sequence),
+            REFERENCE: header_value(original.reference),
+            SEQUENCE: str(original.sequence),
             ATTEMPTS: str(attempts),
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
-        # The payload is what must be kept. One that fills max_payload to the brim leaves no room for any header.
         try:
-            headers = self._that_fit(delivery.payload, [_foreign(delivery.headers) | facts, facts, identity, {}])
+            return self._that_fit(original.payload, [_foreign(original.headers) | facts, facts, named, {}])
         except DeadLetterError as error:
             raise DeadLetterRefusedError(str(error)) from None
-        subject = f"{self._stream}.{kind}"
-        known = await self._keep(subject, delivery.payload, headers)
-        if known and not await self._holds(known, delivery.payload):
-            # The number was another mail's, before the mail stream was made anew: the time tells them apart.
-            headers[Header.MSG_ID.value] += f":{delivery.stored_at:.6f}"
-            await self._keep(subject, delivery.payload, headers)
 
-    async def _keep(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
-        """The sequence of the letter that already had this identity, 0 if it is new."""
+    async def _keep(self, subject: str, payload: bytes, headers: dict[str, str]) -> Stored:
         try:
-            ack = await self._jetstream.publish(subject, payload, headers=headers or None)
-        except NoStreamResponseError:  # someone deleted it
-            await ensure_dead_letter_stream(self._jetstream, self._source, self._replicas)
-            ack = await self._jetstream.publish(subject, payload, headers=headers or None)
-        except APIError as error:
-            if error.err_code != _TOO_LARGE_FOR_STREAM:
-                raise
-            raise DeadLetterRefusedError(
-                f"raise max_msg_size of the stream {self._stream}: {error.description}"
-            ) from None
-        return ack.seq if ack.duplicate else 0
+            try:
+                return await self._publisher.once(subject, payload, headers)
+            except NoStreamError:  # someone deleted it
+                await ensure_dead_letter_stream(self._jetstream, self._source, self._replicas)
+                return await self._publisher.once(subject, payload, headers)
+        except TooLargeError as error:
+            raise DeadLetterRefusedError(f"raise max_msg_size of the stream {self._stream}: {error}") from None
 
     async def _holds(self, sequence: int, payload: bytes) -> bool:
         try:
@@ -163,7 +173,7 @@ class DeadLetters:
         """Publish a letter's payload again and take it off the list; its sequence in the mail stream is returned.
 
         A crash in between leaves the letter where it is. Replaying it again then doubles nothing: the Nats-Msg-Id is the
-        same within the duplicate window, and after it the ledger knows the uuid together with this replay.
+        same while the message waits in the stream, and after it the ledger knows the uuid together with this replay.
 
         Raises:
             DeadLetterError: there is no such letter, it would become a dead letter again at once, or it can't be published.
@@ -177,17 +187,24 @@ class DeadLetters:
             ) from None
         # The time tells letters of the same number apart when the dead-letter stream was made anew.
         name = f"{self._stream}:{sequence}:{letter.stored_at.timestamp():.6f}"
-        mark = {Header.MSG_ID.value: f"replay:{name}", REPLAY_OF: name}
+        identity = f"replay:{name}"
+        mark = {Header.MSG_ID.value: identity, REPLAY_OF: name}
         try:
             headers = self._that_fit(letter.payload, [_foreign(letter.headers) | mark, mark])
         except DeadLetterError as error:
             # Without the header that marks it, the ledger would take it for a duplicate of the failed mail.
             raise DeadLetterError(f"dead letter {sequence} can't be replayed: {error}") from None
         try:
-            stored = await self._jetstream.publish(self._subject, letter.payload, headers=headers)
-        except NoStreamResponseError:
+            stored = await self._publisher.store(self._subject, letter.payload, identity, headers)
+        except NoStreamError:
             raise DeadLetterError(
                 f"no stream takes {self._subject}; start the sender once, it makes the stream"
+            ) from None
+        except RefusedError as error:
+            raise DeadLetterError(f"dead letter {sequence} stays: NATS does not store it again: {error}") from None
+        except LostAckError as error:
+            raise DeadLetterError(
+                f"dead letter {sequence} stays: {error}; replay it again, that doubles nothing"
             ) from None
         try:
             await self._jetstream.delete_msg(self._stream, sequence)
@@ -197,27 +214,18 @@ class DeadLetters:
             raise DeadLetterError(
                 f"dead letter {sequence} was published again, but could not be taken off the list: {error.description}"
             ) from None
-        return stored.seq
+        return stored.sequence
 
     def _that_fit(self, payload: bytes, choices: Iterable[dict[str, str]]) -> dict[str, str]:
         """The first headers that fit beside the payload; more than max_payload would end the connection for good."""
         room = self._client.max_payload - len(payload)
         for headers in choices:
-            if _size(headers) <= room:
+            if header_bytes(headers) <= room:
                 return headers
         raise DeadLetterError(
             f"{len(payload)} bytes and the headers are more than the NATS server takes; "
             f"raise its max_payload ({self._client.max_payload})"
         )
-
-
-def _size(headers: Mapping[str, str]) -> int:
-    """Bytes of the header block, as nats-py writes it."""
-    if not headers:
-        return 0
-    return len("NATS/1.0\r\n\r\n") + sum(
-        len(name) + len(value.encode()) + len(": \r\n") for name, value in headers.items()
-    )
 
 
 def _foreign(headers: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from email_consumer.delivery import Delivery
+from email_consumer.delivery import Original
 from email_consumer.settlement import DeadLetters
 
 
@@ -10,8 +10,8 @@ class DeadLettersBySource:
     """See `email_consumer.settlement.DeadLetters`."""
 
     def __init__(self, stores: Mapping[str, DeadLetters]) -> None:
-        """`stores` by `Delivery.source`."""
+        """`stores` by `Original.source`."""
         self._stores = stores
 
-    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
-        await self._stores[delivery.source].store(delivery, kind, reason, attempts)
+    async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
+        await self._stores[original.source].store(original, kind, reason, attempts)

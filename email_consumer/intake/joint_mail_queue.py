@@ -18,7 +18,7 @@ class JointMailQueue:
     def max_payload(self) -> int:
         return self._first.max_payload
 
-    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
         return await self._first.publish(messages)
 
     async def mark(self) -> Mark:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from email_consumer.delivery import REPLAY_OF, Delivery
+from email_consumer.delivery import REPLAY_OF, Original
 from email_consumer.intake.dead_letters import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
 from email_consumer.settlement import DeadLetterRefusedError
 from email_consumer.sqs.faults import SqsError
@@ -24,7 +24,7 @@ class SqsDeadLetters:
         """`queue` is the one that the redrive policy of the source's queue names."""
         self._queue = queue
 
-    async def store(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> None:
+    async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
         """Return once the copy is in the queue.
 
         Raises:
@@ -34,18 +34,18 @@ class SqsDeadLetters:
         mark = {
             # Moved back to its source it is a replay: without this the ledger would take it for a duplicate. The time
             # tells a second burial from the first, should SQS move it back under its old name.
-            REPLAY_OF: header_value(f"{delivery.reference}:{delivery.stored_at:.3f}"),
+            REPLAY_OF: header_value(f"{original.reference}:{original.stored_at:.3f}"),
             KIND: kind,
         }
         facts = mark | {
             REASON: header_value(reason),
-            REFERENCE: header_value(delivery.reference),
+            REFERENCE: header_value(original.reference),
             ATTEMPTS: str(attempts),
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
-        body = delivery.payload.decode()
+        body = original.payload.decode()
         # The body is what must be kept. One as large as SQS takes leaves little room for attributes, or none.
-        for attributes in (facts | _as_many_as_fit(delivery.headers, facts), facts, mark, {}):
+        for attributes in (facts | _as_many_as_fit(original.headers, facts), facts, mark, {}):
             try:
                 await self._queue.send(body, _filled(attributes))
             except SqsError as error:
@@ -54,7 +54,7 @@ class SqsDeadLetters:
                 refusal = str(error)
             else:
                 if not attributes:
-                    _log.warning("dead_letter.bare", reference=delivery.reference, kind=kind, reason=reason)
+                    _log.warning("dead_letter.bare", reference=original.reference, kind=kind, reason=reason)
                 return
         raise DeadLetterRefusedError(refusal)
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 
-from email_consumer.mail_queue import Backlog, Mark, QueueUnavailableError
+from email_consumer.mail_queue import Backlog, Mark, QueueUnavailableError, TooLargeForQueueError
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import SqsQueue
@@ -13,6 +13,7 @@ _HEADROOM = 1_024
 
 _RESOLUTION = 1.0
 """Seconds: SQS's answers carry its time without a fraction."""
+_TOO_LARGE = {"InvalidParameterValue", "BatchRequestTooLong"}
 
 Message = tuple[str, Mapping[str, str]]
 
@@ -38,15 +39,15 @@ class SqsMailQueue:
     def max_payload(self) -> int:
         return (self._longest - _HEADROOM) * 3 // 4  # travels as base64
 
-    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
-        faults: list[Exception | None] = []
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
+        answers: list[int | Exception] = []
         bodies = [(base64.b64encode(payload).decode(), headers) for payload, headers in messages]
         for batch in self._batches(bodies):
             try:
-                faults += await self._queue.send_batch(batch)
+                answers += [_answer(fault) for fault in await self._queue.send_batch(batch)]
             except SqsError as error:
-                faults += [error] * len(batch)
-        return faults
+                answers += [_answer(error)] * len(batch)
+        return answers
 
     async def mark(self) -> Mark:
         try:
@@ -80,3 +81,9 @@ class SqsMailQueue:
 def _size(message: Message) -> int:
     body, attributes = message
     return len(body) + sum(len(name) + len(value.encode()) + len("String") for name, value in attributes.items())
+
+
+def _answer(fault: SqsError | None) -> int | Exception:
+    if fault is None:
+        return 0
+    return TooLargeForQueueError(str(fault)) if fault.code in _TOO_LARGE else fault

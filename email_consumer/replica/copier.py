@@ -9,7 +9,7 @@ import msgpack
 import structlog
 from nats.js.api import Header
 
-from email_consumer.publisher import Publisher
+from email_consumer.publisher import Publisher, TooLargeError
 from email_consumer.replica.capture import CHANGES, Table, capture, copied_before
 from email_consumer.replica.stream import TOMBSTONE_TTL, ensure_stream, stream_name, subject
 from email_consumer.store.database import Database
@@ -18,7 +18,6 @@ _AT_ONCE = 500
 _IDLE = 0.25
 """Seconds between two looks for changes."""
 _LAST_ROUNDS = 5.0
-_HEADER_ROOM = 128
 _GONE = {Header.MSG_TTL.value: str(TOMBSTONE_TTL)}
 
 _log = structlog.get_logger(__name__)
@@ -97,14 +96,15 @@ class Copier:
         where = " AND ".join(f"{column} = ?" for column in table.key)
         found = await self._database.fetch(f"SELECT * FROM {table.name} WHERE {where}", json.loads(key))  # noqa: S608 - names of our own tables
         payload = msgpack.packb(dict(found[0])) if found else b""
-        if len(payload) > self._publisher.client.max_payload - _HEADER_ROOM:
-            # It would never be stored, and hold up all others: attachments take a third more here than in a message.
+        name = subject(self._stream, table.name, key)
+        try:
+            await self._publisher.until_stored(name, payload, uuid4().hex, {} if found else _GONE)
+        except TooLargeError as error:
+            # It must not hold up all others: attachments take a third more here than in a message.
             _log.error(
                 "replica.row_too_large",
                 table=table.name,
                 bytes=len(payload),
-                hint="not copied, so a rebuilt file lacks it; raise max_payload of the NATS servers",
+                error=str(error),
+                hint="not copied, so a rebuilt file lacks it; raise that limit",
             )
-            return
-        name = subject(self._stream, table.name, key)
-        await self._publisher.until_stored(name, payload, uuid4().hex, {} if found else _GONE)

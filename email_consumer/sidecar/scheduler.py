@@ -6,12 +6,21 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import takewhile
 
 import structlog
 
-from email_consumer.mail_queue import MailQueue, QueueUnavailableError
-from email_consumer.sidecar.due_mail import DueMail, Message
+from email_consumer.mail_queue import (
+    DeadLetterKind,
+    MailQueue,
+    QueueUnavailableError,
+    RefusedByQueueError,
+    TooLargeForQueueError,
+)
+from email_consumer.settlement import DeadLetters
+from email_consumer.sidecar.due_mail import Broken, DueMail, Message
 from email_consumer.sidecar.misfires import Misfires
+from email_consumer.sidecar.put_by import PutBy
 from email_consumer.sidecar.window import Window
 from email_consumer.store.status import Status
 
@@ -21,6 +30,12 @@ _LONGEST_SLEEP = 30.0
 _FULL_PAUSE = 0.05
 """Seconds between two looks at a full window: cheaper than a signal for each mail that leaves it."""
 _RETRY_PAUSE = 1.0
+_REFUSED_PAUSE = 5.0
+"""Seconds until mail is tried again that the queue had no room for: the smaller ones behind it may find some."""
+_TOO_LARGE_PAUSE = 600.0
+"""Seconds until mail is tried again that can't be published before somebody mends something."""
+_BURIAL = 5.0
+"""Seconds that the storing of a dead letter may take."""
 
 _log = structlog.get_logger(__name__)
 
@@ -31,14 +46,28 @@ class Scheduler:
     Published, then noted: a crash in between publishes again, and the message's name or the ledger makes that harmless.
     """
 
-    def __init__(self, mail: DueMail, queue: MailQueue, misfires: Misfires, window: Window | None = None) -> None:
+    def __init__(
+        self,
+        mail: DueMail,
+        queue: MailQueue,
+        misfires: Misfires,
+        dead_letters: DeadLetters,
+        *,
+        window: Window | None = None,
+        look_every: float = _LONGEST_SLEEP,
+    ) -> None:
+        """`dead_letters` takes what no message can be made of; `look_every`: seconds between two looks for what got lost."""
         self._mail = mail
         self._queue = queue
         self._misfires = misfires
+        self._dead_letters = dead_letters
         self._window = window or Window()
+        self._look_every = look_every
+        self._no_room, self._too_large = PutBy(), PutBy()
+        self._complaint = ""
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._next_lost_check = 0.0
+        self._next_look = 0.0
 
     def wake(self) -> None:
         """There is new mail in our keeping."""
@@ -53,7 +82,6 @@ class Scheduler:
     async def run(self) -> None:
         """Until cancelled."""
         settled = False
-        complaint = ""
         while True:
             self._wake.clear()
             try:
@@ -63,15 +91,20 @@ class Scheduler:
                 async with self._turn:
                     pause = await self._round()
             except (QueueUnavailableError, sqlite3.OperationalError) as error:
-                if not complaint:
+                if not self._complaint:
                     _log.warning("schedule.interrupted", error=str(error), retry_every=_RETRY_PAUSE)
-                complaint = str(error)
+                self._complaint = str(error)
                 await asyncio.sleep(_RETRY_PAUSE)  # not to be woken: new mail mends nothing
                 continue
-            if complaint:
+            if self._complaint and not self._no_room.contents():
                 _log.info("schedule.resumed")
-                complaint = ""
+                self._complaint = ""
             await self._sleep(pause)
+
+    async def check(self) -> None:
+        """Raise while due mail stays here."""
+        if self._complaint:
+            raise ConnectionError(f"due mail can't be put into the queue: {self._complaint}")
 
     async def _round(self) -> float:
         """Publish one group; seconds until the next round is worth it."""
@@ -80,52 +113,95 @@ class Scheduler:
         await self._look_for_lost()
         if not self._window.mails:
             return _FULL_PAUSE
-        due = await self._mail.take(min(_GROUP, self._window.mails))
-        messages = await self._that_fit(due)
+        due = await self._mail.take(min(_GROUP, self._window.mails), self._put_by)
+        await self._give_up(due.broken)
+        messages = list(takewhile(lambda message: self._window.add(message.id, message.size), due.messages))
         await self._publish(messages)
-        next_due = await self._mail.next_due()
-        if next_due is None:
-            return _LONGEST_SLEEP
+        next_due = await self._mail.next_due(self._put_by)
+        pauses = [
+            self._look_every,
+            self._no_room.wait,
+            self._too_large.wait,
+            None if next_due is None else next_due - time.time(),
+        ]
         # More is due, but there was no room for it.
-        return max(next_due - time.time(), _FULL_PAUSE if len(messages) < len(due) else 0.0)
+        full = _FULL_PAUSE if len(messages) < len(due.messages) else 0.0
+        return max(min(pause for pause in pauses if pause is not None), full)
 
-    async def _that_fit(self, due: list[Message]) -> list[Message]:
-        """As many as the window has room for, oldest first, without those that NATS would never take."""
-        fitting, too_large = [], []
-        for message in due:
-            if message.size > self._queue.max_payload:
-                too_large.append(message.id)
-            elif self._window.add(message.id, message.size):
-                fitting.append(message)
-            else:
-                break
-        if too_large:
-            reason = f"larger than the queue takes ({self._queue.max_payload} bytes: NATS's max_payload, the stream's max_msg_size)"
-            _log.error("schedule.too_large", mails=len(too_large), reason=reason)
-            await self._mail.finish([(mail, Status.FAILED, reason) for mail in too_large])
-        return fitting
+    @property
+    def _put_by(self) -> list[int]:
+        return self._no_room.contents() + self._too_large.contents()
 
     async def _publish(self, messages: list[Message]) -> None:
         if not messages:
             return
-        faults = await self._queue.publish([(message.payload, message.headers) for message in messages])
-        stored = [message.id for message, fault in zip(messages, faults, strict=True) if fault is None]
+        answers = await self._queue.publish([(message.payload, message.headers) for message in messages])
+        stored = [(each.id, answer) for each, answer in zip(messages, answers, strict=True) if isinstance(answer, int)]
         if stored:
             await self._mail.note_published(stored)
-        if failed := [fault for fault in faults if fault is not None]:
-            raise QueueUnavailableError(f"{len(failed)} of {len(messages)} not stored: {failed[0]}")
+        failed: list[tuple[Message, Exception]] = [
+            (each, answer) for each, answer in zip(messages, answers, strict=True) if isinstance(answer, Exception)
+        ]
+        unknown = [fault for each, fault in failed if not await self._put_aside(each, fault)]
+        too_large = sum(isinstance(fault, TooLargeForQueueError) for _, fault in failed)
+        if unknown or (not stored and len(failed) > too_large):
+            first = unknown[0] if unknown else failed[-1][1]
+            raise QueueUnavailableError(f"{len(failed)} of {len(messages)} not stored: {first}")
+
+    async def _put_aside(self, message: Message, fault: Exception) -> bool:
+        """Let the others past a mail that the queue refuses; False where nobody knows whether it did."""
+        match fault:
+            case TooLargeForQueueError():
+                if self._too_large.add(message.content, str(fault), _TOO_LARGE_PAUSE):
+                    _log.error(
+                        "schedule.too_large",
+                        row=message.id,
+                        content=message.content,
+                        reason=str(fault),
+                        hint="it stays here, the mail behind it goes on; raise that limit",
+                        retry_in=_TOO_LARGE_PAUSE,
+                    )
+                    await self._mail.note_refused(message.content, f"not published: {fault}")
+            case RefusedByQueueError():
+                self._no_room.add(message.content, str(fault), _REFUSED_PAUSE)
+            case _:
+                return False
+        return True
+
+    async def _give_up(self, broken: list[Broken]) -> None:
+        """No message can be made of these: they become dead letters, and then Failed."""
+        for row in broken:
+            try:
+                async with asyncio.timeout(_BURIAL):
+                    await self._dead_letters.store(row, DeadLetterKind.UNDECODABLE, row.reason, 0)
+            except Exception as error:  # noqa: BLE001 - whatever it is: the mail stays here meanwhile
+                _log.warning(
+                    "dead_letter.not_stored", reference=row.reference, error=str(error), retry_in=_TOO_LARGE_PAUSE
+                )
+                self._too_large.add(row.content, row.reason, _TOO_LARGE_PAUSE)
+                return
+            _log.warning(
+                "mail.dead_letter",
+                reference=row.reference,
+                kind=DeadLetterKind.UNDECODABLE,
+                reason=row.reason,
+                attempts=0,
+            )
+            await self._mail.finish([(row.id, Status.FAILED, row.reason)])
 
     async def _look_for_lost(self) -> None:
         """What is open but not in the queue any more (a purge, a lost disk) is published again."""
         now = time.monotonic()
-        if self._window.empty or now < self._next_lost_check:
+        if now < self._next_look:
             return
         before = time.time()
-        # Asked first: what is settled after this was in the queue, so it can't be taken for lost below.
-        if (await self._queue.backlog()).unsettled == 0 and (lost := await self._mail.publish_again(before)):
+        # Asked first: what is settled after this was in the queue, so it can't be taken for lost below. Asked always: with it
+        # the queue learns its limits, which somebody may have raised.
+        backlog = await self._queue.backlog()
+        if not self._window.empty and (lost := await self._mail.publish_again(before, backlog)):
             _log.warning("schedule.published_again", mails=lost, hint="they were not in the stream any more")
             self._window.keep_only(await self._mail.outstanding())
-        self._next_lost_check = now + _LONGEST_SLEEP
+        self._next_look = now + self._look_every
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

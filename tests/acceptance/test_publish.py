@@ -12,6 +12,7 @@ from pathlib import Path
 import msgpack
 import nats
 import pytest
+from nats.js.api import DiscardPolicy
 from nats.js.client import JetStreamContext
 
 from email_consumer.local.servers import LocalServers
@@ -144,6 +145,30 @@ async def test_bad_addresses_are_named_with_their_lines_and_nothing_is_published
     assert "list line 2: 'no-address'" in answer.err
     assert "list line 4: 'b@d@example.com'" in answer.err
     assert await _stored(stream) == []
+
+
+async def test_a_stream_that_is_full_says_so_at_once_in_its_own_words(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    config = (await stream.stream_info("messages")).config
+    await stream.update_stream(config.evolve(max_msgs=2, discard=DiscardPolicy.NEW))
+    (tmp_path / "list").write_text("".join(f"u{number}@example.com\n" for number in range(5)))
+    async with asyncio.timeout(20):  # it used to wait for 30 s, and then to say that the server did not answer
+        answer = await _publish("--to-file", "list", *_MAIL, cwd=tmp_path, nats_url=server.url)
+    assert answer.exit == 1
+    assert "2 of 5 stored, then: the server refused: maximum messages exceeded" in answer.err
+
+
+async def test_a_known_uuid_that_the_stream_does_not_hold_any_more_is_told_apart(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    arguments = ("--to", "a@example.com", "--uuid", "u-1", *_MAIL)
+    for _ in range(2):
+        answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+    assert answer.out == "1 stored in stream messages, 1 of them already known: u-1\n"
+    await stream.purge_stream("messages")
+    answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+    assert "1 of them already known (1 no longer there: sent since, or purged): u-1" in answer.out
 
 
 async def test_a_mail_beyond_the_servers_limit_is_refused_before_it_is_sent(

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.admission.gate import Gate
 from email_consumer.claim import Origin, TooLargeToKeepError
-from email_consumer.delivery import Delivery
+from email_consumer.delivery import Original
 from email_consumer.message import EmailMessage, encode
 from email_consumer.meters import Meters
 from email_consumer.outcome import Failed, InDoubt, LeftOut, SendResult, Sent, Stopped, StopReason
@@ -70,7 +70,7 @@ class Letters:
     def __init__(self) -> None:
         self.reasons: list[tuple[str, str]] = []
 
-    async def store(self, _delivery: Delivery, kind: str, reason: str, _attempts: int) -> None:
+    async def store(self, _original: Original, kind: str, reason: str, _attempts: int) -> None:
         self.reasons.append((kind, reason))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from email_consumer.claim import Origin
-from email_consumer.delivery import Delivery
+from email_consumer.delivery import Original
 from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
 from email_consumer.outcome import Exhausted, Held, Outcome, Parked, Rejected, Undecodable
@@ -16,7 +16,7 @@ ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 
 
 class Full:
-    async def store(self, _delivery: Delivery, _kind: str, _reason: str, _attempts: int) -> None:
+    async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
         raise DeadLetterRefusedError("raise its max_payload")
 
 

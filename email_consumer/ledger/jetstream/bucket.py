@@ -8,7 +8,7 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import Names
-from email_consumer.publisher import ConflictError, LostAckError, Publisher
+from email_consumer.publisher import ConflictError, LostAckError, Publisher, RefusedError
 
 _OPERATION = "KV-Operation"
 
@@ -50,7 +50,10 @@ class ClaimBucket:
             headers[Header.MSG_TTL.value] = self._ttl
         try:
             return (await self._publisher.once(self._names.key(key), record.encode(), headers)).sequence
-        except (ConflictError, LostAckError):
+        except ConflictError:
+            return None
+        except (LostAckError, RefusedError) as error:
+            await self._publisher.pause(error)
             return None
 
 

@@ -9,7 +9,7 @@ import structlog
 from email_consumer.claim import Origin
 from email_consumer.ledger.jetstream.record import Found
 from email_consumer.message import EmailMessage
-from email_consumer.publisher import Publisher
+from email_consumer.publisher import Publisher, TooLargeError
 
 _INTERVAL = 0.01
 """Seconds between the starts of two batches at the least."""
@@ -74,20 +74,22 @@ class OutcomeFeed:
             await self._arrived.wait()
             await asyncio.sleep(max(0.0, earliest - loop.time()))
             earliest = loop.time() + _INTERVAL
-            batch = self._take()
-            payload = b"".join(entry for entry, _ in batch)
-            fault: Exception | None = None
-            try:
-                await self._publisher.until_stored(self._subject, payload, uuid4().hex)
-            except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                fault = error
-            for _, future in batch:
-                if future.done():
-                    continue
-                if fault:
-                    future.set_exception(fault)
-                else:
-                    future.set_result(None)
+            await self._store(self._take())
+
+    async def _store(self, batch: list[tuple[bytes, asyncio.Future[None]]]) -> None:
+        payload = b"".join(entry for entry, _ in batch)
+        try:
+            await self._publisher.until_stored(self._subject, payload, uuid4().hex)
+        except TooLargeError as error:
+            if len(batch) > 1:  # an operator limits the stream's messages to less than the server does
+                await self._store(batch[: len(batch) // 2])
+                await self._store(batch[len(batch) // 2 :])
+                return
+            _answer(batch, error)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            _answer(batch, error)
+        else:
+            _answer(batch, None)
 
     def _take(self) -> list[tuple[bytes, asyncio.Future[None]]]:
         count, size = 0, 0
@@ -101,3 +103,13 @@ class OutcomeFeed:
         if not self._waiting:
             self._arrived.clear()
         return batch
+
+
+def _answer(batch: list[tuple[bytes, asyncio.Future[None]]], fault: Exception | None) -> None:
+    for _, future in batch:
+        if future.done():
+            continue
+        if fault:
+            future.set_exception(fault)
+        else:
+            future.set_result(None)

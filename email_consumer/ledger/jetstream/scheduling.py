@@ -18,7 +18,7 @@ from email_consumer.ledger.jetstream.statements import RETIRE_ENDED
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.ledger.rows import keep_for_later, stopped_row
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
-from email_consumer.publisher import Publisher
+from email_consumer.publisher import Publisher, TooLargeError
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside
@@ -45,7 +45,10 @@ async def publish_scheduled(publisher: Publisher, stream: str, message: EmailMes
     room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
     if len(payload) > room:
         raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
-    stored = await publisher.until_stored(Names(stream).scheduled, payload, message.tag, headers)
+    try:
+        stored = await publisher.store(Names(stream).scheduled, payload, message.tag, headers)
+    except TooLargeError as error:
+        raise TooLargeToKeepError(str(error)) from None
     return not stored.duplicate
 
 

@@ -35,7 +35,7 @@ class ShownQueue:
     def max_payload(self) -> int:
         return self._queue.max_payload
 
-    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[Exception | None]:
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
         return await self._queue.publish(messages)
 
     async def mark(self) -> Mark:

@@ -24,7 +24,7 @@ from tests.servers.nats import NatsServer
 async def workers(jetstream: JetStreamBackend) -> AsyncIterator[RemoteWorkers]:
     """As a sidecar has them that was just started."""
     publisher = Publisher(jetstream.client)
-    async with publisher.running(), open_database(jetstream.path) as database:
+    async with open_database(jetstream.path) as database:
         yield RemoteWorkers(
             FactsPublisher(jetstream.client, stream=STREAM, replicas=1),
             ClaimBucket(publisher, stream=STREAM, idempotency_ttl=3600),

@@ -17,7 +17,7 @@ from tests.servers.sqs import TestQueue
 
 async def test_published_mail_is_text_with_its_headers(mail: TestQueue, queue: SqsQueue) -> None:
     mail_queue = await SqsMailQueue.of(queue)
-    assert await mail_queue.publish([(b"\x81\xff", {"Email-Origin": "api"})]) == [None]
+    assert await mail_queue.publish([(b"\x81\xff", {"Email-Origin": "api"})]) == [0]
     [message] = await mail.receive()
     assert base64.b64decode(message["Body"]) == b"\x81\xff"
     assert message["MessageAttributes"]["Email-Origin"]["StringValue"] == "api"
@@ -28,9 +28,9 @@ async def test_calls_carry_ten_messages_and_no_more_bytes_than_sqs_takes(mail: T
     assert mail_queue.max_payload == 2_232
     small = [(b"x", {"Email-Origin": "api"})] * 25
     large = [(b"x" * 2_000, {"Email-Origin": "api"})] * 3
-    assert await mail_queue.publish(small) == [None] * 25
+    assert await mail_queue.publish(small) == [0] * 25
     assert (await mail.calls())["send_message_batch"] == 3
-    assert await mail_queue.publish(large) == [None] * 3
+    assert await mail_queue.publish(large) == [0] * 3
     assert (await mail.calls())["send_message_batch"] == 6
     assert await mail_queue.backlog() == Backlog(ack_floor=-1, unsettled=28)
 
@@ -38,7 +38,7 @@ async def test_calls_carry_ten_messages_and_no_more_bytes_than_sqs_takes(mail: T
 async def test_the_largest_payload_that_is_promised_is_taken(mail: TestQueue, queue: SqsQueue) -> None:
     mail_queue = await SqsMailQueue.of(queue)
     payload = b"x" * mail_queue.max_payload
-    assert await mail_queue.publish([(payload, {"Nats-Msg-Id": "u" * 256, "Email-Origin": "api"})]) == [None]
+    assert await mail_queue.publish([(payload, {"Nats-Msg-Id": "u" * 256, "Email-Origin": "api"})]) == [0]
     assert await mail.unsettled() == 1
 
 
@@ -82,7 +82,7 @@ class Numbered:
 
     max_payload = 1
 
-    async def publish(self, _: object) -> list[Exception | None]:
+    async def publish(self, _: object) -> list[int | Exception]:
         raise AssertionError
 
     async def mark(self) -> Mark:

@@ -108,7 +108,7 @@ class JetStreamBackend:
             inheritance=inheritance,
             lease=0.0 if after_crash else lease,
         )
-        async with publisher.running(), ledger.running():
+        async with ledger.running():
             yield ledger
 
     async def query(self, sql: str) -> list[sqlite3.Row]:

@@ -83,7 +83,8 @@ async def test_the_leader_of_the_claims_is_killed(cluster: NatsCluster, path: Pa
 
 
 async def test_a_claim_whose_acknowledgement_got_lost_holds(jetstream: JetStreamBackend) -> None:
-    publisher = Publisher(jetstream.client)  # not running: nobody listens for acknowledgements
+    publisher = Publisher(jetstream.client)
+    publisher._listening = True  # so it never begins to: no acknowledgement arrives
     ledger = JetStreamLedger(publisher, lambda _message, _origin: None, policy(), stream=STREAM)
     before = asyncio.get_running_loop().time()
     claim = await ledger.claim(mail(), ORIGIN)
@@ -92,7 +93,8 @@ async def test_a_claim_whose_acknowledgement_got_lost_holds(jetstream: JetStream
     assert claim.deadline < before + LEASE / 2 + 1  # counted from the write that may have been the one
     async with jetstream.open() as other:
         assert await other.claim(mail(), ORIGIN) == Busy()
-    async with publisher.running(), ledger.running():
+    publisher._listening = False
+    async with ledger.running():
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
     (row,) = await jetstream.query("SELECT status, attempts FROM email_requests")
     assert tuple(row) == (2, 1)

@@ -16,7 +16,7 @@ class EmptyQueue:
 
     max_payload = 1
 
-    async def publish(self, _: object) -> list[Exception | None]:
+    async def publish(self, _: object) -> list[int | Exception]:
         raise AssertionError
 
     async def mark(self) -> Mark:

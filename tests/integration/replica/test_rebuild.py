@@ -33,10 +33,8 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def publisher(client: Client) -> AsyncIterator[Publisher]:
-    publisher = Publisher(client)
-    async with publisher.running():
-        yield publisher
+def publisher(client: Client) -> Publisher:
+    return Publisher(client)
 
 
 def copier(database: Database, publisher: Publisher) -> Copier:

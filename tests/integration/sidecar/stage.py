@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +85,10 @@ class Stage:
         await consumer.unsubscribe()
         return pulled
 
+    async def due(self, most: int) -> list[tuple[bytes, Mapping[str, str]]]:
+        """What the scheduler would publish now."""
+        return [(message.payload, message.headers) for message in (await DueMail(self.database).take(most)).messages]
+
     async def in_stream(self) -> int:
         return (await self.client.jetstream().stream_info("messages")).state.messages
 
@@ -106,8 +110,9 @@ async def running(
     misfire: str = "send",
     window: Window | None = None,
     schedule: bool = True,
+    look_every: float = 30.0,
 ) -> AsyncIterator[Stage]:
-    """With `schedule` False nothing is published."""
+    """With `schedule` False nothing is published; `look_every`: seconds between two looks for what the stream lost."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(directory / "email.db"))
         client = await nats.connect(nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_ignore)
@@ -122,7 +127,9 @@ async def running(
 
         ledger = SqliteLedger(database, stopper, Policy(3600, "resend", 0, 3))
         await stack.enter_async_context(ledger.running())
-        scheduler = Scheduler(DueMail(database), queue, Misfires(database, misfire, 5), window)  # type: ignore[arg-type]
+        letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
+        misfires = Misfires(database, misfire, 5)  # type: ignore[arg-type]
+        scheduler = Scheduler(DueMail(database), queue, misfires, letters, window=window, look_every=look_every)
         cancellations = Cancellations(
             database,
             queue,
@@ -131,7 +138,6 @@ async def running(
             claims_show=True,
         )
         await cancellations.load()
-        letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
         opens = OpenRecorder(database)
         routes = [
             *MessageRoutes(

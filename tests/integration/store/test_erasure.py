@@ -102,7 +102,7 @@ async def test_waiting_mail_to_others_goes_on_without_the_copy(database: Databas
     erased = await erase(database, JANE)
     assert (erased.mails, erased.stopped, erased.contents, erased.contents_kept) == (0, 0, 1, 0)
     due = await DueMail(database).take(10)
-    mails = [decode(message.payload) for message in due]
+    mails = [decode(message.payload) for message in due.messages]
     assert [mail.uuid for mail in mails] == waiting
     assert {(mail.body, mail.text, mail.cc, mail.bcc) for mail in mails} == {("news", "t", ("max@example.com",), ())}
     assert await rows(database, f"SELECT content_id FROM email_requests WHERE uuid = '{sent}'") == [(None,)]  # noqa: S608
@@ -112,7 +112,7 @@ async def test_waiting_mail_to_others_goes_on_without_the_copy(database: Databas
 async def test_mail_in_doubt_is_not_published_to_the_made_up_name(database: Database) -> None:
     await add_mail(database, email=JANE, status=Status.PROCESSED, in_doubt=True, content=content("b"))
     await erase(database, JANE)
-    assert await DueMail(database).take(10) == []
+    assert (await DueMail(database).take(10)).messages == []
 
 
 async def test_others_keep_theirs_and_the_sums_stay(database: Database) -> None:
