@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Busy, Duplicate, InDoubt, Outcome, Parked, Stopped
+from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Parked, Scheduled, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,11 @@ class Claim:
     deadline: float
 
 
-ClaimAnswer = Claim | Duplicate | Busy | InDoubt | Parked | Stopped
+Refused = Duplicate | Conflict | Busy | InDoubt | Parked | Stopped
+"""Why a uuid can't be had."""
+
+ClaimAnswer = Claim | Refused
+ScheduleAnswer = Scheduled | Refused
 
 
 class TooLargeToKeepError(Exception):
@@ -48,10 +52,10 @@ class TooLargeToKeepError(Exception):
 
 
 class Ledger(Protocol):
-    """Idempotency and status: one truth. Both methods return after their group's commit."""
+    """Idempotency and status: one truth. What is written is durable when its method returns."""
 
-    def knows_finished(self, uuid: str) -> bool:
-        """Answered from memory alone; False means: ask `claim`."""
+    def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
+        """Answered from memory alone; None means: ask `claim`."""
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         """Claim the uuid for one attempt."""
@@ -59,8 +63,8 @@ class Ledger(Protocol):
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
         """Record what became of the message; an outcome that sends it back releases its claim."""
 
-    async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
-        """Keep a mail that is due later; False when its uuid is known already.
+    async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
+        """Keep a mail that is due later.
 
         Raises:
             TooLargeToKeepError: it never can be, as things are.

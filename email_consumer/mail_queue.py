@@ -25,6 +25,8 @@ class DeadLetterKind(StrEnum):
     """Its last attempt failed."""
     IN_DOUBT = "in-doubt"
     """SES may have accepted it; IN_DOUBT=park."""
+    CONFLICT = "conflict"
+    """Its uuid stands for a mail to other recipients."""
 
 
 @dataclass(frozen=True, slots=True)

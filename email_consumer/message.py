@@ -8,6 +8,7 @@ import msgpack
 from pydantic import Field, ValidationError, model_validator
 
 from email_consumer.address import Address, parse_address
+from email_consumer.fingerprint import Fingerprint, content_hash, recipients_hash
 from email_consumer.message_fields import (
     MAX_BYTES,
     MAX_HEADERS,
@@ -35,6 +36,9 @@ ARRAY_FIELDS = ("uuid", "email", "subject", "body")
 NOT_BUILT = frozenset({"lane", "unsubscribe_group", "tenant", "send_window", "timezone", "track_clicks"})
 """Keys that are agreed upon and that this version can't act on yet."""
 
+_NO_FURTHER_CONTENT = frozenset(
+    {"uuid", "email", "cc", "bcc", "topic_id", "scheduled_at", "expires_at", "subject", "body", "text"}
+)
 _LIST_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 _HASHED = "sha256-"
 
@@ -139,6 +143,14 @@ class EmailMessage(FromOutside):
     def all_recipients(self) -> tuple[Address, ...]:
         """To, cc and bcc, parsed."""
         return tuple(parse_address(text) for text in (self.email, *self.cc, *self.bcc))
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """What tells it apart from another mail of the same uuid."""
+        content = f"{self.subject}\0{self.text or ''}\0{self.body}"
+        if further := self.model_fields_set - _NO_FURTHER_CONTENT:
+            content += self.model_dump_json(include=further, exclude_defaults=True).removeprefix("{}")
+        return Fingerprint(recipients_hash(self.email, self.cc + self.bcc), content_hash(content))
 
 
 def uuid_tag(uuid: str) -> str:

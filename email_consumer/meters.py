@@ -37,6 +37,8 @@ class Meters:
     """Deliveries taken in hand."""
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
     """Settled deliveries by what became of them."""
+    duplicates_changed: int = 0
+    """Of the duplicates, those that say something else than the mail that was finished."""
     unknown_keys: int = 0
     """Keys of messages that mean nothing here and were ignored."""
     recipients_sent: int = 0

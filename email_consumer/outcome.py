@@ -40,7 +40,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The uuid was finished inside the idempotency window. Ack, nothing sent."""
+    """The uuid was finished for the same recipients inside the idempotency window. Ack, nothing sent."""
+
+    changed: bool = False
+    """It says something else by now, as it does where publishers render again on each retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The uuid stands for a mail to other recipients. Dead letter, term; no attempt."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +139,6 @@ class Undecodable:
 SendResult = Sent | Failed | Throttled | Held | InDoubt | Rejected
 """What one call of SES can end in."""
 
-Outcome = SendResult | Duplicate | Scheduled | Stopped | Interrupted | Busy | Exhausted | Parked | Undecodable
+Outcome = (
+    SendResult | Duplicate | Conflict | Scheduled | Stopped | Interrupted | Busy | Exhausted | Parked | Undecodable
+)

@@ -17,7 +17,6 @@ from email_consumer.message_keys import Reading
 from email_consumer.meters import Meters
 from email_consumer.outcome import (
     Busy,
-    Duplicate,
     Exhausted,
     Failed,
     InDoubt,
@@ -25,7 +24,6 @@ from email_consumer.outcome import (
     LeftOut,
     Outcome,
     Rejected,
-    Scheduled,
     SendResult,
     Sent,
     Stopped,
@@ -137,8 +135,8 @@ class Pipeline:
             self._uuids.discard(message.uuid)
 
     async def _deliver(self, message: EmailMessage, origin: Origin, headers: Mapping[str, str]) -> tuple[Outcome, int]:
-        if not origin.replay_of and self._ledger.knows_finished(message.uuid):
-            return Duplicate(), 0
+        if not origin.replay_of and (known := self._ledger.known(message)):
+            return known, 0
         if stopped := self._check(message, origin):
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
@@ -155,7 +153,7 @@ class Pipeline:
 
     async def _schedule(self, message: EmailMessage, origin: Origin) -> Outcome:
         try:
-            return Scheduled() if await self._ledger.schedule(message, origin) else Duplicate()
+            return await self._ledger.schedule(message, origin)
         except TooLargeToKeepError as error:
             return Rejected(f"it is due later and can't be kept: {error}")
 

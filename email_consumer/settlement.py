@@ -14,6 +14,7 @@ from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
 from email_consumer.outcome import (
     Busy,
+    Conflict,
     Duplicate,
     Exhausted,
     Failed,
@@ -46,6 +47,7 @@ _COPY_NOTED_EVERY = 60.0
 _KINDS = {
     Rejected: DeadLetterKind.REJECTED,
     Exhausted: DeadLetterKind.EXHAUSTED,
+    Conflict: DeadLetterKind.CONFLICT,
     Parked: DeadLetterKind.IN_DOUBT,
 }
 
@@ -89,12 +91,12 @@ class Settlement:
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
     ) -> None:
         """`attempt` is the number of the attempt that was made or claimed, 0 if there was none."""
-        if isinstance(outcome, (Rejected, Exhausted, Parked)):
+        if isinstance(outcome, (Rejected, Exhausted, Parked, Conflict)):
             buried = await self._bury(delivery, _KINDS[type(outcome)], outcome.reason, attempt)
             if not buried:
                 await self._leave(delivery, message, outcome, origin, attempt)
                 return
-        if attempt or isinstance(outcome, (Stopped, Parked)):
+        if attempt or isinstance(outcome, (Stopped, Rejected, Parked, Conflict)):
             await self._ledger.finish(message, outcome, origin)
         self._count(message, outcome)
         match outcome:
@@ -106,7 +108,7 @@ class Settlement:
                 await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt():
                 await self._tell(delivery.nak(BUSY_DELAY))
-            case Rejected() | Exhausted() | Parked() | Undecodable():
+            case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
                 await self._tell(delivery.term())
             case _:
                 assert_never(outcome)
@@ -117,6 +119,8 @@ class Settlement:
             self._meters.recipients_sent += message.recipients - len(outcome.left_out)
             for copy in outcome.left_out:
                 self._note(message, copy)
+        elif isinstance(outcome, Duplicate):
+            self._meters.duplicates_changed += outcome.changed
 
     def _note(self, message: EmailMessage, copy: LeftOut) -> None:
         self._meters.copies_left_out += 1
@@ -139,12 +143,12 @@ class Settlement:
         self,
         delivery: Delivery,
         message: EmailMessage,
-        outcome: Rejected | Exhausted | Parked,
+        outcome: Rejected | Exhausted | Parked | Conflict,
         origin: Origin,
         attempt: int,
     ) -> None:
         """The source has the only copy. Recorded as failed it would be taken for a duplicate there, and dropped."""
-        if attempt:  # else it is in doubt, and stays so
+        if attempt:  # else it is not our claim, and stays what it is
             await self._ledger.finish(message, Held(f"no place for its dead letter: {outcome.reason}"), origin)
         self._count(message, outcome)
         await self._tell(delivery.nak(_REFUSED_DELAY))

@@ -59,7 +59,14 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secret), stack)
     background.append(("facts", facts.run))
     projection = Projection(database, glance.count_sent)
-    scheduled = ScheduledMail(database, gate.check, kept=scheduled_mail_kept, idempotency_ttl=settings.idempotency_ttl)
+    scheduled = ScheduledMail(
+        database,
+        gate.check,
+        nats.dead_letters,
+        ground.meters,
+        kept=scheduled_mail_kept,
+        idempotency_ttl=settings.idempotency_ttl,
+    )
     feeds, names = Feeds(link, background), Names(stream)
     feeds.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
     feeds.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)

@@ -55,7 +55,6 @@ class EmbeddedWorker:
         self.suppress = gate.suppress
         self.release = gate.release
         self.events_expected_from = ledger.events_expected_from
-        self.settled = ledger.settled
 
     @property
     def account(self) -> Account | None:
@@ -63,3 +62,6 @@ class EmbeddedWorker:
 
     async def proven(self, event: Event) -> None:
         """Nothing to do: the tables, which say so in a moment, are the ledger."""
+
+    def settled(self, uuid: str) -> None:
+        """Nothing to do: the tables are the ledger."""

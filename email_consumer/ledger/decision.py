@@ -6,8 +6,9 @@ from enum import Enum, auto
 from typing import Literal
 
 from email_consumer.claim import Origin
+from email_consumer.fingerprint import Fingerprint
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Busy, Duplicate, InDoubt, Parked, Stopped
+from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Parked, Stopped
 from email_consumer.store.status import Status
 
 LEASE = 60.0
@@ -52,6 +53,12 @@ class Known:
     claimed_at: float
     finished_at: float
     replay_of: str | None
+    recipients: int | None = None
+    """Whom it is for (`Fingerprint`); None where the version before wrote it."""
+    content: int | None = None
+    """What it says; None also where SES may have accepted it although it is Failed."""
+    suppressed: bool = False
+    """Stopped because of a suppression."""
 
 
 class Step(Enum):
@@ -62,7 +69,7 @@ class Step(Enum):
     RECLAIM = auto()
     """The row goes on."""
     RENEW = auto()
-    """The idempotency window is over: a new row, the old one keeps its history."""
+    """The uuid begins another life: a new row, the old one keeps its history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +80,56 @@ class Granted:
     spent: int
 
 
+CONFLICT = Conflict("its uuid stands for a mail to other recipients")
+
 _NEW = Granted(Step.INSERT, 0)
 """What nearly every mail gets: one value for all, since to make a frozen one costs as much as the rest of the decision."""
 
-Decision = Granted | Duplicate | Busy | InDoubt | Parked
+Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked
 
 
-def decide(known: Known | None, origin: Origin, policy: Policy, now: float, events_since: float) -> Decision:
+def decide(
+    known: Known | None, message: EmailMessage, origin: Origin, policy: Policy, *, now: float, events_since: float
+) -> Decision:
     """`events_since`: since when SES's events can reach us; a grace doesn't begin before (Unix seconds)."""
     if known is None:
         return _NEW
+    if known.status >= Status.SENT:
+        return _decide_on_finished(known, message.fingerprint, origin, policy, now)
+    if _differ(known.recipients, message.fingerprint.recipients):
+        return CONFLICT
+    if known.status is Status.CREATED:
+        return Granted(Step.RECLAIM, known.attempts)
+    return _resolve(known, policy, now, events_since) if known.in_doubt else Busy()
+
+
+def tell_apart(finished: Fingerprint, again: Fingerprint) -> Duplicate | Conflict:
+    """What a mail is whose uuid was finished a short while ago."""
+    return CONFLICT if again.recipients != finished.recipients else Duplicate(again.content != finished.content)
+
+
+def _decide_on_finished(known: Known, asked: Fingerprint, origin: Origin, policy: Policy, now: float) -> Decision:
+    others = _differ(known.recipients, asked.recipients)
+    changed = _differ(known.content, asked.content)
     match known.status:
-        case Status.CREATED:
-            return Granted(Step.RECLAIM, known.attempts)
-        case Status.PROCESSED if not known.in_doubt:
-            return Busy()
-        case Status.PROCESSED:
-            return _resolve(known, policy, now, events_since)
-        case Status.FAILED if origin.replay_of and known.replay_of != origin.replay_of:
+        case Status.FAILED if origin.replay_of and known.replay_of != origin.replay_of and not others:
             return Granted(Step.RECLAIM, 0)
+        case Status.FAILED if changed or (others and known.content is not None):
+            # Nobody got it. Published again as it was it would fail again; with an address put right, say, it may not.
+            return Granted(Step.RENEW, 0)
+        case Status.STOPPED if known.suppressed and not others:
+            # Granted, it is asked about again: as long as the address is suppressed, it is stopped again.
+            return Granted(Step.RENEW, 0)
         case _ if known.finished_at + policy.idempotency_ttl > now:
-            return Duplicate()
+            return CONFLICT if others else Duplicate(changed)
         case _ if known.finished_at >= ended_before(origin.stored_at, policy.idempotency_ttl):
-            return Duplicate()
+            return CONFLICT if others else Duplicate(changed)
         case _:
             return Granted(Step.RENEW, 0)
+
+
+def _differ(known: int | None, asked: int) -> bool:
+    return known is not None and known != asked
 
 
 def ended_before(stored_at: float, idempotency_ttl: float) -> float:

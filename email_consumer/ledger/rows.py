@@ -23,6 +23,8 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
         "expires_at": _expiry(message),
         "replay_of": origin.replay_of,
         "source": origin.source,
+        "recipients_hash": message.fingerprint.recipients,
+        "content_hash": message.fingerprint.content,
         "now": now,
     }
 
@@ -50,6 +52,7 @@ def claimed_row(entry: ClaimEntry, *, in_doubt: bool, claimed_at: float) -> tupl
         claimed_at,
         origin.replay_of,
         origin.source,
+        *message.fingerprint,
     )
 
 
@@ -67,10 +70,11 @@ def _expiry(message: EmailMessage) -> float | None:
     return message.expires_at.timestamp() if message.expires_at else None
 
 
-async def keep_for_later(connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float) -> bool:
-    """Insert the mail with its content, due at its time; False when its uuid is known already."""
+async def keep_for_later(
+    connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float, *, revision: int = 0
+) -> None:
+    """Insert the mail with its content, due at its time, unless its uuid is known already."""
     content_id = await keep_content(connection, message, now)
     row = new_row(message, origin, now)
     row |= {"content_id": content_id, "scheduled_at": message.scheduled_at.timestamp()}  # type: ignore[union-attr]
-    inserted = await connection.execute(statements.INSERT_SCHEDULED, row)
-    return inserted.rowcount > 0
+    await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})

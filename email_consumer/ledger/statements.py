@@ -9,16 +9,19 @@ from email_consumer.store.retired import RETIRED_NAME
 
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = """
-SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of
+SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash,
+    status = 4 AND error LIKE 'suppressed%' AS suppressed
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 
 # A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it. Each is an array: uuid, tag,
-# topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source.
+# topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash.
 INSERT_CLAIMED = """
 INSERT INTO email_requests
-    (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, created_at, updated_at)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, 1, value->>5, value->>6, value->>7, value->>8, :now, :now
+    (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash,
+     created_at, updated_at)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, 1, value->>5, value->>6, value->>7, value->>8, value->>9,
+    value->>10, :now, :now
 FROM json_each(:rows)
 """
 
@@ -26,17 +29,20 @@ FROM json_each(:rows)
 RECLAIM = """
 UPDATE email_requests
 SET status = 1, in_doubt = 0, claimed_at = :now, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
-    replay_of = coalesce(:replay_of, replay_of)
+    replay_of = coalesce(:replay_of, replay_of), recipients_hash = :recipients_hash, content_hash = :content_hash
 WHERE id = :id
 """
 
-# The idempotency window of a finished uuid is over: the old row keeps its history under another name.
+# A finished uuid begins another life: the old row keeps its history under another name.
 RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"  # noqa: S608 - a constant
 
 # A mail that is due later, with its content in our keeping.
 INSERT_SCHEDULED = """
-INSERT INTO email_requests (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, source, created_at, updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, 0, :source, :now, :now)
+INSERT INTO email_requests
+    (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, replay_of, source, revision, recipients_hash,
+     content_hash, created_at, updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, 0, :replay_of, :source, :revision,
+    :recipients_hash, :content_hash, :now, :now)
 ON CONFLICT (uuid) DO NOTHING
 """
 
@@ -53,12 +59,17 @@ FROM json_each(:rows) WHERE uuid = value->>0 AND status = 1
 
 # A mail that is stopped without ever being claimed, or given up while in doubt.
 STOP = """
-INSERT INTO email_requests (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, created_at, updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 4, :error, :now, :source, :now, :now)
+INSERT INTO email_requests
+    (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, recipients_hash, content_hash, created_at,
+     updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 4, :error, :now, :source, :recipients_hash, :content_hash, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
 SET status = 4, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
 WHERE status = 0 OR (status = 1 AND in_doubt = 1)
 """
+
+# What was given up while in doubt may have been sent: published again with another content it must stay a duplicate.
+FORGET_CONTENT = "UPDATE email_requests SET content_hash = NULL WHERE uuid = :uuid AND status = 3"
 
 # One line of a mail's history.
 REMARK = """

@@ -51,6 +51,11 @@ class MeterCollector(Collector):
         for kind, name in _OUTCOMES.items():
             outcomes.add_metric([name], meters.outcomes[kind])
         yield outcomes
+        yield CounterMetricFamily(
+            "email_duplicates_changed",
+            "Duplicates that say something else than the mail their uuid was finished for.",
+            meters.duplicates_changed,
+        )
         yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", meters.in_hand)
         yield GaugeMetricFamily("email_in_flight", "SES calls under way.", meters.in_flight)
         yield GaugeMetricFamily(

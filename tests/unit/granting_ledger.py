@@ -4,7 +4,7 @@ import math
 
 from email_consumer.claim import Claim, Origin
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Outcome
+from email_consumer.outcome import Outcome, Scheduled
 
 
 class GrantingLedger:
@@ -13,8 +13,8 @@ class GrantingLedger:
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
 
-    def knows_finished(self, _uuid: str) -> bool:
-        return False
+    def known(self, _message: EmailMessage) -> None:
+        return None
 
     async def claim(self, _message: EmailMessage, _origin: Origin) -> Claim:
         return Claim(1, math.inf)
@@ -22,5 +22,5 @@ class GrantingLedger:
     async def finish(self, _message: EmailMessage, outcome: Outcome, _origin: Origin) -> None:
         self.outcomes.append(outcome)
 
-    async def schedule(self, _message: EmailMessage, _origin: Origin) -> bool:
-        return True
+    async def schedule(self, _message: EmailMessage, _origin: Origin) -> Scheduled:
+        return Scheduled()

@@ -11,7 +11,7 @@ from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.delivery import Original
 from email_consumer.message import EmailMessage, encode
 from email_consumer.meters import Meters
-from email_consumer.outcome import Failed, InDoubt, LeftOut, SendResult, Sent, Stopped, StopReason
+from email_consumer.outcome import Failed, InDoubt, LeftOut, Rejected, Scheduled, SendResult, Sent, Stopped, StopReason
 from email_consumer.pipeline import Admission, Pace, Pipeline, Sender
 from email_consumer.settlement import Settlement
 from tests.unit.delivery import FakeDelivery
@@ -75,7 +75,7 @@ class Letters:
 
 
 class SmallLedger(GrantingLedger):
-    async def schedule(self, _message: EmailMessage, _origin: Origin) -> bool:
+    async def schedule(self, _message: EmailMessage, _origin: Origin) -> Scheduled:
         raise TooLargeToKeepError("max_payload leaves 9")
 
 
@@ -118,7 +118,7 @@ async def test_mail_for_later_that_is_too_large_to_be_kept_is_a_dead_letter() ->
     await pipeline(ledger, letters).handle(delivery)
     assert letters.reasons == [("rejected", "it is due later and can't be kept: max_payload leaves 9")]
     assert delivery.told == ["term"]
-    assert ledger.outcomes == [], "a replay is no duplicate"
+    assert [type(outcome) for outcome in ledger.outcomes] == [Rejected]
 
 
 COPIED = MAIL.model_copy(update={"cc": ("Old <old@example.com>", "good@example.com"), "bcc": ("late@example.com",)})

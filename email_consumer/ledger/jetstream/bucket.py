@@ -11,6 +11,8 @@ from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.publisher import ConflictError, LostAckError, Publisher, RefusedError
 
 _OPERATION = "KV-Operation"
+_LONGEST_WAIT = 100 * 365 * 86_400.0
+"""Seconds; NATS counts nanoseconds in 64 bits."""
 
 
 class ClaimBucket:
@@ -21,7 +23,7 @@ class ClaimBucket:
         self._jetstream = publisher.client.jetstream()
         self._publisher = publisher
         self._names = Names(stream)
-        self._ttl = str(max(1, math.ceil(idempotency_ttl)))
+        self._ttl = max(1, math.ceil(idempotency_ttl))
 
     async def read(self, key: str) -> Found:
         """What the bucket's leader holds."""
@@ -36,20 +38,30 @@ class ClaimBucket:
                 continue
             assert raw.seq is not None  # noqa: S101 - the server always says
             assert raw.time is not None  # noqa: S101
-            deleted = _OPERATION in (raw.headers or {})  # by an operator's hand
+            deleted = _OPERATION in (raw.headers or {})  # by us, or by an operator's hand
             record = Record.decode(raw.data) if raw.data and not deleted else None
             return Found(record, raw.seq, raw.time.timestamp())
 
-    async def write(self, key: str, record: Record, revision: int) -> int | None:
+    async def write(self, key: str, record: Record, revision: int, *, waits: float | None = None) -> int | None:
         """Replace what `revision` names (0: nothing); the new revision.
+
+        A mail that `waits` for its time (seconds) is forgotten as if it had been finished then.
 
         None: not written, as far as anybody knows. Read and see: an answer that got lost may have been a yes.
         """
         headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
-        if record.final:
-            headers[Header.MSG_TTL.value] = self._ttl
+        if record.final or waits is not None:
+            headers[Header.MSG_TTL.value] = str(math.ceil(min(waits or 0.0, _LONGEST_WAIT)) + self._ttl)
+        return await self._replace(key, record.encode(), headers)
+
+    async def forget(self, key: str, revision: int) -> None:
+        """Take back what we wrote; should it fail, it comes again together with its mail."""
+        deletion = {_OPERATION: "DEL", Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
+        await self._replace(key, b"", deletion | {Header.MSG_TTL.value: str(self._ttl)})
+
+    async def _replace(self, key: str, value: bytes, headers: dict[str, str]) -> int | None:
         try:
-            return (await self._publisher.once(self._names.key(key), record.encode(), headers)).sequence
+            return (await self._publisher.once(self._names.key(key), value, headers)).sequence
         except ConflictError:
             return None
         except (LostAckError, RefusedError) as error:

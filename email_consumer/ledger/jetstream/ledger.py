@@ -16,8 +16,19 @@ from uuid import uuid4
 
 from cachetools import TTLCache
 
-from email_consumer.claim import Claim, ClaimAnswer, Origin
-from email_consumer.ledger.decision import LEASE, Decision, Granted, Inheritance, Policy, Step, Stopper, decide
+from email_consumer.claim import Claim, ClaimAnswer, Origin, Refused, ScheduleAnswer, TooLargeToKeepError
+from email_consumer.fingerprint import Fingerprint
+from email_consumer.ledger.decision import (
+    LEASE,
+    Decision,
+    Granted,
+    Inheritance,
+    Policy,
+    Step,
+    Stopper,
+    decide,
+    tell_apart,
+)
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
 from email_consumer.ledger.jetstream.clock import ServerClock
 from email_consumer.ledger.jetstream.outcomes import OutcomeFeed, entry_of
@@ -25,7 +36,7 @@ from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.scheduling import publish_scheduled
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Duplicate, InDoubt, Outcome, Sent, Stopped
+from email_consumer.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.publisher import Publisher
 from email_consumer.store.status import Status
 from email_consumer.tasks import beside
@@ -62,7 +73,7 @@ class JetStreamLedger:
         self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
         self._clock = ServerClock(publisher, Names(stream).bucket_stream)
         self._feed = OutcomeFeed(publisher, Names(stream).outcomes)
-        self._finished: TTLCache[str, None] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
+        self._finished: TTLCache[str, Fingerprint] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
         self.worker = uuid4().hex
         """What the names of our claims begin with."""
         self._numbers = count(1)
@@ -80,12 +91,9 @@ class JetStreamLedger:
         """The event receiver is ready since `moment` by the server's clock: a grace counts from here at the earliest."""
         self._events_since = moment
 
-    def knows_finished(self, uuid: str) -> bool:
-        return uuid in self._finished
-
-    def settled(self, uuid: str) -> None:
-        """SES's own event has proved that the mail was sent."""
-        self._finished[uuid] = None
+    def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
+        finished = self._finished.get(message.uuid)
+        return tell_apart(finished, message.fingerprint) if finished else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         name = f"{self.worker}-{next(self._numbers)}"
@@ -97,27 +105,30 @@ class JetStreamLedger:
             decision = self._decide(found, message, origin, now)
             match decision:
                 case Granted():
-                    record = _claimed(found, decision, name, origin)
+                    record = _claimed(found, decision, name, message, origin)
                 case InDoubt(reason) if not (found.record and found.record.in_doubt):
                     record = self._doubted(found, reason)
                 case _:
-                    return await self._answer(decision, found, message, origin)
+                    return await self._refuse(decision, found, message, origin)
             if revision := await self._bucket.write(message.tag, record, found.revision):
                 found = Found(record, revision)
                 if isinstance(decision, InDoubt):
-                    return await self._answer(decision, found, message, origin)
+                    return await self._refuse(decision, found, message, origin)
                 return self._hold(message, found, tried)
             found = await self._bucket.read(message.tag)
             if found.held_by(name):  # it was stored, and the acknowledgement got lost
                 return self._hold(message, found, began)
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
+        if isinstance(outcome, Conflict):
+            await self._note_conflict(message, outcome, origin)
+            return
         # The grace of a doubt counts by the server's clock; when it ended is only shown.
         now = await self._clock.now() if isinstance(outcome, InDoubt) else time.time()
         held = self._held.pop(message.uuid, None)
         found = held or Found()  # as with claims, only a conflict costs a read
         while True:
-            record = found.finished(held, outcome, now)
+            record = found.finished(held, message.fingerprint, outcome, now)
             if record is None:  # somebody else has had the last word
                 break
             revision = await self._bucket.write(message.tag, record, found.revision)
@@ -127,18 +138,38 @@ class JetStreamLedger:
         if record or (found.record and found.record.final):
             await self._tell(message, origin, found)
         if isinstance(outcome, Sent):
-            self._finished[message.uuid] = None
+            self._finished[message.uuid] = message.fingerprint
 
-    async def schedule(self, message: EmailMessage, origin: Origin) -> bool:
-        if (await self._bucket.read(message.tag)).record:
-            return False
-        return await publish_scheduled(self._publisher, self._stream, message, origin)
+    async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
+        found = Found()
+        while True:
+            now = await self._clock.now() if found.record else 0.0
+            decision = self._rule(found, message, origin, now)
+            if not isinstance(decision, Granted):
+                return await self._refuse(decision, found, message, origin)
+            if found.record and not found.record.final:
+                break
+            record = _waiting(found, message, origin)
+            revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
+            found = Found(record, revision) if revision else await self._bucket.read(message.tag)
+        if (found.record.status, found.record.claim) != (Status.CREATED, origin.reference):
+            return Duplicate()  # another delivery's, or it waits for another attempt
+        # Also where the record is from an earlier time that this mail was delivered: its worker may have died before this.
+        try:
+            await publish_scheduled(self._publisher, self._stream, message, origin, life=found.record.life)
+        except TooLargeToKeepError:
+            await self._bucket.forget(message.tag, found.revision)
+            raise
+        return Scheduled()
 
     def _decide(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         if found.record is None and self._inheritance.covers(origin):
             return InDoubt("it may have been sent under the ledger that had this consumer before")
+        return self._rule(found, message, origin, now)
+
+    def _rule(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         known = found.known(self._lease, now)
-        decision = decide(known, origin, self._policy, now, self._events_since)
+        decision = decide(known, message, origin, self._policy, now=now, events_since=self._events_since)
         return (isinstance(decision, Granted) and self._stopper(message, origin)) or decision
 
     def _hold(self, message: EmailMessage, found: Found, since: float) -> Claim:
@@ -146,7 +177,7 @@ class JetStreamLedger:
         self._held[message.uuid] = found
         return Claim(found.record.attempts + 1, min(since + self._lease / 2, self._valid_until()))
 
-    async def _answer(self, answer: ClaimAnswer, found: Found, message: EmailMessage, origin: Origin) -> ClaimAnswer:
+    async def _refuse(self, answer: Refused, found: Found, message: EmailMessage, origin: Origin) -> Refused:
         # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.
         if found.record and isinstance(answer, (Duplicate, InDoubt)) and origin.received > 1:
             await self._tell(message, origin, found)
@@ -157,6 +188,12 @@ class JetStreamLedger:
             return found.doubted()
         return Record(Status.PROCESSED, in_doubt=True, claimed_at=self._inheritance.since, error=reason)
 
+    async def _note_conflict(self, message: EmailMessage, conflict: Conflict, origin: Origin) -> None:
+        """In the history of the mail that the uuid stands for, whose state is what it was."""
+        found = await self._bucket.read(message.tag)
+        if found.record:
+            await self._feed.submit(entry_of(message, origin, found, time.time(), conflict=conflict.reason))
+
     async def _tell(self, message: EmailMessage, origin: Origin, found: Found) -> None:
         await self._feed.submit(entry_of(message, origin, found, time.time()))
 
@@ -165,8 +202,29 @@ class JetStreamLedger:
         return asyncio.get_running_loop().time()
 
 
-def _claimed(found: Found, granted: Granted, name: str, origin: Origin) -> Record:
-    fresh = Record(Status.PROCESSED, name, claimed_at=time.time(), replay_of=origin.replay_of)
+def _claimed(found: Found, granted: Granted, name: str, message: EmailMessage, origin: Origin) -> Record:
+    fresh = Record(
+        Status.PROCESSED,
+        name,
+        claimed_at=time.time(),
+        replay_of=origin.replay_of,
+        **message.fingerprint._asdict(),
+    )
     if granted.step is not Step.RECLAIM or found.record is None:
         return fresh
     return replace(fresh, attempts=granted.spent, replay_of=origin.replay_of or found.record.replay_of, life=found.life)
+
+
+def _waiting(found: Found, message: EmailMessage, origin: Origin) -> Record:
+    return Record(
+        Status.CREATED,
+        origin.reference,
+        replay_of=origin.replay_of,
+        life=found.revision + 1 if found.record else 0,
+        **message.fingerprint._asdict(),
+    )
+
+
+def _seconds_until_due(message: EmailMessage) -> float:
+    assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
+    return max(0.0, message.scheduled_at.timestamp() - time.time())

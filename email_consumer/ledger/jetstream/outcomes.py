@@ -20,8 +20,11 @@ _HEADER_ROOM = 128
 _log = structlog.get_logger(__name__)
 
 
-def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float) -> bytes:
-    """One mail's new state, complete: a row can be made of it. MessagePack map; times in Unix seconds."""
+def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float, *, conflict: str | None = None) -> bytes:
+    """One mail's new state, complete: a row can be made of it. MessagePack map; times in Unix seconds.
+
+    With `conflict`, `found` is another mail's, of the same uuid, and this tells why `message` is not sent.
+    """
     record = found.record
     assert record is not None  # noqa: S101 - there is something to tell
     packed: bytes = msgpack.packb(
@@ -44,6 +47,9 @@ def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float) ->
             "left_out": [[copy.address, copy.reason] for copy in record.left_out],
             "revision": found.revision,
             "life": found.life,
+            "recipients_hash": message.fingerprint.recipients if conflict else record.recipients,
+            "content_hash": record.content,
+            "conflict": conflict,
             "now": now,
         }
     )

@@ -25,6 +25,8 @@ _AFTER = {
 """What may follow where the sidecar was faster than the worker: by SES's own event, or by cancelling its topic."""
 
 Entry = dict[str, Any]
+_UNKNOWN: Entry = {"recipients_hash": None, "content_hash": None, "conflict": None}
+"""What a worker of an earlier version doesn't tell."""
 
 
 class Projection:
@@ -43,28 +45,35 @@ class Projection:
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one batch into the tables."""
-        self._sent(await self._group.submit(list(msgpack.Unpacker(io.BytesIO(delivery.payload)))))
+        entries = [_UNKNOWN | entry for entry in msgpack.Unpacker(io.BytesIO(delivery.payload))]
+        self._sent(await self._group.submit(entries))
         await delivery.ack()
 
 
 async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -> list[int]:
     """How many mails each batch showed as sent."""
     entries = [entry for batch in batches for entry in batch]
+    conflicts = [entry for entry in entries if entry["conflict"]]
     uuids = json.dumps(list({entry["uuid"] for entry in entries}))
     known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.SHOWN, (uuids,))}
     shown = {uuid: (row["status"], row["revision"]) for uuid, row in known.items()}
     news = [[entry for entry in batch if _is_news(entry, shown)] for batch in batches]
     for round_ in _rounds([entry for batch in news for entry in batch]):
         await connection.executemany(statements.RETIRE_FORMER, round_)
+        await connection.executemany(statements.DISPLACE, round_)
         await connection.executemany(statements.SHOW, round_)
         await connection.executemany(statements.REMARK, [entry for entry in round_ if entry["remark"]])
         await connection.executemany(statements.LEFT_OUT, [row for entry in round_ for row in _left_out(entry)])
+    await connection.executemany(statements.FAIL_CONFLICTING, conflicts)
+    await connection.executemany(statements.REMARK_CONFLICT, conflicts)
     return [sum(entry["status"] == Status.SENT for entry in batch) for batch in news]
 
 
 def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
     """Whether the row doesn't tell it yet; if so, it will."""
     status, revision = shown.get(entry["uuid"], (Status.CREATED, -1))
+    if entry["conflict"]:
+        return False
     former = 0 < revision < entry["life"]
     stays = entry["status"] not in _AFTER.get(Status(status), set(Status)) and not former
     if entry["revision"] <= revision or stays:

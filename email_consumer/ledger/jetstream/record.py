@@ -5,9 +5,10 @@ from operator import attrgetter
 
 import orjson
 
+from email_consumer.fingerprint import Fingerprint
 from email_consumer.ledger.decision import Known
 from email_consumer.ledger.entries import change
-from email_consumer.outcome import InDoubt, LeftOut, Outcome, Parked, Sent, Stopped
+from email_consumer.outcome import InDoubt, LeftOut, Outcome, Parked, Sent, Stopped, StopReason
 from email_consumer.store.status import Status
 
 _LONGEST_ERROR = 500
@@ -19,7 +20,7 @@ class Record:
 
     status: Status
     claim: str = ""
-    """Names the last claim: unique over all workers and times."""
+    """Names the last claim: unique over all workers and times. While the mail waits for its time: the delivery it came by."""
     attempts: int = 0
     """Attempts spent."""
     in_doubt: bool = False
@@ -33,7 +34,10 @@ class Record:
     left_out: tuple[LeftOut, ...] = ()
     """Copies that the last attempt did not send."""
     life: int = 0
-    """The revision at which the uuid was claimed anew, its former life forgotten; 0: this very revision."""
+    """The revision from which on the uuid stands for this mail, its former life forgotten; 0: from this very revision."""
+    recipients: int | None = None
+    """See `Fingerprint`; None in records of earlier versions."""
+    content: int | None = None
 
     @property
     def final(self) -> bool:
@@ -81,6 +85,9 @@ class Found:
             self.record.claimed_at if doubted else self.stored_at,
             self.stored_at if self.record.final else 0.0,
             self.record.replay_of,
+            self.record.recipients,
+            self.record.content,
+            self.record.status is Status.STOPPED and (self.record.error or "").startswith(StopReason.SUPPRESSED),
         )
 
     @property
@@ -117,12 +124,12 @@ class Found:
             life=self.life,
         )
 
-    def finished(self, held: "Found | None", outcome: Outcome, now: float) -> Record | None:
+    def finished(self, held: "Found | None", fingerprint: Fingerprint, outcome: Outcome, now: float) -> Record | None:
         """What the outcome of an attempt makes of it, None: nothing. `held` is the claim we made, if we did."""
         if not self._takes(held, outcome):
             return None
         base = self if self.record else held or self
-        record = base.record or Record(Status.CREATED)
+        record = base.record or Record(Status.CREATED, **fingerprint._asdict())
         step = change(outcome)
         return replace(
             record,
@@ -137,6 +144,8 @@ class Found:
             remark=step.remark,
             left_out=outcome.left_out if isinstance(outcome, (Sent, InDoubt)) else (),
             life=base.life,
+            # It may have been sent: published again with another content it must stay a duplicate.
+            content=None if isinstance(outcome, Parked) else record.content,
         )
 
     def _takes(self, held: "Found | None", outcome: Outcome) -> bool:

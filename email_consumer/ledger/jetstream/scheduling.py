@@ -4,6 +4,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from enum import Enum, auto
+from typing import NamedTuple
 
 import aiosqlite
 import orjson
@@ -12,13 +14,16 @@ import structlog
 from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
-from email_consumer.ledger.decision import Stopper, ended_before
-from email_consumer.ledger.entries import ScheduleEntry
-from email_consumer.ledger.jetstream.statements import RETIRE_ENDED
+from email_consumer.ledger.decision import CONFLICT, Stopper, ended_before
+from email_consumer.ledger.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, SHOWN
 from email_consumer.ledger.jetstream.streams import Names
-from email_consumer.ledger.rows import keep_for_later, stopped_row
+from email_consumer.ledger.rows import as_json, keep_for_later, stopped_row
+from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
+from email_consumer.meters import Meters
+from email_consumer.outcome import Conflict
 from email_consumer.publisher import Publisher, TooLargeError
+from email_consumer.settlement import DeadLetters
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside
@@ -26,43 +31,73 @@ from email_consumer.tasks import beside
 _ORIGIN = "Email-Origin"
 _STREAM = "Email-Stream"
 """Beside the origin and not in it: a sidecar of the version before refuses one with a name that it doesn't know."""
+_LIFE = "Email-Life"
 _HEADER_ROOM = 512
-"""Bytes for the mail's tag, the names of the headers and what frames them."""
+"""Bytes for the mail's identity, the names of the headers and what frames them."""
 _LATER = 60.0
+_SOON = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
-async def publish_scheduled(publisher: Publisher, stream: str, message: EmailMessage, origin: Origin) -> bool:
-    """Return once `<stream>-scheduled` holds the mail; False when it was there already a short while ago.
+async def publish_scheduled(
+    publisher: Publisher, stream: str, message: EmailMessage, origin: Origin, *, life: int
+) -> None:
+    """Return once `<stream>-scheduled` holds the mail; the same delivery again makes no second one.
+
+    `life`: the revision of the bucket from which on the uuid stands for this mail, 0 where it stood for nothing before.
 
     Raises:
         TooLargeToKeepError: the mail was close to the NATS server's limit, and is over it as we write it.
     """
     payload = encode(message)
     facts = asdict(origin)
-    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()}
+    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()} | ({_LIFE: str(life)} if life else {})
     room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
     if len(payload) > room:
         raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
+    identity = f"{message.tag}:{origin.reference}:{origin.stored_at:.6f}"
     try:
-        stored = await publisher.store(Names(stream).scheduled, payload, message.tag, headers)
+        await publisher.store(Names(stream).scheduled, payload, identity, headers)
     except TooLargeError as error:
         raise TooLargeToKeepError(str(error)) from None
-    return not stored.duplicate
+
+
+class _Arrival(NamedTuple):
+    message: EmailMessage
+    origin: Origin
+    life: int
+    """See `publish_scheduled`."""
+
+
+class _Kept(Enum):
+    YES = auto()
+    CONFLICT = auto()
+    """The uuid is another mail's in our keeping."""
+    NOT_YET = auto()
+    """The uuid's former life has ended, and its outcome is still on its way."""
 
 
 class ScheduledMail:
     """The sidecar's side. `handle` is what a JetStream intake on that stream calls for each delivery."""
 
     def __init__(
-        self, database: Database, stopper: Stopper, kept: Callable[[], None], *, idempotency_ttl: float
+        self,
+        database: Database,
+        stopper: Stopper,
+        dead_letters: DeadLetters,
+        meters: Meters,
+        *,
+        kept: Callable[[], None],
+        idempotency_ttl: float,
     ) -> None:
         """`kept` is called after mail was taken into keeping; `idempotency_ttl` in seconds, as the workers have it."""
         self._stopper = stopper
+        self._dead_letters = dead_letters
+        self._meters = meters
         self._idempotency_ttl = idempotency_ttl
         self._kept = kept
-        self._group: GroupCommit[ScheduleEntry, None] = GroupCommit(database, self._write)
+        self._group: GroupCommit[_Arrival, _Kept] = GroupCommit(database, self._write)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -75,23 +110,52 @@ class ScheduledMail:
         try:
             message = decode(delivery.payload)
             origin = Origin(**orjson.loads(delivery.headers[_ORIGIN]), stream=delivery.headers.get(_STREAM, ""))
-        except (UndecodableError, KeyError, TypeError, orjson.JSONDecodeError) as error:
+            life = int(delivery.headers.get(_LIFE, 0))
+        except (UndecodableError, KeyError, TypeError, ValueError) as error:
             # Ours are well formed: a newer worker's may not be, to us.
             _log.error("scheduled.undecodable", reference=delivery.reference, error=str(error), retry_in=_LATER)
             await delivery.nak(_LATER)
             return
-        await self._group.submit(ScheduleEntry(message, origin))
-        await delivery.ack()
-        self._kept()
+        match await self._group.submit(_Arrival(message, origin, life)):
+            case _Kept.YES:
+                await delivery.ack()
+                self._kept()
+            case _Kept.CONFLICT:
+                await self._bury(delivery)
+            case _Kept.NOT_YET:
+                await delivery.nak(_SOON)
 
-    async def _write(self, connection: aiosqlite.Connection, entries: list[ScheduleEntry]) -> list[None]:
+    async def _bury(self, delivery: Delivery) -> None:
+        kind, reason = DeadLetterKind.CONFLICT, CONFLICT.reason
+        try:
+            await self._dead_letters.store(delivery, kind, reason, 0)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the mail must not be dropped for it
+            _log.warning("dead_letter.not_stored", reference=delivery.reference, error=str(error), retry_in=_LATER)
+            await delivery.nak(_LATER)
+            return
+        _log.warning("mail.dead_letter", reference=delivery.reference, kind=kind, reason=reason, attempts=0)
+        self._meters.outcomes[Conflict] += 1
+        await delivery.ack()
+
+    async def _write(self, connection: aiosqlite.Connection, arrivals: list[_Arrival]) -> list[_Kept]:
         now = time.time()
-        for entry in entries:
-            # Its topic may have been cancelled on the way here.
-            if stopped := self._stopper(entry.message, entry.origin):
-                await connection.execute(statements.STOP, stopped_row(entry.message, entry.origin, stopped, now))
-            else:
-                limit = ended_before(entry.origin.stored_at, self._idempotency_ttl)
-                await connection.execute(RETIRE_ENDED, {"uuid": entry.message.uuid, "ended_before": limit})
-                await keep_for_later(connection, entry.message, entry.origin, now)
-        return [None] * len(entries)
+        return [await self._keep(connection, arrival, now) for arrival in arrivals]
+
+    async def _keep(self, connection: aiosqlite.Connection, arrival: _Arrival, now: float) -> _Kept:
+        message, origin, life = arrival
+        if life:
+            await connection.execute(RETIRE_FORMER, {"uuid": message.uuid, "life": life})
+        else:
+            limit = ended_before(origin.stored_at, self._idempotency_ttl)
+            await connection.execute(RETIRE_ENDED, {"uuid": message.uuid, "ended_before": limit})
+        for row in await connection.execute_fetchall(SHOWN, (as_json([message.uuid]),)):
+            if 0 < row["revision"] < life:
+                return _Kept.NOT_YET
+            if row["recipients_hash"] not in (None, message.fingerprint.recipients):
+                return _Kept.CONFLICT
+        # Its topic may have been cancelled on the way here.
+        if stopped := self._stopper(message, origin):
+            await connection.execute(statements.STOP, stopped_row(message, origin, stopped, now))
+        else:
+            await keep_for_later(connection, message, origin, now, revision=life)
+        return _Kept.YES

@@ -19,6 +19,7 @@ from email_consumer.outcome import (
     Outcome,
     Parked,
     Rejected,
+    Scheduled,
     Sent,
     Stopped,
     StopReason,
@@ -38,9 +39,9 @@ async def test_a_sent_mail_is_a_duplicate_also_after_a_restart(backend: Backend)
         assert claim.deadline > asyncio.get_running_loop().time()
         assert await ledger.claim(mail(topic_id="t"), ORIGIN) == Busy()
         await ledger.finish(mail(topic_id="t"), Sent("ses-1"), ORIGIN)
-        assert ledger.knows_finished("u-1")
+        assert ledger.known(mail()) == Duplicate()
     async with backend.open() as ledger:
-        assert not ledger.knows_finished("u-1")
+        assert ledger.known(mail()) is None
         assert await ledger.claim(mail(topic_id="t"), again) == Duplicate()
     (row,) = await backend.query(ROW)
     assert (row["status"], row["message_id"], row["attempts"]) == (2, "ses-1", 1)
@@ -162,14 +163,14 @@ async def test_no_uuid_gets_in_the_way_of_a_former_life_of_another(backend: Back
 
 
 async def test_a_stopped_mail_is_recorded_without_a_claim(backend: Backend) -> None:
-    stopped = Stopped(StopReason.SUPPRESSED, "hard bounce")
+    stopped = Stopped(StopReason.EXPIRED, "expired yesterday")
     async with backend.open(stopped=stopped) as ledger:
         assert await ledger.claim(mail(), ORIGIN) == stopped
         await ledger.finish(mail(), stopped, ORIGIN)
     async with backend.open() as ledger:
         assert await ledger.claim(mail(), ORIGIN) == Duplicate()
     (row,) = await backend.query(ROW)
-    assert (row["status"], row["error"]) == (4, "suppressed: hard bounce")
+    assert (row["status"], row["error"]) == (4, "expired: expired yesterday")
 
 
 @pytest.mark.parametrize("outcome", [Sent("ses-1"), InDoubt("read time-out")])
@@ -208,5 +209,5 @@ async def test_any_uuid_will_do(backend: Backend, uuid: str) -> None:
 async def test_a_mail_is_scheduled_once(backend: Backend) -> None:
     later = mail(scheduled_at="2099-01-01T00:00:00Z")
     async with backend.open() as ledger:
-        assert await ledger.schedule(later, ORIGIN)
-        assert not await ledger.schedule(later, ORIGIN)
+        assert await ledger.schedule(later, ORIGIN) == Scheduled()
+        assert await ledger.schedule(later, replace(ORIGIN, reference="messages:2")) == Duplicate()

@@ -70,8 +70,9 @@ async def show(database: Database, *batches: bytes) -> list[tuple[object, ...]]:
 
 def attempt(uuid: str, outcome: Outcome, revision: int, life: int = 10, attempts: int = 0, **fields: object) -> bytes:
     claimed = Found(Record(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life), revision - 1)
-    record = claimed.finished(claimed, outcome, 100.0 + revision)
-    return entry_of(mail(uuid, **fields), ORIGIN, Found(record, revision), 100.0 + revision)
+    message = mail(uuid, **fields)
+    record = claimed.finished(claimed, message.fingerprint, outcome, 100.0 + revision)
+    return entry_of(message, ORIGIN, Found(record, revision), 100.0 + revision)
 
 
 async def test_a_batch_that_comes_again_changes_nothing(database: Database) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from email_consumer.claim import Origin, TooLargeToKeepError
+from email_consumer.intake.dead_letters import DeadLetters
+from email_consumer.ledger.decision import Stopper
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Sent, Stopped, StopReason
+from email_consumer.meters import Meters
+from email_consumer.outcome import Duplicate, Scheduled, Sent, Stopped, StopReason
 from email_consumer.store.database import open_database
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
 from tests.integration.ledger.sidecar import drain
@@ -27,7 +30,7 @@ def passing(_message: EmailMessage, _origin: Origin) -> None:
 async def test_it_is_kept_once_each_content_once(jetstream: JetStreamBackend, path: Path) -> None:
     async with jetstream.open() as ledger:
         kept = await asyncio.gather(*(ledger.schedule(mail(f"u-{n}", **LATER), ORIGIN) for n in range(10)))
-        assert all(kept)
+        assert kept == [Scheduled()] * 10
     await keep(jetstream, path)
     (row,) = query(
         path, "SELECT count(*), count(DISTINCT content_id), max(scheduled_at), max(source) FROM email_requests"
@@ -43,7 +46,7 @@ async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBacken
         await keep(jetstream, path)
         await jetstream.client.jetstream().delete_stream(Names(STREAM).scheduled)  # forgets what it has seen
         await jetstream.ensure_streams()
-        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Scheduled()
     await keep(jetstream, path)
     assert len(query(path, "SELECT * FROM email_requests")) == 1
 
@@ -64,9 +67,9 @@ async def test_a_uuid_is_scheduled_anew_once_its_window_is_over(jetstream: JetSt
 
 async def test_what_was_sent_is_not_scheduled(jetstream: JetStreamBackend) -> None:
     async with jetstream.open() as ledger:
-        await ledger.claim(mail(), ORIGIN)
-        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
-        assert not await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+        await ledger.claim(mail("u-1", **LATER), ORIGIN)
+        await ledger.finish(mail("u-1", **LATER), Sent("ses-1"), ORIGIN)
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Duplicate()
 
 
 async def test_a_topic_cancelled_meanwhile_stops_it(jetstream: JetStreamBackend, path: Path) -> None:
@@ -79,10 +82,7 @@ async def test_a_topic_cancelled_meanwhile_stops_it(jetstream: JetStreamBackend,
 
     async with jetstream.open() as ledger:
         await ledger.schedule(mail("u-1", topic_id="t", **LATER), origin)
-    async with open_database(path) as database:
-        scheduled = ScheduledMail(database, stopper, lambda: None, idempotency_ttl=1)
-        async with scheduled.running():
-            await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
+    await keep(jetstream, path, stopper)
     assert seen == [origin]
     (row,) = query(path, "SELECT status, error FROM email_requests")
     assert tuple(row) == (4, "cancelled")
@@ -92,7 +92,7 @@ async def test_a_mail_too_large_for_nats_is_refused_before_it_ends_the_connectio
     async with jetstream.open() as ledger:
         with pytest.raises(TooLargeToKeepError, match="max_payload"):
             await ledger.schedule(mail("u-1", **LATER, text="x" * jetstream.client.max_payload), ORIGIN)
-        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Scheduled()
 
 
 async def publish_again(jetstream: JetStreamBackend, origin: Origin) -> None:
@@ -100,14 +100,17 @@ async def publish_again(jetstream: JetStreamBackend, origin: Origin) -> None:
     await jetstream.client.jetstream().delete_stream(Names(STREAM).scheduled)
     await jetstream.ensure_streams()
     async with jetstream.open() as ledger:
-        assert await ledger.schedule(mail("u-1", **LATER), origin)
+        assert await ledger.schedule(mail("u-1", **LATER), origin) == Scheduled()
 
 
-async def keep(jetstream: JetStreamBackend, path: Path) -> None:
+async def keep(jetstream: JetStreamBackend, path: Path, stopper: Stopper = passing) -> None:
     """The sidecar takes all that is there into its keeping."""
-    kept = asyncio.Event()
+    letters = dead_letters(jetstream)
     async with open_database(path) as database:
-        scheduled = ScheduledMail(database, passing, kept.set, idempotency_ttl=1)
+        scheduled = ScheduledMail(database, stopper, letters, Meters(), kept=lambda: None, idempotency_ttl=1)
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
-    assert kept.is_set()
+
+
+def dead_letters(jetstream: JetStreamBackend) -> DeadLetters:
+    return DeadLetters(jetstream.client, stream=STREAM, subject=f"{STREAM}.email", replicas=1)

@@ -11,6 +11,7 @@ import pytest
 
 from email_consumer.claim import Claim
 from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.outcome import Duplicate, Scheduled
 from email_consumer.store.database import StoreError, open_database
 from tests.integration.ledger.backends import ORIGIN, SqliteBackend, mail
 
@@ -25,8 +26,8 @@ async def test_scheduling_keeps_each_content_once(path: Path) -> None:
     later = {"scheduled_at": "2099-01-01T00:00:00Z", "headers": {"X-A": "1"}}
     async with open_ledger(path) as ledger:
         kept = await asyncio.gather(*(ledger.schedule(mail(f"u-{n}", **later), ORIGIN) for n in range(10)))
-        assert all(kept)
-        assert not await ledger.schedule(mail("u-3", **later), ORIGIN)
+        assert kept == [Scheduled()] * 10
+        assert await ledger.schedule(mail("u-3", **later), ORIGIN) == Duplicate()
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT content_id) FROM email_requests").fetchone() == (
             10,
@@ -49,10 +50,11 @@ async def test_a_group_shares_one_commit(path: Path) -> None:
 async def test_the_memory_of_finished_mail_is_bounded(path: Path) -> None:
     async with open_ledger(path) as ledger:
         for number in range(10_001):
-            ledger.settled(f"u-{number}")
-        assert not ledger.knows_finished("u-0")
-        assert ledger.knows_finished("u-1")
-        assert ledger.knows_finished("u-10000")
+            message = mail(f"u-{number}")
+            ledger._remember(message)
+        assert ledger.known(mail("u-0")) is None
+        assert ledger.known(mail("u-1")) == Duplicate()
+        assert ledger.known(mail("u-10000")) == Duplicate()
 
 
 async def test_a_locked_file_holds_claims_until_it_is_free(path: Path) -> None:
