@@ -29,6 +29,8 @@ class Origin:
     """The dead letter that was replayed, such as `messages-dead:12:1700000000.123456`: reopens a Failed uuid, once."""
     stream: str = ""
     """Which stream of its name `sequence` counts in; empty where that is not known."""
+    kept: bool = False
+    """Published from our own keeping, where erasure may have taken recipients off it."""
 
 
 @dataclass(frozen=True, slots=True)

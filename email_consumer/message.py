@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
 
 import msgpack
@@ -146,7 +147,7 @@ class EmailMessage(FromOutside):
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What tells it apart from another mail of the same uuid."""
+        """What tells it apart from another mail of the same uuid. Of the mail as it was published, also in copies of it."""
         content = f"{self.subject}\0{self.text or ''}\0{self.body}"
         if further := self.model_fields_set - _NO_FURTHER_CONTENT:
             content += self.model_dump_json(include=further, exclude_defaults=True).removeprefix("{}")

@@ -12,6 +12,7 @@ import structlog
 
 from email_consumer.claim import Claim, Ledger, Origin, TooLargeToKeepError
 from email_consumer.delivery import REPLAY_OF, Delivery
+from email_consumer.mail_queue import ORIGIN
 from email_consumer.message import EmailMessage, UndecodableError, decode
 from email_consumer.message_keys import Reading
 from email_consumer.meters import Meters
@@ -121,6 +122,7 @@ class Pipeline:
             delivery.received,
             delivery.headers.get(REPLAY_OF),
             delivery.stream,
+            kept=ORIGIN in delivery.headers,
         )
         if message.uuid in self._uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)

@@ -96,7 +96,8 @@ def decide(
         return _NEW
     if known.status >= Status.SENT:
         return _decide_on_finished(known, message.fingerprint, origin, policy, now)
-    if _differ(known.recipients, message.fingerprint.recipients):
+    waited = origin.kept and known.status is Status.CREATED
+    if _differ(known.recipients, message.fingerprint.recipients) and not waited:
         return CONFLICT
     if known.status is Status.CREATED:
         return Granted(Step.RECLAIM, known.attempts)

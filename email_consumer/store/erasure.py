@@ -68,14 +68,15 @@ _RENAME = (
     WHERE mentions(error, :address) AND id IN (SELECT value FROM json_each(:ids))
     """,
     f"""
-    UPDATE email_requests SET email = :name, address = NULL, content_id = NULL
+    UPDATE email_requests SET email = :name, address = NULL, content_id = NULL, recipients_hash = NULL, content_hash = NULL
     WHERE id IN (SELECT value FROM json_each(:ids)) AND {_TO_IT}
     """,  # noqa: S608 - a constant
 )
-# What waits for others goes on without the copy to it.
-_GO_ON_WITH = (
-    "UPDATE email_requests SET content_id = :new WHERE content_id = :old AND status = 0 AND published_at IS NULL"
-)
+# What waits for others goes on without the copy to it: to other recipients than its uuid stood for so far.
+_GO_ON_WITH = """
+UPDATE email_requests SET content_id = :new, recipients_hash = NULL
+WHERE content_id = :old AND status = 0 AND published_at IS NULL
+"""
 # A content that names the address (in its text, or as a copy's recipient) goes, unless something is still to be sent by it.
 _UNLINK = """
 UPDATE email_requests SET content_id = NULL WHERE content_id IN (SELECT value FROM json_each(:ids)) AND NOT EXISTS (

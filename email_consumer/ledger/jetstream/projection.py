@@ -71,9 +71,9 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -
 
 def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
     """Whether the row doesn't tell it yet; if so, it will."""
-    status, revision = shown.get(entry["uuid"], (Status.CREATED, -1))
-    if entry["conflict"]:
+    if entry["conflict"]:  # the row is another mail's
         return False
+    status, revision = shown.get(entry["uuid"], (Status.CREATED, -1))
     former = 0 < revision < entry["life"]
     stays = entry["status"] not in _AFTER.get(Status(status), set(Status)) and not former
     if entry["revision"] <= revision or stays:

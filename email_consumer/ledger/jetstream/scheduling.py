@@ -52,6 +52,7 @@ async def publish_scheduled(
     """
     payload = encode(message)
     facts = asdict(origin)
+    del facts["kept"]  # says nothing here
     headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()} | ({_LIFE: str(life)} if life else {})
     room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
     if len(payload) > room:

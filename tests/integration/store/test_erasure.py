@@ -109,6 +109,18 @@ async def test_waiting_mail_to_others_goes_on_without_the_copy(database: Databas
     assert "jane" not in await _dump(database)
 
 
+async def test_what_a_uuid_stood_for_is_forgotten_with_the_address(database: Database) -> None:
+    """Erased, a mail is to nobody in particular; without the copy it goes to others than its uuid stood for."""
+    await add_mail(database, email=JANE)
+    await add_mail(database, email=JOHN, status=Status.CREATED, content=content("news", cc=(JANE,)))
+    await add_mail(database, email=JOHN)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE email_requests SET recipients_hash = 1, content_hash = 2")
+    await erase(database, JANE)
+    hashes = await rows(database, "SELECT recipients_hash, content_hash FROM email_requests ORDER BY id")
+    assert hashes == [(None, None), (None, 2), (1, 2)]
+
+
 async def test_mail_in_doubt_is_not_published_to_the_made_up_name(database: Database) -> None:
     await add_mail(database, email=JANE, status=Status.PROCESSED, in_doubt=True, content=content("b"))
     await erase(database, JANE)

@@ -137,6 +137,13 @@ def test_a_uuid_that_stands_for_other_recipients_is_a_conflict(known: Known) -> 
     )
 
 
+def test_erasure_may_have_taken_copies_off_a_mail_that_waited() -> None:
+    kept = replace(NEW, kept=True)
+    waiting = of_mail(replace(IN_HAND, status=Status.CREATED))
+    assert decide(waiting, OTHERS, kept, RESEND, now=NOW, events_since=0) == Granted(Step.RECLAIM, 0)
+    assert decide(of_mail(finished(Status.SENT)), OTHERS, kept, RESEND, now=NOW, events_since=0) == CONFLICT
+
+
 def test_after_its_window_a_uuid_stands_for_nobody() -> None:
     assert decide(of_mail(finished(Status.SENT, 86_401)), OTHERS, NEW, RESEND, now=NOW, events_since=0) == Granted(
         Step.RENEW, 0
