@@ -53,7 +53,9 @@ async def publish_scheduled(
     payload = encode(message)
     facts = asdict(origin)
     del facts["kept"]  # says nothing here
-    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()} | ({_LIFE: str(life)} if life else {})
+    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()} | (
+        {_LIFE: str(life)} if life else {}
+    )
     room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
     if len(payload) > room:
         raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")

@@ -54,8 +54,8 @@ def test_the_sources_clock_may_differ_from_ours_by_half_the_window(skew: float) 
     sent = finished(Status.SENT, 90_000)
     same = replace(NEW, stored_at=sent.finished_at - 1 + skew)
     published_again = replace(NEW, stored_at=sent.finished_at + 86_401 + skew)
-    assert decide(sent, same, RESEND, NOW, 0) == Duplicate()
-    assert decide(sent, published_again, RESEND, NOW, 0) == Granted(Step.RENEW, 0)
+    assert decide(sent, MAIL, same, RESEND, now=NOW, events_since=0) == Duplicate()
+    assert decide(sent, MAIL, published_again, RESEND, now=NOW, events_since=0) == Granted(Step.RENEW, 0)
 
 
 def test_replay_reopens_a_failed_uuid_once() -> None:
