@@ -33,7 +33,7 @@ class InHand:
 
     def start(self, delivery: Delivery) -> None:
         """Take a delivery in hand; its slot is free again once it is settled."""
-        self._slots.take()
+        self._slots.take(len(delivery.payload))
         task = self._loop.create_task(self._handle(delivery))
         self._tasks[task] = delivery
         self._meters.in_hand = len(self._tasks)
@@ -69,7 +69,7 @@ class InHand:
     def _done(self, task: asyncio.Task[None]) -> None:
         delivery = self._tasks.pop(task)
         self._meters.in_hand = len(self._tasks)
-        self._slots.release()
+        self._slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):
             # It comes back after the source's time-out, and the ledger knows how far it got.
             _log.error("delivery.crashed", reference=delivery.reference, exc_info=error)

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 
+_MOST_BYTES = 64 * 1024 * 1024
+"""That may be in hand: five hundred mails of a megabyte would be too much for a small container."""
+
 
 class Slots:
-    """A counter with a limit that may change; a source asks for no more than is free."""
+    """A counter with a limit that may change; a source asks for no more than is free, and for nothing above the bytes."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, most_bytes: int = _MOST_BYTES) -> None:
         self._capacity = capacity
+        self._most_bytes = most_bytes
         self._taken = 0
+        self._bytes = 0
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -25,13 +30,16 @@ class Slots:
 
     @property
     def free(self) -> int:
-        return max(0, self._capacity - self._taken)
+        return max(0, self._capacity - self._taken) if self._bytes < self._most_bytes else 0
 
-    def take(self) -> None:
+    def take(self, size: int = 0) -> None:
+        """`size` in bytes, here and when it is released."""
         self._taken += 1
+        self._bytes += size
 
-    def release(self) -> None:
+    def release(self, size: int = 0) -> None:
         self._taken -= 1
+        self._bytes -= size
         self._tell()
 
     def on_change(self, listener: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from email_consumer.daemon.background import Background
-from email_consumer.daemon.nats import NatsLink
+from email_consumer.daemon.nats import NatsLink, NatsSource
 from email_consumer.delivery import Delivery
 from email_consumer.in_hand import InHand
 from email_consumer.intake.jetstream import JetStreamIntake
@@ -19,8 +19,10 @@ _HEARTBEAT = 10.0
 class Feeds:
     """`add` those there are; they run in the background, until `drain`."""
 
-    def __init__(self, link: NatsLink, background: list[Background]) -> None:
+    def __init__(self, link: NatsLink, nats: NatsSource, background: list[Background]) -> None:
+        """`nats` tells, when it is checked, also what holds these."""
         self._link = link
+        self._nats = nats
         self._background = background
         self._intakes: list[JetStreamIntake] = []
         self._in_hand: list[InHand] = []
@@ -39,6 +41,7 @@ class Feeds:
         )
         self._background += [(f"feed {stream}", intake.run), (f"heartbeat {stream}", in_hand.keep_alive)]
         self._intakes.append(intake)
+        self._nats.intakes.append(intake)
         self._in_hand.append(in_hand)
 
     async def drain(self, grace: float) -> None:

@@ -67,7 +67,7 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
         kept=scheduled_mail_kept,
         idempotency_ttl=settings.idempotency_ttl,
     )
-    feeds, names = Feeds(link, background), Names(stream)
+    feeds, names = Feeds(link, nats, background), Names(stream)
     feeds.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
     feeds.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)
     await stack.enter_async_context(projection.running())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -44,10 +44,12 @@ class NatsSource:
     mail_queue: JetStreamQueue
     dead_letters: DeadLetters
     tenancy: Tenancy
+    intakes: list[JetStreamIntake] = field(default_factory=list)
+    """All that pulls over this connection."""
 
     def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamIntake:
         """Not yet running."""
-        return JetStreamIntake(
+        intake = JetStreamIntake(
             self.client,
             stream=self.settings.stream,
             consumer=self.settings.consumer,
@@ -55,6 +57,8 @@ class NatsSource:
             start=start,
             repair=self.topology.ensure,
         )
+        self.intakes.append(intake)
+        return intake
 
     async def flush(self) -> None:
         """Wait until the server has what deliveries were settled with."""
@@ -64,11 +68,14 @@ class NatsSource:
             _log.warning("daemon.acks_not_flushed", error=repr(error), hint="the ledger knows what was sent")
 
     async def check(self) -> None:
-        """Raise if the server can't be reached now."""
+        """Raise if the server can't be reached now, or gives us no mail."""
         if not self.client.is_connected:
             raise ConnectionError("not connected")
         if asyncio.get_running_loop().time() > self.tenancy.valid_until:
             raise ConnectionError("the right to the consumer can't be renewed")
+        for intake in self.intakes:
+            if intake.held:
+                raise ConnectionError(intake.held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,14 @@ class Consumer:
         self._stream = stream
         self._consumer = consumer
         self._identity = StreamIdentity(client, stream)
+        self._configured = PullLimits()
         self.stream_id = ""
         """See `StreamIdentity`."""
         self.limits = PullLimits()
         self.held = ""
         """Why it gives no mail although some may wait; empty where it does."""
+        self.full = ""
+        """That it gives none before something is settled; empty where it does."""
 
     async def look(self) -> None:
         """Ask.
@@ -57,14 +60,25 @@ class Consumer:
         """
         found = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}", patience=_PATIENCE)
         self.stream_id = await self._identity.of(found)
-        self.limits = PullLimits.of(found["config"])
-        self.held = self._reason(found)
+        if self._configured != (configured := PullLimits.of(found["config"])):
+            self.limits = self._configured = configured
+        self.held = self._pause(found)
+        self.full = self._limit(found)
 
     def refused(self, answer: str) -> None:
-        """A request was refused, in the server's own words."""
+        """A request was refused, in the server's own words: it may allow less than the consumer's configuration says."""
         self.limits = self.limits.learned(answer)
 
-    def _reason(self, found: dict[str, Any]) -> str:
-        if found.get("paused"):
-            return f"the consumer {self._consumer!r} is paused until {found['config'].get('pause_until')}"
-        return ""
+    def _pause(self, found: dict[str, Any]) -> str:
+        if not found.get("paused"):
+            return ""
+        return f"the consumer {self._consumer!r} is paused until {found['config'].get('pause_until')}"
+
+    def _limit(self, found: dict[str, Any]) -> str:
+        unsettled, most = found["num_ack_pending"], found["config"].get("max_ack_pending", -1)
+        if not found["num_pending"] or not 0 < most <= unsettled:
+            return ""
+        return (
+            f"{unsettled} deliveries of the consumer {self._consumer!r} wait to be tried again or are in hand, as many as its "
+            "max_ack_pending allows"
+        )

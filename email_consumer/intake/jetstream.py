@@ -69,7 +69,7 @@ class JetStreamIntake:
         """Why the consumer could not be looked at, until it can."""
         self._said: tuple[str, float] = ("", 0.0)
         self._broken = False
-        self._refused = False
+        self._pausing = False
         self._stopping = False
         self._subscription: Subscription | None = None
         self._wake = asyncio.Event()
@@ -79,7 +79,8 @@ class JetStreamIntake:
     @property
     def held(self) -> str:
         """Why no mail comes although some may wait, in plain words; empty while nothing is known to be in its way."""
-        return self._trouble or self._unseen or self._consumer.held
+        full = "" if self._slots.taken else self._consumer.full  # what is in hand here will be settled
+        return self._trouble or self._unseen or self._consumer.held or full
 
     async def run(self) -> None:
         """Pull until cancelled, or until `stop`."""
@@ -93,8 +94,8 @@ class JetStreamIntake:
             self._wake.clear()
             if self._broken:
                 await self._mend()
-            elif self._refused:
-                self._refused = False
+            elif self._pausing:
+                self._pausing = False
                 await asyncio.sleep(_BACKOFF)
             self._give_up_lost_requests()
             if self._client.is_connected:
@@ -148,7 +149,7 @@ class JetStreamIntake:
         except NotFoundError as error:
             self._break(f"the consumer or its stream is gone ({error.description})")
         except (NatsError, TimeoutError) as error:
-            self._unseen, self._refused = f"JetStream gives no answer ({error!r})", True
+            self._unseen, self._pausing = f"JetStream gives no answer ({error!r})", True
             self._wake.set()
         else:
             self._unseen, self._looked_at = "", monotonic()
@@ -194,6 +195,7 @@ class JetStreamIntake:
                 return
             case "408" | "409" if "Nats-Pending-Messages" in headers:  # the request is over, so much of it unserved
                 self._requested = max(0, self._requested - pending)
+                self._pausing = pending == batch and 0 < self._consumer.limits.expires < _BACKOFF
                 if pending == batch and text == "Message Size Exceeds MaxBytes":
                     self._refuse(f"{text}: the consumer's max_bytes is less than the next mail has")
                 else:
@@ -209,7 +211,7 @@ class JetStreamIntake:
         self._wake.set()
 
     def _refuse(self, answer: str) -> None:
-        self._trouble, self._refused = f"NATS refuses a request for mail: {answer}", True
+        self._trouble, self._pausing = f"NATS refuses a request for mail: {answer}", True
 
     def _break(self, answer: str) -> None:
         self._trouble, self._broken, self._requested = answer, True, 0

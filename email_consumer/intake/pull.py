@@ -19,7 +19,9 @@ _AROUND_A_MESSAGE = 4_096
 """Bytes of subject and reply subject, at the most: the server counts them as well."""
 _NANOSECONDS = 1e9
 
-_REFUSAL = re.compile(r"Exceeded MaxRequest(Batch|Expires|MaxBytes) of (\S+)")
+_REFUSAL = re.compile(
+    r"Exceeded MaxRequest(?:Batch of (?P<batch>\d{1,20})|MaxBytes of (?P<size>\d{1,20})|Expires of (?P<expires>\d\S{0,40}))"
+)
 _DURATION = re.compile(r"(\d{1,20}(?:\.\d{1,9})?)(ns|µs|us|ms|s|m|h)")
 _UNITS = {"ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -41,26 +43,25 @@ class PullLimits:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """As a consumer's configuration has them, in the server's own JSON."""
-        groups = config.get("priority_groups") or [""]
+        groups = config.get("priority_groups")
         return cls(
             batch=_positive(config.get("max_batch")),
             expires=_positive(config.get("max_expires")) / _NANOSECONDS,
             size=_positive(config.get("max_bytes")),
             waiting=_positive(config.get("max_waiting")),
-            group=str(groups[0]),
+            group=str(groups[0]) if isinstance(groups, list) and groups else "",
         )
 
     def learned(self, refusal: str) -> Self:
         """With the limit that a refusal names: the server's own may be lower than the consumer's."""
-        match _REFUSAL.match(refusal):
-            case None:
-                return self
-            case found if found[1] == "Batch":
-                return replace(self, batch=int(found[2]))
-            case found if found[1] == "Expires":
-                return replace(self, expires=_seconds(found[2]))
-            case found:
-                return replace(self, size=int(found[2]))
+        found = _REFUSAL.match(refusal)
+        if found is None:
+            return self
+        if found["batch"]:
+            return replace(self, batch=int(found["batch"]))
+        if found["size"]:
+            return replace(self, size=int(found["size"]))
+        return replace(self, expires=_seconds(found["expires"]) or self.expires)
 
     @property
     def overlap(self) -> bool:

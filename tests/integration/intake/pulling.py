@@ -24,7 +24,7 @@ class Hands:
         self._changed = asyncio.Condition()
 
     def start(self, delivery: Delivery) -> None:
-        self.slots.take()
+        self.slots.take(len(delivery.payload))
         self.held.append(delivery)
         self.seen.append(delivery.sequence)
         self.most = max(self.most, len(self.held))
@@ -38,7 +38,7 @@ class Hands:
         held, self.held = self.held, []
         for delivery in held:
             await delivery.ack()
-            self.slots.release()
+            self.slots.release(len(delivery.payload))
 
     @staticmethod
     def origin(delivery: Delivery) -> Origin:
