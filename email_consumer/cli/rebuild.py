@@ -7,22 +7,36 @@ import click
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.terminal import say
-from email_consumer.replica.rebuild import RebuildError, rebuild
+from email_consumer.replica.rebuild import RebuildError, Rebuilt, rebuild
 from email_consumer.settings import Settings
 from email_consumer.store.database import StoreError
 
 
 @click.command()
-def command() -> None:
-    """Make the sidecar's file (DB_PATH) again from what JetStream holds. The sidecar must not run."""
+@click.option("--incomplete", is_flag=True, help="Make a file of what there is, though something is missing.")
+def command(*, incomplete: bool) -> None:
+    """Make the sidecar's file (DB_PATH) again from what JetStream holds. The sidecar must not run.
+
+    Ends with exit code 1, and without a file, where the copy of the rows is not complete; it says what is missing.
+    """
     settings = answering()
+    if settings.ledger != "jetstream":
+        # Else we would tell whoever has a file to move it away, and here that file is the ledger.
+        raise click.ClickException(
+            "LEDGER: rebuild is for a sidecar, with LEDGER=jetstream; with sqlite DB_PATH is the ledger itself, of which "
+            "JetStream has no copy: leave it where it is, and put a backup back if it is lost"
+        )
     try:
-        rows = asyncio.run(_rebuild(settings))
+        rebuilt = asyncio.run(_rebuild(settings, incomplete=incomplete))
     except (RebuildError, StoreError) as error:
         raise click.ClickException(str(error)) from None
-    say(f"{settings.db_path} has {rows} rows again")
+    say(f"{settings.db_path} has {rebuilt.rows} rows again")
+    for missing in rebuilt.missing:
+        say(f"missing: {missing}", err=True)
+    if rebuilt.skipped:
+        say(f"{rebuilt.skipped} messages in the stream were no rows, and left out", err=True)
 
 
-async def _rebuild(settings: Settings) -> int:
+async def _rebuild(settings: Settings, *, incomplete: bool) -> Rebuilt:
     async with nats_connection(settings) as client:
-        return await rebuild(settings.db_path, client, stream=settings.stream)
+        return await rebuild(settings.db_path, client, stream=settings.stream, incomplete=incomplete)

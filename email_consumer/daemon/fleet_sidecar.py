@@ -43,9 +43,14 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     client, stream, replicas = link.client, settings.stream, settings.nats_replicas
     await ensure_ledger_streams(client, stream, replicas=replicas)
     nats = await join_ledger(link, background, stack)
-    place = await _take_place(link, database, background, stack)
+    identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
+    place = await _take_place(link, identity, background, stack)
     publisher = Publisher(client)
-    await _begin_copy(Copier(database, publisher, stream=stream, replicas=replicas), place, background, stack)
+    copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
+    if settings.copy_rows:
+        await _begin_copy(copier, place, background, stack)
+    else:
+        await copier.retire()
     facts = FactsPublisher(client, stream=stream, replicas=replicas)
     await facts.open()
     gate, secret = Gate(), await _secret(database, facts)
@@ -82,11 +87,9 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     return Role(background, drain)
 
 
-async def _take_place(
-    link: NatsLink, database: Database, background: list[Background], stack: AsyncExitStack
-) -> Tenancy:
+async def _take_place(link: NatsLink, identity: str, background: list[Background], stack: AsyncExitStack) -> Tenancy:
     """Be the one sidecar, and take over what the one before had in hand."""
-    place = link.role_tenancy("sidecar", await keep_fact(database, "ledger", lambda: uuid4().hex))
+    place = link.role_tenancy("sidecar", identity)
     await hold(place, background, stack)
     await deliver_again(link.client, link.settings.stream)
     return place

@@ -7,6 +7,7 @@ from email_consumer.address import parse_address
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
 from email_consumer.doctor.configuration import check_api_keys
 from email_consumer.doctor.control_plane import ControlPlane, control_plane
+from email_consumer.doctor.copied_rows import check_copied_rows
 from email_consumer.doctor.events import check_events
 from email_consumer.doctor.finding import Finding, error, ok, skipped
 from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
@@ -81,6 +82,7 @@ async def _nats(settings: Settings) -> list[Finding]:
         if settings.ledger == "jetstream":
             findings.append(await check_workers(client, stream=settings.stream))
             findings.append(await check_sidecar(client, stream=settings.stream))
+            findings += await check_copied_rows(client, stream=settings.stream, wanted=settings.copy_rows)
     return findings
 
 

@@ -3,7 +3,10 @@
 The triggers are temporary: they belong to the writer's connection, so a file that is not copied pays nothing for them.
 """
 
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from sqlite3 import Row
 
 import aiosqlite
 
@@ -11,8 +14,9 @@ from email_consumer.store.database import Database
 
 CHANGES = "replica_changes"
 """The table of what is still to be copied."""
-
-_STARTED = "SELECT 1 FROM facts WHERE name = 'replica'"
+PROGRESS = "replica_progress"
+KEY = "replica_key"
+"""The column of a read row that holds its primary key, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,50 +28,78 @@ class Table:
     key: tuple[str, ...]
     """Its primary key's columns."""
 
+    def key_of(self, row: str) -> str:
+        """SQL for the key of `row` (an alias) as JSON."""
+        return "json_array(" + ", ".join(f"{row}.{column}" for column in self.key) + ")"
+
+    def key_from(self, text: str) -> str:
+        """SQL for the key's values, out of SQL that is such JSON."""
+        return ", ".join(f"json_extract({text}, '$[{number}]')" for number in range(len(self.key)))
+
 
 async def tables(connection: aiosqlite.Connection) -> list[Table]:
-    """All tables but the one of changes."""
+    """All that are copied; those that others refer to come before these."""
     names = await connection.execute_fetchall(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> ? ORDER BY name",
-        (CHANGES,),
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN (?, ?)"
+        " ORDER BY name",
+        (CHANGES, PROGRESS),
     )
-    found = []
+    found: dict[str, Table] = {}
+    order: TopologicalSorter[str] = TopologicalSorter()
     for (name,) in names:
         columns = list(await connection.execute_fetchall(f"PRAGMA table_info({name})"))
         keys = sorted((column["pk"], column["name"]) for column in columns if column["pk"])
-        found.append(Table(name, tuple(column["name"] for column in columns), tuple(column for _, column in keys)))
-    return found
-
-
-async def copied_before(database: Database) -> bool:
-    """Whether a copy of this very file was begun, or it was made again from one."""
-    return bool(await database.fetch(_STARTED))
+        found[name] = Table(name, tuple(column["name"] for column in columns), tuple(column for _, column in keys))
+        parents = await connection.execute_fetchall(f"PRAGMA foreign_key_list({name})")
+        order.add(name, *(parent["table"] for parent in parents if parent["table"] != name))
+    return [found[name] for name in order.static_order()]
 
 
 async def capture(database: Database) -> list[Table]:
-    """From here on every change by our writer is noted; what the copy lacks so far is noted as well."""
+    """From here on every change by our writer is noted."""
     async with database.transaction() as connection:
         copied = await tables(connection)
         for table in copied:
             for event, row in (("INSERT", "new"), ("UPDATE", "new"), ("DELETE", "old")):
                 await connection.execute(_trigger(table, event, row))
-        started = await connection.execute_fetchall(_STARTED)
-        if not list(started):
-            for table in copied:
-                await connection.execute(
-                    f"INSERT INTO {CHANGES} (name, key) SELECT '{table.name}', {_key(table, '')} FROM {table.name}"  # noqa: S608 - names of our own tables
-                )
-            await connection.execute("INSERT INTO facts (name, value) VALUES ('replica', 'started')")
     return copied
 
 
+async def changed_rows(database: Database, table: Table, up_to: int) -> AsyncIterator[tuple[str, Row | None]]:
+    """Key and present state (None: it is gone) of the table's rows that were noted up to that change."""
+    # No statement of ours changes a primary key.
+    matches = " AND ".join(
+        f"row.{column} = json_extract(change.key, '$[{number}]')" for number, column in enumerate(table.key)
+    )
+    sql = f"""
+        SELECT change.key AS {KEY}, row.* FROM (SELECT DISTINCT key FROM {CHANGES} WHERE name = ? AND seq <= ?) AS change
+        LEFT JOIN {table.name} AS row ON {matches}"""  # noqa: S608 - names of our own tables
+    async with database.reader.execute(sql, (table.name, up_to)) as cursor:
+        async for row in cursor:
+            yield row[KEY], row if row[table.key[0]] is not None else None
+
+
+async def next_rows(database: Database, table: Table, after: str | None, limit: int) -> AsyncIterator[tuple[str, Row]]:
+    """The table's rows in the order of their keys, from behind that one (JSON) or from the first; at most so many."""
+    columns = ", ".join(f"row.{column}" for column in table.key)
+    behind = "" if after is None else f"WHERE ({columns}) > ({table.key_from(':after')})"
+    sql = f"""
+        SELECT {table.key_of("row")} AS {KEY}, row.* FROM {table.name} AS row {behind}
+        ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - names of our own tables
+    async with database.reader.execute(sql, {"after": after, "limit": limit}) as cursor:
+        async for row in cursor:
+            yield row[KEY], row
+
+
+async def count_rows(database: Database, copied: Iterable[Table]) -> tuple[dict[str, int], int]:
+    """How many each table has, and how many changes are still to be copied: both of one moment."""
+    counts = ", ".join(f"(SELECT count(*) FROM {table.name})" for table in copied)  # noqa: S608 - names of our own tables
+    ((*rows, changes),) = await database.fetch(f"SELECT {counts}, (SELECT count(*) FROM {CHANGES})")  # noqa: S608 - names of our own tables
+    return dict(zip((table.name for table in copied), rows, strict=True)), changes
+
+
 def _trigger(table: Table, event: str, row: str) -> str:
-    # No statement of ours changes a primary key. What is noted and not there any more is told as gone.
     return f"""
     CREATE TEMP TRIGGER IF NOT EXISTS replica_{table.name}_{event} AFTER {event} ON main.{table.name} BEGIN
-        INSERT INTO {CHANGES} (name, key) VALUES ('{table.name}', {_key(table, row + ".")});
+        INSERT INTO {CHANGES} (name, key) VALUES ('{table.name}', {table.key_of(row)});
     END"""  # noqa: S608 - names of our own tables
-
-
-def _key(table: Table, prefix: str) -> str:
-    return "json_array(" + ", ".join(f"{prefix}{column}" for column in table.key) + ")"

@@ -1,24 +1,37 @@
-"""Copies changed rows to JetStream, a little after their commit and in its order."""
+"""Keeps the copy of the rows in JetStream: begun where there is none, looked after, begun again where it lost something."""
 
 import asyncio
-import json
 import sqlite3
+from time import monotonic
 from uuid import uuid4
 
-import msgpack
 import structlog
-from nats.js.api import Header
+from nats.errors import Error as NatsError
 
-from email_consumer.publisher import Publisher, TooLargeError
-from email_consumer.replica.capture import CHANGES, Table, capture, copied_before
-from email_consumer.replica.stream import TOMBSTONE_TTL, ensure_stream, stream_name, subject
-from email_consumer.store.database import Database
+from email_consumer.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.replica.begun_copy import BegunCopy
+from email_consumer.replica.capture import Table, capture, count_rows
+from email_consumer.replica.progress import (
+    Progress,
+    forget_progress,
+    loss,
+    loss_meanwhile,
+    read_progress,
+    write_progress,
+)
+from email_consumer.replica.row_writer import LostCopyError, RowWriter
+from email_consumer.replica.stream import CopyStream, Found, Mark
+from email_consumer.store.database import Database, newest_version
 
-_AT_ONCE = 500
+_AT_ONCE = 2000
 _IDLE = 0.25
 """Seconds between two looks for changes."""
+_BREATH = 0.01
+"""Seconds between two full rounds: a copy of all rows takes no more than about half of the time."""
+_PAUSES = 9
+"""Between two copies of all rows at least so many times as long as the first of them took."""
 _LAST_ROUNDS = 5.0
-_GONE = {Header.MSG_TTL.value: str(TOMBSTONE_TTL)}
+_PASSING = (sqlite3.OperationalError, NatsError, TimeoutError, LostAckError, RefusedError)
 
 _log = structlog.get_logger(__name__)
 
@@ -28,15 +41,39 @@ class OtherCopyError(Exception):
 
 
 class Copier:
-    """At least once: a change is forgotten only after JetStream has stored the row."""
+    """Begins copies, and begins another one where JetStream lost what it held."""
 
-    def __init__(self, database: Database, publisher: Publisher, *, stream: str, replicas: int) -> None:
-        """`publisher` must be running. `stream` is the mail's; `replicas` of the stream of rows, if it has to be made."""
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publisher,
+        *,
+        stream: str,
+        replicas: int,
+        ledger: str,
+        look: float = 10.0,
+    ) -> None:
+        """Take what is copied where.
+
+        Args:
+            database: whose rows are copied.
+            publisher: to JetStream.
+            stream: the mail's.
+            replicas: of the stream of rows, if it has to be made.
+            ledger: the file's identity.
+            look: seconds between two looks at what JetStream still holds.
+        """
         self._database = database
-        self._publisher = publisher
-        self._stream = stream
+        self._ledger = ledger
+        self._stream = CopyStream(publisher.client.jetstream(), stream)
+        self._writer = RowWriter(publisher, self._stream)
         self._replicas = replicas
+        self._look = look
         self._tables: dict[str, Table] = {}
+        self._begun: BegunCopy | None = None
+        self._lost: str | None = None
+        self._follows = False
+        self._look_at = self._rows_from = self._spent = 0.0
 
     async def prepare(self) -> None:
         """To be called before anything else writes.
@@ -45,13 +82,31 @@ class Copier:
             OtherCopyError: what JetStream holds is another file's.
             nats.errors.Error: JetStream did not answer.
         """
-        rows = await ensure_stream(self._publisher.client.jetstream(), self._stream, self._replicas)
-        if rows and not await copied_before(self._database):
-            raise OtherCopyError(
-                f"DB_PATH: {self._database.path} is new, but JetStream holds a copy of an earlier file's rows: move the new"
-                f" one away and run `email-consumer rebuild`, or delete the stream {stream_name(self._stream)} to begin anew"
-            )
+        found, progress = await self._first_look()
         self._tables = {table.name: table for table in await capture(self._database)}
+        if progress is None:
+            return
+        rows, changes = await count_rows(self._database, self._tables.values())
+        lost = loss_meanwhile(progress, found, rows=sum(rows.values()), changes=changes, at_once=_AT_ONCE)
+        if progress.generation and progress.version == newest_version():
+            self._begun = self._copy(progress)
+        elif found and not lost:  # an upgrade: what is replaced was whole
+            self._follows = progress.whole or bool(found.mark and found.mark.follows)
+        self._lost = lost
+
+    async def retire(self) -> None:
+        """There is to be no copy: the one that is there grows old and costs memory, so it is deleted.
+
+        Raises:
+            OtherCopyError: what JetStream holds is another file's.
+            nats.errors.Error: JetStream did not answer.
+        """
+        found, _ = await self._first_look()
+        if found:
+            await self._stream.delete()
+            _log.warning("replica.deleted", stream=self._stream.name, hint="COPY_ROWS is false")
+        async with self._database.transaction() as connection:
+            await forget_progress(connection)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -59,52 +114,77 @@ class Copier:
         while True:
             try:
                 copied = await self.copy()
-            except sqlite3.OperationalError as error:
+            except _PASSING as error:
                 if not complained:
                     _log.warning("replica.behind", error=repr(error), hint="goes on by itself; nothing is forgotten")
                 complained, copied = True, 0
+                self._look_at = 0.0
             else:
                 complained = False
-            if copied < _AT_ONCE:
-                await asyncio.sleep(_IDLE)
+            await asyncio.sleep(_IDLE if copied < _AT_ONCE else _BREATH)
 
     async def finish(self) -> None:
-        """Copy what is left, if JetStream takes it in good time; the rest is copied after the next start."""
+        """Copy what changed, if JetStream takes it in good time; the rest is copied after the next start."""
         try:
             async with asyncio.timeout(_LAST_ROUNDS):
-                while await self.copy():
+                while self._begun and not self._lost and await self._begun.copy_changes(_AT_ONCE):
                     pass
-        except (TimeoutError, sqlite3.OperationalError) as error:
+        except (*_PASSING, LostCopyError) as error:
             _log.warning("replica.behind", error=repr(error), hint="goes on at the next start; nothing is forgotten")
 
     async def copy(self) -> int:
-        """One round: how many changes it took. While NATS is away, it waits.
+        """One round: how many changes it took, and how many rows of a copy of all.
 
         Raises:
-            sqlite3.OperationalError: they come again.
+            sqlite3.OperationalError, nats.errors.Error, TimeoutError, LostAckError, RefusedError: they come again.
         """
-        changes = await self._database.fetch(f"SELECT seq, name, key FROM {CHANGES} ORDER BY seq LIMIT ?", (_AT_ONCE,))  # noqa: S608 - a constant
-        if not changes:
-            return 0
-        rows = dict.fromkeys((change["name"], change["key"]) for change in changes)
-        await asyncio.gather(*(self._publish(self._tables[name], key) for name, key in rows))
-        async with self._database.transaction() as connection:
-            await connection.execute(f"DELETE FROM {CHANGES} WHERE seq <= ?", (changes[-1]["seq"],))  # noqa: S608 - a constant
-        return len(changes)
-
-    async def _publish(self, table: Table, key: str) -> None:
-        where = " AND ".join(f"{column} = ?" for column in table.key)
-        found = await self._database.fetch(f"SELECT * FROM {table.name} WHERE {where}", json.loads(key))  # noqa: S608 - names of our own tables
-        payload = msgpack.packb(dict(found[0])) if found else b""
-        name = subject(self._stream, table.name, key)
+        if self._begun and not self._lost and monotonic() >= self._look_at:
+            found = await self._stream.look()
+            self._lost = loss(self._begun.progress, found)
+            self._writer.heed(found)
+            self._look_at = monotonic() + self._look
+        if self._begun is None or self._lost:
+            self._begun = await self._begin()
+            self._lost, self._follows = None, False
         try:
-            await self._publisher.until_stored(name, payload, uuid4().hex, {} if found else _GONE)
-        except TooLargeError as error:
-            # It must not hold up all others: attachments take a third more here than in a message.
-            _log.error(
-                "replica.row_too_large",
-                table=table.name,
-                bytes=len(payload),
-                error=str(error),
-                hint="not copied, so a rebuilt file lacks it; raise that limit",
-            )
+            copied = await self._begun.copy_changes(_AT_ONCE)
+            if (began := monotonic()) >= self._rows_from:
+                copied += await self._begun.copy_rows(_AT_ONCE)
+                self._spent += monotonic() - began
+        except LostCopyError as error:
+            self._lost = str(error)
+            return _AT_ONCE
+        return copied
+
+    def _copy(self, progress: Progress) -> BegunCopy:
+        return BegunCopy(self._database, self._tables, self._stream, self._writer, progress)
+
+    async def _first_look(self) -> tuple[Found | None, Progress | None]:
+        found, progress = await self._stream.look(), await read_progress(self._database)
+        if found and found.messages:
+            known = found.mark.ledger == self._ledger if found.mark else progress is not None
+            if not known:
+                raise OtherCopyError(
+                    f"DB_PATH: JetStream holds a copy of another file's rows than {self._database.path}: if that one is "
+                    f"lost, move this one away and run `email-consumer rebuild`; to go on with this one, delete the "
+                    f"stream {self._stream.name}"
+                )
+        return found, progress
+
+    async def _begin(self) -> BegunCopy:
+        """A copy of all rows. Those of an earlier one stay until all of them are replaced."""
+        rows, _ = await count_rows(self._database, self._tables.values())
+        if self._lost:
+            _log.warning("replica.lost", reason=self._lost, rows=sum(rows.values()), hint="all rows are copied again")
+        else:
+            _log.info("replica.begun", rows=sum(rows.values()))
+        await self._stream.ensure(self._replicas)
+        mark = Mark(uuid4().hex, newest_version(), self._ledger, rows, follows=self._follows)
+        sequence = await self._writer.put_mark(self._stream.mark_subject, mark.encode())
+        progress = Progress(mark.generation, mark.version, sequence, next(iter(self._tables)))
+        async with self._database.transaction() as connection:
+            await write_progress(connection, progress)
+        # What cut this copy, such as a limit, would cut the next one as well, and the one after it.
+        self._rows_from, self._spent = monotonic() + self._spent * _PAUSES, 0.0
+        self._look_at = monotonic() + self._look
+        return self._copy(progress)

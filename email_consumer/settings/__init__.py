@@ -91,6 +91,7 @@ class Settings(BaseModel):
     ses_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SESV2")
 
     ledger: Literal["sqlite", "jetstream"] = _variable("sqlite", "LEDGER")
+    copy_rows: bool = _variable(True, "COPY_ROWS")
     idempotency_ttl: float = _variable(86_400.0, "IDEMPOTENCY_TTL", gt=0, le=_LONGEST)
     in_doubt: Literal["resend", "park"] = _variable("resend", "IN_DOUBT")
     in_doubt_grace: float = _variable(120.0, "IN_DOUBT_GRACE", ge=0, le=_LONGEST)

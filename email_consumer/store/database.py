@@ -104,12 +104,18 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    path: Path, *, group_reads: bool = False, synchronous: str = "FULL", foreign_keys: str = "ON"
+    path: Path,
+    *,
+    group_reads: bool = False,
+    synchronous: str = "FULL",
+    foreign_keys: str = "ON",
+    version: int | None = None,
 ) -> AsyncIterator[Database]:
     """Open (and make, and migrate) the file for this process alone.
 
     `group_reads`: whether the file's group may read it; other users of the machine never may. `synchronous` is FULL in
     earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` are OFF for whoever puts rows back in any order.
+    With `version` the schema is brought up to that one alone, for rows that are to be put back as they were then.
 
     Raises:
         StoreError: another process has it, it is newer than this program, or it can't be opened.
@@ -119,21 +125,22 @@ async def open_database(
             private_files.make_directory(path.parent, group_reads=group_reads)
             stack.enter_context(_only_process(path))
             _keep_private(path, group_reads=group_reads)
-            database = await _open(path, stack, synchronous=synchronous, foreign_keys=foreign_keys)
+            database = await _open(path, stack, version, synchronous=synchronous, foreign_keys=foreign_keys)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StoreError(f"DB_PATH: can't use {path}: {error}") from error
         yield database
 
 
-async def _open(path: Path, stack: AsyncExitStack, **pragmas: str) -> Database:
+async def _open(path: Path, stack: AsyncExitStack, version: int | None, **pragmas: str) -> Database:
     writer = _Writer(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
     await stack.enter_async_context(writer)
     writer.row_factory = sqlite3.Row
     await add_functions(writer)
-    await _migrate(writer, path)
+    await _migrate(writer, path, version)
     for pragma in _PRAGMAS:
         await writer.execute(pragma.format(**pragmas))
-    await keep_normal_forms(writer)  # after temp_store, whose change deletes what is temporary
+    if version is None:
+        await keep_normal_forms(writer)  # after temp_store, whose change deletes what is temporary
     reader = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
     reader.row_factory = sqlite3.Row
     await add_functions(reader)
@@ -180,7 +187,7 @@ def _steps() -> list[tuple[int, Traversable]]:
     )
 
 
-async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
+async def _migrate(connection: aiosqlite.Connection, path: Path, last: int | None) -> None:
     steps = _steps()
     row = await (await connection.execute("PRAGMA user_version")).fetchone()
     version = int(row[0]) if row else 0
@@ -191,7 +198,7 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
     if version == 0:
         await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # lets retention give space back in small steps
     for number, entry in steps:
-        if number > version:
+        if version < number <= (last or number):
             script = f"BEGIN IMMEDIATE;\n{entry.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;"
             await connection.executescript(script)
             _log.info("store.migrated", path=str(path), step=entry.name)

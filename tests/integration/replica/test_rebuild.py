@@ -1,187 +1,198 @@
 """The tables, deleted and made again from JetStream."""
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import nats
+import msgpack
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.claim import Origin
-from email_consumer.ledger.decision import Policy
-from email_consumer.ledger.sqlite import SqliteLedger
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Failed, Sent, Stopped, StopReason
+from email_consumer.outcome import Failed
 from email_consumer.publisher import Publisher
-from email_consumer.replica.copier import Copier, OtherCopyError
+from email_consumer.replica.copier import OtherCopyError
 from email_consumer.replica.rebuild import RebuildError, rebuild
-from email_consumer.store.database import Database, open_database
-from tests.servers.nats import NatsServer
-
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
-
-
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with NatsServer(tmp_path / "nats") as server:
-        client = await nats.connect(server.url)
-        yield client
-        await client.close()
+from email_consumer.replica.row_reader import RowReader
+from email_consumer.replica.stream import CopyStream, Mark
+from email_consumer.store.database import newest_version
+from tests.integration.replica.copies import ORIGIN, copied, delete, dump, mail
 
 
-@pytest.fixture
-def publisher(client: Client) -> Publisher:
-    return Publisher(client)
-
-
-def copier(database: Database, publisher: Publisher) -> Copier:
-    return Copier(database, publisher, stream="messages", replicas=1)
-
-
-def ledger_on(database: Database) -> SqliteLedger:
-    return SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
-
-
-@asynccontextmanager
-async def copied(path: Path, publisher: Publisher) -> AsyncIterator[tuple[Database, SqliteLedger, Copier]]:
-    """A new file with a ledger at work on it, copied from its first row on."""
-    async with open_database(path) as database:
-        ledger, copying = ledger_on(database), copier(database, publisher)
-        await copying.prepare()
-        async with ledger.running():
-            yield database, ledger, copying
-
-
-def delete(path: Path) -> None:
-    for file in path.parent.glob("email.db*"):
-        file.unlink()
-
-
-def mail(number: int, **fields: object) -> EmailMessage:
-    given = {"uuid": f"u-{number}", "email": "a@example.com", "subject": "s", "body": "b", "topic_id": "t"}
-    return EmailMessage.model_validate(given | fields)
-
-
-def dump(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    with sqlite3.connect(path) as connection:
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        ]
-        return {
-            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)  # noqa: S608 - our tables
-            for name in names
-            if name != "replica_changes"
-        }
-
-
-async def live(database: Database, copier: Copier) -> None:
-    """Mail of every kind, some of it before the copy begins, some changed and deleted after it."""
-    ledger = ledger_on(database)
-    async with ledger.running():
-        await ledger.claim(mail(1), ORIGIN)
-        await ledger.finish(mail(1), Sent("ses-1"), ORIGIN)
-        await copier.prepare()
-        for number in range(2, 40):
-            await ledger.claim(mail(number), ORIGIN)
-            await ledger.finish(mail(number), Sent(f"ses-{number}") if number % 2 else Failed("503"), ORIGIN)
-        await copier.copy()
-        await ledger.schedule(mail(50, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
-        await ledger.finish(mail(51), Stopped(StopReason.CANCELLED), ORIGIN)
-        async with database.transaction() as connection:
-            await connection.execute("DELETE FROM email_requests WHERE uuid = 'u-3'")
-        while await copier.copy():
-            pass
-
-
-async def test_the_rebuilt_tables_equal_the_deleted_ones(tmp_path: Path, client: Client, publisher: Publisher) -> None:
-    path = tmp_path / "email.db"
-    async with open_database(path) as database:
-        await live(database, copier(database, publisher))
+async def test_the_rebuilt_tables_equal_the_deleted_ones(path: Path, client: Client, publisher: Publisher) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.mail_of_every_kind()
     before = dump(path)
     assert len(before["email_requests"]) == 40
     delete(path)
     path.with_name("email.db.rebuilding").write_text("cut off")
-    rows = await rebuild(path, client, stream="messages")
+    rebuilt = await rebuild(path, client, stream="messages")
     assert [file.name for file in path.parent.glob("email.db*")] == ["email.db"]
     assert dump(path) == before
-    assert rows == sum(map(len, before.values()))
+    assert (rebuilt.rows, rebuilt.skipped, rebuilt.missing) == (sum(map(len, before.values())), 0, [])
+
+
+async def test_rows_that_were_there_before_the_copy_was_begun_are_in_it(
+    path: Path, client: Client, publisher: Publisher
+) -> None:
+    async with copied(path, publisher) as copy:
+        async with copy.database.transaction() as connection:
+            await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(3000)])
+            await connection.executemany(
+                "INSERT INTO topic_recipients VALUES ('t', ?, ?)",
+                [(kind, f"{n}@example.com") for kind in ("Delivery", "Open") for n in range(2100)],
+            )
+        await copy.copier.copy()  # some of all
+        await copy.mail_of_every_kind()
+    before = dump(path)
+    delete(path)
+    await rebuild(path, client, stream="messages")
+    assert dump(path) == before
 
 
 async def test_a_mail_may_have_changed_long_after_its_first_attempt(
-    tmp_path: Path, client: Client, publisher: Publisher
+    path: Path, client: Client, publisher: Publisher
 ) -> None:
-    path = tmp_path / "email.db"
-    async with copied(path, publisher) as (database, ledger, copying):
-        await ledger.claim(mail(1), ORIGIN)
-        await ledger.finish(mail(1), Failed("503"), ORIGIN)
-        async with database.transaction() as connection:
-            await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(600)])
-        while await copying.copy():
-            pass
-        await ledger.claim(mail(1), ORIGIN)
-        await ledger.finish(mail(1), Sent("ses-1"), ORIGIN)
-        await copying.copy()
+    async with copied(path, publisher) as copy:
+        await copy.ledger.claim(mail(1), ORIGIN)
+        await copy.ledger.finish(mail(1), Failed("503"), ORIGIN)
+        async with copy.database.transaction() as connection:
+            await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(2100)])
+        await copy.copy()
+        await copy.send(1)
+        await copy.copy()
     before = dump(path)
     delete(path)
     await rebuild(path, client, stream="messages")
     assert dump(path) == before
 
 
-async def test_a_rebuilt_file_goes_on_counting(tmp_path: Path, client: Client, publisher: Publisher) -> None:
-    path = tmp_path / "email.db"
-    async with open_database(path) as database:
-        await live(database, copier(database, publisher))
+async def test_a_rebuilt_file_goes_on_counting_and_its_copy_goes_on(
+    path: Path, client: Client, publisher: Publisher
+) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.mail_of_every_kind()
     delete(path)
     await rebuild(path, client, stream="messages")
-    async with open_database(path) as database:
-        ledger = ledger_on(database)
-        async with ledger.running():
-            [before] = await database.fetch("SELECT count FROM topic_counts WHERE status = 2")
-            await ledger.claim(mail(60), ORIGIN)
-            await ledger.finish(mail(60), Sent("ses-60"), ORIGIN)
-            [after] = await database.fetch("SELECT count FROM topic_counts WHERE status = 2")
+    async with copied(path, publisher) as copy:
+        [before] = await copy.database.fetch("SELECT count FROM topic_counts WHERE status = 2")
+        await copy.send(60)
+        [after] = await copy.database.fetch("SELECT count FROM topic_counts WHERE status = 2")
+        sequence = (await client.jetstream().stream_info("messages-rows")).state.last_seq
+        await copy.copy()
+        copied_again = (await client.jetstream().stream_info("messages-rows")).state.last_seq - sequence
     assert after["count"] == before["count"] + 1
+    assert copied_again < 10
+    before_deletion = dump(path)
+    delete(path)
+    await rebuild(path, client, stream="messages")
+    assert dump(path) == before_deletion
 
 
-async def test_a_row_that_nats_never_takes_holds_no_other_up(
-    tmp_path: Path, client: Client, publisher: Publisher
+async def test_a_row_that_is_larger_than_a_message_comes_back_too(
+    path: Path, client: Client, publisher: Publisher
 ) -> None:
-    path = tmp_path / "email.db"
-    async with copied(path, publisher) as (_, ledger, copying):
-        for number, body in enumerate(["small", "x" * client.max_payload]):
-            await ledger.schedule(mail(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
-        async with asyncio.timeout(10):
-            while await copying.copy():
-                pass
+    async with copied(path, publisher) as copy:
+        for number, body in enumerate(["small", "x" * (2 * client.max_payload + 1), "y" * client.max_payload]):
+            await copy.ledger.schedule(mail(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+        await copy.copy()
+        async with copy.database.transaction() as connection:
+            await connection.execute("DELETE FROM email_requests WHERE uuid = 'u-2'")
+            await connection.execute("DELETE FROM email_contents WHERE content LIKE 'y%'")
+        await copy.copy()
+    before = dump(path)
+    parts = await client.jetstream().stream_info("messages-rows", subjects_filter="messages-rows.email_contents.*.*")
+    assert len(parts.state.subjects or {}) == 2  # the deleted row's are gone
+    delete(path)
+    await rebuild(path, client, stream="messages")
+    assert dump(path) == before
+
+
+async def test_a_stream_that_takes_short_messages_gets_short_parts(
+    path: Path, client: Client, publisher: Publisher
+) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.mail_of_every_kind()
+        info = await client.jetstream().stream_info("messages-rows")
+        await client.jetstream().update_stream(info.config.evolve(max_msg_size=1000))
+        await copy.ledger.schedule(mail(60, body="x" * 5000, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+        await copy.copy()
     before = dump(path)
     delete(path)
     await rebuild(path, client, stream="messages")
-    after = dump(path)
-    assert [row[3] for row in after["email_contents"]] == ["small"]
-    assert after["email_requests"] == before["email_requests"]
+    assert dump(path) == before
 
 
-async def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path, client: Client) -> None:
-    path = tmp_path / "email.db"
-    path.touch()
+async def test_a_file_that_is_there_is_never_overwritten(path: Path, client: Client, publisher: Publisher) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.copy()
     with pytest.raises(RebuildError, match="is there already"):
         await rebuild(path, client, stream="messages")
 
 
-async def test_without_a_copy_it_says_so(tmp_path: Path, client: Client) -> None:
+async def test_without_a_copy_it_says_so(path: Path, client: Client) -> None:
     with pytest.raises(RebuildError, match="JetStream holds no copy"):
-        await rebuild(tmp_path / "email.db", client, stream="messages")
+        await rebuild(path, client, stream="messages")
 
 
-async def test_a_new_file_does_not_mix_with_an_earlier_ones_copy(tmp_path: Path, publisher: Publisher) -> None:
-    path = tmp_path / "email.db"
-    async with open_database(path) as database:
-        await live(database, copier(database, publisher))
-        await copier(database, publisher).prepare()  # the same file again
+async def test_a_new_file_does_not_mix_with_an_earlier_ones_copy(path: Path, publisher: Publisher) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.mail_of_every_kind()
+    async with copied(path, publisher) as copy:  # the same file again
+        await copy.send(60)
+    other = path.with_name("other.db")
+    with pytest.raises(OtherCopyError, match="run `email-consumer rebuild`"):
+        async with copied(other, publisher):
+            pass
+
+
+async def test_what_is_no_row_is_left_out_and_said(path: Path, client: Client, publisher: Publisher) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.mail_of_every_kind()
+    before = dump(path)
     delete(path)
-    async with open_database(path) as database:
-        with pytest.raises(OtherCopyError, match="run `email-consumer rebuild`"):
-            await copier(database, publisher).prepare()
+    [version] = {row.version async for row in RowReader(client, CopyStream(client.jetstream(), "messages")).rows()}
+    row = {"name": "evil", "value": "1"}
+    junk: list[tuple[str, bytes]] = [
+        ("facts.1", b"\xc1 nonsense"),
+        ("facts.2", b"[" * 100_000),
+        ("facts.3", b"\x91" * 100_000),
+        ("facts.4", msgpack.packb([version, "a row"])),
+        ("facts.5", msgpack.packb([version, row, 3])),
+        ("facts.6", msgpack.packb([version, row | {"value) VALUES ('x', 'y'); --": 1}])),
+        ("facts.7", msgpack.packb([version, {b"name": "evil", "value": "1"}])),
+        ("facts.8", msgpack.packb([version, row | {"value": ["1"]}])),
+        ("facts.9", msgpack.packb([version, {"name": "evil", "value": None}])),
+        ("facts.10", msgpack.packb([version, {}])),
+        ("facts(name) VALUES(1); --.1", msgpack.packb([version, row])),
+        ("replica_progress.1", msgpack.packb([version, {"id": 1, "generation": "x"}])),
+        ("sqlite_master.1", msgpack.packb([version, {"name": "x"}])),
+        (
+            "suppressions.1",
+            msgpack.packb(
+                [version, {"address": "\ud800", "reason": "r", "source": "s", "created_at": 1}],
+                unicode_errors="surrogatepass",
+            ),
+        ),
+        ("sent_minutes.1", msgpack.packb([version, {"minute": 2**64 - 1, "count": 1}])),
+        ("facts.1.2.3", msgpack.packb([version, row])),
+        ("facts", msgpack.packb([version, row])),
+        ("-.other", b"x"),
+    ]
+    for subject, payload in junk:
+        await client.publish(f"messages-rows.{subject.replace(' ', '_')}", payload)
+    await client.publish("messages-rows.facts.11", msgpack.packb([version, row]), headers={"Email-Parts": "many"})
+    await client.publish("messages-rows.facts.12", msgpack.packb([version, row]), headers={"Email-Parts": "1000000000"})
+    await client.flush()
+    rebuilt = await rebuild(path, client, stream="messages")
+    assert dump(path) == before
+    assert rebuilt.skipped == len(junk) + 2
+
+
+async def test_a_newer_programs_copy_is_refused_in_one_line(path: Path, client: Client, publisher: Publisher) -> None:
+    async with copied(path, publisher) as copy:
+        await copy.copy()
+    delete(path)
+    stream = CopyStream(client.jetstream(), "messages")
+    mark = Mark("g", newest_version() + 1, "l", {})
+    await client.jetstream().publish(stream.mark_subject, mark.encode())
+    with pytest.raises(RebuildError, match=r"^the copy is a newer email-consumer's \(version \d+\); upgrade this one$"):
+        await rebuild(path, client, stream="messages")
+    assert not list(path.parent.glob("email.db*"))

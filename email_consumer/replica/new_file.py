@@ -1,0 +1,128 @@
+"""The file that is made again: rows are put into it as they come, in no order, and it says what it lacks."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from email_consumer.replica.capture import Table, tables
+from email_consumer.replica.progress import Progress, write_progress
+from email_consumer.replica.row_reader import CopiedRow
+from email_consumer.replica.stream import Found, Mark
+from email_consumer.store.database import Database, open_database
+
+_AT_ONCE = 500
+_NEEDED = ("ledger", "secret")
+"""Facts without which it would be another file, and links in mail that was sent would not work."""
+_LATE = 500
+"""Rows that may have been copied before the ones they refer to when the sidecar ended."""
+UNMARKED = 7
+"""The version of the schema that rows have which don't name one: the newest one of that time."""
+_BELONGS = "INSERT OR REPLACE INTO facts (name, value) VALUES ('replica', 'started')"
+_IS = "INSERT OR REPLACE INTO facts (name, value) VALUES ('ledger', ?)"
+
+Skip = Callable[[str, str], None]
+"""Takes the table and why one of its rows can't be put into the file."""
+
+
+class NewFile:
+    """Of one version of the schema."""
+
+    def __init__(self, database: Database, copied: dict[str, Table], version: int, skip: Skip) -> None:
+        self._database = database
+        self._version = version
+        self._tables = copied
+        self._skip = skip
+        self._waiting: list[CopiedRow] = []
+
+    async def add(self, row: CopiedRow) -> None:
+        """Put it in, sooner or later."""
+        self._waiting.append(row)
+        if len(self._waiting) >= _AT_ONCE:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Put all in."""
+        rows, self._waiting = self._waiting, []
+        for table, why in await self._database.call(lambda: partial(_insert, self._tables, rows)):
+            self._skip(table, why)
+
+    async def belong_to(self, found: Found) -> None:
+        """It is the file whose copy that is, and goes on with it."""
+        async with self._database.transaction() as connection:
+            if self._version == UNMARKED:
+                await connection.execute(_BELONGS)
+                return
+            mark = found.mark or Mark("lost", self._version, "", {})
+            if mark.ledger:
+                await connection.execute(_IS, (mark.ledger,))
+            unfinished = None if found.whole else next(iter(self._tables))
+            await write_progress(connection, Progress(mark.generation, mark.version, found.last_sequence, unfinished))
+
+    async def drop_late(self) -> None:
+        """What was copied a moment before what it belongs to, when the sidecar ended; or a moment after that was deleted."""
+        cascading = [
+            (table, reference["id"])
+            for table in self._tables
+            for reference in await self._database.fetch(f"PRAGMA foreign_key_list({table})")
+            if reference["on_delete"] == "CASCADE"
+        ]
+        violations = await self._database.fetch("PRAGMA foreign_key_check")
+        late = [(row["table"], row["rowid"]) for row in violations if (row["table"], row["fkid"]) in cascading]
+        if len(late) <= _LATE:
+            async with self._database.transaction() as connection:
+                for table, rowid in late:
+                    await connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - names of our own tables
+
+    async def counts(self) -> Counter[str]:
+        """Rows by table."""
+        counts: Counter[str] = Counter()
+        for name in self._tables:
+            ((counts[name],),) = await self._database.fetch(f"SELECT count(*) FROM {name}")  # noqa: S608 - names of our own tables
+        return counts
+
+    async def gaps(self) -> list[str]:
+        """What its rows show to be missing."""
+        facts = {row["name"] for row in await self._database.fetch("SELECT name FROM facts")}
+        gaps = [f"the fact {name!r}" for name in _NEEDED if name not in facts]
+        violations = await self._database.fetch("PRAGMA foreign_key_check")
+        for (table, parent), rows in Counter((row["table"], row["parent"]) for row in violations).items():
+            gaps.append(f"rows of {parent} that {rows:,} rows of {table} refer to")
+        return gaps
+
+
+@asynccontextmanager
+async def new_file(path: Path, version: int, skip: Skip) -> AsyncIterator[NewFile]:
+    """Open, of that version, what there is of it so far."""
+    async with open_database(path, foreign_keys="OFF", version=version) as database:
+        triggers = await database.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        async with database.transaction() as connection:
+            copied = {table.name: table for table in await tables(connection)}
+            for trigger in triggers:  # the sums they keep are copied too
+                await connection.execute(f"DROP TRIGGER {trigger['name']}")
+        file = NewFile(database, copied, version, skip)
+        yield file
+        await file.flush()
+        async with database.transaction() as connection:
+            for trigger in triggers:
+                await connection.execute(trigger["sql"])
+
+
+def _insert(copied: dict[str, Table], rows: list[CopiedRow], connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The tables of those that can't be put in, each with the reason."""
+    refused = []
+    for row in rows:
+        table = copied.get(row.table)
+        columns = [column for column in table.columns if column in row.values] if table else []
+        if len(columns) != len(row.values) or not columns:
+            refused.append((row.table, "this table has other columns, or there is none of that name"))
+            continue
+        names, places = ", ".join(columns), ", ".join("?" * len(columns))
+        values = [row.values[column] for column in columns]
+        try:
+            connection.execute(f"INSERT OR REPLACE INTO {row.table} ({names}) VALUES ({places})", values)  # noqa: S608 - names of our own tables
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
+            refused.append((row.table, str(error)))
+    return refused
