@@ -116,3 +116,15 @@ def test_publish_refuses_in_plain_words(arguments: list[str], words: str) -> Non
     result = CliRunner().invoke(main, ["publish", "--subject", "s", *arguments], input="x")
     assert result.exit_code in {1, 2}
     assert words in result.stderr
+
+
+def test_rebuild_asks_for_the_ledger_before_it_has_anything_moved_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "email.db").touch()
+    monkeypatch.setenv("DB_PATH", str(tmp_path / "email.db"))
+    monkeypatch.setenv("LEDGER", "sqlite")
+    result = CliRunner().invoke(main, ["rebuild"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: LEDGER: rebuild is for a sidecar")
+    assert "leave it where it is" in result.stderr

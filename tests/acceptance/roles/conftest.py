@@ -75,7 +75,7 @@ class Site:
     def dump(self) -> dict[str, set[tuple[Any, ...]]]:
         """All rows of the sidecar's file, but the list of those that are still to be copied."""
         tables = {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        copied = {name for name in tables if not name.startswith("sqlite_")} - {"replica_changes"}
+        copied = {name for name in tables if not name.startswith("sqlite_")} - {"replica_changes", "replica_progress"}
         return {name: set(self.rows(f"SELECT * FROM {name}")) for name in copied}  # noqa: S608 - our own tables
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

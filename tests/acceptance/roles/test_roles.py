@@ -125,7 +125,7 @@ async def test_a_lost_file_is_made_again_from_jetstream(site: Site) -> None:
     assert len(before["email_requests"]) >= 100
     for file in site.fleet.database.parent.glob("email.db*"):
         file.unlink()
-    rebuild = Daemon(site.fleet.database.parents[1], site.variables, "rebuild")
+    rebuild = Daemon(site.fleet.database.parents[1], site.variables | {"LEDGER": "jetstream"}, "rebuild")
     await rebuild.launch()
     assert (await rebuild.ended(), len(rebuild.log)) == (0, 1)
     assert site.dump() == before
