@@ -44,7 +44,7 @@ def ses_client(settings: Settings) -> SesClient:
         from_email=settings.from_email,
         configuration_set=settings.configuration_set,
         instance=settings.instance,
-        read_timeout=settings.ses_timeout,
+        timeout=settings.ses_timeout,
     )
 
 

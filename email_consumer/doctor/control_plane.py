@@ -9,13 +9,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aioboto3
-from aiobotocore.config import AioConfig
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import BotoCoreError, ClientError
 
+from email_consumer.aws import NoAnswerError, answered, client_config
 from email_consumer.ses.session import MissingCredentialsError
 
-_CONFIG: dict[str, Any] = {"connect_timeout": 4, "read_timeout": 6, "retries": {"total_max_attempts": 1}}
+_CONNECT, _ANSWER = 4.0, 6.0
+"""Seconds."""
 _ABSENT = frozenset({"NotFound", "NotFoundException"})
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
@@ -80,11 +81,11 @@ class ControlPlane:
     ) -> dict[str, Any]:
         try:
             client = await self._client(service, region)
-            answer: dict[str, Any] = await getattr(client, operation)(**arguments)
+            answer = await answered(getattr(client, operation)(**arguments), within=_CONNECT + _ANSWER)
         except ClientError as error:
             self._note_time(error.response)
             raise _fault(error, service, operation) from error
-        except (BotoCoreError, OSError) as error:
+        except NoAnswerError as error:
             raise AwsFault(
                 f"{_NAMES[service]} can't be reached: {error}.",
                 f"Check AWS_REGION, {_VARIABLES[service]}, the network and HTTPS_PROXY.",
@@ -95,7 +96,10 @@ class ControlPlane:
     async def _client(self, service: str, region: str | None) -> Any:  # noqa: ANN401 - aioboto3 is untyped
         if (service, region) not in self._clients:
             opening = self._session.client(
-                service, region_name=region, endpoint_url=self._endpoints[service], config=AioConfig(**_CONFIG)
+                service,
+                region_name=region,
+                endpoint_url=self._endpoints[service],
+                config=client_config(connect=_CONNECT, answer=_ANSWER),
             )
             self._clients[service, region] = await self._stack.enter_async_context(opening)
         return self._clients[service, region]

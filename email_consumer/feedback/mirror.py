@@ -9,10 +9,10 @@ from typing import Any
 
 import aioboto3
 import structlog
-from aiobotocore.config import AioConfig
 from aiolimiter import AsyncLimiter
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from email_consumer.aws import NoAnswerError, answered, client_config
 from email_consumer.feedback import statements
 from email_consumer.feedback.suppression import Reason
 from email_consumer.store.database import Database
@@ -20,10 +20,10 @@ from email_consumer.store.database import Database
 _INTERVAL = 10.0
 """Seconds between looks at what there is to do."""
 _AFTER_FAILURE = 60.0
+_CONNECT, _ANSWER = 5.0, 10.0
 _REASONS = {Reason.COMPLAINT: "COMPLAINT", Reason.HARD_BOUNCE: "BOUNCE"}
 _POINTLESS = frozenset({"NotFoundException", "BadRequestException"})
 """Not on SES's list (so nothing to delete), or an address that SES doesn't take."""
-_CONFIG: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}}
 
 _log = structlog.get_logger(__name__)
 
@@ -41,11 +41,12 @@ class Mirror:
     async def run(self) -> None:
         """Until cancelled."""
         session = aioboto3.Session(region_name=self._region)
-        async with session.client("sesv2", endpoint_url=self._endpoint, config=AioConfig(**_CONFIG)) as client:
+        config = client_config(connect=_CONNECT, answer=_ANSWER)
+        async with session.client("sesv2", endpoint_url=self._endpoint, config=config) as client:
             while True:
                 try:
                     await self.carry_over(client)
-                except (ClientError, BotoCoreError, OSError, sqlite3.OperationalError) as error:
+                except (ClientError, NoAnswerError, sqlite3.OperationalError) as error:
                     _log.warning(
                         "suppression.not_mirrored",
                         error=str(error),
@@ -73,9 +74,10 @@ class Mirror:
 async def _tell(client: Any, address: str, reason: str, change: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
     try:
         if change == "put":
-            await client.put_suppressed_destination(EmailAddress=address, Reason=_REASONS[Reason(reason)])
+            call = client.put_suppressed_destination(EmailAddress=address, Reason=_REASONS[Reason(reason)])
         else:
-            await client.delete_suppressed_destination(EmailAddress=address)
+            call = client.delete_suppressed_destination(EmailAddress=address)
+        await answered(call, within=_CONNECT + _ANSWER)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in _POINTLESS:
             raise

@@ -1,18 +1,16 @@
 """Confirms a subscription through the SNS API. The SubscribeURL in the message is never fetched."""
 
-from typing import Any
-
 import aioboto3
 import structlog
-from aiobotocore.config import AioConfig
 from aiolimiter import AsyncLimiter
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from email_consumer.aws import NoAnswerError, answered, client_config
 from email_consumer.feedback.envelope import Envelope
 from email_consumer.feedback.refusal import Refusal
 from email_consumer.feedback.topic_arn import TopicArn
 
-_CONFIG: dict[str, Any] = {"connect_timeout": 4, "read_timeout": 6, "retries": {"total_max_attempts": 1}}
+_CONNECT, _ANSWER = 4.0, 6.0
 """Seconds; SNS waits 15 for our answer, and repeats its request by itself."""
 _DEAD_TOKEN = frozenset({"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"})
 
@@ -34,22 +32,26 @@ class Subscriptions:
             Refusal: SNS did not take it.
         """
         session = aioboto3.Session(region_name=topic.region)
+        config = client_config(connect=_CONNECT, answer=_ANSWER)
         try:
             async with (
                 self._limit,
-                session.client("sns", endpoint_url=self._endpoint, config=AioConfig(**_CONFIG)) as client,
+                session.client("sns", endpoint_url=self._endpoint, config=config) as client,
             ):
-                answer = await client.confirm_subscription(
+                call = client.confirm_subscription(
                     TopicArn=envelope.topic_arn, Token=envelope.token, AuthenticateOnUnsubscribe="true"
                 )
+                answer = await answered(call, within=_CONNECT + _ANSWER)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in _DEAD_TOKEN:
                 raise Refusal("confirmation", f"SNS says {error}; subscribe again if none is confirmed", 400) from error
             raise _failed(error) from error
-        except (BotoCoreError, OSError) as error:
+        except NoAnswerError as error:
             raise _failed(error) from error
-        _log.info("events.subscribed", topic=envelope.topic_arn, subscription=answer["SubscriptionArn"])
+        if not (subscription := answer.get("SubscriptionArn")):
+            raise _failed("what answered is not SNS")
+        _log.info("events.subscribed", topic=envelope.topic_arn, subscription=subscription)
 
     def unsubscribed(self, envelope: Envelope) -> None:
         """Somebody ended the subscription."""
@@ -61,6 +63,6 @@ class Subscriptions:
         )
 
 
-def _failed(error: Exception) -> Refusal:
-    text = f"the subscription can't be confirmed ({error}); our credentials need sns:ConfirmSubscription on the topic"
+def _failed(reason: Exception | str) -> Refusal:
+    text = f"the subscription can't be confirmed ({reason}); our credentials need sns:ConfirmSubscription on the topic"
     return Refusal("confirmation", text, 503)

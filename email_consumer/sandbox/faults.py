@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
 from random import random
@@ -35,10 +35,10 @@ class Error(_Strict):
 
 
 class Status(_Strict):
-    """Answer a bare HTTP status, as a proxy in front of the service would."""
+    """Answer a bare HTTP status, as a proxy in front of the service would, before or after (`status_after`) accepting."""
 
-    kind: Literal["status"]
-    status: int = Field(ge=400, le=599)
+    kind: Literal["status", "status_after"]
+    status: int = Field(ge=200, le=599)
 
 
 class Hang(_Strict):
@@ -53,7 +53,21 @@ class Cut(_Strict):
     kind: Literal["cut_before", "cut_after"]
 
 
-Action = Annotated[Delay | Error | Status | Hang | Cut, Field(discriminator="kind")]
+class Encode(_Strict):
+    """Answer as usual, encoded though the client did not ask for it."""
+
+    kind: Literal["encode"]
+    encoding: Literal["gzip", "deflate"]
+
+
+class Trickle(_Strict):
+    """Answer as usual, a byte at a time with so many seconds in between."""
+
+    kind: Literal["trickle"]
+    seconds: float = Field(gt=0)
+
+
+Action = Annotated[Delay | Error | Status | Hang | Cut | Encode | Trickle, Field(discriminator="kind")]
 
 
 class FaultScript(_Strict):
@@ -99,11 +113,12 @@ class Fault:
         return True
 
 
-AfterAcceptance = Hang | Cut
+AfterAcceptance = Status | Hang | Cut
+OnTheWay = Encode | Trickle
 
 
 class Faults:
-    """All scripted faults, in the order they were added; the first that ends the request wins, delays add up."""
+    """All scripted faults, in the order they were added; the first that ends the request wins, the others add up."""
 
     def __init__(self) -> None:
         """Start without any."""
@@ -118,10 +133,13 @@ class Faults:
         self.scripted[fault.id] = fault
         return fault
 
-    async def before(self, operation: str, facts: Mapping[str, tuple[str, ...]]) -> AfterAcceptance | None:
+    async def before(
+        self, operation: str, facts: Mapping[str, tuple[str, ...]], on_the_way: Callable[[OnTheWay], None]
+    ) -> AfterAcceptance | None:
         """Do to a request what is scripted for the time before it takes effect; return what is due `after` it.
 
-        `facts` are what the faults match: `to`, `subject`, `uuid`, each with all its values.
+        `facts` are what the faults match: `to`, `subject`, `uuid`, each with all its values. `on_the_way` takes what
+        is to be done to the answer, whatever it will be.
 
         Raises:
             AwsError, BareStatus, ConnectionCut: the request ends so.
@@ -135,13 +153,15 @@ class Faults:
                     await asyncio.sleep(seconds)
                 case Error(code=code, message=message, status=status):
                     raise AwsError(code, message, status)
-                case Status(status=status):
+                case Encode() | Trickle() as change:
+                    on_the_way(change)
+                case Status(kind="status", status=status):
                     raise BareStatus(status)
                 case Hang(kind="hang"):
                     await hang()
                 case Cut(kind="cut_before"):
                     raise ConnectionCut
-                case Hang() | Cut() as later:
+                case Status() | Hang() | Cut() as later:
                     return later
         return None
 
@@ -158,9 +178,11 @@ async def after(action: AfterAcceptance | None) -> None:
     """Do what `Faults.before` left for the time after acceptance.
 
     Raises:
-        ConnectionCut: the connection is to be cut.
+        BareStatus, ConnectionCut: the request ends so.
     """
     match action:
+        case Status(status=status):
+            raise BareStatus(status)
         case Hang():
             await hang()
         case Cut():

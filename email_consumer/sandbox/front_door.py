@@ -6,6 +6,7 @@ from aiohttp import web
 
 from email_consumer.sandbox.aws.signature import SignatureCheck
 from email_consumer.sandbox.faults import AfterAcceptance, Faults, after
+from email_consumer.sandbox.on_the_way import changes_of
 
 
 class FrontDoor:
@@ -20,13 +21,17 @@ class FrontDoor:
         """Return the region the request is signed for; see `SignatureCheck.verify`."""
         return self._signatures.verify(request, body, service)
 
-    async def strike(self, operation: str, facts: Mapping[str, tuple[str, ...]]) -> AfterAcceptance | None:
+    async def strike(
+        self, request: web.Request, operation: str, facts: Mapping[str, tuple[str, ...]]
+    ) -> AfterAcceptance | None:
         """Do what is scripted for the request; see `Faults.before`."""
-        return await self._faults.before(operation, facts) if self._faults.scripted else None
+        if not self._faults.scripted:
+            return None
+        return await self._faults.before(operation, facts, changes_of(request).append)
 
     async def enter(self, request: web.Request, operation: str) -> bytes:
         """Authenticate a request of SES that only asks; return its body."""
         body = await request.read()
         self.authenticate(request, body)
-        await after(await self.strike(operation, {}))
+        await after(await self.strike(request, operation, {}))
         return body

@@ -30,7 +30,7 @@ class QueryEndpoint:
         """The route."""
         return [web.post("/", scripted_endings(self.call))]
 
-    async def call(self, request: web.Request) -> web.StreamResponse:
+    async def call(self, request: web.Request) -> web.Response:
         """Authenticate → scripted faults → act → answer."""
         body = await request.read()
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -38,7 +38,7 @@ class QueryEndpoint:
         namespace = _STS if action == "GetCallerIdentity" else _SNS
         try:
             region = self._front_door.authenticate(request, body, "sts" if namespace is _STS else "sns")
-            due_after = await self._front_door.strike(action, {})
+            due_after = await self._front_door.strike(request, action, {})
             result = await self._act(action, form, region)
             await after(due_after)
             return xml_answer(action, namespace, result)

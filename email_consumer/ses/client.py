@@ -5,7 +5,7 @@ that SES had accepted doubles the mail. So this client never retries; it says wh
 """
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+import re
 from http import HTTPStatus
 from importlib.metadata import version
 from io import BytesIO
@@ -22,6 +22,7 @@ from botocore.credentials import ReadOnlyCredentials
 from yarl import URL
 
 from email_consumer.address import normal_form, parse_address
+from email_consumer.answer import Answer
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.ses.account import Account
@@ -39,7 +40,7 @@ _RENEW_PAUSE = 5.0
 _USER_AGENT = f"email-consumer/{version('email-consumer')}"
 _LARGE = 2**16
 """Bytes of a request body."""
-_SUCCESS = range(200, 300)
+_MESSAGE_ID = re.compile(r"[!-~]{1,256}")
 _NOT_WRITTEN = (
     aiohttp.ClientConnectorError,  # DNS, connect, TLS
     aiohttp.ConnectionTimeoutError,  # the same, and waiting for a free connection
@@ -61,17 +62,17 @@ class SesClient:
         configuration_set: str | None,
         instance: str,
         connect_timeout: float = 5.0,
-        read_timeout: float = 30.0,
+        timeout: float = 30.0,
     ) -> None:
-        """`concurrency` is the number of connections; an `endpoint` of None is AWS's own. Time-outs in seconds."""
+        """`concurrency` is the number of connections; an `endpoint` of None is AWS's own.
+
+        `timeout` bounds one attempt from its first to its last byte, `connect_timeout` its beginning, in seconds.
+        """
         self._region = region
         self._endpoint = endpoint
         self._concurrency = concurrency
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._large_timeout = aiohttp.ClientTimeout(
-            total=connect_timeout + 2 * read_timeout, connect=connect_timeout, sock_read=read_timeout
-        )
+        self._connect_timeout = min(connect_timeout, timeout / 2)
+        self._timeout = timeout
         self._sender = parse_address(from_email).addr_spec
         self._writer = RequestWriter(from_email=from_email, configuration_set=configuration_set, instance=instance)
         self._account_limit = AsyncLimiter(1, 1)
@@ -91,10 +92,11 @@ class SesClient:
         self._signer = Signer(url=url, region=self._region)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency, keepalive_timeout=_KEEPALIVE, ssl=self._aws.tls()),
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout, sock_read=self._read_timeout),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding"),
+            skip_auto_headers=("Accept",),
             auto_decompress=False,
+            response_class=Answer,
             proxy=self._aws.proxy,
         )
         return self
@@ -112,27 +114,37 @@ class SesClient:
 
     async def send(self, message: EmailMessage, deadline: float = inf) -> SendResult | Interrupted:
         """One attempt, or none after `deadline` (event-loop clock). Cancelled before it ends, it leaves the mail in doubt."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._timeout
         try:
-            credentials = await self._credentials()
+            async with asyncio.timeout_at(until - self._timeout / 2):  # and as long for SES at the least
+                credentials = await self._credentials()
         except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
             return Held(f"there are no valid AWS credentials ({_told(error)})")
         body = self._writer.body(message)
         headers = self._signer.headers(credentials, body, time())
         headers["User-Agent"] = _USER_AGENT
+        headers["Accept-Encoding"] = "identity"
         # Credentials may have taken their time, or the process was stopped and woken up again (SIGSTOP, a suspended
         # machine): somebody else may hold the claim by now.
-        if asyncio.get_running_loop().time() > deadline:
+        if loop.time() > deadline:
             return Interrupted()
         try:
-            async with self._post(body, headers) as response:
+            async with (
+                asyncio.timeout_at(until),
+                self._http.post(self._url, data=_payload(body), headers=headers, allow_redirects=False) as response,
+            ):
                 answer = await response.read()
         except _NOT_WRITTEN as error:
             return Held(f"no connection to SES: {_told(error)}")  # as true of the next mail as of this one
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return InDoubt(f"the request was written, the answer is missing: {_told(error)}")
-        if response.status in _SUCCESS:
+        if response.status == HTTPStatus.OK:
             return _accepted(answer)
-        result = classify(ServiceError.read(response.status, response.headers, answer), self._ownership(message))
+        refusal = ServiceError.read(response.status, response.headers, answer)
+        if refusal is None:
+            return InDoubt(f"HTTP {response.status} that SES did not write; check AWS_ENDPOINT_URL_SESV2 and the proxy")
+        result = classify(refusal, self._ownership(message))
         if response.status == HTTPStatus.FORBIDDEN and isinstance(result, Held):
             self._refused = credentials
         return result
@@ -145,15 +157,6 @@ class SesClient:
         """
         async with self._account_limit:
             return await self._aws.account()
-
-    def _post(self, body: bytes, headers: dict[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        if len(body) <= _LARGE:
-            return self._http.post(self._url, data=body, headers=headers, allow_redirects=False)
-        # A file is written piece by piece, bytes would be at once. The time for reading begins when all is written, so
-        # a peer that takes nothing must be bounded by the whole; small bodies, which sockets swallow, are spared its cost.
-        return self._http.post(
-            self._url, data=BytesIO(body), headers=headers, allow_redirects=False, timeout=self._large_timeout
-        )
 
     def _ownership(self, message: EmailMessage) -> Ownership:
         own_sender = message.from_email is None or normal_form(message.from_email) == normal_form(self._sender)
@@ -182,15 +185,23 @@ class SesClient:
             region=self._region,
             endpoint=self._endpoint,
             connect_timeout=self._connect_timeout,
-            read_timeout=self._read_timeout,
+            read_timeout=self._timeout,
         )
+
+
+def _payload(body: bytes) -> bytes | BytesIO:
+    # A file is written piece by piece, and so the time-out reaches a peer that takes nothing; bytes would be at once.
+    return body if len(body) <= _LARGE else BytesIO(body)
 
 
 def _accepted(answer: bytes) -> SendResult:
     try:
-        return Sent(str(orjson.loads(answer)["MessageId"]))
+        message_id = orjson.loads(answer)["MessageId"]
     except (ValueError, KeyError, TypeError):
-        return InDoubt("SES answered success without a message id")
+        message_id = None
+    if isinstance(message_id, str) and _MESSAGE_ID.fullmatch(message_id):
+        return Sent(message_id)
+    return InDoubt("HTTP 200 without the message id that SES gives")
 
 
 def _told(error: BaseException) -> str:

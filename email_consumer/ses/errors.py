@@ -11,9 +11,11 @@ from enum import Enum, auto
 
 import orjson
 
-from email_consumer.outcome import Failed, Held, InDoubt, Rejected, SendResult, Throttled
+from email_consumer.outcome import Failed, Held, Rejected, SendResult, Throttled
 
 _MAX_TEXT = 500
+_ERRORS = range(400, 600)
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class _Cause(Enum):
@@ -29,7 +31,6 @@ class _Cause(Enum):
     MAIL_FROM = auto()
     CONFIGURATION_SET = auto()
     ENDPOINT = auto()
-    GATEWAY_TIMEOUT = auto()
 
 
 _CAUSES = {
@@ -118,26 +119,33 @@ _REFINED: tuple[tuple[set[_Cause], re.Pattern[str], _Cause], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ServiceError:
-    """An answer other than success. `code` is empty when no AWS service wrote it."""
+    """An answer of SES other than success."""
 
     status: int
     code: str
     text: str
 
     @classmethod
-    def read(cls, status: int, headers: Mapping[str, str], body: bytes) -> "ServiceError":
-        """As AWS's REST-JSON protocol writes it: the code in a header or the body, the text in the body."""
+    def read(cls, status: int, headers: Mapping[str, str], body: bytes) -> "ServiceError | None":
+        """As AWS's REST-JSON protocol writes it: the code in a header or the body, the text in the body.
+
+        None if SES did not write it: a proxy or a mesh answers as it likes, also after SES has accepted the mail.
+        SES's own answers name the request and say what is wrong by a code.
+        """
+        if status not in _ERRORS or not headers.get("x-amzn-requestid"):
+            return None
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:
             document = None
         fields = document if isinstance(document, dict) else {}
-        code = headers.get("x-amzn-errortype") or fields.get("__type") or fields.get("code") or ""
+        code = headers.get("x-amzn-errortype") or fields.get("__type") or fields.get("code")
         text = fields.get("message") or fields.get("Message") or ""
-        return cls(status, str(code).partition(":")[0].rpartition("#")[2], " ".join(str(text).split())[:_MAX_TEXT])
+        name = _CODE.fullmatch(code.partition(":")[0].rpartition("#")[2]) if isinstance(code, str) else None
+        return cls(status, name[0], " ".join(str(text).split())[:_MAX_TEXT]) if name else None
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, (self.code or f"HTTP {self.status}", self.text)))
+        return ": ".join(filter(None, (self.code, self.text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +179,7 @@ class Ownership:
 
 
 def classify(error: ServiceError, ownership: Ownership) -> SendResult:
-    """Decide what becomes of the mail. SES certainly did not accept it, but for one case that is `InDoubt`."""
+    """Decide what becomes of the mail. SES certainly did not accept it."""
     cause = _cause(error)
     match cause:
         case _Cause.MAIL:
@@ -180,8 +188,6 @@ def classify(error: ServiceError, ownership: Ownership) -> SendResult:
             return Failed(str(error))
         case _Cause.THROTTLE:
             return Throttled(str(error))
-        case _Cause.GATEWAY_TIMEOUT:
-            return InDoubt(f"{error}: a proxy gave up waiting for SES, which may have accepted the mail")
     if not ownership.answers_for(cause, error.text):
         return Rejected(str(error))
     return Held(f"{_OURS[cause]} ({error})")
@@ -203,10 +209,6 @@ def _cause_by_status(error: ServiceError) -> _Cause:  # for codes that the table
             return _Cause.MAIL
         case 429:
             return _Cause.THROTTLE
-        case 502 | 504 if not error.code:  # a proxy lost the answer, not necessarily the request
-            return _Cause.GATEWAY_TIMEOUT
-        case 300 | 301 | 302 | 303 | 307 | 308 | 404 | 405 | 407 if not error.code:
-            return _Cause.ENDPOINT
     # Everything else unknown is tried again and becomes a dead letter once its attempts are used up: it can be
     # replayed, so nothing is lost. Holding the queue for it could hold it for ever because of one mail, and
     # rejecting it at once would empty the queue into the dead letters because of an error that may pass.

@@ -4,12 +4,12 @@ import ssl
 from typing import Any, Self
 
 import aioboto3
-from aiobotocore.config import AioConfig
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+from email_consumer.aws import NoAnswerError, answered, client_config
 from email_consumer.ses.account import Account, AccountUnavailableError
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
@@ -28,8 +28,10 @@ class MissingCredentialsError(Exception):
 class AwsSession:
     """One walk through the credential chain, and an aioboto3 client on it. Open it by `open`, end it by `close`."""
 
-    def __init__(self, client: Any, credentials: Any, ca_bundle: str | None) -> None:  # noqa: ANN401 - aioboto3 is untyped
+    def __init__(self, client: Any, credentials: Any, ca_bundle: str | None, timeout: float) -> None:  # noqa: ANN401 - aioboto3 is untyped
+        """`timeout`: seconds for a call, the credentials it may have to fetch included."""
         self._client = client
+        self._timeout = timeout
         self._credentials = credentials
         self._ca_bundle = ca_bundle
 
@@ -47,11 +49,10 @@ class AwsSession:
             raise MissingCredentialsError from error
         if credentials is None:
             raise MissingCredentialsError
-        config = AioConfig(
-            connect_timeout=connect_timeout, read_timeout=read_timeout, retries={"total_max_attempts": 1}
-        )
+        config = client_config(connect=connect_timeout, answer=read_timeout)
         client = await session.client("sesv2", endpoint_url=endpoint, config=config).__aenter__()
-        return cls(client, credentials, session._session.get_config_variable("ca_bundle"))  # noqa: SLF001 - no other way
+        ca_bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - no other way
+        return cls(client, credentials, ca_bundle, connect_timeout + read_timeout)
 
     async def close(self) -> None:
         await self._client.__aexit__(None, None, None)
@@ -87,10 +88,11 @@ class AwsSession:
             AccountUnavailableError: there was no answer.
         """
         try:
-            return Account.from_response(await self._client.get_account())
+            return Account.from_response(await answered(self._client.get_account(), within=self._timeout))
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise AccountUnavailableError(str(error), forbidden=code in _FORBIDDEN) from error
-        except Exception as error:
-            # Whatever a provider of credentials, the network or an odd answer raises: sending may well work all the same.
-            raise AccountUnavailableError(str(error) or type(error).__name__, forbidden=False) from error
+        except NoAnswerError as error:
+            raise AccountUnavailableError(str(error), forbidden=False) from error
+        except (KeyError, TypeError) as error:
+            raise AccountUnavailableError("what answered is not SES", forbidden=False) from error

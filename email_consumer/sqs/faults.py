@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
+
+from email_consumer.aws import NoAnswerError
 
 _HINTS = {
     "QueueDoesNotExist": "there is no such queue; check the URL, the account and AWS_REGION",
@@ -32,7 +34,7 @@ class SqsError(Exception):
 
 @contextmanager
 def in_plain_words(queue_url: str) -> Iterator[None]:
-    """Turn botocore's exceptions into `SqsError`."""
+    """Turn what `aws.answered` raises into `SqsError`."""
     try:
         yield
     except ClientError as error:
@@ -41,5 +43,5 @@ def in_plain_words(queue_url: str) -> Iterator[None]:
         code = _SPELLINGS.get(code, code)
         text = _HINTS.get(code) or told.get("Message") or "refused"
         raise SqsError(f"SQS queue {queue_url}: {text} ({error.operation_name}: {code})", code) from error
-    except (BotoCoreError, OSError) as error:
+    except NoAnswerError as error:
         raise SqsError(f"SQS queue {queue_url}: no answer: {error}") from error

@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import aioboto3
-from aiobotocore.config import AioConfig
 
+from email_consumer.aws import answered, client_config
 from email_consumer.sqs.batches import MOST, Batches, Entry
 from email_consumer.sqs.faults import SqsError, in_plain_words
 
@@ -24,6 +24,8 @@ MOST_ATTRIBUTES = 10
 """Message attributes that SQS takes."""
 _CONNECT_TIMEOUT = 5
 _READ_TIMEOUT = LONG_POLL + 10
+_CALL = 15.0
+"""Seconds that a call may take with all its attempts, beyond what it is asked to wait for a message."""
 _CONNECTIONS = 50
 _COUNTS = tuple(f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed"))
 _REGION = re.compile(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/")
@@ -73,12 +75,7 @@ class SqsQueue:
     async def open(cls, url: str, *, region: str, endpoint: str | None) -> AsyncIterator[Self]:
         """A queue with a client of its own; `region` counts where the URL doesn't name one."""
         named = _REGION.match(url)
-        config = AioConfig(
-            connect_timeout=_CONNECT_TIMEOUT,
-            read_timeout=_READ_TIMEOUT,
-            max_pool_connections=_CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": 3},
-        )
+        config = client_config(connect=_CONNECT_TIMEOUT, answer=_READ_TIMEOUT, attempts=3, connections=_CONNECTIONS)
         session = aioboto3.Session(region_name=named[1] if named else region)
         async with session.client("sqs", endpoint_url=endpoint, config=config) as client:
             yield cls(client, url)
@@ -108,14 +105,17 @@ class SqsQueue:
         """Another queue, through the same client."""
         account, name = arn.split(":")[4:6]
         with in_plain_words(arn):
-            answer = await self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-        return SqsQueue(self._client, answer["QueueUrl"])
+            answer = await self._ask("get_queue_url", QueueName=name, QueueOwnerAWSAccountId=account)
+            url = _told(answer, "QueueUrl")
+        return SqsQueue(self._client, url)
 
     async def receive(self, count: int, *, visibility: float, wait: int = LONG_POLL) -> list[Received]:
         """Up to `count` (at most 10) messages, out of sight for `visibility` seconds; waits up to `wait` for the first."""
         try:
             with in_plain_words(self.url):
-                answer = await self._client.receive_message(
+                answer = await self._ask(
+                    "receive_message",
+                    seconds=wait + _CALL,
                     QueueUrl=self.url,
                     MaxNumberOfMessages=min(count, MOST),
                     WaitTimeSeconds=wait,
@@ -141,7 +141,10 @@ class SqsQueue:
     async def send(self, body: str, attributes: Mapping[str, str]) -> None:
         """Put a message in, with text attributes (at most 10)."""
         with in_plain_words(self.url):
-            await self._client.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=_typed(attributes))
+            answer = await self._ask(
+                "send_message", QueueUrl=self.url, MessageBody=body, MessageAttributes=_typed(attributes)
+            )
+            _told(answer, "MessageId")
 
     async def send_batch(self, messages: Sequence[tuple[str, Mapping[str, str]]]) -> list[SqsError | None]:
         """Put up to ten in, bodies with their attributes; for each, None or why it is not stored."""
@@ -150,30 +153,38 @@ class SqsQueue:
             for number, (body, attributes) in enumerate(messages)
         ]
         with in_plain_words(self.url):
-            answer = await self._client.send_message_batch(QueueUrl=self.url, Entries=entries)
+            answer = await self._ask("send_message_batch", QueueUrl=self.url, Entries=entries)
         failed = {
             int(entry["Id"]): SqsError(entry.get("Message") or entry["Code"], entry["Code"])
             for entry in answer.get("Failed", ())
         }
-        return [failed.get(number) for number in range(len(messages))]
+        stored = {int(entry["Id"]) for entry in answer.get("Successful", ())}
+        unknown = SqsError("SQS does not say what became of it")
+        return [None if number in stored else failed.get(number, unknown) for number in range(len(messages))]
 
     async def _attributes(self, *names: str) -> Mapping[str, str]:
         with in_plain_words(self.url):
-            answer = await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))
+            answer = await self._ask("get_queue_attributes", QueueUrl=self.url, AttributeNames=list(names))
         attributes: Mapping[str, str] = answer.get("Attributes", {})
         return attributes
 
     async def _delete_batch(self, entries: list[Entry]) -> Mapping[str, Any]:
         with in_plain_words(self.url):
-            answer: Mapping[str, Any] = await self._client.delete_message_batch(QueueUrl=self.url, Entries=entries)
-        return answer
+            return await self._ask("delete_message_batch", QueueUrl=self.url, Entries=entries)
 
     async def _change_visibility_batch(self, entries: list[Entry]) -> Mapping[str, Any]:
         with in_plain_words(self.url):
-            answer: Mapping[str, Any] = await self._client.change_message_visibility_batch(
-                QueueUrl=self.url, Entries=entries
-            )
-        return answer
+            return await self._ask("change_message_visibility_batch", QueueUrl=self.url, Entries=entries)
+
+    async def _ask(self, operation: str, *, seconds: float = _CALL, **arguments: object) -> Mapping[str, Any]:
+        return await answered(getattr(self._client, operation)(**arguments), within=seconds)
+
+
+def _told(answer: Mapping[str, Any], member: str) -> str:
+    value = answer.get(member)
+    if not isinstance(value, str) or not value:  # HTTP 200, but something on the way wrote it, and not SQS
+        raise SqsError(f"an answer without {member}, which is none of SQS")
+    return value
 
 
 def _whole(seconds: float) -> int:

@@ -24,7 +24,7 @@ async def test_a_throttling_storm_costs_no_attempt_and_no_mail(world: World) -> 
 
 @over_both_sources
 async def test_failing_twice_then_sent(world: World) -> None:
-    await world.fault(times=600, kind="status", status=503)
+    await world.fault(times=600, kind="error", code="ServiceUnavailable")
     async with world.daemon():
         await publish_all(world)
         await world.wait_sent(300)
@@ -34,7 +34,7 @@ async def test_failing_twice_then_sent(world: World) -> None:
 
 @over_both_sources
 async def test_attempts_are_used_up_then_a_dead_letter(world: World) -> None:
-    fault = await world.fault(times=None, match={"uuid": "bad"}, kind="status", status=503)
+    fault = await world.fault(times=None, match={"uuid": "bad"}, kind="error", code="ServiceUnavailable")
     async with world.daemon(MAX_ATTEMPTS=3):
         await world.publisher.publish([as_map("bad"), as_map("good")])
         await world.wait_sent(1)

@@ -81,7 +81,7 @@ def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
 def test_throttles_and_retries_are_counted(page: Page, running: Site) -> None:
     error = {"kind": "error", "code": "TooManyRequestsException"}
     running.fault({"uuid": "throttled-*"}, times=3, **error)
-    running.fault({"uuid": "failing-*"}, times=2, kind="status", status=500)
+    running.fault({"uuid": "failing-*"}, times=2, kind="error", code="InternalFailure")
     running.publish([as_map(f"throttled-{number}") for number in range(3)] + [as_map(f"failing-{n}") for n in range(2)])
     page.wait(lambda: page.number("#tile-throttles dd") >= 3)
     page.wait(lambda: page.number("#tile-retries dd") >= 2)

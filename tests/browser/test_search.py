@@ -6,7 +6,7 @@ from tests.browser.site import Site
 
 
 def test_an_address_leads_to_its_mails_and_each_to_its_history(page: Page, running: Site) -> None:
-    running.fault({"uuid": "found-1"}, kind="status", status=500)
+    running.fault({"uuid": "found-1"}, kind="error", code="InternalFailure")
     running.publish(
         [
             as_map("found-1", email="Finn Found <found@example.com>", topic_id="searched"),

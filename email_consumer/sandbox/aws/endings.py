@@ -1,25 +1,29 @@
-"""The two ways a scripted fault ends a request outside any AWS protocol."""
+"""What a scripted fault does outside any AWS protocol: two ways to end a request, and changes to its answer."""
 
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from email_consumer.sandbox.aws.errors import BareStatus, ConnectionCut
+from email_consumer.sandbox.on_the_way import send_changed
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+ServedHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+"""What aiohttp calls."""
 
 
-def scripted_endings(handler: Handler) -> Handler:
-    """Let anything below `handler` raise `BareStatus` or `ConnectionCut`."""
+def scripted_endings(handler: Handler) -> ServedHandler:
+    """Let anything below `handler` raise `BareStatus` or `ConnectionCut`, and change the answer on its way."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:
-            return await handler(request)
+            response = await handler(request)
         except BareStatus as bare:
-            return web.Response(status=bare.status)
+            response = web.Response(status=bare.status)
         except ConnectionCut:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()  # never reaches anyone; aiohttp wants an answer
+        return await send_changed(request, response)
 
     return guarded

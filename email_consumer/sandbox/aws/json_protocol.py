@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from email_consumer.sandbox.aws.endings import Handler, scripted_endings
+from email_consumer.sandbox.aws.endings import Handler, ServedHandler, scripted_endings
 from email_consumer.sandbox.aws.errors import AwsError
 from email_consumer.sandbox.identifiers import random_uuid
 
@@ -43,10 +43,10 @@ def read_document(body: bytes) -> dict[str, Any]:
     return document
 
 
-def rest_json(handler: Handler) -> Handler:
+def rest_json(handler: Handler) -> ServedHandler:
     """Let an operation raise `AwsError`, or what a scripted fault asks for, anywhere below."""
 
-    async def operation(request: web.Request) -> web.StreamResponse:
+    async def operation(request: web.Request) -> web.Response:
         try:
             return await handler(request)
         except AwsError as error:

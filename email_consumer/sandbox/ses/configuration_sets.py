@@ -103,7 +103,7 @@ class ConfigurationSetOperations:
             web.get(f"{path}/event-destinations", rest_json(self.get_event_destinations)),
         ]
 
-    async def get_configuration_set(self, request: web.Request) -> web.StreamResponse:
+    async def get_configuration_set(self, request: web.Request) -> web.Response:
         """The set's sending options."""
         name, found = await self._found(request, "GetConfigurationSet")
         return answer(
@@ -116,7 +116,7 @@ class ConfigurationSetOperations:
             }
         )
 
-    async def get_event_destinations(self, request: web.Request) -> web.StreamResponse:
+    async def get_event_destinations(self, request: web.Request) -> web.Response:
         """Where the set's events go."""
         _, found = await self._found(request, "GetConfigurationSetEventDestinations")
         return answer({"EventDestinations": [_document(each) for each in found.destinations]})

@@ -84,13 +84,13 @@ class IdentityOperations:
             web.get("/v2/email/identities/{name}", rest_json(self.get_identity)),
         ]
 
-    async def list_identities(self, request: web.Request) -> web.StreamResponse:
+    async def list_identities(self, request: web.Request) -> web.Response:
         """All scripted identities, on one page."""
         await self._front_door.enter(request, "ListEmailIdentities")
         known = self._identities.scripted or {}
         return answer({"EmailIdentities": [_summary(name, identity) for name, identity in known.items()]})
 
-    async def get_identity(self, request: web.Request) -> web.StreamResponse:
+    async def get_identity(self, request: web.Request) -> web.Response:
         """One identity."""
         await self._front_door.enter(request, "GetEmailIdentity")
         name = request.match_info["name"]

@@ -37,13 +37,13 @@ class Sending:
             web.get("/v2/email/account", rest_json(self.get_account)),
         ]
 
-    async def send_email(self, request: web.Request) -> web.StreamResponse:
+    async def send_email(self, request: web.Request) -> web.Response:
         """Authenticate → check → scripted faults → limits → store durably → answer."""
         body = await request.read()
         self._front_door.authenticate(request, body)
         send = parse_send_request(body)
         facts = {"to": send.recipients, "subject": (send.subject,), "uuid": (send.uuid or "",)}
-        due_after = await self._front_door.strike("SendEmail", facts)
+        due_after = await self._front_door.strike(request, "SendEmail", facts)
         self._configuration_sets.check(send.configuration_set)
         self._identities.check_verified((send.sender,))
         if not self._account.production_access:
@@ -54,7 +54,7 @@ class Sending:
         await after(due_after)
         return answer({"MessageId": mail.message_id})
 
-    async def get_account(self, request: web.Request) -> web.StreamResponse:
+    async def get_account(self, request: web.Request) -> web.Response:
         """Limits and standing of the account."""
         await self._front_door.enter(request, "GetAccount")
         return answer(self._account.as_get_account())

@@ -72,7 +72,7 @@ class SuppressionOperations:
             web.delete(path + "/{address}", rest_json(self.delete)),
         ]
 
-    async def put(self, request: web.Request) -> web.StreamResponse:
+    async def put(self, request: web.Request) -> web.Response:
         """Add an address."""
         document = read_document(await self._front_door.enter(request, "PutSuppressedDestination"))
         address, reason = bare_address(document.get("EmailAddress") or ""), document.get("Reason")
@@ -81,12 +81,12 @@ class SuppressionOperations:
         await self._list.put(address, reason)
         return answer({})
 
-    async def get(self, request: web.Request) -> web.StreamResponse:
+    async def get(self, request: web.Request) -> web.Response:
         """One address."""
         await self._front_door.enter(request, "GetSuppressedDestination")
         return answer({"SuppressedDestination": _document(*self._found(request))})
 
-    async def list(self, request: web.Request) -> web.StreamResponse:
+    async def list(self, request: web.Request) -> web.Response:
         """A page of addresses in alphabetical order, of the given reasons; the token is the last address."""
         await self._front_door.enter(request, "ListSuppressedDestinations")
         reasons = request.query.getall("Reason", list(_REASONS))
@@ -101,7 +101,7 @@ class SuppressionOperations:
         more = {"NextToken": page[-1][0]} if len(found) > size else {}
         return answer({"SuppressedDestinationSummaries": [_document(*each) for each in page], **more})
 
-    async def delete(self, request: web.Request) -> web.StreamResponse:
+    async def delete(self, request: web.Request) -> web.Response:
         """Remove an address."""
         await self._front_door.enter(request, "DeleteSuppressedDestination")
         await self._list.remove(self._found(request)[0])

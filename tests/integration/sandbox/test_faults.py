@@ -77,3 +77,13 @@ async def test_a_delay_comes_before_what_else_is_scripted(sandbox: Control, ses:
         await ses.get_account()
 
     assert loop.time() - started >= 0.2
+
+
+async def test_a_proxys_answer_may_come_after_acceptance(sandbox: Control, ses: Any) -> None:
+    await sandbox.post("/sandbox/faults", {"times": 1, "action": {"kind": "status_after", "status": 503}})
+
+    with pytest.raises(ClientError) as refused:
+        await ses.send_email(**simple_mail())
+
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert (await sandbox.get("/messages/count"))["count"] == 1

@@ -1,13 +1,16 @@
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 
 from email_consumer.outcome import Held, InDoubt, Sent
-from tests.integration.ses.raw_server import Connection, raw_server
 from tests.integration.ses.sandbox import client, mail
+from tests.servers.answers import ENCODED, STRANGE
 from tests.servers.certificates import TestAuthority
+from tests.servers.raw_server import Connection, Script, raw_server
 
 
 async def answer_all(connection: Connection) -> None:
@@ -86,35 +89,56 @@ async def test_waiting_in_vain_for_a_free_connection_holds_the_queue() -> None:
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("response", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{", b"\x00garbage\r\n\r\n"])
-async def test_half_an_answer_is_in_doubt(response: bytes) -> None:
-    async def cut(connection: Connection) -> None:
+def answering(response: bytes) -> Script:
+    async def script(connection: Connection) -> None:
         await connection.request()
         await connection.answer(response)
 
-    async with raw_server(cut) as server, client(server.url) as ses:
+    return script
+
+
+@pytest.mark.parametrize("name", STRANGE)
+async def test_what_is_no_answer_of_ses_leaves_the_mail_in_doubt(name: str) -> None:
+    async with raw_server(answering(STRANGE[name])) as server, client(server.url) as ses:
         assert isinstance(await ses.send(mail()), InDoubt)
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b"<html>", b""])
-async def test_success_without_a_message_id_is_in_doubt(body: bytes) -> None:
-    async def hollow(connection: Connection) -> None:
-        await connection.request()
-        await connection.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+@pytest.mark.parametrize("name", ENCODED)
+async def test_an_encoding_that_was_not_asked_for_is_undone(name: str) -> None:
+    async with raw_server(answering(ENCODED[name])) as server, client(server.url) as ses:
+        assert await ses.send(mail()) == Sent("42")
 
-    async with raw_server(hollow) as server, client(server.url) as ses:
+
+@pytest.mark.parametrize(
+    ("begun", "on_and_on"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" "),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+    ids=["head", "body", "hints"],
+)
+async def test_an_answer_that_goes_on_and_on_does_not_hold_its_slot(begun: bytes, on_and_on: bytes) -> None:
+    async def trickle(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(begun)
+        while True:
+            await connection.answer(on_and_on)
+            await asyncio.sleep(0.02)
+
+    async with raw_server(trickle) as server, client(server.url, timeout=0.5) as ses:
         assert isinstance(await ses.send(mail()), InDoubt)
+        await server.closed.wait()
 
 
-async def test_a_redirect_is_not_followed() -> None:
-    async def redirect(connection: Connection) -> None:
-        await connection.request()
-        await connection.answer(b"HTTP/1.1 307 Moved\r\nLocation: /else\r\nContent-Length: 0\r\n\r\n")
+async def test_credentials_that_never_come_do_not_hold_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    never: Callable[[], Awaitable[ReadOnlyCredentials]] = asyncio.get_running_loop().create_future
 
-    async with raw_server(redirect) as server, client(server.url) as ses:
+    async with raw_server(answer_all) as server, client(server.url, timeout=0.3) as ses:
+        monkeypatch.setattr(ses, "_credentials", never)
         assert isinstance(await ses.send(mail()), Held)
-        assert len(server.requests) == 1
+        assert server.connections == 0
 
 
 async def test_a_server_that_reads_nothing_does_not_block_for_ever() -> None:
@@ -123,7 +147,7 @@ async def test_a_server_that_reads_nothing_does_not_block_for_ever() -> None:
     async def deaf(_connection: Connection) -> None:
         await done.wait()
 
-    async with raw_server(deaf) as server, client(server.url, connect_timeout=0.1, read_timeout=0.2) as ses:
+    async with raw_server(deaf) as server, client(server.url, timeout=0.3) as ses:
         large = mail(attachments=[{"filename": "a.bin", "content": bytes(20_000_000)}])
         assert isinstance(await ses.send(large), InDoubt)
         done.set()
@@ -149,5 +173,14 @@ async def test_the_request_carries_one_fixed_user_agent_and_no_needless_headers(
         await ses.send(mail())
         [head] = server.requests
     names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:] if line]
-    expected = [b"authorization", b"content-length", b"content-type", b"host", b"user-agent", b"x-amz-date"]
+    assert b"\r\naccept-encoding: identity\r\n" in head.lower()
+    expected = [
+        b"accept-encoding",
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"user-agent",
+        b"x-amz-date",
+    ]
     assert sorted(names) == expected

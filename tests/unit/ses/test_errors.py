@@ -1,7 +1,7 @@
 import botocore.session
 import pytest
 
-from email_consumer.outcome import Failed, Held, InDoubt, Rejected, SendResult, Throttled
+from email_consumer.outcome import Failed, Held, Rejected, SendResult, Throttled
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 
 OURS = Ownership("shop@mail.example.com", own_configuration_set=True)
@@ -46,18 +46,17 @@ def test_every_error_of_the_model_has_its_place() -> None:
         (400, "ThrottlingException", "Rate exceeded", Throttled),
         (400, "LimitExceededException", "Daily message quota exceeded.", Held),
         (429, "TooManyRequestsException", "Daily message quota exceeded.", Held),
-        (429, "", "", Throttled),
         (500, "InternalFailure", "", Failed),
         (503, "ServiceUnavailable", "", Failed),
-        (502, "", "", InDoubt),
         (504, "SomeException", "", Failed),
-        (504, "", "", InDoubt),
+        (429, "SomeException", "", Throttled),
+        (403, "SomeException", "", Held),
+        (413, "SomeException", "", Rejected),
         (403, "ExpiredTokenException", "The security token included in the request is expired", Held),
         (403, "UnrecognizedClientException", "The security token included in the request is invalid.", Held),
         (403, "InvalidClientTokenId", "", Held),
         (403, "MissingAuthenticationTokenException", "Missing Authentication Token", Held),
         (403, "AccessDeniedException", "User is not authorized to perform this operation.", Held),
-        (403, "", "", Held),
         (400, "IncompleteSignatureException", "", Held),
         (400, "MessageRejected", PAUSED, Held),
         (400, "MessageRejected", UNVERIFIED + "Shop <Shop@mail.example.com>", Held),
@@ -72,9 +71,6 @@ def test_every_error_of_the_model_has_its_place() -> None:
         (404, "NotFoundException", "Configuration set <events> does not exist.", Held),
         (400, "BadRequestException", "Configuration set <events> does not exist.", Held),
         (404, "UnknownOperationException", "", Held),
-        (404, "", "", Held),
-        (307, "", "", Held),
-        (413, "", "", Rejected),
         (400, "ValidationException", "", Rejected),
     ],
 )
@@ -111,7 +107,9 @@ def test_the_mails_own_names_never_hold_the_queue() -> None:
 
 def test_an_unknown_refusal_is_tried_again_and_never_holds_the_queue() -> None:
     assert result(400, "BrandNewException", "?") == Failed("BrandNewException: ?")
-    assert result(418, "", "") == Failed("HTTP 418")
+
+
+NAMED = {"x-amzn-requestid": "8a7c"}
 
 
 @pytest.mark.parametrize(
@@ -127,10 +125,37 @@ def test_an_unknown_refusal_is_tried_again_and_never_holds_the_queue() -> None:
             b'{"__type": "com.amazonaws.ses#BadRequestException", "Message": "bad"}',
             ServiceError(400, "BadRequestException", "bad"),
         ),
-        ({}, b"<html>gateway</html>", ServiceError(400, "", "")),
-        ({}, b"[1]", ServiceError(400, "", "")),
-        ({}, b"", ServiceError(400, "", "")),
+        ({"x-amzn-errortype": "Throttling"}, b"<html>", ServiceError(400, "Throttling", "")),
     ],
 )
 def test_reads_every_form_of_an_error(headers: dict[str, str], body: bytes, expected: ServiceError) -> None:
-    assert ServiceError.read(400, headers, body) == expected
+    assert ServiceError.read(400, NAMED | headers, body) == expected
+
+
+@pytest.mark.parametrize(
+    "status", [100, 101, 201, 204, 304, 307, 400, 403, 404, 407, 413, 418, 429, 500, 502, 503, 504, 599, 600]
+)
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b""),
+        ({}, b"<html>upstream connect error</html>"),
+        (NAMED, b""),
+        (NAMED, b'{"message": "no healthy upstream"}'),
+        (NAMED, b"[1]"),
+        (NAMED, b'{"code": 503}'),
+        (NAMED, b'{"__type": ""}'),
+        (NAMED, b'{"__type": "two words"}'),
+        ({}, b'{"__type": "ServiceUnavailable"}'),
+        ({}, b'{"code": "ServiceUnavailable", "message": "from a mesh"}'),
+        ({"x-amzn-errortype": "ServiceUnavailable"}, b""),
+        ({"x-amzn-requestid": ""}, b'{"__type": "ServiceUnavailable"}'),
+    ],
+)
+def test_what_ses_did_not_write_is_no_error_of_ses(status: int, headers: dict[str, str], body: bytes) -> None:
+    assert ServiceError.read(status, headers, body) is None
+
+
+@pytest.mark.parametrize("status", [200, 302])
+def test_an_error_has_the_status_of_one(status: int) -> None:
+    assert ServiceError.read(status, NAMED | {"x-amzn-errortype": "Throttling"}, b"{}") is None
