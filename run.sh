@@ -96,7 +96,7 @@ docker_run() {
     docker build --tag $image .
     # host.docker.internal reaches a NATS server that runs on this machine.
     exec docker run --rm --env-file .env --publish "${port:-3000}:${port:-3000}" --volume $image-data:/data \
-        --read-only --tmpfs /tmp --add-host host.docker.internal:host-gateway $image
+        --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --add-host host.docker.internal:host-gateway $image
 }
 
 lock() {

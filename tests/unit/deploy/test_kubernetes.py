@@ -127,7 +127,31 @@ def test_the_configuration_is_one_that_the_program_takes(documents: list[Documen
     assert set(values) <= documented
     assert {name for name in secrets if not name.startswith("AWS_")} <= documented
     assert not any(secrets.values())
-    assert Settings.model_validate(values).ledger == "jetstream"
+    assert Settings.model_validate(values | {"NATS_CA": __file__}).ledger == "jetstream"
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_nats_is_reached_over_tls_with_a_ca_that_is_mounted(documents: list[Document], kind: str) -> None:
+    values, pod = _the(documents, "ConfigMap")["data"], _the(documents, kind)["spec"]["template"]["spec"]
+    assert values["NATS_URL"].startswith("tls://")
+    (container,) = pod["containers"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes[mounted[str(Path(values["NATS_CA"]).parent)]]["secret"]["secretName"] == "nats-ca"
+
+
+def test_policies_name_the_ports_that_are_used(documents: list[Document]) -> None:
+    every, sidecar = [each for each in documents if each["kind"] == "NetworkPolicy"]
+    roles = [_the(documents, kind)["spec"]["template"] for kind in ("Deployment", "StatefulSet")]
+    for role in roles:
+        assert every["spec"]["podSelector"]["matchLabels"].items() <= role["metadata"]["labels"].items()
+    assert sidecar["spec"]["podSelector"]["matchLabels"] == roles[1]["metadata"]["labels"]
+    named = {port["name"] for role in roles for port in role["spec"]["containers"][0]["ports"]}
+    rules = [*every["spec"]["ingress"], *sidecar["spec"]["ingress"]]
+    assert {port["port"] for rule in rules for port in rule["ports"]} == named
+    assert all(rule["from"] for rule in rules)
+    nats = int(_the(documents, "ConfigMap")["data"]["NATS_URL"].rpartition(":")[2])
+    assert {port["port"] for rule in every["spec"]["egress"] for port in rule["ports"]} == {53, nats, 443}
 
 
 def test_the_sidecar_is_alone_with_its_file_and_reached_by_its_port(documents: list[Document]) -> None:
