@@ -1,6 +1,8 @@
 """Many workers and one sidecar do together what `run` does alone."""
 
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -115,6 +117,18 @@ async def test_what_must_not_be_together_is_refused_or_waits(site: Site) -> None
         await wrong.launch()
         assert await wrong.ended() == 1
         assert told in str(wrong.log[-1])
+
+
+async def test_the_sidecars_file_is_backed_up_while_it_runs(site: Site) -> None:
+    await site.publisher.publish([as_map("backed-up", topic_id="backed-up")])
+    await site.until_counts("backed-up", Sent=1)
+    copy = site.directory / "copy.db"
+    backup = Daemon(site.fleet.database.parents[1], site.variables | {"LEDGER": "jetstream"}, "backup", str(copy))
+    await backup.launch()
+    assert (await backup.ended(), len(backup.log)) == (0, 1)
+    with closing(sqlite3.connect(copy)) as connection:
+        [(status,)] = connection.execute("SELECT status FROM email_requests WHERE uuid = 'backed-up'")
+    assert status == 2
 
 
 async def test_a_lost_file_is_made_again_from_jetstream(site: Site) -> None:

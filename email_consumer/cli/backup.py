@@ -1,0 +1,27 @@
+"""`email-consumer backup`: a consistent copy of the SQLite file while the program runs."""
+
+from pathlib import Path
+
+import click
+
+from email_consumer.cli.configuration import answering
+from email_consumer.cli.options import data_option
+from email_consumer.cli.terminal import say
+from email_consumer.store.backup import BackupError, back_up
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data_option
+def command(*, file: Path, data: Path) -> None:
+    """Copy the SQLite file (DB_PATH) to FILE as it is at one moment, also while the program runs.
+
+    Roles apart, that is the sidecar's file, so run it where the sidecar runs. FILE must not be there yet. Mail that waits in
+    NATS or SQS is not in it.
+    """
+    settings = answering(data)
+    try:
+        size = back_up(settings.db_path, file)
+    except BackupError as error:
+        raise click.ClickException(str(error)) from None
+    say(f"{settings.db_path} copied to {file}: {size:,} bytes")
