@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from email_consumer.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
 from email_consumer.claim import Claim, Ledger, Origin, TooLargeToKeepError
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.mail_queue import ORIGIN
@@ -88,6 +89,7 @@ class Pipeline:
         meters: Meters,
         max_attempts: int,
         zone: tzinfo,
+        journal: ReadingJournal,
     ) -> None:
         self._ledger = ledger
         self._admission = admission
@@ -99,6 +101,7 @@ class Pipeline:
         self._meters = meters
         self._max_attempts = max_attempts
         self._zone = zone
+        self._reader = CarefulReader(self._decode, journal)
         self._unknown_keys = UnknownKeys(meters)
         self._uuids: set[str] = set()
         self._loop = asyncio.get_running_loop()
@@ -107,13 +110,12 @@ class Pipeline:
         """See one delivery through to its settlement."""
         self._meters.received += 1
         try:
-            reading = Reading(self._zone)
-            message = decode(delivery.payload, reading)
-        except UndecodableError as error:
+            message, unknown = await self._reader.read(delivery)
+        except (UndecodableError, FatalDeliveryError) as error:
             await self._settlement.discard(delivery, Undecodable(str(error)))
             return
-        if reading.unknown:
-            self._unknown_keys.note(reading.unknown, delivery.source)
+        if unknown:
+            self._unknown_keys.note(unknown, delivery.source)
         origin = Origin(
             delivery.source,
             delivery.reference,
@@ -135,6 +137,10 @@ class Pipeline:
             await self._settlement.settle(delivery, message, outcome, origin, attempt)
         finally:
             self._uuids.discard(message.uuid)
+
+    def _decode(self, payload: bytes) -> tuple[EmailMessage, set[str]]:
+        reading = Reading(self._zone)
+        return decode(payload, reading), reading.unknown
 
     async def _deliver(self, message: EmailMessage, origin: Origin, headers: Mapping[str, str]) -> tuple[Outcome, int]:
         if not origin.replay_of and (known := self._ledger.known(message)):

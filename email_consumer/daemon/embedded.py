@@ -23,6 +23,7 @@ from email_consumer.meters import Meters
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.store.reading_journal import open_journal
 
 
 async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bool = False) -> Role:
@@ -43,7 +44,8 @@ async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bo
     await stack.enter_async_context(ledger.running())
     outlet = await open_outlet(ground, stack)
     secret = await keep_fact(database, "secret", lambda: uuid4().hex)
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret)
+    journal = stack.enter_context(open_journal(settings.db_path))
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret, journal=journal)
     desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.meters), secret)
     ledger.when_scheduled = await build_sidecar(ground, desk, stack)
     report_on(ground)

@@ -20,6 +20,7 @@ from email_consumer.fleet.facts_watcher import FactsWatcher
 from email_consumer.fleet.membership import Membership
 from email_consumer.ledger.jetstream.inheritance import keep_inheritance
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
+from email_consumer.ledger.jetstream.reading_journal import BucketJournal
 from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.meters import Meters
 from email_consumer.observe.metrics import create_registry
@@ -52,7 +53,8 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     await stack.enter_async_context(beside(facts.run))
     await listen(ground, health_routes(ground, create_registry(ground.meters), {"facts": facts.check}), stack)
     secret = await link.unless_lost(facts.ready())
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret)
+    journal = BucketJournal(link.client, settings.stream)
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret, journal=journal)
     report_on(ground)
     return Role(background, worker.drain)
 

@@ -10,6 +10,7 @@ import structlog
 from email_consumer.admission.breaker import Breaker
 from email_consumer.admission.gate import Gate
 from email_consumer.admission.pacer import Pacer
+from email_consumer.careful_reader import ReadingJournal
 from email_consumer.claim import Ledger
 from email_consumer.daemon.ground import Ground
 from email_consumer.daemon.nats import NatsSource
@@ -55,7 +56,9 @@ def policy(settings: Settings) -> Policy:
     return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
 
 
-def build_worker(ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secret: str) -> Worker:
+def build_worker(
+    ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secret: str, journal: ReadingJournal
+) -> Worker:
     """Pulling begins when the background runs. `secret` signs the links in mails."""
     settings, meters = ground.settings, ground.meters
     pipeline = Pipeline(
@@ -69,6 +72,7 @@ def build_worker(ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, 
         meters=meters,
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
+        journal=journal,
     )
     gate.on_cancel(outlet.pacer.sift)
     in_hand = InHand(pipeline.handle, outlet.slots, meters, settings.ack_wait / 3)

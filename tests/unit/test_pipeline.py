@@ -74,6 +74,13 @@ class Letters:
         self.reasons.append((kind, reason))
 
 
+class NoJournal:
+    async def begin(self, _key: str) -> int:
+        return 0
+
+    async def end(self, _key: str) -> None: ...
+
+
 class SmallLedger(GrantingLedger):
     async def schedule(self, _message: EmailMessage, _origin: Origin) -> Scheduled:
         raise TooLargeToKeepError("max_payload leaves 9")
@@ -100,6 +107,7 @@ def pipeline(
         meters=meters,
         max_attempts=5,
         zone=UTC,
+        journal=NoJournal(),
     )
 
 

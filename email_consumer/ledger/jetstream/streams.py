@@ -41,6 +41,15 @@ class Names:
         return f"$KV.{self.bucket}.{key}"
 
     @property
+    def readings_stream(self) -> str:
+        """Of the bucket of deliveries that are being read."""
+        return f"KV_{self.stream}-readings"
+
+    def reading(self, key: str) -> str:
+        """The subject that carries a delivery's note."""
+        return f"$KV.{self.stream}-readings.{key}"
+
+    @property
     def outcomes(self) -> str:
         """Stream and subject."""
         return f"{self.stream}-outcomes"
@@ -60,6 +69,20 @@ async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -
     """
     jetstream, names = client.jetstream(), Names(stream)
     await _ensure_bucket(jetstream, names, replicas)
+    await _ensure_stream(
+        jetstream,
+        StreamConfig(
+            name=names.readings_stream,
+            subjects=[names.reading(">")],
+            max_msgs_per_subject=1,
+            allow_rollup_hdrs=True,
+            allow_msg_ttl=True,
+            deny_delete=True,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            num_replicas=replicas,
+        ),
+    )
     for name in (names.outcomes, names.scheduled):
         await _ensure_stream(
             jetstream,

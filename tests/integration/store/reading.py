@@ -1,0 +1,67 @@
+"""A process that reads deliveries, all of them delivered before, until one of them kills it.
+
+    python -m tests.integration.store.reading <file or NATS URL> <delivery> ...
+
+It says of each what became of it. A delivery that is called `deadly` kills its reader.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import structlog
+
+from email_consumer.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
+from email_consumer.ledger.jetstream.reading_journal import BucketJournal
+from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
+from email_consumer.store.reading_journal import open_journal
+from tests.unit.delivery import FakeDelivery
+
+
+@asynccontextmanager
+async def journal(place: str) -> AsyncIterator[ReadingJournal]:
+    if not place.startswith("nats://"):
+        with open_journal(Path(place)) as in_a_file:
+            yield in_a_file
+        return
+    client = await nats.connect(place)
+    await ensure_ledger_streams(client, "messages", replicas=1)
+    yield BucketJournal(client, "messages")
+    await client.drain()
+
+
+def read(payload: bytes) -> bytes:
+    if payload == b"deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if payload == b"poison":
+        raise ValueError("no message")
+    return payload
+
+
+async def main(place: str, names: list[str]) -> None:
+    async with journal(place) as noted:
+        reader = CarefulReader(read, noted)
+
+        async def one(number: int, name: str) -> None:
+            delivery = FakeDelivery(name.encode())
+            delivery.reference, delivery.received = f"messages:{number}", 2
+            try:
+                await reader.read(delivery)
+                said = "read"
+            except ValueError:
+                said = "not decodable"
+            except FatalDeliveryError as error:
+                said = f"left unread: {error}"
+            print(f"{number} {said}", flush=True)  # noqa: T201 - its answer
+
+        await asyncio.gather(*(one(number, name) for number, name in enumerate(names)))
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    asyncio.run(main(sys.argv[1], sys.argv[2:]))
