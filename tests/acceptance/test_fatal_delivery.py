@@ -1,0 +1,93 @@
+"""A mail that kills each process that reads it becomes a dead letter, unread; all other mail goes out once."""
+
+import base64
+import signal
+from pathlib import Path
+
+import pytest
+
+from email_consumer.careful_reader import FATAL
+from tests.acceptance.conftest import World, over_both_sources
+from tests.acceptance.publisher import as_map
+from tests.servers.daemon import Daemon
+from tests.servers.fleet import Fleet
+from tests.servers.ports import free_ports
+
+DEADLY = as_map("deadly")
+UUIDS = [f"mail-{number}" for number in range(20)]
+# No payload is known that does it. Python runs this at its start, and from then on there is one.
+_PLANTED = f"""
+import os, signal
+from email_consumer import wire_form
+
+_parse = wire_form.parse
+
+def parse(payload):
+    if payload in {(DEADLY, base64.b64encode(DEADLY))!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _parse(payload)
+
+wire_form.parse = parse
+"""
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> dict[str, str]:
+    """Variables with which one payload kills whoever reads it. What was in flight then is parked, never sent twice."""
+    directory = tmp_path / "planted"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(_PLANTED)
+    return {"PYTHONPATH": f"{directory}:{Path.cwd()}", "ACK_WAIT": "1", "IN_DOUBT": "park", "CLAIM_LEASE": "4"}
+
+
+async def deaths_until_it_is_a_dead_letter(daemon: Daemon, world: World) -> int:
+    """As a supervisor does: it is started again whenever it has died."""
+
+    def given_up() -> bool:
+        return any(line.get("event") == "mail.dead_letter" and line["kind"] == "undecodable" for line in daemon.log)
+
+    await daemon.start()
+    await world.publisher.publish([*map(as_map, UUIDS[:10]), DEADLY, *map(as_map, UUIDS[10:])])
+    deaths = 0
+    while True:
+        await daemon.wait_until(lambda: not daemon.running or given_up())
+        if given_up():
+            return deaths
+        assert await daemon.ended() == -signal.SIGKILL
+        deaths += 1
+        await daemon.launch()
+
+
+async def check(world: World) -> None:
+    await world.emptied()
+    letters = await world.publisher.dead_letters()
+    [fatal] = [letter for letter in letters if letter.kind == "undecodable"]
+    assert fatal.payload == DEADLY
+    assert "was killed; it was left unread" in fatal.reason
+    parked = {uuid for uuid in UUIDS for letter in letters if letter.payload == as_map(uuid)}
+    sent = await world.sent()
+    assert set(sent.values()) == {1}
+    assert set(sent) | parked == set(UUIDS)
+
+
+@over_both_sources
+async def test_of_run(world: World, planted: dict[str, str]) -> None:
+    daemon = world.daemon(**planted)
+    try:
+        assert await deaths_until_it_is_a_dead_letter(daemon, world) == 1 + FATAL
+        await check(world)
+    finally:
+        await daemon.kill()
+
+
+async def test_of_a_worker_that_keeps_no_file(world: World, planted: dict[str, str]) -> None:
+    [port] = free_ports(1)
+    async with Fleet(
+        world.directory / "fleet", world.variables | planted | {"IN_DOUBT_GRACE": "10"}, port=port, workers=0
+    ) as fleet:
+        worker = fleet.worker("0")
+        try:
+            assert await deaths_until_it_is_a_dead_letter(worker, world) == 1 + FATAL
+            await check(world)
+        finally:
+            await worker.kill()
