@@ -20,6 +20,7 @@ from email_consumer.message_fields import (
     MAX_TAGS,
     Attachment,
 )
+from email_consumer.wire_form import MAX_ELEMENTS
 
 PATH = Path(__file__).parents[3] / "docs" / "message.md"
 
@@ -77,7 +78,8 @@ mail each).
 - Unknown keys are ignored, logged once and counted; over HTTP `warnings` names them. A key that is one letter away from
   `scheduled_at`, `expires_at`, `cc`, `bcc` or `topic_id`, where that one is absent, is refused.
 - {not_built} are agreed upon and not built yet: a message that gives one of them becomes a dead letter that says so.
-- What is not valid becomes a dead letter (over HTTP a 422) that names the field. A whole mail may have {megabytes} MB.
+- What is not valid becomes a dead letter (over HTTP a 422) that names the field. A whole mail may have {megabytes} MB,
+  and {elements:,} keys and values, nested ones included.
 """
 _TIMES = """## Times
 
@@ -134,7 +136,7 @@ def render() -> str:
     assert isinstance(attachment, list)
     return "\n".join(
         [
-            _HEAD.format(not_built=not_built, megabytes=MAX_BYTES // 2**20),
+            _HEAD.format(not_built=not_built, megabytes=MAX_BYTES // 2**20, elements=MAX_ELEMENTS),
             "## Fields\n",
             "Those in bold must be given.\n",
             _table(EmailMessage, _EXAMPLES),
