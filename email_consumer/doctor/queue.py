@@ -1,12 +1,22 @@
 """The stream and its consumer: as a mail queue needs them, looked at without changing anything."""
 
+from typing import Any
+
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.api import ConsumerInfo, StreamInfo
+from nats.js.api import ConsumerConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
-from email_consumer.intake.drift import ConsumerNeeds, consumer_changes, consumer_faults, stream_faults, stream_risks
+from email_consumer.intake.drift import (
+    ConsumerNeeds,
+    consumer_changes,
+    consumer_faults,
+    consumer_risks,
+    stream_faults,
+    stream_risks,
+)
+from email_consumer.jetstream_api import ask
 
 
 async def check_queue(client: Client, *, stream: str, consumer: str, needs: ConsumerNeeds) -> list[Finding]:
@@ -24,7 +34,8 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
         return [_no_answer("queue.stream", fault)]
     findings = _stream(found, stream, needs.subject)
     try:
-        return findings + _consumer(await jetstream.consumer_info(stream, consumer), found, needs)
+        theirs = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}")
+        return findings + _consumer(theirs, found, needs, client.max_payload)
     except NotFoundError:
         text = f"The consumer {consumer!r} does not exist yet."
         return [*findings, warning("queue.consumer", text, "Start `email-consumer run` once: it makes it.")]
@@ -45,25 +56,42 @@ def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
     return faults + risks or [summary]
 
 
-def _consumer(found: ConsumerInfo, stream: StreamInfo, needs: ConsumerNeeds) -> list[Finding]:
+def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, max_payload: int) -> list[Finding]:
+    """`found` is what the server says of it, in its own JSON."""
+    name = found["name"]
+    config = ConsumerConfig.from_response(dict(found["config"]))
     faults = [
         error(
             "queue.consumer",
-            f"Consumer {found.name!r}: {fault}.",
+            f"Consumer {name!r}: {fault}.",
             "Name another one in CONSUMER, or delete it: `email-consumer run` makes it anew.",
         )
-        for fault in consumer_faults(found.config, stream.config, needs.subject)
+        for fault in consumer_faults(config, stream.config, needs.subject)
     ]
+    if found.get("paused"):
+        text = f"Consumer {name!r} is paused until {found['config'].get('pause_until')}: no mail is sent."
+        faults.append(error("queue.consumer", text, f"`nats consumer resume {stream.config.name} {name}`."))
     changes = [
         warning(
             "queue.consumer",
-            f"Consumer {found.name!r}: {name} is {now}, not {wanted}; {reason}.",
+            f"Consumer {name!r}: {field} is {now}, not {wanted}; {reason}.",
             "Restart `email-consumer run`: it brings that in line. If it comes back, somebody else changes it.",
         )
-        for name, (now, wanted, reason) in consumer_changes(found.config, needs).items()
+        for field, (now, wanted, reason) in consumer_changes(config, needs).items()
     ]
-    waiting = f"{found.num_pending or 0:,} wait, {found.num_ack_pending or 0:,} are in hand or wait for a retry"
-    return faults + changes or [ok("queue.consumer", f"Consumer {found.name!r}: {waiting}.")]
+    risks = [
+        warning("queue.consumer", f"Consumer {name!r}: {risk}.", f"`nats consumer edit {stream.config.name} {name}`.")
+        for risk in consumer_risks(found["config"], max_payload)
+    ]
+    waiting = f"{found['num_pending']:,} wait, {found['num_ack_pending']:,} are in hand or wait for a retry"
+    summary = ok("queue.consumer", f"Consumer {name!r}: {waiting}{_limits(found['config'])}.")
+    return faults + changes + risks or [summary]
+
+
+def _limits(config: dict[str, Any]) -> str:
+    """What it lets a request ask for, where that is less than usual."""
+    named = [f"{name} {config[name]}" for name in ("max_batch", "max_bytes") if config.get(name)]
+    return f"; requests are kept to {' and '.join(named)}" if named else ""
 
 
 def _no_answer(check: str, fault: Exception) -> Finding:

@@ -4,10 +4,16 @@ Three sorts: faults, with which no mail would be sent; risks, which may cost mai
 bring in line ourselves.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+
+from email_consumer.intake.pull import PullLimits
+
+Changes = dict[str, tuple[Any, Any, str]]
+"""By the field's name: its value now and then (times in seconds), and why."""
 
 
 def covers(pattern: str, subject: str) -> bool:
@@ -83,9 +89,9 @@ def consumer_faults(config: ConsumerConfig, stream: StreamConfig, subject: str) 
     return faults
 
 
-def consumer_changes(config: ConsumerConfig, needs: ConsumerNeeds) -> dict[str, tuple[Any, Any, str]]:
-    """What has to be updated: the field's name, its value now and then, and why."""
-    changes: dict[str, tuple[Any, Any, str]] = {}
+def consumer_changes(config: ConsumerConfig, needs: ConsumerNeeds) -> Changes:
+    """What has to be updated."""
+    changes: Changes = {}
     if config.backoff:
         changes["backoff"] = (config.backoff, None, "it overrides ACK_WAIT and adds to our own delays")
     if config.ack_wait != needs.ack_wait:
@@ -106,6 +112,24 @@ def consumer_changes(config: ConsumerConfig, needs: ConsumerNeeds) -> dict[str, 
     if config.inactive_threshold:
         changes["inactive_threshold"] = (config.inactive_threshold, None, "it would be deleted while we are stopped")
     return changes
+
+
+def in_json(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A field's value as the server writes it."""
+    return int(value * 1e9) if name == "ack_wait" else value
+
+
+def consumer_risks(config: Mapping[str, Any], max_payload: int) -> list[str]:
+    """What may keep mail from coming, in a configuration in the server's JSON. `max_payload` is the server's, in bytes."""
+    limits = PullLimits.of(config)
+    risks = []
+    if limits.too_small_for(max_payload):
+        risks.append(f"it lets a request ask for {limits.size:,} bytes (max_bytes): a larger mail never comes")
+    if 0 < limits.expires < 1:
+        risks.append(f"it ends requests after {limits.expires:g} s (max_expires): mail may wait for a second")
+    if config.get("priority_policy") == "pinned_client":
+        risks.append("it serves one client at a time (priority_policy pinned_client): further workers are idle")
+    return risks
 
 
 def _text(value: object) -> str:

@@ -1,12 +1,14 @@
 """The stream of mail, its durable pull consumer, and the dead-letter stream: made if absent, else looked at."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
-    ConsumerInfo,
     DiscardPolicy,
     RetentionPolicy,
     StorageType,
@@ -16,12 +18,16 @@ from nats.js.api import (
 from nats.js.errors import APIError, NotFoundError
 
 from email_consumer.intake.drift import (
+    Changes,
     ConsumerNeeds,
     consumer_changes,
     consumer_faults,
+    consumer_risks,
+    in_json,
     stream_faults,
     stream_risks,
 )
+from email_consumer.jetstream_api import ask
 from email_consumer.mail_queue import dead_letter_stream
 
 _DUPLICATE_WINDOW = 120.0
@@ -104,14 +110,17 @@ class Topology:
 
     async def _ensure_consumer(self, stream: StreamInfo) -> None:
         try:
-            info = await self._jetstream.consumer_info(self._stream, self._consumer)
+            info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
         except NotFoundError:
             await self._create_consumer(stream)
             return
-        if faults := consumer_faults(info.config, stream.config, self._subject):
+        config = ConsumerConfig.from_response(dict(info["config"]))
+        if faults := consumer_faults(config, stream.config, self._subject):
             faults.append("name another one in CONSUMER, or delete this one so that it is made anew")
             raise TopologyError(_lines(f"consumer {self._consumer!r} of stream {self._stream!r}", faults))
-        await self._bring_in_line(info)
+        await self._bring_in_line(info["config"], consumer_changes(config, self._needs))
+        for risk in consumer_risks(info["config"], self._client.max_payload):
+            _log.warning("consumer.risk", consumer=self._consumer, risk=risk)
 
     async def _create_consumer(self, stream: StreamInfo) -> None:
         await self._jetstream.add_consumer(
@@ -134,16 +143,15 @@ class Topology:
                 hint="the stream keeps mail after it was acked; whatever it holds is now delivered to the new consumer",
             )
 
-    async def _bring_in_line(self, info: ConsumerInfo) -> None:
-        changes = consumer_changes(info.config, self._needs)
+    async def _bring_in_line(self, found: Mapping[str, Any], changes: Changes) -> None:
+        """`found` is the configuration in the server's own JSON: all of it is written back, whatever we know of it."""
         if not changes:
             return
-        values = {name: wanted for name, (_, wanted, _) in changes.items()}
-        await self._jetstream.add_consumer(self._stream, info.config.evolve(**values))
-        for name, (found, wanted, reason) in changes.items():
-            _log.warning(
-                "consumer.updated", consumer=self._consumer, field=name, found=found, now=wanted, reason=reason
-            )
+        config = {**found, **{name: in_json(name, wanted) for name, (_, wanted, _) in changes.items()}}
+        question = {"stream_name": self._stream, "config": config, "action": "update"}
+        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self._stream}.{self._consumer}", question)
+        for name, (before, now, reason) in changes.items():
+            _log.warning("consumer.updated", consumer=self._consumer, field=name, found=before, now=now, reason=reason)
 
     def _in_plain_words(self, error: APIError) -> Exception:
         text = error.description or str(error)

@@ -1,8 +1,6 @@
 """Doctor on what many workers rely on, each fault made for real on a nats-server."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
@@ -13,20 +11,8 @@ from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
 from email_consumer.fleet.bucket import ensure_bucket
 from tests.integration.fleet.crew import Crew
-from tests.integration.fleet.knowledge import connected, running, sidecar
+from tests.integration.fleet.knowledge import running, sidecar
 from tests.servers.nats import NatsServer
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: NatsServer) -> AsyncIterator[Client]:
-    async with connected(server) as client:
-        yield client
 
 
 def told(finding: Finding) -> tuple[str, Severity, str]:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.topology import Topology, TopologyError
+from email_consumer.jetstream_api import ask
 from tests.servers.nats import NatsServer
 
 
@@ -121,6 +122,51 @@ async def test_a_consumer_is_brought_in_line_and_it_is_said(client: Client, jets
     assert ours.description == "made by hand"
     said = {line["field"] for line in lines if line["event"] == "consumer.updated"}
     assert said == {"ack_wait", "backoff", "max_deliver", "max_ack_pending", "inactive_threshold"}
+
+
+async def test_fields_of_a_consumer_that_are_not_ours_outlive_its_update(client: Client) -> None:
+    await _topology(client).ensure()
+    await ask(client, "CONSUMER.DELETE.messages.email-processor")
+    theirs = {
+        "durable_name": "email-processor",
+        "ack_policy": "explicit",
+        "filter_subject": "messages.email",
+        "ack_wait": 1_000_000_000,
+        "backoff": [1_000_000_000, 5_000_000_000],
+        "max_batch": 7,
+        "max_expires": 20_000_000_000,
+        "max_bytes": 4_000_000,
+        "max_waiting": 17,
+        "priority_groups": ["jobs"],
+        "priority_policy": "overflow",
+        "pause_until": "2100-01-01T00:00:00Z",
+        "metadata": {"owner": "platform"},
+        "sample_freq": "10%",
+    }
+    question = {"stream_name": "messages", "config": theirs}
+    before = (await ask(client, "CONSUMER.DURABLE.CREATE.messages.email-processor", question))["config"]
+    await _topology(client).ensure()
+    after = (await ask(client, "CONSUMER.INFO.messages.email-processor"))["config"]
+    assert before.pop("backoff")
+    assert after == before | {"ack_wait": 30_000_000_000, "max_ack_pending": 5_000}
+
+
+async def test_what_may_keep_mail_from_coming_is_named(client: Client) -> None:
+    await _topology(client).ensure()
+    fields = {
+        "durable_name": "email-processor",
+        "ack_policy": "explicit",
+        "filter_subject": "messages.email",
+        "max_ack_pending": 5_000,
+        "max_bytes": 1_000,
+        "max_expires": 1_000_000,
+    }
+    question = {"stream_name": "messages", "config": fields, "action": "update"}
+    await ask(client, "CONSUMER.DURABLE.CREATE.messages.email-processor", question)
+    with capture_logs() as lines:
+        await _topology(client).ensure()
+    said = [line["risk"] for line in lines if line["event"] == "consumer.risk"]
+    assert ["max_bytes" in said[0], "max_expires" in said[1]] == [True, True]
 
 
 @pytest.mark.parametrize(
