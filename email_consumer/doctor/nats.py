@@ -9,7 +9,7 @@ from nats.js.errors import APIError, ServiceUnavailableError
 
 from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.intake.connection import NatsEndpoint, connect
-from email_consumer.intake.connection_faults import NatsConnectError
+from email_consumer.intake.connection_faults import NatsConnectError, without_password
 
 _PATIENCE = 5.0
 """Seconds; someone sits in front of it and waits."""
@@ -40,7 +40,8 @@ async def connection(endpoint: NatsEndpoint, findings: list[Finding]) -> AsyncIt
         return
     try:
         url = client.connected_url
-        findings.append(ok("nats.reachable", f"Connected to {url.hostname}:{url.port}." if url else "Connected."))
+        where = f" to {without_password(url.netloc).removeprefix('nats://')}" if url else ""
+        findings.append(ok("nats.reachable", f"Connected{where}."))
         yield client
     finally:
         await client.close()

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from email_consumer.intake.connection_faults import NatsConnectError, explain, without_password
 from email_consumer.intake.connection_log import ConnectionLog
-from email_consumer.intake.nats_credentials import NatsCredentials
+from email_consumer.intake.nats_credentials import NatsCredentials, UrlLogin
 
 _PING_INTERVAL = 5
 """Seconds; with two unanswered pings allowed, a peer that vanished without a word is noticed within 15 s."""
@@ -66,6 +66,8 @@ async def connect(
     where = ", ".join(without_password(url) for url in endpoint.servers)
     log = ConnectionLog(client, where, on_lost)
     tls, login = endpoint.tls.context(), endpoint.credentials.options()
+    if endpoint.credentials == NatsCredentials():
+        login = UrlLogin(client, endpoint.servers).options()
     try:
         async with asyncio.timeout(patience):
             await client.connect(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 from nats.aio.client import Client
 
-from email_consumer.intake.connection_faults import NatsConnectError, explain
+from email_consumer.intake.connection_faults import NatsConnectError, explain, without_password
 
 _log = structlog.get_logger(__name__)
 
@@ -69,4 +69,4 @@ class ConnectionLog:
 
     def _server(self) -> str:
         url = self._client.connected_url
-        return f"{url.hostname}:{url.port}" if url else ""
+        return without_password(url.netloc).removeprefix("nats://") if url else ""

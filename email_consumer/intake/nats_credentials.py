@@ -2,11 +2,14 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import ParseResult, SplitResult, unquote, urlsplit
 
 import nkeys  # type: ignore[import-untyped]
+from nats.aio.client import Client
 from nats.errors import InvalidUserCredentialsError
 
 from email_consumer.intake.connection_faults import NatsConnectError
@@ -40,6 +43,37 @@ class NatsCredentials:
                 raise NatsConnectError("NATS_NKEY_SEED is not the seed of an nkey, which begins with SU") from None
             return {"nkeys_seed_str": self.nkey_seed.strip()}
         return {"user": self.user, "password": self.password, "token": self.token}
+
+
+class UrlLogin:
+    """User and password, or a token, from the URLs of servers.
+
+    nats-py sends them as they stand there, percent signs and all, and to no server that a cluster has told it of.
+    """
+
+    def __init__(self, client: Client, servers: Sequence[str]) -> None:
+        logins = (urlsplit(url if "://" in url else f"nats://{url}") for url in servers)
+        self._client = client
+        self._first: SplitResult | ParseResult | None = next((url for url in logins if url.username), None)
+
+    def options(self) -> dict[str, Any]:
+        """What nats-py's `connect` takes; asked for anew at each connect."""
+        if self._first is None:
+            return {}
+        if self._first.password is None:
+            return {"token": self._user}
+        return {"user": self._user, "password": self._password}
+
+    def _user(self) -> str:
+        return unquote(self._login().username or "")
+
+    def _password(self) -> str:
+        return unquote(self._login().password or "")
+
+    def _login(self) -> SplitResult | ParseResult:
+        assert self._first is not None  # noqa: S101 - or nobody would ask
+        server = self._client._current_server  # noqa: SLF001 - nats-py has no other way to tell to whom it connects
+        return server.uri if server and server.uri.username else self._first
 
 
 def _creds_options(path: Path) -> dict[str, Any]:

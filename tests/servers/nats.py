@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 _BINARY = Path(sysconfig.get_path("scripts")) / "nats-server"
-_LISTENING = re.compile(r"Listening for client connections on 127\.0\.0\.1:(\d+)")
+_LISTENING = re.compile(r"Listening for client connections on (?:127\.0\.0\.1|\[?::1\]?):(\d+)")
 
 
 class NatsServer:
@@ -17,12 +17,14 @@ class NatsServer:
 
     Args:
         directory: holds the configuration and the JetStream store.
+        host: the loopback address it listens on.
         config: further lines of nats-server configuration, such as an `authorization` or `tls` block.
     """
 
-    def __init__(self, directory: Path, config: str = "") -> None:
+    def __init__(self, directory: Path, config: str = "", *, host: str = "127.0.0.1") -> None:
         self._directory = directory
         self._config = config
+        self._host = f"[{host}]" if ":" in host else host
         self._port = -1  # the server takes a free one; a restart asks for the same again
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -31,7 +33,7 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self._port}"
+        return f"nats://{self._host}:{self._port}"
 
     @property
     def port(self) -> int:
@@ -67,7 +69,9 @@ class NatsServer:
         self._directory.mkdir(parents=True, exist_ok=True)
         config = self._directory / "nats-server.conf"
         store = self._directory / "jetstream"
-        config.write_text(f'listen: "127.0.0.1:{self._port}"\njetstream {{ store_dir: "{store}" }}\n{self._config}\n')
+        config.write_text(
+            f'listen: "{self._host}:{self._port}"\njetstream {{ store_dir: "{store}" }}\n{self._config}\n'
+        )
         self._process = await asyncio.create_subprocess_exec(
             _BINARY, "-c", config, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
         )

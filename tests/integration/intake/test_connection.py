@@ -3,9 +3,11 @@
 import asyncio
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import nkeys  # type: ignore[import-untyped]
 import pytest
+from structlog.testing import capture_logs
 
 from email_consumer.intake.connection import NatsEndpoint, TlsFiles, connect
 from email_consumer.intake.connection_faults import NatsConnectError
@@ -13,6 +15,7 @@ from email_consumer.intake.nats_credentials import NatsCredentials
 from tests.servers.certificates import TestAuthority
 from tests.servers.nats import NatsServer
 from tests.servers.nats_identity import Identity, key_pair, public, seed
+from tests.servers.ports import free_ports
 
 
 async def _round_trip(endpoint: NatsEndpoint) -> None:
@@ -40,6 +43,62 @@ async def test_credentials_in_the_url_are_used_and_not_shown(tmp_path: Path) -> 
             await connect(NatsEndpoint([f"nats://v:sesame@127.0.0.1:{server.port}"]))
         assert f"127.0.0.1:{server.port}" in str(caught.value)
         assert "sesame" not in str(caught.value)
+
+
+async def test_credentials_in_the_url_are_percent_encoded(tmp_path: Path) -> None:
+    odd = "p@ss:w/rd#100%?ä"
+    async with NatsServer(tmp_path, f'authorization {{ user: "u@x", password: "{odd}" }}') as server:
+        await _round_trip(NatsEndpoint([f"nats://u%40x:{quote(odd, safe='')}@127.0.0.1:{server.port}"]))
+        with pytest.raises(NatsConnectError, match="refuses our credentials"):
+            await connect(NatsEndpoint([f"nats://u%40x:{quote(odd[:-1], safe='')}@127.0.0.1:{server.port}"]))
+
+
+async def test_a_token_in_the_url_is_percent_encoded(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path, 'authorization { token: "t0k/en=" }') as server:
+        await _round_trip(NatsEndpoint([f"nats://t0k%2Fen%3D@127.0.0.1:{server.port}"]))
+
+
+async def test_each_url_has_a_login_of_its_own(tmp_path: Path) -> None:
+    one = NatsServer(tmp_path / "1", 'authorization { user: "a", password: "1%" }')
+    two = NatsServer(tmp_path / "2", 'authorization { user: "b", password: "2%" }')
+    async with one, two:
+        urls = [f"nats://a:1%25@127.0.0.1:{one.port}", f"nats://b:2%25@127.0.0.1:{two.port}"]
+        for gone in (one, two):
+            await gone.stop()
+            await _round_trip(NatsEndpoint(urls))
+            await gone.restart()
+
+
+async def test_servers_that_a_cluster_names_get_the_login_of_the_url(tmp_path: Path) -> None:
+    ports = free_ports(2)
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    one, two = (
+        NatsServer(
+            tmp_path / str(port),
+            'authorization { user: "u", password: "p w" }\n'
+            f'server_name: "{port}"\ncluster {{ name: c, listen: "127.0.0.1:{port}", routes: [{routes}] }}',
+        )
+        for port in ports
+    )
+    async with one, two:
+        client = await connect(NatsEndpoint([f"nats://u:p%20w@127.0.0.1:{one.port}"]))
+        async with asyncio.timeout(30):
+            while not client.discovered_servers:  # noqa: ASYNC110 - nats-py has no signal for it
+                await asyncio.sleep(0.05)
+            await one.kill()
+            while not (client.connected_url and client.connected_url.port == two.port):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await client.close()
+
+
+@pytest.mark.parametrize("login", ["", "u:p%20w@"])
+async def test_an_ipv6_address(tmp_path: Path, login: str) -> None:
+    config = 'authorization { user: "u", password: "p w" }' if login else ""
+    async with NatsServer(tmp_path, config, host="::1") as server:
+        with capture_logs() as lines:
+            await _round_trip(NatsEndpoint([f"nats://{login}[::1]:{server.port}"]))
+            await _round_trip(NatsEndpoint([f"{login}[::1]:{server.port}"]))
+        assert [line["server"] for line in lines if line["event"] == "nats.connected"] == [f"[::1]:{server.port}"] * 2
 
 
 async def test_token(tmp_path: Path) -> None:
