@@ -34,6 +34,7 @@ from cryptography.x509.oid import NameOID
 from benchmarks.cores import BESIDE, UNDER_TEST, on
 from email_consumer.admission.gate import Gate
 from email_consumer.claim import Origin
+from email_consumer.feedback.certificate_shelf import CertificateShelf
 from email_consumer.feedback.certificates import Certificates, DownloadError
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.events import Event
@@ -135,7 +136,7 @@ class Bench:
         inbox = Inbox(database, rows, Gate(), instance="benchmark", proven=_nothing, settled=lambda _: None)
         await self._stack.enter_async_context(self._ledger.running())
         await self._stack.enter_async_context(inbox.running())
-        verifier = Verifier([TOPIC], Certificates(_no_download), self.signer.certificate)
+        verifier = Verifier([TOPIC], Certificates(_no_download, CertificateShelf(database)), self.signer.certificate)
         return Receiver(verifier, Subscriptions(), inbox), inbox
 
     async def bodies(self) -> list[bytes]:

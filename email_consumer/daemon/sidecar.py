@@ -17,6 +17,7 @@ from email_consumer.daemon.operations import build_metrics, build_operations
 from email_consumer.daemon.sqs import open_events_queue
 from email_consumer.daemon.workers import Workers
 from email_consumer.feedback.certificate_download import CertificateDownload
+from email_consumer.feedback.certificate_shelf import CertificateShelf
 from email_consumer.feedback.certificates import Certificates
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
@@ -130,7 +131,9 @@ async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedb
         sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
     except SandboxCertificateError as error:
         raise DaemonError(str(error)) from error
-    verifier = Verifier(settings.sns_topic_arns, Certificates(CertificateDownload()), sandbox)
+    certificates = Certificates(CertificateDownload(), CertificateShelf(database))
+    await certificates.open()
+    verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     if settings.sns_events_queue_url:
         queue = await open_events_queue(settings, settings.sns_events_queue_url, stack)

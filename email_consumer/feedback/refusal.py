@@ -10,6 +10,9 @@ from email_consumer.throttle import Throttle
 _QUIET = 10.0
 """Seconds between two lines of the same cause: whoever floods us must not flood the log."""
 
+AGAIN = HTTPStatus.TOO_MANY_REQUESTS
+"""For what may pass, and what a stranger may have caused: 5xx are for what is ours alone."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -17,15 +20,15 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     """Nothing was done. The text tells the operator what to mend."""
 
     def __init__(self, cause: str, text: str, status: int) -> None:
-        """`cause` names the kind for counters; `status` is HTTP's: SNS repeats what got a 5xx, never what got a 4xx."""
+        """`cause` names the kind for counters; `status` is HTTP's: SNS repeats what got 429 or 5xx, nothing else."""
         super().__init__(text)
         self.cause = cause
         self.status = status
 
     @property
     def passing(self) -> bool:
-        """The fault is ours and may be over when the message comes again."""
-        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        """What stood in the way may be over when the message comes again."""
+        return self.status == AGAIN or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class RefusalLog:

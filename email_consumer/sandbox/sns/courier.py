@@ -18,7 +18,7 @@ _CONNECTIONS = 64
 _SIGNED_AT_ONCE = 32
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=15)
 """SNS gives an endpoint 15 seconds."""
-_SERVER_ERROR = 500
+_TOO_MANY, _SERVER_ERROR = 429, 500
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Courier:
     async def _settle(self, posting: Posting, status: int | None) -> None:
         arrived = _arrived(status)
         retries = self._settings.max_retries
-        may_retry = status is None or status >= _SERVER_ERROR
+        may_retry = status is None or status == _TOO_MANY or status >= _SERVER_ERROR
         if not arrived and may_retry and (retries is None or posting.attempts < retries):
             await self._outbox.postpone(posting, self._settings.retry_delay)
             self.tally.retried += 1

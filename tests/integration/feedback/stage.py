@@ -15,6 +15,7 @@ from cryptography import x509
 
 from email_consumer.admission.gate import Gate
 from email_consumer.claim import Claim, Origin
+from email_consumer.feedback.certificate_shelf import CertificateShelf
 from email_consumer.feedback.certificates import Certificates
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
@@ -141,7 +142,9 @@ async def open_stage(
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
         inbox = Inbox(database, rows, gate, instance="test", proven=note, settled=hear)
-        verifier = Verifier(topics, Certificates(download), sandbox)
+        certificates = Certificates(download, CertificateShelf(database))
+        await certificates.open()
+        verifier = Verifier(topics, certificates, sandbox)
         receiver = Receiver(verifier, Subscriptions(sns_endpoint), inbox)
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()

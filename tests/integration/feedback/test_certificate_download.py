@@ -20,6 +20,7 @@ from email_consumer.feedback.certificate_download import CertificateDownload
 from email_consumer.feedback.certificates import Certificates, DownloadError
 from email_consumer.feedback.envelope import parse
 from email_consumer.feedback.verifier import Verifier
+from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body
 
 HOST = "sns.eu-west-1.amazonaws.com"
@@ -79,7 +80,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 async def test_a_message_is_verified_with_the_certificate_of_its_host(host: Host) -> None:
     async with host.serve(web.Response(body=KEY.pem)) as connector:
-        verifier = Verifier([TOPIC], Certificates(CertificateDownload(connector)))
+        verifier = Verifier([TOPIC], Certificates(CertificateDownload(connector), Pocket()))
         await verifier.verify(parse(body(KEY.notification(version="2"))))
     assert host.asked == [CERTIFICATE_URL.removeprefix(f"https://{HOST}")]
 

@@ -120,7 +120,7 @@ async def test_a_late_event_of_an_earlier_mail_with_the_same_uuid_does_not_settl
     async with open_stage(path) as stage:
         await stage.send()
         with sqlite3.connect(path) as connection:
-            connection.execute("UPDATE email_requests SET finished_at = -1")  # its idempotency window is over
+            connection.execute("UPDATE email_requests SET finished_at = -3600")  # its idempotency window is over
         assert isinstance(await stage.claim(), Claim)
         await stage.take(event("Delivery"))
         assert stage.rows("SELECT status FROM email_requests ORDER BY id") == [(Status.SENT,), (Status.PROCESSED,)]

@@ -1,4 +1,4 @@
-"""How certificates are kept, and how often they may be fetched."""
+"""How certificates are kept."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ import pytest
 
 from email_consumer.feedback.certificates import Certificates, DownloadError, usable_key
 from email_consumer.feedback.refusal import Refusal
+from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, SnsKey
 
 KEY = SnsKey()
@@ -16,13 +17,17 @@ class Downloads:
 
     def __init__(self, *answers: bytes | Exception) -> None:
         self._answers = list(answers)
-        self.count = 0
+        self.asked_for: list[str] = []
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def __call__(self, _url: str) -> bytes:
-        self.count += 1
+    @property
+    def count(self) -> int:
+        return len(self.asked_for)
+
+    async def __call__(self, url: str) -> bytes:
+        self.asked_for.append(url)
         self.asked.set()
         await self.may_answer.wait()
         answer = self._answers.pop(0)
@@ -31,27 +36,42 @@ class Downloads:
         return answer
 
 
-async def test_a_certificate_is_kept_for_its_time() -> None:
-    downloads = Downloads(KEY.pem, KEY.pem)
-    certificates = Certificates(downloads)
+def invented(number: int) -> str:
+    return CERTIFICATE_URL.replace("9c6465fa", f"{number:08x}")
+
+
+async def test_a_certificate_is_fetched_once_whatever_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("email_consumer.feedback.certificates._PATIENCE", 0.01)
+    downloads = Downloads(KEY.pem, *[DownloadError("404")] * 500)
+    certificates = Certificates(downloads, Pocket())
     await certificates.public_key(CERTIFICATE_URL)
+    for number in range(500):
+        with pytest.raises(Refusal):
+            await certificates.public_key(invented(number))
+        await certificates.public_key(CERTIFICATE_URL)
+    assert downloads.asked_for.count(CERTIFICATE_URL) == 1
+
+
+async def test_a_certificate_outlives_the_process() -> None:
+    pocket = Pocket()
+    await Certificates(Downloads(KEY.pem), pocket).public_key(CERTIFICATE_URL)
+    nobody = Downloads()
+    certificates = Certificates(nobody, pocket)
+    await certificates.open()
     await certificates.public_key(CERTIFICATE_URL)
-    assert downloads.count == 1
-    forgetful = Certificates(downloads, ttl=0)
-    await forgetful.public_key(CERTIFICATE_URL)
-    assert downloads.count == 2
+    assert nobody.count == 0
 
 
 async def test_a_failure_is_remembered_for_a_while_and_passes() -> None:
     downloads = Downloads(DownloadError("no route"), KEY.pem)
-    certificates = Certificates(downloads)
+    certificates = Certificates(downloads, Pocket())
     for _ in range(2):
         with pytest.raises(Refusal, match="no route") as caught:
             await certificates.public_key(CERTIFICATE_URL)
-        assert caught.value.passing
+        assert (caught.value.passing, caught.value.status) == (True, 429)
     assert downloads.count == 1
-    forgetful = Certificates(Downloads(DownloadError("no route"), KEY.pem), failure_ttl=0)
-    with pytest.raises(Refusal, match="no route"):
+    forgetful = Certificates(Downloads(DownloadError("no route"), KEY.pem), Pocket(), failure_ttl=0)
+    with pytest.raises(Refusal):
         await forgetful.public_key(CERTIFICATE_URL)
     await forgetful.public_key(CERTIFICATE_URL)
 
@@ -59,7 +79,7 @@ async def test_a_failure_is_remembered_for_a_while_and_passes() -> None:
 async def test_all_who_need_one_share_one_download() -> None:
     downloads = Downloads(KEY.pem)
     downloads.may_answer.clear()
-    certificates = Certificates(downloads)
+    certificates = Certificates(downloads, Pocket())
     first = asyncio.create_task(certificates.public_key(CERTIFICATE_URL))
     await downloads.asked.wait()
     others = [asyncio.create_task(certificates.public_key(CERTIFICATE_URL)) for _ in range(10)]
@@ -69,23 +89,14 @@ async def test_all_who_need_one_share_one_download() -> None:
     assert downloads.count == 1
 
 
-async def test_strangers_can_make_us_fetch_only_few() -> None:
-    downloads = Downloads(*[DownloadError("404")] * 30)
-    certificates = Certificates(downloads)
-    for number in range(30):
-        with pytest.raises(Refusal):
-            await certificates.public_key(CERTIFICATE_URL.replace("9c64", f"{number:04x}"))
-    assert downloads.count == 10
-
-
 @pytest.mark.parametrize("content", [b"", b"<html>", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])
 async def test_what_is_no_certificate_is_a_failure(content: bytes) -> None:
     with pytest.raises(Refusal):
-        await Certificates(Downloads(content)).public_key(CERTIFICATE_URL)
+        await Certificates(Downloads(content), Pocket()).public_key(CERTIFICATE_URL)
 
 
 @pytest.mark.parametrize("valid", [(-3, -1), (1, 3)])
 def test_a_certificate_out_of_its_time_points_to_our_clock(valid: tuple[int, int]) -> None:
     with pytest.raises(Refusal, match="clock") as caught:
         usable_key(SnsKey(valid=valid).certificate)
-    assert caught.value.passing
+    assert (caught.value.passing, caught.value.status) == (True, 429)

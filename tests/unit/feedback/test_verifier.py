@@ -10,6 +10,7 @@ from email_consumer.feedback.certificates import Certificates
 from email_consumer.feedback.envelope import MAX_BODY, parse
 from email_consumer.feedback.refusal import Refusal
 from email_consumer.feedback.verifier import Verifier
+from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body
 
 KEY = SnsKey()
@@ -22,7 +23,7 @@ class Receiver:
     def __init__(self, *topics: str, sandbox: SnsKey | None = None) -> None:
         self.fetched: list[str] = []
         certificate = sandbox.certificate if sandbox else None
-        self._verifier = Verifier(topics, Certificates(self._download), certificate)
+        self._verifier = Verifier(topics, Certificates(self._download, Pocket()), certificate)
 
     async def take(self, fields: dict[str, str], type_header: str | None = None) -> None:
         await self._verifier.verify(parse(body(fields), type_header))
