@@ -71,6 +71,8 @@ class Failed:
     """A transient failure: the mail was certainly not accepted and may be tried again. Nak; an attempt."""
 
     reason: str
+    outage: bool = False
+    """Whether it is a failure of SES itself (5xx), in which any mail would have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An error that is ours and not the mail's (credentials, paused account, unverified sender). Nak, no attempt.
+    """An error of ours (credentials, paused account, unverified sender), or an outage of SES. Nak, no attempt.
 
     The pacer holds the whole queue until a probe goes through.
     """

@@ -62,7 +62,7 @@ class MeterCollector(Collector):
             "email_rate_limit", "Recipients a second that the pacer allows now; 0 while held.", meters.rate
         )
         yield GaugeMetricFamily(
-            "email_held", "1 while the queue is held by an error that is ours and not the mail's.", bool(meters.held)
+            "email_held", "1 while the queue is held for a reason that is not the mail's.", bool(meters.held)
         )
         yield _histogram(
             "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", meters.enqueue_to_ses

@@ -15,6 +15,7 @@ from email_consumer.outcome import Failed, Held, Rejected, SendResult, Throttled
 
 _MAX_TEXT = 500
 _ERRORS = range(400, 600)
+_OUTAGE = 500
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
@@ -185,7 +186,7 @@ def classify(error: ServiceError, ownership: Ownership) -> SendResult:
         case _Cause.MAIL:
             return Rejected(str(error))
         case _Cause.SERVICE:
-            return Failed(str(error))
+            return Failed(str(error), outage=error.status >= _OUTAGE)
         case _Cause.THROTTLE:
             return Throttled(str(error))
     if not ownership.answers_for(cause, error.text):

@@ -1,10 +1,19 @@
 """What SES may answer, or not answer: nothing is lost, attempts and dead letters as specified."""
 
+from typing import Any
+
 from tests.acceptance.conftest import World, over_both_sources
 from tests.acceptance.publisher import as_map
 
 _UUIDS = [f"mail-{number}" for number in range(300)]
 _ONCE = dict.fromkeys(_UUIDS, 1)
+_UNKNOWN: dict[str, Any] = {"kind": "error", "code": "BrandNewException"}
+"""Tried again as long as there are attempts."""
+
+
+def _among_others(digit: int) -> dict[str, Any]:
+    """Thirty mails, each once. With others in between that SES takes, they are no outage."""
+    return {"times": 30, "match": {"uuid": f"mail-*{digit}"}}
 
 
 async def publish_all(world: World) -> None:
@@ -24,7 +33,7 @@ async def test_a_throttling_storm_costs_no_attempt_and_no_mail(world: World) -> 
 
 @over_both_sources
 async def test_failing_twice_then_sent(world: World) -> None:
-    await world.fault(times=600, kind="error", code="ServiceUnavailable")
+    await world.fault(times=600, **_UNKNOWN)
     async with world.daemon():
         await publish_all(world)
         await world.wait_sent(300)
@@ -34,7 +43,7 @@ async def test_failing_twice_then_sent(world: World) -> None:
 
 @over_both_sources
 async def test_attempts_are_used_up_then_a_dead_letter(world: World) -> None:
-    fault = await world.fault(times=None, match={"uuid": "bad"}, kind="error", code="ServiceUnavailable")
+    fault = await world.fault(times=None, match={"uuid": "bad"}, kind="error", code="InternalFailure")
     async with world.daemon(MAX_ATTEMPTS=3):
         await world.publisher.publish([as_map("bad"), as_map("good")])
         await world.wait_sent(1)
@@ -63,7 +72,7 @@ async def test_a_permanent_rejection_is_a_dead_letter_at_once(world: World) -> N
 
 @over_both_sources
 async def test_a_connection_cut_before_accepting_is_in_doubt_then_resent(world: World) -> None:
-    await world.fault(times=50, kind="cut_before")
+    await world.fault(**_among_others(5), kind="cut_before")
     async with world.daemon():
         await publish_all(world)
         await world.wait_sent(300)
@@ -73,14 +82,16 @@ async def test_a_connection_cut_before_accepting_is_in_doubt_then_resent(world: 
 
 @over_both_sources
 async def test_without_events_park_never_sends_twice(world: World) -> None:
-    await world.fault(times=20, kind="cut_after")
-    await world.fault(times=20, kind="hang_after")
+    await world.fault(**_among_others(1), kind="cut_after")
+    await world.fault(**_among_others(3), kind="hang_after")
+    await world.fault(**_among_others(5), kind="status_after", status=503)
+    await world.fault(**_among_others(7), kind="trickle", seconds=0.1)
+    await world.fault(**_among_others(9), kind="encode", encoding="gzip")
     async with world.daemon(IN_DOUBT="park", SES_TIMEOUT="0.5"):
         await publish_all(world)
         await world.emptied()
-    sent = await world.sent()
-    assert sent == _ONCE
-    assert len(await world.publisher.dead_letters()) == 40
+    assert await world.sent() == _ONCE
+    assert len(await world.publisher.dead_letters()) == 120
 
 
 @over_both_sources
@@ -91,6 +102,21 @@ async def test_expired_credentials_hold_the_queue_and_burn_nothing(world: World)
         held = await daemon.wait_for("queue.held")
         assert "xpired" in held["reason"]
         await world.sandbox.put("/sandbox/credentials", {"expired": False})
+        await daemon.wait_for("queue.resumed")
+        await world.wait_sent(300)
+        await world.emptied()
+    assert await world.sent() == _ONCE
+    assert await world.publisher.dead_letters() == []
+
+
+@over_both_sources
+async def test_an_outage_of_ses_holds_the_queue_and_burns_nothing(world: World) -> None:
+    await world.fault(times=None, kind="error", code="InternalFailure")
+    async with world.daemon(MAX_ATTEMPTS=2) as daemon:
+        await publish_all(world)
+        held = await daemon.wait_for("queue.held")
+        assert "InternalFailure" in held["reason"]
+        await world.heal()
         await daemon.wait_for("queue.resumed")
         await world.wait_sent(300)
         await world.emptied()

@@ -57,7 +57,7 @@ async def test_five_thousand_messages_and_five_kills(world: World, sqs_server: S
     poison = [_poison(number) for number in range(80)]
     everything = good + chance.choices(good, k=200) + doomed + poison
     chance.shuffle(everything)
-    await world.fault(times=None, match={"uuid": "exhausted-*"}, kind="error", code="ServiceUnavailable")
+    await world.fault(times=None, match={"uuid": "exhausted-*"}, kind="error", code="BrandNewException")
     await world.fault(times=None, match={"uuid": "rejected-*"}, kind="error", code="MessageRejected")
     await world.fault(times=400, kind="error", code="TooManyRequestsException")
     await world.fault(times=None, kind="delay", seconds=0.05)

@@ -109,6 +109,11 @@ def test_an_unknown_refusal_is_tried_again_and_never_holds_the_queue() -> None:
     assert result(400, "BrandNewException", "?") == Failed("BrandNewException: ?")
 
 
+def test_an_outage_is_known_by_the_status() -> None:
+    assert result(503, "BrandNewException") == Failed("BrandNewException", outage=True)
+    assert result(400, "RequestTimeout") == Failed("RequestTimeout")
+
+
 NAMED = {"x-amzn-requestid": "8a7c"}
 
 
