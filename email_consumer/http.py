@@ -206,7 +206,7 @@ def parse_body(body: bytes, model: type[Model], *, context: object = None, max_e
     try:
         return model.model_validate(parse_json(body, max_elements), context=context)
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
     except TooManyElementsError as error:
         raise ApiError(413, "too_large", f"The body has {error}.") from None
     except ValueError as error:
@@ -222,9 +222,10 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
 
 
-def _invalid(error: ValidationError) -> ApiError:
-    lines = problems(error)
+def invalid(error: ValidationError, place: str = "") -> ApiError:
+    """A 422 that names what is wrong; `place` is that of the whole in what was sent."""
+    lines = problems(error, place)
     return ApiError(422, "invalid", lines[0] if len(lines) == 1 else f"{len(lines)} faults.", {"fields": lines})

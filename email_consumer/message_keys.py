@@ -1,6 +1,8 @@
 """The keys of a map that a publisher wrote: all spellings of ours, those without a value, and those nearly ours."""
 
-from collections.abc import Mapping, Sequence
+import re
+import string
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
@@ -11,6 +13,9 @@ from pydantic.alias_generators import to_camel
 
 _DECISIVE = frozenset({"scheduled_at", "expires_at", "cc", "bcc", "lane", "unsubscribe_group", "topic_id", "plan_id"})
 """Keys that decide when, to whom or whether a mail goes out: one of these misspelled can't be ignored."""
+_LETTERS = string.ascii_lowercase + string.digits + "?"
+_OTHER = re.compile(r"[^a-z0-9]")
+_MAX_KEYS = 5_000
 _MAX_UNKNOWN = 20
 _MAX_KEY = 64
 
@@ -49,11 +54,13 @@ class FromOutside(BaseModel):
     def _only_what_is_given(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, Mapping):
             return value
-        keys = _keys(cls)
+        if len(value) > _MAX_KEYS:
+            raise ValueError(f"has {len(value):,} keys; at most {_MAX_KEYS:,} are taken")
+        names = _names(cls)
         given: dict[str, object] = {}
         unknown: dict[object, object] = {}
         for key, item in value.items():
-            name = keys.names.get(key)
+            name = names.get(key)
             if name is None:
                 unknown[key] = item
             elif (is_given(item) or _stands_empty(cls, name, item)) and (name == key or name not in given):
@@ -61,7 +68,7 @@ class FromOutside(BaseModel):
         for name in cls.NOT_BUILT & given.keys():
             raise ValueError(f"{name}: this version can't act on it, and without it the mail would be another")
         if unknown:
-            _look_at(unknown, keys.decisive, given, info.context)
+            _look_at(unknown, names, given, info.context)
         return given
 
 
@@ -76,59 +83,52 @@ def _stands_empty(model: type[FromOutside], name: str, item: object) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    names: Mapping[object, str]
-    """Every spelling, as text and as bytes, and the name it stands for."""
-    decisive: tuple[tuple[str, str, str], ...]
-    """Folded, as it is spelled, and the name it stands for."""
-
-
 @cache
-def _keys(model: type[FromOutside]) -> _Keys:
-    spelled = {name: name for name in (*model.model_fields, *model.NOT_BUILT)} | dict(model.OTHER_NAMES)
+def _names(model: type[FromOutside]) -> Mapping[object, str]:
+    """Every spelling of a key, as text and as bytes, and the name it stands for."""
     names: dict[object, str] = {}
-    for key, name in spelled.items():
+    for key, name in [*((name, name) for name in (*model.model_fields, *model.NOT_BUILT)), *model.OTHER_NAMES.items()]:
         for spelling in (key, to_camel(key)):
             names[spelling] = names[spelling.encode()] = name
-    return _Keys(
-        names,
-        tuple((_folded(key), key, name) for key, name in spelled.items() if key in _DECISIVE),
-    )
+    return names
 
 
 def _look_at(
-    unknown: Mapping[object, object],
-    decisive: Sequence[tuple[str, str, str]],
-    given: Mapping[str, object],
-    context: object,
+    unknown: Mapping[object, object], names: Mapping[object, str], given: Mapping[str, object], context: object
 ) -> None:
     for key, item in unknown.items():
         text = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
         folded = _folded(text)
-        same = [ours for ours in decisive if ours[0] == folded]
-        for _, spelled, name in same or [ours for ours in decisive if within_one_edit(folded, ours[0])]:
-            if name not in given and is_given(item):
-                raise ValueError(f"{text!r} is no key of a message; did you mean {spelled!r}?")
+        near = {ours for ours in _near_misses().get(folded, ()) if ours in names}
+        near = {ours for ours in near if _folded(ours) == folded} or near
+        for ours in sorted(near):
+            if names[ours] not in given and is_given(item):
+                raise ValueError(f"{text!r} is no key of a message; did you mean {ours!r}?")
         if isinstance(context, Reading):
             context.ignore(text)
 
 
 def _folded(key: str) -> str:
-    return key[:_MAX_KEY].lower().replace("_", "").replace("-", "")
+    """Case and `_` don't count; what is neither a letter nor a digit of ASCII is all the same."""
+    return _OTHER.sub("?", key[:_MAX_KEY].lower().replace("_", "").replace("-", ""))
 
 
-def within_one_edit(one: str, other: str) -> bool:
-    """Whether a letter more, less, changed, or two neighbours swapped make one the other; or nothing."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    same = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
-    if same is None:
-        return True
-    rest, rest_of_other = one[same:], other[same:]
+@cache
+def _near_misses() -> Mapping[str, frozenset[str]]:
+    """Everything that is one edit away from a decisive key, and which keys those are. Made when it is first needed."""
+    found: dict[str, set[str]] = {}
+    for key in _DECISIVE:
+        for text in one_edit_away(_folded(key)):
+            found.setdefault(text, set()).add(key)
+    return {text: frozenset(keys) for text, keys in found.items()}
+
+
+def one_edit_away(key: str) -> set[str]:
+    """The key, and what a letter more, less or changed, or two neighbours swapped make of it."""
+    parts = [(key[:place], key[place:]) for place in range(len(key) + 1)]
     return (
-        rest[1:] == rest_of_other[1:]
-        or rest[1:] == rest_of_other
-        or rest == rest_of_other[1:]
-        or (rest[:2] == rest_of_other[1::-1] and rest[2:] == rest_of_other[2:])
+        {before + letter + after for before, after in parts for letter in _LETTERS}
+        | {before + letter + after[1:] for before, after in parts if after for letter in _LETTERS}
+        | {before + after[1:] for before, after in parts if after}
+        | {before + after[1] + after[0] + after[2:] for before, after in parts if len(after) > 1}
     )

@@ -6,15 +6,15 @@ MAX_PROBLEMS = 20
 MAX_LENGTH = 200
 
 
-def problems(error: ValidationError) -> list[str]:
-    """One line per problem, naming the field and never repeating its value."""
+def problems(error: ValidationError, place: str = "") -> list[str]:
+    """One line per problem, naming the field and never repeating its value; `place` is that of the whole."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     shown = found if len(found) <= MAX_PROBLEMS else found[: MAX_PROBLEMS - 1]
     lines = []
     for problem in shown:
-        place = ".".join(str(part) for part in problem["loc"])
+        field = ".".join(str(part) for part in (place, *problem["loc"]) if part != "")
         text = problem["msg"].removeprefix("Value error, ")
-        lines.append(_cut(f"{place}: {text}" if place else text))
+        lines.append(_cut(f"{field}: {text}" if field else text))
     return lines if len(found) == len(shown) else [*lines, f"and {len(found) - len(shown):,} more"]
 
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
 from email_consumer.clock import parse_time
 from email_consumer.feedback.refusal import Refusal
+from email_consumer.wire_form import parse_json
 
+_MOST_FIELDS = 1_000
+"""Keys and values; SNS sends about 20. Anyone may post, and a megabyte can hold a million."""
 MAX_BODY = 2**20
 """Bytes. SNS carries 256 KiB; as a JSON string that can grow."""
 
@@ -63,8 +64,8 @@ def parse(body: bytes, type_header: str | None = None, *, raw_header: bool = Fal
     if raw_header:
         raise Refusal("raw delivery", _RAW, 400)
     try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        fields = parse_json(body, _MOST_FIELDS)
+    except ValueError:
         raise Refusal("format", "the body is not JSON; only SNS should post to this address", 400) from None
     if not isinstance(fields, dict):
         raise Refusal("format", "the body is no JSON object; only SNS should post to this address", 400)

@@ -1,6 +1,5 @@
 """From a request to what will be stored: each message checked once, each recipient for itself."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -9,14 +8,13 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from email_consumer.address import parse_address
+from email_consumer.breather import Breather
 from email_consumer.clock import parse_time
 from email_consumer.http import ApiError
 from email_consumer.message import EmailMessage, encode
 from email_consumer.problems import problems
 from email_consumer.sidecar.new_messages import MAX_RECIPIENTS, NewMessage, NewMessages, Refusal
 
-_STEP = 500
-"""Recipients between two looks at what else the event loop has to do: about a millisecond."""
 _ROOM = 1_024
 """Bytes beside the content in a NATS message at the most: address, uuid, headers."""
 _NOT_OF_THE_CONTENT = {"emails", "content", "scheduled_at", "expires_at"}
@@ -60,7 +58,7 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
     total = sum(len(message.emails) for message in request.messages)
     if total > MAX_RECIPIENTS:
         raise ApiError(422, "invalid", f"{total:,} recipients; at most {MAX_RECIPIENTS:,} in one request.")
-    now = time.time()
+    now, breather = time.time(), Breather()
     batch = Batch([], [], [])
     due_by_default = _time(request.scheduled_at, zone, "scheduled_at")
     for index, message in enumerate(request.messages):
@@ -73,7 +71,7 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
         if due_at and content.expires_at and content.expires_at <= due_at:
             text = f"messages.{index}: expires_at is not after scheduled_at: the mail could never be sent."
             raise ApiError(422, "invalid", text, {"fields": [f"messages.{index}.expires_at"]})
-        recipients = await _recipients(message.emails, index, batch)
+        recipients = await _recipients(message.emails, index, batch, breather)
         due = due_at.timestamp() if due_at and due_at.timestamp() > now else None
         if recipients:
             batch.messages.append(BatchMessage(content, recipients, due))
@@ -92,7 +90,7 @@ def _content(message: NewMessage, index: int, zone: tzinfo) -> EmailMessage:
     try:
         return EmailMessage.model_validate(given | {"uuid": "-", "email": "to@localhost"})
     except ValidationError as error:
-        lines = [f"messages.{index}.{line}" for line in problems(error)]
+        lines = problems(error, f"messages.{index}")
         raise ApiError(422, "invalid", lines[0], {"fields": lines}) from None
 
 
@@ -105,11 +103,10 @@ def _time(value: object, zone: tzinfo, field: str) -> datetime | None:
         raise ApiError(400, "bad_time", f"{field} {error}.", {"fields": [field]}) from None
 
 
-async def _recipients(emails: list[str], index: int, batch: Batch) -> list[tuple[str, str]]:
+async def _recipients(emails: list[str], index: int, batch: Batch, breather: Breather) -> list[tuple[str, str]]:
     good = []
     for number, email in enumerate(emails):
-        if number % _STEP == _STEP - 1:
-            await asyncio.sleep(0)
+        await breather.breathe()
         try:
             parse_address(email)
         except ValueError as error:

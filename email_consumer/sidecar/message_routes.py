@@ -7,12 +7,13 @@ from datetime import tzinfo
 
 from aiohttp import web
 
-from email_consumer.http import JSON, ApiError, operation, parse_body, read_json_bytes
+from email_consumer.http import JSON, ApiError, operation, read_json_bytes
 from email_consumer.message_keys import Reading
 from email_consumer.meters import Meters
 from email_consumer.sidecar.batch import Batch, prepare
 from email_consumer.sidecar.mail_store import MailStore, RequestKey
-from email_consumer.sidecar.new_messages import MAX_ELEMENTS, Accepted, NewMessages
+from email_consumer.sidecar.new_messages import Accepted, NewMessages
+from email_consumer.sidecar.request_reader import read_request
 from email_consumer.sidecar.turns import Turns
 from email_consumer.unknown_keys import UnknownKeys
 
@@ -58,7 +59,7 @@ class MessageRoutes:
             if key and (earlier := await self._store.answered(key)):
                 return web.Response(text=earlier, content_type=JSON)
             reading = Reading(self._zone)
-            new = parse_body(body, NewMessages, context=reading, max_elements=MAX_ELEMENTS)
+            new = await read_request(body, reading)
             self._unknown_keys.note(reading.unknown, "api")
             batch = await prepare(new, self._zone, self._max_payload())
             if not batch.messages:

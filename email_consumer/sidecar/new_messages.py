@@ -69,7 +69,7 @@ class NewMessages(FromOutside):
 
     NOT_BUILT: ClassVar = NOT_BUILT
 
-    messages: Annotated[list[NewMessage], FailFast(), Field(min_length=1), at_most(MAX_RECIPIENTS)]
+    messages: Annotated[list[NewMessage], Field(min_length=1)]
     scheduled_at: Time = None
 
 

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Literal
 
@@ -49,7 +50,7 @@ def with_pixel(body: str, url: str) -> str:
 
 def _end_of_body(body: str) -> int:
     for start in (max(0, len(body) - _TAIL), 0):  # the whole of a large mail is searched only if its end doesn't tell
-        found = list(_END_OF_BODY.finditer(body, start))
-        if found:
-            return found[-1].start()
+        last = deque(_END_OF_BODY.finditer(body, start), maxlen=1)
+        if last:
+            return last[0].start()
     return len(body)

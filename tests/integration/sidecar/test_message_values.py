@@ -76,6 +76,7 @@ async def test_the_latest_time_of_all_can_be_kept_and_read(stage: Stage) -> None
         ({"cc": ["x"] * 51}, {}, 422, "messages.0.cc: has 51 entries"),
         ({"headers": {str(n): n for n in range(50_000)}}, {}, 422, "messages.0.headers: has 50,000 entries"),
         ({"attachments": [{}] * 100_000}, {}, 422, "messages.0.attachments: has 100,000 entries"),
+        ({f"key {n}": n for n in range(50_000)}, {}, 422, "messages.0: has 50,003 keys"),
         ({"metadata": [[]] * 255_000}, {}, 413, "250,000 keys and values"),
     ],
 )
