@@ -1,6 +1,5 @@
 """Payloads that hold, or claim, far more values than a mail can have: refused before one of them is made."""
 
-import base64
 import json
 import random
 import tracemalloc
@@ -8,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgpack
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,42 +14,11 @@ from hypothesis import strategies as st
 from email_consumer.element_count import json_exceeds, packed_exceeds
 from email_consumer.message import UndecodableError, decode
 from email_consumer.problems import MAX_LENGTH, MAX_PROBLEMS
-from email_consumer.wire_form import MAX_ELEMENTS
-from tests.unit.message.forms import FORMS, MAIL, read
+from tests.bombs import BOMBS, MEGABYTE
+from tests.unit.message.forms import FORMS, read
 
-MEGABYTE = 2**20
 PEAK = 16 * MEGABYTE
 """Bytes that reading a megabyte may need at the most; what is measured is deterministic."""
-
-BOMBS: dict[str, bytes] = {
-    "a million wrong addresses": msgpack.packb(MAIL | {"cc": [7] * MEGABYTE}),
-    "a million empty maps": b"\xdd\x00\x10\x00\x00" + b"\x80" * MEGABYTE,
-    "a million empty lists in a map": msgpack.packb(MAIL | {"x": [[]] * MEGABYTE}),
-    "headers": msgpack.packb(MAIL | {"headers": {n: n for n in range(MEGABYTE // 6)}}),
-    "tags": msgpack.packb(MAIL | {"tags": {str(n): "x y" for n in range(MEGABYTE // 10)}}),
-    "attachments": msgpack.packb(MAIL | {"attachments": [{}] * MEGABYTE}),
-    "keys": msgpack.packb(MAIL | {f"key {n}": n for n in range(MEGABYTE // 12)}),
-    "timestamps": msgpack.packb({"x": [msgpack.Timestamp(1, 1)] * (MEGABYTE // 10)}),
-    "lists that announce what never comes": b"\xdc\xff\xff" * (MEGABYTE // 3),
-    "few lists that announce as much": b"\xdc\x27\x10" * 400,
-    "so few that nobody counts": b"\xdc\x03\xe7" * 333,
-    "one list of four billion": b"\xdd\xff\xff\xff\xff",
-    "maps that announce what never comes": b"\xde\xff\xff" * (MEGABYTE // 3),
-    "lists in lists": b"\x91" * MEGABYTE,
-    "maps in maps": b"\x81\x01" * (MEGABYTE // 2),
-    "json: wrong addresses": json.dumps(MAIL | {"cc": [7] * (MEGABYTE // 3)}).encode(),
-    "json: empty maps": b"[" + b"{}," * (MEGABYTE // 3) + b"{}]",
-    "json: lists in lists": b"[" * MEGABYTE,
-    "json: maps in maps": b'{"":' * (MEGABYTE // 4),
-    "json: texts": b"[" + b'"",' * (MEGABYTE // 3) + b'""]',
-    "json: texts and nothing else": b"[" + b'""' * (MEGABYTE // 2),
-    "json: commas": b"[" + b"," * MEGABYTE,
-    "json: closed and never opened": b"[" + b",]" * (MEGABYTE // 2),
-    "json: an open text of quotes": b'["' + b'\\"' * (MEGABYTE // 2),
-    "json: backslashes": b'["' + b"\\" * MEGABYTE + b'"' + b"," * MAX_ELEMENTS,
-    "json: keys": orjson.dumps({f"key {n}": n for n in range(MEGABYTE // 16)}),
-}
-BOMBS |= {f"base64: {name}": base64.b64encode(BOMBS[name]) for name in ("a million wrong addresses", "lists in lists")}
 
 
 @pytest.mark.parametrize("name", BOMBS)
