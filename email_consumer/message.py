@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import ClassVar
 
 import msgpack
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from email_consumer.address import Address, parse_address
+from email_consumer.address import Address, normal_form, parse_address
 from email_consumer.fingerprint import Fingerprint, content_hash, recipients_hash
 from email_consumer.message_fields import (
     MAX_BYTES,
@@ -94,6 +94,19 @@ class EmailMessage(FromOutside):
     """Not after this moment: the mail is then stopped. Later than `scheduled_at`."""
     list_unsubscribe: ListUnsubscribe = None
     """True: an unsubscribe link of ours, as a header and for one click. A text: your own links."""
+
+    @field_validator("cc", "bcc")
+    @classmethod
+    def _each_address_once(cls, copies: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Who is named twice gets one mail: as its recipient rather than in cc, and in cc rather than in bcc."""
+        before = [info.data[name] for name in ("email",) if name in info.data] + [*info.data.get("cc", ())]
+        named = {normal_form(address) for address in before}
+        kept = []
+        for copy in copies:
+            if (address := normal_form(copy)) not in named:
+                named.add(address)
+                kept.append(copy)
+        return tuple(kept)
 
     @model_validator(mode="after")
     def _says_something(self) -> "EmailMessage":

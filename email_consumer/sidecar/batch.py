@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form, parse_address
 from email_consumer.breather import Breather
 from email_consumer.clock import parse_time
+from email_consumer.fingerprint import recipients_hash
 from email_consumer.http import ApiError
 from email_consumer.message import EmailMessage, encode
 from email_consumer.problems import problems
@@ -26,18 +27,20 @@ class BatchMessage:
 
     content: EmailMessage
     """Stands for all of them; its own recipient and uuid mean nothing."""
-    recipients: list[tuple[str, str]]
-    """uuid and address."""
+    recipients: list[tuple[str, str, int]]
+    """uuid, address, and the hash of all that the mail goes to (see `Fingerprint`)."""
     due_at: float | None
     """Unix seconds; None: at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     messages: list[BatchMessage]
     ids: list[str | None]
     """A uuid for each recipient in the order given; None for one that is refused."""
     refused: list[Refusal]
+    merged: int = 0
+    """Recipients that get the mail of an earlier one, whose address is the same."""
 
     @property
     def scheduled(self) -> bool:
@@ -71,7 +74,7 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
         if due_at and content.expires_at and content.expires_at <= due_at:
             text = f"messages.{index}: expires_at is not after scheduled_at: the mail could never be sent."
             raise ApiError(422, "invalid", text, {"fields": [f"messages.{index}.expires_at"]})
-        recipients = await _recipients(message.emails, index, batch, breather)
+        recipients = await _recipients(message.emails, index, content, batch, breather)
         due = due_at.timestamp() if due_at and due_at.timestamp() > now else None
         if recipients:
             batch.messages.append(BatchMessage(content, recipients, due))
@@ -103,8 +106,11 @@ def _time(value: object, zone: tzinfo, field: str) -> datetime | None:
         raise ApiError(400, "bad_time", f"{field} {error}.", {"fields": [field]}) from None
 
 
-async def _recipients(emails: list[str], index: int, batch: Batch, breather: Breather) -> list[tuple[str, str]]:
-    good = []
+async def _recipients(
+    emails: list[str], index: int, content: EmailMessage, batch: Batch, breather: Breather
+) -> list[tuple[str, str, int]]:
+    good: dict[str, tuple[str, str, int]] = {}
+    copies = content.cc + content.bcc
     for number, email in enumerate(emails):
         await breather.breathe()
         try:
@@ -112,8 +118,11 @@ async def _recipients(emails: list[str], index: int, batch: Batch, breather: Bre
         except ValueError as error:
             batch.refused.append(Refusal(message=index, email=number, error=str(error)))
             batch.ids.append(None)
+            continue
+        address = normal_form(email)
+        if address in good:
+            batch.merged += 1
         else:
-            uuid = str(uuid4())
-            batch.ids.append(uuid)
-            good.append((uuid, email))
-    return good
+            good[address] = (str(uuid4()), email, recipients_hash(email, copies))
+        batch.ids.append(good[address][0])
+    return [*good.values()]

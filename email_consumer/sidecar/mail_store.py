@@ -15,9 +15,10 @@ from email_consumer.store.database import Database
 # All recipients of one content in one statement: SQLite works through them without the interpreter.
 _INSERT = """
 INSERT INTO email_requests
-    (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, created_at, updated_at)
+    (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, recipients_hash, content_hash, created_at,
+     updated_at)
 SELECT json_extract(value, '$[0]'), :topic_id, json_extract(value, '$[1]'), :content_id, :due_at, :expires_at,
-    0, 'api', :now, :now
+    0, 'api', json_extract(value, '$[2]'), :content_hash, :now, :now
 FROM json_each(:recipients)
 """
 _ANSWERED = "SELECT hash, answer FROM idempotency_keys WHERE key = ?"
@@ -89,6 +90,7 @@ async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: 
             "content_id": await keep_content(connection, content, now),
             "due_at": message.due_at,
             "expires_at": content.expires_at.timestamp() if content.expires_at else None,
+            "content_hash": content.fingerprint.content,
             "recipients": orjson.dumps(message.recipients).decode(),
             "now": now,
         },

@@ -91,6 +91,7 @@ def _answer(batch: Batch, unknown: Iterable[str], seconds: float) -> str:
         scheduled=batch.scheduled,
         count=success,
         elapsed=f"{seconds * 1000:.3f}ms",
+        merged=batch.merged,
         ids=batch.ids,
         refused=batch.refused,
         warnings=[f"{key}: this key means nothing here and was ignored" for key in sorted(unknown)],

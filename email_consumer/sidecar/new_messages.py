@@ -96,6 +96,8 @@ class Accepted(ApiModel):
     """The same as `success`, as an earlier service named it."""
     elapsed: str
     """The same as `duration_ms`, as an earlier service wrote it."""
+    merged: int
+    """Recipients whose address was given before in the same message: all of them get one mail, with one uuid."""
     ids: list[str | None]
     """A uuid for each recipient in the order given; null for one that was refused."""
     refused: list[Refusal]

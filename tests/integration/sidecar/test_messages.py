@@ -10,6 +10,8 @@ from email_consumer.outcome import Failed, Rejected, Sent
 from email_consumer.tracking.tokens import OpenTokens
 from tests.integration.sidecar.stage import Stage, mail, until
 
+FILE = {"filename": "a.txt", "content": "aGVsbG8="}
+
 
 async def test_mail_is_stored_answered_and_published(stage: Stage) -> None:
     answer = await stage.post(mail("a@example.com", "B <b@example.com>", topic_id="t", text="plain"))
@@ -55,6 +57,46 @@ async def test_bad_recipients_are_named_and_the_good_ones_go_on(stage: Stage) ->
     assert {message.email for message in await stage.pull(2)} == {"a@example.com", "b@example.com"}
 
 
+async def test_an_address_gets_one_mail_of_a_message_and_one_of_each_message(stage: Stage) -> None:
+    answer = await stage.post(
+        mail("anna@example.com", "bea@example.com", "nobody", "Anna <ANNA@Example.com>"),
+        mail("anna@example.com", subject="another"),
+    )
+    assert {name: answer[name] for name in ("total", "success", "errors", "count", "merged")} == {
+        "total": 5,
+        "success": 4,
+        "errors": 1,
+        "count": 4,
+        "merged": 1,
+    }
+    anna, bea, refused, again, another = answer["ids"]
+    assert (refused, again) == (None, anna)
+    pulled = await stage.pull(3)
+    assert [(message.uuid, message.email) for message in pulled] == [
+        (anna, "anna@example.com"),
+        (bea, "bea@example.com"),
+        (another, "anna@example.com"),
+    ]
+
+
+async def test_who_gets_the_mail_gets_no_copy_of_it(stage: Stage) -> None:
+    copies = {
+        "cc": ["Bea <bea@example.com>", "c@example.com", "C@example.com"],
+        "bcc": ["c@example.com", "d@example.com"],
+    }
+    await stage.post(mail("anna@example.com", "BEA@example.com", **copies))
+    anna, bea = await stage.pull(2)
+    assert (anna.cc, anna.bcc) == (("Bea <bea@example.com>", "c@example.com"), ("d@example.com",))
+    assert (bea.cc, bea.bcc) == (("c@example.com",), ("d@example.com",))
+
+
+async def test_the_rows_know_what_their_uuids_stand_for(stage: Stage) -> None:
+    await stage.post(mail("anna@example.com", cc=["bea@example.com"], headers={"X-A": "1"}, attachments=[FILE]))
+    (message,) = await stage.pull(1)
+    (row,) = await stage.database.fetch("SELECT recipients_hash, content_hash FROM email_requests")
+    assert tuple(row) == message.fingerprint
+
+
 async def test_without_one_good_recipient_nothing_is_stored(stage: Stage) -> None:
     status, answer = await stage.ask("POST", "/v1/messages", {"messages": [mail("nobody")]})
     assert (status, answer["error"]["code"], len(answer["error"]["refused"])) == (422, "no_recipient", 1)
@@ -74,7 +116,7 @@ async def test_without_one_good_recipient_nothing_is_stored(stage: Stage) -> Non
         ({"headers": {"Bcc": "b@example.com"}}, 422, "headers"),
         ({"emails": []}, 422, "emails"),
         ({"emails": ["a@example.com"] * 10_000}, 422, "10,001 recipients"),
-        ({"cc": ["c@example.com"] * 50}, 422, "SES takes at most 50"),
+        ({"cc": [f"c{number}@example.com" for number in range(50)]}, 422, "SES takes at most 50"),
         ({"content": None}, 422, "messages.1.content"),
         ({"content": None, "text": ""}, 422, "messages.1.content"),
         ({"content": "x" * 1_048_000}, 413, "NATS takes"),
