@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from email_consumer.address import normal_form
 
+_UNSIGNED = 2**64 - 1
+
 
 class Fingerprint(NamedTuple):
     recipients: int
@@ -17,11 +19,19 @@ class Fingerprint(NamedTuple):
     content: int
     """Of what SES would get but for the recipients."""
 
+    def __str__(self) -> str:
+        return ":".join(f"{part & _UNSIGNED:016x}" for part in self)
+
 
 def recipients_hash(email: str, copies: Iterable[str]) -> int:
     """Of a mail's to, and of its cc and bcc together; all of them valid addresses."""
     address = normal_form(email)
     return content_hash("\n".join(sorted({address, *map(normal_form, copies)})) if copies else address)
+
+
+def address_hash(address: str) -> str:
+    """Sixteen hexadecimal digits, the same however the address is written."""
+    return blake2b(normal_form(address).encode(), digest_size=8).hexdigest()
 
 
 def content_hash(text: str) -> int:

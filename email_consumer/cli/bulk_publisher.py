@@ -39,7 +39,9 @@ class BulkPublisher:
         self.stream = ""
 
     async def publish(self, messages: Iterable[EmailMessage]) -> None:
-        """Publish in order. A message is named by its uuid: within the stream's duplicate window it is stored once.
+        """Publish in order. The very same mail is stored once within the stream's duplicate window.
+
+        What differs is not for the stream to judge: under the same name it would vanish without a trace.
 
         Raises:
             PublishError: in plain words; what came before the refused one is stored and counted, of the rest some may be.
@@ -57,7 +59,7 @@ class BulkPublisher:
                 raise refusal
 
     async def _send(self, message: EmailMessage) -> asyncio.Future[Stored]:
-        return await self._publisher.send(self._subject, encode(message), {Header.MSG_ID.value: message.tag})
+        return await self._publisher.send(self._subject, encode(message), {Header.MSG_ID.value: _name(message)})
 
     async def _count(self, message: EmailMessage, stored: Stored) -> None:
         self.stored += 1
@@ -65,7 +67,7 @@ class BulkPublisher:
         if stored.duplicate:
             self.duplicates += 1
             with contextlib.suppress(LostAckError):  # not for us to know, or not now
-                self.gone += not await self._publisher.holds(stored, message.tag)
+                self.gone += not await self._publisher.holds(stored, _name(message))
 
     def _in_plain_words(self, error: BaseException) -> PublishError:
         match error:
@@ -78,6 +80,10 @@ class BulkPublisher:
             case LostAckError():
                 return PublishError(f"the server did not acknowledge ({error})")
         raise error
+
+
+def _name(message: EmailMessage) -> str:
+    return f"{message.tag}:{message.fingerprint}"
 
 
 def _windows(messages: Iterable[EmailMessage]) -> Iterator[list[EmailMessage]]:

@@ -20,6 +20,7 @@ from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.options import data_option
 from email_consumer.cli.recipients import read_recipients
 from email_consumer.cli.terminal import say
+from email_consumer.fingerprint import address_hash
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.message import EmailMessage, UndecodableError, from_value
@@ -43,7 +44,7 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
 @click.option("--at", "scheduled_at", metavar="TIME", help="When to send, such as 2030-01-01T09:00:00+09:00.")
 @click.option("--attach", "attachments", type=_file, multiple=True, help="A file; may be given several times.")
 @click.option("--topic", metavar="TOPIC", help="The topic that the mails count for and can be cancelled by.")
-@click.option("--uuid", metavar="UUID", help="In place of a random one; with several recipients UUID-1, UUID-2, …")
+@click.option("--uuid", metavar="UUID", help="In place of a random one; see above.")
 @click.option(
     "--write-uuids", type=click.File("w"), metavar="FILE", help="Write each uuid and its address, a line each."
 )
@@ -65,7 +66,10 @@ def command(
     as_json: bool,
     data: Path,
 ) -> None:
-    """Publish one mail per recipient to the stream.
+    """Publish one mail per recipient to the stream, and one per address.
+
+    With --uuid and a single --to the mail has that uuid. With several, or with --to-file, each uuid is made of it and of the
+    address: run again with a changed list, only those who are new in it get the mail.
 
     Without NATS_URL, and with `run --local` at work on the data directory, its server is the one that is used.
     """
@@ -73,8 +77,8 @@ def command(
         raise click.UsageError("no body: give --html, --text or both")
     if html == text == "-":
         raise click.UsageError("--html and --text can't both read standard input")
-    recipients = read_recipients(addresses, to_file)
-    uuids = _uuids(len(recipients), uuid)
+    recipients, merged = read_recipients(addresses, to_file)
+    uuids = _uuids(recipients, uuid, alone=len(addresses) == 1 and not to_file)
     mail: dict[str, object] = {
         "subject": subject,
         "body": html and _read("--html", html),
@@ -97,11 +101,13 @@ def command(
     publisher = uvloop.run(_publish(settings, messages, len(uuids)))
     if as_json:
         result = {"stored": publisher.stored, "duplicates": publisher.duplicates, "stream": publisher.stream}
-        say(orjson.dumps(result | {"uuids": uuids}))
+        say(orjson.dumps(result | {"merged": merged, "uuids": uuids}))
         return
     known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
     if publisher.gone:  # a purge doesn't make the stream forget their names
         known += f" ({publisher.gone} no longer there: sent since, or purged)"
+    if merged:
+        known += f" ({merged} more named again)"
     say(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
 
 
@@ -117,10 +123,10 @@ async def _publish(settings: Settings, messages: Iterator[EmailMessage], total: 
     return publisher
 
 
-def _uuids(count: int, given: str | None) -> list[str]:
+def _uuids(recipients: Sequence[str], given: str | None, *, alone: bool) -> list[str]:
     if given is None:
-        return [str(uuid4()) for _ in range(count)]
-    return [given] if count == 1 else [f"{given}-{number}" for number in range(1, count + 1)]
+        return [str(uuid4()) for _ in recipients]
+    return [given] if alone else [f"{given}-{address_hash(recipient)}" for recipient in recipients]
 
 
 def _listed(uuids: Sequence[str]) -> str:

@@ -5,31 +5,36 @@ from pathlib import Path
 
 import click
 
-from email_consumer.address import parse_address
+from email_consumer.address import normal_form, parse_address
 
 _SHOWN = 10
 
 
-def read_recipients(addresses: Sequence[str], file: Path | None) -> list[str]:
+def read_recipients(addresses: Sequence[str], file: Path | None) -> tuple[list[str], int]:
     """Those given one by one, then those of the file: an address a line, empty lines and `#` comments skipped.
+
+    Each address once, as it was written first; and how many were named again.
 
     Raises:
         click.ClickException: names each bad address (the first ten) with the place where it stands.
     """
-    found: list[str] = []
+    found: dict[str, str] = {}
+    total = 0
     faults: list[str] = []
     for place, address in _places(addresses, file):
         try:
             parse_address(address)
         except ValueError as error:
             faults.append(f"{place}: {address!r} {error}")
-        found.append(address)
+            continue
+        total += 1
+        found.setdefault(normal_form(address), address)
     if faults:
         more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
         raise click.ClickException("nothing was published.\n" + "\n".join(faults[:_SHOWN] + more))
     if not found:
         raise click.UsageError("no recipient: give --to or --to-file")
-    return found
+    return [*found.values()], total - len(found)
 
 
 def _places(addresses: Sequence[str], file: Path | None) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ import pytest
 from nats.js.api import DiscardPolicy
 from nats.js.client import JetStreamContext
 
+from email_consumer.fingerprint import address_hash
 from email_consumer.local.servers import LocalServers
 from tests.servers.nats import NatsServer
 
@@ -110,7 +111,8 @@ async def test_one_mail_is_stored_as_a_publisher_would_send_it(
             "topic_id": "t",
         }
     ]
-    assert (await stream.get_msg("messages", 1)).headers == {"Nats-Msg-Id": "u-1"}
+    headers = (await stream.get_msg("messages", 1)).headers or {}
+    assert headers["Nats-Msg-Id"].startswith("u-1:")
 
 
 async def test_many_recipients_each_get_their_own_uuid(
@@ -132,8 +134,45 @@ async def test_the_same_uuids_again_are_stored_once(
     arguments = ("--to", "a@example.com", "--to", "b@example.com", "--uuid", "run7", *_MAIL)
     await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
     again = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
-    assert again.out == "2 stored in stream messages, 2 of them already known: run7-1 run7-2\n"
+    uuids = f"run7-{address_hash('a@example.com')} run7-{address_hash('b@example.com')}"
+    assert again.out == f"2 stored in stream messages, 2 of them already known: {uuids}\n"
     assert len(await _stored(stream)) == 2
+
+
+async def test_uuids_belong_to_addresses_and_not_to_lines(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    """The list is edited and published again: whoever is new in it gets the mail, nobody is numbered as somebody else."""
+    arguments = ("--to-file", "list", "--uuid", "launch", *_MAIL)
+    for people in ("anna bea", "new anna", "BEA"):
+        (tmp_path / "list").write_text("".join(f"{each}@example.com\n" for each in people.split()))
+        answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+        assert answer.exit == 0
+    stored = {(mail["uuid"], str(mail["email"]).lower()) for mail in await _stored(stream)}
+    assert stored == {(f"launch-{address_hash(email)}", email) for _, email in stored}
+    assert {email for _, email in stored} == {f"{name}@example.com" for name in ("anna", "bea", "new")}
+
+
+async def test_an_address_that_is_named_twice_gets_one_mail(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("bea@example.com\nAnna <ANNA@Example.com>\n")
+    arguments = ("--to", "anna@example.com", "--to-file", "list", "--json", *_MAIL)
+    answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
+    result = json.loads(answer.out)
+    assert (result["stored"], result["merged"], len(result["uuids"])) == (2, 1, 2)
+    assert [mail["email"] for mail in await _stored(stream)] == ["anna@example.com", "bea@example.com"]
+
+
+async def test_another_mail_of_a_known_uuid_reaches_the_sender(
+    server: NatsServer, stream: JetStreamContext, tmp_path: Path
+) -> None:
+    """The stream drops what has a known name without a word: it is for the ledger to say what such a mail is."""
+    for to, subject in (("a", "one"), ("b", "one"), ("a", "another"), ("a", "one")):
+        arguments = ("--to", f"{to}@example.com", "--uuid", "u-1", *_MAIL, "--subject", subject)
+        assert (await _publish(*arguments, cwd=tmp_path, nats_url=server.url)).exit == 0
+    mails = [(mail["email"], mail["subject"]) for mail in await _stored(stream)]
+    assert mails == [("a@example.com", "one"), ("b@example.com", "one"), ("a@example.com", "another")]
 
 
 async def test_bad_addresses_are_named_with_their_lines_and_nothing_is_published(
