@@ -205,6 +205,22 @@ def from_value(value: object, reading: Reading | None = None) -> EmailMessage:
         raise UndecodableError("; ".join(problems(error))) from None
 
 
+def with_uuid(payload: bytes, uuid: str) -> bytes:
+    """A valid message under another uuid, as MessagePack; all the rest stays as its publisher wrote it.
+
+    Raises:
+        UndecodableError: it is no message, or not a valid one.
+    """
+    decode(payload)
+    value = parse(payload)
+    if isinstance(value, list):
+        value = [uuid, *value[1:]]
+    elif isinstance(value, dict):
+        value = {key: item for key, item in value.items() if key not in {"uuid", b"uuid"}} | {"uuid": uuid}
+    packed: bytes = msgpack.packb(value, datetime=True)
+    return packed
+
+
 def encode(message: EmailMessage) -> bytes:
     """The map form, without what was not set."""
     packed: bytes = msgpack.packb(message.model_dump(exclude_unset=True), datetime=False, default=_as_text)

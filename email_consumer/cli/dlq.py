@@ -80,13 +80,15 @@ def show(sequence: int) -> None:
 @click.argument("sequences", metavar="SEQ...", type=_SEQUENCE, nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All that are there now.")
 @_kind_option
-def replay(sequences: Sequence[int], *, every: bool, kind: str | None) -> None:
+@click.option("--new-uuid", is_flag=True, help="Under a new uuid each, as other mails; a conflict needs one.")
+def replay(sequences: Sequence[int], *, every: bool, kind: str | None, new_uuid: bool) -> None:
     """Publish dead letters again; each is taken off the list when the stream has stored it."""
     _check_choice(sequences, every=every, kind=kind)
 
     async def answer(letters: DeadLetters, settings: Settings) -> None:
         async def replay_one(sequence: int) -> None:
-            say(f"{sequence} → {settings.stream}:{await letters.replay(sequence)}")
+            replayed = await letters.replay(sequence, new_uuid=new_uuid)
+            say(f"{sequence} → {settings.stream}:{replayed.sequence}" + (f" as {replayed.uuid}" if new_uuid else ""))
 
         await _each(await _chosen(letters, sequences, every=every, kind=kind), replay_one, "replayed")
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID, uuid5
 
 from nats.aio.client import Client
 from nats.js.api import Header, RawStreamMsg
@@ -14,8 +16,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from email_consumer.delivery import REPLAY_OF, Original
 from email_consumer.intake.topology import ensure_dead_letter_stream
-from email_consumer.mail_queue import dead_letter_stream
-from email_consumer.message import UndecodableError, decode
+from email_consumer.mail_queue import DeadLetterKind, dead_letter_stream
+from email_consumer.message import UndecodableError, decode, with_uuid
 from email_consumer.publisher import (
     LostAckError,
     NoStreamError,
@@ -41,6 +43,10 @@ _INVISIBLE = re.compile(r"[^ -~]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
 
 
+_REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
+"""Names new uuids after their letters: replayed twice, a letter has the same one."""
+
+
 class DeadLetterError(Exception):
     """A dead letter is not there, or can't be stored or replayed; in plain words."""
 
@@ -61,6 +67,12 @@ class DeadLetter:
     payload: bytes
     headers: Mapping[str, str]
     """All of them, those of the original message included."""
+
+
+class Replayed(NamedTuple):
+    sequence: int
+    """Its place in the mail stream."""
+    uuid: str
 
 
 class DeadLetters:
@@ -169,8 +181,8 @@ class DeadLetters:
             await self.get(sequence)
             raise DeadLetterError(f"dead letter {sequence} could not be removed: {error.description}") from None
 
-    async def replay(self, sequence: int) -> int:
-        """Publish a letter's payload again and take it off the list; its sequence in the mail stream is returned.
+    async def replay(self, sequence: int, *, new_uuid: bool = False) -> Replayed:
+        """Publish a letter's payload again, if asked under a `new_uuid`, and take it off the list.
 
         A crash in between leaves the letter where it is. Replaying it again then doubles nothing: the Nats-Msg-Id is the
         same while the message waits in the stream, and after it the ledger knows the uuid together with this replay.
@@ -179,23 +191,29 @@ class DeadLetters:
             DeadLetterError: there is no such letter, it would become a dead letter again at once, or it can't be published.
         """
         letter = await self.get(sequence)
+        if letter.kind == DeadLetterKind.CONFLICT and not new_uuid:
+            raise DeadLetterError(
+                f"dead letter {sequence} can't be replayed under its own uuid, which stands for a mail to other recipients: "
+                f"replay it under a new one (--new-uuid, new_uuid=true)"
+            )
+        # The time tells letters of the same number apart when the dead-letter stream was made anew.
+        name = f"{self._stream}:{sequence}:{letter.stored_at.timestamp():.6f}"
         try:
-            decode(letter.payload)
+            payload = with_uuid(letter.payload, str(uuid5(_REPLAYS, name))) if new_uuid else letter.payload
+            uuid = decode(payload).uuid
         except UndecodableError as error:
             raise DeadLetterError(
                 f"dead letter {sequence} can't be replayed, it is no valid message: {error}"
             ) from None
-        # The time tells letters of the same number apart when the dead-letter stream was made anew.
-        name = f"{self._stream}:{sequence}:{letter.stored_at.timestamp():.6f}"
-        identity = f"replay:{name}"
+        identity = f"replay:{name}:{uuid}" if new_uuid else f"replay:{name}"
         mark = {Header.MSG_ID.value: identity, REPLAY_OF: name}
         try:
-            headers = self._that_fit(letter.payload, [_foreign(letter.headers) | mark, mark])
+            headers = self._that_fit(payload, [_foreign(letter.headers) | mark, mark])
         except DeadLetterError as error:
             # Without the header that marks it, the ledger would take it for a duplicate of the failed mail.
             raise DeadLetterError(f"dead letter {sequence} can't be replayed: {error}") from None
         try:
-            stored = await self._publisher.store(self._subject, letter.payload, identity, headers)
+            stored = await self._publisher.store(self._subject, payload, identity, headers)
         except NoStreamError:
             raise DeadLetterError(
                 f"no stream takes {self._subject}; start the sender once, it makes the stream"
@@ -214,7 +232,7 @@ class DeadLetters:
             raise DeadLetterError(
                 f"dead letter {sequence} was published again, but could not be taken off the list: {error.description}"
             ) from None
-        return stored.sequence
+        return Replayed(stored.sequence, uuid)
 
     def _that_fit(self, payload: bytes, choices: Iterable[dict[str, str]]) -> dict[str, str]:
         """The first headers that fit beside the payload; more than max_payload would end the connection for good."""

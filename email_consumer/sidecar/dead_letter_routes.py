@@ -59,8 +59,8 @@ class DeadLetters(Protocol):
     async def remove(self, sequence: int) -> None:
         """Delete it for good."""
 
-    async def replay(self, sequence: int) -> int:
-        """Publish it again and take it off the list; its sequence in the mail stream."""
+    async def replay(self, sequence: int, *, new_uuid: bool = False) -> tuple[int, str]:
+        """Publish it again and take it off the list; its sequence in the mail stream, and its uuid."""
 
 
 class DeadLettersQuery(NumberedPageQuery):
@@ -94,9 +94,15 @@ class WholeLetter(Letter):
     """As it came, in base64."""
 
 
+class ReplayQuery(ApiModel):
+    new_uuid: bool = False
+    """Send it as another mail, under a uuid that is made of the letter. A conflict can't be replayed otherwise."""
+
+
 class Replayed(ApiModel):
     sequence: int
     """The message's place in the mail stream."""
+    uuid: str
 
 
 class DeadLetterRoutes:
@@ -137,11 +143,13 @@ class DeadLetterRoutes:
             raise ApiError(409, "not_removed", f"{error}.") from None
         return answer(Letter(**_facts(letter)))
 
-    @operation("Send it on its way again", answer=Replayed, errors=(409,))
+    @operation("Send it on its way again", query=ReplayQuery, answer=Replayed, errors=(409,))
     async def replay(self, request: web.Request) -> web.Response:
+        query = read_query(request, ReplayQuery)
         letter = await self._find(request)
         try:
-            return answer(Replayed(sequence=await self._letters.replay(letter.sequence)))
+            sequence, uuid = await self._letters.replay(letter.sequence, new_uuid=query.new_uuid)
+            return answer(Replayed(sequence=sequence, uuid=uuid))
         except self._refusal as error:
             raise ApiError(409, "not_replayed", f"{error}.") from None
 

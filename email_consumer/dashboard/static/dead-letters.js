@@ -6,7 +6,7 @@ import { bytes, moment } from "./format.js";
 import { folded, List } from "./list.js";
 
 const PAGE = 25;
-const KINDS = ["undecodable", "rejected", "exhausted", "in-doubt"];
+const KINDS = ["undecodable", "rejected", "exhausted", "in-doubt", "conflict"];
 
 /** Without NATS there is no such route. */
 function explain(error) {
@@ -37,7 +37,8 @@ export class DeadLetters extends List {
   }
 
   letter(letter) {
-    const replay = el("button", { type: "button", onclick: () => this.replay(letter, item, replay) }, "Replay");
+    const verb = conflicting(letter) ? "Replay under a new uuid" : "Replay";
+    const replay = el("button", { type: "button", onclick: () => this.replay(letter, item, replay) }, verb);
     const remove = el("button", { type: "button", class: "danger", onclick: () => this.remove(letter, item, remove) }, "Remove");
     const item = el(
       "li",
@@ -83,10 +84,16 @@ export class DeadLetters extends List {
 
   async replay(letter, item, button) {
     button.disabled = true;
-    const answer = await this.attempt(() => ask("POST", `/v1/dead-letters/${letter.sequence}/replay`));
+    const query = conflicting(letter) ? "?new_uuid=true" : "";
+    const answer = await this.attempt(() => ask("POST", `/v1/dead-letters/${letter.sequence}/replay${query}`));
     button.disabled = false;
     if (!answer) return;
     item.remove();
     this.say(`Dead letter #${letter.sequence} is back in the stream as message ${answer.sequence}.`);
   }
+}
+
+// Its own uuid stands for a mail to other recipients.
+function conflicting(letter) {
+  return letter.kind === "conflict";
 }

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+import msgpack
+import orjson
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -14,7 +16,7 @@ from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.intake.jetstream_delivery import JetStreamDelivery
 from email_consumer.intake.topology import Topology
-from email_consumer.message import EmailMessage, encode
+from email_consumer.message import EmailMessage, decode, encode
 from email_consumer.settlement import DeadLetterRefusedError
 from tests.servers.nats import NatsServer
 
@@ -137,7 +139,7 @@ async def test_a_replay_publishes_the_raw_payload_once_and_takes_the_letter_off(
 ) -> None:
     headers = {"Trace-Id": "t-1", "Nats-Msg-Id": "u-1"}
     await letters.store(_delivery(client, MAIL, headers=headers), "exhausted", "tried 5 times", 5)
-    sequence = await letters.replay(1)
+    sequence, _ = await letters.replay(1)
     message = await jetstream.get_msg("mail", sequence)
     assert message.data == MAIL
     assert message.headers is not None
@@ -156,7 +158,7 @@ async def test_a_replay_names_the_letter_of_its_time_also_when_the_stream_was_ma
     names = set()
     for _ in range(2):
         await letters.store(_delivery(client), "exhausted", "tried", 5)
-        message = await jetstream.get_msg("mail", await letters.replay(1))
+        message = await jetstream.get_msg("mail", (await letters.replay(1)).sequence)
         names.add((message.headers or {})["Email-Replay-Of"])
         await jetstream.delete_stream("mail-dead")
     assert len(names) == 2
@@ -171,6 +173,42 @@ async def test_a_replay_that_was_cut_off_doubles_nothing(
         with pytest.raises(DeadLetterError, match="published again, but could not be taken off"):
             await letters.replay(1)
     assert (await jetstream.stream_info("mail")).state.messages == 1
+
+
+@pytest.mark.parametrize(
+    "form", [MAIL, orjson.dumps(msgpack.unpackb(MAIL)), msgpack.packb(list(msgpack.unpackb(MAIL).values())[:4])]
+)
+async def test_a_conflict_is_replayed_as_another_mail(
+    client: Client, jetstream: JetStreamContext, letters: DeadLetters, form: bytes
+) -> None:
+    await letters.store(_delivery(client, form), "conflict", "its uuid stands for others", 0)
+    with pytest.raises(
+        DeadLetterError, match=r"other recipients: replay it under a new one \(--new-uuid, new_uuid=true\)"
+    ):
+        await letters.replay(1)
+    assert (await jetstream.stream_info("mail")).state.messages == 0
+    sequence, uuid = await letters.replay(1, new_uuid=True)
+    message = await jetstream.get_msg("mail", sequence)
+    before, after = decode(form), decode(message.data or b"")
+    assert after == before.model_copy(update={"uuid": uuid})
+    assert uuid != before.uuid
+    assert await letters.list() == []
+
+
+async def test_replayed_twice_under_a_new_uuid_it_is_the_same_one(
+    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+) -> None:
+    """As after a crash between publishing it and taking the letter off."""
+    await letters.store(_delivery(client), "conflict", "its uuid stands for others", 0)
+    await jetstream.update_stream((await jetstream.stream_info("mail-dead")).config.evolve(sealed=True))
+    uuids = set()
+    for _ in range(2):
+        with pytest.raises(DeadLetterError, match="published again, but could not be taken off"):
+            await letters.replay(1, new_uuid=True)
+        message = await jetstream.get_last_msg("mail", "mail.email")
+        uuids.add(decode(message.data or b"").uuid)
+        await jetstream.purge_stream("mail")
+    assert len(uuids) == 1
 
 
 async def test_two_replays_at_once_publish_once(
@@ -196,4 +234,4 @@ async def test_a_replay_without_room_for_its_mark_is_refused(
 async def test_a_filter_with_wildcards_gets_replays_all_the_same(client: Client, jetstream: JetStreamContext) -> None:
     letters = DeadLetters(client, stream="mail", subject="mail.*", replicas=1)
     await letters.store(_delivery(client), "exhausted", "tried", 5)
-    assert (await jetstream.get_msg("mail", await letters.replay(1))).subject == "mail.replay"
+    assert (await jetstream.get_msg("mail", (await letters.replay(1)).sequence)).subject == "mail.replay"

@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgpack
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -16,7 +17,7 @@ from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.intake.jetstream_delivery import JetStreamDelivery
 from email_consumer.intake.topology import Topology
-from email_consumer.message import EmailMessage, encode
+from email_consumer.message import EmailMessage, decode, encode
 from tests.servers.nats import NatsServer
 
 
@@ -117,6 +118,19 @@ async def test_replay_one_and_then_all_of_a_reason(server: NatsServer, client: C
     _, out, _ = await _dlq(server, "replay", "--all", "--reason", "exhausted")
     assert out == "3 → messages:2\n1 of 1 replayed\n"
     assert (await client.jetstream().stream_info("messages")).state.messages == 2
+
+
+async def test_replay_a_conflict(server: NatsServer, client: Client) -> None:
+    await _mails(client)
+    message = msgpack.packb({"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b"})
+    await client.jetstream().publish("messages-dead.conflict", message)
+    code, out, err = await _dlq(server, "replay", "4")
+    assert (code, out) == (1, "0 of 1 replayed\n")
+    assert err.startswith("dead letter 4 can't be replayed under its own uuid")
+    code, out, err = await _dlq(server, "replay", "--all", "--reason", "conflict", "--new-uuid")
+    assert (code, err) == (0, "")
+    stored = await client.jetstream().get_msg("messages", 1)
+    assert out == f"4 → messages:1 as {decode(stored.data or b'').uuid}\n1 of 1 replayed\n"
 
 
 async def test_what_is_no_message_stays_where_it_is(server: NatsServer, client: Client) -> None:

@@ -100,12 +100,24 @@ async def test_dead_letters_are_listed_shown_and_replayed(stage: Stage) -> None:
     assert (shown["message"]["email"], shown["headers"]) == ("a@example.com", {"Email-Reason": "no"})
     _, shown = await stage.ask("GET", "/v1/dead-letters/2")
     assert (shown["message"], shown["payload"]) == (None, "wQ==")
-    assert await stage.ask("POST", "/v1/dead-letters/1/replay") == (200, {"sequence": 1})
+    assert await stage.ask("POST", "/v1/dead-letters/1/replay") == (200, {"sequence": 1, "uuid": "u-1"})
     (replayed,) = await stage.pull(1)
     assert replayed.uuid == "u-1"
     for path in ("/v1/dead-letters/1", "/v1/dead-letters/99999999999999999999999"):
         status, answer = await stage.ask("GET", path)
         assert (status, answer["error"]["code"]) == (404, "not_found")
+
+
+async def test_a_conflict_is_replayed_under_a_new_uuid_only(stage: Stage) -> None:
+    message = msgpack.packb({"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b"})
+    await stage.client.jetstream().publish("messages-dead.conflict", message)
+    status, answer = await stage.ask("POST", "/v1/dead-letters/1/replay")
+    assert (status, answer["error"]["code"]) == (409, "not_replayed")
+    assert "new_uuid=true" in answer["error"]["message"]
+    status, answer = await stage.ask("POST", "/v1/dead-letters/1/replay?newUuid=true")
+    (replayed,) = await stage.pull(1)
+    assert (status, answer) == (200, {"sequence": 1, "uuid": replayed.uuid})
+    assert (replayed.uuid, replayed.email) != ("u-1", "a@example.com")
 
 
 async def test_lists_are_paged_alike_and_refuse_what_they_do_not_know(stage: Stage) -> None:
