@@ -5,17 +5,19 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from cachetools import LRUCache
 from nats.js.api import Header
 
 from email_consumer.clock import from_unix
-from email_consumer.mail_queue import ORIGIN, Backlog
+from email_consumer.mail_queue import ORIGIN, Backlog, DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, encode, from_value, uuid_tag
 from email_consumer.outcome import StopReason
 from email_consumer.publisher import header_bytes
 from email_consumer.store.contents import content_fields
 from email_consumer.store.database import Database
+from email_consumer.store.retired import published_uuid
 from email_consumer.store.status import Status
 
 _OF_DUE = "(status = 0 OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
@@ -71,14 +73,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A row that no message can be made of; see `email_consumer.delivery.Original`."""
+class Unpublishable:
+    """A row that has to become a dead letter; see `email_consumer.delivery.Original`."""
 
     id: int
     content: int
     payload: bytes
-    """What the row and its content hold, as a JSON message."""
+    """The message, or what the row and its content hold, as JSON."""
     reference: str
+    kind: DeadLetterKind
     reason: str
     stored_at: float
     source: str
@@ -90,7 +93,7 @@ class Broken:
 @dataclass(frozen=True, slots=True)
 class Due:
     messages: list[Message]
-    broken: list[Broken]
+    unpublishable: list[Unpublishable]
 
 
 class DueMail:
@@ -108,9 +111,14 @@ class DueMail:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
             try:
-                due.messages.append(_message(row, await self._content(row["content_id"])))
+                message = _message(row, await self._content(row["content_id"]))
             except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not stop the others
-                due.broken.append(await self._broken(row, f"stored content: {error}"))
+                due.unpublishable.append(await self._broken(row, f"stored content: {error}"))
+                continue
+            if row["uuid"] == published_uuid(row["uuid"]):
+                due.messages.append(message)
+            else:
+                due.unpublishable.append(_displaced(row, message))
         await self.finish(expired)
         return due
 
@@ -165,18 +173,45 @@ class DueMail:
         rows = await self._database.fetch(_CONTENT, (content_id,))
         return content_fields(rows[0]["subject"], rows[0]["content"], rows[0]["extra"]) if rows else None
 
-    async def _broken(self, row: sqlite3.Row, reason: str) -> Broken:
-        own = {name: row[name] for name in ("uuid", "email", "topic_id", "expires_at") if row[name] is not None}
+    async def _broken(self, row: sqlite3.Row, reason: str) -> Unpublishable:
+        own = {name: row[name] for name in ("email", "topic_id", "expires_at") if row[name] is not None}
+        own["uuid"] = published_uuid(row["uuid"])
         payload = json.dumps((await self._fields(row["content_id"]) or {}) | own).encode()
-        reference = f"keeping:{row['id']}"
-        return Broken(row["id"], row["content_id"], payload, reference, reason, row["created_at"], row["source"])
+        return _unpublishable(row, payload, DeadLetterKind.UNDECODABLE, reason)
+
+
+def _displaced(row: sqlite3.Row, message: Message) -> Unpublishable:
+    """With roles apart, a worker sent another mail of this uuid, to others, before this one was published."""
+    reason = "its uuid was taken by a mail to other recipients"
+    return _unpublishable(row, message.payload, DeadLetterKind.CONFLICT, reason, message.headers)
+
+
+def _unpublishable(
+    row: sqlite3.Row,
+    payload: bytes,
+    kind: DeadLetterKind,
+    reason: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Unpublishable:
+    return Unpublishable(
+        row["id"],
+        row["content_id"],
+        payload,
+        f"keeping:{row['id']}",
+        kind,
+        reason,
+        row["created_at"],
+        row["source"],
+        headers=headers,
+    )
 
 
 def _message(row: sqlite3.Row, content: EmailMessage) -> Message:
-    own = {name: row[name] for name in ("uuid", "email", "topic_id") if row[name] is not None}
+    own = {name: row[name] for name in ("email", "topic_id") if row[name] is not None}
+    own["uuid"] = published_uuid(row["uuid"])
     if row["expires_at"] is not None:
         own["expires_at"] = from_unix(row["expires_at"])
     source = row["source"]
     # The same name again within the stream's duplicate window is stored once: a crash before `note_published`.
-    headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(row['uuid'])}", ORIGIN: source}
+    headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}", ORIGIN: source}
     return Message(row["id"], row["content_id"], encode(content.model_copy(update=own)), headers)

@@ -11,14 +11,13 @@ from itertools import takewhile
 import structlog
 
 from email_consumer.mail_queue import (
-    DeadLetterKind,
     MailQueue,
     QueueUnavailableError,
     RefusedByQueueError,
     TooLargeForQueueError,
 )
 from email_consumer.settlement import DeadLetters
-from email_consumer.sidecar.due_mail import Broken, DueMail, Message
+from email_consumer.sidecar.due_mail import DueMail, Message, Unpublishable
 from email_consumer.sidecar.misfires import Misfires
 from email_consumer.sidecar.put_by import PutBy
 from email_consumer.sidecar.window import Window
@@ -114,7 +113,7 @@ class Scheduler:
         if not self._window.mails:
             return _FULL_PAUSE
         due = await self._mail.take(min(_GROUP, self._window.mails), self._put_by)
-        await self._give_up(due.broken)
+        await self._give_up(due.unpublishable)
         messages = list(takewhile(lambda message: self._window.add(message.id, message.size), due.messages))
         await self._publish(messages)
         next_due = await self._mail.next_due(self._put_by)
@@ -168,12 +167,12 @@ class Scheduler:
                 return False
         return True
 
-    async def _give_up(self, broken: list[Broken]) -> None:
-        """No message can be made of these: they become dead letters, and then Failed."""
-        for row in broken:
+    async def _give_up(self, unpublishable: list[Unpublishable]) -> None:
+        """These become dead letters, and then Failed."""
+        for row in unpublishable:
             try:
                 async with asyncio.timeout(_BURIAL):
-                    await self._dead_letters.store(row, DeadLetterKind.UNDECODABLE, row.reason, 0)
+                    await self._dead_letters.store(row, row.kind, row.reason, 0)
             except Exception as error:  # noqa: BLE001 - whatever it is: the mail stays here meanwhile
                 _log.warning(
                     "dead_letter.not_stored", reference=row.reference, error=str(error), retry_in=_TOO_LARGE_PAUSE
@@ -183,7 +182,7 @@ class Scheduler:
             _log.warning(
                 "mail.dead_letter",
                 reference=row.reference,
-                kind=DeadLetterKind.UNDECODABLE,
+                kind=row.kind,
                 reason=row.reason,
                 attempts=0,
             )

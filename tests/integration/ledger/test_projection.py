@@ -12,7 +12,13 @@ from email_consumer.ledger.jetstream.outcomes import entry_of
 from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import projected
+from email_consumer.mail_queue import DeadLetterKind
+from email_consumer.message import EmailMessage, decode
 from email_consumer.outcome import Exhausted, Failed, Outcome, Sent, Stopped, StopReason
+from email_consumer.sidecar.batch import Batch as Request
+from email_consumer.sidecar.batch import BatchMessage
+from email_consumer.sidecar.due_mail import DueMail
+from email_consumer.sidecar.mail_store import MailStore
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.status import Status
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, query
@@ -69,8 +75,9 @@ async def show(database: Database, *batches: bytes) -> list[tuple[object, ...]]:
 
 
 def attempt(uuid: str, outcome: Outcome, revision: int, life: int = 10, attempts: int = 0, **fields: object) -> bytes:
-    claimed = Found(Record(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life), revision - 1)
     message = mail(uuid, **fields)
+    claim = Record(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life, **message.fingerprint._asdict())
+    claimed = Found(claim, revision - 1)
     record = claimed.finished(claimed, message.fingerprint, outcome, 100.0 + revision)
     return entry_of(message, ORIGIN, Found(record, revision), 100.0 + revision)
 
@@ -140,6 +147,41 @@ async def test_a_uuid_that_lives_again_gets_a_row_of_its_own(database: Database)
     former, present = attempt("u-1", Sent("ses-1"), 11), attempt("u-1", Sent("ses-2"), 22, life=21)
     for rows in (await show(database, former + present), await show(database, former, present)):
         assert [(row[0].startswith("u-1"), row[4]) for row in rows] == [(True, "ses-2"), (True, "ses-1")]  # type: ignore[attr-defined]
+
+
+async def kept(database: Database, message: EmailMessage) -> None:
+    """As the API stores it."""
+    stored = Request(
+        [BatchMessage(message, [(message.uuid, message.email, message.fingerprint.recipients)], None)], [], []
+    )
+    await MailStore(database, 3600).store(stored, lambda: "", None)
+
+
+async def test_a_mail_in_our_keeping_whose_uuid_another_mail_took_becomes_a_conflict(database: Database) -> None:
+    await kept(database, mail(topic_id="t", body="of the API"))
+    await show(database, attempt("u-1", Sent("ses-1"), 11, email="b@example.com"))
+    rows = query(database.path, "SELECT uuid, email, status FROM email_requests ORDER BY id")
+    assert [tuple(row) for row in rows] == [("u-1\0001", "a@example.com", 0), ("u-1", "b@example.com", 2)]
+    due = await DueMail(database).take(10)
+    assert due.messages == []
+    [letter] = due.unpublishable
+    assert letter.kind is DeadLetterKind.CONFLICT
+    assert decode(letter.payload) == mail(topic_id="t", body="of the API")
+
+
+async def test_a_mail_from_our_keeping_that_a_worker_found_in_conflict_has_failed(database: Database) -> None:
+    ours, first = mail(), attempt("u-1", Sent("ses-1"), 11, email="b@example.com")
+    await kept(database, ours)
+    found = Found(Record(Status.SENT, message_id="ses-1", life=10), 11)
+    conflict = entry_of(ours, ORIGIN, found, 120.0, conflict="its uuid stands for others")
+    for batches in ([conflict, conflict], [first, conflict]):
+        await show(database, *batches)
+        rows = query(database.path, "SELECT status, error FROM email_requests WHERE email = 'a@example.com'")
+        assert [tuple(row) for row in rows] == [(3, "its uuid stands for others")]
+    history = query(
+        database.path, "SELECT uuid, outcome FROM email_attempts JOIN email_requests AS m ON m.id = request_id"
+    )
+    assert [tuple(row) for row in history] == [("u-1\0001", "conflict"), ("u-1", "conflict")]
 
 
 async def test_a_sidecar_that_was_away_catches_up(jetstream: JetStreamBackend) -> None:
