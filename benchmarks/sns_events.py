@@ -133,7 +133,7 @@ class Bench:
         database = await self._stack.enter_async_context(open_database(path))
         self._ledger = SqliteLedger(database, lambda *_: None, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=5, mirror=False)
-        inbox = Inbox(database, rows, Gate(), instance="benchmark", proven=_nothing, settled=lambda _: None)
+        inbox = Inbox(database, rows, Gate(), instance="benchmark", proven=_nothing)
         await self._stack.enter_async_context(self._ledger.running())
         await self._stack.enter_async_context(inbox.running())
         verifier = Verifier([TOPIC], Certificates(_no_download, CertificateShelf(database)), self.signer.certificate)

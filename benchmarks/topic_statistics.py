@@ -21,12 +21,14 @@ import uvloop
 
 from benchmarks.cores import UNDER_TEST, on
 from email_consumer.mail_queue import MailQueue
+from email_consumer.meters import Meters
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.cancellations import Cancellations
 from email_consumer.sidecar.server import Server
 from email_consumer.sidecar.statistics import Statistics
 from email_consumer.sidecar.topic_routes import TopicRoutes
 from email_consumer.store.database import Database, open_database
+from email_consumer.unsent import Unsent
 
 KEY = "benchmark"
 _MAILS = """
@@ -62,7 +64,10 @@ async def measure(large: int, requests: int, report: Callable[[str, int, float],
             for topic, count in topics.items():
                 await fill(database, topic, count)
             queue = cast("MailQueue", None)  # no topic here was cancelled, so nobody asks it
-            cancellations = Cancellations(database, queue, lambda *_: None, _never_paused, claims_show=True)
+            unsent = Unsent(Meters())
+            cancellations = Cancellations(
+                database, queue, lambda *_: None, _never_paused, unsent=unsent, claims_show=True
+            )
             routes = TopicRoutes(Statistics(database), cancellations).routes()
             async with (
                 Server(create_app(routes, [KEY], version="benchmark"), 0) as server,

@@ -37,6 +37,8 @@ class Meters:
     """Deliveries taken in hand."""
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
     """Settled deliveries by what became of them."""
+    unsent: Counter[str] = field(default_factory=Counter)
+    """Mails that are settled for good and were not sent, by reason; see `unsent`."""
     duplicates_changed: int = 0
     """Of the duplicates, those that say something else than the mail that was finished."""
     unknown_keys: int = 0

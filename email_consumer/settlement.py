@@ -32,6 +32,7 @@ from email_consumer.outcome import (
     Undecodable,
 )
 from email_consumer.throttle import Throttle
+from email_consumer.unsent import DUPLICATE, Unsent
 
 BUSY_DELAY = 5.0
 """Seconds until a uuid that is in hand elsewhere is looked at again."""
@@ -79,12 +80,14 @@ class Settlement:
         self._dead_letters = dead_letters
         self._meters = meters
         self._retry_delay = retry_delay
+        self._unsent = Unsent(meters)
         self._copies = Throttle(_COPY_NOTED_EVERY)
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
         """Settle poison: it has no uuid that could be recorded."""
         buried = await self._bury(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0)
         self._meters.outcomes[Undecodable] += 1
+        self._unsent.count(DeadLetterKind.UNDECODABLE, buried)
         await self._tell(delivery.term() if buried else delivery.nak(_REFUSED_DELAY))
 
     async def settle(
@@ -99,6 +102,7 @@ class Settlement:
         if attempt or isinstance(outcome, (Stopped, Rejected, Parked, Conflict)):
             await self._ledger.finish(message, outcome, origin)
         self._count(message, outcome)
+        self._tell_unsent(delivery, message, outcome)
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
                 await self._tell(delivery.ack())
@@ -121,6 +125,23 @@ class Settlement:
                 self._note(message, copy)
         elif isinstance(outcome, Duplicate):
             self._meters.duplicates_changed += outcome.changed
+
+    def _tell_unsent(self, delivery: Delivery, message: EmailMessage, outcome: Outcome) -> None:
+        match outcome:
+            case Duplicate(changed):
+                self._unsent.note(message.uuid, DUPLICATE, changed=changed)
+            case Stopped(reason, detail):
+                self._unsent.note(message.uuid, reason, detail=detail)
+            case Rejected() | Exhausted() | Parked() | Conflict():
+                self._unsent.count(_KINDS[type(outcome)])
+        if isinstance(outcome, Conflict):
+            _log.warning(
+                "mail.conflict",
+                uuid=message.uuid,
+                reference=delivery.reference,
+                reason=outcome.reason,
+                hint="each mail needs a uuid of its own; `email-consumer dlq replay --new-uuid` sends this one",
+            )
 
     def _note(self, message: EmailMessage, copy: LeftOut) -> None:
         self._meters.copies_left_out += 1

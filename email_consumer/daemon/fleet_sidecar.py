@@ -30,6 +30,7 @@ from email_consumer.replica.copier import Copier
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.unsent import Unsent
 
 _BATCHES_AT_ONCE = 100
 _MAILS_AT_ONCE = 200
@@ -68,7 +69,7 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
         database,
         gate.check,
         nats.dead_letters,
-        ground.meters,
+        Unsent(ground.meters),
         kept=scheduled_mail_kept,
         idempotency_ttl=settings.idempotency_ttl,
     )

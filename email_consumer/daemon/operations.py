@@ -17,6 +17,7 @@ from email_consumer.observe.readings import Readings, ReadingsCollector
 from email_consumer.sidecar.erasure_routes import ErasureRoutes
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
+from email_consumer.unsent import Unsent
 
 _EVERY = 15.0
 """Seconds; as often as Prometheus usually scrapes."""
@@ -28,7 +29,7 @@ def build_operations(ground: Ground, database: Database) -> list[web.RouteDef]:
     settings = ground.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
     ground.background.append(("retention", Retention(database, keep).run))
-    return ErasureRoutes(database).routes()
+    return ErasureRoutes(database, Unsent(ground.meters)).routes()
 
 
 def report_on(ground: Ground) -> None:

@@ -61,6 +61,3 @@ class RemoteWorkers:
         if not known:
             ours = event.instance is not None
             await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours)
-
-    def settled(self, uuid: str) -> None:
-        """Nothing to do: the workers' bucket says so already."""

@@ -49,6 +49,7 @@ from email_consumer.store.database import Database
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
+from email_consumer.unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
     dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused)
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
-    scheduler = Scheduler(DueMail(desk.database), desk.queue, misfires, ground.dead_letters_of_keeping)
+    mail, unsent = DueMail(desk.database), Unsent(ground.meters)
+    scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent)
     ground.background.append(("scheduler", scheduler.run))
     routes = [
         *await _mail_routes(ground, desk, scheduler),
@@ -90,7 +92,12 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
 async def _mail_routes(ground: Ground, desk: Desk, scheduler: Scheduler) -> list[web.RouteDef]:
     settings, database, queue = ground.settings, desk.database, desk.queue
     cancellations = Cancellations(
-        database, queue, desk.workers.cancel, scheduler.pausing, claims_show=desk.workers.claims_show
+        database,
+        queue,
+        desk.workers.cancel,
+        scheduler.pausing,
+        unsent=Unsent(ground.meters),
+        claims_show=desk.workers.claims_show,
     )
     await cancellations.load()
     store = MailStore(database, settings.idempotency_ttl)
@@ -122,7 +129,7 @@ async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedb
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, workers)
     await suppressions.load()
-    inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven, settled=workers.settled)
+    inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven)
     await stack.enter_async_context(inbox.running())
     if settings.suppression_mirror:
         mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)

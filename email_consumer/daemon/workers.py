@@ -39,9 +39,6 @@ class Workers(Protocol):
     async def proven(self, event: Event) -> None:
         """SES accepted the mail that the event is about; what follows from it is about to be written down."""
 
-    def settled(self, uuid: str) -> None:
-        """The tables say now, by SES's own event, that the mail was sent."""
-
 
 class EmbeddedWorker:
     """The one worker beside the sidecar in one process; see `Workers`."""
@@ -62,6 +59,3 @@ class EmbeddedWorker:
 
     async def proven(self, event: Event) -> None:
         """Nothing to do: the tables, which say so in a moment, are the ledger."""
-
-    def settled(self, uuid: str) -> None:
-        """Nothing to do: the tables are the ledger."""

@@ -24,11 +24,13 @@ _OF_SOMEBODY = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIV
 class Effects:
     """What became true, to be told to others after the commit."""
 
-    settled: list[str] = field(default_factory=list)
-    """The uuids of mails that were not known to be sent before."""
+    settled: int = 0
+    """Mails that were not known to be sent before."""
     changes: Changes = field(default_factory=Changes)
     unmatched: list[Event] = field(default_factory=list)
     """Events whose mail isn't known."""
+    given_up: list[tuple[str, Event]] = field(default_factory=list)
+    """Mails (uuid) that SES accepted and then did not send, and the event that says so."""
 
 
 class Mails:
@@ -58,7 +60,9 @@ async def apply_events(
             continue
         if event.proves and mail["status"] != Status.SENT and mail["id"] not in unsettled:
             unsettled[mail["id"]] = {"id": mail["id"], "message_id": event.message_id or None, "now": now}
-            effects.settled.append(mail["uuid"])
+            effects.settled += 1
+        if event.kind in {Kind.REJECT, Kind.RENDERING_FAILURE}:
+            effects.given_up.append((mail["uuid"], event))
         results += _results(event, mail)
     if unsettled:
         await connection.executemany(statements.SETTLE, unsettled.values())

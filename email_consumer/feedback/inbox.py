@@ -25,6 +25,7 @@ from email_consumer.feedback.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside, end
+from email_consumer.throttle import Throttle
 
 _MEMORY = OLDEST + DAY
 """Seconds a message id is remembered: longer than the oldest message that the verifier lets through."""
@@ -32,6 +33,7 @@ _MOST_WAITING = 5_000
 _PATIENCE = 8.0
 """Seconds; SNS waits 15 for our answer, and a certificate may have taken 5 of them."""
 _HOUSEKEEPING = 5.0
+_GIVEN_UP_TOLD_EVERY = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -96,19 +98,18 @@ class Inbox:
         *,
         instance: str,
         proven: Callable[[Event], Awaitable[None]],
-        settled: Callable[[str], None],
     ) -> None:
         """`instance` is our tag on every mail.
 
         `proven` hears of each event, which shows that its mail was sent, before it is written down: if that fails or is
-        cut off, SNS brings the event again. `settled` hears, afterwards, the uuid of each mail that was not known as sent.
+        cut off, SNS brings the event again.
         """
         self._database = database
         self._rows = rows
         self._gate = gate
         self._instance = instance
         self._proven = proven
-        self._settled = settled
+        self._given_up = Throttle(_GIVEN_UP_TOLD_EVERY)
         self.unmatched = UnmatchedEvents(database, rows, self._tell)
         self._group: GroupCommit[Arrival, Answer] = GroupCommit(database, self._write)
         self._waiting: set[asyncio.Task[Reception]] = set()
@@ -160,9 +161,12 @@ class Inbox:
             _log.info("suppression.added", addresses=len(effects.changes.suppressed))
         for address in effects.changes.released:
             self._gate.release(address)
-        for uuid in effects.settled:
-            self._settled(uuid)
-        self.counts.settled += len(effects.settled)
+        self.counts.settled += effects.settled
+        for uuid, event in effects.given_up:
+            unlogged = self._given_up.admit(event.kind)
+            if unlogged is not None:
+                reason = event.facts[0].detail or event.facts[0].diagnostic if event.facts else ""
+                _log.warning("mail.given_up_by_ses", uuid=uuid, kind=event.kind, reason=reason, unlogged=unlogged)
 
     async def _write(self, connection: aiosqlite.Connection, arrivals: list[Arrival]) -> list[Answer]:
         now = time.time()

@@ -8,12 +8,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.meters import BOUNDS, Distribution, Meters
-from email_consumer.outcome import Outcome, Sent
+from email_consumer.outcome import Outcome, Sent, StopReason
+from email_consumer.unsent import DUPLICATE, ERASED
 
 _OUTCOMES: dict[type[Outcome], str] = {
     kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(Outcome)
 }
+_UNSENT = (DUPLICATE, ERASED, *StopReason, *DeadLetterKind)
 _LIMITS = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
@@ -51,6 +54,12 @@ class MeterCollector(Collector):
         for kind, name in _OUTCOMES.items():
             outcomes.add_metric([name], meters.outcomes[kind])
         yield outcomes
+        unsent = CounterMetricFamily(
+            "email_unsent", "Mails that were settled for good without being sent, by reason.", labels=["reason"]
+        )
+        for reason in _UNSENT:
+            unsent.add_metric([reason], meters.unsent[reason])
+        yield unsent
         yield CounterMetricFamily(
             "email_duplicates_changed",
             "Duplicates that say something else than the mail their uuid was finished for.",

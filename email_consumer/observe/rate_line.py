@@ -6,11 +6,23 @@ from collections import Counter
 import structlog
 
 from email_consumer.meters import Meters
-from email_consumer.outcome import Exhausted, Failed, Outcome, Parked, Rejected, Sent, Throttled, Undecodable
+from email_consumer.outcome import (
+    Conflict,
+    Duplicate,
+    Exhausted,
+    Failed,
+    Outcome,
+    Parked,
+    Rejected,
+    Sent,
+    Stopped,
+    Throttled,
+    Undecodable,
+)
 
 _HOLD_INTERVAL = 60.0
 """Seconds between two lines while the queue is held and nothing is sent."""
-_DEAD = (Exhausted, Parked, Rejected, Undecodable)
+_DEAD = (Conflict, Exhausted, Parked, Rejected, Undecodable)
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +63,8 @@ class RateLine:
             "rate": round(meters.rate, 1),
             "peak": peak,
         }
-        return fields | ({"held": meters.held} if meters.held else {})
+        rare = {"stopped": since.get(Stopped), "duplicates": since.get(Duplicate), "held": meters.held}
+        return fields | {name: value for name, value in rare.items() if value}
 
 
 async def report(meters: Meters, interval: float = 1.0) -> None:

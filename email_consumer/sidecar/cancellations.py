@@ -14,6 +14,7 @@ from email_consumer.outcome import StopReason
 from email_consumer.sidecar.times import Moment
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
+from email_consumer.unsent import Unsent
 
 _NOTE = """
 INSERT INTO cancellations (topic_id, stream, sequence, stored_before, cancelled_at)
@@ -26,6 +27,10 @@ SET stream = excluded.stream, sequence = excluded.sequence, stored_before = excl
 _STOP = """
 UPDATE email_requests SET status = 4, error = :error, finished_at = :now, updated_at = :now
 WHERE topic_id = :topic_id AND status = 0
+"""
+_IN_OUR_KEEPING = """
+SELECT count(*) FROM email_requests
+WHERE topic_id = ? AND status = 0 AND published_at IS NULL AND content_id IS NOT NULL
 """
 # One statement, so that all numbers are of the same moment.
 _COUNTS = """
@@ -83,6 +88,7 @@ class Cancellations:
         apply: Apply,
         publishing_paused: Callable[[], AbstractAsyncContextManager[None]],
         *,
+        unsent: Unsent,
         claims_show: bool,
     ) -> None:
         """Take what a cancellation has to reach.
@@ -92,12 +98,14 @@ class Cancellations:
             queue: holds the rest.
             apply: takes topic and moment: from its return on, no mail of the topic that was stored before may be claimed.
             publishing_paused: while it lasts, no mail goes from our keeping into the queue.
+            unsent: counts what is stopped in our keeping; the rest is counted where it is delivered.
             claims_show: whether the tables show each claim; if not, whatever was delivered counts as in flight.
         """
         self._database = database
         self._queue = queue
         self._apply = apply
         self._publishing_paused = publishing_paused
+        self._unsent = unsent
         self._claims_show = claims_show
 
     async def load(self) -> None:
@@ -132,8 +140,10 @@ class Cancellations:
             async with self._database.transaction() as connection:
                 place = {"stream": mark.stream, "sequence": mark.sequence, "before": mark.before, "now": time.time()}
                 await connection.execute(_NOTE, {"topic_id": topic_id} | place)
+                ((kept,),) = await connection.execute_fetchall(_IN_OUR_KEEPING, (topic_id,))
                 values = {"topic_id": topic_id, "now": time.time(), "error": str(StopReason.CANCELLED)}
                 await connection.execute(_STOP, values)
+            self._unsent.count(StopReason.CANCELLED, kept)
             # Nobody else has had the writer's turn yet: claims made so far are counted as in flight, none comes after.
             self._apply(topic_id, mark)
             await asyncio.sleep(mark.past_in)  # what is stored after our answer is later mail, and passes

@@ -4,12 +4,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cachetools import LRUCache
 from nats.js.api import Header
 
+from email_consumer.address import parse_address
 from email_consumer.clock import from_unix
 from email_consumer.mail_queue import ORIGIN, Backlog, DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, encode, from_value, uuid_tag
@@ -94,6 +95,8 @@ class Unpublishable:
 class Due:
     messages: list[Message]
     unpublishable: list[Unpublishable]
+    expired: int = 0
+    """How many were stopped instead."""
 
 
 class DueMail:
@@ -103,7 +106,7 @@ class DueMail:
         self._contents: LRUCache[int, EmailMessage] = LRUCache(_CACHED_BYTES, getsizeof=lambda mail: mail.size)
 
     async def take(self, limit: int, but: Sequence[int] = ()) -> Due:
-        """The longest due, at most so many, without mail of the contents `but`; what has expired is stopped instead."""
+        """The longest due, at most so many, without mail of the contents `but`; what has expired is stopped."""
         now = time.time()
         due, expired = Due([], []), []
         for row in await self._database.fetch(_DUE, {"now": now, "limit": limit, "but": json.dumps(but)}):
@@ -113,14 +116,14 @@ class DueMail:
             try:
                 message = _message(row, await self._content(row["content_id"]))
             except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not stop the others
-                due.unpublishable.append(await self._broken(row, f"stored content: {error}"))
+                due.unpublishable.append(await self._broken(row, f"what is stored of it: {error}"))
                 continue
             if row["uuid"] == published_uuid(row["uuid"]):
                 due.messages.append(message)
             else:
                 due.unpublishable.append(_displaced(row, message))
         await self.finish(expired)
-        return due
+        return replace(due, expired=len(expired))
 
     async def finish(self, mails: list[tuple[int, Status, str]]) -> None:
         """Settle mails (row, status, reason) that will not be published."""
@@ -207,6 +210,7 @@ def _unpublishable(
 
 
 def _message(row: sqlite3.Row, content: EmailMessage) -> Message:
+    parse_address(row["email"])  # or each worker would refuse it, each time that it is published
     own = {name: row[name] for name in ("email", "topic_id") if row[name] is not None}
     own["uuid"] = published_uuid(row["uuid"])
     if row["expires_at"] is not None:

@@ -9,6 +9,7 @@ from email_consumer.address import normal_form
 from email_consumer.http import ApiError, ApiModel, answer, operation, read_body
 from email_consumer.store.database import Database
 from email_consumer.store.erasure import erase
+from email_consumer.unsent import ERASED, Unsent
 
 
 class NewErasure(ApiModel):
@@ -32,8 +33,9 @@ class ErasureReceipt(ApiModel):
 
 
 class ErasureRoutes:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, unsent: Unsent) -> None:
         self._database = database
+        self._unsent = unsent
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/erasures", self.create)]
@@ -45,4 +47,6 @@ class ErasureRoutes:
             address = normal_form(new.address)
         except ValueError as error:
             raise ApiError(422, "invalid", f"address: {error}", {"fields": ["address"]}) from None
-        return answer(ErasureReceipt.model_validate(await erase(self._database, address), from_attributes=True))
+        erased = await erase(self._database, address)
+        self._unsent.count(ERASED, erased.stopped)
+        return answer(ErasureReceipt.model_validate(erased, from_attributes=True))

@@ -30,9 +30,10 @@ class Misfires:
         self._limit = limit
         self._noted_at = 0.0
 
-    async def settle(self) -> None:
-        """To be called once, before the first mail is published."""
+    async def settle(self) -> int:
+        """To be called once, before the first mail is published; how many are not sent at all."""
         rows = await self._database.fetch("SELECT value FROM facts WHERE name = ?", (_ALIVE,))
+        skipped = 0
         if self._policy == "skip" and rows:
             now = time.time()
             reason = f"{StopReason.MISFIRED}: nothing ran when it became due"
@@ -41,6 +42,7 @@ class Misfires:
                 skipped = (await connection.execute(_SKIP, times)).rowcount
             if skipped:
                 _log.warning("schedule.misfired", mails=skipped, limit=self._limit, hint="see MISFIRE")
+        return skipped
 
     async def note_alive(self) -> None:
         """Remember that somebody is there; cheap to call often."""

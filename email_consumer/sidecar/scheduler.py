@@ -16,12 +16,14 @@ from email_consumer.mail_queue import (
     RefusedByQueueError,
     TooLargeForQueueError,
 )
+from email_consumer.outcome import StopReason
 from email_consumer.settlement import DeadLetters
 from email_consumer.sidecar.due_mail import DueMail, Message, Unpublishable
 from email_consumer.sidecar.misfires import Misfires
 from email_consumer.sidecar.put_by import PutBy
 from email_consumer.sidecar.window import Window
 from email_consumer.store.status import Status
+from email_consumer.unsent import Unsent
 
 _GROUP = 250
 _LONGEST_SLEEP = 30.0
@@ -51,6 +53,7 @@ class Scheduler:
         queue: MailQueue,
         misfires: Misfires,
         dead_letters: DeadLetters,
+        unsent: Unsent,
         *,
         window: Window | None = None,
         look_every: float = _LONGEST_SLEEP,
@@ -60,6 +63,7 @@ class Scheduler:
         self._queue = queue
         self._misfires = misfires
         self._dead_letters = dead_letters
+        self._unsent = unsent
         self._window = window or Window()
         self._look_every = look_every
         self._no_room, self._too_large = PutBy(), PutBy()
@@ -85,7 +89,7 @@ class Scheduler:
             self._wake.clear()
             try:
                 if not settled:
-                    await self._misfires.settle()
+                    self._unsent.count(StopReason.MISFIRED, await self._misfires.settle())
                     settled = True
                 async with self._turn:
                     pause = await self._round()
@@ -113,6 +117,11 @@ class Scheduler:
         if not self._window.mails:
             return _FULL_PAUSE
         due = await self._mail.take(min(_GROUP, self._window.mails), self._put_by)
+        if due.expired:
+            self._unsent.count(StopReason.EXPIRED, due.expired)
+            _log.info(
+                "schedule.expired", mails=due.expired, hint="their expires_at had passed when they could be published"
+            )
         await self._give_up(due.unpublishable)
         messages = list(takewhile(lambda message: self._window.add(message.id, message.size), due.messages))
         await self._publish(messages)
@@ -187,6 +196,7 @@ class Scheduler:
                 attempts=0,
             )
             await self._mail.finish([(row.id, Status.FAILED, row.reason)])
+            self._unsent.count(row.kind)
 
     async def _look_for_lost(self) -> None:
         """What is open but not in the queue any more (a purge, a lost disk) is published again."""

@@ -1,12 +1,24 @@
 """A dead letter that has no place: the mail stays in its source, and in no slot."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from email_consumer.claim import Origin
 from email_consumer.delivery import Original
 from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
-from email_consumer.outcome import Exhausted, Held, Outcome, Parked, Rejected, Undecodable
+from email_consumer.outcome import (
+    Conflict,
+    Duplicate,
+    Exhausted,
+    Held,
+    Outcome,
+    Parked,
+    Rejected,
+    Stopped,
+    StopReason,
+    Undecodable,
+)
 from email_consumer.settlement import DeadLetterRefusedError, Settlement
 from tests.unit.delivery import FakeDelivery
 from tests.unit.granting_ledger import GrantingLedger
@@ -26,6 +38,7 @@ class Full:
         (Rejected("no such domain"), 1, [Held("no place for its dead letter: no such domain")]),
         (Exhausted("503"), 5, [Held("no place for its dead letter: 503")]),
         (Parked("no event came"), 0, []),
+        (Conflict("others"), 0, []),
     ],
 )
 async def test_a_mail_is_looked_at_again_later_and_not_recorded_as_failed(
@@ -44,3 +57,56 @@ async def test_poison_stays_in_its_source() -> None:
         delivery, Undecodable("not MessagePack")
     )
     assert delivery.told == ["nak 600"]
+
+
+class Letters:
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    async def store(self, _original: Original, kind: str, _reason: str, _attempts: int) -> None:
+        self.kinds.append(kind)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Duplicate(), "duplicate"),
+        (Duplicate(changed=True), "duplicate"),
+        *((Stopped(reason), reason) for reason in StopReason),
+    ],
+)
+async def test_what_is_acked_unsent_leaves_a_line_and_a_count(outcome: Outcome, reason: str) -> None:
+    meters, delivery = Meters(), FakeDelivery()
+    settlement = Settlement(GrantingLedger(), Letters(), meters, retry_delay=5)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await settlement.settle(delivery, MAIL, outcome, ORIGIN, 0)
+    assert delivery.told == ["ack"] * 3
+    assert meters.unsent == {reason: 3}
+    assert [(line["event"], line["uuid"], line["reason"]) for line in logs] == [("mail.unsent", "u-1", reason)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempt", "kind"),
+    [
+        (Rejected("no"), 1, "rejected"),
+        (Exhausted("no"), 5, "exhausted"),
+        (Parked("no"), 0, "in-doubt"),
+        (Conflict("no"), 0, "conflict"),
+    ],
+)
+async def test_what_fails_leaves_a_dead_letter_a_line_and_a_count(outcome: Outcome, attempt: int, kind: str) -> None:
+    ledger, letters, meters, delivery = GrantingLedger(), Letters(), Meters(), FakeDelivery()
+    with capture_logs() as logs:
+        await Settlement(ledger, letters, meters, retry_delay=5).settle(delivery, MAIL, outcome, ORIGIN, attempt)
+    assert (delivery.told, letters.kinds, meters.unsent) == (["term"], [kind], {kind: 1})
+    assert ledger.outcomes == [outcome]
+    assert {line["log_level"] for line in logs} == {"warning"}
+    assert [line["event"] for line in logs] == ["mail.dead_letter"] + ["mail.conflict"] * (kind == "conflict")
+
+
+async def test_a_mail_that_never_was_claimed_is_recorded_as_rejected() -> None:
+    """As one that is due later and too large to be kept."""
+    ledger = GrantingLedger()
+    await Settlement(ledger, Letters(), Meters(), 5).settle(FakeDelivery(), MAIL, Rejected("too large"), ORIGIN, 0)
+    assert ledger.outcomes == [Rejected("too large")]

@@ -20,13 +20,12 @@ from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.ledger.rows import as_json, keep_for_later, stopped_row
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
-from email_consumer.meters import Meters
-from email_consumer.outcome import Conflict
 from email_consumer.publisher import Publisher, TooLargeError
 from email_consumer.settlement import DeadLetters
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside
+from email_consumer.unsent import Unsent
 
 _ORIGIN = "Email-Origin"
 _STREAM = "Email-Stream"
@@ -89,7 +88,7 @@ class ScheduledMail:
         database: Database,
         stopper: Stopper,
         dead_letters: DeadLetters,
-        meters: Meters,
+        unsent: Unsent,
         *,
         kept: Callable[[], None],
         idempotency_ttl: float,
@@ -97,7 +96,7 @@ class ScheduledMail:
         """`kept` is called after mail was taken into keeping; `idempotency_ttl` in seconds, as the workers have it."""
         self._stopper = stopper
         self._dead_letters = dead_letters
-        self._meters = meters
+        self._unsent = unsent
         self._idempotency_ttl = idempotency_ttl
         self._kept = kept
         self._group: GroupCommit[_Arrival, _Kept] = GroupCommit(database, self._write)
@@ -137,7 +136,7 @@ class ScheduledMail:
             await delivery.nak(_LATER)
             return
         _log.warning("mail.dead_letter", reference=delivery.reference, kind=kind, reason=reason, attempts=0)
-        self._meters.outcomes[Conflict] += 1
+        self._unsent.count(kind)
         await delivery.ack()
 
     async def _write(self, connection: aiosqlite.Connection, arrivals: list[_Arrival]) -> list[_Kept]:
@@ -159,6 +158,7 @@ class ScheduledMail:
         # Its topic may have been cancelled on the way here.
         if stopped := self._stopper(message, origin):
             await connection.execute(statements.STOP, stopped_row(message, origin, stopped, now))
+            self._unsent.note(message.uuid, stopped.reason, detail=stopped.detail)
         else:
             await keep_for_later(connection, message, origin, now, revision=life)
         return _Kept.YES

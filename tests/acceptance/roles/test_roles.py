@@ -146,3 +146,27 @@ async def test_a_lost_file_is_made_again_from_jetstream(site: Site) -> None:
     await site.fleet.sidecar.start()
     await site.publisher.publish([as_map("kept-later", topic_id="kept")])
     await site.until_counts("kept", Sent=101)
+
+
+async def test_a_uuid_stands_for_its_recipients_wherever_its_mail_is(site: Site) -> None:
+    """Sent by one worker, waiting in the sidecar's keeping, or of the API: all workers know it."""
+    later = {"scheduled_at": "2199-01-01T00:00:00Z"}
+    message = {"topic_id": "uuids", "emails": ["api@example.com"], "subject": "s", "content": "b"}
+    [of_api] = (await site.ask("POST", "/v1/messages", {"messages": [message]}))["ids"]
+    await site.publisher.publish(
+        [as_map("uuid-sent", topic_id="uuids"), as_map("uuid-later", topic_id="uuids", **later)]
+    )
+    await site.until_counts("uuids", Sent=2, Created=1)
+    others = [as_map(uuid, email="other@example.com") for uuid in ("uuid-sent", "uuid-later", of_api)]
+    await site.publisher.publish([*others, as_map("uuid-later", email="other@example.com", **later)])
+    await site.emptied()
+    letters = (await site.ask("GET", "/v1/dead-letters?kind=conflict"))["dead_letters"]
+    assert len(letters) == 4
+    assert await site.sent("uuid-") == {"uuid-sent": 1}
+    assert (await site.ask("GET", "/v1/messages/uuid-later"))["status"] == "Created"
+    history: list[dict[str, str]] = []
+    while not history:  # the tables follow
+        history = (await site.ask("GET", "/v1/messages/uuid-sent"))["history"]
+    assert [line["outcome"] for line in history] == ["conflict"]
+    for letter in letters:
+        await site.ask("DELETE", f"/v1/dead-letters/{letter['sequence']}")

@@ -1,6 +1,5 @@
 """The feedback loop on a real SQLite file, with the real ledger and gate beside it, as the daemon puts them together."""
 
-import asyncio
 import json
 import sqlite3
 import time
@@ -74,9 +73,6 @@ class Stage:
     suppressions: SuppressionList
     proven: list[Event]
     """What was told before it was written down."""
-    settled: list[str]
-    heard: asyncio.Event
-    """Set once a mail was settled."""
 
     async def take(self, message: str, sns_message_id: str | None = None) -> Reception:
         """As if it had come, verified, from SNS."""
@@ -127,21 +123,15 @@ async def open_stage(
     download: Callable[[str], Awaitable[bytes]] = key_download,
 ) -> AsyncIterator[Stage]:
     gate = Gate()
-    settled: list[str] = []
     proven: list[Event] = []
-    heard = asyncio.Event()
 
     async def note(event: Event) -> None:
         proven.append(event)
 
-    def hear(uuid: str) -> None:
-        settled.append(uuid)
-        heard.set()
-
     async with open_database(path) as database:
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
-        inbox = Inbox(database, rows, gate, instance="test", proven=note, settled=hear)
+        inbox = Inbox(database, rows, gate, instance="test", proven=note)
         certificates = Certificates(download, CertificateShelf(database))
         await certificates.open()
         verifier = Verifier(topics, certificates, sandbox)
@@ -149,7 +139,7 @@ async def open_stage(
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()
         async with ledger.running(), inbox.running():
-            yield Stage(path, database, ledger, gate, inbox, receiver, suppressions, proven, settled, heard)
+            yield Stage(path, database, ledger, gate, inbox, receiver, suppressions, proven)
 
 
 def _iso(moment: float) -> str:

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from email_consumer.claim import Claim
 from email_consumer.feedback import inbox as inbox_module
@@ -37,7 +38,7 @@ async def test_any_event_proves_that_ses_accepted_the_mail(path: Path, outcome: 
         row = stage.rows("SELECT status, message_id, in_doubt, attempts, error FROM email_requests")
         assert row == [(Status.SENT, "ses-1", 0, attempts, None)]
         assert await stage.claim() == Duplicate()
-        assert stage.settled == ["u-1"]
+        assert stage.inbox.counts.settled == 1
         await stage.finish(Failed("the answer was lost"))  # an attempt that was under way may not undo it
         assert stage.rows("SELECT status FROM email_requests") == [(Status.SENT,)]
 
@@ -74,7 +75,7 @@ async def test_mail_that_was_cancelled_while_in_doubt_turns_out_to_be_sent(path:
         await stage.take(event("Send"))
         rows = stage.rows("SELECT status, message_id, attempts, error FROM email_requests ORDER BY uuid")
         assert rows == [(Status.SENT, "ses-1", 1, None), (Status.STOPPED, None, 0, "cancelled")]
-        assert stage.settled == ["u-1"]
+        assert stage.inbox.counts.settled == 1
         assert stage.rows("SELECT cancelled FROM cancellations") == [(1,)], "the receipt tells the truth too"
 
 
@@ -83,7 +84,21 @@ async def test_what_is_known_as_sent_stays_so(path: Path) -> None:
         await stage.send()
         await stage.take(event("Send"))
         assert stage.rows("SELECT uuid, status FROM email_requests") == [("u-1", Status.SENT)]
-        assert stage.settled == []
+        assert stage.inbox.counts.settled == 0
+
+
+async def test_what_ses_accepted_and_then_gave_up_is_told(path: Path) -> None:
+    """It stays Sent, since SES counted it; its results say what became of it."""
+    async with open_stage(path) as stage:
+        with capture_logs() as logs:
+            for number, kind in enumerate(("Reject", "Rendering Failure")):
+                await stage.send(f"u-{number}", f"ses-{number}")
+                await stage.take(event(kind, f"u-{number}", message_id=f"ses-{number}", reason="Bad content"))
+        told = [
+            (line["uuid"], line["kind"], line["log_level"]) for line in logs if line["event"] == "mail.given_up_by_ses"
+        ]
+        assert told == [("u-0", "Reject", "warning"), ("u-1", "Rendering Failure", "warning")]
+        assert stage.rows("SELECT status FROM email_results") == [("Reject",), ("Rendering Failure",)]
 
 
 async def test_the_same_message_of_sns_is_applied_once_also_after_a_restart(path: Path) -> None:
@@ -171,6 +186,6 @@ async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
         assert await stage.take(event("Bounce"), "sns-1") is Reception.DUPLICATE, (
             "it was written once the lock was gone"
         )
-        assert stage.settled == ["u-1"]
+        assert stage.inbox.counts.settled == 1
         assert stage.gate.suppressed.reason("jane@example.com") == "hard bounce"
         assert await stage.claim() == Duplicate()

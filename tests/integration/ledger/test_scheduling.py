@@ -17,6 +17,7 @@ from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
 from email_consumer.outcome import Duplicate, Scheduled, Sent, Stopped, StopReason
 from email_consumer.store.database import open_database
+from email_consumer.unsent import Unsent
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
 from tests.integration.ledger.sidecar import drain
 
@@ -107,7 +108,7 @@ async def keep(jetstream: JetStreamBackend, path: Path, stopper: Stopper = passi
     """The sidecar takes all that is there into its keeping."""
     letters = dead_letters(jetstream)
     async with open_database(path) as database:
-        scheduled = ScheduledMail(database, stopper, letters, Meters(), kept=lambda: None, idempotency_ttl=1)
+        scheduled = ScheduledMail(database, stopper, letters, Unsent(Meters()), kept=lambda: None, idempotency_ttl=1)
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
 

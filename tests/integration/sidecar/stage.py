@@ -43,6 +43,7 @@ from email_consumer.tasks import beside
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
+from email_consumer.unsent import Unsent
 
 KEY = "key-1"
 OLD_KEY = "key-0"
@@ -58,6 +59,7 @@ class Stage:
     queue: JetStreamQueue
     ledger: SqliteLedger
     scheduler: Scheduler
+    meters: Meters
     url: str
     session: aiohttp.ClientSession
     cancelled: dict[str, Mark] = field(default_factory=dict)
@@ -129,12 +131,15 @@ async def running(
         await stack.enter_async_context(ledger.running())
         letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
         misfires = Misfires(database, misfire, 5)  # type: ignore[arg-type]
-        scheduler = Scheduler(DueMail(database), queue, misfires, letters, window=window, look_every=look_every)
+        meters = Meters()
+        unsent = Unsent(meters)
+        scheduler = Scheduler(DueMail(database), queue, misfires, letters, unsent, window=window, look_every=look_every)
         cancellations = Cancellations(
             database,
             queue,
             lambda topic, mark: cancelled.update({topic: mark}),
             scheduler.pausing,
+            unsent=unsent,
             claims_show=True,
         )
         await cancellations.load()
@@ -142,7 +147,7 @@ async def running(
         routes = [
             *MessageRoutes(
                 MailStore(database, 3600),
-                Meters(),
+                meters,
                 zone=ZoneInfo(zone),
                 max_payload=lambda: queue.max_payload,
                 stored=scheduler.wake,
@@ -156,7 +161,9 @@ async def running(
         server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
         session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": KEY}))
         await stack.enter_async_context(beside(opens.run, *([scheduler.run] if schedule else [])))
-        yield Stage(database, client, queue, ledger, scheduler, f"http://127.0.0.1:{server.port}", session, cancelled)
+        yield Stage(
+            database, client, queue, ledger, scheduler, meters, f"http://127.0.0.1:{server.port}", session, cancelled
+        )
 
 
 async def until(condition: Any, patience: float = 10) -> None:

@@ -7,14 +7,16 @@ from structlog.typing import EventDict
 
 from email_consumer.meters import Meters
 from email_consumer.observe.rate_line import RateLine, report
-from email_consumer.outcome import Exhausted, Failed, Held, Parked, Rejected, Sent, Throttled, Undecodable
+from email_consumer.outcome import Duplicate, Exhausted, Failed, Held, Parked, Rejected, Sent, Throttled, Undecodable
 
 
 def test_counts_since_the_last_line() -> None:
     meters = Meters(rate=49.96, in_flight=3)
     meters.outcomes.update({Sent: 100, Throttled: 100})
     line = RateLine(meters, 10.0, 1.0)
-    meters.outcomes.update({Sent: 50, Throttled: 7, Failed: 2, Rejected: 1, Exhausted: 1, Undecodable: 1, Parked: 1})
+    meters.outcomes.update(
+        {Sent: 50, Throttled: 7, Failed: 2, Rejected: 1, Exhausted: 1, Undecodable: 1, Parked: 1, Duplicate: 3}
+    )
     meters.peak = 51
     assert line.next(11.0) == {
         "rps": 50,
@@ -24,6 +26,7 @@ def test_counts_since_the_last_line() -> None:
         "failed": 4,
         "rate": 50.0,
         "peak": 51,
+        "duplicates": 3,
     }
     assert meters.peak == 0
 
