@@ -22,12 +22,16 @@ def read_list_unsubscribe(value: object) -> object:
         value = ",".join(value)
     if not isinstance(value, str):
         return value
-    if len(value) > MAX_LENGTH:
-        raise ValueError(f"has {len(value):,} characters; at most {MAX_LENGTH} can stand in the header")
-    text = value.strip()
+    text = _bounded(value).strip()
     if not text or text.lower() in _WORDS:
         return _WORDS.get(text.lower())
-    return ", ".join(f"<{_link(part)}>" for part in _BEFORE_NEXT.split(text))
+    return _bounded(", ".join(f"<{_link(part)}>" for part in _BEFORE_NEXT.split(text)))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"has {len(text):,} characters; at most {MAX_LENGTH} can stand in the header")
+    return text
 
 
 def _link(text: str) -> str:

@@ -36,6 +36,22 @@ async def test_metrics_tell_of_the_queue_the_dead_letters_and_the_quota(world: W
         assert metrics["email_events_expected"] == 0
 
 
+async def test_an_outage_of_ses_is_told_as_every_hold_is(world: World) -> None:
+    await world.fault(times=None, kind="error", code="InternalFailure")
+    async with world.daemon(API_KEY=KEY) as daemon, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"
+        await world.publisher.publish(as_map(f"mail-{number}") for number in range(20))
+        await daemon.wait_for("queue.held")
+        async with session.get(f"{url}/ready") as answer:
+            assert (answer.status, (await answer.json())["down"]) == (503, ["ses"])
+        assert "SES fails whatever is sent (InternalFailure" in (await daemon.wait_for("ready.down"))["error"]
+        assert (await _metrics(url))["email_held"] == 1
+        await world.heal()
+        await daemon.wait_for("queue.resumed")
+        assert (await _metrics(url))["email_held"] == 0
+        await world.wait_sent(20)
+
+
 async def test_an_address_is_erased_while_the_daemon_runs(world: World) -> None:
     async with world.daemon(API_KEY=KEY) as daemon:
         url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"

@@ -52,6 +52,7 @@ def test_read(value: object, meant: object, form: str) -> None:
         (f"<{LINK}>, soon", "neither true nor false"),
         ("https://bücher.example/", "beyond ASCII"),
         ("https://example.com/" + "x" * MAX_LENGTH, "820 characters; at most 800"),
+        (",".join(["mailto:abc"] * 72), "1,006 characters; at most 800"),  # each gets brackets and a blank
         ({"url": LINK}, "list_unsubscribe"),
         (7, "list_unsubscribe"),
     ],
