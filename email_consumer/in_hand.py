@@ -29,15 +29,20 @@ class InHand:
         self._meters = meters
         self._heartbeat = heartbeat
         self._loop = asyncio.get_running_loop()
-        self._tasks: dict[asyncio.Task[None], Delivery] = {}
+        self._tasks: dict[asyncio.Task[None], tuple[Delivery, float]] = {}
 
     def start(self, delivery: Delivery) -> None:
         """Take a delivery in hand; its slot is free again once it is settled."""
         self._slots.take(len(delivery.payload))
         task = self._loop.create_task(self._handle(delivery))
-        self._tasks[task] = delivery
+        self._tasks[task] = (delivery, self._loop.time())
         self._meters.in_hand = len(self._tasks)
         task.add_done_callback(self._done)
+
+    def oldest(self) -> float | None:
+        """For how many seconds the oldest has been in hand; None if there is none."""
+        began = [since for _, since in self._tasks.values()]
+        return self._loop.time() - min(began) if began else None
 
     async def keep_alive(self) -> None:
         """Until cancelled. A source that is slow to answer delays no other's heartbeat."""
@@ -45,7 +50,7 @@ class InHand:
         try:
             while True:
                 await asyncio.sleep(self._heartbeat)
-                for source in {delivery.source for delivery in self._tasks.values()}:
+                for source in {delivery.source for delivery, _ in self._tasks.values()}:
                     if source not in telling or telling[source].done():
                         telling[source] = self._loop.create_task(self._tell(source))
         finally:
@@ -60,14 +65,14 @@ class InHand:
         return len(left)
 
     async def _tell(self, source: str) -> None:
-        telling = [delivery.in_progress() for delivery in self._tasks.values() if delivery.source == source]
+        telling = [delivery.in_progress() for delivery, _ in self._tasks.values() if delivery.source == source]
         results = await asyncio.gather(*telling, return_exceptions=True)
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             _log.warning("heartbeat.failed", source=source, deliveries=len(failures), error=str(failures[0]))
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        delivery = self._tasks.pop(task)
+        delivery, _ = self._tasks.pop(task)
         self._meters.in_hand = len(self._tasks)
         self._slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):

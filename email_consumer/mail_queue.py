@@ -72,6 +72,28 @@ class Backlog:
     """The queue's last sequence, 0 where it has no order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unconsumed:
+    """Messages on subjects that no consumer takes: NATS acknowledges them, and nobody ever sends them.
+
+    `subjects` are the fullest few, with the messages on each; `others` are those on the rest.
+    """
+
+    subjects: tuple[tuple[str, int], ...] = ()
+    others: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.messages)
+
+    @property
+    def messages(self) -> int:
+        return sum(count for _, count in self.subjects) + self.others
+
+    def __str__(self) -> str:
+        named = [f"{subject} ({count:,})" for subject, count in self.subjects]
+        return ", ".join([*named, f"others ({self.others:,})"] if self.others else named)
+
+
 class MailQueue(Protocol):
     @property
     def max_payload(self) -> int:

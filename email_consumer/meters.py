@@ -4,8 +4,9 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import inf
 
-from email_consumer.outcome import Outcome
+from email_consumer.outcome import SENT_BACK, Outcome
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 """Upper bounds of a distribution's buckets in seconds, inclusive."""
@@ -57,9 +58,18 @@ class Meters:
     """The most recipients that were released in any sliding second since a reader last set this to 0."""
     held: str = ""
     """Why the queue is held; empty while it is not."""
+    setback: str = ""
+    """Why the last mail that was sent back to its source was; empty before the first."""
+    held_back_at: float = -inf
+    """When a mail was last sent back for a reason that holds for any other as well (monotonic seconds)."""
     enqueue_to_ses: Distribution = field(default_factory=Distribution)
     """From being stored by the source to being accepted by SES."""
     ses_call: Distribution = field(default_factory=Distribution)
     """SES calls that were answered, whatever the answer."""
     loop_lag: Distribution = field(default_factory=Distribution)
     """How late the event loop came to a timer."""
+
+    @property
+    def settled(self) -> int:
+        """Deliveries that don't come again."""
+        return self.outcomes.total() - sum(self.outcomes[kind] for kind in SENT_BACK)

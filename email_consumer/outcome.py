@@ -144,3 +144,6 @@ SendResult = Sent | Failed | Throttled | Held | InDoubt | Rejected
 Outcome = (
     SendResult | Duplicate | Conflict | Scheduled | Stopped | Interrupted | Busy | Exhausted | Parked | Undecodable
 )
+
+SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt)
+"""Those after which the mail is delivered again."""

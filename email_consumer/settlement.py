@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Coroutine
+from time import monotonic
 from typing import Protocol, assert_never
 
 import structlog
@@ -103,12 +104,15 @@ class Settlement:
             await self._ledger.finish(message, outcome, origin)
         self._count(message, outcome)
         self._tell_unsent(delivery, message, outcome)
+        if isinstance(outcome, (Failed, Throttled, Held)):
+            self._meters.setback = outcome.reason
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
                 await self._tell(delivery.ack())
             case Failed():
                 await self._tell(delivery.nak(self._backoff(attempt)))
             case Throttled() | Held() | Interrupted():
+                self._meters.held_back_at = monotonic()
                 await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt():
                 await self._tell(delivery.nak(BUSY_DELAY))

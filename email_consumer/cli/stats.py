@@ -23,8 +23,8 @@ def command(*, topic: str | None, as_json: bool, data: Path) -> None:
     """What became of TOPIC's mail; without TOPIC, how much was sent and whether all is well."""
     settings = answering(data)
     if topic is None:
-        overview = _overview(settings)
-        say(orjson.dumps(overview) if as_json else _overview_text(overview))
+        overview, reasons = _overview(settings)
+        say(orjson.dumps(overview) if as_json else _overview_text(overview, reasons))
     else:
         found = ask_sidecar(settings, "GET", f"/v1/topics/{quote(topic, safe='')}")
         if not found["known"] and not found["cancellation"]:
@@ -32,16 +32,18 @@ def command(*, topic: str | None, as_json: bool, data: Path) -> None:
         say(orjson.dumps(found) if as_json else _topic_text(found))
 
 
-def _overview(settings: Settings) -> dict[str, Any]:
+def _overview(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
+    """The numbers, and why what is down is."""
     sent = {
         f"sent_{hours}h": ask_sidecar(settings, "GET", f"/v1/events/counts/sent?hours={hours}")["count"]
         for hours in (1, 24)
     }
-    return sent | {"down": ask_sidecar(settings, "GET", "/ready", expected=(200, 503))["down"]}
+    ready = ask_sidecar(settings, "GET", "/ready", expected=(200, 503))
+    return sent | {"down": ready["down"]}, ready["reasons"]
 
 
-def _overview_text(found: dict[str, Any]) -> str:
-    state = f"Down: {', '.join(found['down'])}." if found["down"] else "All is up."
+def _overview_text(found: dict[str, Any], reasons: dict[str, str]) -> str:
+    state = "\n".join(f"No mail goes through ({name}): {reason}." for name, reason in reasons.items()) or "All is up."
     return f"{_table({'Sent, last hour': found['sent_1h'], 'Sent, last 24 hours': found['sent_24h']})}\n{state}"
 
 

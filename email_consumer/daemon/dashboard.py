@@ -17,6 +17,7 @@ from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.stream_gauge import StreamGauge
 from email_consumer.dashboard.topic_list import TopicList
+from email_consumer.mail_queue import Unconsumed
 from email_consumer.store.database import Database
 
 
@@ -29,8 +30,14 @@ class Dashboard:
     """How things stand now."""
 
 
-def build_dashboard(ground: Ground, database: Database, workers: Workers, refused: Mapping[str, int]) -> Dashboard:
-    """`refused` counts refused SNS messages by cause."""
+def build_dashboard(
+    ground: Ground,
+    database: Database,
+    workers: Workers,
+    refused: Mapping[str, int],
+    unconsumed: Callable[[], Unconsumed],
+) -> Dashboard:
+    """`refused` counts refused SNS messages by cause; `unconsumed` is what lies in the stream for nobody."""
     settings = ground.settings
     gauge = None
     if ground.nats:
@@ -38,6 +45,8 @@ def build_dashboard(ground: Ground, database: Database, workers: Workers, refuse
     observer = Observer(
         meters=workers.meters,
         sources={name: source.check for name, source in ground.sources.items()},
+        checks=ground.checks,
+        unconsumed=unconsumed,
         gauge=gauge,
         database=database,
         account=lambda: workers.account,

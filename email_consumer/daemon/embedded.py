@@ -58,7 +58,7 @@ async def _open_nats(
     link = await connect_nats(settings, background, stack)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     tenancy = link.consumer_tenancy(identity, shared=False)
-    await hold(tenancy, background, stack, lambda: _note_inheritance(database, link))
+    await hold(tenancy, settings, background, stack, lambda: _note_inheritance(database, link))
     return link.source(tenancy)
 
 

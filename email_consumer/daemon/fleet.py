@@ -24,5 +24,5 @@ async def join_ledger(link: NatsLink, background: list[Background], stack: Async
         await renew_inheritance(link.client, settings.stream, settings.consumer, delivered)
 
     tenancy = link.consumer_tenancy(_LEDGER, shared=True)
-    await hold(tenancy, background, stack, note_inheritance)
+    await hold(tenancy, settings, background, stack, note_inheritance)
     return link.source(tenancy)

@@ -10,8 +10,10 @@ from email_consumer.daemon.background import Background
 from email_consumer.daemon.feeds import Feeds
 from email_consumer.daemon.fleet import join_ledger
 from email_consumer.daemon.ground import Ground
+from email_consumer.daemon.listening import check_pace
 from email_consumer.daemon.nats import NatsLink, connect_nats, hold
 from email_consumer.daemon.operations import report_on
+from email_consumer.daemon.progress import watch_progress
 from email_consumer.daemon.remote_workers import RemoteWorkers
 from email_consumer.daemon.role import Role
 from email_consumer.daemon.sidecar import Desk, build_sidecar
@@ -79,6 +81,8 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     await stack.enter_async_context(projection.running())
     await stack.enter_async_context(scheduled.running())
     queue.follow()
+    check_pace(ground, glance.meters)
+    watch_progress(ground, glance.meters, lambda: None)  # what is in hand, each worker tells
     report_on(ground)
 
     async def drain() -> None:
@@ -91,7 +95,7 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
 async def _take_place(link: NatsLink, identity: str, background: list[Background], stack: AsyncExitStack) -> Tenancy:
     """Be the one sidecar, and take over what the one before had in hand."""
     place = link.role_tenancy("sidecar", identity)
-    await hold(place, background, stack)
+    await hold(place, link.settings, background, stack)
     await deliver_again(link.client, link.settings.stream)
     return place
 

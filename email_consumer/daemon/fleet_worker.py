@@ -51,7 +51,8 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
         events_since=ledger.events_expected_from,
     )
     await stack.enter_async_context(beside(facts.run))
-    await listen(ground, health_routes(ground, create_registry(ground.meters), {"facts": facts.check}), stack)
+    ground.checks["facts"] = facts.check
+    await listen(ground, health_routes(ground, create_registry(ground.meters)), stack)
     secret = await link.unless_lost(facts.ready())
     journal = BucketJournal(link.client, settings.stream)
     worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret, journal=journal)

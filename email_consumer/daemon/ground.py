@@ -1,6 +1,6 @@
 """What every role stands on: the settings, the meters, and the sources of mail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from email_consumer.daemon.background import Background
 from email_consumer.daemon.nats import NatsSource
@@ -9,6 +9,7 @@ from email_consumer.intake.dead_letters_by_source import DeadLettersBySource
 from email_consumer.intake.joint_mail_queue import JointMailQueue
 from email_consumer.mail_queue import MailQueue
 from email_consumer.meters import Meters
+from email_consumer.readiness import Check
 from email_consumer.settings import Settings
 from email_consumer.settlement import DeadLetters
 
@@ -24,6 +25,12 @@ class Ground:
     background: list[Background]
     local: bool = False
     """Nobody but this machine is served."""
+    checks: dict[str, Check] = field(default_factory=dict)
+    """What `/ready` looks at beside the sources: each part that may let no mail through puts its own in."""
+
+    def __post_init__(self) -> None:
+        """`/ready` looks at the sources first."""
+        self.checks.update({name: source.check for name, source in self.sources.items()})
 
     @property
     def sources(self) -> dict[str, NatsSource | SqsSource]:

@@ -1,7 +1,7 @@
 """The HTTP server of a role, and the routes that every role has."""
 
 import errno
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.daemon.ground import Ground
 from email_consumer.dashboard.security_headers import add_security_headers
+from email_consumer.meters import Meters
 from email_consumer.origin import names_this_machine
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.health import HealthRoutes
@@ -48,14 +49,16 @@ async def listen(
     _log.info("sidecar.listening", port=server.port)
 
 
-def health_routes(
-    ground: Ground, metrics: CollectorRegistry, checks: Mapping[str, Callable[[], Awaitable[None]]]
-) -> list[web.RouteDef]:
-    """`checks` beside those of the sources and of SES."""
+def health_routes(ground: Ground, metrics: CollectorRegistry) -> list[web.RouteDef]:
+    """What `/ready` tells of is what the ground's checks are by then."""
+    return HealthRoutes(ground.checks, lambda: generate_latest(metrics)).routes()
+
+
+def check_pace(ground: Ground, meters: Meters) -> None:
+    """`/ready` tells from here on why SES, or we, let nothing out; `meters` are the workers', as far as known here."""
 
     async def ses() -> None:
-        if ground.meters.held:
-            raise ConnectionError(ground.meters.held)
+        if meters.held:
+            raise ConnectionError(meters.held)
 
-    sources = {name: source.check for name, source in ground.sources.items()}
-    return HealthRoutes({**sources, **checks, "ses": ses}, lambda: generate_latest(metrics)).routes()
+    ground.checks["ses"] = ses

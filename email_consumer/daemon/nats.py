@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 
 from email_consumer.daemon.background import Background
 from email_consumer.daemon.faults import ConnectionLostError
+from email_consumer.daemon.porch import Porch
 from email_consumer.delivery import Delivery
 from email_consumer.intake.connection import close, connect
 from email_consumer.intake.dead_letters import DeadLetters
@@ -154,10 +155,16 @@ async def connect_nats(settings: Settings, background: list[Background], stack: 
 
 
 async def hold(
-    tenancy: Tenancy, background: list[Background], stack: AsyncExitStack, take_over: TakeOver | None = None
+    tenancy: Tenancy,
+    settings: Settings,
+    background: list[Background],
+    stack: AsyncExitStack,
+    take_over: TakeOver | None = None,
 ) -> None:
     """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
-    await tenancy.acquire(take_over)
+    porch = Porch(settings)
+    async with porch.standing():
+        await tenancy.acquire(take_over, lambda reason: porch.open("consumer", reason))
     stack.push_async_callback(tenancy.release)
     keeping = asyncio.create_task(tenancy.keep(), name="tenancy")
     stack.push_async_callback(end, keeping)

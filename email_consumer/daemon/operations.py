@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from email_consumer.daemon.ground import Ground
 from email_consumer.dashboard.reading import State
+from email_consumer.intake.unconsumed import UnconsumedWatch
+from email_consumer.mail_queue import Unconsumed
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.readings import Readings, ReadingsCollector
@@ -39,18 +41,33 @@ def report_on(ground: Ground) -> None:
     ground.background.append(("loop lag", lambda: loop_lag.measure(meters)))
 
 
+def watch_unconsumed(ground: Ground) -> Callable[[], Unconsumed]:
+    """What was found last of mail that nobody takes from the stream."""
+    if ground.nats is None:
+        return Unconsumed
+    watch = UnconsumedWatch(ground.nats.client, ground.settings.stream)
+    ground.background.append(("unconsumed", watch.run))
+    return lambda: watch.found
+
+
 def build_metrics(
-    ground: Ground, look: Callable[[], Awaitable[State]], events: Counter[str], refused: Counter[str]
+    ground: Ground,
+    look: Callable[[], Awaitable[State]],
+    events: Counter[str],
+    refused: Counter[str],
+    unconsumed: Callable[[], Unconsumed],
 ) -> CollectorRegistry:
     """What `/metrics` tells. `events` of SES by kind, `refused` SNS messages by cause, both since the start."""
     readings = Readings(events_expected=bool(ground.settings.sns_topic_arns), events=events, events_refused=refused)
-    ground.background.append(("readings", partial(_keep_reading, readings, look)))
+    ground.background.append(("readings", partial(_keep_reading, readings, look, unconsumed)))
     registry = create_registry(ground.meters)
     registry.register(ReadingsCollector(readings))
     return registry
 
 
-async def _keep_reading(readings: Readings, look: Callable[[], Awaitable[State]]) -> None:
+async def _keep_reading(
+    readings: Readings, look: Callable[[], Awaitable[State]], unconsumed: Callable[[], Unconsumed]
+) -> None:
     while True:
         state = await look()
         queue, quota, now = state.queue, state.quota, time.time()
@@ -58,6 +75,7 @@ async def _keep_reading(readings: Readings, look: Callable[[], Awaitable[State]]
         readings.queue_oldest_seconds = max(0.0, now - (queue.oldest_at or now)) if queue else None
         readings.dead_letters = state.dead_letters
         readings.in_doubt = state.in_doubt
+        readings.unconsumed = unconsumed()
         readings.quota_used = quota.used if quota else None
         readings.quota_limit = quota.limit if quota else None
         await asyncio.sleep(_EVERY)

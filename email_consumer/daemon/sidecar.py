@@ -13,7 +13,7 @@ from email_consumer.daemon.dashboard import build_dashboard
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.daemon.ground import Ground
 from email_consumer.daemon.listening import health_routes, listen
-from email_consumer.daemon.operations import build_metrics, build_operations
+from email_consumer.daemon.operations import build_metrics, build_operations, watch_unconsumed
 from email_consumer.daemon.sqs import open_events_queue
 from email_consumer.daemon.workers import Workers
 from email_consumer.feedback.certificate_download import CertificateDownload
@@ -70,17 +70,20 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
     What it returns is to be called when there is new mail in our keeping.
     """
     feedback = await _feedback(ground, desk, stack)
-    dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused)
-    metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused)
+    unconsumed = watch_unconsumed(ground)
+    dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused, unconsumed)
+    metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
     mail, unsent = DueMail(desk.database), Unsent(ground.meters)
     scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent)
     ground.background.append(("scheduler", scheduler.run))
+    ground.checks["ledger"] = desk.database.check
+    ground.checks["schedule"] = scheduler.check
     routes = [
         *await _mail_routes(ground, desk, scheduler),
         *feedback.routes,
         *_open_routes(ground, desk, stack),
-        *health_routes(ground, metrics, {"ledger": lambda: _answers(desk.database)}),
+        *health_routes(ground, metrics),
         *build_operations(ground, desk.database),
         *dashboard.routes,
     ]
@@ -160,7 +163,3 @@ def _open_routes(ground: Ground, desk: Desk, stack: AsyncExitStack) -> list[web.
     ground.background.append(("opens", opens.run))
     stack.push_async_callback(opens.flush)
     return OpenRoutes(OpenTokens(desk.secret), opens.record).routes()
-
-
-async def _answers(database: Database) -> None:
-    await database.fetch("SELECT 1")

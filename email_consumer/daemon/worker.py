@@ -13,8 +13,10 @@ from email_consumer.admission.pacer import Pacer
 from email_consumer.careful_reader import ReadingJournal
 from email_consumer.claim import Ledger
 from email_consumer.daemon.ground import Ground
+from email_consumer.daemon.listening import check_pace
 from email_consumer.daemon.nats import NatsSource
 from email_consumer.daemon.outlet import Outlet
+from email_consumer.daemon.progress import watch_progress
 from email_consumer.daemon.sqs import SqsSource
 from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.in_hand import InHand
@@ -80,6 +82,8 @@ def build_worker(
     intakes = tuple(source.intake(outlet.slots, in_hand.start) for source in sources)
     ground.background.append(("heartbeat", in_hand.keep_alive))
     ground.background.extend(("intake", intake.run) for intake in intakes)
+    check_pace(ground, meters)
+    watch_progress(ground, meters, in_hand.oldest)
     return Worker(sources, intakes, outlet.pacer, in_hand, settings.shutdown_grace)
 
 

@@ -3,18 +3,23 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from email_consumer.dashboard.reading import Part, Quota, State
 from email_consumer.dashboard.stream_gauge import StreamGauge
+from email_consumer.mail_queue import Unconsumed
 from email_consumer.meters import Meters
+from email_consumer.readiness import STUCK, Check, reason, reasons
 from email_consumer.store.database import Database
 
 # By the partial index of what is in hand: bounded by that, not by the table.
 _IN_DOUBT = "SELECT count(*) FROM email_requests WHERE status = 1 AND in_doubt = 1"
 _LAST_EVENT = "SELECT received_at FROM sns_messages ORDER BY id DESC LIMIT 1"
 _MEGABYTE = 1_000_000
+_PARTS = {"ses", "ledger"}
+"""Checks whose parts are shown always."""
+_TITLES = {STUCK: "Stuck", "consumer": "Consumer", "dead_letters": "Dead letters", "schedule": "Schedule"}
 
 
 class Account(Protocol):
@@ -39,7 +44,9 @@ class Observer:
         self,
         *,
         meters: Meters,
-        sources: Mapping[str, Callable[[], Awaitable[None]]],
+        sources: Mapping[str, Check],
+        checks: Mapping[str, Check],
+        unconsumed: Callable[[], Unconsumed],
         gauge: StreamGauge | None,
         database: Database,
         account: Callable[[], Account | None],
@@ -51,6 +58,8 @@ class Observer:
         Args:
             meters: of this process.
             sources: where mail comes from, by name; a check raises if it can't be reached now.
+            checks: all that `/ready` looks at.
+            unconsumed: what was found of it last.
             gauge: of the mail stream, if there is one.
             database: the ledger's file.
             account: SES's last word on it.
@@ -59,6 +68,8 @@ class Observer:
         """
         self._meters = meters
         self._sources = sources
+        self._checks = checks
+        self._unconsumed = unconsumed
         self._gauge = gauge
         self._database = database
         self._ask_account = account
@@ -70,8 +81,11 @@ class Observer:
     async def look(self) -> State:
         """What can't be had is None in it, and the part that fails says why."""
         meters, gauge = self._meters, self._gauge
-        (queue, dead_letters), (in_doubt, last_event, sqlite), sources = await asyncio.gather(
-            gauge.read(meters.in_hand) if gauge else _unknown(), self._read_database(), self._check_sources()
+        (queue, dead_letters), (in_doubt, last_event, sqlite), sources, obstacles = await asyncio.gather(
+            gauge.read(meters.in_hand) if gauge else _unknown(),
+            self._read_database(),
+            self._check_sources(),
+            self._obstacles(),
         )
         return State(
             in_hand=meters.in_hand,
@@ -80,7 +94,7 @@ class Observer:
             dead_letters=dead_letters,
             in_doubt=in_doubt,
             quota=self._quota(),
-            parts=(*sources, self._ses(), sqlite, self._sns(last_event)),
+            parts=(*sources, self._ses(), sqlite, self._sns(last_event), *obstacles),
         )
 
     async def _read_database(self) -> tuple[int | None, float | None, Part]:
@@ -88,6 +102,7 @@ class Observer:
             ((in_doubt,),) = await self._database.fetch(_IN_DOUBT)
             events = await self._database.fetch(_LAST_EVENT)
             size = self._database.path.stat().st_size
+            await self._database.check()
         except (sqlite3.Error, OSError) as error:
             return None, None, Part("SQLite", "down", str(error))
         return in_doubt, events[0][0] if events else None, Part("SQLite", "up", f"{size / _MEGABYTE:,.1f} MB")
@@ -103,6 +118,16 @@ class Observer:
 
     async def _check_sources(self) -> list[Part]:
         return [await _check(name.upper(), check) for name, check in self._sources.items()]
+
+    async def _obstacles(self) -> list[Part]:
+        """What else lets no mail through."""
+        shown = {*self._sources, *_PARTS}
+        down = await reasons(self._checks)
+        parts = [Part(_TITLES.get(name, name), "held", text) for name, text in down.items() if name not in shown]
+        if found := self._unconsumed():
+            text = f"{found.messages:,} messages on subjects that no consumer takes, so nobody sends them: {found}"
+            parts.append(Part("Stream", "held", text))
+        return parts
 
     def _ses(self) -> Part:
         if self._meters.held:
@@ -124,12 +149,9 @@ class Observer:
         return Part("SNS", "up", f"{last}; refused {refused:,} ({causes})" if refused else last)
 
 
-async def _check(name: str, check: Callable[[], Awaitable[None]]) -> Part:
-    try:
-        await check()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
-        return Part(name, "down", str(error) or repr(error))
-    return Part(name, "up", "connected")
+async def _check(name: str, check: Check) -> Part:
+    fault = await reason(check)
+    return Part(name, "down", fault) if fault else Part(name, "up", "connected")
 
 
 async def _unknown() -> tuple[None, None]:

@@ -16,6 +16,7 @@ from email_consumer.doctor.nats import check_jetstream, check_server, connection
 from email_consumer.doctor.queue import check_queue
 from email_consumer.doctor.receiver import check_receiver, is_loopback
 from email_consumer.doctor.round_trip import RoundTrip
+from email_consumer.doctor.running import check_running
 from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
@@ -31,7 +32,11 @@ async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> l
     Takes some seconds: SES allows one call beside sending a second, for the whole account.
     """
     groups = await asyncio.gather(
-        _nats(settings), _queues(settings), _aws(settings, ses_calls_per_second), _receiver(settings)
+        _nats(settings),
+        _queues(settings),
+        _aws(settings, ses_calls_per_second),
+        _receiver(settings),
+        check_running(settings.sidecar_url),
     )
     keys = check_api_keys([key.get_secret_value() for key in settings.api_key], public=not settings.on_loopback)
     own = [

@@ -16,6 +16,7 @@ from email_consumer.intake.drift import (
     stream_faults,
     stream_risks,
 )
+from email_consumer.intake.unconsumed import find_unconsumed
 from email_consumer.jetstream_api import ask
 
 
@@ -32,7 +33,7 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
         ]
     except (NatsError, TimeoutError) as fault:
         return [_no_answer("queue.stream", fault)]
-    findings = _stream(found, stream, needs.subject)
+    findings = _stream(found, stream, needs.subject) + await _subjects(client, stream)
     try:
         theirs = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}")
         return findings + _consumer(theirs, found, needs, client.max_payload)
@@ -54,6 +55,18 @@ def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
     ]
     summary = ok("queue.stream", f"Stream {name!r} holds {found.state.messages:,} messages.")
     return faults + risks or [summary]
+
+
+async def _subjects(client: Client, stream: str) -> list[Finding]:
+    try:
+        lost = await find_unconsumed(client, stream)
+    except (NatsError, TimeoutError) as fault:
+        return [_no_answer("queue.subjects", fault)]
+    if not lost:
+        return [ok("queue.subjects", "All that lies in the stream is some consumer's.")]
+    text = f"{lost.messages:,} messages lie on subjects that no consumer takes, so nobody sends them: {lost}."
+    fix = f"Publish to SUBJECT; what lies there: publish it again, then `nats stream purge {stream} --subject …`."
+    return [warning("queue.subjects", text, fix)]
 
 
 def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, max_payload: int) -> list[Finding]:
@@ -83,6 +96,10 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
         warning("queue.consumer", f"Consumer {name!r}: {risk}.", f"`nats consumer edit {stream.config.name} {name}`.")
         for risk in consumer_risks(found["config"], max_payload)
     ]
+    if found["num_pending"] and not (found["num_ack_pending"] or found["num_waiting"]):
+        text = f"Consumer {name!r}: {found['num_pending']:,} mails wait, none is in hand, and no program asks for them."
+        fix = "Start `email-consumer run`, or see its log (intake.interrupted)."
+        risks.append(warning("queue.consumer", text, fix))
     waiting = f"{found['num_pending']:,} wait, {found['num_ack_pending']:,} are in hand or wait for a retry"
     summary = ok("queue.consumer", f"Consumer {name!r}: {waiting}{_limits(found['config'])}.")
     return faults + changes + risks or [summary]

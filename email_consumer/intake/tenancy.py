@@ -92,8 +92,12 @@ class Tenancy:
         """Nobody else sends before this moment of the event loop's clock."""
         return self._valid_until
 
-    async def acquire(self, take_over: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Wait until it is ours.
+    async def acquire(
+        self,
+        take_over: Callable[[], Awaitable[None]] | None = None,
+        waiting: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """Wait until it is ours; `waiting` is told why that takes so long, if it does.
 
         `take_over` is awaited before, if another ledger (or nobody we know of) had it: so what it notes is there whenever
         we have it, however we end.
@@ -123,6 +127,8 @@ class Tenancy:
                 told = True
                 hint = f"another email-consumer holds {self._what}; waiting until it ends"
                 _log.warning("tenancy.waiting", key=self._key, host=holder.host, hint=hint)
+                if waiting:
+                    await waiting(hint)
             await asyncio.sleep(_POLL)
 
     async def keep(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from email_consumer.mail_queue import Unconsumed
+
 
 @dataclass(slots=True)
 class Readings:
@@ -23,6 +25,8 @@ class Readings:
     """Recipients in the last 24 hours, of everyone who sends by this account."""
     quota_limit: float | None = None
     """None also where SES sets no limit."""
+    unconsumed: Unconsumed = field(default_factory=Unconsumed)
+    """What lies in the stream for nobody."""
     events_expected: bool = False
     """SNS_TOPIC_ARNS names a topic."""
     events: Counter[str] = field(default_factory=Counter)
@@ -54,6 +58,16 @@ class ReadingsCollector(Collector):
             value = getattr(readings, name)
             if value is not None:
                 yield GaugeMetricFamily(f"email_{name}", documentation, value)
+        lost = GaugeMetricFamily(
+            "email_unconsumed_messages",
+            "Messages in the stream on subjects that no consumer takes: nobody sends them.",
+            labels=["subject"],
+        )
+        for subject, count in readings.unconsumed.subjects:
+            lost.add_metric([subject], count)
+        if readings.unconsumed.others:
+            lost.add_metric(["(others)"], readings.unconsumed.others)
+        yield lost
         yield GaugeMetricFamily("email_events_expected", "1 if SES's events shall come in.", readings.events_expected)
         events = CounterMetricFamily("email_events", "Events of SES by kind.", labels=["kind"])
         for kind, count in {**dict.fromkeys(_KINDS, 0), **readings.events}.items():

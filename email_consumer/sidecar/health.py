@@ -1,17 +1,13 @@
 """`/health`: the process answers. `/ready`: so does all it needs. `/metrics`: what it counts."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiohttp import web
 
 from email_consumer.http import ApiModel, answer, operation
+from email_consumer.readiness import STUCK, Check, in_public, reasons
 
-Check = Callable[[], Awaitable[None]]
-"""Raises if what it looks at is down; the text of the error goes to the log alone."""
-
-_PATIENCE = 2.0
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 _log = structlog.get_logger(__name__)
@@ -22,19 +18,20 @@ class Health(ApiModel):
 
 
 class Readiness(ApiModel):
-    """`down` names what is not there; 503 if it names anything."""
+    """`down` names what lets no mail through, 503 if it names anything; `reasons` says why, in words of ours alone."""
 
     ready: bool
     up: list[str]
     down: list[str]
+    reasons: dict[str, str]
 
 
 class HealthRoutes:
     def __init__(self, checks: Mapping[str, Check], metrics: Callable[[], bytes]) -> None:
-        """`checks` by the name that `/ready` tells; `metrics` gives the Prometheus text."""
+        """`checks` by the name that `/ready` tells, more may be added; `metrics` gives the Prometheus text."""
         self._checks = checks
         self._metrics = metrics
-        self._down: set[str] = set()
+        self._said: dict[str, str] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -54,23 +51,19 @@ class HealthRoutes:
         open_to_all=True,
     )
     async def ready(self, _request: web.Request) -> web.Response:
-        faults = dict(zip(self._checks, await asyncio.gather(*map(_look, self._checks.values())), strict=True))
-        down = {name for name, fault in faults.items() if fault}
-        for name in down - self._down:
-            _log.warning("ready.down", what=name, error=faults[name])
-        self._down = down
-        readiness = Readiness(ready=not down, up=[name for name in faults if name not in down], down=sorted(down))
+        down = await reasons(self._checks)
+        for name, text in down.items():
+            if in_public(text) != in_public(self._said.get(name, "")):
+                _log.warning("ready.down", what=name, error=text)
+        self._said = down
+        readiness = Readiness(
+            ready=not down,
+            up=[name for name in self._checks if name not in {*down, STUCK}],
+            down=sorted(down),
+            reasons={name: in_public(text) for name, text in down.items()},
+        )
         return answer(readiness, status=503 if down else 200)
 
     @operation("Counters and gauges for Prometheus", answer_type="text/plain")
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers={"Content-Type": _PROMETHEUS})
-
-
-async def _look(check: Check) -> str:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            await check()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not ready
-        return str(error) or type(error).__name__
-    return ""

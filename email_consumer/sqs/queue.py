@@ -101,6 +101,10 @@ class SqsQueue:
         with in_plain_words(self.url):
             return _server_time(await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"]))
 
+    async def waiting(self) -> int:
+        """Messages that could be received now, by SQS's own approximate count."""
+        return int((await self._attributes(_COUNTS[0]))[_COUNTS[0]])
+
     async def by_arn(self, arn: str) -> "SqsQueue":
         """Another queue, through the same client."""
         account, name = arn.split(":")[4:6]

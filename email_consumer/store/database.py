@@ -34,6 +34,17 @@ _MIGRATION = re.compile(r"(\d{3})_\w+\.sql")
 _log = structlog.get_logger(__name__)
 
 
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""What somebody outside can mend while we wait."""
+
+
 class StoreError(Exception):
     """The file can't be used; the text says why and what to do."""
 
@@ -60,6 +71,12 @@ def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection
     return result
 
 
+def will_pass(error: Exception) -> bool:
+    """Whether a write that failed by it may succeed later."""
+    # Errors of Python's module itself, as about text that isn't UTF-8, have no code.
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+
+
 class Database:
     """Made by `open_database`. Writes go through `transaction` or `call`, reads through `reader`."""
 
@@ -68,6 +85,8 @@ class Database:
         self.reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
+        self._fault = ""
+        """Why the last write failed; empty if it didn't."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -77,13 +96,14 @@ class Database:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
         async with self._turn:
-            try:
-                await self._writer.execute("BEGIN IMMEDIATE")
-                yield self._writer
-                await self._writer.commit()
-            except BaseException:
-                await self._writer.rollback()
-                raise
+            with self._noting_faults():
+                try:
+                    await self._writer.execute("BEGIN IMMEDIATE")
+                    yield self._writer
+                    await self._writer.commit()
+                except BaseException:
+                    await self._writer.rollback()
+                    raise
 
     async def call(self, prepare: Callable[[], Callable[[sqlite3.Connection], Result]]) -> Result:
         """A transaction whose statements wait for nothing but the file, for what every mail needs.
@@ -95,7 +115,29 @@ class Database:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
         async with self._turn:
-            return await self._writer.call(prepare())
+            with self._noting_faults():
+                return await self._writer.call(prepare())
+
+    async def check(self) -> None:
+        """Raise while the file can't be read, or took no write when it was last asked to.
+
+        Raises:
+            sqlite3.OperationalError: it can't be read.
+            ConnectionError: it takes no writes; each of ours is tried again, and the scheduler writes every minute.
+        """
+        await self.fetch("SELECT 1")
+        if self._fault:
+            raise ConnectionError(f"the database takes no writes: {self._fault}")
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if will_pass(error):
+                self._fault = str(error)
+            raise
+        self._fault = ""
 
     async def fetch(self, sql: str, parameters: Iterable[object] = ()) -> list[sqlite3.Row]:
         """All rows of a query, by the reader."""

@@ -9,23 +9,13 @@ from typing import Generic, TypeVar
 import aiosqlite
 import structlog
 
-from email_consumer.store.database import Database
+from email_consumer.store.database import Database, will_pass
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _RETRY_PAUSE = 0.5
 _MOST_AT_ONCE = 1000
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-}
-"""What somebody outside can mend while we wait."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -71,7 +61,7 @@ class _Groups(ABC, Generic[Item, Result]):
             try:
                 answers = await self._transact([item for item, _ in group])
             except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                if not _will_pass(error):
+                if not will_pass(error):
                     await self._fail(group, error)
                     return
                 if not complained:
@@ -140,11 +130,6 @@ def _one_each(items: list[Item], answers: list[Result]) -> list[Result]:
     if len(answers) != len(items):
         raise ValueError(f"{len(answers)} answers for {len(items)} items")
     return answers
-
-
-def _will_pass(error: Exception) -> bool:
-    # Errors of Python's module itself, as about text that isn't UTF-8, have no code.
-    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def _answer(future: "asyncio.Future[Result]", answer: "Result | Exception") -> None:

@@ -97,6 +97,7 @@ async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Async
             "CONFIGURATION_SET": "mail",
             "SNS_TOPIC_ARNS": TOPIC,
             "SERVER_URL": sidecar.url,
+            "SERVER_PORT": sidecar.url.rpartition(":")[2],
             "API_KEY": "0123456789abcdef0123456789abcdef",
             "DB_PATH": str(tmp_path / "email.db"),
         }

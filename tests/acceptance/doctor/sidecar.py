@@ -16,12 +16,15 @@ class Sidecar:
     def __init__(self) -> None:
         app = web.Application()
         app.router.add_get("/health", self._health)
+        app.router.add_get("/ready", self._ready)
         app.router.add_post("/v1/events/results", self._confirm)
         self._server = Server(app, 0, host="127.0.0.1")
         self._confirmed = asyncio.Event()
         self.sns_endpoint = ""
         """Where subscriptions are confirmed; until it is set they stay pending."""
         self.health = 200
+        self.reasons: dict[str, str] = {}
+        """What lets no mail through."""
 
     @property
     def url(self) -> str:
@@ -46,6 +49,11 @@ class Sidecar:
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(status=self.health)
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {"ready": not self.reasons, "up": [], "down": [*self.reasons], "reasons": self.reasons}
+        )
 
     async def _confirm(self, request: web.Request) -> web.Response:
         envelope = orjson.loads(await request.read())

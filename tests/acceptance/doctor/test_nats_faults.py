@@ -117,3 +117,28 @@ async def test_a_consumer_that_differs(
     # Looked at only: it is as it was.
     assert (await jetstream.consumer_info("messages", "email-processor")).config.headers_only == config.headers_only
     await client.close()
+
+
+async def test_mail_that_nobody_takes(installation: Installation) -> None:
+    client = await installation.client()
+    jetstream = client.jetstream()
+    for subject in ("messages.other", "messages.other", "messages.transactional"):
+        await jetstream.publish(subject, b"x")
+    found = await installation.findings()
+    assert (list(found), found["queue.subjects"].severity) == (["queue.subjects"], "warning")
+    assert "3 messages" in found["queue.subjects"].text
+    assert "messages.other (2), messages.transactional (1)" in found["queue.subjects"].text
+    await jetstream.purge_stream("messages")
+    await jetstream.publish("messages.email", b"x")
+    found = await installation.findings()
+    assert (list(found), found["queue.consumer"].severity) == (["queue.consumer"], "warning")
+    assert "1 mails wait, none is in hand, and no program asks for them" in found["queue.consumer"].text
+    await client.close()
+
+
+async def test_what_the_running_program_says_of_itself(installation: Installation) -> None:
+    installation.sidecar.reasons = {"stuck": "mail waits, and none was settled for 70 s"}
+    found = await installation.findings()
+    assert (list(found), found["server.ready"].severity) == (["server.ready"], "error")
+    assert "mail waits, and none was settled for 70 s" in found["server.ready"].text
+    assert "queue.stuck" in found["server.ready"].fix

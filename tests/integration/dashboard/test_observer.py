@@ -12,6 +12,7 @@ from nats.js.api import RetentionPolicy
 from email_consumer.dashboard.observer import Observer
 from email_consumer.dashboard.reading import Part, Queue, Quota
 from email_consumer.dashboard.stream_gauge import StreamGauge
+from email_consumer.mail_queue import Unconsumed
 from email_consumer.meters import Meters
 from email_consumer.ses.account import Account
 from email_consumer.store.database import open_database
@@ -68,12 +69,18 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
     async def gone() -> None:
         raise ConnectionError("not connected")
 
+    async def paused() -> None:
+        raise ConnectionError("the consumer is paused")
+
+    unconsumed = Unconsumed((("messages.other", 2),))
     meters, refused = Meters(in_hand=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
     account: Account | None = ACCOUNT
     async with open_database(tmp_path / "email.db") as database:
         observer = Observer(
             meters=meters,
             sources={"nats": well, "sqs": gone},
+            checks={"nats": well, "sqs": gone, "consumer": paused},
+            unconsumed=lambda: unconsumed,
             gauge=None,
             database=database,
             account=lambda: account,
@@ -93,6 +100,12 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
         assert parts["SES"] == Part("SES", "up", "HEALTHY, 50/s, in SES's sandbox: verified recipients only")
         assert parts["SNS"] == Part("SNS", "up", "no event yet; refused 3 (signature 2, topic 1)")
         assert parts["SQLite"].condition == "up"
+        assert parts["Consumer"] == Part("Consumer", "held", "the consumer is paused")
+        assert parts["Stream"] == Part(
+            "Stream", "held", "2 messages on subjects that no consumer takes, so nobody sends them: messages.other (2)"
+        )
+        unconsumed = Unconsumed()
+        assert "Stream" not in {part.name for part in (await observer.look()).parts}
 
         assert state.quota == Quota(100, 1000)
         meters.recipients_sent += 5  # counted by us until SES is asked again
@@ -111,6 +124,8 @@ async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
         observer = Observer(
             meters=Meters(),
             sources={},
+            checks={},
+            unconsumed=Unconsumed,
             gauge=None,
             database=database,
             account=lambda: None,

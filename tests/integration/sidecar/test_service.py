@@ -73,12 +73,14 @@ async def test_large_and_compressed_bodies_are_refused(stage: Stage) -> None:
 
 async def test_readiness_names_what_is_down(stage: Stage, server: NatsServer) -> None:
     assert await stage.ask("GET", "/health", headers={"X-API-KEY": ""}) == (200, {"status": "ok"})
-    ready = {"ready": True, "up": ["nats", "sqlite"], "down": []}
+    ready = {"ready": True, "up": ["nats", "sqlite"], "down": [], "reasons": {}}
     assert await stage.ask("GET", "/ready", headers={"X-API-KEY": ""}) == (200, ready)
     await server.kill()
     while stage.client.is_connected:
         await stage.ask("GET", "/health")
-    assert await stage.ask("GET", "/ready") == (503, {"ready": False, "up": ["sqlite"], "down": ["nats"]})
+    reasons = {"nats": "not connected"}
+    down = {"ready": False, "up": ["sqlite"], "down": ["nats"], "reasons": reasons}
+    assert await stage.ask("GET", "/ready") == (503, down)
     await server.restart()
     while (await stage.ask("GET", "/ready"))[0] == 503:
         pass

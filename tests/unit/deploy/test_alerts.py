@@ -15,6 +15,7 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from email_consumer.mail_queue import Unconsumed
 from email_consumer.meters import Meters
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.readings import Readings, ReadingsCollector
@@ -40,6 +41,7 @@ _CASES = {
     "EmailConsumerDown": Case({'up{job="email_consumer"}': "1 1 0x9", 'up{job="other"}': "0x9"}, quiet=3, fires=5),
     "EmailQueueHeld": Case({"email_held": "0 0 1x9"}, quiet=6, fires=8),
     "EmailNothingSent": Case({"email_queue_messages": "7x60", _SENT: "0+5x10 50x50"}, quiet=12, fires=28),
+    "EmailUnconsumed": Case({'email_unconsumed_messages{subject="messages.other"}': "0 0 2x9"}, quiet=6, fires=8),
     "EmailQueueOld": Case({"email_queue_oldest_seconds": "0+60x60"}, quiet=30, fires=40),
     "EmailThrottled": Case(
         {_OUTCOMES.format("throttled"): "0x20 6+6x60", _OUTCOMES.format("sent"): "0+50x80"}, quiet=20, fires=40
@@ -92,7 +94,7 @@ def test_each_rule_has_a_case_and_tells_what_to_do() -> None:
 
 def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
     registry = create_registry(Meters())
-    readings = Readings(0, 0, 0, 0, 0, 0, events_refused=Counter(topic=1))
+    readings = Readings(0, 0, 0, 0, 0, 0, Unconsumed((("messages.other", 1),)), events_refused=Counter(topic=1))
     registry.register(ReadingsCollector(readings))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     told = {sample.name for family in families for sample in family.samples}

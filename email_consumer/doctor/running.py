@@ -1,0 +1,37 @@
+"""What the program that runs here says of itself: `/ready` names all that lets no mail through."""
+
+import aiohttp
+
+from email_consumer.doctor.finding import Finding, error, ok
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_FIXES = {
+    "nats": "See what is said of nats.",
+    "sqs": "See what is said of sqs.",
+    "consumer": "See what is said of queue.consumer.",
+    "ledger": "See what is said of storage; the daemon's log says more (store.blocked).",
+    "ses": "See what is said of ses, and the daemon's log (queue.held).",
+    "dead_letters": "Make room in the dead-letter stream, or remove letters: `email-consumer dlq list`.",
+    "schedule": "See what is said of queue.stream; the daemon's log says more (schedule.interrupted).",
+}
+_ELSE = "The daemon's log says more (ready.down, queue.stuck)."
+
+
+async def check_running(url: str) -> list[Finding]:
+    """`url` is the sidecar's, as this machine reaches it; nothing to say where nothing of ours answers there."""
+    try:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{url}/ready") as answer:
+            told = await answer.json()
+            reasons = dict(told["reasons"]) if not told["ready"] else {}
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
+        return []  # whether anything of ours should answer is looked at elsewhere
+    if not reasons:
+        return [ok("server.ready", "The program that runs here says that mail can flow.")]
+    return [
+        error(
+            "server.ready",
+            f"The program that runs here lets no mail through ({name}): {reason}.",
+            _FIXES.get(name, _ELSE),
+        )
+        for name, reason in reasons.items()
+    ]
