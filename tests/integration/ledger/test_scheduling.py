@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from email_consumer.claim import Origin, TooLargeToKeepError
+from email_consumer.clock import from_unix
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.ledger.decision import Stopper
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
@@ -39,6 +40,15 @@ async def test_it_is_kept_once_each_content_once(jetstream: JetStreamBackend, pa
     assert tuple(row) == (10, 1, 4070908800.0, "nats")
     (content,) = query(path, "SELECT subject, content, extra FROM email_contents")
     assert tuple(content) == ("s", "b", '{"headers":{"X-A":"1"}}')
+
+
+async def test_the_latest_time_that_a_message_can_have_is_kept(jetstream: JetStreamBackend, path: Path) -> None:
+    latest = "9998-12-31T23:59:59.9999999Z"
+    async with jetstream.open() as ledger:
+        assert await ledger.schedule(mail("u-1", scheduled_at=latest), ORIGIN) == Scheduled()
+    await keep(jetstream, path)
+    (row,) = query(path, "SELECT scheduled_at FROM email_requests")
+    assert from_unix(row[0]).year >= 9998
 
 
 async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBackend, path: Path) -> None:
