@@ -165,6 +165,27 @@ async def test_a_row_that_is_no_message_is_a_dead_letter_and_then_failed(tmp_pat
         assert orjson.loads(letter.data or b"")["email"] == "bad@example.com"
         ((status, error),) = await stage.rows("status, error", "WHERE email LIKE 'bad%'")
         assert (status, "cc" in error) == (3, True)
+        assert +stage.meters.unsent == {"undecodable": 1}
+
+
+async def test_an_address_that_no_worker_would_take_is_not_published_again_and_again(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    """As one that an earlier version stored, and that is no address any more."""
+    async with running(tmp_path, server.url, look_every=LOOK) as stage:
+        await stage.post(mail("bad@example.com", "good@example.com"), scheduled_at=LATER)
+        async with stage.database.transaction() as connection:
+            await connection.execute("UPDATE email_requests SET email = 'bad@example..com' WHERE id = 1")
+        await due_now(stage)
+        (message,) = await stage.pull(1)
+        await stage.finish(message, Sent("ses-1"))
+        assert message.email == "good@example.com"
+
+        async def failed() -> bool:
+            return await stage.rows() == [(2, 1), (3, 1)]
+
+        await until(failed)
+        assert (await stage.client.jetstream().stream_info("messages-dead")).state.messages == 1
 
 
 async def test_many_contents_that_do_not_fit_hold_nobody_up(tmp_path: Path, server: NatsServer) -> None:

@@ -11,7 +11,7 @@ from nats.js.api import Header
 from email_consumer.ledger.sqlite import SqliteLedger
 from email_consumer.mail_queue import ORIGIN
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Sent
+from email_consumer.outcome import Scheduled, Sent
 from email_consumer.sidecar.due_mail import DueMail
 from email_consumer.sidecar.window import Window
 from tests.integration.sidecar.stage import ORIGIN as FROM_NATS
@@ -82,7 +82,7 @@ async def test_published_mail_names_itself_and_where_it_came_from(stage: Stage) 
 async def test_scheduled_mail_of_the_stream_comes_back_when_it_is_due(stage: Stage, parts: dict[str, str]) -> None:
     fields = {"uuid": "ü\n1", "email": "a@example.com", "subject": "s", **parts, "headers": {"X-A": "1"}}
     message = EmailMessage.model_validate({**fields, "scheduled_at": in_seconds(0.3)})
-    assert await stage.ledger.schedule(message, FROM_NATS)
+    assert await stage.ledger.schedule(message, FROM_NATS) == Scheduled()
     stage.scheduler.wake()
     (back,) = await stage.pull(1)
     assert back == EmailMessage.model_validate(fields)
@@ -169,6 +169,7 @@ async def test_expired_mail_is_stopped_with_its_reason(tmp_path: Path, server: N
         assert await stage.rows("status, error", "WHERE email = 'a@example.com'") == [
             (4, "expired: before it could be published")
         ]
+        assert +stage.meters.unsent == {"expired": 1}
 
 
 @pytest.mark.parametrize(("policy", "statuses"), [("skip", [(0, 1), (4, 1)]), ("send", [(0, 2)])])
@@ -185,6 +186,7 @@ async def test_the_misfire_policy_decides_of_what_is_too_late(
     async with running(tmp_path, server.url, misfire=policy) as stage:
         await published(stage, dict(statuses)[0])
         assert await stage.rows() == statuses
+        assert +stage.meters.unsent == ({"misfired": 1} if policy == "skip" else {})
 
 
 async def test_the_ledger_takes_published_mail_as_its_own(stage: Stage) -> None:
