@@ -21,6 +21,14 @@ _SUPPRESSED = {
     "unsubscribed": "left@example.com",
     "suppressed-by-hand": "Never <NEVER@example.com>",
 }
+_BY_HAND = ["Never@example.com", "anna@bücher.example", '"dora"@example.com']
+_ONE_FORM = {
+    "international": "Anna <ANNA@bücher.example>",
+    "punycode": "anna@xn--bcher-kva.example",
+    "quoted": '"dora"@example.com',
+    "unquoted": "dora@example.com",
+}
+"""Other ways to write them."""
 _FEEDS = ("messages-outcomes", "messages-scheduled")
 
 
@@ -78,9 +86,10 @@ class Recorder:
         await place.until("SELECT count(DISTINCT request_id) FROM email_results WHERE status = 'Send'", 12)
         await place.until("SELECT count(DISTINCT request_id) FROM email_results WHERE status = 'Delivery'", 11)
         await place.until("SELECT count(*) FROM suppressions", 2)
-        await place.ask("POST", "/v1/suppressions", {"address": "Never@example.com"})
+        for address in _BY_HAND:
+            await place.ask("POST", "/v1/suppressions", {"address": address})
         await place.unsubscribe(await self._unsubscribe_link(_SUPPRESSED["unsubscribed"]))
-        await place.until("SELECT count(*) FROM suppressions", 4)
+        await place.until("SELECT count(*) FROM suppressions", 6)
 
     async def _mail_with_links(self) -> None:
         body = {
@@ -199,7 +208,8 @@ class Recorder:
             "queued-named": as_map("queued-named", email="Jane Doe <Jane.Doe@Example.com>"),
             "queued/odd uuid #1": as_map("queued/odd uuid #1"),
         }
-        suppressed = {f"queued-{name}": as_map(f"queued-{name}", email=email) for name, email in _SUPPRESSED.items()}
+        addresses = _SUPPRESSED | _ONE_FORM
+        suppressed = {f"queued-{name}": as_map(f"queued-{name}", email=email) for name, email in addresses.items()}
         expiring = as_map("queued-expiring", expires_at=self._soon)
         later = as_map("queued-far", scheduled_at=_FAR)
         self._arrives += odd
