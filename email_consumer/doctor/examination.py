@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from zoneinfo import ZoneInfo
 
 from email_consumer.address import parse_address
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
@@ -14,6 +15,7 @@ from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_wor
 from email_consumer.doctor.identity import check_identity
 from email_consumer.doctor.nats import check_jetstream, check_server, connection
 from email_consumer.doctor.queue import check_queue
+from email_consumer.doctor.queue_sample import check_waiting_mail
 from email_consumer.doctor.receiver import check_receiver, is_loopback
 from email_consumer.doctor.round_trip import RoundTrip
 from email_consumer.doctor.running import check_running
@@ -83,6 +85,15 @@ async def _nats(settings: Settings) -> list[Finding]:
             return [*findings, skipped("queue.stream", "There is no JetStream.")]
         needs = ConsumerNeeds.of(settings.subject, settings.ack_wait, settings.concurrency_limit)
         findings += await check_queue(client, stream=settings.stream, consumer=settings.consumer, needs=needs)
+        findings.append(
+            await check_waiting_mail(
+                client,
+                stream=settings.stream,
+                subject=settings.subject,
+                consumer=settings.consumer,
+                zone=ZoneInfo(settings.timezone),
+            )
+        )
         findings += await check_replicas(client, stream=settings.stream, replicas=settings.nats_replicas)
         if settings.ledger == "jetstream":
             findings.append(await check_workers(client, stream=settings.stream))

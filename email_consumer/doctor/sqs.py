@@ -8,6 +8,7 @@ from email_consumer.sqs.queue import SqsQueue
 
 _FEW_RECEIVES = 100
 """A redrive policy that allows fewer takes away mail that was only throttled for some minutes."""
+_UNSEEN = "Whether each can be read isn't known: SQS shows none without handing it out."
 
 
 async def check_source_queue(
@@ -19,7 +20,7 @@ async def check_source_queue(
             waiting, policy = await queue.count(), await queue.redrive_policy()
     except (SqsError, BotoCoreError) as fault:
         return [error("sqs.source", f"{fault}.", "Mend SQS_QUEUE_URL, or what it says.")]
-    found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages.")
+    found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages. {_UNSEEN}")
     redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
     if policy is None and not dead_letters_elsewhere:
         text = f"Queue {queue.name} has no RedrivePolicy: what can't be sent would have no place, so nothing starts."

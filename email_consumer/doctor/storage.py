@@ -75,7 +75,12 @@ def _version(path: Path) -> Finding:
     if version > newest_version():
         text = f"DB_PATH: {path} was written by a newer email-consumer (version {version})."
         return error("storage.file", text, "Upgrade this one, or name another file.")
-    return ok("storage.file", f"{path} is there, {path.stat().st_size / 2**20:,.0f} MiB.")
+    found = f"{path} is there, {path.stat().st_size / 2**20:,.0f} MiB."
+    if version < newest_version():
+        found += (
+            f" The next start brings it from version {version} to {newest_version()}; no older program opens it then."
+        )
+    return ok("storage.file", found)
 
 
 def _rights(path: Path, *, group_reads: bool) -> Finding:

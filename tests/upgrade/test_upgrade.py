@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 
 from email_consumer.message import uuid_tag
@@ -130,6 +131,21 @@ async def test_killed_at_each_step_of_the_migration_it_goes_on(recorded: Recorde
     async with running(place, ACK_WAIT=2):
         await settled(place, recorded.to_send)
     assert place.rows("PRAGMA user_version") == [(newest_version(),)]
+
+
+async def test_doctor_says_beforehand_what_an_upgrade_will_do_and_changes_nothing(recorded: Recorded) -> None:
+    place = recorded.place
+    [before] = place.rows("PRAGMA user_version")
+    await place.publisher.publish([as_map("misspelled", schedule_at="2099-01-01T00:00:00Z")])
+    doctor = place.command("doctor", "--json")
+    await doctor.launch()
+    await doctor.ended()
+    findings = {
+        each["check"]: each["text"] for each in orjson.loads("".join(line["event"] for line in doctor.log))["findings"]
+    }
+    assert f"from version {before[0]} to {newest_version()}" in findings["storage.file"]
+    assert "1 will be refused and kept as dead letters: 'schedule_at'" in findings["queue.waiting"]
+    assert place.rows("PRAGMA user_version") == [before]
 
 
 async def test_a_newer_file_is_refused_in_one_line(recorded: Recorded) -> None:
