@@ -62,6 +62,10 @@ class Meters:
     """Why the last mail that was sent back to its source was; empty before the first."""
     held_back_at: float = -inf
     """When a mail was last sent back for a reason that holds for any other as well (monotonic seconds)."""
+    api_keys_refused: int = 0
+    """Requests with a wrong API key."""
+    connections_sent_away: int = 0
+    """HTTP connections that were closed since they took too long, too much room, or somebody else's place."""
     enqueue_to_ses: Distribution = field(default_factory=Distribution)
     """From being stored by the source to being accepted by SES."""
     ses_call: Distribution = field(default_factory=Distribution)

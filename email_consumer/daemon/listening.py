@@ -10,14 +10,17 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
+from email_consumer.daemon.descriptors import left_for_callers, raise_limit
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.daemon.ground import Ground
 from email_consumer.dashboard.security_headers import add_security_headers
 from email_consumer.meters import Meters
 from email_consumer.origin import names_this_machine
 from email_consumer.sidecar.app import create_app
+from email_consumer.sidecar.connections import Connections
+from email_consumer.sidecar.guesses import Guesses
 from email_consumer.sidecar.health import HealthRoutes
-from email_consumer.sidecar.server import Server
+from email_consumer.sidecar.server import MOST_CONNECTIONS, Server
 
 _log = structlog.get_logger(__name__)
 
@@ -38,9 +41,12 @@ async def listen(
     keys = [key.get_secret_value() for key in settings.api_key]
     # A page that DNS leads to this machine reaches also what listens on loopback alone.
     serves = partial(names_this_machine, any_address=not settings.on_loopback) if ground.local else None
-    app = create_app(routes, keys, version=version("email-consumer"), admits=admits, serves=serves)
+    guesses = Guesses(ground.meters)
+    app = create_app(routes, keys, version=version("email-consumer"), admits=admits, serves=serves, guesses=guesses)
     app.on_response_prepare.append(add_security_headers)
-    server = Server(app, settings.server_port, host=settings.server_bind)
+    most = left_for_callers(raise_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
+    connections = Connections(most, ground.meters)
+    server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
     try:
         await stack.enter_async_context(server)
     except OSError as error:

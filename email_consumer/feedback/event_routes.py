@@ -50,9 +50,10 @@ class EventRoutes:
         headers = request.headers
         raw = headers.get("x-amz-sns-rawdelivery", "").lower() == "true"
         try:
-            body = await _bounded(request)
+            body = await read_bytes(request, at_most=MAX_BODY)
         except ApiError as error:
-            self._receiver.refusals.note(Refusal(error.code, str(error), error.status))
+            cause = "size" if error.code == "too_large" else error.code
+            self._receiver.refusals.note(Refusal(cause, str(error), error.status))
             raise
         try:
             await self._receiver.handle(body, headers.get("x-amz-sns-message-type"), raw_header=raw)
@@ -61,9 +62,3 @@ class EventRoutes:
             code = refusal.cause.replace(" ", "_")
             raise ApiError(refusal.status, code, "Refused; the log tells why.") from refusal
         return web.json_response({})
-
-
-async def _bounded(request: web.Request) -> bytes:
-    if (request.content_length or 0) > MAX_BODY:  # before it is read: anyone may post here
-        raise ApiError(413, "size", f"The body is larger than {MAX_BODY:,} bytes.")
-    return await read_bytes(request)

@@ -68,10 +68,8 @@ class UnsubscribeRoutes:
         address = self._unsubscribe.address(request.match_info["token"])
         if address is None:
             return _page(_UNKNOWN, 404)
-        if (request.content_length or 0) > _MAX_BODY:
-            raise ApiError(413, "too_large", f"The body is larger than {_MAX_BODY:,} bytes.")
         # As a form it may be encoded in one of two ways; either way the two words are in it.
-        body = await read_bytes(request)
+        body = await read_bytes(request, at_most=_MAX_BODY)
         if b"List-Unsubscribe" not in body or b"One-Click" not in body:
             raise ApiError(400, "no_confirmation", "Post List-Unsubscribe=One-Click to unsubscribe.")
         await self._suppressions.add(address, Reason.UNSUBSCRIBED, "", "recipient")

@@ -73,6 +73,12 @@ class MeterCollector(Collector):
         yield GaugeMetricFamily(
             "email_held", "1 while the queue is held for a reason that is not the mail's.", bool(meters.held)
         )
+        yield CounterMetricFamily("email_api_keys_refused", "Requests with a wrong API key.", meters.api_keys_refused)
+        yield CounterMetricFamily(
+            "email_http_connections_sent_away",
+            "HTTP connections closed since they took too long, or too much room.",
+            meters.connections_sent_away,
+        )
         yield _histogram(
             "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", meters.enqueue_to_ses
         )

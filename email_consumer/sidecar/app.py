@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from aiohttp import web
 
+from email_consumer.http.bodies import BODIES, Bodies
+from email_consumer.meters import Meters
 from email_consumer.sidecar.api_keys import ApiKeys
-from email_consumer.sidecar.faults import faults_as_json
+from email_consumer.sidecar.faults import Faults
+from email_consumer.sidecar.guesses import Guesses
 from email_consumer.sidecar.hosts import known_hosts
 from email_consumer.sidecar.openapi import document_route
+from email_consumer.sidecar.targets import plain_targets
 
 MAX_BODY = 16 * 2**20
 """Bytes: 10,000 addresses of the longest kind, and a content as large as NATS takes by default, several times over."""
@@ -21,6 +25,7 @@ def create_app(
     max_body: int = MAX_BODY,
     admits: Callable[[web.Request], bool] = lambda _: False,
     serves: Callable[[str], bool] | None = None,
+    guesses: Guesses | None = None,
 ) -> web.Application:
     """Each route's handler says by `operation` what it does and whether it is open to all.
 
@@ -31,10 +36,14 @@ def create_app(
         max_body: bytes of a request body.
         admits: what opens them else, such as a browser's session.
         serves: whether a request with this Host header is for us; None: with any.
+        guesses: hears of wrong keys.
     """
+    bodies = Bodies()
     checks = [known_hosts(serves)] if serves else []
-    middlewares = [faults_as_json, *checks, ApiKeys(api_keys, admits).middleware]
+    keys = ApiKeys(api_keys, admits, guesses or Guesses(Meters()))
+    middlewares = [Faults().middleware, *checks, plain_targets, keys.middleware, bodies.middleware]
     app = web.Application(middlewares=middlewares, client_max_size=max_body)
+    app[BODIES] = bodies
     routes = list(routes)
     app.add_routes([*routes, document_route(routes, version)])
     return app

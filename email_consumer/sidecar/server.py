@@ -1,34 +1,64 @@
 """The listening socket of the application."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
+from email_consumer.meters import Meters
+from email_consumer.sidecar.connections import Connection, Connections
+
 _STOP_TIMEOUT = 3.0
 """Seconds that requests under way get at the end."""
+MOST_CONNECTIONS = 512
+_BACKLOG = 128
+_MOST_HEADERS = 100
 
-# What a handler fails with is logged by `faults_as_json`; what is left is what strangers send that is no HTTP, and
+# What a handler fails with is logged by `Faults`; what is left is what strangers send that is no HTTP, and
 # they must not be able to fill the log with it.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.CRITICAL)
 
 
+class _Site(web.BaseSite):
+    """A place to listen, whose connections are ours."""
+
+    def __init__(self, runner: web.AppRunner, accept: Callable[[], Connection], host: str | None, port: int) -> None:
+        super().__init__(runner, backlog=_BACKLOG)
+        self._accept = accept
+        self._place = host, port
+
+    @property
+    def name(self) -> str:
+        return "{}:{}".format(*self._place)
+
+    async def start(self) -> None:
+        await super().start()
+        host, port = self._place
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._accept, host, port, backlog=self._backlog)
+
+
 class Server:
     """`async with Server(app, port) as server:` serves until the block ends. Stopping twice is no error."""
 
-    def __init__(self, app: web.Application, port: int, *, host: str | None = None) -> None:
+    def __init__(
+        self, app: web.Application, port: int, *, host: str | None = None, connections: Connections | None = None
+    ) -> None:
         """Port 0 takes a free one; `host` None listens on all interfaces."""
-        # What is compressed is refused (see `read_bytes`), so nothing needs to be unpacked.
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_protocol_log,
-            handle_signals=False,
-            shutdown_timeout=_STOP_TIMEOUT,
-            auto_decompress=False,
-        )
+        self._connections = Connections(MOST_CONNECTIONS, Meters()) if connections is None else connections
+        app.middlewares.insert(0, self._connections.middleware)
+        self._options: dict[str, Any] = {
+            "access_log": None,
+            "logger": _protocol_log,
+            "auto_decompress": False,  # what is compressed is refused (see `read_bytes`)
+            "keepalive_timeout": self._connections.patience.idle,
+            "max_headers": _MOST_HEADERS,
+        }
+        self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_STOP_TIMEOUT, **self._options)
         # With port 0 each address family would get a port of its own.
         self._host = host or ("0.0.0.0" if port == 0 else None)  # noqa: S104 - SNS must reach it
         self._port = port
@@ -51,7 +81,7 @@ class Server:
         """
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            await _Site(self._runner, self._accept, self._host, self._port).start()
         except OSError:
             await self._runner.cleanup()
             raise
@@ -60,6 +90,10 @@ class Server:
         """Take no more requests; those under way may finish."""
         with suppress(RuntimeError):  # never started
             await self._runner.cleanup()
+
+    def _accept(self) -> Connection:
+        assert self._runner.server  # noqa: S101 - it was set up
+        return Connection(self._connections, self._runner.server, **self._options)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -8,21 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from email_consumer.http.bodies import BODIES
+from email_consumer.http.errors import JSON, ApiError
 from email_consumer.problems import problems
 from email_consumer.wire_form import MAX_ELEMENTS, TooManyElementsError, parse_json
 
-JSON = "application/json"
+__all__ = ["JSON", "ApiError"]
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Model = TypeVar("Model", bound=BaseModel)
 Entry = TypeVar("Entry")
 
 _OPERATION = "__operation__"
+_STRANGERS_BODY = 2**14
+"""Bytes, where a route doesn't say otherwise."""
 
 
 class ApiModel(BaseModel):
@@ -89,32 +92,6 @@ def next_page(entries: Sequence[Entry], query: PageQuery, place: Callable[[Entry
     return str(place(entries[-1])) if len(entries) == query.limit else None
 
 
-class ApiError(Exception):
-    """Ends a request with `{"error": {"code", "message", …}}`."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        details: Mapping[str, object] | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """`code` is for programs and stays as it is; `message` is for people; `details` stand beside them."""
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.details = dict(details or {})
-        self.headers = dict(headers or {})
-
-    def response(self) -> web.Response:
-        document = {"error": {"code": self.code, "message": str(self), **self.details}}
-        return web.Response(
-            status=self.status, body=orjson.dumps(document), content_type=JSON, headers=self.headers or None
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What the OpenAPI document says of a handler. Models are of what `read_body` and `read_query` are called with."""
@@ -160,21 +137,19 @@ def answer(document: BaseModel, status: int = 200, headers: Mapping[str, str] | 
     return web.Response(status=status, text=document.model_dump_json(), content_type=JSON, headers=headers)
 
 
-async def read_bytes(request: web.Request) -> bytes:
-    """The whole body.
+async def read_bytes(request: web.Request, *, at_most: int | None = None) -> bytes:
+    """The whole body; `at_most` bytes, or else what the application or a stranger is allowed.
 
     Raises:
-        ApiError: 413 too large, 415 compressed, 400 broken off or badly framed.
+        ApiError: 413 too large, 415 compressed, 400 broken off or badly framed, 408 too slow, 503 no room for it.
     """
     if request.headers.get("Content-Encoding", "identity") != "identity":  # a few bytes could become gigabytes
         raise ApiError(415, "compressed", "Send the body as it is, without a Content-Encoding.")
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        message = f"The body is larger than {request.client_max_size:,} bytes."
-        raise ApiError(413, "too_large", message) from None
-    except web.RequestPayloadError:
-        raise ApiError(400, "unreadable", "The body can't be read to its end.") from None
+    operation = operation_of(request.match_info.handler)
+    known = operation is None or not operation.open_to_all
+    if at_most is None:
+        at_most = request.client_max_size if known else _STRANGERS_BODY
+    return await request.app[BODIES].read(request, at_most=at_most, known=known)
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
