@@ -63,7 +63,8 @@ async def _open_nats(
 
 
 async def _note_inheritance(database: Database, link: NatsLink) -> None:
-    await set_fact(database, "inheritance", json.dumps([await link.topology.delivered(), time.time()]))
+    sequence, stream = await link.topology.delivered()
+    await set_fact(database, "inheritance", json.dumps([sequence, time.time(), stream]))
 
 
 async def _inheritance(database: Database) -> Inheritance:

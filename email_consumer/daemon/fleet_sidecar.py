@@ -25,7 +25,7 @@ from email_consumer.ledger.jetstream.bucket import ClaimBucket
 from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.shown_queue import ShownQueue
-from email_consumer.ledger.jetstream.streams import Names, deliver_again, ensure_ledger_streams
+from email_consumer.ledger.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
 from email_consumer.meters import Meters
 from email_consumer.publisher import Publisher
 from email_consumer.replica.copier import Copier
@@ -94,9 +94,10 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
 
 async def _take_place(link: NatsLink, identity: str, background: list[Background], stack: AsyncExitStack) -> Tenancy:
     """Be the one sidecar, and take over what the one before had in hand."""
-    place = link.role_tenancy("sidecar", identity)
+    stream = link.settings.stream
+    place = link.role_tenancy("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
     await hold(place, link.settings, background, stack)
-    await deliver_again(link.client, link.settings.stream)
+    await deliver_again(link.client, stream)
     return place
 
 

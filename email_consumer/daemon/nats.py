@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -15,6 +16,7 @@ from email_consumer.daemon.faults import ConnectionLostError
 from email_consumer.daemon.porch import Porch
 from email_consumer.delivery import Delivery
 from email_consumer.intake.connection import close, connect
+from email_consumer.intake.consumer import consumer_in_use
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.intake.jetstream import JetStreamIntake
 from email_consumer.intake.queue_state import JetStreamQueue
@@ -103,11 +105,13 @@ class NatsLink:
     def consumer_tenancy(self, ledger: str, *, shared: bool) -> Tenancy:
         """The right to the consumer for the ledger of that identity."""
         consumer = self.settings.consumer
-        return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, shared=shared)
+        in_use = partial(consumer_in_use, self.client, self.settings.stream, consumer)
+        return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
 
-    def role_tenancy(self, role: str, ledger: str) -> Tenancy:
-        """The right to be the only one in a role."""
-        return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, shared=False)
+    def role_tenancy(self, role: str, ledger: str, *, stream: str, consumer: str) -> Tenancy:
+        """The right to be the only one in a role; whoever has it takes from that consumer."""
+        in_use = partial(consumer_in_use, self.client, stream, consumer)
+        return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
 
     def source(self, tenancy: Tenancy) -> NatsSource:
         """What comes by the consumer, while the right to it lasts."""
@@ -122,7 +126,9 @@ class NatsLink:
             tenancy=tenancy,
         )
 
-    def _tenancy(self, key: str, what: str, ledger: str, *, shared: bool) -> Tenancy:
+    def _tenancy(
+        self, key: str, what: str, ledger: str, in_use: Callable[[], Awaitable[bool]], *, shared: bool
+    ) -> Tenancy:
         settings = self.settings
         return Tenancy(
             self.client,
@@ -132,6 +138,7 @@ class NatsLink:
             ledger=ledger,
             replicas=settings.nats_replicas,
             shared=shared,
+            in_use=in_use,
         )
 
 

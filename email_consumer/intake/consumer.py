@@ -3,6 +3,7 @@
 from typing import Any
 
 from nats.aio.client import Client
+from nats.js.errors import NotFoundError
 
 from email_consumer.intake.pull import PullLimits
 from email_consumer.jetstream_api import ask
@@ -32,6 +33,19 @@ class StreamIdentity:
             stream = await ask(self._client, f"STREAM.INFO.{self._stream}", patience=_PATIENCE)
             self._created, self._consumer_created = stream["created"], consumer["created"]
         return self._created
+
+
+async def consumer_in_use(client: Client, stream: str, consumer: str) -> bool:
+    """Whether somebody asks it for mail at this moment, or has some in hand; False where it isn't there.
+
+    Raises:
+        nats.errors.Error: no answer.
+    """
+    try:
+        found = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}", patience=_PATIENCE)
+    except NotFoundError:
+        return False
+    return bool(found["num_waiting"] or found["num_ack_pending"])
 
 
 class Consumer:

@@ -9,14 +9,19 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from uuid import uuid4
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NoStreamResponseError
+from nats.js.errors import (
+    BucketNotFoundError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NoStreamResponseError,
+)
 from nats.js.kv import KeyValue
 
 LEASE = 30.0
@@ -25,6 +30,7 @@ _MARGIN = 5.0
 """The holder stops sending so much earlier than others may begin."""
 _RENEWAL = 5.0
 _POLL = 1.0
+_TRIES = 3
 
 _log = structlog.get_logger(__name__)
 
@@ -51,18 +57,38 @@ class _Record:
     shared: bool = False
 
     @classmethod
-    def read(cls, value: bytes | None) -> "_Record":
-        return cls(**json.loads(value or b"{}"))
+    def read(cls, value: bytes | None) -> "_Record | None":
+        """As some version has written it; None where something else lies there."""
+        try:
+            told = json.loads(value or b"")
+            named = {each.name: told[each.name] for each in fields(cls) if each.name in told}
+            return cls(**named)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return None
 
     def write(self) -> bytes:
         return json.dumps(asdict(self)).encode()
+
+
+async def _unknown() -> bool:
+    """Nobody can be asked."""
+    return False
 
 
 class Tenancy:
     """The right of one ledger to a consumer. `acquire` it, then `keep` it; `valid_until` tells how long it surely is."""
 
     def __init__(
-        self, client: Client, *, stream: str, key: str, what: str, ledger: str, replicas: int, shared: bool = False
+        self,
+        client: Client,
+        *,
+        stream: str,
+        key: str,
+        what: str,
+        ledger: str,
+        replicas: int,
+        shared: bool = False,
+        in_use: Callable[[], Awaitable[bool]] = _unknown,
     ) -> None:
         """Say what it is about.
 
@@ -74,6 +100,8 @@ class Tenancy:
             ledger: the identity of ours.
             replicas: of the bucket, where it is still to be made.
             shared: whether many processes have this ledger; then its record is never released, it lapses.
+            in_use: whether somebody uses at this moment what the record stands for. Then a record that isn't there was
+                lost, and its holder will write it again.
         """
         self._jetstream: JetStreamContext = client.jetstream()
         self._bucket = tenancy_bucket(stream)
@@ -83,7 +111,8 @@ class Tenancy:
         host, process = ("", "") if shared else (socket.gethostname(), uuid4().hex)
         self._record = _Record(ledger, host, process, shared=shared)
         self._replicas = replicas
-        self._revision = 0
+        self._in_use = in_use
+        self._absent_since: float | None = None
         self._valid_until = 0.0
         self._lapsed = False
 
@@ -107,6 +136,7 @@ class Tenancy:
             nats.errors.Error: JetStream did not answer.
         """
         self._store = await self._open()
+        lost = await self._in_use()
         waiting_since, seen, told = self._now(), -1, False
         while True:
             began = self._now()
@@ -115,8 +145,12 @@ class Tenancy:
                 if seen > 0 and holder and holder.shared != self._record.shared and not holder.released:
                     raise TenancyRefusedError(self._refusal(holder))
                 seen, waiting_since = revision, began
-            ours = holder is not None and (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
-            if holder is None or holder.released or ours or began - waiting_since > LEASE:
+            if holder is None:
+                free = not lost
+            else:
+                lost = True  # if it isn't there any more the next time
+                free = holder.released or (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
+            if free or began - waiting_since > LEASE:
                 if take_over and (holder is None or holder.ledger != self._record.ledger):
                     await take_over()
                     began = self._now()
@@ -125,8 +159,9 @@ class Tenancy:
                 continue
             if not told:
                 told = True
+                host = holder.host if holder else ""
                 hint = f"another email-consumer holds {self._what}; waiting until it ends"
-                _log.warning("tenancy.waiting", key=self._key, host=holder.host, hint=hint)
+                _log.warning("tenancy.waiting", key=self._key, host=host, hint=hint)
                 if waiting:
                     await waiting(hint)
             await asyncio.sleep(_POLL)
@@ -140,29 +175,12 @@ class Tenancy:
         while True:
             await asyncio.sleep(_RENEWAL)
             try:
-                renewed = await self._write(self._record, self._revision, self._now())
-            except (NoStreamResponseError, BucketNotFoundError):
-                await self._reopen()  # a server that lost its store, or somebody deleted the bucket
-                continue
+                for _ in range(_TRIES):
+                    if await self._renew():
+                        break
             except (NatsError, TimeoutError) as error:
                 _log.debug("tenancy.not_renewed", error=repr(error))
                 self._warn_once_lapsed(repr(error))
-                continue
-            self._lapsed = False
-            if not renewed:
-                await self._look_again()
-
-    async def _reopen(self) -> None:
-        _log.warning("tenancy.bucket_gone", bucket=self._bucket, hint="it is made anew")
-        try:
-            self._store = await self._open()
-            renewed = await self._write(self._record, 0, self._now())
-        except (NatsError, TimeoutError) as error:
-            _log.debug("tenancy.not_renewed", error=repr(error))
-            self._warn_once_lapsed(repr(error))
-            return
-        if not renewed:
-            await self._look_again()
 
     def _warn_once_lapsed(self, error: str) -> None:
         if not self._lapsed and self._now() > self._valid_until:
@@ -174,22 +192,30 @@ class Tenancy:
         if self._record.shared:  # others may have it still
             return
         try:
-            await self._write(replace(self._record, released=True), self._revision, 0.0)
+            holder, revision = await self._holder()
+            if holder == self._record:
+                await self._write(replace(self._record, released=True), revision, 0.0)
         except (NatsError, TimeoutError) as error:
             _log.debug("tenancy.not_released", error=repr(error))
 
-    async def _look_again(self) -> None:
-        """Somebody moved the record: we, by a renewal whose answer got lost, one who shares it, or who took over."""
-        try:
-            began = self._now()
-            holder, revision = await self._holder()
-            if holder == self._record:
-                self._revision = revision
-                await self._write(self._record, revision, began)
-                return
-        except (NatsError, TimeoutError):
-            return  # asked again at the next renewal; `valid_until` doesn't move meanwhile
-        raise TenancyLostError(f"another email-consumer has taken over {self._what}")
+    async def _renew(self) -> bool:
+        """Write it again as we find it; False if somebody who shares it did so at the same moment.
+
+        Never on a revision that we remember: in a bucket that was made again, they begin again.
+
+        Where it is gone: while our lease lasts nobody else can have had it, and whoever waits knows that it was lost and
+        gives us the time. After a lapse somebody may have had it; who is alive writes it again soon.
+        """
+        began = self._now()
+        holder, revision = await self._holder()
+        if holder is None:
+            self._absent_since = began if self._absent_since is None else self._absent_since
+            if self._valid_until <= began <= self._absent_since + LEASE:
+                return True
+            _log.warning("tenancy.record_gone", key=self._key, hint="it is written again")
+        elif holder != self._record:
+            raise TenancyLostError(f"another email-consumer has taken over {self._what}")
+        return await self._write(self._record, revision, began)
 
     def _refusal(self, holder: _Record) -> str:
         both = f"{self._what} must not have two ledgers, or mail would be sent twice"
@@ -204,19 +230,25 @@ class Tenancy:
             return await self._jetstream.create_key_value(bucket=self._bucket, history=1, replicas=self._replicas)
 
     async def _holder(self) -> tuple[_Record | None, int]:
+        """The record, if there is one that can be read, and what the next write has to name as the last one."""
         try:
             entry = await self._store.get(self._key)
-        except KeyNotFoundError:
-            return None, 0
+        except KeyNotFoundError as error:
+            return None, (error.entry and error.entry.revision) or 0  # a deletion has a revision as well
         return _Record.read(entry.value), entry.revision or 0
 
     async def _write(self, record: _Record, revision: int, began: float) -> bool:
         """Replace the record if it is still the one of `revision`."""
         try:
-            self._revision = await self._store.update(self._key, record.write(), last=revision)
+            await self._store.update(self._key, record.write(), last=revision)
         except KeyWrongLastSequenceError:
             return False
+        except NoStreamResponseError:  # a server that lost its store, or somebody deleted the bucket
+            _log.warning("tenancy.bucket_gone", bucket=self._bucket, hint="it is made again")
+            self._store = await self._open()
+            return False
         self._valid_until = began + LEASE - _MARGIN
+        self._absent_since, self._lapsed = None, False
         return True
 
     @staticmethod

@@ -17,6 +17,7 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError
 
+from email_consumer.intake.consumer import StreamIdentity
 from email_consumer.intake.drift import (
     Changes,
     ConsumerNeeds,
@@ -82,10 +83,10 @@ class Topology:
         except APIError as error:
             raise self._in_plain_words(error) from error
 
-    async def delivered(self) -> int:
-        """The last stream sequence that the consumer has delivered so far, to whomever."""
-        info = await self._jetstream.consumer_info(self._stream, self._consumer)
-        return info.delivered.stream_seq if info.delivered else 0
+    async def delivered(self) -> tuple[int, str]:
+        """The last stream sequence that the consumer has delivered so far, to whomever, and which stream that counts in."""
+        info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
+        return info["delivered"]["stream_seq"], await StreamIdentity(self._client, self._stream).of(info)
 
     async def _ensure_stream(self) -> StreamInfo:
         try:

@@ -38,9 +38,12 @@ class Inheritance:
     """The last sequence that had been delivered then."""
     since: float
     """When it was taken over, in Unix seconds."""
+    stream: str = ""
+    """Which stream of its name `sequence` counts in; empty where the version before noted it, which didn't say."""
 
     def covers(self, origin: Origin) -> bool:
-        return origin.source == "nats" and origin.received > 1 and origin.sequence <= self.sequence
+        same = origin.stream == self.stream or not (origin.stream and self.stream)
+        return origin.source == "nats" and origin.received > 1 and same and origin.sequence <= self.sequence
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,19 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         await client.close()
 
 
-def of(client: Client, ledger: str, *, shared: bool = False) -> Tenancy:
-    what = "the consumer 'email-processor'"
+def of(client: Client, ledger: str, *, shared: bool = False, in_use: bool = False) -> Tenancy:
+    async def used() -> bool:
+        return in_use
+
     return Tenancy(
-        client, stream="messages", key="email-processor", what=what, ledger=ledger, replicas=1, shared=shared
+        client,
+        stream="messages",
+        key="email-processor",
+        what="the consumer 'email-processor'",
+        ledger=ledger,
+        replicas=1,
+        shared=shared,
+        in_use=used,
     )
 
 
@@ -133,3 +142,110 @@ async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: p
             await asyncio.sleep(0.01)
     keeping.cancel()
     assert not await inherits(of(client, "a"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"LEASE": 2.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
+        monkeypatch.setattr(tenancy, name, seconds)
+
+
+async def gone(client: Client, what: str) -> None:
+    """The record, by an operator's hand."""
+    jetstream = client.jetstream()
+    match what:
+        case "bucket deleted":
+            await jetstream.delete_key_value("messages-tenancy")
+        case "bucket purged":
+            await jetstream.purge_stream("KV_messages-tenancy")
+        case "key deleted":
+            await (await jetstream.key_value("messages-tenancy")).delete("email-processor")
+        case "bucket deleted and made again":
+            await jetstream.delete_key_value("messages-tenancy")
+            await jetstream.create_key_value(bucket="messages-tenancy", history=1)
+        case "junk":
+            await (await jetstream.key_value("messages-tenancy")).put("email-processor", b"\xff junk")
+
+
+WAYS = pytest.mark.parametrize(
+    "way", ["bucket deleted", "bucket purged", "key deleted", "bucket deleted and made again", "junk"]
+)
+
+
+@WAYS
+@pytest.mark.usefixtures("quick")
+async def test_a_holder_whose_record_is_gone_stays_the_holder(client: Client, way: str) -> None:
+    holder, waiting = of(client, "a"), of(client, "b", in_use=True)
+    await holder.acquire()
+    async with beside(holder.keep):
+        other = asyncio.create_task(waiting.acquire())
+        await asyncio.sleep(0.2)  # it has seen the holder
+        await gone(client, way)
+        before = holder.valid_until
+        async with asyncio.timeout(10):
+            while holder.valid_until <= before + 1:  # noqa: ASYNC110 - the holder tells nobody
+                await asyncio.sleep(0.01)
+        assert not other.done()
+        other.cancel()
+
+
+@pytest.mark.parametrize("way", ["bucket deleted", "key deleted"])
+@pytest.mark.usefixtures("quick")
+async def test_who_comes_while_the_record_is_gone_waits_for_a_live_holder(client: Client, way: str) -> None:
+    holder = of(client, "a")
+    await holder.acquire()
+    await gone(client, way)
+    other = asyncio.create_task(of(client, "b", in_use=True).acquire())
+    done, _ = await asyncio.wait([other], timeout=0.3)
+    assert not done
+    async with beside(holder.keep):
+        done, _ = await asyncio.wait([other], timeout=2 * tenancy.LEASE)
+        assert not done
+    await other  # once it is silent for a lease
+
+
+@WAYS
+@pytest.mark.usefixtures("quick")
+async def test_those_who_share_a_ledger_go_on(client: Client, way: str) -> None:
+    workers = [of(client, "jetstream", shared=True) for _ in range(3)]
+    place = of(client, "sidecar")
+    place._key = "role.sidecar"
+    for each in (*workers, place):
+        await each.acquire()
+    running = [asyncio.create_task(each.keep()) for each in (*workers, place)]
+    for _ in range(3):
+        await gone(client, way)
+        before = asyncio.get_running_loop().time() + tenancy.LEASE
+        async with asyncio.timeout(20):
+            while min(each.valid_until for each in (*workers, place)) < before:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert not [task for task in running if task.done()]
+    for task in running:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_after_a_lapse_an_absent_record_is_no_right(client: Client) -> None:
+    slept, holder = of(client, "a"), of(client, "b")
+    await slept.acquire()
+    await asyncio.sleep(tenancy.LEASE)
+    await holder.acquire()
+    await gone(client, "bucket deleted")
+    waking = asyncio.create_task(slept.keep())
+    await asyncio.sleep(0.5)
+    async with beside(holder.keep):
+        with pytest.raises(TenancyLostError):
+            await waking
+
+
+@pytest.mark.usefixtures("quick")
+async def test_junk_in_place_of_the_record_is_no_holder(client: Client) -> None:
+    holder = of(client, "a")
+    await holder.acquire()
+    await gone(client, "junk")
+    before = holder.valid_until
+    async with beside(holder.keep), asyncio.timeout(10):
+        while holder.valid_until == before:  # noqa: ASYNC110 - the holder tells nobody
+            await asyncio.sleep(0.01)
+    await gone(client, "junk")
+    assert await inherits(of(client, "a"))

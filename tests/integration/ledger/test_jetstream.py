@@ -4,10 +4,12 @@ import asyncio
 import time
 from dataclasses import replace
 
+import pytest
+
 from email_consumer.claim import Claim
 from email_consumer.ledger.decision import LEASE, Inheritance
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
-from email_consumer.ledger.jetstream.inheritance import keep_inheritance
+from email_consumer.ledger.jetstream.inheritance import keep_inheritance, read_inheritance, renew_inheritance
 from email_consumer.ledger.jetstream.streams import Names, ensure_ledger_streams, projected
 from email_consumer.outcome import (
     Busy,
@@ -172,10 +174,28 @@ async def test_only_final_records_expire(jetstream: JetStreamBackend) -> None:
 
 
 async def test_what_was_delivered_before_the_first_worker_came_is_kept(jetstream: JetStreamBackend) -> None:
-    first = await keep_inheritance(jetstream.client, STREAM, "email-processor", 42)
-    assert first.sequence == 42
-    assert await keep_inheritance(jetstream.client, STREAM, "email-processor", 99) == first
-    assert (await keep_inheritance(jetstream.client, STREAM, "another", 7)).sequence == 7
+    first = await keep_inheritance(jetstream.client, STREAM, "email-processor", (42, "s"))
+    assert (first.sequence, first.stream) == (42, "s")
+    assert await keep_inheritance(jetstream.client, STREAM, "email-processor", (99, "s")) == first
+    assert (await keep_inheritance(jetstream.client, STREAM, "another", (7, "s"))).sequence == 7
+    await renew_inheritance(jetstream.client, STREAM, "email-processor", (99, "t"))
+    renewed = await read_inheritance(jetstream.client, STREAM, "email-processor")
+    assert (renewed.sequence, renewed.stream) == (99, "t")
+    assert await read_inheritance(jetstream.client, STREAM, "none") == Inheritance(0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(b"[42, 1700000000.5]", Inheritance(42, 1700000000.5)), (b"\xff junk", None), (b"{}", None), (b"[1]", None)],
+)
+async def test_what_lies_in_place_of_the_inheritance(
+    jetstream: JetStreamBackend, value: bytes, kept: Inheritance | None
+) -> None:
+    store = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
+    await store.put("inheritance.c", value)
+    assert await read_inheritance(jetstream.client, STREAM, "c") == (kept or Inheritance(0, 0.0))
+    found = await keep_inheritance(jetstream.client, STREAM, "c", (7, "s"))
+    assert found.sequence == (kept.sequence if kept else 7)
 
 
 async def test_a_record_deleted_by_hand_is_forgotten(jetstream: JetStreamBackend) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from email_consumer.claim import Origin
-from email_consumer.ledger.decision import CONFLICT, Decision, Granted, Known, Policy, Step, decide
+from email_consumer.ledger.decision import CONFLICT, Decision, Granted, Inheritance, Known, Policy, Step, decide
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Busy, Duplicate, InDoubt, Parked
 from email_consumer.store.status import Status
@@ -28,6 +28,17 @@ def replay(letter: str) -> Origin:
 
 def finished(status: Status, seconds_ago: float = 1.0) -> Known:
     return Known(status, 1, in_doubt=False, claimed_at=NOW - 2, finished_at=NOW - seconds_ago, replay_of=None)
+
+
+def test_an_inheritance_is_of_one_stream() -> None:
+    inheritance = Inheritance(sequence=10, since=NOW, stream="s")
+    again = replace(NEW, received=2, stream="s")
+    assert inheritance.covers(again)
+    assert not inheritance.covers(replace(again, received=1))
+    assert not inheritance.covers(replace(again, sequence=11))
+    assert not inheritance.covers(replace(again, stream="made again")), "it counts from 1 again"
+    assert inheritance.covers(replace(again, stream=""))
+    assert replace(inheritance, stream="").covers(again)
 
 
 def test_unknown_uuid_is_fresh() -> None:
