@@ -3,23 +3,24 @@
 import asyncio
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from email_consumer.claim import Origin, TooLargeToKeepError
+from email_consumer.claim import Claim, Origin, TooLargeToKeepError
 from email_consumer.clock import from_unix
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.ledger.decision import Stopper
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.streams import Names
-from email_consumer.message import EmailMessage
+from email_consumer.message import EmailMessage, decode
 from email_consumer.meters import Meters
-from email_consumer.outcome import Duplicate, Scheduled, Sent, Stopped, StopReason
+from email_consumer.outcome import Duplicate, Failed, Rejected, Scheduled, Sent, Stopped, StopReason
 from email_consumer.store.database import open_database
 from email_consumer.unsent import Unsent
-from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
+from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query
 from tests.integration.ledger.sidecar import drain
 
 LATER: dict[str, Any] = {"scheduled_at": "2099-01-01T00:00:00Z", "headers": {"X-A": "1"}}
@@ -74,6 +75,96 @@ async def test_a_uuid_is_scheduled_anew_once_its_window_is_over(jetstream: JetSt
             await keep(jetstream, path)
     rows = query(path, "SELECT uuid, status FROM email_requests ORDER BY id")
     assert [tuple(row) for row in rows] == [("u-1\0001", 2), ("u-1", 0)]
+
+
+async def test_a_late_outcome_of_a_former_life_does_not_touch_what_waits(
+    jetstream: JetStreamBackend, path: Path
+) -> None:
+    """Failed, put right and published again for later, before the sidecar heard of any of it; it hears in any order."""
+    again = mail("u-1", email="right@example.com", **LATER)
+    async with jetstream.open() as ledger:
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Rejected("no such domain"), ORIGIN)
+        assert await ledger.schedule(again, replace(ORIGIN, reference="messages:2")) == Scheduled()
+    await keep(jetstream, path)
+    await jetstream.query("SELECT 1")
+    rows = query(path, "SELECT uuid, email, status FROM email_requests ORDER BY id")
+    assert [tuple(row) for row in rows] == [("u-1", "right@example.com", 0)]
+
+
+async def test_a_former_life_whose_outcome_is_known_keeps_its_row(jetstream: JetStreamBackend, path: Path) -> None:
+    again = mail("u-1", email="right@example.com", **LATER)
+    async with jetstream.open() as ledger:
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Rejected("no such domain"), ORIGIN)
+        await jetstream.query("SELECT 1")
+        assert await ledger.schedule(again, replace(ORIGIN, reference="messages:2")) == Scheduled()
+        await keep(jetstream, path)
+        assert isinstance(await ledger.claim(again, replace(ORIGIN, kept=True)), Claim)
+        await ledger.finish(again, Sent("ses-1"), ORIGIN)
+    rows = await jetstream.query("SELECT uuid, email, status FROM email_requests ORDER BY id")
+    assert [tuple(row) for row in rows] == [("u-1\0001", "a@example.com", 3), ("u-1", "right@example.com", 2)]
+
+
+async def test_it_waits_for_the_outcome_of_a_former_life_that_the_tables_still_show_as_open(
+    jetstream: JetStreamBackend, path: Path
+) -> None:
+    async with jetstream.open() as ledger:
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Failed("503"), ORIGIN)
+        await jetstream.query("SELECT 1")
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Rejected("no such domain"), ORIGIN)
+        again = mail("u-1", email="right@example.com", **LATER)
+        assert await ledger.schedule(again, replace(ORIGIN, reference="messages:2")) == Scheduled()
+    await keep(jetstream, path)
+    assert [row["status"] for row in query(path, "SELECT status FROM email_requests")] == [0]
+    await jetstream.query("SELECT 1")
+    await keep(jetstream, path)  # it comes again
+    rows = query(path, "SELECT email, status FROM email_requests ORDER BY id")
+    assert [tuple(row) for row in rows] == [("a@example.com", 3), ("right@example.com", 0)]
+
+
+async def test_a_worker_that_died_before_it_had_passed_the_mail_on_loses_nothing(
+    jetstream: JetStreamBackend, path: Path
+) -> None:
+    """Its record says already that the uuid waits: the same delivery goes on from there, another one is a duplicate."""
+    later = mail("u-1", **LATER)
+    async with jetstream.open() as ledger:
+        await ledger.schedule(later, ORIGIN)
+        await jetstream.client.jetstream().purge_stream(Names(STREAM).scheduled)
+        assert await ledger.schedule(later, replace(ORIGIN, reference="messages:2")) == Duplicate()
+        assert await ledger.schedule(later, replace(ORIGIN, received=2)) == Scheduled()
+    await keep(jetstream, path)
+    assert len(query(path, "SELECT * FROM email_requests")) == 1
+
+
+async def test_a_uuid_that_waits_is_forgotten_a_window_after_its_time(jetstream: JetStreamBackend) -> None:
+    """Its mail may be cancelled in the sidecar's keeping, where no worker hears of it."""
+    due = datetime.now(UTC) + timedelta(hours=1)
+    async with jetstream.open(policy(ttl=60)) as ledger:
+        await ledger.schedule(mail("u-1", scheduled_at=due.isoformat()), ORIGIN)
+    names = Names(STREAM)
+    record = await jetstream.client.jetstream().get_msg(names.bucket_stream, subject=names.key("u-1"))
+    assert 3600 < int((record.headers or {})["Nats-TTL"]) <= 3661
+
+
+async def test_a_mail_for_others_that_reaches_the_keeping_is_a_dead_letter(
+    jetstream: JetStreamBackend, path: Path
+) -> None:
+    """As where the uuid is one that the API gave to a mail of its own."""
+    async with jetstream.open() as ledger:
+        await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+        await keep(jetstream, path)
+        bucket = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
+        await bucket.purge("u-1")
+        others = mail("u-1", email="b@example.com", **LATER)
+        assert await ledger.schedule(others, replace(ORIGIN, reference="messages:2")) == Scheduled()
+    await keep(jetstream, path)
+    [row] = query(path, "SELECT email FROM email_requests")
+    assert row["email"] == "a@example.com"
+    [letter] = await dead_letters(jetstream).list()
+    assert (letter.kind, decode(letter.payload)) == ("conflict", others)
 
 
 async def test_what_was_sent_is_not_scheduled(jetstream: JetStreamBackend) -> None:

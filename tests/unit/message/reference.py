@@ -78,6 +78,7 @@ mail each).
 - Unknown keys are ignored, logged once and counted; over HTTP `warnings` names them. A key that is one letter away from
   `scheduled_at`, `expires_at`, `cc`, `bcc` or `topic_id`, where that one is absent, is refused.
 - {not_built} are agreed upon and not built yet: a message that gives one of them becomes a dead letter that says so.
+- An address that is named twice over `email`, `cc` and `bcc` gets the mail once: `email` goes before `cc`, `cc` before `bcc`.
 - What is not valid becomes a dead letter (over HTTP a 422) that names the field. A whole mail may have {megabytes} MB,
   and {elements:,} keys and values, nested ones included.
 """
