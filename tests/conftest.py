@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from hypothesis import HealthCheck, settings
 
 from tests.servers.sqs import SqsServer
 
@@ -15,6 +16,11 @@ _TOGETHER = {"browser": _TESTS / "browser", "roles": _TESTS / "acceptance" / "ro
 # Each session of botocore would parse the same megabytes of JSON again.
 _parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
 JSONFileLoader.load_file = lambda _, path: _parse(path)  # type: ignore[assignment, method-assign]
+
+
+# A busy machine makes examples slow; that is no property of what is tested.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from email_consumer import private_files
+from email_consumer.careful_reader import FATAL
 from email_consumer.store.database import StoreError
 
 _KEY = 32
@@ -36,8 +37,10 @@ class FileJournal:
         self._take_over()
 
     async def begin(self, key: str) -> int:
-        self._write(key)
-        return self._fatal.get(key, 0)
+        fatal = self._fatal.get(key, 0)
+        if fatal < FATAL:  # else it stays unread, and whatever ends this process it isn't that
+            self._write(key)
+        return fatal
 
     async def end(self, key: str) -> None:
         self._write(_NOBODY)

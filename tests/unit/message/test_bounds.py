@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from email_consumer.element_count import json_exceeds, packed_exceeds
@@ -88,7 +88,6 @@ def _count(value: object) -> int:
     return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(_JSON)
 def test_keys_and_values_are_counted_exactly(value: object) -> None:
     count = _count(value)
