@@ -107,7 +107,7 @@ class JetStreamLedger:
                 case Granted():
                     record = _claimed(found, decision, name, message, origin)
                 case InDoubt(reason) if not (found.record and found.record.in_doubt):
-                    record = self._doubted(found, reason)
+                    record = self._doubted(found, message, reason)
                 case _:
                     return await self._refuse(decision, found, message, origin)
             if revision := await self._bucket.write(message.tag, record, found.revision):
@@ -183,10 +183,16 @@ class JetStreamLedger:
             await self._tell(message, origin, found)
         return answer
 
-    def _doubted(self, found: Found, reason: str) -> Record:
+    def _doubted(self, found: Found, message: EmailMessage, reason: str) -> Record:
         if found.record:
             return found.doubted()
-        return Record(Status.PROCESSED, in_doubt=True, claimed_at=self._inheritance.since, error=reason)
+        return Record(
+            Status.PROCESSED,
+            in_doubt=True,
+            claimed_at=self._inheritance.since,
+            error=reason,
+            **message.fingerprint._asdict(),
+        )
 
     async def _note_conflict(self, message: EmailMessage, conflict: Conflict, origin: Origin) -> None:
         """In the history of the mail that the uuid stands for, whose state is what it was."""

@@ -15,7 +15,7 @@ from email_consumer.claim import Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import CONFLICT, Stopper, ended_before
-from email_consumer.ledger.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, SHOWN
+from email_consumer.ledger.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, RETIRE_OPEN, SHOWN
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.ledger.rows import as_json, keep_for_later, stopped_row
 from email_consumer.mail_queue import DeadLetterKind
@@ -35,6 +35,7 @@ _HEADER_ROOM = 512
 """Bytes for the mail's identity, the names of the headers and what frames them."""
 _LATER = 60.0
 _SOON = 1.0
+_MOST_WAITS = 60
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +71,8 @@ class _Arrival(NamedTuple):
     origin: Origin
     life: int
     """See `publish_scheduled`."""
+    patient: bool
+    """Whether to wait for what is still on its way to the tables."""
 
 
 class _Kept(Enum):
@@ -118,7 +121,7 @@ class ScheduledMail:
             _log.error("scheduled.undecodable", reference=delivery.reference, error=str(error), retry_in=_LATER)
             await delivery.nak(_LATER)
             return
-        match await self._group.submit(_Arrival(message, origin, life)):
+        match await self._group.submit(_Arrival(message, origin, life, delivery.received <= _MOST_WAITS)):
             case _Kept.YES:
                 await delivery.ack()
                 self._kept()
@@ -144,9 +147,10 @@ class ScheduledMail:
         return [await self._keep(connection, arrival, now) for arrival in arrivals]
 
     async def _keep(self, connection: aiosqlite.Connection, arrival: _Arrival, now: float) -> _Kept:
-        message, origin, life = arrival
+        message, origin, life, patient = arrival
         if life:
-            await connection.execute(RETIRE_FORMER, {"uuid": message.uuid, "life": life})
+            retire = RETIRE_FORMER if patient else RETIRE_OPEN  # its outcome got lost
+            await connection.execute(retire, {"uuid": message.uuid, "life": life})
         else:
             limit = ended_before(origin.stored_at, self._idempotency_ttl)
             await connection.execute(RETIRE_ENDED, {"uuid": message.uuid, "ended_before": limit})

@@ -11,6 +11,7 @@ __all__ = [
     "REMARK_CONFLICT",
     "RETIRE_ENDED",
     "RETIRE_FORMER",
+    "RETIRE_OPEN",
     "SHOW",
     "SHOWN",
 ]
@@ -24,6 +25,11 @@ SHOWN = (
 RETIRE_FORMER = f"""
 UPDATE email_requests SET uuid = {RETIRED_NAME}
 WHERE uuid = :uuid AND status >= 2 AND revision > 0 AND revision < :life
+"""  # noqa: S608 - a constant
+
+# The same, whatever the tables show of it.
+RETIRE_OPEN = f"""
+UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND revision > 0 AND revision < :life
 """  # noqa: S608 - a constant
 
 # The same for a mail that is due later, of whose uuid its worker found nothing in the bucket: the idempotency window of what

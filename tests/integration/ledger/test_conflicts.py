@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from email_consumer.claim import Claim, Ledger
-from email_consumer.ledger.decision import CONFLICT
+from email_consumer.ledger.decision import CONFLICT, Inheritance
 from email_consumer.outcome import (
     Busy,
     Conflict,
@@ -70,6 +70,13 @@ async def test_a_uuid_stands_for_its_recipients(backend: Backend, stand: Callabl
         await ledger.finish(OTHERS, CONFLICT, AGAIN)
         assert [tuple(row) for row in await backend.query(ROW)] == before
         assert not isinstance(await ledger.claim(mail(), AGAIN), Conflict)
+
+
+async def test_what_another_ledger_may_have_sent_stands_for_its_recipients_too(backend: Backend) -> None:
+    inheritance = Inheritance(sequence=1, since=time.time())
+    async with backend.open(policy(grace=1000), inheritance=inheritance) as ledger:
+        assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), InDoubt)
+        assert await ledger.claim(OTHERS, AGAIN) == CONFLICT
 
 
 async def test_memory_tells_a_conflict_from_a_duplicate(backend: Backend) -> None:

@@ -22,6 +22,7 @@ from email_consumer.store.database import open_database
 from email_consumer.unsent import Unsent
 from tests.integration.ledger.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query
 from tests.integration.ledger.sidecar import drain
+from tests.unit.delivery import FakeDelivery
 
 LATER: dict[str, Any] = {"scheduled_at": "2099-01-01T00:00:00Z", "headers": {"X-A": "1"}}
 
@@ -123,6 +124,31 @@ async def test_it_waits_for_the_outcome_of_a_former_life_that_the_tables_still_s
     await keep(jetstream, path)  # it comes again
     rows = query(path, "SELECT email, status FROM email_requests ORDER BY id")
     assert [tuple(row) for row in rows] == [("a@example.com", 3), ("right@example.com", 0)]
+
+
+async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream: JetStreamBackend, path: Path) -> None:
+    async with jetstream.open() as ledger:
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Failed("503"), ORIGIN)
+        await jetstream.query("SELECT 1")
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Rejected("no such domain"), ORIGIN)
+        await jetstream.client.jetstream().purge_stream(Names(STREAM).outcomes)
+        again = mail("u-1", email="right@example.com", **LATER)
+        await ledger.schedule(again, replace(ORIGIN, reference="messages:2"))
+    stored = await jetstream.client.jetstream().get_msg(Names(STREAM).scheduled, seq=1)
+    async with open_database(path) as database:
+        scheduled = ScheduledMail(
+            database, passing, dead_letters(jetstream), Unsent(Meters()), kept=lambda: None, idempotency_ttl=1
+        )
+        async with scheduled.running():
+            for received, told in ((60, "nak 1"), (61, "ack")):
+                delivery = FakeDelivery(stored.data or b"", headers=stored.headers or {})
+                delivery.received = received
+                await scheduled.handle(delivery)
+                assert delivery.told == [told]
+    rows = query(path, "SELECT uuid, email, status FROM email_requests ORDER BY id")
+    assert [tuple(row) for row in rows] == [("u-1\0001", "a@example.com", 0), ("u-1", "right@example.com", 0)]
 
 
 async def test_a_worker_that_died_before_it_had_passed_the_mail_on_loses_nothing(
