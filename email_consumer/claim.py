@@ -49,6 +49,10 @@ ClaimAnswer = Claim | Refused
 ScheduleAnswer = Scheduled | Refused
 
 
+class NotKeptError(Exception):
+    """A mail that is due later can't be put into its place now; it may be later."""
+
+
 class TooLargeToKeepError(Exception):
     """A mail that is due later is larger than the place that would keep it takes."""
 

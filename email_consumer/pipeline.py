@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from email_consumer.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
-from email_consumer.claim import Claim, Ledger, Origin, TooLargeToKeepError
+from email_consumer.claim import Claim, Ledger, NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.mail_queue import ORIGIN
 from email_consumer.message import EmailMessage, UndecodableError, decode
@@ -21,6 +21,7 @@ from email_consumer.outcome import (
     Busy,
     Exhausted,
     Failed,
+    Held,
     InDoubt,
     Interrupted,
     LeftOut,
@@ -164,6 +165,8 @@ class Pipeline:
             return await self._ledger.schedule(message, origin)
         except TooLargeToKeepError as error:
             return Rejected(f"it is due later and can't be kept: {error}")
+        except NotKeptError as error:
+            return Held(f"it is due later and can't be kept now: {error}")
 
     def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         if message.expires_at and message.expires_at.timestamp() <= time.time():

@@ -11,7 +11,7 @@ import aiosqlite
 import orjson
 import structlog
 
-from email_consumer.claim import Origin, TooLargeToKeepError
+from email_consumer.claim import NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import CONFLICT, Stopper, ended_before
@@ -20,7 +20,7 @@ from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.ledger.rows import as_json, keep_for_later, stopped_row
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
-from email_consumer.publisher import Publisher, TooLargeError
+from email_consumer.publisher import LostAckError, Publisher, RefusedError, TooLargeError
 from email_consumer.settlement import DeadLetters
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
@@ -64,6 +64,8 @@ async def publish_scheduled(
         await publisher.store(Names(stream).scheduled, payload, identity, headers)
     except TooLargeError as error:
         raise TooLargeToKeepError(str(error)) from None
+    except (LostAckError, RefusedError) as error:
+        raise NotKeptError(str(error)) from None
 
 
 class _Arrival(NamedTuple):
