@@ -45,16 +45,14 @@ async def measure(version: str, mails: int) -> None:
         structlog.configure(processors=[steps])
         async with open_database(database):
             took = perf_counter() - began
-            most = _megabytes(database, database.with_name("email.db-wal"))
-        print(
-            f"from {version}, {mails:,} mails: {took:.1f} s; {before:,.0f} MB before, at most {most:,.0f} MB meanwhile"
-        )
+        after = _megabytes(database)
+        print(f"from {version}, {mails:,} mails: {took:.1f} s; {before:,.0f} MB before, {after:,.0f} MB after")
         for step, seconds in steps.seconds.items():
             print(f"  {step:<28}{seconds:>6.1f} s")
 
 
-def _megabytes(*files: Path) -> float:
-    return sum(file.stat().st_size for file in files if file.exists()) / 1e6
+def _megabytes(file: Path) -> float:
+    return file.stat().st_size / 1e6
 
 
 def main() -> None:

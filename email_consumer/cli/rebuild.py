@@ -21,7 +21,7 @@ def command(*, incomplete: bool) -> None:
     """
     settings = answering()
     if settings.ledger != "jetstream":
-        # Else we would tell whoever has a file to move it away, and here that file is the ledger.
+        # Without this check, a user who has a file would be asked to move it away; but here that file is the ledger.
         raise click.ClickException(
             "LEDGER: rebuild is for a sidecar, with LEDGER=jetstream; with sqlite DB_PATH is the ledger itself, of which "
             "JetStream has no copy: leave it where it is, and put a backup back if it is lost"

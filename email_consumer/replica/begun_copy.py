@@ -29,7 +29,7 @@ class BegunCopy:
         self._writer = writer
 
     async def copy_changes(self, limit: int) -> int:
-        """At most so many; how many it were.
+        """Copy at most `limit` changes; return how many were copied.
 
         Raises:
             LostCopyError: the copy has to be begun again.
@@ -48,7 +48,7 @@ class BegunCopy:
         return len(noted)
 
     async def copy_rows(self, limit: int) -> int:
-        """Some more of all rows, if they are still to be copied: at most so many; how many it were.
+        """Copy at most `limit` of the rows that the first pass has not reached yet; return how many were copied.
 
         Raises:
             LostCopyError: the copy has to be begun again.

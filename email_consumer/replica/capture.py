@@ -80,11 +80,11 @@ async def changed_rows(database: Database, table: Table, up_to: int) -> AsyncIte
 
 
 async def next_rows(database: Database, table: Table, after: str | None, limit: int) -> AsyncIterator[tuple[str, Row]]:
-    """The table's rows in the order of their keys, from behind that one (JSON) or from the first; at most so many."""
+    """At most `limit` of the table's rows in key order, starting after the key `after` (JSON) or with the first row."""
     columns = ", ".join(f"row.{column}" for column in table.key)
-    behind = "" if after is None else f"WHERE ({columns}) > ({table.key_from(':after')})"
+    where = "" if after is None else f"WHERE ({columns}) > ({table.key_from(':after')})"
     sql = f"""
-        SELECT {table.key_of("row")} AS {KEY}, row.* FROM {table.name} AS row {behind}
+        SELECT {table.key_of("row")} AS {KEY}, row.* FROM {table.name} AS row {where}
         ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - names of our own tables
     async with database.reader.execute(sql, {"after": after, "limit": limit}) as cursor:
         async for row in cursor:

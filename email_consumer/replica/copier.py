@@ -29,7 +29,7 @@ _IDLE = 0.25
 _BREATH = 0.01
 """Seconds between two full rounds: a copy of all rows takes no more than about half of the time."""
 _PAUSES = 9
-"""Between two copies of all rows at least so many times as long as the first of them took."""
+"""The pause before all rows are copied again, as a multiple of the time that the last such copy took."""
 _LAST_ROUNDS = 5.0
 _PASSING = (sqlite3.OperationalError, NatsError, TimeoutError, LostAckError, RefusedError)
 

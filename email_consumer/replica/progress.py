@@ -1,4 +1,4 @@
-"""What the file itself knows of its copy: by it a copy that lost something is told from one that is whole."""
+"""What the file itself knows of its copy, so that a copy that lost something can be recognized."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -71,7 +71,7 @@ def loss(progress: Progress, found: Found | None) -> str | None:
 
 
 def loss_meanwhile(progress: Progress, found: Found | None, *, rows: int, changes: int, at_once: int) -> str | None:
-    """The same at a start, when nothing is copied or changed and more can be told.
+    """The same at start, when nothing is being copied or changed and more can be checked.
 
     Of the `rows` in the file, `changes` were noted and not copied, or copied and not noted as such; of a copy of all rows, so
     were `at_once` at the most.

@@ -99,7 +99,7 @@ async def _fill(file: NewFile, reader: RowReader, version: int) -> None:
 
 
 def _unproven(found: Found, counts: Mapping[str, int], *, marked: bool) -> list[str]:
-    """What tells that there were more rows, and perhaps how many."""
+    """Signs that there were more rows, with their number where it is known."""
     if found.whole or (found.mark and found.mark.follows):
         return []
     if found.mark is None:
@@ -113,6 +113,6 @@ def _exists(path: Path) -> bool:
 
 
 def _delete(path: Path) -> None:
-    """With all that SQLite and the lock put beside it."""
+    """With the files that SQLite and the lock put next to it."""
     for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
+        file.unlink(missing_ok=True)  # SQLite may take its own away meanwhile

@@ -2,7 +2,7 @@
 
 What JetStream loses of a stream, it loses from its beginning (a limit, a purge, a stream made again) or from its end (a
 power cut before the disk was synced). So the first message of a copy is a mark that is never written again: as long as it is
-there, and the last sequence is the one we were told, all that was put between them is there too.
+there, and the last sequence is the one that was acknowledged, everything between them is there too.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ class Found:
 
     @property
     def rows(self) -> int:
-        """Of a whole copy: so many at the most. A large row counts more than once, a deleted one for another second."""
+        """An upper bound for a whole copy: a large row counts more than once, and a deleted one for another second."""
         return self.messages - (_MARKS if self.mark else 0)
 
     @property

@@ -19,7 +19,7 @@ async def back_up(world: World, file: Path) -> Daemon:
 
 def put_back(copy: Path, database: Path) -> None:
     for file in database.parent.glob("email.db*"):
-        file.unlink()
+        file.unlink(missing_ok=True)
     shutil.copy(copy, database)
 
 

@@ -9,7 +9,7 @@ _NUMBERS = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n
 
 
 def grow(database: Path, rows: int) -> None:
-    """By so many mails, each with an address of its own."""
+    """By that number of mails, each with its own address."""
     with closing(sqlite3.connect(database)) as connection, connection:
         [(model,)] = connection.execute("SELECT id FROM email_requests WHERE uuid = ?", (_MODEL,))
         [(last,)] = connection.execute("SELECT max(id) FROM email_requests")

@@ -145,7 +145,7 @@ class Recorder:
         await self._place.until("SELECT count(*) FROM email_requests WHERE status = 0 AND attempts = 1", 2)
 
     async def mail_the_tables_miss(self) -> None:
-        """What workers told while nobody listened: sent, and for later."""
+        """What workers reported while nobody listened: mail that was sent, and mail for later."""
         client = await nats.connect(self._place.nats.url)
         for stream in _FEEDS:
             await client.request(
@@ -191,7 +191,7 @@ class Recorder:
         self._arrives += await self._api_message()
 
     async def lapsed_leases(self) -> None:
-        """Another host would have to wait half a minute: whoever opens a fixture comes long after that."""
+        """Another host would have to wait half a minute: fixtures are opened long after that."""
         client = await nats.connect(self._place.nats.url)
         leases = await client.jetstream().key_value("messages-tenancy")
         for key in await leases.keys():

@@ -77,7 +77,7 @@ def mail(number: int, **fields: object) -> EmailMessage:
 
 def delete(path: Path) -> None:
     for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
+        file.unlink(missing_ok=True)  # SQLite may take its own away meanwhile
 
 
 def back_up(path: Path) -> Path:
