@@ -11,6 +11,7 @@ from tests.acceptance.doctor.conftest import Installation
 from tests.servers.certificates import TestAuthority
 from tests.servers.nats import NatsServer
 
+_MAIL = b'{"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b"}'
 _LOGIN = "authorization { user: mail, password: secret }"
 
 
@@ -129,7 +130,7 @@ async def test_mail_that_nobody_takes(installation: Installation) -> None:
     assert "3 messages" in found["queue.subjects"].text
     assert "messages.other (2), messages.transactional (1)" in found["queue.subjects"].text
     await jetstream.purge_stream("messages")
-    await jetstream.publish("messages.email", b"x")
+    await jetstream.publish("messages.email", _MAIL)
     found = await installation.findings()
     assert (list(found), found["queue.consumer"].severity) == (["queue.consumer"], "warning")
     assert "1 mails wait, none is in hand, and no program asks for them" in found["queue.consumer"].text
