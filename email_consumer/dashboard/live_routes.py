@@ -31,7 +31,7 @@ class LiveRoutes:
             routes.append(web.get("/v1/live/public", self.public, allow_head=False))
         return routes
 
-    @operation("Live numbers, once a second, as server-sent events", answer_type=_EVENT_STREAM, errors=(503,))
+    @operation("Live numbers, once a second, as server-sent events", answer_type=_EVENT_STREAM)
     async def full(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(
             request,
@@ -40,7 +40,7 @@ class LiveRoutes:
             most=_MOST_VIEWERS,
         )
 
-    @operation("The same without any text", answer_type=_EVENT_STREAM, errors=(503,), open_to_all=True)
+    @operation("The same without any text", answer_type=_EVENT_STREAM, open_to_all=True)
     async def public(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(
             request, lambda frame: frame.public, still_allowed=lambda: True, most=_MOST_PUBLIC_VIEWERS

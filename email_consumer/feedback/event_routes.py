@@ -8,7 +8,7 @@ from email_consumer.feedback.receiver import Receiver
 from email_consumer.feedback.refusal import Refusal
 from email_consumer.http import ApiError, ApiModel, operation, read_bytes
 
-_ERRORS = (400, 403, 413, 415, 429, 500, 503)
+_ERRORS = (403, 429)
 
 
 class SnsMessage(ApiModel):

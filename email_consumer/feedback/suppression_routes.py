@@ -79,7 +79,7 @@ class SuppressionRoutes:
         more = next_page(found, query, lambda entry: entry.address)
         return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
-    @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress, errors=(503,))
+    @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress)
     async def add(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewSuppression)
         address = _normal(new.address)
@@ -96,7 +96,7 @@ class SuppressionRoutes:
             raise _absent()
         return answer(SuppressedAddress.of(entry))
 
-    @operation("Let mail to an address pass again; answers what was removed", answer=SuppressedAddress, errors=(503,))
+    @operation("Let mail to an address pass again; answers what was removed", answer=SuppressedAddress)
     async def remove(self, request: web.Request) -> web.Response:
         address = _normal(request.match_info["address"])
         entry = await self._suppressions.get(address) if address else None

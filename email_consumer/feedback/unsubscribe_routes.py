@@ -61,7 +61,6 @@ class UnsubscribeRoutes:
         body_type="application/x-www-form-urlencoded",
         answer_type=_HTML,
         not_found_type=_HTML,
-        errors=(400, 413, 415, 503),
         open_to_all=True,
     )
     async def unsubscribe(self, request: web.Request) -> web.Response:

@@ -109,7 +109,7 @@ class Operation:
     not_found_type: str = JSON
     """Of a 404, which a person may see."""
     errors: Sequence[int] = ()
-    """Statuses it may fail with beyond those that its inputs and the key imply."""
+    """Statuses it may fail with beyond those of any route and those that its inputs and the key imply."""
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     """Further answers that are no errors."""
     open_to_all: bool = False

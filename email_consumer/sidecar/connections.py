@@ -6,15 +6,18 @@ may hold, and how long an answer may wait to be taken. The bodies of requests ha
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http import HttpRequestParser
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
+from email_consumer.http import ApiError
 from email_consumer.meters import Meters
 
 _READ = 2**14
@@ -22,6 +25,7 @@ _READ = 2**14
 _AHEAD = 2
 """Requests that are read before the one before them is answered. Each may hold as much as a head may."""
 _SWEEP = 1.0
+_CONTINUE = "100-continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,6 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    @web.middleware
-    async def middleware(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """While a request is handled, it isn't the client that is waited for; handlers bound that themselves."""
-        connection = getattr(request.protocol, "connection", None)
-        if not isinstance(connection, Connection):
-            return await handler(request)
-        with connection.handling(request):
-            return await handler(request)
-
     def admit(self, connection: "Connection") -> None:
         if len(self._open) >= self.most:
             longest = next(iter(self._waiting), None)
@@ -95,14 +88,15 @@ class Connections:
 
 
 class _Handler(RequestHandler):
-    """aiohttp's, with less ahead of the request that is being handled."""
+    """aiohttp's, with less ahead of the request that is being handled, and with errors of our shape."""
 
-    __slots__ = ("connection",)
+    __slots__ = ("_application", "_connection")
 
     def __init__(self, manager: web.Server, connection: "Connection", **options: Any) -> None:  # noqa: ANN401 - aiohttp's
         loop = asyncio.get_running_loop()
         super().__init__(manager, loop=loop, **options)
-        self.connection = connection
+        self._connection = connection
+        self._application, self._request_handler = manager.request_handler, self._handle
         self._max_msg_queue_size, self._msg_queue_resume_size = _AHEAD, _AHEAD - 1
         self._parser = HttpRequestParser(
             self,
@@ -118,6 +112,33 @@ class _Handler(RequestHandler):
     def requests(self) -> int:
         """How many heads it has read."""
         return self._request_count
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """While a request is handled, it isn't the client that is waited for; the application bounds that itself."""
+        with self._connection.handling(request):
+            expected = request.headers.get("Expect") or _CONTINUE
+            if expected.lower() != _CONTINUE:  # aiohttp would refuse it too, but before any of our middlewares
+                return ApiError(417, "unknown_expectation", f"Nothing but {_CONTINUE} can be expected.").response()
+            return await self._application(request)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What aiohttp answers in our place."""
+        super().handle_error(request, status, exc, message)
+        if isinstance(exc, LineTooLong):
+            error = ApiError(status, "head_too_large", "The request line or a header is too long.")
+        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            error = ApiError(status, "not_http", "The request is no HTTP/1.1.")
+        else:
+            error = ApiError(500, "internal", "An error of this program; its log says more.")
+        response = error.response()
+        response.force_close()
+        return response
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -181,7 +202,7 @@ class Connection(asyncio.BufferedProtocol):
         self._handler.resume_writing()
 
     @contextmanager
-    def handling(self, request: web.Request) -> Iterator[None]:
+    def handling(self, request: web.BaseRequest) -> Iterator[None]:
         """The block handles a request whose head came on this connection."""
         self._handling += 1
         self._deadline = None

@@ -40,7 +40,7 @@ class ErasureRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/erasures", self.create)]
 
-    @operation("Erase one address from all tables", body=NewErasure, answer=ErasureReceipt, errors=(503,))
+    @operation("Erase one address from all tables", body=NewErasure, answer=ErasureReceipt)
     async def create(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewErasure)
         try:

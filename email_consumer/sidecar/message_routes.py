@@ -49,7 +49,6 @@ class MessageRoutes:
         body=NewMessages,
         answer=Accepted,
         headers={_KEY: "The same key and body again get the same answer, and no second mail"},
-        errors=(429,),
     )
     async def create(self, request: web.Request) -> web.Response:
         async with self._turns.turn():

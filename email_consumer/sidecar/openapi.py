@@ -37,6 +37,14 @@ class ErrorAnswer(ApiModel):
 
 _ERROR: Shape = (ErrorAnswer, "serialization")
 
+_OF_ANY_ROUTE = frozenset({400, 417, 421, 500, 503})
+"""No HTTP or a bad target; an unknown `Expect`; a foreign Host in local mode; an error of ours; what is needed is down."""
+_WITH_A_KEY = frozenset({401, 403, 429})
+"""None or a wrong one; another site uses a browser's session; too many wrong ones."""
+_WITH_A_BODY = frozenset({400, 408, 413, 415, 422, 503})
+_WITH_A_QUERY = frozenset({422})
+_WITH_A_PLACEHOLDER = frozenset({404})
+
 
 def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef:
     """`GET /openapi.json`, itself included in what it tells."""
@@ -148,15 +156,15 @@ def _responses(route: web.RouteDef, found: Operation, references: References) ->
     good: dict[str, Any] = {"description": HTTPStatus(found.status).phrase}
     if found.status != HTTPStatus.NO_CONTENT:
         good["content"] = {found.answer_type: {"schema": schema}}
-    errors = set(found.errors)
+    errors = _OF_ANY_ROUTE.union(found.errors)
     if not found.open_to_all:
-        errors |= {401, 503}
+        errors |= _WITH_A_KEY
     if found.body:
-        errors |= {400, 413, 415, 422}
+        errors |= _WITH_A_BODY
     if found.query:
-        errors.add(422)
+        errors |= _WITH_A_QUERY
     if _PLACEHOLDER.search(route.path):
-        errors.add(404)
+        errors |= _WITH_A_PLACEHOLDER
     others = dict.fromkeys(errors, references[_ERROR])
     others |= {status: references[model, "serialization"] for status, model in found.also.items()}
     content = {status: {JSON: {"schema": schema}} for status, schema in sorted(others.items())}

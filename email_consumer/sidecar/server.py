@@ -50,7 +50,6 @@ class Server:
     ) -> None:
         """Port 0 takes a free one; `host` None listens on all interfaces."""
         self._connections = Connections(MOST_CONNECTIONS, Meters()) if connections is None else connections
-        app.middlewares.insert(0, self._connections.middleware)
         self._options: dict[str, Any] = {
             "access_log": None,
             "logger": _protocol_log,

@@ -41,7 +41,7 @@ class Socket:
         except (asyncio.IncompleteReadError, ConnectionError):
             return 0
         lines = head.decode().lower().split("\r\n")
-        length = next(int(line.partition(":")[2]) for line in lines if line.startswith("content-length:"))
+        length = next((int(line.partition(":")[2]) for line in lines if line.startswith("content-length:")), 0)
         await self.reader.readexactly(length)
         return int(lines[0].split()[1])
 
