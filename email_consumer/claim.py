@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Parked, Scheduled, Stopped
+from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Parked, Scheduled, Stopped, Unburied
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Claim:
     deadline: float
 
 
-Refused = Duplicate | Conflict | Busy | InDoubt | Parked | Stopped
+Refused = Duplicate | Conflict | Busy | InDoubt | Parked | Stopped | Unburied
 """Why a uuid can't be had."""
 
 ClaimAnswer = Claim | Refused

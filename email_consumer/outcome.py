@@ -132,6 +132,15 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
+class Unburied:
+    """Given up, and its dead letter finds no place at present. Nak; the attempt is spent, and none follows."""
+
+    verdict: Rejected | Exhausted
+    attempts: int
+    """That were made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Undecodable:
     """Poison: not a message, or not a valid one. The raw bytes become a dead letter, term at once."""
 
@@ -142,8 +151,18 @@ SendResult = Sent | Failed | Throttled | Held | InDoubt | Rejected
 """What one call of SES can end in."""
 
 Outcome = (
-    SendResult | Duplicate | Conflict | Scheduled | Stopped | Interrupted | Busy | Exhausted | Parked | Undecodable
+    SendResult
+    | Duplicate
+    | Conflict
+    | Scheduled
+    | Stopped
+    | Interrupted
+    | Busy
+    | Exhausted
+    | Parked
+    | Unburied
+    | Undecodable
 )
 
-SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt)
+SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt, Unburied)
 """Those after which the mail is delivered again."""

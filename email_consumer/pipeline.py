@@ -132,7 +132,8 @@ class Pipeline:
             return
         self._uuids.add(message.uuid)
         try:
-            outcome, attempt = await self._deliver(message, origin, delivery.headers)
+            unburied = self._settlement.unburied(delivery)
+            outcome, attempt = (unburied, 0) if unburied else await self._deliver(message, origin, delivery.headers)
             if isinstance(outcome, Sent):
                 self._meters.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
             await self._settlement.settle(delivery, message, outcome, origin, attempt)

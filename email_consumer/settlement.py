@@ -1,15 +1,16 @@
 """The one place that acks, naks or terminates a delivery, after its outcome is durable."""
 
-import asyncio
 import random
 from collections.abc import Coroutine
 from time import monotonic
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import structlog
+from cachetools import LRUCache
 
+from email_consumer.burial import LONGEST_PAUSE, Burial, DeadLetters
 from email_consumer.claim import Ledger, Origin
-from email_consumer.delivery import Delivery, Original
+from email_consumer.delivery import Delivery
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage
 from email_consumer.meters import Meters
@@ -30,6 +31,7 @@ from email_consumer.outcome import (
     Sent,
     Stopped,
     Throttled,
+    Unburied,
     Undecodable,
 )
 from email_consumer.throttle import Throttle
@@ -39,9 +41,9 @@ BUSY_DELAY = 5.0
 """Seconds until a uuid that is in hand elsewhere is looked at again."""
 _LONGEST_THROTTLE = 5.0
 _LONGEST_RETRY = 600.0
-_RETRY_PAUSE = 1.0
-_REFUSED_DELAY = 600.0
-"""Seconds until a mail is looked at again whose dead letter has no place."""
+_FIRST_BURIAL_PAUSE = 5.0
+_REMEMBERED = 10_000
+"""Mails without a dead letter; what becomes of one more is asked of the ledger, when it's its turn to be sent."""
 
 _COPY_NOTED_EVERY = 60.0
 """Seconds between two lines about one address: it may be in the copy of every mail."""
@@ -56,29 +58,23 @@ _KINDS = {
 _log = structlog.get_logger(__name__)
 
 
-class DeadLetterRefusedError(Exception):
-    """The dead letter is too large for its place; the text says what to raise."""
-
-
-class DeadLetters(Protocol):
-    """Where what can't be sent is kept."""
-
-    async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
-        """Return once the copy is durable; storing the same original again makes no second copy.
-
-        Raises:
-            DeadLetterRefusedError: it never will be, as things are.
-            Exception: not stored, or not known to be; try again.
-        """
-
-
 class Settlement:
     """Dead letter stored, then outcome recorded, then settled: a crash in between loses nothing."""
 
-    def __init__(self, ledger: Ledger, dead_letters: DeadLetters, meters: Meters, retry_delay: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        dead_letters: DeadLetters,
+        meters: Meters,
+        retry_delay: float,
+        burial: Burial | None = None,
+    ) -> None:
         """`retry_delay` in seconds, after the first transient failure."""
         self._ledger = ledger
         self._dead_letters = dead_letters
+        self._burial = burial or Burial()
+        self._unburied: LRUCache[str, Unburied] = LRUCache(_REMEMBERED)
+        """By the reference of its delivery."""
         self._meters = meters
         self._retry_delay = retry_delay
         self._unsent = Unsent(meters)
@@ -86,21 +82,34 @@ class Settlement:
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
         """Settle poison: it has no uuid that could be recorded."""
-        buried = await self._bury(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0)
+        if not await self._bury(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0):
+            await self._leave(delivery)
+            return
         self._meters.outcomes[Undecodable] += 1
-        self._unsent.count(DeadLetterKind.UNDECODABLE, buried)
-        await self._tell(delivery.term() if buried else delivery.nak(_REFUSED_DELAY))
+        self._unsent.count(DeadLetterKind.UNDECODABLE)
+        await self._tell(delivery.term())
+
+    def unburied(self, delivery: Delivery) -> Unburied | None:
+        """What is known of a mail that was given up when it was delivered before, and is not to be sent again.
+
+        None means: ask the ledger. It knows, but only once the mail has had its turn, which it would take from others.
+        """
+        return self._unburied.get(delivery.reference)
 
     async def settle(
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
     ) -> None:
         """`attempt` is the number of the attempt that was made or claimed, 0 if there was none."""
-        if isinstance(outcome, (Rejected, Exhausted, Parked, Conflict)):
-            buried = await self._bury(delivery, _KINDS[type(outcome)], outcome.reason, attempt)
-            if not buried:
-                await self._leave(delivery, message, outcome, origin, attempt)
+        if isinstance(outcome, (Rejected, Exhausted, Parked, Conflict, Unburied)):
+            verdict, attempts = (
+                (outcome.verdict, outcome.attempts) if isinstance(outcome, Unburied) else (outcome, attempt)
+            )
+            if not await self._bury(delivery, _KINDS[type(verdict)], verdict.reason, attempts):
+                await self._keep_unburied(delivery, message, outcome, origin, attempt)
                 return
-        if attempt or isinstance(outcome, (Stopped, Rejected, Parked, Conflict)):
+            self._unburied.pop(delivery.reference, None)
+            outcome = verdict
+        if attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict)):
             await self._ledger.finish(message, outcome, origin)
         self._count(message, outcome)
         self._tell_unsent(delivery, message, outcome)
@@ -114,7 +123,7 @@ class Settlement:
             case Throttled() | Held() | Interrupted():
                 self._meters.held_back_at = monotonic()
                 await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
-            case Busy() | InDoubt():
+            case Busy() | InDoubt() | Unburied():
                 await self._tell(delivery.nak(BUSY_DELAY))
             case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
                 await self._tell(delivery.term())
@@ -164,46 +173,30 @@ class Settlement:
         delay = _doubling(self._retry_delay, attempt, _LONGEST_RETRY)
         return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
-    async def _leave(
+    async def _keep_unburied(
         self,
         delivery: Delivery,
         message: EmailMessage,
-        outcome: Rejected | Exhausted | Parked | Conflict,
+        outcome: Rejected | Exhausted | Parked | Conflict | Unburied,
         origin: Origin,
         attempt: int,
     ) -> None:
-        """The source has the only copy. Recorded as failed it would be taken for a duplicate there, and dropped."""
-        if attempt:  # else it is not our claim, and stays what it is
-            await self._ledger.finish(message, Held(f"no place for its dead letter: {outcome.reason}"), origin)
-        self._count(message, outcome)
-        await self._tell(delivery.nak(_REFUSED_DELAY))
+        """Recorded as failed it would be taken for a duplicate when it comes again, and dropped."""
+        if attempt and isinstance(outcome, (Rejected, Exhausted)):
+            outcome = Unburied(outcome, attempt)
+            await self._ledger.finish(message, outcome, origin)
+        if isinstance(outcome, Unburied):
+            self._unburied[delivery.reference] = outcome
+        await self._leave(delivery)
 
     async def _bury(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> bool:
-        """False where it has no place."""
-        while True:
-            try:
-                await self._dead_letters.store(delivery, kind, reason, attempts)
-            except DeadLetterRefusedError as error:
-                _log.error(
-                    "dead_letter.refused",
-                    reference=delivery.reference,
-                    kind=kind,
-                    reason=reason,
-                    error=str(error),
-                    hint="the mail stays where it came from, and is looked at again",
-                    retry_in=_REFUSED_DELAY,
-                )
-                return False
-            except Exception as error:  # noqa: BLE001 - whatever it is: the mail must not be dropped for it
-                _log.warning(
-                    "dead_letter.not_stored", reference=delivery.reference, error=str(error), retry_in=_RETRY_PAUSE
-                )
-                await asyncio.sleep(_RETRY_PAUSE)
-            else:
-                _log.warning(
-                    "mail.dead_letter", reference=delivery.reference, kind=kind, reason=reason, attempts=attempts
-                )
-                return True
+        return await self._burial.bury(self._dead_letters, delivery, kind, reason, attempts)
+
+    async def _leave(self, delivery: Delivery) -> None:
+        """The source has the only copy, and delivers it again."""
+        self._meters.outcomes[Unburied] += 1
+        pause = _doubling(_FIRST_BURIAL_PAUSE, delivery.received, LONGEST_PAUSE)
+        await self._tell(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
 
     @staticmethod
     async def _tell(telling: Coroutine[object, object, None]) -> None:

@@ -72,6 +72,7 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
         gate.check,
         nats.dead_letters,
         Unsent(ground.meters),
+        burial=ground.burial,
         kept=scheduled_mail_kept,
         idempotency_ttl=settings.idempotency_ttl,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from email_consumer.burial import Burial, DeadLetters
 from email_consumer.daemon.background import Background
 from email_consumer.daemon.nats import NatsSource
 from email_consumer.daemon.sqs import SqsSource
@@ -11,7 +12,6 @@ from email_consumer.mail_queue import MailQueue
 from email_consumer.meters import Meters
 from email_consumer.readiness import Check
 from email_consumer.settings import Settings
-from email_consumer.settlement import DeadLetters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,12 @@ class Ground:
     """Nobody but this machine is served."""
     checks: dict[str, Check] = field(default_factory=dict)
     """What `/ready` looks at beside the sources: each part that may let no mail through puts its own in."""
+    burial: Burial = field(default_factory=Burial)
 
     def __post_init__(self) -> None:
         """`/ready` looks at the sources first."""
         self.checks.update({name: source.check for name, source in self.sources.items()})
+        self.checks["dead_letters"] = self.burial.check
 
     @property
     def sources(self) -> dict[str, NatsSource | SqsSource]:

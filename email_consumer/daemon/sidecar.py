@@ -75,7 +75,7 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
     mail, unsent = DueMail(desk.database), Unsent(ground.meters)
-    scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent)
+    scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent, burial=ground.burial)
     ground.background.append(("scheduler", scheduler.run))
     ground.checks["ledger"] = desk.database.check
     ground.checks["schedule"] = scheduler.check

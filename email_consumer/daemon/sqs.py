@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from email_consumer.burial import DeadLetters
 from email_consumer.daemon.faults import DaemonError
 from email_consumer.delivery import Delivery
 from email_consumer.intake.sqs import sqs_intake
 from email_consumer.intake.sqs_dead_letters import SqsDeadLetters
 from email_consumer.intake.sqs_mail_queue import SqsMailQueue
 from email_consumer.settings import Settings
-from email_consumer.settlement import DeadLetters
 from email_consumer.slots import Slots
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue

@@ -70,7 +70,7 @@ def build_worker(
         compose=_compose(settings, secret),
         sender=Breaker(outlet.sender, outlet.pacer),
         watchers=(outlet.governor,),
-        settlement=Settlement(ledger, ground.dead_letters, meters, settings.retry_delay),
+        settlement=Settlement(ledger, ground.dead_letters, meters, settings.retry_delay, ground.burial),
         meters=meters,
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),

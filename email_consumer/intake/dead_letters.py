@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.js.api import Header, RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
+from email_consumer.burial import DeadLetterRefusedError
 from email_consumer.delivery import REPLAY_OF, Original
 from email_consumer.intake.topology import ensure_dead_letter_stream
 from email_consumer.mail_queue import DeadLetterKind, dead_letter_stream
@@ -28,7 +29,6 @@ from email_consumer.publisher import (
     fresh,
     header_bytes,
 )
-from email_consumer.settlement import DeadLetterRefusedError
 
 REASON = "Email-Reason"
 REFERENCE = "Email-Reference"

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
+from email_consumer.burial import DeadLetters
 from email_consumer.delivery import Original
-from email_consumer.settlement import DeadLetters
 
 
 class DeadLettersBySource:
-    """See `email_consumer.settlement.DeadLetters`."""
+    """See `email_consumer.burial.DeadLetters`."""
 
     def __init__(self, stores: Mapping[str, DeadLetters]) -> None:
         """`stores` by `Original.source`."""

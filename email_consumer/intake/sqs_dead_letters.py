@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import structlog
 
+from email_consumer.burial import DeadLetterRefusedError
 from email_consumer.delivery import REPLAY_OF, Original
 from email_consumer.intake.dead_letters import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
-from email_consumer.settlement import DeadLetterRefusedError
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SqsDeadLetters:
-    """See `email_consumer.settlement.DeadLetters`. SQS has no memory: a crash right after `store` leaves a second copy."""
+    """See `email_consumer.burial.DeadLetters`. SQS has no memory: a crash right after `store` leaves a second copy."""
 
     def __init__(self, queue: SqsQueue) -> None:
         """`queue` is the one that the redrive policy of the source's queue names."""

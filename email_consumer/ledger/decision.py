@@ -8,7 +8,7 @@ from typing import Literal
 from email_consumer.claim import Origin
 from email_consumer.fingerprint import Fingerprint
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Parked, Stopped
+from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Parked, Stopped, Unburied
 from email_consumer.store.status import Status
 
 LEASE = 60.0
@@ -62,6 +62,8 @@ class Known:
     """What it says; None also where SES may have accepted it although it is Failed."""
     suppressed: bool = False
     """Stopped because of a suppression."""
+    unburied: Unburied | None = None
+    """Given up, and still without its dead letter."""
 
 
 class Step(Enum):
@@ -88,7 +90,7 @@ CONFLICT = Conflict("its uuid stands for a mail to other recipients")
 _NEW = Granted(Step.INSERT, 0)
 """What nearly every mail gets: one value for all, since to make a frozen one costs as much as the rest of the decision."""
 
-Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked
+Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | Unburied
 
 
 def decide(
@@ -102,6 +104,10 @@ def decide(
     waited = origin.kept and known.status is Status.CREATED
     if _differ(known.recipients, message.fingerprint.recipients) and not waited:
         return CONFLICT
+    if known.unburied:
+        # Published again with another content it is tried again, as if it had failed already.
+        changed = _differ(known.content, message.fingerprint.content)
+        return Granted(Step.RECLAIM, 0) if changed else known.unburied
     if known.status is Status.CREATED:
         return Granted(Step.RECLAIM, known.attempts)
     return _resolve(known, policy, now, events_since) if known.in_doubt else Busy()

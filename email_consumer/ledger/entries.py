@@ -1,5 +1,6 @@
 """What is written to the ledger, and how each outcome changes a mail's row."""
 
+import re
 from typing import NamedTuple
 
 from email_consumer.claim import Origin
@@ -17,8 +18,21 @@ from email_consumer.outcome import (
     Stopped,
     StopReason,
     Throttled,
+    Unburied,
 )
 from email_consumer.store.status import Status
+
+UNBURIED = "no place for its dead letter ("
+"""What the error of a mail begins with that was given up and has no dead letter yet."""
+_VERDICTS: dict[str, type[Rejected | Exhausted]] = {"rejected": Rejected, "exhausted": Exhausted}
+_UNBURIED = re.compile(re.escape(UNBURIED) + r"(rejected|exhausted)\): (.*)", re.DOTALL)
+
+
+def unburied(status: Status, error: str | None, attempts: int) -> Unburied | None:
+    """What a row or a record says of it."""
+    if status is not Status.CREATED or not error or not (said := _UNBURIED.fullmatch(error)):
+        return None
+    return Unburied(_VERDICTS[said[1]](said[2]), attempts)
 
 
 class ClaimEntry(NamedTuple):
@@ -75,6 +89,9 @@ def change(outcome: Outcome) -> Change:
             return Change(Status.FAILED, attempts=1, error=reason, remark="rejected")
         case Exhausted(reason):
             return Change(Status.FAILED, attempts=1, error=reason, remark="exhausted")
+        case Unburied(verdict):  # its history says what it was when it is over
+            kind = "rejected" if isinstance(verdict, Rejected) else "exhausted"
+            return Change(Status.CREATED, attempts=1, error=f"{UNBURIED}{kind}): {verdict.reason}")
         case Parked(reason):
             return Change(Status.FAILED, error=reason, remark="parked")
         case Stopped(reason=StopReason.CANCELLED):

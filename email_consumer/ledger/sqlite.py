@@ -29,7 +29,7 @@ from email_consumer.ledger.decision import (
     decide,
     tell_apart,
 )
-from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry
+from email_consumer.ledger.entries import ClaimEntry, FinishEntry, ScheduleEntry, unburied
 from email_consumer.ledger.finishes import write_finishes
 from email_consumer.ledger.rows import as_json, claimed_row, keep_for_later, new_row
 from email_consumer.message import EmailMessage
@@ -219,4 +219,5 @@ class SqliteLedger:
             row["recipients_hash"],
             row["content_hash"],
             bool(row["suppressed"]),
+            unburied(Status(row["status"]), row["error"], row["attempts"]),
         )

@@ -5,11 +5,12 @@ executed for each row would fight with the event loop for the interpreter's lock
 since to look a value up by its name costs more.
 """
 
+from email_consumer.ledger.entries import UNBURIED
 from email_consumer.store.retired import RETIRED_NAME
 
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = """
-SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash,
+SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash, error,
     status = 4 AND error LIKE 'suppressed%' AS suppressed
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
@@ -47,15 +48,16 @@ ON CONFLICT (uuid) DO NOTHING
 """
 
 # The outcome of a claim. A row that an event settled meanwhile is left as the event says. Each is an array: uuid, status,
-# attempts, in_doubt, error, message_id, finished_at.
-FINISH = """
+# attempts, in_doubt, error, message_id, finished_at. A mail that was given up before its dead letter had a place is not
+# claimed any more, and its attempts are counted.
+FINISH = f"""
 UPDATE email_requests
-SET status = value->>1, attempts = attempts + (value->>2), in_doubt = value->>3, error = value->>4,
+SET status = value->>1, attempts = attempts + iif(status = 1, value->>2, 0), in_doubt = value->>3, error = value->>4,
     message_id = coalesce(value->>5, message_id), finished_at = value->>6, updated_at = :now,
     -- The grace of a doubt counts from here: the request may have been under way for long.
     claimed_at = CASE WHEN value->>3 THEN :now ELSE claimed_at END
-FROM json_each(:rows) WHERE uuid = value->>0 AND status = 1
-"""
+FROM json_each(:rows) WHERE uuid = value->>0 AND (status = 1 OR (status = 0 AND error LIKE '{UNBURIED}%'))
+"""  # noqa: S608 - a constant
 
 # A mail that is stopped without ever being claimed, or given up while in doubt.
 STOP = """

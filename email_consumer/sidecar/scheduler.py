@@ -10,6 +10,7 @@ from itertools import takewhile
 
 import structlog
 
+from email_consumer.burial import Burial, DeadLetters
 from email_consumer.mail_queue import (
     MailQueue,
     QueueUnavailableError,
@@ -17,7 +18,6 @@ from email_consumer.mail_queue import (
     TooLargeForQueueError,
 )
 from email_consumer.outcome import StopReason
-from email_consumer.settlement import DeadLetters
 from email_consumer.sidecar.due_mail import DueMail, Message, Unpublishable
 from email_consumer.sidecar.misfires import Misfires
 from email_consumer.sidecar.put_by import PutBy
@@ -35,8 +35,6 @@ _REFUSED_PAUSE = 5.0
 """Seconds until mail is tried again that the queue had no room for: the smaller ones behind it may find some."""
 _TOO_LARGE_PAUSE = 600.0
 """Seconds until mail is tried again that can't be published before somebody mends something."""
-_BURIAL = 5.0
-"""Seconds that the storing of a dead letter may take."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +53,7 @@ class Scheduler:
         dead_letters: DeadLetters,
         unsent: Unsent,
         *,
+        burial: Burial,
         window: Window | None = None,
         look_every: float = _LONGEST_SLEEP,
     ) -> None:
@@ -64,6 +63,7 @@ class Scheduler:
         self._misfires = misfires
         self._dead_letters = dead_letters
         self._unsent = unsent
+        self._burial = burial
         self._window = window or Window()
         self._look_every = look_every
         self._no_room, self._too_large = PutBy(), PutBy()
@@ -179,22 +179,9 @@ class Scheduler:
     async def _give_up(self, unpublishable: list[Unpublishable]) -> None:
         """These become dead letters, and then Failed."""
         for row in unpublishable:
-            try:
-                async with asyncio.timeout(_BURIAL):
-                    await self._dead_letters.store(row, row.kind, row.reason, 0)
-            except Exception as error:  # noqa: BLE001 - whatever it is: the mail stays here meanwhile
-                _log.warning(
-                    "dead_letter.not_stored", reference=row.reference, error=str(error), retry_in=_TOO_LARGE_PAUSE
-                )
-                self._too_large.add(row.content, row.reason, _TOO_LARGE_PAUSE)
+            if not await self._burial.bury(self._dead_letters, row, row.kind, row.reason, 0):
+                self._too_large.add(row.content, row.reason, _TOO_LARGE_PAUSE)  # it stays here meanwhile
                 return
-            _log.warning(
-                "mail.dead_letter",
-                reference=row.reference,
-                kind=row.kind,
-                reason=row.reason,
-                attempts=0,
-            )
             await self._mail.finish([(row.id, Status.FAILED, row.reason)])
             self._unsent.count(row.kind)
 

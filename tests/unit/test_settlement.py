@@ -1,8 +1,11 @@
 """A dead letter that has no place: the mail stays in its source, and in no slot."""
 
+import asyncio
+
 import pytest
 from structlog.testing import capture_logs
 
+from email_consumer.burial import Burial, DeadLetterRefusedError, DeadLetters
 from email_consumer.claim import Origin
 from email_consumer.delivery import Original
 from email_consumer.message import EmailMessage
@@ -11,15 +14,15 @@ from email_consumer.outcome import (
     Conflict,
     Duplicate,
     Exhausted,
-    Held,
     Outcome,
     Parked,
     Rejected,
     Stopped,
     StopReason,
+    Unburied,
     Undecodable,
 )
-from email_consumer.settlement import DeadLetterRefusedError, Settlement
+from email_consumer.settlement import Settlement
 from tests.unit.delivery import FakeDelivery
 from tests.unit.granting_ledger import GrantingLedger
 
@@ -32,23 +35,44 @@ class Full:
         raise DeadLetterRefusedError("raise its max_payload")
 
 
+class NoAnswer:
+    async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
+        await asyncio.Event().wait()
+
+
+class Room:
+    """A place that has some later."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.stored: list[tuple[str, str, int]] = []
+
+    async def store(self, _original: Original, kind: str, reason: str, attempts: int) -> None:
+        if self.full:
+            raise ConnectionError("maximum messages exceeded")
+        self.stored.append((kind, reason, attempts))
+
+
+@pytest.mark.parametrize("letters", [Full(), Room(), NoAnswer()])
 @pytest.mark.parametrize(
     ("outcome", "attempt", "recorded"),
     [
-        (Rejected("no such domain"), 1, [Held("no place for its dead letter: no such domain")]),
-        (Exhausted("503"), 5, [Held("no place for its dead letter: 503")]),
+        (Rejected("no such domain"), 1, [Unburied(Rejected("no such domain"), 1)]),
+        (Exhausted("503"), 5, [Unburied(Exhausted("503"), 5)]),
         (Parked("no event came"), 0, []),
         (Conflict("others"), 0, []),
     ],
 )
-async def test_a_mail_is_looked_at_again_later_and_not_recorded_as_failed(
-    outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
+async def test_a_mail_without_a_dead_letter_goes_back_and_is_not_recorded_as_failed(
+    letters: DeadLetters, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
 ) -> None:
     ledger, meters, delivery = GrantingLedger(), Meters(), FakeDelivery()
-    await Settlement(ledger, Full(), meters, retry_delay=5).settle(delivery, MAIL, outcome, ORIGIN, attempt)
-    assert delivery.told == ["nak 600"]
+    settlement = Settlement(ledger, letters, meters, 5, Burial(patience=0.05))
+    await settlement.settle(delivery, MAIL, outcome, ORIGIN, attempt)
+    [told] = delivery.told
+    assert 4 <= float(told.removeprefix("nak ")) <= 5
     assert ledger.outcomes == recorded
-    assert meters.outcomes[type(outcome)] == 1
+    assert (meters.outcomes, meters.settled, meters.unsent) == ({Unburied: 1}, 0, {})
 
 
 async def test_poison_stays_in_its_source() -> None:
@@ -56,7 +80,35 @@ async def test_poison_stays_in_its_source() -> None:
     await Settlement(GrantingLedger(), Full(), Meters(), retry_delay=5).discard(
         delivery, Undecodable("not MessagePack")
     )
-    assert delivery.told == ["nak 600"]
+    assert [told[:3] for told in delivery.told] == ["nak"]
+
+
+async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> None:
+    ledger, letters, delivery, burial = GrantingLedger(), Room(), FakeDelivery(), Burial()
+    settlement = Settlement(ledger, letters, Meters(), 5, burial)
+    await settlement.settle(delivery, MAIL, Exhausted("503"), ORIGIN, 5)
+    assert settlement.unburied(delivery) == Unburied(Exhausted("503"), 5)
+    with pytest.raises(ConnectionError, match="dead letters can't be stored: maximum messages exceeded"):
+        await burial.check()
+    # The ledger says the same to a process that doesn't remember it; once written it is not written again.
+    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
+    letters.full = False
+    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
+    assert letters.stored == [("exhausted", "503", 5)]
+    assert ledger.outcomes == [Unburied(Exhausted("503"), 5), Exhausted("503")]
+    assert [told[:4] for told in delivery.told] == ["nak ", "nak ", "term"]
+    assert settlement.unburied(delivery) is None
+    await burial.check()
+
+
+async def test_a_full_place_for_dead_letters_is_told_in_few_lines() -> None:
+    settlement = Settlement(GrantingLedger(), Room(), Meters(), retry_delay=5)
+    with capture_logs() as logs:
+        for _ in range(100):
+            await settlement.discard(FakeDelivery(), Undecodable("not MessagePack"))
+    assert [(line["event"], line["error"]) for line in logs] == [
+        ("dead_letter.not_stored", "maximum messages exceeded")
+    ]
 
 
 class Letters:

@@ -7,8 +7,19 @@ import orjson
 
 from email_consumer.fingerprint import Fingerprint
 from email_consumer.ledger.decision import Known
-from email_consumer.ledger.entries import change
-from email_consumer.outcome import InDoubt, LeftOut, Outcome, Parked, Sent, Stopped, StopReason
+from email_consumer.ledger.entries import change, unburied
+from email_consumer.outcome import (
+    Exhausted,
+    InDoubt,
+    LeftOut,
+    Outcome,
+    Parked,
+    Rejected,
+    Sent,
+    Stopped,
+    StopReason,
+    Unburied,
+)
 from email_consumer.store.status import Status
 
 _LONGEST_ERROR = 500
@@ -42,6 +53,11 @@ class Record:
     @property
     def final(self) -> bool:
         return self.status not in {Status.CREATED, Status.PROCESSED}
+
+    @property
+    def unburied(self) -> Unburied | None:
+        """Given up, and still without its dead letter."""
+        return unburied(self.status, self.error, self.attempts)
 
     def encode(self) -> bytes:
         values = zip(_DEFAULTS, _values(self), strict=True)  # `asdict` copies deeply, at ten times the cost
@@ -88,6 +104,7 @@ class Found:
             self.record.recipients,
             self.record.content,
             self.record.status is Status.STOPPED and (self.record.error or "").startswith(StopReason.SUPPRESSED),
+            self.record.unburied,
         )
 
     @property
@@ -134,7 +151,7 @@ class Found:
         return replace(
             record,
             status=step.status,
-            attempts=record.attempts + step.attempts,
+            attempts=record.attempts + (0 if record.unburied else step.attempts),  # its own are counted
             in_doubt=step.in_doubt,
             # The grace of a doubt counts from here: the request may have been under way for long.
             claimed_at=now if step.in_doubt else record.claimed_at,
@@ -156,6 +173,8 @@ class Found:
                 return self.record.status is not Status.SENT
             case Stopped() | Parked():
                 return not self.record.final
+            case Rejected() | Exhausted():  # its dead letter has found its place
+                return self.record.unburied is not None
             case _:
                 return False
 

@@ -11,6 +11,7 @@ import aiosqlite
 import orjson
 import structlog
 
+from email_consumer.burial import Burial, DeadLetters
 from email_consumer.claim import NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
 from email_consumer.ledger import statements
@@ -21,7 +22,6 @@ from email_consumer.ledger.rows import as_json, keep_for_later, stopped_row
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
 from email_consumer.publisher import LostAckError, Publisher, RefusedError, TooLargeError
-from email_consumer.settlement import DeadLetters
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.tasks import beside
@@ -95,6 +95,7 @@ class ScheduledMail:
         dead_letters: DeadLetters,
         unsent: Unsent,
         *,
+        burial: Burial,
         kept: Callable[[], None],
         idempotency_ttl: float,
     ) -> None:
@@ -102,6 +103,7 @@ class ScheduledMail:
         self._stopper = stopper
         self._dead_letters = dead_letters
         self._unsent = unsent
+        self._burial = burial
         self._idempotency_ttl = idempotency_ttl
         self._kept = kept
         self._group: GroupCommit[_Arrival, _Kept] = GroupCommit(database, self._write)
@@ -133,14 +135,10 @@ class ScheduledMail:
                 await delivery.nak(_SOON)
 
     async def _bury(self, delivery: Delivery) -> None:
-        kind, reason = DeadLetterKind.CONFLICT, CONFLICT.reason
-        try:
-            await self._dead_letters.store(delivery, kind, reason, 0)
-        except Exception as error:  # noqa: BLE001 - whatever it is: the mail must not be dropped for it
-            _log.warning("dead_letter.not_stored", reference=delivery.reference, error=str(error), retry_in=_LATER)
+        kind = DeadLetterKind.CONFLICT
+        if not await self._burial.bury(self._dead_letters, delivery, kind, CONFLICT.reason, 0):
             await delivery.nak(_LATER)
             return
-        _log.warning("mail.dead_letter", reference=delivery.reference, kind=kind, reason=reason, attempts=0)
         self._unsent.count(kind)
         await delivery.ack()
 

@@ -11,13 +11,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from email_consumer.burial import DeadLetterRefusedError
 from email_consumer.delivery import Delivery
 from email_consumer.intake.connection import NatsEndpoint, connect
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.intake.jetstream_delivery import JetStreamDelivery
 from email_consumer.intake.topology import Topology
 from email_consumer.message import EmailMessage, decode, encode
-from email_consumer.settlement import DeadLetterRefusedError
 from tests.servers.nats import NatsServer
 
 

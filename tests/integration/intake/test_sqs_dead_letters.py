@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from email_consumer.burial import DeadLetterRefusedError
 from email_consumer.delivery import REPLAY_OF
 from email_consumer.intake.dead_letters_by_source import DeadLettersBySource
 from email_consumer.intake.sqs import SqsDelivery
 from email_consumer.intake.sqs_dead_letters import SqsDeadLetters
-from email_consumer.settlement import DeadLetterRefusedError
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.intake.sqs_source import opened

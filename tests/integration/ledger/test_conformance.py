@@ -10,6 +10,7 @@ from email_consumer.claim import Claim, Origin
 from email_consumer.ledger.decision import Inheritance
 from email_consumer.outcome import (
     Busy,
+    Conflict,
     Duplicate,
     Exhausted,
     Failed,
@@ -24,6 +25,7 @@ from email_consumer.outcome import (
     Stopped,
     StopReason,
     Throttled,
+    Unburied,
 )
 from tests.integration.ledger.backends import ORIGIN, Backend, mail, policy
 
@@ -116,6 +118,43 @@ async def test_park_buries_what_stays_in_doubt(backend: Backend) -> None:
         assert await ledger.claim(mail(), ORIGIN) == Duplicate()
     (row,) = await backend.query(ROW)
     assert row["status"] == 3
+
+
+@pytest.mark.parametrize("verdict", [Rejected("no (such)\ndomain: x"), Exhausted("503")])
+async def test_what_is_given_up_and_not_buried_is_neither_failed_nor_sent_again(
+    backend: Backend, verdict: Rejected | Exhausted
+) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Failed("503"), ORIGIN)
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Unburied(verdict, 2), ORIGIN)
+    async with backend.open() as ledger:
+        again = replace(ORIGIN, received=3)
+        assert ledger.known(mail()) is None
+        assert await ledger.claim(mail(), again) == Unburied(verdict, 2)
+        assert await ledger.claim(mail(), again) == Unburied(verdict, 2)
+        assert isinstance(await ledger.claim(mail(email="b@example.com"), again), Conflict)
+        (row,) = await backend.query(ROW)
+        assert (row["status"], row["attempts"], row["finished_at"]) == (0, 2, None)
+        assert verdict.reason in row["error"]
+        await ledger.finish(mail(), verdict, again)
+        assert await ledger.claim(mail(), again) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["attempts"], row["error"]) == (3, 2, verdict.reason)
+    remarks = [row["outcome"] for row in await backend.query("SELECT outcome FROM email_attempts ORDER BY id")]
+    assert remarks == ["failed", type(verdict).__name__.lower()]
+
+
+async def test_what_is_not_buried_is_tried_again_with_another_content(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Unburied(Rejected("no"), 1), ORIGIN)
+        claim = await ledger.claim(mail(body="put right"), ORIGIN)
+        assert isinstance(claim, Claim)
+        assert claim.attempt == 1
+        await ledger.finish(mail(body="put right"), Sent("ses-1"), ORIGIN)
+        assert await ledger.claim(mail(), ORIGIN) == Duplicate(changed=True)
 
 
 async def test_a_replayed_dead_letter_reopens_its_uuid_once(backend: Backend) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from email_consumer.burial import Burial
 from email_consumer.claim import Claim, Origin, TooLargeToKeepError
 from email_consumer.clock import from_unix
 from email_consumer.intake.dead_letters import DeadLetters
@@ -139,7 +140,13 @@ async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream:
     stored = await jetstream.client.jetstream().get_msg(Names(STREAM).scheduled, seq=1)
     async with open_database(path) as database:
         scheduled = ScheduledMail(
-            database, passing, dead_letters(jetstream), Unsent(Meters()), kept=lambda: None, idempotency_ttl=1
+            database,
+            passing,
+            dead_letters(jetstream),
+            Unsent(Meters()),
+            burial=Burial(),
+            kept=lambda: None,
+            idempotency_ttl=1,
         )
         async with scheduled.running():
             for received, told in ((60, "nak 1"), (61, "ack")):
@@ -235,7 +242,9 @@ async def keep(jetstream: JetStreamBackend, path: Path, stopper: Stopper = passi
     """The sidecar takes all that is there into its keeping."""
     letters = dead_letters(jetstream)
     async with open_database(path) as database:
-        scheduled = ScheduledMail(database, stopper, letters, Unsent(Meters()), kept=lambda: None, idempotency_ttl=1)
+        scheduled = ScheduledMail(
+            database, stopper, letters, Unsent(Meters()), burial=Burial(), kept=lambda: None, idempotency_ttl=1
+        )
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
 

@@ -13,6 +13,7 @@ import aiohttp
 import nats
 from nats.aio.client import Client
 
+from email_consumer.burial import Burial
 from email_consumer.claim import Origin
 from email_consumer.http import ApiError
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
@@ -133,7 +134,9 @@ async def running(
         misfires = Misfires(database, misfire, 5)  # type: ignore[arg-type]
         meters = Meters()
         unsent = Unsent(meters)
-        scheduler = Scheduler(DueMail(database), queue, misfires, letters, unsent, window=window, look_every=look_every)
+        scheduler = Scheduler(
+            DueMail(database), queue, misfires, letters, unsent, burial=Burial(), window=window, look_every=look_every
+        )
         cancellations = Cancellations(
             database,
             queue,

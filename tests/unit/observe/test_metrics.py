@@ -45,7 +45,7 @@ def test_counters_and_gauges() -> None:
     assert outcomes["sent"] == 5
     assert outcomes["in_doubt"] == 2
     assert outcomes["exhausted"] == 0  # there from the start: a rate needs a first value
-    assert len(outcomes) == 15
+    assert len(outcomes) == 16
 
 
 @pytest.mark.parametrize("name", ["enqueue_to_ses", "ses_call"])

@@ -1,0 +1,52 @@
+"""A full place for dead letters: what can't be sent waits where it came from, and all the rest goes out."""
+
+import aiohttp
+import nats
+import pytest
+
+from tests.acceptance.conftest import World
+from tests.acceptance.publisher import as_map
+
+_SLOTS = 16
+_POISONED = 3 * _SLOTS
+_GOOD = 40
+_STREAM = "messages-dead"
+
+
+@pytest.mark.parametrize("limit", ["max_msgs", "max_bytes"])
+async def test_good_mail_goes_on_and_all_dead_letters_are_there_in_the_end(world: World, limit: str) -> None:
+    client = await nats.connect(world.nats.url)
+    jetstream = client.jetstream()
+    fault = await world.fault(times=None, match={"uuid": "bad-*"}, kind="error", code="MessageRejected")
+    async with world.daemon(CONCURRENCY_LIMIT=_SLOTS, ACK_WAIT=5) as daemon, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"
+        await world.publisher.publish([b"\x00 first"])
+        await world.emptied()
+        free = (await jetstream.stream_info(_STREAM)).config
+        await jetstream.update_stream(free.evolve(**{limit: 1 if limit == "max_msgs" else 1_000}))
+        await world.publisher.publish(as_map(f"bad-{number}") for number in range(_POISONED))
+        await world.publisher.publish(b"\x00 %d" % number for number in range(_POISONED))
+        await world.publisher.publish(as_map(f"good-{number}") for number in range(_GOOD))
+        await world.wait_sent(_GOOD)
+        await world.struck(fault, _POISONED)
+        async with session.get(f"{url}/ready") as answer:
+            told = await answer.json()
+        assert (answer.status, told["reasons"]) == (503, {"dead_letters": "dead letters can't be stored"})
+        assert "exceeded" in (await daemon.wait_for("ready.down"))["error"]
+        assert daemon.count("dead_letter.not_stored") < 5
+        await daemon.kill()  # what becomes of them then, only the ledger knows
+        await daemon.start()
+        await jetstream.update_stream(free)
+        await world.emptied()
+        url = f"http://127.0.0.1:{daemon.said('sidecar.listening')['port']}"
+        async with session.get(f"{url}/ready") as answer:
+            assert answer.status == 200
+    letters = await world.publisher.dead_letters()
+    wanted = {as_map(f"bad-{number}") for number in range(_POISONED)} | {b"\x00 %d" % n for n in range(_POISONED)}
+    stored = [letter.payload for letter in letters if letter.payload != b"\x00 first"]
+    assert (len(stored), set(stored)) == (2 * _POISONED, wanted)
+    assert {letter.attempts for letter in letters if letter.kind == "rejected"} == {1}
+    assert await world.sent() == {f"good-{number}": 1 for number in range(_GOOD)}
+    # None was tried again: each was rejected once.
+    assert (await world.sandbox.get("/sandbox/faults"))["faults"][0]["hits"] == _POISONED
+    await client.close()
