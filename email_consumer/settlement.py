@@ -1,5 +1,6 @@
 """The one place that acks, naks or terminates a delivery, after its outcome is durable."""
 
+import asyncio
 import random
 from collections.abc import Coroutine
 from time import monotonic
@@ -41,6 +42,8 @@ BUSY_DELAY = 5.0
 """Seconds until a uuid that is in hand elsewhere is looked at again."""
 _LONGEST_THROTTLE = 5.0
 _LONGEST_RETRY = 600.0
+_TELLING = 30.0
+"""Seconds that telling the source may take."""
 _FIRST_BURIAL_PAUSE = 5.0
 _REMEMBERED = 10_000
 """Mails without a dead letter; what becomes of one more is asked of the ledger, when it's its turn to be sent."""
@@ -202,9 +205,10 @@ class Settlement:
     async def _tell(telling: Coroutine[object, object, None]) -> None:
         # An answer that gets lost makes the source deliver again, and the ledger then says what became of it.
         try:
-            await telling
+            async with asyncio.timeout(_TELLING):
+                await telling
         except Exception as error:  # noqa: BLE001
-            _log.warning("delivery.not_settled", error=str(error))
+            _log.warning("delivery.not_settled", error=str(error) or f"no answer for {_TELLING:g} s")
 
 
 def _doubling(first: float, count: int, longest: float) -> float:

@@ -6,7 +6,7 @@ import structlog
 from aiohttp import web
 
 from email_consumer.http import ApiModel, answer, operation
-from email_consumer.readiness import STUCK, Check, in_public, reasons
+from email_consumer.readiness import STUCK, Check, Lookout, in_public, reasons
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -31,6 +31,7 @@ class HealthRoutes:
         """`checks` by the name that `/ready` tells, more may be added; `metrics` gives the Prometheus text."""
         self._checks = checks
         self._metrics = metrics
+        self._lookout = Lookout(self._look)
         self._said: dict[str, str] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -51,11 +52,7 @@ class HealthRoutes:
         open_to_all=True,
     )
     async def ready(self, _request: web.Request) -> web.Response:
-        down = await reasons(self._checks)
-        for name, text in down.items():
-            if in_public(text) != in_public(self._said.get(name, "")):
-                _log.warning("ready.down", what=name, error=text)
-        self._said = down
+        down = await self._lookout.look()
         readiness = Readiness(
             ready=not down,
             up=[name for name in self._checks if name not in {*down, STUCK}],
@@ -63,6 +60,14 @@ class HealthRoutes:
             reasons={name: in_public(text) for name, text in down.items()},
         )
         return answer(readiness, status=503 if down else 200)
+
+    async def _look(self) -> dict[str, str]:
+        down = await reasons(self._checks)
+        for name, text in down.items():
+            if in_public(text) != in_public(self._said.get(name, "")):
+                _log.warning("ready.down", what=name, error=text)
+        self._said = down
+        return down
 
     @operation("Counters and gauges for Prometheus", answer_type="text/plain")
     async def metrics(self, _request: web.Request) -> web.Response:

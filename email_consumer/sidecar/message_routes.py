@@ -51,9 +51,10 @@ class MessageRoutes:
         headers={_KEY: "The same key and body again get the same answer, and no second mail"},
     )
     async def create(self, request: web.Request) -> web.Response:
+        # Before our turn: a body that doesn't come to its end would keep others from theirs.
+        body = await read_json_bytes(request)
         async with self._turns.turn():
             began = time.perf_counter()
-            body = await read_json_bytes(request)
             key = _request_key(request, body)
             if key and (earlier := await self._store.answered(key)):
                 return web.Response(text=earlier, content_type=JSON)

@@ -111,6 +111,11 @@ async def test_a_full_place_for_dead_letters_is_told_in_few_lines() -> None:
     ]
 
 
+class Deaf(FakeDelivery):
+    async def ack(self) -> None:
+        await asyncio.Event().wait()
+
+
 class Letters:
     def __init__(self) -> None:
         self.kinds: list[str] = []
@@ -162,3 +167,11 @@ async def test_a_mail_that_never_was_claimed_is_recorded_as_rejected() -> None:
     ledger = GrantingLedger()
     await Settlement(ledger, Letters(), Meters(), 5).settle(FakeDelivery(), MAIL, Rejected("too large"), ORIGIN, 0)
     assert ledger.outcomes == [Rejected("too large")]
+
+
+async def test_a_source_that_never_hears_holds_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("email_consumer.settlement._TELLING", 0.01)
+    delivery = Deaf()
+    with capture_logs() as logs:
+        await Settlement(GrantingLedger(), Letters(), Meters(), 5).settle(delivery, MAIL, Duplicate(), ORIGIN, 0)
+    assert [line["error"] for line in logs if line["event"] == "delivery.not_settled"] == ["no answer for 0.01 s"]

@@ -5,10 +5,11 @@ import sqlite3
 import time
 
 import pytest
+from yarl import URL
 
 from email_consumer.outcome import Failed, Rejected, Sent
 from email_consumer.tracking.tokens import OpenTokens
-from tests.integration.sidecar.stage import Stage, mail, until
+from tests.integration.sidecar.stage import KEY, Stage, mail, until
 
 FILE = {"filename": "a.txt", "content": "aGVsbG8="}
 
@@ -227,3 +228,18 @@ async def test_an_open_is_recorded_once_the_pixel_is_fetched(stage: Stage) -> No
 
     await until(opened)
     assert len(await stage.database.fetch("SELECT * FROM email_results")) == 1
+
+
+async def test_uploads_that_die_in_the_middle_keep_nobody_out(stage: Stage) -> None:
+    url = URL(stage.url)
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: {url.authority}\r\nX-API-KEY: {KEY}\r\nContent-Length: 9000\r\n"
+    writers = []
+    for _ in range(20):  # as many as may take turns and wait, and more
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(f"{head}Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert b"100 Continue" in await reader.readline()
+        writer.write(b'{"messages": [')
+        writers.append(writer)
+    assert (await stage.post(mail("a@example.com")))["success"] == 1
+    for writer in writers:
+        writer.close()
