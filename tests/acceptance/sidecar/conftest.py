@@ -41,11 +41,12 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(world: World, **variables: object) -> AsyncIterator[Api]:
-    """A daemon with a key."""
+async def serving(world: World, *keys: str, **variables: object) -> AsyncIterator[Api]:
+    """A daemon with one key, or with `keys`; the session brings the first."""
+    keys = keys or (KEY,)
     async with (
-        world.daemon(API_KEY=KEY, **variables) as daemon,
-        aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,
+        world.daemon(API_KEY=",".join(keys), **variables) as daemon,
+        aiohttp.ClientSession(headers={"X-API-KEY": keys[0]}) as session,
     ):
         yield Api(world, daemon, session)
 

@@ -1,0 +1,1 @@
+"""By the hundred: what strangers try against the running daemon."""
