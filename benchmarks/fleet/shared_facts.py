@@ -75,7 +75,7 @@ async def facts(addresses: int) -> None:
         began = perf_counter()
         sidecar.suppress(table)
         told = perf_counter() - began
-        sidecar.announce("secret", 0.0)
+        sidecar.announce(("secret",), 0.0)
         tasks.append(asyncio.create_task(sidecar.run()))
         await sidecar.stored()
         print(

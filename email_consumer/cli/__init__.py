@@ -18,6 +18,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "dlq": "Dead letters: list them, show one, send them again, remove them.",
         "suppressions": "Addresses that get no mail: list, add, remove.",
         "erase": "Forget one address.",
+        "secret": "Rotate the secret that signs unsubscribe links and open pixels.",
         "backup": "Copy the SQLite file while the program runs.",
         "rebuild": "Make the sidecar's SQLite file again from JetStream.",
         "doctor": "Look at everything, and say what is wrong and how to mend it.",

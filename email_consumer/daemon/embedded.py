@@ -19,10 +19,12 @@ from email_consumer.daemon.worker import build_worker, policy
 from email_consumer.daemon.workers import EmbeddedWorker
 from email_consumer.ledger.decision import Inheritance
 from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.meters import Meters
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.store.link_secrets import keep_link_secrets
 from email_consumer.store.reading_journal import open_journal
 
 
@@ -43,10 +45,10 @@ async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bo
     )
     await stack.enter_async_context(ledger.running())
     outlet = await open_outlet(ground, stack)
-    secret = await keep_fact(database, "secret", lambda: uuid4().hex)
+    secrets = LinkSecrets(*await keep_link_secrets(database))
     journal = stack.enter_context(open_journal(settings.db_path))
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret, journal=journal)
-    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.meters), secret)
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.meters), secrets)
     ledger.when_scheduled = await build_sidecar(ground, desk, stack)
     report_on(ground)
     return Role(background, worker.drain)

@@ -26,12 +26,14 @@ from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.shown_queue import ShownQueue
 from email_consumer.ledger.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.meters import Meters
 from email_consumer.publisher import Publisher
 from email_consumer.replica.copier import Copier
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database, open_database
-from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.store.facts import keep_fact
+from email_consumer.store.link_secrets import keep_link_secrets, write_link_secrets
 from email_consumer.unsent import Unsent
 
 _BATCHES_AT_ONCE = 100
@@ -56,15 +58,15 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
         await copier.retire()
     facts = FactsPublisher(client, stream=stream, replicas=replicas)
     await facts.open()
-    gate, secret = Gate(), await _secret(database, facts)
+    gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, facts))
     glance = await glance_at_account(settings, background, stack)
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
-    workers = RemoteWorkers(facts, claims, database, gate, glance, secret=secret)
+    workers = RemoteWorkers(facts, claims, database, gate, glance, secrets=secrets)
     marks = await open_marks(settings, stack) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ShownQueue(mail_queue, client, stream=stream, told=facts.stored)
     ground = Ground(settings, Meters(), nats, None, background)
-    scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secret), stack)
+    scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secrets), stack)
     background.append(("facts", facts.run))
     projection = Projection(database, glance.count_sent)
     scheduled = ScheduledMail(
@@ -114,8 +116,10 @@ async def _begin_copy(copier: Copier, place: Tenancy, background: list[Backgroun
     stack.push_async_callback(finish)
 
 
-async def _secret(database: Database, facts: FactsPublisher) -> str:
-    """What signs links: workers' mail that lies in inboxes was signed with the one they know."""
-    if facts.secret is not None:
-        await set_fact(database, "secret", facts.secret)
-    return await keep_fact(database, "secret", lambda: uuid4().hex)
+async def _link_secrets(database: Database, facts: FactsPublisher) -> tuple[str, ...]:
+    """Newest first: the file's, unless it does not know what workers sign with; then it is new, or older than that."""
+    told, kept = facts.secrets, await keep_link_secrets(database)
+    if told and told[0] not in kept:
+        await write_link_secrets(database, told)
+        return told
+    return kept

@@ -53,9 +53,9 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     await stack.enter_async_context(beside(facts.run))
     ground.checks["facts"] = facts.check
     await listen(ground, health_routes(ground, create_registry(ground.meters)), stack)
-    secret = await link.unless_lost(facts.ready())
+    secrets = await link.unless_lost(facts.ready())
     journal = BucketJournal(link.client, settings.stream)
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secret=secret, journal=journal)
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
     report_on(ground)
     return Role(background, worker.drain)
 

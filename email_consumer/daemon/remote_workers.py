@@ -7,6 +7,7 @@ from email_consumer.daemon.account_glance import AccountGlance
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.ledger.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.mail_queue import Mark
 from email_consumer.message_fields import is_tag
 from email_consumer.ses.account import Account
@@ -29,16 +30,16 @@ class RemoteWorkers:
         gate: Gate,
         glance: AccountGlance,
         *,
-        secret: str,
+        secrets: LinkSecrets,
     ) -> None:
-        """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secret` signs links."""
+        """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secrets` sign links."""
         self.meters = glance.meters
         self._glance = glance
         self._facts = facts
         self._claims = claims
         self._database = database
         self._gate = gate
-        self._secret = secret
+        self._secrets = secrets
         self.suppress = facts.suppress
         self.release = facts.release
 
@@ -51,7 +52,11 @@ class RemoteWorkers:
         self._facts.cancel(topic_id, mark)
 
     def events_expected_from(self, moment: float) -> None:
-        self._facts.announce(self._secret, moment)
+        self._facts.announce(self._secrets.kept, moment)
+
+    async def sign_links(self) -> None:
+        self._facts.sign_links(self._secrets.kept)
+        await self._facts.stored()
 
     async def proven(self, event: Event) -> None:
         """A worker must not send again what the event proves, whether or not its own word has come here yet."""

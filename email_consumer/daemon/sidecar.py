@@ -34,10 +34,12 @@ from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.feedback.verifier import Verifier
 from email_consumer.intake.dead_letters import DeadLetterError
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.mail_queue import MailQueue
 from email_consumer.sidecar.cancellations import Cancellations
 from email_consumer.sidecar.dead_letter_routes import DeadLetterRoutes
 from email_consumer.sidecar.due_mail import DueMail
+from email_consumer.sidecar.link_secret_routes import LinkSecretRoutes
 from email_consumer.sidecar.mail_history import MailHistory
 from email_consumer.sidecar.mail_store import MailStore
 from email_consumer.sidecar.message_routes import MessageRoutes
@@ -60,8 +62,8 @@ class Desk:
     queue: MailQueue
     """Where mail is put that first came to us."""
     workers: Workers
-    secret: str
-    """Signs the links in mails."""
+    secrets: LinkSecrets
+    """Sign the links in mails."""
 
 
 async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Callable[[], None]:
@@ -85,6 +87,7 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
         *_open_routes(ground, desk, stack),
         *health_routes(ground, metrics),
         *build_operations(ground, desk.database),
+        *LinkSecretRoutes(desk.database, desk.secrets, desk.workers.sign_links).routes(),
         *dashboard.routes,
     ]
     await listen(ground, routes, stack, admits=dashboard.admits)
@@ -153,7 +156,7 @@ async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedb
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
-        *UnsubscribeRoutes(Unsubscribe(settings.server_url, desk.secret), suppressions).routes(),
+        *UnsubscribeRoutes(Unsubscribe(settings.server_url, desk.secrets), suppressions).routes(),
     ]
     return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
 
@@ -162,4 +165,4 @@ def _open_routes(ground: Ground, desk: Desk, stack: AsyncExitStack) -> list[web.
     opens = OpenRecorder(desk.database)
     ground.background.append(("opens", opens.run))
     stack.push_async_callback(opens.flush)
-    return OpenRoutes(OpenTokens(desk.secret), opens.record).routes()
+    return OpenRoutes(OpenTokens(desk.secrets), opens.record).routes()

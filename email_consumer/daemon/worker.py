@@ -22,6 +22,7 @@ from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.in_hand import InHand
 from email_consumer.intake.jetstream import JetStreamIntake
 from email_consumer.ledger.decision import Policy
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.message import EmailMessage
 from email_consumer.pipeline import Compose, Pipeline
 from email_consumer.settings import Settings
@@ -59,15 +60,15 @@ def policy(settings: Settings) -> Policy:
 
 
 def build_worker(
-    ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secret: str, journal: ReadingJournal
+    ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
 ) -> Worker:
-    """Pulling begins when the background runs. `secret` signs the links in mails."""
+    """Pulling begins when the background runs. `secrets` sign the links in mails."""
     settings, meters = ground.settings, ground.meters
     pipeline = Pipeline(
         ledger=ledger,
         admission=gate,
         pace=outlet.pacer,
-        compose=_compose(settings, secret),
+        compose=_compose(settings, secrets),
         sender=Breaker(outlet.sender, outlet.pacer),
         watchers=(outlet.governor,),
         settlement=Settlement(ledger, ground.dead_letters, meters, settings.retry_delay, ground.burial),
@@ -87,9 +88,9 @@ def build_worker(
     return Worker(sources, intakes, outlet.pacer, in_hand, settings.shutdown_grace)
 
 
-def _compose(settings: Settings, secret: str) -> Compose:
-    unsubscribe = Unsubscribe(settings.server_url, secret)
-    tracking = OpenTracking(settings.track_opens, OpenTokens(secret), settings.server_url)
+def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:
+    unsubscribe = Unsubscribe(settings.server_url, secrets)
+    tracking = OpenTracking(settings.track_opens, OpenTokens(secrets), settings.server_url)
 
     def compose(message: EmailMessage, headers: Mapping[str, str]) -> EmailMessage:
         return tracking.compose(unsubscribe.compose(message), headers)

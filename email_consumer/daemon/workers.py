@@ -33,6 +33,9 @@ class Workers(Protocol):
     def release(self, address: str) -> None:
         """Mail to the address (in normal form) passes again."""
 
+    async def sign_links(self) -> None:
+        """Links are signed with another secret from now on; returns when each worker can know it."""
+
     def events_expected_from(self, moment: float) -> None:
         """SES's events can reach us since then (Unix seconds)."""
 
@@ -56,6 +59,9 @@ class EmbeddedWorker:
     @property
     def account(self) -> Account | None:
         return self._governor.account
+
+    async def sign_links(self) -> None:
+        """Nothing to do: the secrets are the same object."""
 
     async def proven(self, event: Event) -> None:
         """Nothing to do: the tables, which say so in a moment, are the ledger."""

@@ -29,7 +29,8 @@ _PAGE = """<!doctype html>
 _ASK = """<h1>Unsubscribe?</h1><form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">
 <button>Unsubscribe</button></form>"""
 _DONE = "<h1>Unsubscribed</h1><p>You will get no more mail from this sender.</p>"
-_UNKNOWN = "<h1>This link is not valid</h1><p>Perhaps it was cut off. Take it from the mail once more.</p>"
+_UNKNOWN = """<h1>Sorry, this link does not work</h1><p>Perhaps it was cut off: please take it from the mail once more. If the mail is an
+old one, please use the link of a newer mail, or answer the sender.</p>"""
 
 
 # What RFC 8058 has a mail client post; no Python name has a hyphen.

@@ -5,7 +5,7 @@
 | `cancelled.<hash of the topic>` | JSON: topic, and a `Mark` but for its stream, which the header `Email-Stream` names |
 | `suppressed.<shard>` | a shard of `SuppressedAddresses` |
 | `receiver` | JSON: `for` how many seconds SES's events have reached the sidecar; written again and again while they do |
-| `secret` | what open and unsubscribe links are signed with; written last, so that it says "all the rest is here" |
+| `secret` | what open and unsubscribe links are signed with; written last, so that it says "all the rest is here"; the header `Email-Older-Secrets` has those that are still accepted |
 """
 
 import hashlib
@@ -29,6 +29,11 @@ KINDS = (CANCELLED, SUPPRESSED, RECEIVER, SECRET)
 STREAM_HEADER = "Email-Stream"
 """Beside the value and not in it: workers of the version before refuse a value with a name that they don't know."""
 
+OLDER_SECRETS_HEADER = "Email-Older-Secrets"
+"""Workers only sign; it is for a sidecar whose file was lost."""
+
+_HEADERS = (STREAM_HEADER, OLDER_SECRETS_HEADER)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -40,7 +45,7 @@ class Fact:
     @classmethod
     def of(cls, value: bytes, headers: Mapping[str, str]) -> Self:
         """As it was stored; of the headers those that we write."""
-        return cls(value, {STREAM_HEADER: headers[STREAM_HEADER]} if STREAM_HEADER in headers else {})
+        return cls(value, {name: headers[name] for name in _HEADERS if name in headers})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,23 @@ class Cancellation:
         value = json.loads(fact.value)
         mark = Mark(fact.headers.get(STREAM_HEADER), int(value["sequence"]), float(value["cancelled_at"]))
         return cls(str(value["topic_id"]), mark)
+
+
+def encode_secrets(kept: tuple[str, ...]) -> Fact:
+    """`kept`: newest first, at least one."""
+    newest, *older = kept
+    return Fact(newest.encode(), {OLDER_SECRETS_HEADER: ",".join(older)} if older else {})
+
+
+def decode_secrets(fact: Fact) -> tuple[str, ...]:
+    """Newest first, at least one.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not fact.value:
+        raise ValueError("an empty secret")
+    return (fact.value.decode(), *filter(None, fact.headers.get(OLDER_SECRETS_HEADER, "").split(",")))
 
 
 def shard_key(shard: int) -> str:

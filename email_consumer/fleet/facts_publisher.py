@@ -19,6 +19,8 @@ from email_consumer.fleet.facts import (
     SUPPRESSED,
     Cancellation,
     Fact,
+    decode_secrets,
+    encode_secrets,
     shard_key,
     shard_number,
 )
@@ -68,9 +70,9 @@ class FactsPublisher:
         return len(self._suppressed)
 
     @property
-    def secret(self) -> str | None:
-        """What links are signed with, as it was stored before: mail that lies in inboxes carries such links."""
-        return self._values[SECRET].value.decode() if SECRET in self._values else None
+    def secrets(self) -> tuple[str, ...]:
+        """What signed links, as it was stored before: newest first, empty if nothing was."""
+        return decode_secrets(self._values[SECRET]) if SECRET in self._values else ()
 
     async def open(self) -> None:
         """Read what is stored; made anew if there is nothing.
@@ -108,14 +110,18 @@ class FactsPublisher:
         """Mail to the address (in normal form) passes again."""
         self._mark_shard(self._suppressed.discard(address))
 
-    def announce(self, secret: str, events_since: float) -> None:
+    def sign_links(self, secrets: tuple[str, ...]) -> None:
+        """Workers sign with the first of these (newest first)."""
+        self._set(SECRET, SECRET, encode_secrets(secrets))
+
+    def announce(self, secrets: tuple[str, ...], events_since: float) -> None:
         """All that was suppressed and cancelled before has been told; workers may begin once it is stored.
 
-        `events_since`: when the event receiver became ready, in Unix seconds.
+        `secrets`: see `sign_links`. `events_since`: when the event receiver became ready, in Unix seconds.
         """
         self._receiving_from = asyncio.get_running_loop().time() - (time.time() - events_since)
         self._mark(RECEIVER, RECEIVER)
-        self._set(SECRET, SECRET, Fact(secret.encode()))
+        self.sign_links(secrets)
 
     async def stored(self) -> None:
         """Wait until all that was told so far is stored, while `run` runs."""
@@ -129,7 +135,10 @@ class FactsPublisher:
     def _read(self, key: str, fact: Fact) -> None:
         if key.startswith(SUPPRESSED):
             self._suppressed.load(shard_number(key), fact.value)
-        elif key.startswith((CANCELLED, SECRET)):
+        elif key.startswith(CANCELLED):
+            self._values[key] = fact
+        elif key == SECRET:
+            decode_secrets(fact)
             self._values[key] = fact
 
     def _set(self, kind: str, key: str, fact: Fact) -> None:

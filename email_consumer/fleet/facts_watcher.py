@@ -12,9 +12,19 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from email_consumer.fleet.bucket import facts_bucket
-from email_consumer.fleet.facts import CANCELLED, RECEIVER, SECRET, SUPPRESSED, Cancellation, Fact, shard_number
+from email_consumer.fleet.facts import (
+    CANCELLED,
+    RECEIVER,
+    SECRET,
+    SUPPRESSED,
+    Cancellation,
+    Fact,
+    decode_secrets,
+    shard_number,
+)
 from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.mail_queue import Mark
 from email_consumer.suppressed import SuppressedAddresses
 
@@ -61,14 +71,14 @@ class FactsWatcher:
         self._complete = False
         self._trouble = ""
         self._silent: asyncio.TimerHandle | None = None
-        self._secret = ""
+        self._secrets = LinkSecrets()
         self._since = math.inf
         self._ready = asyncio.Event()
 
-    async def ready(self) -> str:
-        """Wait until all is known; what links are signed with."""
+    async def ready(self) -> LinkSecrets:
+        """Wait until all is known; what links are signed with, which is kept as the sidecar has it."""
         await self._ready.wait()
-        return self._secret
+        return self._secrets
 
     async def check(self) -> None:
         """Raise if not all is known yet."""
@@ -103,7 +113,7 @@ class FactsWatcher:
                 self._take(entry.key, Fact.of(entry.value, entry.headers), entry.stored_at)
             except JUNK as error:  # what was known before stays, and the rest is read
                 self._junk.skip(entry.key, error)
-        if self._complete and self._secret and not self._ready.is_set():
+        if self._complete and self._secrets.kept and not self._ready.is_set():
             self._ready.set()
             _log.info("facts.known", suppressed=len(self._suppressed))
 
@@ -114,7 +124,7 @@ class FactsWatcher:
         elif key.startswith(SUPPRESSED):
             self._suppressed.load(shard_number(key), fact.value)
         elif key == SECRET:
-            self._secret = fact.value.decode()
+            self._secrets.replace(decode_secrets(fact))
         elif key == RECEIVER and self._complete:  # what was stored before may be the last word of a dead one
             self._pulse(fact, stored_at)
 

@@ -11,6 +11,7 @@ from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.meters import Meters
 from email_consumer.outcome import Busy, Duplicate, Sent
 from email_consumer.publisher import Publisher
@@ -31,7 +32,7 @@ async def workers(jetstream: JetStreamBackend) -> AsyncIterator[RemoteWorkers]:
             database,
             Gate(),
             AccountGlance(Meters(), None),
-            secret="secret",
+            secrets=LinkSecrets("secret"),
         )
 
 

@@ -55,7 +55,7 @@ async def test_the_sidecar_is_known_by_its_signs_of_life(
 ) -> None:
     assert told(await check_sidecar(client, stream="messages"))[2].startswith("No sidecar has been here yet")
     async with sidecar(server) as facts, running(facts):
-        facts.announce("s3cret", 1.0)
+        facts.announce(("s3cret",), 1.0)
         await facts.stored()
         assert told(await check_sidecar(client, stream="messages"))[1] is Severity.OK
     monkeypatch.setattr(fleet, "_SILENT", -1.0)

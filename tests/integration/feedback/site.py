@@ -13,12 +13,13 @@ from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
 from email_consumer.feedback.suppression_routes import SuppressionRoutes
 from email_consumer.feedback.unsubscribe import Unsubscribe
 from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.sidecar.app import create_app
 from email_consumer.sidecar.server import Server
 from tests.integration.feedback.stage import Stage
 
 API_KEY = "key"
-UNSUBSCRIBE = Unsubscribe("https://mail.example.com", "secret")
+UNSUBSCRIBE = Unsubscribe("https://mail.example.com", LinkSecrets("secret"))
 
 
 @dataclass(frozen=True, slots=True)

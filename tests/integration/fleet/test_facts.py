@@ -20,9 +20,9 @@ async def test_a_worker_is_ready_once_it_knows_all_that_was_told(server: NatsSer
     async with sidecar(server) as facts, running(facts):
         facts.cancel("news; 7", Mark("s", 41, 1700000000.5))
         facts.suppress({"a@example.com": "complaint", "b@example.com": "hard bounce"})
-        facts.announce("s3cret", 1700000001.0)
+        facts.announce(("s3cret",), 1700000001.0)
         async with worker(server) as one:
-            assert await one.watcher.ready() == "s3cret"
+            assert (await one.watcher.ready()).kept == ("s3cret",)
             assert one.cancelled == {"news; 7": Mark("s", 41, 1700000000.5)}
             assert one.suppressed.reason("a@example.com") == "complaint"
             assert one.suppressed.reason("b@example.com") == "hard bounce"
@@ -36,8 +36,8 @@ async def test_without_a_sidecar_no_worker_is_ready(server: NatsServer) -> None:
             facts.suppress({"a@example.com": "complaint"})
             await facts.stored()
             assert not ready.done()  # it can't tell yet whether that was all
-            facts.announce("s3cret", 1.0)
-            assert await ready == "s3cret"
+            facts.announce(("s3cret",), 1.0)
+            assert (await ready).kept == ("s3cret",)
             assert len(one.suppressed) == 1
 
 
@@ -45,7 +45,7 @@ async def test_a_change_reaches_every_worker_within_a_second(server: NatsServer)
     async with AsyncExitStack() as stack:
         facts = await stack.enter_async_context(sidecar(server))
         await stack.enter_async_context(running(facts))
-        facts.announce("s3cret", 1.0)
+        facts.announce(("s3cret",), 1.0)
         workers = [await stack.enter_async_context(worker(server)) for _ in range(4)]
         await asyncio.gather(*(each.watcher.ready() for each in workers))
         async with asyncio.timeout(1):
@@ -64,7 +64,7 @@ async def test_a_change_reaches_every_worker_within_a_second(server: NatsServer)
 async def test_what_changes_while_the_server_is_away_is_not_missed(server: NatsServer) -> None:
     async with sidecar(server) as facts, running(facts), worker(server) as one:
         facts.suppress({"a@example.com": "complaint"})
-        facts.announce("s3cret", 1.0)
+        facts.announce(("s3cret",), 1.0)
         await one.watcher.ready()
         await server.kill()
         facts.suppress({"b@example.com": "hard bounce"})
@@ -81,7 +81,7 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
     async with sidecar(server) as facts, running(facts):
         facts.suppress({"a@example.com": "complaint", "b@example.com": "complaint"})
         facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce("s3cret", 1.0)
+        facts.announce(("s3cret",), 1.0)
         await facts.stored()
     async with sidecar(server) as facts, connected(server) as client:
         written = set[str]()
@@ -91,11 +91,11 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
 
         await client.subscribe("$KV.messages-facts.>", cb=note)
         await client.flush()
-        assert facts.secret == "s3cret"
+        assert facts.secrets == ("s3cret",)
         facts.suppress({"a@example.com": "complaint"})  # what its database holds
         facts.release("b@example.com")
         facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce("s3cret", 9.0)
+        facts.announce(("s3cret",), 9.0)
         async with running(facts), worker(server) as one:
             await one.until(lambda known: 9 <= known.events_since < math.inf)
             assert one.suppressed.reason("b@example.com") is None
@@ -107,7 +107,7 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
 async def test_while_the_sidecar_is_away_no_event_is_waited_for_in_vain(server: NatsServer) -> None:
     async with sidecar(server) as facts, worker(server) as one:
         async with running(facts):
-            facts.announce("s3cret", 7.0)
+            facts.announce(("s3cret",), 7.0)
             await one.until(lambda known: 7 <= known.events_since < math.inf)
             await facts.stored()
         await one.until(lambda known: known.events_since == math.inf)
@@ -115,7 +115,7 @@ async def test_while_the_sidecar_is_away_no_event_is_waited_for_in_vain(server: 
             await late.watcher.ready()
             assert late.events_since == math.inf
         async with running(facts):
-            facts.announce("s3cret", 8.0)
+            facts.announce(("s3cret",), 8.0)
             await one.until(lambda known: 8 <= known.events_since < math.inf)
 
 
@@ -127,7 +127,7 @@ async def test_since_when_events_come_is_told_by_the_clock_of_nats(
     async with sidecar(server) as facts, running(facts), worker(server) as one:
         earliest = nats_time() - 10
         monkeypatch.setattr(time, "time", lambda: nats_time() + skew)
-        facts.announce("s3cret", time.time() - 10)
+        facts.announce(("s3cret",), time.time() - 10)
         await one.until(lambda known: 0 < known.events_since < math.inf)
         assert earliest <= one.events_since <= nats_time() - 10
 
@@ -148,6 +148,29 @@ async def test_a_sidecar_of_the_version_before_is_ready_when_it_is_first_heard(s
         await one.until(lambda known: "news" in known.cancelled)
         assert one.events_since == first
         assert one.cancelled == {"news": Mark(None, 41, 1700000000.5)}
+
+
+async def test_a_new_secret_reaches_workers_that_run(server: NatsServer) -> None:
+    async with sidecar(server) as facts, running(facts), worker(server) as one:
+        facts.announce(("first",), 1.0)
+        secrets = await one.watcher.ready()
+        facts.sign_links(("second", "first"))
+        await facts.stored()
+        facts.cancel("news", Mark("s", 1, 2.0))
+        await one.until(lambda known: "news" in known.cancelled)
+        assert secrets.kept == ("second", "first")
+    async with sidecar(server) as facts:
+        assert facts.secrets == ("second", "first")
+
+
+async def test_a_secret_that_is_none_is_no_end_of_a_sidecars_start(server: NatsServer) -> None:
+    async with sidecar(server), connected(server) as client:
+        store = await client.jetstream().key_value("messages-facts")
+        await store.put("secret", b"\xff")
+        async with sidecar(server) as facts, running(facts), worker(server) as one:
+            assert facts.secrets == ()
+            facts.announce(("s3cret",), 1.0)
+            assert (await one.watcher.ready()).kept == ("s3cret",)
 
 
 async def test_workers_of_the_version_before_can_read_a_cancellation(server: NatsServer) -> None:
@@ -184,8 +207,8 @@ async def test_junk_in_the_bucket_is_skipped_and_all_else_is_known(server: NatsS
             await store.put(key, value)
         facts.suppress({"a@example.com": "complaint"})
         facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce("s3cret", 1.0)
-        assert await one.watcher.ready() == "s3cret"
+        facts.announce(("s3cret",), 1.0)
+        assert (await one.watcher.ready()).kept == ("s3cret",)
         for key, value in JUNK.items():
             if key != "secret":
                 await store.put(key, value)
@@ -194,18 +217,18 @@ async def test_junk_in_the_bucket_is_skipped_and_all_else_is_known(server: NatsS
         assert set(one.cancelled) == {"news", "more news"}
         assert one.suppressed.reason("a@example.com") == "complaint"
     async with sidecar(server) as facts:
-        assert (facts.secret, facts.suppressed) == ("s3cret", 1)
+        assert (facts.secrets, facts.suppressed) == (("s3cret",), 1)
 
 
 async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsServer) -> None:
     async with sidecar(server) as facts, running(facts), worker(server) as one, connected(server) as client:
         facts.suppress({"a@example.com": "complaint"})
         facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce("s3cret", 1.0)
+        facts.announce(("s3cret",), 1.0)
         await one.watcher.ready()
         await client.jetstream().delete_key_value("messages-facts")
         async with worker(server) as late:
-            assert await late.watcher.ready() == "s3cret"
+            assert (await late.watcher.ready()).kept == ("s3cret",)
             assert late.suppressed.reason("a@example.com") == "complaint"
             assert late.cancelled == {"news": Mark("s", 1, 2.0)}
         assert one.suppressed.reason("a@example.com") == "complaint"
@@ -214,6 +237,6 @@ async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsSer
 async def test_a_long_list_is_known_to_the_last_address(server: NatsServer) -> None:
     async with sidecar(server) as facts, running(facts), worker(server) as one:
         facts.suppress({f"user{number}@example.com": "hard bounce" for number in range(30_000)})
-        facts.announce("s3cret", 1.0)
+        facts.announce(("s3cret",), 1.0)
         await one.watcher.ready()
         assert len(one.suppressed) == facts.suppressed == 30_000

@@ -21,6 +21,7 @@ from email_consumer.intake.queue_state import JetStreamQueue
 from email_consumer.intake.topology import Topology
 from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.mail_queue import Mark
 from email_consumer.message import EmailMessage, decode
 from email_consumer.meters import Meters
@@ -159,7 +160,7 @@ async def running(
             *TopicRoutes(Statistics(database), cancellations).routes(),
             *DeadLetterRoutes(letters, DeadLetterError).routes(),
             *HealthRoutes({"nats": _down_if(client), "sqlite": _nothing}, lambda: b"email_sent_total 0\n").routes(),
-            *OpenRoutes(OpenTokens("secret"), opens.record).routes(),
+            *OpenRoutes(OpenTokens(LinkSecrets("secret")), opens.record).routes(),
         ]
         server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
         session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": KEY}))

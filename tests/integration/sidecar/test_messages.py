@@ -7,6 +7,7 @@ import time
 import pytest
 from yarl import URL
 
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.outcome import Failed, Rejected, Sent
 from email_consumer.tracking.tokens import OpenTokens
 from tests.integration.sidecar.stage import KEY, Stage, mail, until
@@ -210,7 +211,7 @@ async def test_an_open_is_recorded_once_the_pixel_is_fetched(stage: Stage) -> No
     await stage.finish(message, Sent("ses-1"))
     async with stage.database.transaction() as connection:
         await connection.execute("UPDATE email_requests SET finished_at = finished_at - 60")
-    token = OpenTokens("secret").sign(answer["ids"][0])
+    token = OpenTokens(LinkSecrets("secret")).sign(answer["ids"][0])
     bodies = set()
     for request_id in (token, token[:-1], "42", ""):
         url = f"{stage.url}/v1/events/open?request_id={request_id}"

@@ -3,10 +3,11 @@
 import pytest
 
 from email_consumer.feedback.unsubscribe import Unsubscribe
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.message import EmailMessage, from_value
 from email_consumer.ses.request import RequestWriter
 
-UNSUBSCRIBE = Unsubscribe("https://mail.example.com", "secret")
+UNSUBSCRIBE = Unsubscribe("https://mail.example.com", LinkSecrets("secret"))
 
 
 def mail(**fields: object) -> EmailMessage:
@@ -19,7 +20,7 @@ def test_a_link_names_the_address_and_nobody_can_make_one() -> None:
     assert prefix == "https://mail.example.com/v1/unsubscribe"
     assert len(link) < 130
     assert UNSUBSCRIBE.address(token) == "jane@example.com"
-    assert Unsubscribe("https://mail.example.com", "another").address(token) is None
+    assert Unsubscribe("https://mail.example.com", LinkSecrets("another")).address(token) is None
 
 
 @pytest.mark.parametrize("token", ["", "x", "eyJ4IjoxfQ.abc", "é" * 10, "." * 500])

@@ -4,12 +4,13 @@ import re
 
 import pytest
 
+from email_consumer.link_secrets import LinkSecrets
 from email_consumer.mail_queue import ORIGIN
 from email_consumer.message import EmailMessage
 from email_consumer.tracking.open_tracking import OpenTracking, with_pixel
 from email_consumer.tracking.tokens import OpenTokens
 
-TOKENS = OpenTokens("secret")
+TOKENS = OpenTokens(LinkSecrets("secret"))
 PIXEL = '<img src="http://x/?a=1&amp;b=2" width="1" height="1" alt="" border="0">'
 API = {ORIGIN: "api"}
 
@@ -76,4 +77,4 @@ def test_the_pixel_leads_back_to_the_mail(uuid: str) -> None:
 )
 def test_what_we_did_not_sign_is_nothing(token: str) -> None:
     assert TOKENS.read(token) is None
-    assert OpenTokens("another secret").read(TOKENS.sign("u-1")) is None
+    assert OpenTokens(LinkSecrets("another secret")).read(TOKENS.sign("u-1")) is None
