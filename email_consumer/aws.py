@@ -1,7 +1,9 @@
 """What every aioboto3 client has in common: a call ends in time, and its answer has a bound in bytes."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import aiohttp
@@ -11,6 +13,9 @@ from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from email_consumer.answer import LargeAnswer
+
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading an answer ends in that lacks what AWS gives, or has it in another form: botocore checks neither."""
 
 
 class NoAnswerError(Exception):
@@ -34,6 +39,19 @@ async def answered(call: Awaitable[Any], *, within: float) -> dict[str, Any]:
         # a proxy's page comes in place of the answer.
         raise NoAnswerError(str(error) or type(error).__name__) from error
     return answer
+
+
+def server_time(answer: Mapping[str, Any]) -> float | None:
+    """Unix seconds at which an answer (or an error's response) was written, cut to a whole one.
+
+    None where its `Date` tells nothing: a proxy may take it off, or write it in its own way.
+    """
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
 
 
 def client_config(*, connect: float, answer: float, attempts: int = 1, connections: int = 10) -> AioConfig:

@@ -5,14 +5,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aioboto3
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import BotoCoreError, ClientError
 
-from email_consumer.aws import NoAnswerError, answered, client_config
+from email_consumer.aws import NoAnswerError, answered, client_config, server_time
 from email_consumer.ses.session import MissingCredentialsError
 
 _CONNECT, _ANSWER = 4.0, 6.0
@@ -105,9 +104,9 @@ class ControlPlane:
         return self._clients[service, region]
 
     def _note_time(self, answer: Any) -> None:  # noqa: ANN401 - botocore's form of an answer or an error
-        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        if date:
-            self.clocks = Clocks(parsedate_to_datetime(date).timestamp(), time.time())
+        told = server_time(answer)
+        if told is not None:
+            self.clocks = Clocks(told, time.time())
 
 
 _NAMES = {"sesv2": "SES", "sns": "SNS"}

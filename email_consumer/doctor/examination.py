@@ -5,6 +5,7 @@ import re
 from zoneinfo import ZoneInfo
 
 from email_consumer.address import parse_address
+from email_consumer.aws import UNREADABLE
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
 from email_consumer.doctor.configuration import check_api_keys
 from email_consumer.doctor.control_plane import ControlPlane, control_plane
@@ -128,6 +129,10 @@ async def _aws(settings: Settings, per_second: float) -> list[Finding]:
         fix = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role."
         findings = [error("ses.credentials", "There are no AWS credentials.", fix)]
         return [*findings, skipped("ses.standing", "Not asked without credentials.")]
+    except UNREADABLE as fault:
+        fix = "Check AWS_ENDPOINT_URL_SESV2, AWS_ENDPOINT_URL_SNS and HTTPS_PROXY."
+        findings = [error("ses.credentials", f"What answers is not AWS ({fault!r}).", fix)]
+        return [*findings, skipped("ses.standing", "SES does not answer us.")]
 
 
 async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:

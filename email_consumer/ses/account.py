@@ -1,5 +1,6 @@
 """What SES tells about the account: its limits and whether it may send."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,14 +36,25 @@ class Account:
 
     @classmethod
     def from_response(cls, response: Mapping[str, Any]) -> "Account":
-        """Read botocore's form of the answer."""
+        """Read botocore's form of the answer.
+
+        Raises:
+            email_consumer.aws.UNREADABLE: SES did not write it.
+        """
         quota = response["SendQuota"]
-        unlimited = quota["Max24HourSend"] < 0
+        rate, most, sent = (_number(quota[name]) for name in ("MaxSendRate", "Max24HourSend", "SentLast24Hours"))
         return cls(
-            max_send_rate=quota["MaxSendRate"],
-            max_24_hour_send=None if unlimited else quota["Max24HourSend"],
-            sent_last_24_hours=quota["SentLast24Hours"],
+            max_send_rate=rate,
+            max_24_hour_send=None if most < 0 else most,
+            sent_last_24_hours=sent,
             sending_enabled=response["SendingEnabled"],
             enforcement_status=response.get("EnforcementStatus", "HEALTHY"),
             production_access=response.get("ProductionAccessEnabled", True),
         )
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - botocore doesn't look at what a number is
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value} is no limit")
+    return number

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-from email_consumer.aws import NoAnswerError, answered, client_config
+from email_consumer.aws import UNREADABLE, NoAnswerError, answered, client_config
 from email_consumer.ses.account import Account, AccountUnavailableError
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
@@ -94,5 +94,5 @@ class AwsSession:
             raise AccountUnavailableError(str(error), forbidden=code in _FORBIDDEN) from error
         except NoAnswerError as error:
             raise AccountUnavailableError(str(error), forbidden=False) from error
-        except (KeyError, TypeError) as error:
+        except UNREADABLE as error:
             raise AccountUnavailableError("what answered is not SES", forbidden=False) from error

@@ -1,7 +1,8 @@
 """Single requests gathered into the batch calls of SQS."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from email_consumer.sqs.faults import SqsError
@@ -17,11 +18,35 @@ Entry = Mapping[str, Any]
 BatchCall = Callable[[list[Entry]], Awaitable[Mapping[str, Any]]]
 
 
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """What became of an entry that SQS does not name as successful."""
+
+    error: SqsError
+    final: bool
+    """Trying again is of no use."""
+
+
+def not_done(answer: Mapping[str, Any], ids: Collection[str]) -> dict[str, NotDone]:
+    """Of the entries with these ids those that SQS has not done, or does not say that it has."""
+    refused = {entry.get("Id"): entry for entry in answer.get("Failed", ())}
+    done = {entry.get("Id") for entry in answer.get("Successful", ())}
+    return {each: _refusal(refused.get(each)) for each in ids if each in refused or each not in done}
+
+
+def _refusal(entry: Mapping[str, Any] | None) -> NotDone:
+    if entry is None:  # something on the way wrote that answer
+        return NotDone(SqsError("SQS does not say what became of it"), final=False)
+    code = str(entry.get("Code", ""))
+    text = f"SQS: {entry.get('Message') or 'not done'} ({code})"
+    return NotDone(SqsError(text, code), final=bool(entry.get("SenderFault")))
+
+
 class Batches:
     """Whichever comes first, ten requests or a tenth of a second, makes a call; calls may overlap."""
 
     def __init__(self, call: BatchCall) -> None:
-        """`call` takes entries that carry an `Id`, and returns SQS's answer with its `Failed` entries."""
+        """`call` takes entries that carry an `Id`, and returns SQS's answer."""
         self._call = call
         self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -52,19 +77,18 @@ class Batches:
         task.add_done_callback(self._calls.discard)
 
     async def _run(self, batch: list[tuple[Entry, "asyncio.Future[None]"]]) -> None:
-        left = dict(enumerate(batch))
+        left = {str(number): pair for number, pair in enumerate(batch)}
         for attempt in range(1, _TRIES + 1):
             try:
-                answer = await self._call([{"Id": str(number), **entry} for number, (entry, _) in left.items()])
+                answer = await self._call([{"Id": number, **entry} for number, (entry, _) in left.items()])
+                failed = not_done(answer, left)
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
                 _resolve(left.values(), error)
                 return
-            failed = {int(entry["Id"]): entry for entry in answer.get("Failed", ())}
             _resolve(pair for number, pair in left.items() if number not in failed)
-            for number, entry in failed.items():
-                if entry.get("SenderFault") or attempt == _TRIES:
-                    text = f"SQS: {entry.get('Message') or 'not done'} ({entry['Code']})"
-                    _resolve([left[number]], SqsError(text, entry["Code"]))
+            for number, why in failed.items():
+                if why.final or attempt == _TRIES:
+                    _resolve([left[number]], why.error)
             left = {number: left[number] for number in failed if not left[number][1].done()}
             if not left:
                 return

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
 
-from email_consumer.aws import NoAnswerError
+from email_consumer.aws import UNREADABLE, NoAnswerError
 
 _HINTS = {
     "QueueDoesNotExist": "there is no such queue; check the URL, the account and AWS_REGION",
@@ -45,3 +45,12 @@ def in_plain_words(queue_url: str) -> Iterator[None]:
         raise SqsError(f"SQS queue {queue_url}: {text} ({error.operation_name}: {code})", code) from error
     except NoAnswerError as error:
         raise SqsError(f"SQS queue {queue_url}: no answer: {error}") from error
+
+
+@contextmanager
+def none_of_sqs(queue_url: str) -> Iterator[None]:
+    """Turn what reading an answer ends in that lacks what SQS gives, or has it in another form, into `SqsError`."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise SqsError(f"SQS queue {queue_url}: what answered is not SQS ({error!r})") from error

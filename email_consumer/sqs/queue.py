@@ -7,14 +7,13 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import aioboto3
 
-from email_consumer.aws import answered, client_config
-from email_consumer.sqs.batches import MOST, Batches, Entry
-from email_consumer.sqs.faults import SqsError, in_plain_words
+from email_consumer.aws import answered, client_config, server_time
+from email_consumer.sqs.batches import MOST, Batches, Entry, not_done
+from email_consumer.sqs.faults import SqsError, in_plain_words, none_of_sqs
 
 LONGEST_VISIBILITY = 12 * 3600
 """Seconds that SQS lets a message be out of sight, counted from its receipt."""
@@ -85,29 +84,34 @@ class SqsQueue:
         text = (await self._attributes("RedrivePolicy")).get("RedrivePolicy")
         if not text:
             return None
-        policy = json.loads(text)
-        return RedrivePolicy(policy["deadLetterTargetArn"], int(policy["maxReceiveCount"]))
+        with none_of_sqs(self.url):
+            policy = json.loads(text)
+            return RedrivePolicy(policy["deadLetterTargetArn"], int(policy["maxReceiveCount"]))
 
     async def longest_message(self) -> int:
         """Bytes that a message may have, its attributes included."""
-        return int((await self._attributes("MaximumMessageSize"))["MaximumMessageSize"])
+        (size,) = await self._numbers("MaximumMessageSize")
+        return size
 
     async def count(self) -> int:
         """Messages that wait, are delayed or in hand; SQS says "approximate", which is a matter of seconds."""
-        return sum(int(number) for number in (await self._attributes(*_COUNTS)).values())
+        return sum(await self._numbers(*_COUNTS))
 
     async def now(self) -> float:
         """Unix seconds by SQS's clock, cut to a whole one; messages carry the same clock's time."""
         with in_plain_words(self.url):
-            return _server_time(await self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"]))
+            answer = await self._ask("get_queue_attributes", QueueUrl=self.url, AttributeNames=["QueueArn"])
+        return _server_time(answer)
 
     async def waiting(self) -> int:
         """Messages that could be received now, by SQS's own approximate count."""
-        return int((await self._attributes(_COUNTS[0]))[_COUNTS[0]])
+        (waiting,) = await self._numbers(_COUNTS[0])
+        return waiting
 
     async def by_arn(self, arn: str) -> "SqsQueue":
         """Another queue, through the same client."""
-        account, name = arn.split(":")[4:6]
+        with none_of_sqs(self.url):
+            account, name = arn.split(":")[4:6]
         with in_plain_words(arn):
             answer = await self._ask("get_queue_url", QueueName=name, QueueOwnerAWSAccountId=account)
             url = _told(answer, "QueueUrl")
@@ -127,12 +131,14 @@ class SqsQueue:
                     MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                     MessageAttributeNames=["All"],
                 )
+            now = _server_time(answer)
+            with none_of_sqs(self.url):
+                received = [_received(message, now) for message in answer.get("Messages", ())]
         except SqsError as error:
             self.fault = str(error)
             raise
         self.fault = ""
-        now = _server_time(answer)
-        return [_received(message, now) for message in answer.get("Messages", ())]
+        return received
 
     async def delete(self, receipt_handle: str) -> None:
         """Take a message off the queue for good."""
@@ -152,25 +158,26 @@ class SqsQueue:
 
     async def send_batch(self, messages: Sequence[tuple[str, Mapping[str, str]]]) -> list[SqsError | None]:
         """Put up to ten in, bodies with their attributes; for each, None or why it is not stored."""
+        ids = [str(number) for number in range(len(messages))]
         entries = [
-            {"Id": str(number), "MessageBody": body, "MessageAttributes": _typed(attributes)}
-            for number, (body, attributes) in enumerate(messages)
+            {"Id": each, "MessageBody": body, "MessageAttributes": _typed(attributes)}
+            for each, (body, attributes) in zip(ids, messages, strict=True)
         ]
         with in_plain_words(self.url):
             answer = await self._ask("send_message_batch", QueueUrl=self.url, Entries=entries)
-        failed = {
-            int(entry["Id"]): SqsError(entry.get("Message") or entry["Code"], entry["Code"])
-            for entry in answer.get("Failed", ())
-        }
-        stored = {int(entry["Id"]) for entry in answer.get("Successful", ())}
-        unknown = SqsError("SQS does not say what became of it")
-        return [None if number in stored else failed.get(number, unknown) for number in range(len(messages))]
+        failed = not_done(answer, ids)
+        return [failed[each].error if each in failed else None for each in ids]
 
     async def _attributes(self, *names: str) -> Mapping[str, str]:
         with in_plain_words(self.url):
             answer = await self._ask("get_queue_attributes", QueueUrl=self.url, AttributeNames=list(names))
         attributes: Mapping[str, str] = answer.get("Attributes", {})
         return attributes
+
+    async def _numbers(self, *names: str) -> list[int]:
+        attributes = await self._attributes(*names)
+        with none_of_sqs(self.url):
+            return [int(attributes[name]) for name in names]
 
     async def _delete_batch(self, entries: list[Entry]) -> Mapping[str, Any]:
         with in_plain_words(self.url):
@@ -200,8 +207,8 @@ def _typed(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _server_time(answer: Mapping[str, Any]) -> float:
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(date).timestamp() if date else float(int(time.time()))  # a proxy may take it off
+    told = server_time(answer)
+    return float(int(time.time())) if told is None else told
 
 
 def _received(message: Mapping[str, Any], now: float) -> Received:
@@ -210,8 +217,10 @@ def _received(message: Mapping[str, Any], now: float) -> Received:
     return Received(
         message_id=message["MessageId"],
         receipt_handle=message["ReceiptHandle"],
-        body=message["Body"],
-        attributes={name: value["StringValue"] for name, value in given.items() if "StringValue" in value},
+        body=message["Body"].encode(errors="replace").decode(),  # half a surrogate pair is no text
+        attributes={
+            name: value["StringValue"] for name, value in given.items() if isinstance(value.get("StringValue"), str)
+        },
         sent_at=sent_at,
         receives=int(message["Attributes"]["ApproximateReceiveCount"]),
         waited=now - sent_at,

@@ -84,6 +84,7 @@ class SqsReceiver:
         self._wake.set()
         if not receive.cancelled() and (error := receive.exception()):
             _log.error("sqs.receive_crashed", queue=self._queue.name, exc_info=error)
+            self._back_off()
 
     async def _receive(self, count: int) -> None:
         try:
@@ -109,6 +110,9 @@ class SqsReceiver:
     def _failed(self, error: SqsError) -> None:
         if not self._pause:  # told once, not at each try
             _log.warning("sqs.interrupted", queue=self._queue.name, answer=str(error))
+        self._back_off()
+
+    def _back_off(self) -> None:
         self._allowed = 1
         self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
 

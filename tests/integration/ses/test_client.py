@@ -177,7 +177,7 @@ async def test_what_is_cancelled_stays_cancelled(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(("kind", "accepted"), [("hang", 0), ("hang_after", 1), ("cut_before", 0), ("cut_after", 1)])
 async def test_a_missing_answer_is_in_doubt(sandbox: Sandbox, kind: str, accepted: int) -> None:
     await sandbox.fault(kind=kind)
-    async with client(sandbox.url, timeout=0.3) as ses:
+    async with client(sandbox.url, timeout=2) as ses:
         assert isinstance(await ses.send(mail()), InDoubt)
         assert await sandbox.accepted("u-1") == accepted
 
@@ -206,9 +206,9 @@ async def test_an_answer_that_was_encoded_on_the_way_is_read(sandbox: Sandbox, e
 
 
 async def test_an_answer_that_trickles_ends_with_the_time_of_the_call(sandbox: Sandbox) -> None:
-    await sandbox.fault(kind="trickle", seconds=0.05)
-    await sandbox.fault(operation="GetAccount", kind="trickle", seconds=0.05)
-    async with client(sandbox.url, timeout=0.6) as ses:
+    await sandbox.fault(kind="trickle", seconds=0.5)
+    await sandbox.fault(operation="GetAccount", kind="trickle", seconds=0.5)
+    async with client(sandbox.url, timeout=2) as ses:
         assert isinstance(await ses.send(mail()), InDoubt)
         with pytest.raises(AccountUnavailableError):
             await ses.account()

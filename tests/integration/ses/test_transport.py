@@ -127,7 +127,7 @@ async def test_an_answer_that_goes_on_and_on_does_not_hold_its_slot(begun: bytes
             await connection.answer(on_and_on)
             await asyncio.sleep(0.02)
 
-    async with raw_server(trickle) as server, client(server.url, timeout=0.5) as ses:
+    async with raw_server(trickle) as server, client(server.url, timeout=2) as ses:
         assert isinstance(await ses.send(mail()), InDoubt)
         await server.closed.wait()
 
@@ -147,7 +147,7 @@ async def test_a_server_that_reads_nothing_does_not_block_for_ever() -> None:
     async def deaf(_connection: Connection) -> None:
         await done.wait()
 
-    async with raw_server(deaf) as server, client(server.url, timeout=0.3) as ses:
+    async with raw_server(deaf) as server, client(server.url, timeout=2) as ses:
         large = mail(attachments=[{"filename": "a.bin", "content": bytes(20_000_000)}])
         assert isinstance(await ses.send(large), InDoubt)
         done.set()

@@ -26,7 +26,8 @@ class Service:
             for entry in entries
             if entry["Name"] in failing
         ]
-        return {"Failed": failed}
+        done = [{"Id": entry["Id"]} for entry in entries if entry["Name"] not in failing]
+        return {"Successful": done, "Failed": failed}
 
 
 async def _submit(service: Service, *names: str) -> list[BaseException | None]:
@@ -60,6 +61,37 @@ async def test_what_never_succeeds_is_given_up() -> None:
     [fault] = await _submit(service, "a")
     assert isinstance(fault, SqsError)
     assert service.calls == [["a"]] * 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"Successful": []},
+        {"Successful": [{"Id": 0}, {}]},
+        {"Failed": [{"Id": "7", "Code": "Broken", "SenderFault": True}]},
+        {"Failed": [{"Code": "Broken", "SenderFault": True}]},
+        {"Successful": [{"Id": ["0"]}]},
+        {"Failed": [{"Id": {}}]},
+        {"Failed": "0", "Successful": 0},
+    ],
+)
+async def test_what_sqs_does_not_name_as_done_is_not_taken_for_done(answer: Mapping[str, Any]) -> None:
+    async def call(_: list[Entry]) -> Mapping[str, Any]:
+        return answer
+
+    gathered = Batches(call)
+    async with asyncio.timeout(60):  # nobody waits for ever
+        told = await asyncio.gather(gathered.submit({}), gathered.submit({}), return_exceptions=True)
+    assert all(isinstance(error, Exception) for error in told)
+
+
+async def test_a_refusal_without_a_code_is_a_refusal() -> None:
+    async def call(_: list[Entry]) -> Mapping[str, Any]:
+        return {"Failed": [{"Id": "0", "SenderFault": True}], "Successful": [{"Id": "0"}]}
+
+    with pytest.raises(SqsError, match="not done"):
+        await Batches(call).submit({})
 
 
 async def test_a_call_that_fails_fails_for_all_in_it() -> None:
