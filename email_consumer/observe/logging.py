@@ -15,6 +15,7 @@ from email_consumer.observe.bounds import within_bounds
 from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.masking import without_addresses
+from email_consumer.observe.repeats import hold_back_repeats
 from email_consumer.visible import printable
 
 LogForm = Literal["auto", "human", "json"]
@@ -63,6 +64,7 @@ def configure(log_filter: LogFilter, form: LogForm, stream: TextIO) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     logging.getLogger("asyncio").addFilter(_no_tls_noise)
+    hold_back_repeats()
     _set_levels(log_filter)
     logging.captureWarnings(capture=True)
 

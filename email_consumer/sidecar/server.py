@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from email_consumer.meters import Meters
 from email_consumer.sidecar.connections import Connection, Connections
@@ -17,10 +18,17 @@ MOST_CONNECTIONS = 512
 _BACKLOG = 128
 _MOST_HEADERS = 100
 
-# What a handler fails with is logged by `Faults`; what is left is what strangers send that is no HTTP, and
-# they must not be able to fill the log with it.
+_OF_STRANGERS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """False for what aiohttp says of requests that are no HTTP or break off: it's nothing that we could do better."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _OF_STRANGERS))
+
+
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
-_protocol_log.setLevel(logging.CRITICAL)
+"""What handlers fail with is logged by `Faults`; here comes what aiohttp itself fails with."""
+_protocol_log.addFilter(_is_ours)
 
 
 class _Site(web.BaseSite):

@@ -101,6 +101,31 @@ async def test_a_session_that_ended_opens_nothing(api: Api) -> None:
     assert await tried(cookie) == 401
 
 
+async def test_hundreds_of_requests_that_break_off_leave_few_lines(api: Api) -> None:
+    whole = [
+        request(b"GET", b"/health"),
+        request(b"POST", b"/v1/events/results", (b"Content-Length: 100",), b"{}"),
+        request(b"POST", b"/v1/messages", (b"X-API-KEY: " + credentials.KEY, b"Content-Length: 100"), b"{}"),
+        request(b"POST", b"/v1/unsubscribe/x", (b"Transfer-Encoding: chunked",), b"2\r\n{}\r\n"),
+        request(b"POST", b"/v1/suppressions", (b"Transfer-Encoding: chunked",), b"2\r\n{}\r\nzz\r\n"),
+        request(b"GET", b"/v1/live/public"),
+        *fuzz.NO_HTTP,
+    ]
+    for number in range(600):
+        data = whole[number % len(whole)]
+        _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(data[: len(data) - number % 7])
+        if number % 2:
+            await writer.drain()
+            writer.write_eof()
+        else:
+            writer.transport.abort()
+        writer.close()
+    assert (await api.ask("GET", "/health"))[0] == 200
+    assert len(unusual(api)) < MOST_WARNINGS
+    assert not [line for line in unusual(api) if line["level"] != "warning"]
+
+
 async def test_no_odd_request_is_an_error_of_ours(api: Api) -> None:
     _, document = await api.ask("GET", "/openapi.json")
     fuzzed = fuzz.requests(document, credentials.KEY)

@@ -117,6 +117,16 @@ def test_warnings_are_breadcrumbs_and_no_events() -> None:
     assert crumb["data"]["server"] == "10.0.0.1:4222"
 
 
+def test_what_aiohttp_and_asyncio_repeat_arrives_once() -> None:
+    def repeat() -> None:
+        for number in range(300):
+            logging.getLogger("asyncio").error(f"Exception in callback <at 0x{number:x}>\nhandle: <{number}>")  # noqa: G004 - as asyncio does
+            logging.getLogger("aiohttp.server").error("Error handling request from %s", number)
+
+    events, _ = _reported(repeat)
+    assert sorted(event["tags"]["logger"] for event in events) == ["aiohttp.server", "asyncio"]
+
+
 def _break(body: str) -> None:
     raise ValueError(f"{JANE} refused {len(body)} bytes")
 

@@ -62,6 +62,15 @@ async def test_what_is_no_http_is_refused_without_filling_the_log(caplog: pytest
     assert caplog.records == []
 
 
+async def test_what_fails_outside_of_our_checks_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = web.Application()
+    app.add_routes([web.get("/", broken)])
+    async with Server(app, 0) as server:
+        code, body = await status(server, "/")
+    assert (code, "private" in body, "internal" in body) == (500, False, True)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 async def test_a_server_may_be_stopped_before_it_started_and_twice() -> None:
     server = Server(create_app(ROUTES, [], version="1"), 0)
     await server.stop()
