@@ -49,6 +49,14 @@ ClaimAnswer = Claim | Refused
 ScheduleAnswer = Scheduled | Refused
 
 
+class LedgerBlockedError(Exception):
+    """The ledger takes nothing at present, and who asked has waited long enough; the text says why.
+
+    What was to be claimed is not. What was to be finished is, as far as another attempt is concerned; but not everybody who
+    has to know of it could be told, so the mail has to come again.
+    """
+
+
 class NotKeptError(Exception):
     """A mail that is due later can't be put into its place now; it may be later."""
 
@@ -64,14 +72,25 @@ class Ledger(Protocol):
         """Answered from memory alone; None means: ask `claim`."""
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        """Claim the uuid for one attempt."""
+        """Claim the uuid for one attempt.
+
+        Raises:
+            LedgerBlockedError: not now.
+        """
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
-        """Record what became of the message; an outcome that sends it back releases its claim."""
+        """Record what became of the message; an outcome that sends it back releases its claim.
+
+        What was attempted waits here for as long as it takes: given back without its outcome it might be sent twice.
+
+        Raises:
+            LedgerBlockedError: it is recorded, but let the mail come again.
+        """
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
         """Keep a mail that is due later.
 
         Raises:
             TooLargeToKeepError: it never can be, as things are.
+            NotKeptError, LedgerBlockedError: not now.
         """

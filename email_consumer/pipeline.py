@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from email_consumer.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
-from email_consumer.claim import Claim, Ledger, NotKeptError, Origin, TooLargeToKeepError
+from email_consumer.claim import Claim, Ledger, LedgerBlockedError, NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.delivery import REPLAY_OF, Delivery
 from email_consumer.mail_queue import ORIGIN
 from email_consumer.message import EmailMessage, UndecodableError, decode
@@ -156,7 +156,10 @@ class Pipeline:
             return self._check(message, origin) or Interrupted(), 0
         if stopped := self._check(message, origin):
             return stopped, 0
-        claim = await self._ledger.claim(message, origin)
+        try:
+            claim = await self._ledger.claim(message, origin)
+        except LedgerBlockedError as error:
+            return Held(f"the ledger takes no claims: {error}"), 0
         if not isinstance(claim, Claim):
             return claim, 0
         return await self._attempt(message, headers, claim), claim.attempt
@@ -166,7 +169,7 @@ class Pipeline:
             return await self._ledger.schedule(message, origin)
         except TooLargeToKeepError as error:
             return Rejected(f"it is due later and can't be kept: {error}")
-        except NotKeptError as error:
+        except (NotKeptError, LedgerBlockedError) as error:
             return Held(f"it is due later and can't be kept now: {error}")
 
     def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:

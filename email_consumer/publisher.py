@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from math import inf
+from time import monotonic
 from uuid import uuid4
 
 import orjson
@@ -21,6 +23,10 @@ from nats.js.errors import NotFoundError
 _PATIENCE = 2.0
 """Seconds after which an acknowledgement is taken for lost: servers answer in milliseconds, an election takes longer."""
 _PAUSE = 0.25
+_PAUSES = 4
+"""While there is no connection."""
+_REMEMBERED = 60.0
+"""Seconds that a refusal is believed in: whoever has to store something tries again before."""
 _WRONG_LAST_SEQUENCE = {10071, 10164}
 _TOO_LARGE_FOR_STREAM = 10054
 
@@ -72,7 +78,8 @@ class Publisher:
         self._listening = False
         self._numbers = count(1)
         self._waiting: dict[str, asyncio.Future[Stored]] = {}
-        self._blocked = False
+        self._blocked: dict[str, tuple[str, float]] = {}
+        """Why a stream took nothing and when (monotonic clock), by its name; until it takes something."""
 
     async def send(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> "asyncio.Future[Stored]":
         """Publish without waiting; what `once` returns or raises is the future's, at the latest when patience ends."""
@@ -127,7 +134,7 @@ class Publisher:
                 raise
             except (LostAckError, RefusedError) as error:
                 _log.debug("jetstream.again", subject=subject, reason=str(error))
-                await self.pause(error)
+                await self.pause(error, subject)
 
     async def store(self, subject: str, payload: bytes, identity: str, headers: Mapping[str, str]) -> Stored:
         """Once, under this name; but a duplicate is only believed of a message that the stream still holds.
@@ -157,15 +164,32 @@ class Publisher:
             raise LostAckError(f"known, and whether {stored.stream} still holds it can't be told: {error!r}") from None
         return (raw.headers or {}).get(Header.MSG_ID.value) == identity
 
-    async def pause(self, reason: Exception | None = None) -> None:
-        """Until there is a connection, and a moment longer; `reason` is why somebody waits."""
-        if reason and not self._blocked:
-            self._blocked = True
-            _log.warning("jetstream.blocked", reason=str(reason), hint="what has to be stored waits for JetStream")
-        while True:
+    async def pause(self, reason: Exception, subject: str) -> None:
+        """A moment, longer while there is no connection; `reason` is why somebody waits for what takes the subject."""
+        stream = _stream_of(subject)
+        if not self.blocked(subject):
+            hint = "what has to be stored there waits for it, or goes back to where it came from"
+            _log.warning("jetstream.blocked", stream=stream, reason=str(reason), hint=hint)
+        self._blocked[stream] = str(reason) or repr(reason), monotonic()
+        for _ in range(_PAUSES):
             await asyncio.sleep(_PAUSE)
             if self.client.is_connected:
                 return
+
+    def blocked(self, subject: str) -> str:
+        """Why nothing was stored on this subject when it was tried last; empty where something was."""
+        reason, at = self._blocked.get(_stream_of(subject), ("", -inf))
+        return reason if monotonic() - at < _REMEMBERED else ""
+
+    async def check(self) -> None:
+        """Raise while somebody waits for a stream or a bucket that takes nothing.
+
+        Raises:
+            ConnectionError: with the server's own words.
+        """
+        for stream in self._blocked:
+            if reason := self.blocked(stream):
+                raise ConnectionError(f"JetStream takes nothing into {stream}: {reason}")
 
     async def _listen(self) -> None:
         if self._listening:
@@ -178,13 +202,14 @@ class Publisher:
         if future is None or future.done():
             return
         try:
-            future.set_result(_read(message.data))
+            stored = _read(message.data)
         except (ConflictError, RefusedError, LostAckError) as error:
             future.set_exception(error)
         else:
-            if self._blocked:
-                self._blocked = False
-                _log.info("jetstream.unblocked")
+            future.set_result(stored)
+            if stored.stream in self._blocked:
+                del self._blocked[stored.stream]
+                _log.info("jetstream.unblocked", stream=stored.stream)
 
 
 def header_bytes(headers: Mapping[str, str]) -> int:
@@ -194,6 +219,12 @@ def header_bytes(headers: Mapping[str, str]) -> int:
     return len("NATS/1.0\r\n\r\n") + sum(
         len(name) + len(value.encode()) + len(": \r\n") for name, value in headers.items()
     )
+
+
+def _stream_of(subject: str) -> str:
+    """As ours are named: a stream like the first word of its subjects, a bucket by JetStream's own rule."""
+    first, _, rest = subject.partition(".")
+    return f"KV_{rest.partition('.')[0]}" if first == "$KV" else first
 
 
 def fresh(identity: str) -> str:

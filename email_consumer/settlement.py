@@ -10,7 +10,7 @@ import structlog
 from cachetools import LRUCache
 
 from email_consumer.burial import LONGEST_PAUSE, Burial, DeadLetters
-from email_consumer.claim import Ledger, Origin
+from email_consumer.claim import Ledger, LedgerBlockedError, Origin
 from email_consumer.delivery import Delivery
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage
@@ -112,8 +112,11 @@ class Settlement:
                 return
             self._unburied.pop(delivery.reference, None)
             outcome = verdict
-        if attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict)):
-            await self._ledger.finish(message, outcome, origin)
+        leaves_trace = attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict))
+        if leaves_trace and not await self._finish(message, outcome, origin):
+            self._count(message, outcome)
+            await self._tell(delivery.nak(BUSY_DELAY))
+            return
         self._count(message, outcome)
         self._tell_unsent(delivery, message, outcome)
         if isinstance(outcome, (Failed, Throttled, Held)):
@@ -187,10 +190,19 @@ class Settlement:
         """Recorded as failed it would be taken for a duplicate when it comes again, and dropped."""
         if attempt and isinstance(outcome, (Rejected, Exhausted)):
             outcome = Unburied(outcome, attempt)
-            await self._ledger.finish(message, outcome, origin)
+            await self._finish(message, outcome, origin)
         if isinstance(outcome, Unburied):
             self._unburied[delivery.reference] = outcome
         await self._leave(delivery)
+
+    async def _finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> bool:
+        """False: it has to come again."""
+        try:
+            await self._ledger.finish(message, outcome, origin)
+        except LedgerBlockedError as error:
+            self._meters.setback = str(error)
+            return False
+        return True
 
     async def _bury(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> bool:
         return await self._burial.bury(self._dead_letters, delivery, kind, reason, attempts)

@@ -42,7 +42,11 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     gate = Gate()
     outlet = await open_outlet(ground, stack)
     membership = await _join_fleet(ground, link, outlet, stack)
-    ledger = await _open_ledger(link, gate, lambda: min(nats.tenancy.valid_until, membership.valid_until), stack)
+    publisher = Publisher(link.client)
+    ground.checks["ledger"] = publisher.check
+    ledger = await _open_ledger(
+        link, publisher, gate, lambda: min(nats.tenancy.valid_until, membership.valid_until), stack
+    )
     facts = FactsWatcher(
         link.client,
         stream=settings.stream,
@@ -76,11 +80,10 @@ async def _join_fleet(ground: Ground, link: NatsLink, outlet: Outlet, stack: Asy
 
 
 async def _open_ledger(
-    link: NatsLink, gate: Gate, valid_until: Callable[[], float], stack: AsyncExitStack
+    link: NatsLink, publisher: Publisher, gate: Gate, valid_until: Callable[[], float], stack: AsyncExitStack
 ) -> JetStreamLedger:
     settings = link.settings
     delivered = await link.topology.delivered()
-    publisher = Publisher(link.client)
     ledger = JetStreamLedger(
         publisher,
         gate.check,

@@ -14,11 +14,12 @@ from contextlib import asynccontextmanager
 import aiosqlite
 import structlog
 
-from email_consumer.claim import Claim, ClaimAnswer, Origin, ScheduleAnswer
+from email_consumer.claim import Claim, ClaimAnswer, LedgerBlockedError, NotKeptError, Origin, ScheduleAnswer
 from email_consumer.fingerprint import Fingerprint
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import (
     LEASE,
+    PATIENCE,
     Decision,
     Granted,
     Inheritance,
@@ -35,7 +36,7 @@ from email_consumer.ledger.rows import as_json, claimed_row, keep_for_later, new
 from email_consumer.message import EmailMessage
 from email_consumer.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.store.database import Database
-from email_consumer.store.group_commit import GroupCall, GroupCommit
+from email_consumer.store.group_commit import GroupCall, GroupCommit, StoreBlockedError
 from email_consumer.store.status import Status
 from email_consumer.tasks import beside
 
@@ -61,10 +62,12 @@ class SqliteLedger:
         inheritance: Inheritance | None = None,
         valid_until: Callable[[], float] = lambda: math.inf,
         interval: float = 0.01,
+        patience: float = PATIENCE,
     ) -> None:
         """`stopper` tells what cancellations and the suppression list say of a mail.
 
-        `interval`: seconds between the starts of two groups at the least, in which mails gather for the next.
+        `interval`: seconds between the starts of two groups at the least, in which mails gather for the next; `patience`:
+        seconds that a claim waits for a file that takes no writes.
 
         No claim reaches beyond `valid_until` (event-loop clock): until then nobody else sends.
         """
@@ -73,6 +76,7 @@ class SqliteLedger:
         self._database = database
         self._stopper = stopper
         self._policy = policy
+        self._patience = patience
         self._finished: OrderedDict[str, tuple[float, Fingerprint]] = OrderedDict()
         """Until when (monotonic clock) a uuid stands for what. The caches of cachetools cost a mail 1.4 to 3.6 µs more."""
         self._group: GroupCall[ClaimEntry | FinishEntry, ClaimAnswer | None] = GroupCall(
@@ -104,7 +108,10 @@ class SqliteLedger:
         return tell_apart(fingerprint, message.fingerprint) if until > time.monotonic() else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        answer = await self._group.submit(ClaimEntry(message, origin))
+        try:
+            answer = await self._group.submit(ClaimEntry(message, origin), self._patience)
+        except StoreBlockedError as error:
+            raise LedgerBlockedError(str(error)) from None
         assert answer is not None  # noqa: S101 - each claim gets one
         return answer
 
@@ -117,7 +124,10 @@ class SqliteLedger:
             self._remember(message)
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
-        answer = await self._keeping.submit(ScheduleEntry(message, origin))
+        try:
+            answer = await self._keeping.submit(ScheduleEntry(message, origin), self._patience)
+        except StoreBlockedError as error:
+            raise NotKeptError(str(error)) from None
         if isinstance(answer, Scheduled):
             self.when_scheduled()
         return answer

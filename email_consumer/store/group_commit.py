@@ -4,7 +4,8 @@ import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from math import inf
+from typing import Generic, NamedTuple, TypeVar
 
 import aiosqlite
 import structlog
@@ -19,27 +20,40 @@ _MOST_AT_ONCE = 1000
 _log = structlog.get_logger(__name__)
 
 
+class StoreBlockedError(Exception):
+    """The file took no writes for as long as the item could wait; it was not written, and won't be."""
+
+
+class _Waiting(NamedTuple, Generic[Item, Result]):
+    item: Item
+    future: "asyncio.Future[Result]"
+    give_up_at: float
+    """Event-loop clock."""
+
+
 class _Groups(ABC, Generic[Item, Result]):
     """Gathers items, writes them in one transaction, and answers each after the commit.
 
-    A locked file or a full disk holds everyone who waits until it is over: callers are bounded by the slots.
+    A locked file or a full disk holds everyone who waits until it is over, or until their patience is: callers are bounded
+    by the slots. They are given up between two tries alone, when it is certain that nothing was written.
     """
 
     def __init__(self, database: Database, interval: float) -> None:
         self._database = database
         self._interval = interval
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._waiting: list[_Waiting[Item, Result]] = []
         self._arrived = asyncio.Event()
+        self._blocked = False
 
     @abstractmethod
     async def _transact(self, items: list[Item]) -> list[Result]:
         """Write the items, all or none, and answer each in its place."""
 
-    def submit(self, item: Item) -> "asyncio.Future[Result]":
-        """What was answered for the item, once that is on disk."""
+    def submit(self, item: Item, patience: float = inf) -> "asyncio.Future[Result]":
+        """What was answered for the item, once that is on disk; `StoreBlockedError` after so many seconds without."""
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._waiting.append((item, future))
+        self._waiting.append(_Waiting(item, future, self._loop.time() + patience))
         self._arrived.set()
         return future
 
@@ -55,29 +69,41 @@ class _Groups(ABC, Generic[Item, Result]):
                 self._arrived.clear()
             await self._commit(group)
 
-    async def _commit(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        complained = False
-        while True:
+    async def _commit(self, group: list[_Waiting[Item, Result]]) -> None:
+        while group:
             try:
-                answers = await self._transact([item for item, _ in group])
+                answers = await self._transact([each.item for each in group])
             except Exception as error:  # noqa: BLE001 - handed to whoever waits
                 if not will_pass(error):
                     await self._fail(group, error)
                     return
-                if not complained:
+                if not self._blocked:
                     _log.error("store.blocked", path=str(self._database.path), error=str(error), waiting=len(group))
-                complained = True
+                self._blocked = True
                 await asyncio.sleep(_RETRY_PAUSE)
+                group = self._patient(group, error)
+                self._waiting = self._patient(self._waiting, error)
             else:
                 break
-        if complained:
+        else:
+            return
+        if self._blocked:
+            self._blocked = False
             _log.info("store.unblocked", path=str(self._database.path))
-        for (_, future), answer in zip(group, answers, strict=True):
-            _answer(future, answer)
+        for each, answer in zip(group, answers, strict=True):
+            _answer(each.future, answer)
 
-    async def _fail(self, group: list[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
+    def _patient(self, waiting: list[_Waiting[Item, Result]], error: Exception) -> list[_Waiting[Item, Result]]:
+        """Those who wait on, the others told."""
+        now = self._loop.time()
+        for each in waiting:
+            if each.give_up_at <= now:
+                _answer(each.future, StoreBlockedError(f"the database takes no writes: {error}"))
+        return [each for each in waiting if each.give_up_at > now]
+
+    async def _fail(self, group: list[_Waiting[Item, Result]], error: Exception) -> None:
         if len(group) == 1:
-            _answer(group[0][1], error)
+            _answer(group[0].future, error)
             return
         _log.error("store.group_failed", size=len(group), error=repr(error))
         for single in group:  # the others must not suffer for one

@@ -1,11 +1,13 @@
 """The KV bucket of claims: a read, and a write that only succeeds on what was read."""
 
+import asyncio
 import math
 
 from nats.errors import Error as NatsError
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
+from email_consumer.claim import LedgerBlockedError
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.publisher import ConflictError, LostAckError, Publisher, RefusedError
@@ -16,7 +18,11 @@ _LONGEST_WAIT = 100 * 365 * 86_400.0
 
 
 class ClaimBucket:
-    """Keys are the mails' tags. An outage of NATS makes both calls wait until it is over."""
+    """Keys are the mails' tags."""
+
+    def blocked(self) -> str:
+        """Why nothing is written at present; empty where nothing is known to be in the way."""
+        return self._publisher.blocked(self._names.bucket_stream)
 
     def __init__(self, publisher: Publisher, *, stream: str, idempotency_ttl: float) -> None:
         """`stream` is the mail's; final records are forgotten `idempotency_ttl` seconds after they were written."""
@@ -25,16 +31,22 @@ class ClaimBucket:
         self._names = Names(stream)
         self._ttl = max(1, math.ceil(idempotency_ttl))
 
-    async def read(self, key: str) -> Found:
-        """What the bucket's leader holds."""
+    async def read(self, key: str, until: float = math.inf) -> Found:
+        """What the bucket's leader holds. While NATS is away, it waits, at the most `until` then (event-loop clock).
+
+        Raises:
+            LedgerBlockedError: then.
+        """
         while True:
             try:
                 # By the leader, not by "direct get": a replica may lag behind what was acknowledged.
                 raw = await self._jetstream.get_msg(self._names.bucket_stream, subject=self._names.key(key))
             except NotFoundError:
                 return Found()
-            except (NatsError, TimeoutError):
-                await self._publisher.pause()
+            except (NatsError, TimeoutError) as error:
+                await self._publisher.pause(error, self._names.key(key))
+                if asyncio.get_running_loop().time() > until:
+                    raise LedgerBlockedError(f"the claims can't be read: {error or repr(error)}") from None
                 continue
             assert raw.seq is not None  # noqa: S101 - the server always says
             assert raw.time is not None  # noqa: S101
@@ -65,7 +77,7 @@ class ClaimBucket:
         except ConflictError:
             return None
         except (LostAckError, RefusedError) as error:
-            await self._publisher.pause(error)
+            await self._publisher.pause(error, self._names.key(key))
             return None
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from nats.errors import Error as NatsError
 
+from email_consumer.claim import LedgerBlockedError
 from email_consumer.jetstream_api import ask
 from email_consumer.publisher import Publisher
 
@@ -22,13 +23,19 @@ class ServerClock:
         self._told = 0.0
         self._told_at = -math.inf
 
-    async def now(self) -> float:
-        """Unix seconds, never ahead of it. While NATS is away, it waits."""
+    async def now(self, until: float = math.inf) -> float:
+        """Unix seconds, never ahead of it. While NATS is away, it waits, at the most `until` then (event-loop clock).
+
+        Raises:
+            LedgerBlockedError: then.
+        """
         while self._loop_time() - self._told_at >= _FRESH:
             try:
                 info = await ask(self._publisher.client, f"STREAM.INFO.{self._bucket_stream}")
-            except (NatsError, TimeoutError):
-                await self._publisher.pause()
+            except (NatsError, TimeoutError) as error:
+                await self._publisher.pause(error, self._bucket_stream)
+                if self._loop_time() > until:
+                    raise LedgerBlockedError(f"NATS's clock can't be read: {error or repr(error)}") from None
             else:
                 self._told, self._told_at = datetime.fromisoformat(info["ts"]).timestamp(), self._loop_time()
         return self._told + self._loop_time() - self._told_at

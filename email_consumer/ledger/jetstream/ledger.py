@@ -16,10 +16,19 @@ from uuid import uuid4
 
 from cachetools import TTLCache
 
-from email_consumer.claim import Claim, ClaimAnswer, Origin, Refused, ScheduleAnswer, TooLargeToKeepError
+from email_consumer.claim import (
+    Claim,
+    ClaimAnswer,
+    LedgerBlockedError,
+    Origin,
+    Refused,
+    ScheduleAnswer,
+    TooLargeToKeepError,
+)
 from email_consumer.fingerprint import Fingerprint
 from email_consumer.ledger.decision import (
     LEASE,
+    PATIENCE,
     Decision,
     Granted,
     Inheritance,
@@ -46,7 +55,7 @@ _CACHED_UUIDS = 50_000
 
 
 class JetStreamLedger:
-    """See `email_consumer.claim.Ledger`. While NATS is away, every call waits."""
+    """See `email_consumer.claim.Ledger`. While NATS is away, or takes nothing, a claim waits for a while."""
 
     def __init__(
         self,
@@ -57,9 +66,12 @@ class JetStreamLedger:
         stream: str,
         inheritance: Inheritance | None = None,
         lease: float = LEASE,
+        patience: float = PATIENCE,
         valid_until: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        """`publisher` must be running. `stream` is the mail's; `lease` in seconds, the same for all workers.
+        """`stream` is the mail's; `lease` in seconds, the same for all workers.
+
+        `patience`: seconds that a mail waits for JetStream before it is claimed, and after its outcome is recorded.
 
         No claim reaches beyond `valid_until` (event-loop clock): until then our share of the rate is surely ours.
         """
@@ -72,13 +84,16 @@ class JetStreamLedger:
         self._publisher = publisher
         self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
         self._clock = ServerClock(publisher, Names(stream).bucket_stream)
-        self._feed = OutcomeFeed(publisher, Names(stream).outcomes)
+        self._patience = patience
+        self._feed = OutcomeFeed(publisher, Names(stream).outcomes, patience)
         self._finished: TTLCache[str, Fingerprint] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
         self.worker = uuid4().hex
         """What the names of our claims begin with."""
         self._numbers = count(1)
         self._held: dict[str, Found] = {}
         """Our claims between `claim` and `finish`: no more than there are deliveries in hand."""
+        self._unsure: TTLCache[str, tuple[str, float]] = TTLCache(_CACHED_UUIDS, lease)
+        """By uuid, names of claims that may have been stored after nobody waited for them any more, and when they began."""
         self._events_since = time.time()
 
     @asynccontextmanager
@@ -96,12 +111,25 @@ class JetStreamLedger:
         return tell_apart(finished, message.fingerprint) if finished else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        name = f"{self.worker}-{next(self._numbers)}"
-        began = self._loop_time()
+        if self._feed.blocked:  # what became of the mail could not be told
+            raise LedgerBlockedError(self._feed.blocked)
+        now = self._loop_time()
+        name, began = self._unsure.pop(message.uuid, ("", 0.0))
+        if not name:
+            name, began = f"{self.worker}-{next(self._numbers)}", now
+        try:
+            return await self._claim(message, origin, name, began, until=now + self._patience)
+        except LedgerBlockedError:
+            self._unsure[message.uuid] = name, began
+            raise
+
+    async def _claim(
+        self, message: EmailMessage, origin: Origin, name: str, began: float, *, until: float
+    ) -> ClaimAnswer:
         found = Found()  # most uuids are new: only a conflict costs a read
         while True:
             tried = self._loop_time()
-            now = await self._clock.now() if found.record else 0.0  # of an unknown uuid nothing is of an age
+            now = await self._clock.now(until) if found.record else 0.0  # of an unknown uuid nothing is of an age
             decision = self._decide(found, message, origin, now)
             match decision:
                 case Granted():
@@ -115,9 +143,10 @@ class JetStreamLedger:
                 if isinstance(decision, InDoubt):
                     return await self._refuse(decision, found, message, origin)
                 return self._hold(message, found, tried)
-            found = await self._bucket.read(message.tag)
+            found = await self._bucket.read(message.tag, until)
             if found.held_by(name):  # it was stored, and the acknowledgement got lost
                 return self._hold(message, found, began)
+            self._check_patience(until)
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
         if isinstance(outcome, Conflict):
@@ -141,9 +170,9 @@ class JetStreamLedger:
             self._finished[message.uuid] = message.fingerprint
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
-        found = Found()
+        found, until = Found(), self._loop_time() + self._patience
         while True:
-            now = await self._clock.now() if found.record else 0.0
+            now = await self._clock.now(until) if found.record else 0.0
             decision = self._rule(found, message, origin, now)
             if not isinstance(decision, Granted):
                 return await self._refuse(decision, found, message, origin)
@@ -151,7 +180,8 @@ class JetStreamLedger:
                 break
             record = _waiting(found, message, origin)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
-            found = Found(record, revision) if revision else await self._bucket.read(message.tag)
+            found = Found(record, revision) if revision else await self._bucket.read(message.tag, until)
+            self._check_patience(until)
         if (found.record.status, found.record.claim) != (Status.CREATED, origin.reference):
             return Duplicate()  # another delivery's, or it waits for another attempt
         # Also where the record is from an earlier time that this mail was delivered: its worker may have died before this.
@@ -202,6 +232,10 @@ class JetStreamLedger:
 
     async def _tell(self, message: EmailMessage, origin: Origin, found: Found) -> None:
         await self._feed.submit(entry_of(message, origin, found, time.time()))
+
+    def _check_patience(self, until: float) -> None:
+        if self._loop_time() > until:
+            raise LedgerBlockedError(f"claims can't be stored: {self._bucket.blocked() or 'others claim the same'}")
 
     @staticmethod
     def _loop_time() -> float:

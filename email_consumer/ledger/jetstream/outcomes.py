@@ -6,7 +6,7 @@ from uuid import uuid4
 import msgpack
 import structlog
 
-from email_consumer.claim import Origin
+from email_consumer.claim import LedgerBlockedError, Origin
 from email_consumer.ledger.jetstream.record import Found
 from email_consumer.message import EmailMessage
 from email_consumer.publisher import Publisher, TooLargeError
@@ -59,18 +59,35 @@ def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float, *,
 class OutcomeFeed:
     """Gathers entries; each is answered once the stream has stored its batch."""
 
-    def __init__(self, publisher: Publisher, subject: str) -> None:
+    def __init__(self, publisher: Publisher, subject: str, patience: float) -> None:
+        """`patience`: seconds that somebody waits for a stream that takes nothing."""
+        self._patience = patience
         self._publisher = publisher
         self._subject = subject
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
 
     async def submit(self, entry: bytes) -> None:
-        """Return once the entry is stored."""
+        """Return once the entry is stored.
+
+        Raises:
+            LedgerBlockedError: it isn't, or not yet. The batch that is tried at the moment goes on being tried.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, future))
         self._arrived.set()
-        await future
+        try:
+            async with asyncio.timeout(self._patience):
+                await future
+        except TimeoutError:
+            self._waiting = [each for each in self._waiting if each[1] is not future]
+            raise LedgerBlockedError(self.blocked or "an outcome is not stored in time") from None
+
+    @property
+    def blocked(self) -> str:
+        """Why nothing is stored at present; empty where nothing is known to be in the way."""
+        reason = self._publisher.blocked(self._subject)
+        return reason and f"outcomes can't be stored: {reason}"
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -80,7 +97,8 @@ class OutcomeFeed:
             await self._arrived.wait()
             await asyncio.sleep(max(0.0, earliest - loop.time()))
             earliest = loop.time() + _INTERVAL
-            await self._store(self._take())
+            if batch := self._take():  # unless nobody had the patience
+                await self._store(batch)
 
     async def _store(self, batch: list[tuple[bytes, asyncio.Future[None]]]) -> None:
         payload = b"".join(entry for entry, _ in batch)

@@ -94,7 +94,10 @@ async def test_a_worker_tells_how_it_is(site: Site) -> None:
     port = (await site.fleet.workers[0].wait_for("sidecar.listening"))["port"]
     url = f"http://127.0.0.1:{port}"
     async with site.session.get(f"{url}/ready") as answer:
-        assert (answer.status, set((await answer.json())["up"])) == (200, {"nats", "facts", "ses", "dead_letters"})
+        assert (answer.status, set((await answer.json())["up"])) == (
+            200,
+            {"nats", "facts", "ses", "dead_letters", "ledger"},
+        )
     async with site.session.get(f"{url}/metrics") as answer:
         assert "email_sent_total" in await answer.text()
 
