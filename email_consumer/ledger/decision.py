@@ -14,8 +14,8 @@ from email_consumer.store.status import Status
 LEASE = 60.0
 """Seconds a claim is its holder's. A request is written in the first half or not at all."""
 
-PATIENCE = 10.0
-"""Seconds that a mail waits for a ledger that takes no claims: longer than an election of NATS's servers."""
+PATIENCE = 15.0
+"""Seconds that a mail waits for a ledger that takes no claims: longer than most elections of NATS's servers."""
 
 Stopper = Callable[[EmailMessage, Origin], Stopped | None]
 """What cancellations and the suppression list say of a mail, answered from memory."""

@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from email_consumer.claim import Claim
+from email_consumer.claim import Claim, ClaimAnswer, LedgerBlockedError
 from email_consumer.ledger.decision import LEASE
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
 from email_consumer.ledger.jetstream.streams import Names
@@ -36,12 +37,18 @@ class Work:
 
     async def _deliver(self, ledger: JetStreamLedger, uuid: str) -> None:
         async with self._limit:
-            if not isinstance(await ledger.claim(mail(uuid), ORIGIN), Claim):
+            if not isinstance(await self._claim(ledger, uuid), Claim):
                 return
             self.claims[uuid] += 1
             if len(self.claims) == MAILS // 4:
                 self.halfway.set()
             await ledger.finish(mail(uuid), Sent(f"ses-{uuid}"), ORIGIN)
+
+    @staticmethod
+    async def _claim(ledger: JetStreamLedger, uuid: str) -> ClaimAnswer:
+        while True:
+            with suppress(LedgerBlockedError):  # the mail goes back, and is delivered again
+                return await ledger.claim(mail(uuid), ORIGIN)
 
 
 async def work_through(backend: JetStreamBackend, outage: Callable[[], Awaitable[None]]) -> None:
