@@ -31,8 +31,8 @@ _REQUESTS = "SELECT topic_id, status, count FROM topic_counts WHERE topic_id IN 
 _RESULTS = "SELECT topic_id, kind, count FROM topic_results WHERE topic_id IN (SELECT value FROM json_each(?))"
 
 _PLACE = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
-_NO_MAIL = {status.name.title(): 0 for status in Status}
-_NO_RESULT = dict.fromkeys(("Delivery", "Bounce", "Complaint", "Open"), 0)
+_NO_MAIL = dict.fromkeys(StatusCounts.model_fields, 0)
+_NO_RESULT = dict.fromkeys(ResultCounts.model_fields, 0)
 _BEGINNING = "999999999999-0"
 
 

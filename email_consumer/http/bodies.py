@@ -5,11 +5,11 @@ what SNS and mail programs post arrives at once, so it is the others that wait.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
 
 from email_consumer.http.errors import ApiError
 
@@ -88,9 +88,7 @@ class Bodies:
         self.strangers = strangers or Room(_STRANGERS_BYTES, _STRANGERS_SECONDS, _STRANGERS_AT_ONCE)
 
     @web.middleware
-    async def middleware(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """What a request holds, it holds until it is answered."""
         try:
             return await handler(request)

@@ -4,11 +4,11 @@ It holds mail and takes orders without a key, since it stands for Amazon on a de
 not be made to talk to it by any other page.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from ipaddress import ip_address
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from email_consumer.origin import crosses_sites, names_this_machine, without_port
 
@@ -19,9 +19,7 @@ def known_visitors(host: str, names: Collection[str]) -> Middleware:
     known = {host, *names}
 
     @web.middleware
-    async def check(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         asked = request.headers.get("Host", "")
         if not names_this_machine(asked, any_address=any_address) and without_port(asked) not in known:
             raise web.HTTPMisdirectedRequest(text=f"{asked} is no name of this sandbox; see --name.\n")

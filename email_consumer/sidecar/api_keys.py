@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from email_consumer.http import ApiError, operation_of
 from email_consumer.sidecar.guesses import Guesses
@@ -16,8 +17,6 @@ _QUIET = 60.0
 """Seconds between two lines in the log."""
 
 _log = structlog.get_logger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ApiKeys:

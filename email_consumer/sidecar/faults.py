@@ -1,10 +1,10 @@
 """Every error becomes JSON of one shape, whoever raised it."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from nats.errors import Error as NatsError
 
 from email_consumer.http import ApiError
@@ -24,9 +24,7 @@ class Faults:
         self._throttle = Throttle(_QUIET)
 
     @web.middleware
-    async def middleware(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except ApiError as error:

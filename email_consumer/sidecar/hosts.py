@@ -1,9 +1,9 @@
 """Which names a server answers to."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from email_consumer.http import ApiError
 
@@ -12,9 +12,7 @@ def known_hosts(serves: Callable[[str], bool]) -> Middleware:
     """Refuse requests whose Host header `serves` doesn't know."""
 
     @web.middleware
-    async def check(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not serves(request.headers.get("Host", "")):
             raise ApiError(421, "misdirected", "In local mode this program is reached as localhost only.")
         return await handler(request)

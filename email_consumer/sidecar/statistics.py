@@ -2,15 +2,13 @@
 
 import time
 
+from email_consumer.http import ResultCounts
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
 _REQUESTS = "SELECT status, count FROM topic_counts WHERE topic_id = ?"
 _RESULTS = "SELECT kind, count FROM topic_results WHERE topic_id = ?"
 _SENT = "SELECT coalesce(sum(count), 0) FROM sent_minutes WHERE minute > ?"
-
-RESULTS = ("Delivery", "Bounce", "Complaint", "Open")
-"""Always told, also where there are none."""
 
 
 class Statistics:
@@ -23,9 +21,9 @@ class Statistics:
         return dict.fromkeys(Status, 0) | {Status(row["status"]): row["count"] for row in rows}
 
     async def results(self, topic_id: str) -> dict[str, int]:
-        """A topic's distinct recipients by what SES, or they, answered."""
+        """A topic's distinct recipients by what SES, or they, answered; the usual kinds always."""
         rows = await self._database.fetch(_RESULTS, (topic_id,))
-        return dict.fromkeys(RESULTS, 0) | {row["kind"]: row["count"] for row in rows}
+        return dict.fromkeys(ResultCounts.model_fields, 0) | {row["kind"]: row["count"] for row in rows}
 
     async def sent(self, hours: int) -> int:
         """Mails that SES accepted in the last hours, to the minute."""

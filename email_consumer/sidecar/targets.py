@@ -1,16 +1,13 @@
 """What a request asks for must be text: all else in its target would fail somewhere behind."""
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from email_consumer.http import ApiError
 
 
 @web.middleware
-async def plain_targets(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def plain_targets(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what is not percent-encoded UTF-8, or holds a NUL."""
     parts = (request.path, *request.query, *request.query.values(), *request.match_info.values())
     if not request.raw_path.isascii() or any("\0" in part or not _is_text(part) for part in parts):

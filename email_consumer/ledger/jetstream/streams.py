@@ -69,20 +69,7 @@ async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -
     """
     jetstream, names = client.jetstream(), Names(stream)
     await _ensure_bucket(jetstream, names, replicas)
-    await _ensure_stream(
-        jetstream,
-        StreamConfig(
-            name=names.readings_stream,
-            subjects=[names.reading(">")],
-            max_msgs_per_subject=1,
-            allow_rollup_hdrs=True,
-            allow_msg_ttl=True,
-            deny_delete=True,
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            num_replicas=replicas,
-        ),
-    )
+    await _ensure_stream(jetstream, _key_values(names.readings_stream, names.reading(">"), replicas))
     for name in (names.outcomes, names.scheduled):
         await _ensure_stream(
             jetstream,
@@ -117,27 +104,30 @@ async def deliver_again(client: Client, stream: str) -> None:
 
 
 async def _ensure_bucket(jetstream: JetStreamContext, names: Names, replicas: int) -> None:
-    info = await _ensure_stream(
-        jetstream,
-        StreamConfig(
-            name=names.bucket_stream,
-            subjects=[names.key(">")],
-            max_msgs_per_subject=1,
-            allow_rollup_hdrs=True,
-            allow_msg_ttl=True,
-            deny_delete=True,
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            num_replicas=replicas,
-            # Rows know the revision they show; a bucket that is made anew must not fall behind them.
-            first_seq=int(time.time() * 1e6),
-        ),
-    )
+    config = _key_values(names.bucket_stream, names.key(">"), replicas)
+    # Rows know the revision they show; a bucket that is made anew must not fall behind them.
+    config.first_seq = int(time.time() * 1e6)
+    info = await _ensure_stream(jetstream, config)
     if not info.allow_msg_ttl:
         raise LedgerStreamError(
             f"bucket {names.bucket!r} takes no TTL per message: LEDGER=jetstream needs nats-server 2.11 or newer, "
             f"and a bucket made by it"
         )
+
+
+def _key_values(name: str, subject: str, replicas: int) -> StreamConfig:
+    """Of a stream that keeps the newest value of each key, as a bucket's is."""
+    return StreamConfig(
+        name=name,
+        subjects=[subject],
+        max_msgs_per_subject=1,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        deny_delete=True,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        num_replicas=replicas,
+    )
 
 
 async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> StreamConfig:
