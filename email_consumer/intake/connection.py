@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from email_consumer.intake.connection_faults import NatsConnectError, explain, without_password
 from email_consumer.intake.connection_log import ConnectionLog
 from email_consumer.intake.nats_credentials import NatsCredentials, UrlLogin
+from email_consumer.intake.steady_client import SteadyClient
 
 _PING_INTERVAL = 5
 """Seconds; with two unanswered pings allowed, a peer that vanished without a word is noticed within 15 s."""
@@ -62,7 +63,7 @@ async def connect(
     Raises:
         NatsConnectError: in plain words, with what to check.
     """
-    client = Client()
+    client = SteadyClient()
     where = ", ".join(without_password(url) for url in endpoint.servers)
     log = ConnectionLog(client, where, on_lost)
     tls, login = endpoint.tls.context(), endpoint.credentials.options()
