@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 
-from email_consumer.intake.dead_letters import DeadLetter
+from email_consumer.intake.dead_letter import DeadLetter, WholeDeadLetter
 from email_consumer.message import EmailMessage, UndecodableError, decode
 from email_consumer.message_keys import Reading
 from email_consumer.visible import printable
@@ -43,11 +43,11 @@ def facts(letter: DeadLetter) -> dict[str, object]:
         "reason": letter.reason,
         "attempts": letter.attempts,
         "reference": letter.reference,
-        "bytes": len(letter.payload),
+        "bytes": letter.size,
     }
 
 
-def full(letter: DeadLetter, zone: tzinfo) -> str:
+def full(letter: WholeDeadLetter, zone: tzinfo) -> str:
     """Everything about one letter: facts, headers, and the mail's fields or why it has none."""
     parts = [
         _block("Dead letter", {name: value for name, value in facts(letter).items() if value not in ("", None)}),

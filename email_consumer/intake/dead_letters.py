@@ -4,18 +4,30 @@ Stream `<STREAM>-dead`, subject `<STREAM>-dead.<kind>`, data the raw payload, th
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from nats.aio.client import Client
-from nats.js.api import Header, RawStreamMsg
+from nats.js.api import Header
 from nats.js.errors import APIError, NotFoundError
 
 from email_consumer.burial import DeadLetterRefusedError
 from email_consumer.delivery import REPLAY_OF, Original
+from email_consumer.intake.dead_letter import (
+    ATTEMPTS,
+    FAILED_AT,
+    REASON,
+    REFERENCE,
+    SEQUENCE,
+    DeadLetter,
+    WholeDeadLetter,
+    foreign_headers,
+    header_value,
+)
+from email_consumer.intake.heads import heads
 from email_consumer.intake.topology import ensure_dead_letter_stream
 from email_consumer.mail_queue import DeadLetterKind, dead_letter_stream
 from email_consumer.message import UndecodableError, decode, with_uuid
@@ -30,18 +42,7 @@ from email_consumer.publisher import (
     header_bytes,
 )
 
-REASON = "Email-Reason"
-REFERENCE = "Email-Reference"
-SEQUENCE = "Email-Stream-Sequence"
-ATTEMPTS = "Email-Attempts"
-FAILED_AT = "Email-Failed-At"
-_OURS = frozenset(name.lower() for name in (REASON, REFERENCE, SEQUENCE, ATTEMPTS, FAILED_AT, REPLAY_OF))
-
-_LONGEST_VALUE = 1_000
-_NUMBER = re.compile(r"[0-9]{1,18}")
-_INVISIBLE = re.compile(r"[^ -~]")
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
-
+_PAGE = 200
 
 _REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
 """Names new uuids after their letters: replayed twice, a letter has the same one."""
@@ -49,24 +50,6 @@ _REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
 
 class DeadLetterError(Exception):
     """A dead letter is not there, or can't be stored or replayed; in plain words."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One kept message. What its headers did not tell (they may not have fitted) is empty."""
-
-    sequence: int
-    """Its place in the dead-letter stream."""
-    kind: str
-    """A `DeadLetterKind`."""
-    reason: str
-    reference: str
-    """What named it in its source, such as `messages:4711`."""
-    attempts: int | None
-    stored_at: datetime
-    payload: bytes
-    headers: Mapping[str, str]
-    """All of them, those of the original message included."""
 
 
 class Replayed(NamedTuple):
@@ -116,7 +99,7 @@ class DeadLetters:
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         try:
-            return self._that_fit(original.payload, [_foreign(original.headers) | facts, facts, named, {}])
+            return self._that_fit(original.payload, [foreign_headers(original.headers) | facts, facts, named, {}])
         except DeadLetterError as error:
             raise DeadLetterRefusedError(str(error)) from None
 
@@ -136,36 +119,35 @@ class DeadLetters:
         except DeadLetterError:
             return False
 
-    async def walk(self, *, after: int = 0, kind: str = "*") -> AsyncIterator[DeadLetter]:
-        """All letters behind sequence `after`, oldest first."""
-        while True:
-            try:
-                raw = await self._jetstream.get_msg(
-                    self._stream, seq=after + 1, subject=f"{self._stream}.{kind}", next=True
-                )
-            except NotFoundError:
-                return
-            letter = _letter(raw)
-            yield letter
-            after = letter.sequence
+    async def walk(self, *, after: int = 0, kind: str = "*", page: int = _PAGE) -> AsyncGenerator[DeadLetter, None]:
+        """All letters behind sequence `after`, oldest first; `page` is how many are asked for at a time."""
+        subject = f"{self._stream}.{kind}"
+        async with aclosing(heads(self._client, self._stream, subject=subject, after=after, page=page)) as found:
+            async for head in found:
+                if head.size is not None:
+                    yield DeadLetter.of(head, head.size)
+                    continue
+                with suppress(DeadLetterError):  # removed meanwhile
+                    yield await self.get(head.sequence)
 
     async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> list[DeadLetter]:
         """At most `limit` letters behind sequence `after`, oldest first."""
         letters: list[DeadLetter] = []
-        async for letter in self.walk(after=after, kind=kind):
-            letters.append(letter)
-            if len(letters) >= limit:
-                break
+        async with aclosing(self.walk(after=after, kind=kind, page=min(limit, _PAGE))) as found:
+            async for letter in found:
+                letters.append(letter)
+                if len(letters) >= limit:
+                    break
         return letters
 
-    async def get(self, sequence: int) -> DeadLetter:
+    async def get(self, sequence: int) -> WholeDeadLetter:
         """One letter.
 
         Raises:
             DeadLetterError: there is none of that number.
         """
         try:
-            return _letter(await self._jetstream.get_msg(self._stream, seq=sequence))
+            return WholeDeadLetter.read(await self._jetstream.get_msg(self._stream, seq=sequence))
         except NotFoundError:
             raise DeadLetterError(f"there is no dead letter {sequence} in {self._stream}") from None
 
@@ -208,7 +190,7 @@ class DeadLetters:
         identity = f"replay:{name}:{uuid}" if new_uuid else f"replay:{name}"
         mark = {Header.MSG_ID.value: identity, REPLAY_OF: name}
         try:
-            headers = self._that_fit(payload, [_foreign(letter.headers) | mark, mark])
+            headers = self._that_fit(payload, [foreign_headers(letter.headers) | mark, mark])
         except DeadLetterError as error:
             # Without the header that marks it, the ledger would take it for a duplicate of the failed mail.
             raise DeadLetterError(f"dead letter {sequence} can't be replayed: {error}") from None
@@ -244,35 +226,3 @@ class DeadLetters:
             f"{len(payload)} bytes and the headers are more than the NATS server takes; "
             f"raise its max_payload ({self._client.max_payload})"
         )
-
-
-def _foreign(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of the original message, without JetStream's instructions and what only we may say."""
-    return {
-        name: header_value(str(value))
-        for name, value in headers.items()
-        if _HEADER_NAME.fullmatch(name) and not name.lower().startswith("nats-") and name.lower() not in _OURS
-    }
-
-
-def header_value(text: str) -> str:
-    """Any text as one visible ASCII line, cut at a thousand characters."""
-    visible = _INVISIBLE.sub(" ", text.encode("ascii", "backslashreplace").decode())
-    return " ".join(visible.split())[:_LONGEST_VALUE]
-
-
-def _letter(raw: RawStreamMsg) -> DeadLetter:
-    headers = {name: str(value) for name, value in (raw.headers or {}).items()}
-    attempts = headers.get(ATTEMPTS, "")
-    assert raw.seq is not None  # noqa: S101 - the server always says
-    assert raw.time is not None  # noqa: S101
-    return DeadLetter(
-        sequence=raw.seq,
-        kind=(raw.subject or "").rpartition(".")[2],
-        reason=headers.get(REASON, ""),
-        reference=headers.get(REFERENCE, ""),
-        attempts=int(attempts) if _NUMBER.fullmatch(attempts) else None,
-        stored_at=raw.time,
-        payload=raw.data or b"",
-        headers=headers,
-    )

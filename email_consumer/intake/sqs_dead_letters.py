@@ -7,7 +7,7 @@ import structlog
 
 from email_consumer.burial import DeadLetterRefusedError
 from email_consumer.delivery import REPLAY_OF, Original
-from email_consumer.intake.dead_letters import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
+from email_consumer.intake.dead_letter import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
 

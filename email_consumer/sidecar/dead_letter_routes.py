@@ -27,7 +27,7 @@ _LONGEST_NUMBER = 18
 
 
 class DeadLetter(Protocol):
-    """One kept message."""
+    """What is known of one kept message."""
 
     @property
     def sequence(self) -> int: ...
@@ -42,6 +42,13 @@ class DeadLetter(Protocol):
     @property
     def stored_at(self) -> datetime: ...
     @property
+    def size(self) -> int: ...
+
+
+class WholeDeadLetter(DeadLetter, Protocol):
+    """With what it says."""
+
+    @property
     def payload(self) -> bytes: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -53,7 +60,7 @@ class DeadLetters(Protocol):
     async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> Sequence[DeadLetter]:
         """Those behind sequence `after`, oldest first."""
 
-    async def get(self, sequence: int) -> DeadLetter:
+    async def get(self, sequence: int) -> WholeDeadLetter:
         """One of them."""
 
     async def remove(self, sequence: int) -> None:
@@ -153,7 +160,7 @@ class DeadLetterRoutes:
         except self._refusal as error:
             raise ApiError(409, "not_replayed", f"{error}.") from None
 
-    async def _find(self, request: web.Request) -> DeadLetter:
+    async def _find(self, request: web.Request) -> WholeDeadLetter:
         number = request.match_info["sequence"]
         try:
             if len(number) <= _LONGEST_NUMBER and int(number):
@@ -164,9 +171,7 @@ class DeadLetterRoutes:
 
 
 def _facts(letter: DeadLetter) -> dict[str, Any]:
-    return {name: getattr(letter, name) for name in Letter.model_fields if name != "size"} | {
-        "size": len(letter.payload)
-    }
+    return {name: getattr(letter, name) for name in Letter.model_fields}
 
 
 def _message(payload: bytes) -> dict[str, Any] | None:

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
-import nats
 from nats.aio.client import Client
 
 from email_consumer.burial import Burial
@@ -18,6 +17,7 @@ from email_consumer.claim import Origin
 from email_consumer.http import ApiError
 from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.intake.queue_state import JetStreamQueue
+from email_consumer.intake.steady_client import SteadyClient
 from email_consumer.intake.topology import Topology
 from email_consumer.ledger.decision import Policy
 from email_consumer.ledger.sqlite import SqliteLedger
@@ -119,7 +119,8 @@ async def running(
     """With `schedule` False nothing is published; `look_every`: seconds between two looks for what the stream lost."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(directory / "email.db"))
-        client = await nats.connect(nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_ignore)
+        client = SteadyClient()
+        await client.connect(nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_ignore)  # type: ignore[arg-type]
         stack.push_async_callback(client.close)
         names = {"stream": "messages", "subject": "messages.email", "consumer": "email-processor"}
         await Topology(client, **names, ack_wait=30, concurrency=10, replicas=1).ensure()

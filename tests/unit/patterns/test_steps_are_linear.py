@@ -16,7 +16,7 @@ from email_consumer.address import normal_form, parse_address
 from email_consumer.element_count import json_exceeds, packed_exceeds
 from email_consumer.encoded_words import header_text
 from email_consumer.feedback import document
-from email_consumer.intake.dead_letters import header_value
+from email_consumer.intake.dead_letter import header_value
 from email_consumer.list_unsubscribe import read_list_unsubscribe
 from email_consumer.message import decode
 from email_consumer.observe.bounds import within_bounds
