@@ -70,6 +70,9 @@ class Watcher(Protocol):
         """Take note of what one call ended in."""
 
 
+_LONGEST_NAME = 500
+"""Characters of a dead letter's name. Ours are shorter, and whatever else stands there must fit into what the ledger keeps."""
+
 Compose = Callable[[EmailMessage, Mapping[str, str]], EmailMessage]
 """Adds our links (open pixel, unsubscribe) to a mail, given the headers it was delivered with."""
 
@@ -123,7 +126,7 @@ class Pipeline:
             delivery.sequence,
             delivery.stored_at,
             delivery.received,
-            delivery.headers.get(REPLAY_OF),
+            delivery.headers.get(REPLAY_OF, "")[:_LONGEST_NAME] or None,
             delivery.stream,
             kept=ORIGIN in delivery.headers,
         )

@@ -12,8 +12,8 @@ import nats
 from benchmarks.ledger import POLICY, in_one_group, messages
 from benchmarks.usage import cpu_seconds, rss_mb
 from email_consumer.claim import Origin
+from email_consumer.ledger.jetstream.entry import entry_of
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.outcomes import entry_of
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.publisher import Publisher

@@ -24,8 +24,8 @@ from email_consumer.fleet.facts import (
     shard_key,
     shard_number,
 )
-from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.watch import follow
+from email_consumer.junk import JUNK, Junk
 from email_consumer.mail_queue import Mark
 from email_consumer.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.suppressed import SuppressedAddresses

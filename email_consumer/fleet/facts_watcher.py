@@ -22,8 +22,8 @@ from email_consumer.fleet.facts import (
     decode_secrets,
     shard_number,
 )
-from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
+from email_consumer.junk import JUNK, Junk
 from email_consumer.link_secrets import LinkSecrets
 from email_consumer.mail_queue import Mark
 from email_consumer.suppressed import SuppressedAddresses

@@ -14,9 +14,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from email_consumer.fleet.bucket import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
-from email_consumer.fleet.junk import JUNK, Junk
 from email_consumer.fleet.roll import Record, Roll, Standing
 from email_consumer.fleet.watch import Entry, WatchBrokenError, follow
+from email_consumer.junk import JUNK, Junk
 from email_consumer.tasks import beside
 
 _HOLDER = "fleet"

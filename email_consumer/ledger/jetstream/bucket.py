@@ -8,6 +8,7 @@ from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
 from email_consumer.claim import LedgerBlockedError
+from email_consumer.junk import JUNK, Junk
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import Names
 from email_consumer.publisher import ConflictError, LostAckError, Publisher, RefusedError
@@ -30,6 +31,7 @@ class ClaimBucket:
         self._publisher = publisher
         self._names = Names(stream)
         self._ttl = max(1, math.ceil(idempotency_ttl))
+        self._junk = Junk(self._names.bucket, "its mail is in doubt: it waits for SES's event, then IN_DOUBT decides")
 
     async def read(self, key: str, until: float = math.inf) -> Found:
         """What the bucket's leader holds. While NATS is away, it waits, at the most `until` then (event-loop clock).
@@ -51,8 +53,9 @@ class ClaimBucket:
             assert raw.seq is not None  # noqa: S101 - the server always says
             assert raw.time is not None  # noqa: S101
             deleted = _OPERATION in (raw.headers or {})  # by us, or by an operator's hand
-            record = Record.decode(raw.data) if raw.data and not deleted else None
-            return Found(record, raw.seq, raw.time.timestamp())
+            stored_at = raw.time.timestamp()
+            record = self._read(key, raw.data, stored_at) if raw.data and not deleted else None
+            return Found(record, raw.seq, stored_at)
 
     async def write(self, key: str, record: Record, revision: int, *, waits: float | None = None) -> int | None:
         """Replace what `revision` names (0: nothing); the new revision.
@@ -70,6 +73,13 @@ class ClaimBucket:
         """Take back what we wrote; should it fail, it comes again together with its mail."""
         deletion = {_OPERATION: "DEL", Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         await self._replace(key, b"", deletion | {Header.MSG_TTL.value: str(self._ttl)})
+
+    def _read(self, key: str, value: bytes, stored_at: float) -> Record:
+        try:
+            return Record.decode(value)
+        except JUNK as error:
+            self._junk.skip(key, error)
+            return Record.unreadable(stored_at)
 
     async def _replace(self, key: str, value: bytes, headers: dict[str, str]) -> int | None:
         try:

@@ -10,12 +10,16 @@ import orjson
 from nats.aio.client import Client
 from nats.js.api import Header, RawStreamMsg
 from nats.js.errors import BadRequestError, NotFoundError
+from pydantic import TypeAdapter
 
 from email_consumer.jetstream_api import ask
+from email_consumer.junk import JUNK
 from email_consumer.ledger.decision import Inheritance
 from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.ledger.jetstream.values import Count, Moment
 
 _STREAM = "Email-Stream"
+_VALUE = TypeAdapter(tuple[Count, Moment])
 
 
 async def keep_inheritance(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> Inheritance:
@@ -86,10 +90,10 @@ async def _write(client: Client, stream: str, consumer: str, inheritance: Inheri
 def _decoded(raw: RawStreamMsg) -> Inheritance | None:
     """None where it was deleted, or is a stranger's."""
     try:
-        sequence, since = orjson.loads(raw.data or b"")
-        return Inheritance(int(sequence), float(since), (raw.headers or {}).get(_STREAM, ""))
-    except (ValueError, TypeError):
+        sequence, since = _VALUE.validate_json(raw.data or b"")
+    except JUNK:
         return None
+    return Inheritance(sequence, since, str((raw.headers or {}).get(_STREAM, "")))
 
 
 def _subject(names: Names, consumer: str) -> str:

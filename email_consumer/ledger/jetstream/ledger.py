@@ -40,7 +40,8 @@ from email_consumer.ledger.decision import (
 )
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
 from email_consumer.ledger.jetstream.clock import ServerClock
-from email_consumer.ledger.jetstream.outcomes import OutcomeFeed, entry_of
+from email_consumer.ledger.jetstream.entry import entry_of
+from email_consumer.ledger.jetstream.outcomes import OutcomeFeed
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.scheduling import publish_scheduled
 from email_consumer.ledger.jetstream.streams import Names
@@ -176,7 +177,7 @@ class JetStreamLedger:
             decision = self._rule(found, message, origin, now)
             if not isinstance(decision, Granted):
                 return await self._refuse(decision, found, message, origin)
-            if found.record and not found.record.final:
+            if found.record and found.record.status is Status.CREATED and not _replayed(found.record, origin):
                 break
             record = _waiting(found, message, origin)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
@@ -263,6 +264,11 @@ def _waiting(found: Found, message: EmailMessage, origin: Origin) -> Record:
         life=found.revision + 1 if found.record else 0,
         **message.fingerprint._asdict(),
     )
+
+
+def _replayed(record: Record, origin: Origin) -> bool:
+    """The delivery that the uuid waits for became a dead letter on its way into our keeping: this one takes its place."""
+    return origin.replay_of is not None and record.replay_of != origin.replay_of
 
 
 def _seconds_until_due(message: EmailMessage) -> float:

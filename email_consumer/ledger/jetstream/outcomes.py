@@ -3,12 +3,9 @@
 import asyncio
 from uuid import uuid4
 
-import msgpack
 import structlog
 
-from email_consumer.claim import LedgerBlockedError, Origin
-from email_consumer.ledger.jetstream.record import Found
-from email_consumer.message import EmailMessage
+from email_consumer.claim import LedgerBlockedError
 from email_consumer.publisher import Publisher, TooLargeError
 
 _INTERVAL = 0.01
@@ -18,42 +15,6 @@ _MOST_BYTES = 256 * 1024
 _HEADER_ROOM = 128
 
 _log = structlog.get_logger(__name__)
-
-
-def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float, *, conflict: str | None = None) -> bytes:
-    """One mail's new state, complete: a row can be made of it. MessagePack map; times in Unix seconds.
-
-    With `conflict`, `found` is another mail's, of the same uuid, and this tells why `message` is not sent.
-    """
-    record = found.record
-    assert record is not None  # noqa: S101 - there is something to tell
-    packed: bytes = msgpack.packb(
-        {
-            "uuid": message.uuid,
-            "tag": None if message.tag == message.uuid else message.tag,
-            "topic_id": message.topic_id,
-            "email": message.email,
-            "expires_at": message.expires_at.timestamp() if message.expires_at else None,
-            "source": origin.source,
-            "replay_of": record.replay_of,
-            "status": int(record.status),
-            "attempts": record.attempts,
-            "in_doubt": record.in_doubt,
-            "claimed_at": record.claimed_at or None,
-            "finished_at": record.finished_at or None,
-            "message_id": record.message_id,
-            "error": record.error,
-            "remark": record.remark,
-            "left_out": [[copy.address, copy.reason] for copy in record.left_out],
-            "revision": found.revision,
-            "life": found.life,
-            "recipients_hash": message.fingerprint.recipients if conflict else record.recipients,
-            "content_hash": record.content,
-            "conflict": conflict,
-            "now": now,
-        }
-    )
-    return packed
 
 
 class OutcomeFeed:

@@ -1,22 +1,23 @@
 """The sidecar's tables, brought up to what the workers' outcomes say: at least once, in any order, to the same end."""
 
-import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiosqlite
-import msgpack
+import structlog
 
 from email_consumer.delivery import Delivery
+from email_consumer.junk import why_unreadable
 from email_consumer.ledger.jetstream import statements
+from email_consumer.ledger.jetstream.entry import Entry, read_entries
 from email_consumer.ledger.rows import left_out_rows
 from email_consumer.outcome import LeftOut
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 from email_consumer.store.status import Status
 from email_consumer.tasks import beside
+from email_consumer.throttle import Throttle
 
 _AFTER = {
     Status.SENT: {Status.SENT},
@@ -24,9 +25,10 @@ _AFTER = {
 }
 """What may follow where the sidecar was faster than the worker: by SES's own event, or by cancelling its topic."""
 
-Entry = dict[str, Any]
-_UNKNOWN: Entry = {"recipients_hash": None, "content_hash": None, "conflict": None}
-"""What a worker of an earlier version doesn't tell."""
+_SKIPS_TOLD_EVERY = 60.0
+"""Seconds between two lines: whoever may publish to the stream could go on for ever."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Projection:
@@ -35,6 +37,7 @@ class Projection:
     def __init__(self, database: Database, sent: Callable[[int], None] = lambda _: None) -> None:
         """`sent` is told how many more mails the tables show as sent."""
         self._sent = sent
+        self._skips = Throttle(_SKIPS_TOLD_EVERY)
         self._group: GroupCommit[list[Entry], int] = GroupCommit(database, _write)
 
     @asynccontextmanager
@@ -45,9 +48,22 @@ class Projection:
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one batch into the tables."""
-        entries = [_UNKNOWN | entry for entry in msgpack.Unpacker(io.BytesIO(delivery.payload))]
-        self._sent(await self._group.submit(entries))
+        entries: list[Entry] = []
+        for each in read_entries(delivery.payload):
+            if isinstance(each, Exception):
+                self._skip(delivery, each)
+            else:
+                entries.append(each)
+        if entries:
+            self._sent(await self._group.submit(entries))
         await delivery.ack()
+
+    def _skip(self, delivery: Delivery, error: Exception) -> None:
+        unlogged = self._skips.admit("entry")
+        if unlogged is not None:
+            _log.warning(
+                "outcomes.unreadable", reference=delivery.reference, error=why_unreadable(error), unlogged=unlogged
+            )
 
 
 async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -> list[int]:
@@ -83,8 +99,7 @@ def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
 
 
 def _left_out(entry: Entry) -> list[dict[str, object]]:
-    copies = (LeftOut(*each) for each in entry.get("left_out", ()))  # which a worker of the version before doesn't name
-    return left_out_rows(entry["uuid"], copies, entry["now"])
+    return left_out_rows(entry["uuid"], (LeftOut(*each) for each in entry["left_out"]), entry["now"])
 
 
 def _rounds(entries: list[Entry]) -> Iterator[list[Entry]]:

@@ -20,6 +20,8 @@ _TRIES = 3
 """Other workers may be noting the same delivery."""
 _KEPT = "604800"
 """Seconds: a week."""
+_MOST_DIGITS = 9
+"""Of a note of ours."""
 _DELETION = {"KV-Operation": "DEL", Header.MSG_TTL.value: "1"}
 
 
@@ -54,4 +56,5 @@ class BucketJournal:
         except NotFoundError:
             return 0, 0
         assert raw.seq is not None  # noqa: S101 - the server always says
-        return int(raw.data) if raw.data and raw.data.isdigit() else 0, raw.seq
+        begun = raw.data or b""
+        return int(begun) if begun.isdigit() and len(begun) <= _MOST_DIGITS else 0, raw.seq

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
+from typing import ClassVar
 
 import orjson
+from pydantic import ConfigDict, TypeAdapter
 
 from email_consumer.fingerprint import Fingerprint
 from email_consumer.ledger.decision import Known
 from email_consumer.ledger.entries import change, unburied
+from email_consumer.ledger.jetstream.values import STRICT, Count, Hash, Moment
 from email_consumer.outcome import (
     Exhausted,
     InDoubt,
@@ -23,20 +26,23 @@ from email_consumer.outcome import (
 from email_consumer.store.status import Status
 
 _LONGEST_ERROR = 500
+_UNREADABLE = "its record in the bucket of claims can't be read: this program did not write it, or a newer version did"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One key's value, JSON without what is at its default. Times are Unix seconds by the writer's clock."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     status: Status
     claim: str = ""
     """Names the last claim: unique over all workers and times. While the mail waits for its time: the delivery it came by."""
-    attempts: int = 0
+    attempts: Count = 0
     """Attempts spent."""
     in_doubt: bool = False
-    claimed_at: float = 0.0
-    finished_at: float = 0.0
+    claimed_at: Moment = 0.0
+    finished_at: Moment = 0.0
     message_id: str | None = None
     error: str | None = None
     remark: str | None = None
@@ -44,11 +50,11 @@ class Record:
     replay_of: str | None = None
     left_out: tuple[LeftOut, ...] = ()
     """Copies that the last attempt did not send."""
-    life: int = 0
+    life: Count = 0
     """The revision from which on the uuid stands for this mail, its former life forgotten; 0: from this very revision."""
-    recipients: int | None = None
+    recipients: Hash | None = None
     """See `Fingerprint`; None in records of earlier versions."""
-    content: int | None = None
+    content: Hash | None = None
 
     @property
     def final(self) -> bool:
@@ -65,13 +71,22 @@ class Record:
 
     @classmethod
     def decode(cls, value: bytes) -> "Record":
-        known = {name: item for name, item in orjson.loads(value).items() if name in _DEFAULTS}
-        copies = tuple(LeftOut(**each) for each in known.get("left_out", ()))
-        return cls(**known | {"status": Status(known["status"]), "left_out": copies})
+        """What `encode` wrote, in this version or another.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        return _RECORD.validate_json(value)
+
+    @classmethod
+    def unreadable(cls, stored_at: float) -> "Record":
+        """What stands for one that can't be read. It may have told that the mail was sent: that is in doubt."""
+        return cls(Status.PROCESSED, in_doubt=True, claimed_at=stored_at, error=_UNREADABLE)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(Record)}
 _values = attrgetter(*_DEFAULTS)
+_RECORD = TypeAdapter(Record)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,17 @@ from typing import NamedTuple
 import aiosqlite
 import orjson
 import structlog
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from email_consumer.burial import Burial, DeadLetters
 from email_consumer.claim import NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.delivery import Delivery
+from email_consumer.junk import why_unreadable
 from email_consumer.ledger import statements
 from email_consumer.ledger.decision import CONFLICT, Stopper, ended_before
 from email_consumer.ledger.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, RETIRE_OPEN, SHOWN
 from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.ledger.jetstream.values import STRICT, Count, Moment
 from email_consumer.ledger.rows import as_json, keep_for_later, stopped_row
 from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.message import EmailMessage, UndecodableError, decode, encode
@@ -77,6 +80,37 @@ class _Arrival(NamedTuple):
     """Whether to wait for what is still on its way to the tables."""
 
 
+class _WireOrigin(BaseModel):
+    """What a worker tells of the mail's own delivery."""
+
+    model_config = ConfigDict(extra="forbid", **STRICT)
+
+    source: str
+    reference: str
+    sequence: Count
+    stored_at: Moment
+    received: Count
+    replay_of: str | None
+
+
+_WIRE_LIFE = TypeAdapter(Count)
+
+
+def _read(delivery: Delivery) -> _Arrival:
+    """What `publish_scheduled` wrote.
+
+    Raises:
+        UndecodableError, ValueError: it is something else.
+    """
+    message = decode(delivery.payload)
+    headers = delivery.headers
+    if message.scheduled_at is None or _ORIGIN not in headers:
+        raise ValueError("it says no time" if _ORIGIN in headers else "no worker has put it there")
+    origin = Origin(**vars(_WireOrigin.model_validate_json(headers[_ORIGIN])), stream=headers.get(_STREAM, ""))
+    life = _WIRE_LIFE.validate_json(headers.get(_LIFE, "0"))
+    return _Arrival(message, origin, life, delivery.received <= _MOST_WAITS)
+
+
 class _Kept(Enum):
     YES = auto()
     CONFLICT = auto()
@@ -117,26 +151,29 @@ class ScheduledMail:
     async def handle(self, delivery: Delivery) -> None:
         """Keep one mail. Whatever comes twice is kept once."""
         try:
-            message = decode(delivery.payload)
-            origin = Origin(**orjson.loads(delivery.headers[_ORIGIN]), stream=delivery.headers.get(_STREAM, ""))
-            life = int(delivery.headers.get(_LIFE, 0))
-        except (UndecodableError, KeyError, TypeError, ValueError) as error:
-            # Ours are well formed: a newer worker's may not be, to us.
-            _log.error("scheduled.undecodable", reference=delivery.reference, error=str(error), retry_in=_LATER)
-            await delivery.nak(_LATER)
+            arrival = _read(delivery)
+        except (UndecodableError, ValueError) as error:
+            await self._refuse(delivery, why_unreadable(error) if isinstance(error, ValidationError) else str(error))
             return
-        match await self._group.submit(_Arrival(message, origin, life, delivery.received <= _MOST_WAITS)):
+        match await self._group.submit(arrival):
             case _Kept.YES:
                 await delivery.ack()
                 self._kept()
             case _Kept.CONFLICT:
-                await self._bury(delivery)
+                await self._bury(delivery, DeadLetterKind.CONFLICT, CONFLICT.reason)
             case _Kept.NOT_YET:
                 await delivery.nak(_SOON)
 
-    async def _bury(self, delivery: Delivery) -> None:
-        kind = DeadLetterKind.CONFLICT
-        if not await self._burial.bury(self._dead_letters, delivery, kind, CONFLICT.reason, 0):
+    async def _refuse(self, delivery: Delivery, reason: str) -> None:
+        """A newer worker's may be readable to the sidecar after its upgrade; what no worker wrote will never be."""
+        if _ORIGIN in delivery.headers and delivery.received <= _MOST_WAITS:
+            _log.error("scheduled.undecodable", reference=delivery.reference, error=reason, retry_in=_LATER)
+            await delivery.nak(_LATER)
+        else:
+            await self._bury(delivery, DeadLetterKind.UNDECODABLE, f"it can't be kept until it is due: {reason}")
+
+    async def _bury(self, delivery: Delivery, kind: DeadLetterKind, reason: str) -> None:
+        if not await self._burial.bury(self._dead_letters, delivery, kind, reason, 0):
             await delivery.nak(_LATER)
             return
         self._unsent.count(kind)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.ledger.jetstream.outcomes import entry_of
+from email_consumer.ledger.jetstream.entry import entry_of
 from email_consumer.ledger.jetstream.projection import Projection
 from email_consumer.ledger.jetstream.record import Found, Record
 from email_consumer.ledger.jetstream.streams import projected
