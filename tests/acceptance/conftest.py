@@ -12,6 +12,7 @@ from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.sandbox import SandboxProcess
 from tests.servers.sqs import SqsServer
+from tests.waiting import PATIENCE
 
 over_both_sources = pytest.mark.parametrize("world", ["nats", "sqs"], indirect=True)
 """For what must hold wherever mail comes from; other tests have a world with NATS."""
@@ -37,9 +38,9 @@ class World:
         """How often each uuid reached SES."""
         return dict((await self.sandbox.get("/messages/uuids"))["uuids"])
 
-    async def wait_sent(self, count: int, patience: int = 60) -> None:
+    async def wait_sent(self, count: int) -> None:
         """Until SES has accepted so many mails."""
-        answer = await self.sandbox.get("/messages/wait", count=count, timeout=patience)
+        answer = await self.sandbox.get("/messages/wait", count=count, timeout=PATIENCE)
         assert answer["reached"], answer
 
     async def emptied(self) -> None:
@@ -53,7 +54,7 @@ class World:
 
     async def struck(self, fault: int, hits: int = 1) -> None:
         """Until the fault has struck so often."""
-        answer = await self.sandbox.get(f"/sandbox/faults/{fault}/wait", hits=hits, timeout=60)
+        answer = await self.sandbox.get(f"/sandbox/faults/{fault}/wait", hits=hits, timeout=PATIENCE)
         assert answer["reached"], answer
 
     async def heal(self) -> None:

@@ -11,6 +11,7 @@ import nats
 from nats.aio.client import Client
 
 from tests.servers.sqs import TestQueue
+from tests.waiting import until
 
 SUBJECT = "messages.email"
 
@@ -40,9 +41,11 @@ class Publisher(Protocol):
 
 async def emptied(publisher: Publisher) -> None:
     """Until everything is settled for good."""
-    async with asyncio.timeout(60):
-        while await publisher.unsettled():  # noqa: ASYNC110 - nobody tells of an ack but the server, asked
-            await asyncio.sleep(0.05)
+
+    async def settled() -> bool:
+        return not await publisher.unsettled()
+
+    await until(settled)
 
 
 def as_map(uuid: str, **fields: object) -> bytes:

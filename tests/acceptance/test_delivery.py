@@ -26,7 +26,7 @@ async def test_each_good_mail_once_and_each_poison_kept(world: World) -> None:
     chance.shuffle(everything)
     async with world.daemon(SES_RATE_PER_SEC=100_000) as daemon:
         await world.publisher.publish(everything)
-        await world.wait_sent(len(uuids), patience=100)
+        await world.wait_sent(len(uuids))
         await world.emptied()
         assert await daemon.stop() == 0
     assert await world.sent() == dict.fromkeys(uuids, 1)

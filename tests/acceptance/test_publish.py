@@ -18,6 +18,7 @@ from nats.js.client import JetStreamContext
 from email_consumer.fingerprint import address_hash
 from email_consumer.local.servers import LocalServers
 from tests.servers.nats import NatsServer
+from tests.waiting import patience
 
 _MAIL = ("--subject", "Grüße", "--html", "-")
 
@@ -192,7 +193,7 @@ async def test_a_stream_that_is_full_says_so_at_once_in_its_own_words(
     config = (await stream.stream_info("messages")).config
     await stream.update_stream(config.evolve(max_msgs=2, discard=DiscardPolicy.NEW))
     (tmp_path / "list").write_text("".join(f"u{number}@example.com\n" for number in range(5)))
-    async with asyncio.timeout(20):  # it used to wait for 30 s, and then to say that the server did not answer
+    async with patience():  # it used to wait for 30 s, and then to say that the server did not answer
         answer = await _publish("--to-file", "list", *_MAIL, cwd=tmp_path, nats_url=server.url)
     assert answer.exit == 1
     assert "2 of 5 stored, then: the server refused: maximum messages exceeded" in answer.err

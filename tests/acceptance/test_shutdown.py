@@ -1,11 +1,10 @@
 """SIGTERM: what is in flight is finished, the rest goes back, and the next instance sends nothing twice."""
 
-import asyncio
 import signal
-import time
 
 from tests.acceptance.conftest import World, over_both_sources
 from tests.acceptance.publisher import as_map
+from tests.waiting import patience
 
 
 @over_both_sources
@@ -27,14 +26,14 @@ async def test_drain_under_load_with_500_in_flight(world: World) -> None:
 
 
 @over_both_sources
-async def test_an_idle_daemon_ends_in_under_two_seconds(world: World) -> None:
+async def test_an_idle_daemon_ends_without_waiting_for_its_grace(world: World) -> None:
     async with world.daemon() as daemon:
         await world.publisher.publish([as_map("one")])
         await world.wait_sent(1)
         await world.emptied()
-        asked = time.monotonic()
-        assert await daemon.stop() == 0
-        assert time.monotonic() - asked < 2
+        async with patience():
+            assert await daemon.stop() == 0
+        assert not daemon.count("daemon.gave_up_waiting")
 
 
 @over_both_sources
@@ -61,7 +60,7 @@ async def test_what_outlasts_the_grace_is_given_up_and_in_doubt(world: World) ->
     async with world.daemon(SHUTDOWN_GRACE=1, ACK_WAIT=2) as daemon:
         await world.publisher.publish([as_map("slow")])
         await world.struck(hanging)
-        async with asyncio.timeout(10):
+        async with patience():
             assert await daemon.stop() == 0
         assert (await daemon.wait_for("daemon.gave_up_waiting"))["deliveries"] == 1
         await daemon.start()

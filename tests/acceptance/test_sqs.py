@@ -65,11 +65,11 @@ async def test_five_thousand_messages_and_five_kills(world: World, sqs_server: S
         await mail.send(everything)
         async with world.daemon(IN_DOUBT_GRACE=15, ACK_WAIT=2, MAX_ATTEMPTS=2, SES_RATE_PER_SEC=500) as daemon:
             for kill in range(_KILLS):
-                await world.wait_sent(chance.randrange(kill * 800, kill * 800 + 800), patience=120)
+                await world.wait_sent(chance.randrange(kill * 800, kill * 800 + 800))
                 await daemon.kill()
                 await daemon.start()
-            await world.wait_sent(_GOOD, patience=120)
-            await mail.emptied(patience=120)
+            await world.wait_sent(_GOOD)
+            await mail.emptied()
             assert daemon.count("ledger.in_doubt") > 0
     assert await world.sent() == dict.fromkeys(uuids, 1)
     # A kill between storing a dead letter and recording it leaves a second copy, but never another body.

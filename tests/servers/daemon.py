@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from tests.waiting import patience
+
 LogLine = dict[str, Any]
 
 
@@ -97,8 +99,8 @@ class Daemon:
         """The last line of this event, which it must have said."""
         return [line for line in self.log if line.get("event") == event][-1]
 
-    async def wait_until(self, condition: Callable[[], bool], patience: float = 60) -> None:
-        async with asyncio.timeout(patience), self._changed:
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        async with patience(), self._changed:
             await self._changed.wait_for(condition)
 
     def signal(self, number: signal.Signals) -> None:

@@ -42,6 +42,7 @@ def _long_poll(receive: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
             with _lock:
                 found = receive(self, name, count, 0, *others)
             if found or time.monotonic() >= end:
+                _calls[name]["receive_message answered"] += 1
                 return found
             queue = self.get_queue(name)
             with queue._messages_lock:

@@ -1,6 +1,5 @@
 """moto's SQS for tests: an HTTP server in a process of its own, on a free port of loopback; forgets all when it ends."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 import aiohttp
+
+from tests.waiting import until
 
 REGION = "ap-northeast-2"
 _SCOPE = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/sqs/aws4_request, SignedHeaders=host, Signature=0"
@@ -82,7 +83,7 @@ class TestQueue:
         self.url = url
 
     async def calls(self) -> Counter[str]:
-        """How often each batch and each receive was asked for so far, by moto's names."""
+        """How often each batch and each receive was asked for so far, by moto's names; and receives answered."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self._server.url}/_calls/{self.name}") as response,
@@ -131,8 +132,10 @@ class TestQueue:
         attributes = await self.attributes()
         return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
-    async def emptied(self, patience: float = 60) -> None:
+    async def emptied(self) -> None:
         """Until everything is deleted."""
-        async with asyncio.timeout(patience):
-            while await self.unsettled():  # noqa: ASYNC110 - nobody tells of a delete but the server, asked
-                await asyncio.sleep(0.2)
+
+        async def empty() -> bool:
+            return not await self.unsettled()
+
+        await until(empty)

@@ -6,6 +6,7 @@ from email_consumer.meters import Meters
 from email_consumer.slots import Slots
 from email_consumer.tasks import beside
 from tests.unit.delivery import FakeDelivery
+from tests.waiting import patience
 
 
 class Beating(FakeDelivery):
@@ -35,7 +36,7 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
     in_hand = InHand(handle, Slots(2), Meters(), heartbeat=0.01)
     in_hand.start(hanging)
     in_hand.start(beating)
-    async with asyncio.timeout(10), beside(in_hand.keep_alive):
+    async with patience(), beside(in_hand.keep_alive):
         await beating.alive.wait()
     assert hanging.told == ["in progress"], "not told again before it has answered"
     assert await in_hand.drain(0) == 2

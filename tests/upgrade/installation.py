@@ -1,6 +1,5 @@
 """One installation on real parts, of any version of the program: its database and its JetStream store outlive it."""
 
-import asyncio
 import sqlite3
 import sys
 import tarfile
@@ -18,6 +17,7 @@ from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
 from tests.servers.sandbox import SandboxProcess
+from tests.waiting import until
 
 FIXTURES = Path(__file__).parent / "fixtures"
 VERSIONS = sorted(directory.name for directory in FIXTURES.iterdir() if directory.is_dir())
@@ -28,7 +28,6 @@ SHAPES: tuple[Shape, ...] = ("run", "roles")
 KEY = "a-key-of-the-upgrade-tests"
 _TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 _DECADE = 10 * 365 * 86_400
-_LOOK = 0.05
 
 
 @dataclass
@@ -96,9 +95,7 @@ class Installation:
     async def until_true(self, condition: Callable[[], Awaitable[object]], what: str) -> None:
         """Until it holds; `what` says what that means."""
         try:
-            async with asyncio.timeout(60):
-                while not await condition():  # noqa: ASYNC110 - only asking tells
-                    await asyncio.sleep(_LOOK)
+            await until(condition)
         except TimeoutError:
             raise AssertionError(f"not reached: {what}") from None
 

@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from email_consumer.sidecar.server import Server
+from tests.waiting import patience
 
 
 class Sidecar:
@@ -43,7 +44,7 @@ class Sidecar:
 
     async def wait_confirmed(self) -> None:
         """Until a subscription was confirmed since the last such wait."""
-        async with asyncio.timeout(30):
+        async with patience():
             await self._confirmed.wait()
         self._confirmed.clear()
 

@@ -1,6 +1,5 @@
 """Two workers and a sidecar as processes, on a real nats-server and the sandbox, whose events come back to the sidecar."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -17,10 +16,10 @@ from tests.servers.fleet import Fleet
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
 from tests.servers.sandbox import SandboxProcess
+from tests.waiting import until
 
 KEY = "acceptance"
 RATE = 200
-_LOOK = 0.02
 _TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 
 
@@ -46,6 +45,17 @@ class Site:
         async with self.session.request(method, url, json=body, raise_for_status=True) as response:
             return await response.json()
 
+    @staticmethod
+    def url(worker: Daemon) -> str:
+        return f"http://127.0.0.1:{worker.said('sidecar.listening')['port']}"
+
+    async def metric(self, worker: Daemon, name: str) -> float:
+        """Of a worker, with its labels."""
+        async with self.session.get(f"{self.url(worker)}/metrics", raise_for_status=True) as response:
+            lines = (await response.text()).splitlines()
+        [value] = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == name]
+        return float(value)
+
     async def counts(self, topic: str) -> dict[str, int]:
         """Of the topic's mails by status."""
         counts: dict[str, int] = (await self.ask("GET", f"/v1/topics/{topic}"))["request_counts"]
@@ -53,9 +63,11 @@ class Site:
 
     async def until_counts(self, topic: str, **expected: int) -> None:
         """Until these statuses have so many mails."""
-        async with asyncio.timeout(30):
-            while not expected.items() <= (await self.counts(topic)).items():  # noqa: ASYNC110 - only asking tells
-                await asyncio.sleep(_LOOK)
+
+        async def counted() -> bool:
+            return expected.items() <= (await self.counts(topic)).items()
+
+        await until(counted)
 
     async def sent(self, prefix: str = "") -> dict[str, int]:
         """How often each uuid that begins so reached SES."""
@@ -64,9 +76,11 @@ class Site:
 
     async def until_sent(self, prefix: str, count: int) -> None:
         """Until SES has accepted so many of them."""
-        async with asyncio.timeout(60):
-            while len(await self.sent(prefix)) < count:  # noqa: ASYNC110 - only asking tells
-                await asyncio.sleep(_LOOK)
+
+        async def all_sent() -> bool:
+            return len(await self.sent(prefix)) >= count
+
+        await until(all_sent)
 
     async def emptied(self) -> None:
         """Until every message is settled for good."""

@@ -1,7 +1,5 @@
 """Doctor on what many workers rely on, each fault made for real on a nats-server."""
 
-import asyncio
-
 import pytest
 from nats.aio.client import Client
 from nats.js.api import StorageType, StreamConfig
@@ -13,6 +11,7 @@ from email_consumer.fleet.bucket import ensure_bucket
 from tests.integration.fleet.crew import Crew
 from tests.integration.fleet.knowledge import running, sidecar
 from tests.servers.nats import NatsServer
+from tests.waiting import patience
 
 
 def told(finding: Finding) -> tuple[str, Severity, str]:
@@ -67,5 +66,5 @@ async def test_the_sidecar_is_known_by_its_signs_of_life(
 async def test_without_an_answer_that_is_what_it_says(server: NatsServer, client: Client) -> None:
     await ensure_bucket(client, "messages-facts", replicas=1)
     await server.kill()
-    async with asyncio.timeout(60):
+    async with patience():
         assert told(await check_sidecar(client, stream="messages"))[1] is Severity.ERROR

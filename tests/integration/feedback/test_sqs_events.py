@@ -18,6 +18,7 @@ from email_consumer.sqs.queue import SqsQueue
 from tests.integration.feedback.stage import KEY, event, open_stage
 from tests.servers.sqs import REGION, SqsServer, TestQueue
 from tests.unit.feedback.sns_key import body
+from tests.waiting import until
 
 
 @dataclass
@@ -28,9 +29,7 @@ class Reading:
     expected_from: list[float] = field(default_factory=list)
 
     async def expected_after(self, moment: float) -> None:
-        async with asyncio.timeout(30):
-            while not self.expected_from or self.expected_from[-1] <= moment:  # noqa: ASYNC110 - a list has no signal
-                await asyncio.sleep(0.02)
+        await until(lambda: self.expected_from and self.expected_from[-1] > moment)
 
 
 @asynccontextmanager
@@ -61,15 +60,14 @@ async def test_what_is_refused_stays_to_be_looked_at_later(path: Path, sqs_serve
     async with open_stage(path) as stage, reading(sqs_server, stage.receiver.handle) as found:
         await stage.send()
         await found.queue.send([json.dumps(forged), event("Send"), body(KEY.notification(event("Bounce"))).decode()])
-        await asyncio.wait_for(_left(found.queue, 2), 30)
+        await until(lambda: _put_off(found.queue, 2))
         assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
         assert set(stage.receiver.refusals.refused) == {"signature", "raw delivery"}
         assert await found.queue.receive() == []
 
 
-async def _left(queue: TestQueue, count: int) -> None:
-    while (await queue.calls())["change_message_visibility_batch"] < 1 or await queue.unsettled() != count:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
+async def _put_off(queue: TestQueue, count: int) -> bool:
+    return (await queue.calls())["change_message_visibility_batch"] > 0 and await queue.unsettled() == count
 
 
 async def test_a_passing_fault_of_ours_is_tried_again(sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +108,7 @@ async def test_in_doubt_waits_while_the_queue_gives_no_answer(
     told: list[float] = []
     async with SqsQueue.open(missing, region=REGION, endpoint=sqs_server.url) as queue:
         running = asyncio.create_task(SqsEvents(queue, _ignore, told.append).run())
-        async with asyncio.timeout(30):
-            while len(told) < 3:  # noqa: ASYNC110 - a list has no signal
-                await asyncio.sleep(0.05)
+        await until(lambda: len(told) >= 3)
         running.cancel()
         await asyncio.wait([running])
     assert told == sorted(told)

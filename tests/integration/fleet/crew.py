@@ -54,9 +54,12 @@ class Worker:
         sends = self.alive and not self.held and asyncio.get_running_loop().time() < self.membership.valid_until
         return 1 / self.workers if sends else 0.0
 
+    def sends_as(self, workers: int) -> bool:
+        return not self.held and self.workers == workers
+
     async def until(self, workers: int) -> None:
         """Wait until it sends as one of so many."""
-        await self._until(lambda: not self.held and self.workers == workers)
+        await self._until(lambda: self.sends_as(workers))
 
     async def until_held(self) -> None:
         await self._until(lambda: bool(self.held))
@@ -117,8 +120,10 @@ class Crew:
         return worker
 
     async def until(self, workers: int) -> None:
-        """Wait until each of those alive sends as one of so many."""
-        await asyncio.gather(*(worker.until(workers) for worker in self.all if worker.alive))
+        """Wait until all of those alive send as one of so many, at the same moment."""
+        alive = [worker for worker in self.all if worker.alive]
+        while not all(worker.sends_as(workers) for worker in alive):
+            await asyncio.gather(*(worker.until(workers) for worker in alive))
 
     async def end(self) -> None:
         for worker in self.all:

@@ -11,6 +11,7 @@ from email_consumer.delivery import Delivery
 from email_consumer.intake.jetstream import JetStreamIntake
 from email_consumer.intake.topology import Topology
 from email_consumer.slots import Slots
+from tests.waiting import patience
 
 
 class Hands:
@@ -31,7 +32,7 @@ class Hands:
         asyncio.get_running_loop().create_task(self._tell())
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30), self._changed:
+        async with patience(), self._changed:
             await self._changed.wait_for(condition)
 
     async def ack_all(self) -> None:

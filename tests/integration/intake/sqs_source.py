@@ -10,6 +10,7 @@ from email_consumer.slots import Slots
 from email_consumer.sqs.queue import SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 from tests.servers.sqs import REGION, SqsServer, TestQueue
+from tests.waiting import patience
 
 
 class Hand:
@@ -27,7 +28,7 @@ class Hand:
 
     async def holds(self, count: int) -> list[Delivery]:
         """Until so many have come in all."""
-        async with asyncio.timeout(30), self._more:
+        async with patience(), self._more:
             await self._more.wait_for(lambda: len(self.deliveries) >= count)
         return self.deliveries
 

@@ -16,6 +16,7 @@ from tests.servers.certificates import TestAuthority
 from tests.servers.nats import NatsServer
 from tests.servers.nats_identity import Identity, key_pair, public, seed
 from tests.servers.ports import free_ports
+from tests.waiting import until
 
 
 async def _round_trip(endpoint: NatsEndpoint) -> None:
@@ -82,12 +83,9 @@ async def test_servers_that_a_cluster_names_get_the_login_of_the_url(tmp_path: P
     )
     async with one, two:
         client = await connect(NatsEndpoint([f"nats://u:p%20w@127.0.0.1:{one.port}"]))
-        async with asyncio.timeout(30):
-            while not client.discovered_servers:  # noqa: ASYNC110 - nats-py has no signal for it
-                await asyncio.sleep(0.05)
-            await one.kill()
-            while not (client.connected_url and client.connected_url.port == two.port):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: client.discovered_servers)
+        await one.kill()
+        await until(lambda: client.connected_url and client.connected_url.port == two.port)
         await client.close()
 
 

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from email_consumer.intake.connection import NatsEndpoint, TlsFiles, connect
 from tests.servers.certificates import TestAuthority
 from tests.servers.nats import NatsServer
+from tests.waiting import PATIENCE
 
 
 async def _outage(server: NatsServer, endpoint: NatsEndpoint) -> list[str]:
@@ -60,7 +61,7 @@ async def test_an_end_for_good_is_reported(tmp_path: Path) -> None:
         client = await connect(NatsEndpoint([server.url]), on_lost=lost.set_result)
         assert client._transport is not None
         client._transport.write(b"no such command\r\n")  # the server answers -ERR and hangs up
-        assert "unknown protocol" in str(await asyncio.wait_for(lost, 10)).lower()
+        assert "unknown protocol" in str(await asyncio.wait_for(lost, PATIENCE)).lower()
         assert client.is_closed
 
 

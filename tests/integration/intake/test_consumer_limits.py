@@ -16,6 +16,7 @@ from email_consumer.intake import jetstream
 from email_consumer.jetstream_api import ask
 from tests.integration.intake.pulling import Hands, publish, pulling
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 S = 1_000_000_000
 MB = 1024 * 1024
@@ -38,12 +39,6 @@ async def make(client: Client, *, update: bool = False, **config: Any) -> None:
 async def make_both(client: Client, **config: Any) -> None:
     await ask(client, "STREAM.CREATE.messages", {"name": "messages", "subjects": ["messages.*"]})
     await make(client, **config)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - what the intake knows has no signal
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
 """The pull loop on a real nats-server."""
 
-import asyncio
-
 import nats
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
 from tests.integration.intake.pulling import Hands, publish, pulling
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 
 async def test_never_more_in_hand_than_slots_and_refilled_as_they_become_free(client: Client) -> None:
@@ -74,9 +73,7 @@ async def test_a_deleted_consumer_and_stream_are_made_anew(client: Client) -> No
         await hands.ack_all()
         hands.seen.clear()
         await jetstream.delete_stream("messages")
-        async with asyncio.timeout(30):
-            while not await exists(client):  # noqa: ASYNC110 - only asking tells
-                await asyncio.sleep(0.05)
+        await until(lambda: exists(client))
         await publish(client, 1)
         await hands.wait_until(lambda: hands.seen == [1])
 

@@ -12,6 +12,7 @@ from email_consumer.intake import tenancy
 from email_consumer.intake.tenancy import Tenancy, TenancyLostError, TenancyRefusedError
 from email_consumer.tasks import beside
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -86,9 +87,8 @@ async def test_a_shared_ledger_is_held_by_many_and_kept_by_those_who_stay(
     assert not await inherits(second)
     await first.release()
     before = second.valid_until
-    async with beside(first.keep, second.keep), asyncio.timeout(10):
-        while min(first.valid_until, second.valid_until) < before + 0.1:  # noqa: ASYNC110 - they tell nobody
-            await asyncio.sleep(0.01)
+    async with beside(first.keep, second.keep):
+        await until(lambda: min(first.valid_until, second.valid_until) > before)
 
 
 @pytest.mark.parametrize("shared_first", [True, False])
@@ -137,11 +137,15 @@ async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: p
     before = holder.valid_until
     await client.jetstream().delete_key_value("messages-tenancy")
     keeping = asyncio.create_task(holder.keep())
-    async with asyncio.timeout(10):
-        while holder.valid_until == before:  # noqa: ASYNC110 - the holder tells nobody
-            await asyncio.sleep(0.01)
+    await until(lambda: holder.valid_until != before)
     keeping.cancel()
     assert not await inherits(of(client, "a"))
+
+
+async def renewed(*holders: Tenancy) -> None:
+    """Until each of them has renewed from now on."""
+    now = asyncio.get_running_loop().time()
+    await until(lambda: min(each.valid_until for each in holders) >= now + tenancy.LEASE - tenancy._MARGIN)
 
 
 @pytest.fixture
@@ -182,9 +186,7 @@ async def test_a_holder_whose_record_is_gone_stays_the_holder(client: Client, wa
         await asyncio.sleep(0.2)  # it has seen the holder
         await gone(client, way)
         before = holder.valid_until
-        async with asyncio.timeout(10):
-            while holder.valid_until <= before + 1:  # noqa: ASYNC110 - the holder tells nobody
-                await asyncio.sleep(0.01)
+        await until(lambda: holder.valid_until > before + 1)
         assert not other.done()
         other.cancel()
 
@@ -215,10 +217,7 @@ async def test_those_who_share_a_ledger_go_on(client: Client, way: str) -> None:
     running = [asyncio.create_task(each.keep()) for each in (*workers, place)]
     for _ in range(3):
         await gone(client, way)
-        before = asyncio.get_running_loop().time() + tenancy.LEASE
-        async with asyncio.timeout(20):
-            while min(each.valid_until for each in (*workers, place)) < before:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await renewed(*workers, place)
     assert not [task for task in running if task.done()]
     for task in running:
         task.cancel()
@@ -244,8 +243,7 @@ async def test_junk_in_place_of_the_record_is_no_holder(client: Client) -> None:
     await holder.acquire()
     await gone(client, "junk")
     before = holder.valid_until
-    async with beside(holder.keep), asyncio.timeout(10):
-        while holder.valid_until == before:  # noqa: ASYNC110 - the holder tells nobody
-            await asyncio.sleep(0.01)
+    async with beside(holder.keep):
+        await until(lambda: holder.valid_until != before)
     await gone(client, "junk")
     assert await inherits(of(client, "a"))

@@ -30,8 +30,9 @@ async def orphaned(server: NatsServer, jetstream: JetStreamBackend) -> JetStream
 
 
 async def test_the_lease_holds_then_the_claim_is_in_doubt_then_it_is_resent(orphaned: JetStreamBackend) -> None:
-    async with orphaned.open(policy(grace=1000), lease=LEASE) as ledger:
+    async with orphaned.open(policy(grace=1000)) as ledger:
         assert await ledger.claim(mail("u-1"), AGAIN) == Busy()
+    async with orphaned.open(policy(grace=1000), lease=LEASE) as ledger:
         assert isinstance(await once_the_lease_is_over(ledger, "u-1"), InDoubt)
     async with orphaned.open(policy(grace=0), lease=LEASE) as ledger:
         ledger.events_expected_from(0)

@@ -18,6 +18,7 @@ from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.program import SANDBOX_PORT, Program
 from email_consumer.local.server_process import ServerProcess, ServerStartError
 from email_consumer.local.servers import DataInUseError, LocalServers, running_nats_url
+from tests.waiting import patience
 
 _DAEMON = """
 import asyncio, sys
@@ -119,7 +120,7 @@ async def test_a_server_that_dies_comes_back_on_the_same_port(tmp_path: Path) ->
             reconnect_time_wait=0.05,
         )
         os.kill(dead, signal.SIGKILL)
-        async with asyncio.timeout(30):
+        async with patience():
             await back.wait()
         assert _holder(tmp_path, "nats") not in {0, dead}
         await client.close()

@@ -1,6 +1,5 @@
 """What JetStream loses of the copy is noticed and copied again: while the sidecar runs, and after it was down."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from email_consumer.replica.stream import CopyStream
 from email_consumer.store.database import open_database
 from email_consumer.tasks import beside
 from tests.integration.replica.copies import ROWS, Copied, back_up, copied, delete, dump, put_back
+from tests.waiting import until
 
 Harm = Callable[[Client], Awaitable[None]]
 
@@ -96,9 +96,7 @@ async def test_a_refusal_tells_that_the_stream_was_deleted(path: Path, client: C
         async with beside(copy.copier.run):
             await deleted(client)
             await copy.send(60)
-            async with asyncio.timeout(30):
-                while not await _copied(copy, client):  # noqa: ASYNC110 - only asking tells
-                    await asyncio.sleep(0.02)
+            await until(lambda: _copied(copy, client))
             await assert_rebuilt_elsewhere(copy, client)
 
 

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from tests.waiting import patience
+
 
 class Receiver:
     """`async with Receiver() as receiver:` listens until the block ends.
@@ -49,7 +51,7 @@ class Receiver:
 
     async def wait_for(self, count: int) -> list[dict[str, Any]]:
         """The envelopes, once so many have been posted."""
-        async with asyncio.timeout(30), self._arrived:
+        async with patience(), self._arrived:
             await self._arrived.wait_for(lambda: len(self.posts) >= count)
         return self.envelopes()
 

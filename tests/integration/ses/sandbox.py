@@ -6,6 +6,10 @@ import aiohttp
 
 from email_consumer.message import EmailMessage, from_value
 from email_consumer.ses.client import SesClient
+from tests.waiting import until
+
+SOON = 2.0
+"""Seconds for an answer that does not come: enough for a busy machine to have sent the request."""
 
 
 class Sandbox:
@@ -38,6 +42,14 @@ class Sandbox:
     async def struck(self, fault: int) -> None:
         answer = await self.ask("GET", f"/sandbox/faults/{fault}/wait")
         assert answer["reached"]
+
+    async def until_accepted(self, uuid: str) -> None:
+        """Whoever gave up an answer may be ahead of the sandbox."""
+
+        async def arrived() -> bool:
+            return await self.accepted(uuid) > 0
+
+        await until(arrived)
 
     async def accepted(self, uuid: str) -> int:
         """How often a mail with this uuid was accepted."""

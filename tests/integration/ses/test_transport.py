@@ -7,7 +7,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from email_consumer.outcome import Held, InDoubt, Sent
-from tests.integration.ses.sandbox import client, mail
+from tests.integration.ses.sandbox import SOON, client, mail
 from tests.servers.answers import ENCODED, STRANGE
 from tests.servers.certificates import TestAuthority
 from tests.servers.raw_server import Connection, Script, raw_server
@@ -127,7 +127,7 @@ async def test_an_answer_that_goes_on_and_on_does_not_hold_its_slot(begun: bytes
             await connection.answer(on_and_on)
             await asyncio.sleep(0.02)
 
-    async with raw_server(trickle) as server, client(server.url, timeout=2) as ses:
+    async with raw_server(trickle) as server, client(server.url, timeout=SOON) as ses:
         assert isinstance(await ses.send(mail()), InDoubt)
         await server.closed.wait()
 
@@ -147,7 +147,7 @@ async def test_a_server_that_reads_nothing_does_not_block_for_ever() -> None:
     async def deaf(_connection: Connection) -> None:
         await done.wait()
 
-    async with raw_server(deaf) as server, client(server.url, timeout=2) as ses:
+    async with raw_server(deaf) as server, client(server.url, timeout=SOON) as ses:
         large = mail(attachments=[{"filename": "a.bin", "content": bytes(20_000_000)}])
         assert isinstance(await ses.send(large), InDoubt)
         done.set()

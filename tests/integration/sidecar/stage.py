@@ -1,9 +1,7 @@
 """The sidecar on real parts: a nats-server with stream and consumer, a SQLite file, HTTP."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +44,7 @@ from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
 from email_consumer.unsent import Unsent
+from tests.waiting import patience
 
 KEY = "key-1"
 OLD_KEY = "key-0"
@@ -77,15 +76,16 @@ class Stage:
         assert status == 200, answer
         return answer
 
-    async def pull(self, count: int, patience: float = 10) -> list[EmailMessage]:
+    async def pull(self, count: int) -> list[EmailMessage]:
         """The next messages of the stream, acknowledged."""
         consumer = await self.client.jetstream().pull_subscribe_bind("email-processor", "messages")
         pulled: list[EmailMessage] = []
-        async with asyncio.timeout(patience):
+        async with patience():
             while len(pulled) < count:
-                for message in await consumer.fetch(count - len(pulled), timeout=patience):
-                    pulled.append(decode(message.data))
-                    await message.ack_sync()
+                with suppress(TimeoutError):  # of the fetch
+                    for message in await consumer.fetch(count - len(pulled), timeout=5):
+                        pulled.append(decode(message.data))
+                        await message.ack_sync()
         await consumer.unsubscribe()
         return pulled
 
@@ -169,14 +169,6 @@ async def running(
         yield Stage(
             database, client, queue, ledger, scheduler, meters, f"http://127.0.0.1:{server.port}", session, cancelled
         )
-
-
-async def until(condition: Any, patience: float = 10) -> None:
-    """Until an async condition holds; there is no signal to wait for across the program's edge."""
-    ends = time.monotonic() + patience
-    while not await condition():
-        assert time.monotonic() < ends, "it never came true"
-        await asyncio.sleep(0.01)
 
 
 def mail(*emails: str, **fields: object) -> dict[str, object]:

@@ -10,8 +10,9 @@ from nats.js.api import DiscardPolicy
 
 from email_consumer.outcome import Sent
 from email_consumer.sidecar.window import Window
-from tests.integration.sidecar.stage import Stage, mail, running, until
+from tests.integration.sidecar.stage import Stage, mail, running
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 LOOK = 0.05
 

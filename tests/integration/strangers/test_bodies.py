@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.strangers.front import KEY, STRANGERS_BODY, front, request
+from tests.waiting import patience
 
 CHUNKED = "Transfer-Encoding: chunked"
 
@@ -50,7 +51,7 @@ async def test_a_slow_body_has_a_total_time(framing: str) -> None:
         it.bodies.strangers.seconds = 0.2
         socket = await it.connect(request("POST", "/post", framing))
         dripping = asyncio.create_task(_drip(socket))
-        async with asyncio.timeout(30):
+        async with patience():
             assert await socket.status() == 408
         dripping.cancel()
 
@@ -80,7 +81,7 @@ async def test_many_bodies_of_nothing_keep_nobody_out() -> None:
         waiting = [await it.connect(request("POST", "/post", "Content-Length: 5")) for _ in range(40)]
         assert [await it.post(b"abc") for _ in range(10)] == [200] * 10
         assert len(it.bodies.strangers.reading) <= 10
-        async with asyncio.timeout(30):
+        async with patience():
             await waiting[0].closed()  # the oldest
 
 
@@ -131,7 +132,7 @@ async def test_whoever_goes_away_in_the_middle_leaves_no_error_of_ours(path: str
                 socket.close()
             else:
                 socket.writer.write_eof()
-            async with asyncio.timeout(30):
+            async with patience():
                 await it.until(lambda: not room.taken)
         assert log == []
 

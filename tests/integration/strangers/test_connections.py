@@ -1,10 +1,9 @@
 """What strangers can do with connections is bounded, and does not keep others out."""
 
-import asyncio
-
 import pytest
 
 from tests.integration.strangers.front import KEY, front, request
+from tests.waiting import patience
 
 
 async def test_idle_connections_give_way_to_whoever_asks() -> None:
@@ -12,7 +11,7 @@ async def test_idle_connections_give_way_to_whoever_asks() -> None:
         idle = [await it.connect() for _ in range(40)]
         assert [await it.get() for _ in range(10)] == [200] * 10
         assert len(it.connections) <= 5
-        async with asyncio.timeout(30):
+        async with patience():
             for socket in idle[:30]:
                 await socket.closed()
         assert it.meters.connections_sent_away >= 35
@@ -47,7 +46,7 @@ async def test_a_head_that_does_not_come_to_its_end_is_cut_off() -> None:
         after_one = await it.connect(request("GET", "/open"))
         assert await after_one.status() == 200
         await after_one.send(b"G")
-        async with asyncio.timeout(30):
+        async with patience():
             for socket in (silent, slow, after_one):
                 await socket.closed()
         assert it.meters.connections_sent_away == 3
@@ -66,7 +65,7 @@ async def test_but_not_for_ever() -> None:
     async with front(idle=0.2) as it:
         kept = await it.connect(request("GET", "/open"))
         assert await kept.status() == 200
-        async with asyncio.timeout(30):
+        async with patience():
             await kept.closed()
 
 
@@ -76,7 +75,7 @@ async def test_a_head_without_end_is_cut_off(line: bytes) -> None:
         socket = await it.connect(b"GET /open HTTP/1.1\r\n")
         sent = 0
         try:
-            async with asyncio.timeout(30):
+            async with patience():
                 while not socket.reader.at_eof():
                     await socket.send(line)
                     sent += len(line)
@@ -100,7 +99,7 @@ async def test_requests_that_come_before_the_answer_are_answered_in_turn_and_few
 async def test_whoever_does_not_take_the_answer_is_cut_off() -> None:
     async with front(writing=0.2) as it:
         socket = await it.connect(request("GET", "/large"))
-        async with asyncio.timeout(30):
+        async with patience():
             await it.until(lambda: it.meters.connections_sent_away > 0)
         await socket.closed()
 
@@ -120,7 +119,7 @@ async def test_what_is_sent_after_the_answer_is_not_read_for_ever() -> None:
         assert await socket.status() == 401
         chunk = b"10000\r\n" + bytes(2**16) + b"\r\n"
         try:
-            async with asyncio.timeout(30):
+            async with patience():
                 while not socket.reader.at_eof():
                     await socket.send(chunk)
         except ConnectionError:

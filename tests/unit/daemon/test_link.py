@@ -10,6 +10,7 @@ from email_consumer.daemon.faults import ConnectionLostError
 from email_consumer.daemon.nats import NatsLink
 from email_consumer.intake.topology import Topology
 from email_consumer.settings import load_settings
+from tests.waiting import patience
 
 
 def link() -> NatsLink:
@@ -34,6 +35,6 @@ async def test_what_comes_is_handed_on() -> None:
 async def test_a_lost_connection_ends_the_waiting() -> None:
     broken = link()
     asyncio.get_running_loop().call_soon(broken.lost.set_exception, ConnectionLostError("NATS closed the connection"))
-    async with asyncio.timeout(5):
+    async with patience():
         with pytest.raises(ConnectionLostError):
             await broken.unless_lost(for_ever())

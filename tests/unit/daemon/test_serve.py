@@ -7,6 +7,7 @@ import pytest
 
 from email_consumer.daemon.role import Role
 from email_consumer.daemon.roles import _serve
+from tests.waiting import patience
 
 
 async def for_ever() -> None:
@@ -45,7 +46,7 @@ async def test_the_background_runs_until_all_is_drained() -> None:
     done, _ = await asyncio.wait([serving], timeout=0.05)
     assert not done
     stop.set()
-    async with asyncio.timeout(5):
+    async with patience():
         await serving
     assert seen == [True]
 
@@ -60,6 +61,6 @@ async def test_a_part_that_fails_ends_it_at_once_even_while_it_drains(*, stoppin
         await asyncio.sleep(0.01)
         raise ValueError("lost")
 
-    async with asyncio.timeout(5):
+    async with patience():
         with pytest.raises(ValueError, match="lost"):
             await _serve(role(fails, deaf_once), stop)

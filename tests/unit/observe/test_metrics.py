@@ -12,6 +12,7 @@ from email_consumer.meters import Distribution, Meters
 from email_consumer.observe.loop_lag import measure
 from email_consumer.observe.metrics import create_registry
 from email_consumer.outcome import InDoubt, Sent
+from tests.waiting import PATIENCE
 
 
 def _scrape(meters: Meters) -> dict[str, list[Sample]]:
@@ -81,5 +82,5 @@ async def test_a_blocked_loop_shows() -> None:
     task = asyncio.create_task(measure(Meters(loop_lag=lag), interval=0.01))
     await asyncio.sleep(0)  # lets the task set its timer
     time.sleep(0.1)  # noqa: ASYNC251 - what must not happen is what is measured
-    assert await asyncio.wait_for(lag.observed.get(), 5) > 0.05
+    assert await asyncio.wait_for(lag.observed.get(), PATIENCE) > 0.05
     task.cancel()

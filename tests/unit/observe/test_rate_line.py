@@ -8,6 +8,7 @@ from structlog.typing import EventDict
 from email_consumer.meters import Meters
 from email_consumer.observe.rate_line import RateLine, report
 from email_consumer.outcome import Duplicate, Exhausted, Failed, Held, Parked, Rejected, Sent, Throttled, Undecodable
+from tests.waiting import PATIENCE
 
 
 def test_counts_since_the_last_line() -> None:
@@ -114,11 +115,11 @@ async def test_the_message_reads_as_operators_know_it(events: asyncio.Queue[Even
     task = asyncio.create_task(report(meters, interval=0.05))
     await asyncio.sleep(0)  # lets the task take its first count
     meters.outcomes[Sent] += 2
-    event = await asyncio.wait_for(events.get(), 5)
+    event = await asyncio.wait_for(events.get(), PATIENCE)
     assert event["event"] == "sending.rate"
     assert event["message"] == f"Sent per second (RPS): {event['rps']}"
     assert event["rps"] > 0
-    ended = await asyncio.wait_for(events.get(), 5)
+    ended = await asyncio.wait_for(events.get(), PATIENCE)
     assert ended["message"] == "Sent per second (RPS): 0"
     meters.outcomes[Sent] += 1
     task.cancel()

@@ -8,6 +8,7 @@ from email_consumer.meters import Meters
 from email_consumer.outcome import Failed, Held, Sent, Throttled
 from email_consumer.ses.account import Account, AccountUnavailableError
 from email_consumer.ses.governor import Governor
+from tests.waiting import patience
 
 HEALTHY = Account(
     max_send_rate=200,
@@ -180,7 +181,7 @@ async def test_it_looks_again_by_itself_and_at_once_when_something_is_wrong(benc
     task = asyncio.create_task(bench.governor.run())
     bench.answer = replace(HEALTHY, sending_enabled=False)
     bench.governor.report(Held("Sending paused for this account."))
-    async with asyncio.timeout(10):
+    async with patience():
         assert await bench.pace.told.get() == "hold account"
         bench.answer = HEALTHY
         assert await bench.pace.told.get() == "resume account"

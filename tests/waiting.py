@@ -1,0 +1,23 @@
+"""How tests wait: for what they asked for, never for a length of time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+PATIENCE = 200
+"""Seconds until any wait is given up. It ends only tests that fail anyway, so it may be long: machines are busy."""
+_LOOK = 0.05
+
+
+def patience() -> asyncio.Timeout:
+    """For a block that waits."""
+    return asyncio.timeout(PATIENCE)
+
+
+async def until(condition: Callable[[], object | Awaitable[object]]) -> None:
+    """Until it holds, where no signal tells: the condition, async or not, is asked again and again."""
+    async with patience():
+        while True:
+            holds = condition()
+            if await holds if isinstance(holds, Awaitable) else holds:
+                return
+            await asyncio.sleep(_LOOK)
