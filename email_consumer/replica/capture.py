@@ -74,7 +74,7 @@ async def changed_rows(database: Database, table: Table, up_to: int) -> AsyncIte
     sql = f"""
         SELECT change.key AS {KEY}, row.* FROM (SELECT DISTINCT key FROM {CHANGES} WHERE name = ? AND seq <= ?) AS change
         LEFT JOIN {table.name} AS row ON {matches}"""  # noqa: S608 - names of our own tables
-    async with database.reader.execute(sql, (table.name, up_to)) as cursor:
+    async with database.cursors.execute(sql, (table.name, up_to)) as cursor:
         async for row in cursor:
             yield row[KEY], row if row[table.key[0]] is not None else None
 
@@ -86,7 +86,7 @@ async def next_rows(database: Database, table: Table, after: str | None, limit: 
     sql = f"""
         SELECT {table.key_of("row")} AS {KEY}, row.* FROM {table.name} AS row {where}
         ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - names of our own tables
-    async with database.reader.execute(sql, {"after": after, "limit": limit}) as cursor:
+    async with database.cursors.execute(sql, {"after": after, "limit": limit}) as cursor:
         async for row in cursor:
             yield row[KEY], row
 

@@ -1,4 +1,4 @@
-"""The SQLite file: opened, locked to one process, migrated; one writer, one reader beside it."""
+"""The SQLite file: opened, locked to one process, migrated; one writer, and readers beside it."""
 
 import asyncio
 import fcntl
@@ -78,11 +78,18 @@ def will_pass(error: Exception) -> bool:
 
 
 class Database:
-    """Made by `open_database`. Writes go through `transaction` or `call`, reads through `reader`."""
+    """Made by `open_database`. Writes go through `transaction` or `call`, reads through `reader`.
 
-    def __init__(self, path: Path, writer: _Writer, reader: aiosqlite.Connection) -> None:
+    Rows that are taken one by one are read through `cursors`: until the last is taken, its connection sees the file as it
+    was, and whoever shares it would take settled mail for unsettled.
+    """
+
+    def __init__(
+        self, path: Path, writer: _Writer, reader: aiosqlite.Connection, cursors: aiosqlite.Connection
+    ) -> None:
         self.path = path
         self.reader = reader
+        self.cursors = cursors
         self._writer = writer
         self._turn = asyncio.Lock()
         self._fault = ""
@@ -183,12 +190,16 @@ async def _open(path: Path, stack: AsyncExitStack, version: int | None, **pragma
         await writer.execute(pragma.format(**pragmas))
     if version is None:
         await keep_normal_forms(writer)  # after temp_store, whose change deletes what is temporary
+    return Database(path, writer, await _open_reader(path, stack), await _open_reader(path, stack))
+
+
+async def _open_reader(path: Path, stack: AsyncExitStack) -> aiosqlite.Connection:
     reader = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None))
     reader.row_factory = sqlite3.Row
     await add_functions(reader)
     await reader.execute("PRAGMA busy_timeout = 2000")
     await reader.execute("PRAGMA query_only = ON")
-    return Database(path, writer, reader)
+    return reader
 
 
 def _keep_private(path: Path, *, group_reads: bool) -> None:
