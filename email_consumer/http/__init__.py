@@ -36,6 +36,7 @@ class ApiModel(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         extra="ignore",
+        defer_build=True,  # a process starts sooner: most of what it could be asked it never is
         use_attribute_docstrings=True,  # they are the descriptions in the OpenAPI document
     )
 

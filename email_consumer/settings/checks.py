@@ -7,7 +7,6 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 import nkeys  # type: ignore[import-untyped]
-from sentry_sdk.utils import BadDsn, Dsn
 
 from email_consumer.address import parse_address
 from email_consumer.feedback.topic_arn import TopicArn
@@ -141,6 +140,8 @@ def nkey_seed(value: str) -> str:
 
 
 def sentry_dsn(value: str) -> str:
+    from sentry_sdk.utils import BadDsn, Dsn  # noqa: PLC0415 - slow to import, and few have one
+
     try:
         Dsn(value)
     except (BadDsn, ValueError):

@@ -1,7 +1,9 @@
 """The OpenAPI document (https://spec.openapis.org/oas/v3.1.0), made from what the routes carry with them."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -47,14 +49,19 @@ _WITH_A_PLACEHOLDER = frozenset({404})
 
 
 def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef:
-    """`GET /openapi.json`, itself included in what it tells."""
+    """`GET /openapi.json`, itself included in what it tells; made when it is first asked for."""
+    routes = list(routes)
+
+    @cache
+    def body() -> bytes:
+        return orjson.dumps(document([*routes, route], version))
 
     @operation("This document")
     async def openapi(_request: web.Request) -> web.Response:
-        return web.Response(body=body, content_type=JSON)
+        # The first time it takes a tenth of a second, in which the loop must go on.
+        return web.Response(body=await asyncio.to_thread(body), content_type=JSON)
 
     route = web.get("/openapi.json", openapi)
-    body = orjson.dumps(document([*routes, route], version))
     return route
 
 
