@@ -10,7 +10,7 @@ from benchmarks.fleet.scene import scene
 _TOPIC = "autumn"
 _PATH = f"/v1/topics/{_TOPIC}"
 _PROMISED = 2.0
-_PATIENCE = 30.0
+_PATIENCE = 100.0
 _LOOK = 0.02
 
 
@@ -36,6 +36,11 @@ class Cancelled:
         for receipt, count in ((self.first, self.at_first), (self.final, self.at_final)):
             if not receipt["sent"] <= count <= receipt["sent"] + receipt["in_flight"]:
                 return "more or fewer sent than it says"
+        return ""
+
+    @property
+    def late(self) -> str:
+        """A promise that only a quiet machine can keep."""
         return "" if self.seconds <= _PROMISED else f"final later than {_PROMISED:g} s"
 
 
@@ -59,7 +64,7 @@ async def table(mails: int) -> bool:
     kept = []
     for rate in (50, 500):
         found = await cancel(mails, workers=4, rate=rate)
-        broken = found.broken()
+        broken = found.broken() or found.late
         print(
             f"| {mails:,} mails, {rate}/s | {found.final['sent']:,} | {found.first['in_flight']:,} "
             f"| {found.final['cancelled']:,} | {found.at_final:,} | {found.seconds:.2f} s "
