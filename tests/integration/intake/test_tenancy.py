@@ -105,7 +105,7 @@ async def test_ledgers_of_both_kinds_refuse_to_meet(
 
 
 async def test_another_ledger_waits_while_the_holder_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"LEASE": 1.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
+    for name, seconds in {"LEASE": 2.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
         monkeypatch.setattr(tenancy, name, seconds)
     first, second = of(client, "a"), of(client, "b")
     await first.acquire()
