@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from math import isfinite
 from typing import Protocol
 from uuid import uuid4
 
@@ -218,4 +219,6 @@ def _decode(value: bytes) -> Record:
     sent, knows = float(fields.pop("sent")), frozenset(fields.pop("knows"))
     if not all(isinstance(name, str) for name in knows):
         raise TypeError("names that are no text")
+    if not isfinite(sent):
+        raise ValueError("a time that is none")
     return Record(sent, knows, fields)

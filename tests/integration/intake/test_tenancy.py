@@ -12,6 +12,7 @@ from email_consumer.intake import tenancy
 from email_consumer.intake.tenancy import Tenancy, TenancyLostError, TenancyRefusedError
 from email_consumer.tasks import beside
 from tests.servers.nats import NatsServer
+from tests.servers.raw_publisher import RawPublisher
 from tests.waiting import until
 
 
@@ -246,4 +247,16 @@ async def test_junk_in_place_of_the_record_is_no_holder(client: Client) -> None:
     async with beside(holder.keep):
         await until(lambda: holder.valid_until != before)
     await gone(client, "junk")
+    assert await inherits(of(client, "a"))
+
+
+@pytest.mark.parametrize("headers", [b"XATS/1.0 \xff\xff\xff \xfe\r\n\r\n", b"NATS/1.0\r\nA: b", b"NATS/1.0"])
+@pytest.mark.usefixtures("quick")
+async def test_junk_with_headers_that_cannot_be_read_is_no_holder(client: Client, headers: bytes) -> None:
+    holder = of(client, "a")
+    await holder.acquire()
+    await holder.release()
+    assert client.connected_url is not None
+    async with RawPublisher(client.connected_url.geturl()) as raw:
+        await raw.publish(b"$KV.messages-tenancy.email-processor", b"[" * 100_000, headers)
     assert await inherits(of(client, "a"))
