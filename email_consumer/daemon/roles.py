@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import structlog
 
+from email_consumer.daemon.allocator import give_back_large_blocks
 from email_consumer.daemon.embedded import build_embedded
 from email_consumer.daemon.faults import ConnectionLostError, DaemonError
 from email_consumer.daemon.fleet_sidecar import build_fleet_sidecar
@@ -64,6 +65,7 @@ def _require_jetstream(role: str, settings: Settings) -> None:
 
 
 async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
+    give_back_large_blocks()
     with stop_event() as stop:
         async with AsyncExitStack() as stack:
             if settings.sentry_dsn:
