@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from email_consumer.message import EmailMessage
-from email_consumer.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Parked, Scheduled, Stopped, Unburied
+from email_consumer.outcome import (
+    Busy,
+    Conflict,
+    Duplicate,
+    InDoubt,
+    Outcome,
+    Parked,
+    Scheduled,
+    Stopped,
+    Unburied,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from email_consumer.daemon.nats import NatsLink, NatsSource
 from email_consumer.delivery import Delivery
 from email_consumer.in_hand import InHand
 from email_consumer.intake.jetstream import JetStreamIntake
-from email_consumer.ledger.jetstream.streams import CONSUMER, ensure_ledger_streams
+from email_consumer.ledger.jetstream.streams import CONSUMER, restore_ledger_streams
 from email_consumer.meters import Meters
 from email_consumer.slots import Slots
 
@@ -51,4 +51,4 @@ class Feeds:
 
     async def _repair(self) -> None:
         settings = self._link.settings
-        await ensure_ledger_streams(self._link.client, settings.stream, replicas=settings.nats_replicas)
+        await restore_ledger_streams(self._link.client, settings.stream, replicas=settings.nats_replicas)

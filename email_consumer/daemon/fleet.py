@@ -1,5 +1,6 @@
 """What workers and sidecar have in common where they are processes of their own: the ledger on JetStream."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from email_consumer.daemon.background import Background
@@ -10,8 +11,19 @@ _LEDGER = "jetstream"
 """The identity of the one ledger that all of them have."""
 
 
-async def join_ledger(link: NatsLink, background: list[Background], stack: AsyncExitStack) -> NatsSource:
+async def _there() -> None:
+    """The bucket of claims is."""
+
+
+async def join_ledger(
+    link: NatsLink,
+    background: list[Background],
+    stack: AsyncExitStack,
+    claims_there: Callable[[], Awaitable[None]] = _there,
+) -> NatsSource:
     """Wait until no ledger of one process has the consumer; its streams must be there.
+
+    `claims_there` waits for the bucket of claims: what another ledger has left behind is noted in it.
 
     Raises:
         TenancyRefusedError: one is alive there.
@@ -20,6 +32,7 @@ async def join_ledger(link: NatsLink, background: list[Background], stack: Async
     settings = link.settings
 
     async def note_inheritance() -> None:
+        await claims_there()
         delivered = await link.topology.delivered()
         await renew_inheritance(link.client, settings.stream, settings.consumer, delivered)
 

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from email_consumer.admission.gate import Gate
 from email_consumer.daemon.account_glance import glance_at_account
@@ -18,11 +19,14 @@ from email_consumer.daemon.remote_workers import RemoteWorkers
 from email_consumer.daemon.role import Role
 from email_consumer.daemon.sidecar import Desk, build_sidecar
 from email_consumer.daemon.sqs import open_marks
+from email_consumer.daemon.worker import policy
 from email_consumer.fleet.facts_publisher import FactsPublisher
 from email_consumer.intake.joint_mail_queue import JointMailQueue
 from email_consumer.intake.tenancy import Tenancy
 from email_consumer.ledger.jetstream.bucket import ClaimBucket
+from email_consumer.ledger.jetstream.keeper import ClaimsKeeper
 from email_consumer.ledger.jetstream.projection import Projection
+from email_consumer.ledger.jetstream.refill import MailConsumer
 from email_consumer.ledger.jetstream.scheduling import ScheduledMail
 from email_consumer.ledger.jetstream.shown_queue import ShownQueue
 from email_consumer.ledger.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
@@ -47,10 +51,14 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     link = await connect_nats(settings, background, stack)
     client, stream, replicas = link.client, settings.stream, settings.nats_replicas
     await ensure_ledger_streams(client, stream, replicas=replicas)
+    publisher = Publisher(client)
+    keeper = _claims_keeper(link, publisher, database)
+    await keeper.make()
     nats = await join_ledger(link, background, stack)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     place = await _take_place(link, identity, background, stack)
-    publisher = Publisher(client)
+    await keeper.prepare()
+    background.append(("claims", keeper.run))
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
     if settings.copy_rows:
         await _begin_copy(copier, place, background, stack)
@@ -66,9 +74,10 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ShownQueue(mail_queue, client, stream=stream, told=facts.stored)
     ground = Ground(settings, Meters(), nats, None, background)
+    ground.checks["claims"] = keeper.check
     scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secrets), stack)
     background.append(("facts", facts.run))
-    projection = Projection(database, glance.count_sent)
+    projection = Projection(database, glance.count_sent, keeper.take)
     scheduled = ScheduledMail(
         database,
         gate.check,
@@ -102,6 +111,18 @@ async def _take_place(link: NatsLink, identity: str, background: list[Background
     await hold(place, link.settings, background, stack)
     await deliver_again(link.client, stream)
     return place
+
+
+def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> ClaimsKeeper:
+    settings = link.settings
+    return ClaimsKeeper(
+        publisher,
+        database,
+        MailConsumer(link.client, settings.stream, settings.consumer, ZoneInfo(settings.timezone)),
+        policy(settings),
+        replicas=settings.nats_replicas,
+        delivered=link.topology.delivered,
+    )
 
 
 async def _begin_copy(copier: Copier, place: Tenancy, background: list[Background], stack: AsyncExitStack) -> None:

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from email_consumer.claim import Ledger, Origin
 from email_consumer.ledger.decision import LEASE, Inheritance, Policy
+from email_consumer.ledger.jetstream.guard import ClaimsGuard
 from email_consumer.ledger.jetstream.ledger import JetStreamLedger
 from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledger.sqlite import SqliteLedger
@@ -19,6 +20,7 @@ from email_consumer.outcome import Stopped
 from email_consumer.publisher import Publisher
 from email_consumer.store.database import open_database
 from tests.integration.ledger.sidecar import project
+from tests.servers.claims import first_claims
 
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 STREAM = "messages"
@@ -88,6 +90,7 @@ class JetStreamBackend:
 
     async def ensure_streams(self) -> None:
         await ensure_ledger_streams(self.client, STREAM, replicas=self._replicas)
+        await first_claims(self.client, STREAM, replicas=self._replicas)
 
     @asynccontextmanager
     async def open(
@@ -98,6 +101,7 @@ class JetStreamBackend:
         inheritance: Inheritance | None = None,
         after_crash: bool = False,
         lease: float = LEASE,
+        guard: ClaimsGuard | None = None,
     ) -> AsyncIterator[JetStreamLedger]:
         publisher = Publisher(self.client)
         ledger = JetStreamLedger(
@@ -106,6 +110,7 @@ class JetStreamBackend:
             policy,
             stream=STREAM,
             inheritance=inheritance,
+            guard=guard,
             lease=0.0 if after_crash else lease,
         )
         async with ledger.running():
