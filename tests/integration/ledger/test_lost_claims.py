@@ -12,6 +12,7 @@ import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import ServerError
 
+from email_consumer.burial import Burial
 from email_consumer.claim import Claim, LedgerBlockedError, Origin
 from email_consumer.intake.dead_letters import DeadLetters
 from email_consumer.ledger.decision import CONFLICT
@@ -73,6 +74,7 @@ class Stage:
             lambda *_: None,
             DeadLetters(client, stream=STREAM, subject=f"{STREAM}.email", replicas=1),
             Unsent(Meters()),
+            burial=Burial(),
             kept=lambda: None,
             idempotency_ttl=3600,
         )
