@@ -19,6 +19,7 @@ from email_consumer.intake import jetstream
 from email_consumer.jetstream_api import ask
 from email_consumer.ledger.jetstream.streams import Names
 from tests.integration.daemon.site import KEY, Site
+from tests.servers.claims import first_claims
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
 from tests.servers.sandbox import SandboxTask
@@ -179,7 +180,12 @@ async def ses_throttles_whatever_is_sent(site: Site) -> None:
     await site.publish(*(f"u-{number}" for number in range(100)))
 
 
+async def no_sidecar_has_made_the_bucket_of_claims(site: Site) -> None:
+    await site.launch(build_fleet_worker, LEDGER="jetstream")
+
+
 async def no_sidecar_has_told_the_worker_what_stops_mail(site: Site) -> None:
+    await first_claims(site.client, "messages")
     await site.launch(build_fleet_worker, LEDGER="jetstream")
 
 
@@ -230,6 +236,7 @@ WAYS: list[tuple[Cause, str, str]] = [
     (ses_fails_whatever_is_sent, "ses", "SES fails whatever is sent"),
     (ses_never_answers, "ses", "no attempt gets an answer of SES"),
     (ses_throttles_whatever_is_sent, "stuck", "mail waits, and none was settled for"),
+    (no_sidecar_has_made_the_bucket_of_claims, "claims", "the claims bucket is not there"),
     (no_sidecar_has_told_the_worker_what_stops_mail, "facts", "no sidecar"),
     (outcomes_have_no_room_in_their_stream, "ledger", "JetStream takes nothing into messages-outcomes"),
     (claims_have_no_room_in_their_bucket, "ledger", "JetStream takes nothing into KV_messages-claims"),
