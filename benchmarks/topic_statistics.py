@@ -20,15 +20,15 @@ import structlog
 import uvloop
 
 from benchmarks.cores import UNDER_TEST, on
-from email_consumer.mail_queue import MailQueue
-from email_consumer.meters import Meters
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.cancellations import Cancellations
-from email_consumer.sidecar.server import Server
-from email_consumer.sidecar.statistics import Statistics
-from email_consumer.sidecar.topic_routes import TopicRoutes
+from email_consumer.api.cancellations import Cancellations
+from email_consumer.api.statistics import Statistics
+from email_consumer.api.topic_routes import TopicRoutes
+from email_consumer.core.mail_queue import MailQueue
+from email_consumer.core.metrics import Meters
+from email_consumer.core.unsent import Unsent
 from email_consumer.store.database import Database, open_database
-from email_consumer.unsent import Unsent
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 
 KEY = "benchmark"
 _MAILS = """

@@ -12,11 +12,11 @@ import nats
 from nats.aio.client import Client
 
 from benchmarks.cores import BESIDE, on
-from email_consumer.fleet.facts_publisher import FactsPublisher
-from email_consumer.fleet.facts_watcher import FactsWatcher
-from email_consumer.fleet.membership import Membership
-from email_consumer.mail_queue import Mark
-from email_consumer.suppressed import SuppressedAddresses
+from email_consumer.cluster.membership import Membership
+from email_consumer.cluster.shared_state_publisher import FactsPublisher
+from email_consumer.cluster.shared_state_watcher import FactsWatcher
+from email_consumer.core.mail_queue import Mark
+from email_consumer.suppression.compact_set import SuppressedAddresses
 from tests.servers.nats import NatsServer
 
 WORKERS = 20

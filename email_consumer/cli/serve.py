@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 import click
 import uvloop
 
-from email_consumer import daemon
+from email_consumer import roles as daemon
 from email_consumer.local.pid_lock import StillHeldError
 from email_consumer.local.server_process import ServerStartError
 from email_consumer.local.servers import DataUnusableError

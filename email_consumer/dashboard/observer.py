@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from email_consumer.dashboard.reading import Part, Quota, State
-from email_consumer.dashboard.stream_gauge import StreamGauge
-from email_consumer.mail_queue import Unconsumed
-from email_consumer.meters import Meters
-from email_consumer.readiness import STUCK, Check, reason, reasons
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.metrics import Meters
+from email_consumer.core.readiness import STUCK, Check, reason, reasons
+from email_consumer.dashboard.snapshot import Part, Quota, State
+from email_consumer.dashboard.stream_stats import StreamGauge
 from email_consumer.store.database import Database
 
 # By the partial index of what is in hand: bounded by that, not by the table.

@@ -9,9 +9,9 @@ from dataclasses import astuple, dataclass
 
 import orjson
 
-from email_consumer.dashboard.reading import Point, State
-from email_consumer.meters import Meters
-from email_consumer.outcome import Failed, Throttled
+from email_consumer.core.metrics import Meters
+from email_consumer.core.outcome import Failed, Throttled
+from email_consumer.dashboard.snapshot import Point, State
 
 _HISTORY = 300
 """Points: five minutes."""

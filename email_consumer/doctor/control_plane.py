@@ -11,7 +11,7 @@ import aioboto3
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import BotoCoreError, ClientError
 
-from email_consumer.aws import NoAnswerError, answered, client_config, server_time
+from email_consumer.aws.client import NoAnswerError, answered, client_config, server_time
 from email_consumer.ses.session import MissingCredentialsError
 
 _CONNECT, _ANSWER = 4.0, 6.0

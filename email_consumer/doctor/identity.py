@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from email_consumer.address import Address
 from email_consumer.doctor.control_plane import AwsFault, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
+from email_consumer.message.address import Address
 
 
 async def check_identity(aws: ControlPlane, sender: Address, *, stand_in: bool) -> list[Finding]:

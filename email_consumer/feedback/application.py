@@ -12,9 +12,9 @@ import orjson
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Fact, Kind
-from email_consumer.feedback.suppression import SOFT, suppressions_of
-from email_consumer.feedback.suppression_rows import Changes, SuppressionRows
 from email_consumer.store.status import Status
+from email_consumer.suppression.rows import Changes, SuppressionRows
+from email_consumer.suppression.suppression import SOFT, suppressions_of
 
 _OF_SOMEBODY = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIVERY_DELAY})
 """They concern some of a mail's recipients: where those can't be read, nobody is put in their place."""

@@ -16,16 +16,16 @@ import structlog
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
-from email_consumer.feedback.certificates import DAY
 from email_consumer.feedback.events import Event
-from email_consumer.feedback.refusal import Refusal
-from email_consumer.feedback.suppression_rows import SuppressionRows
 from email_consumer.feedback.unmatched import UnmatchedEvents
-from email_consumer.feedback.verifier import OLDEST
+from email_consumer.runtime.tasks import beside, end
+from email_consumer.runtime.throttle import Throttle
+from email_consumer.sns.certificates import DAY
+from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
-from email_consumer.tasks import beside, end
-from email_consumer.throttle import Throttle
+from email_consumer.suppression.rows import SuppressionRows
 
 _MEMORY = OLDEST + DAY
 """Seconds a message id is remembered: longer than the oldest message that the verifier lets through."""

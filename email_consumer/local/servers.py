@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import orjson
 
-from email_consumer import private_files
 from email_consumer.local.environment import use_local_servers, use_local_sidecar
 from email_consumer.local.key import keep_key
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.program import nats_server, sandbox
 from email_consumer.local.server_process import ServerProcess
+from email_consumer.runtime import private_files
 
 _KNOWN = "local.json"
 _FACTS = {"nats_url", "ses_endpoint", "server_port", "api_key"}

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Meters
 
 
 async def measure(meters: Meters, interval: float = 0.25) -> None:

@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from email_consumer.mail_queue import DeadLetterKind
-from email_consumer.meters import BOUNDS, Distribution, Meters
-from email_consumer.outcome import Outcome, Sent, StopReason
-from email_consumer.unsent import DUPLICATE, ERASED
+from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.metrics import BOUNDS, Distribution, Meters
+from email_consumer.core.outcome import Outcome, Sent, StopReason
+from email_consumer.core.unsent import DUPLICATE, ERASED
 
 _OUTCOMES: dict[type[Outcome], str] = {
     kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(Outcome)

@@ -5,8 +5,8 @@ from collections import Counter
 
 import structlog
 
-from email_consumer.meters import Meters
-from email_consumer.outcome import (
+from email_consumer.core.metrics import Meters
+from email_consumer.core.outcome import (
     Conflict,
     Duplicate,
     Exhausted,

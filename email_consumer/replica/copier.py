@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 from nats.errors import Error as NatsError
 
-from email_consumer.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.replica.begun_copy import BegunCopy
 from email_consumer.replica.capture import Table, capture, count_rows
 from email_consumer.replica.progress import (

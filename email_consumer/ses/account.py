@@ -39,7 +39,7 @@ class Account:
         """Read botocore's form of the answer.
 
         Raises:
-            email_consumer.aws.UNREADABLE: SES did not write it.
+            email_consumer.aws.client.UNREADABLE: SES did not write it.
         """
         quota = response["SendQuota"]
         rate, most, sent = (_number(quota[name]) for name in ("MaxSendRate", "Max24HourSend", "SentLast24Hours"))

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import structlog
 
-from email_consumer.meters import Meters
-from email_consumer.outcome import Held, SendResult, Sent, Throttled
+from email_consumer.core.metrics import Meters
+from email_consumer.core.outcome import Held, SendResult, Sent, Throttled
 from email_consumer.ses.account import Account, AccountUnavailableError
 from email_consumer.ses.rate_control import RateControl
 

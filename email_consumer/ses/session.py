@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-from email_consumer.aws import UNREADABLE, NoAnswerError, answered, client_config
+from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, client_config
 from email_consumer.ses.account import Account, AccountUnavailableError
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})

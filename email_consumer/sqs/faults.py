@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
 
-from email_consumer.aws import UNREADABLE, NoAnswerError
+from email_consumer.aws.client import UNREADABLE, NoAnswerError
 
 _HINTS = {
     "QueueDoesNotExist": "there is no such queue; check the URL, the account and AWS_REGION",

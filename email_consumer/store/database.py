@@ -15,7 +15,7 @@ from typing import TypeVar
 import aiosqlite
 import structlog
 
-from email_consumer import private_files
+from email_consumer.runtime import private_files
 from email_consumer.store.addresses import add_functions, keep_normal_forms
 
 Result = TypeVar("Result")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from email_consumer import private_files
-from email_consumer.careful_reader import FATAL
+from email_consumer.core.careful_reader import FATAL
+from email_consumer.runtime import private_files
 from email_consumer.store.database import StoreError
 
 _KEY = 32

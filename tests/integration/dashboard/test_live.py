@@ -10,15 +10,15 @@ import aiohttp
 import orjson
 import pytest
 
+from email_consumer.core.metrics import Meters
+from email_consumer.core.outcome import Failed, Throttled
 from email_consumer.dashboard.live_routes import LiveRoutes
-from email_consumer.dashboard.reading import Part, State
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.meters import Meters
-from email_consumer.outcome import Failed, Throttled
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.server import Server
+from email_consumer.dashboard.snapshot import Part, State
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 from tests.waiting import PATIENCE, patience, until
 
 KEY = "live-key"
@@ -181,7 +181,7 @@ async def test_a_stream_ends_with_its_session() -> None:
 async def test_streams_end_with_the_sampler_so_that_nobody_keeps_the_server_from_stopping(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("email_consumer.sidecar.server._STOP_TIMEOUT", 2 * PATIENCE)
+    monkeypatch.setattr("email_consumer.web.server._STOP_TIMEOUT", 2 * PATIENCE)
     async with patience(), show() as it:
         await event(await it.watch())
     assert await it.sampler.next() is None

@@ -7,11 +7,11 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy
 
-from email_consumer.publisher import Publisher
+from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.replica.stream import CopyStream
+from email_consumer.runtime.tasks import beside
 from email_consumer.store.database import open_database
-from email_consumer.tasks import beside
 from tests.integration.replica.copies import ROWS, Copied, back_up, copied, delete, dump, put_back
 from tests.waiting import until
 

@@ -1,5 +1,5 @@
-from email_consumer.admission.pacer import Pacer
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Meters
+from email_consumer.pipeline.pacer import Pacer
 from email_consumer.ses.governor import Governor
 from tests.integration.ses.sandbox import Sandbox, client
 

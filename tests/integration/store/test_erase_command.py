@@ -7,12 +7,12 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from email_consumer.meters import Meters
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.erasure_routes import ErasureRoutes
-from email_consumer.sidecar.server import Server
+from email_consumer.api.erasure_routes import ErasureRoutes
+from email_consumer.core.metrics import Meters
+from email_consumer.core.unsent import Unsent
 from email_consumer.store.database import open_database
-from email_consumer.unsent import Unsent
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 from tests.integration.store.mails import add_mail, rows
 
 KEY = "0123456789abcdef"

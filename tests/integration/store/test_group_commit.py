@@ -8,10 +8,10 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
+from email_consumer.runtime.tasks import beside
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import set_fact
 from email_consumer.store.group_commit import GroupCommit
-from email_consumer.tasks import beside
 from tests.waiting import patience
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.careful_reader import FATAL
+from email_consumer.core.careful_reader import FATAL
 from email_consumer.store.reading_journal import open_journal
 from tests.servers.nats import NatsServer
 

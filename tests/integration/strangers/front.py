@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
-from email_consumer.http import operation, read_bytes
-from email_consumer.http.bodies import BODIES, Bodies
-from email_consumer.meters import Meters
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.connections import Connections, Patience
-from email_consumer.sidecar.guesses import Guesses
-from email_consumer.sidecar.server import Server
+from email_consumer.core.metrics import Meters
+from email_consumer.web.app import create_app
+from email_consumer.web.bodies import BODIES, Bodies
+from email_consumer.web.connections import Connections, Patience
+from email_consumer.web.routing import operation, read_bytes
+from email_consumer.web.server import Server
+from email_consumer.web.wrong_keys import Guesses
 
 KEY = "a-key-of-sixteen"
 STRANGERS_BODY = 2**16

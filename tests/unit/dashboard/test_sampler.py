@@ -6,9 +6,9 @@ import time
 import orjson
 import uvloop
 
-from email_consumer.dashboard.reading import State
+from email_consumer.core.metrics import Meters
 from email_consumer.dashboard.sampler import Sampler
-from email_consumer.meters import Meters
+from email_consumer.dashboard.snapshot import State
 
 
 async def _nobody_looks() -> State:

@@ -15,10 +15,10 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from email_consumer.mail_queue import Unconsumed
-from email_consumer.meters import Meters
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.metrics import Meters
 from email_consumer.observe.metrics import create_registry
-from email_consumer.observe.readings import Readings, ReadingsCollector
+from email_consumer.observe.sampled_metrics import Readings, ReadingsCollector
 
 _RULES = Path(__file__).parents[3] / "deploy" / "alerts.yaml"
 _PROMTOOL = shutil.which("promtool")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Meters
 from email_consumer.observe.metrics import create_registry
-from email_consumer.observe.readings import Readings, ReadingsCollector
+from email_consumer.observe.sampled_metrics import Readings, ReadingsCollector
 
 _ROOT = Path(__file__).parents[3]
 _TEXT = (_ROOT / "docs" / "operations.md").read_text()

@@ -8,10 +8,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from email_consumer.meters import Distribution, Meters
+from email_consumer.core.metrics import Distribution, Meters
+from email_consumer.core.outcome import InDoubt, Sent
 from email_consumer.observe.loop_lag import measure
 from email_consumer.observe.metrics import create_registry
-from email_consumer.outcome import InDoubt, Sent
 from tests.waiting import PATIENCE
 
 

@@ -5,9 +5,19 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Meters
+from email_consumer.core.outcome import (
+    Duplicate,
+    Exhausted,
+    Failed,
+    Held,
+    Parked,
+    Rejected,
+    Sent,
+    Throttled,
+    Undecodable,
+)
 from email_consumer.observe.rate_line import RateLine, report
-from email_consumer.outcome import Duplicate, Exhausted, Failed, Held, Parked, Rejected, Sent, Throttled, Undecodable
 from tests.waiting import PATIENCE
 
 

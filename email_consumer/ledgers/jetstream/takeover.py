@@ -1,0 +1,100 @@
+"""What a consumer had delivered before the bucket knew of it: mail that whoever was there may have sent.
+
+JSON: the last sequence, and since when, in Unix seconds by NATS's clock. A header names the stream that the sequence counts
+in: workers of the version before refuse a value with more in it.
+"""
+
+from datetime import datetime
+
+import orjson
+from nats.aio.client import Client
+from nats.js.api import Header, RawStreamMsg
+from nats.js.errors import BadRequestError, NotFoundError
+from pydantic import TypeAdapter
+
+from email_consumer.core.foreign_records import JUNK
+from email_consumer.jetstream.api import ask
+from email_consumer.ledgers.jetstream.streams import Names
+from email_consumer.ledgers.jetstream.values import Count, Moment
+from email_consumer.ledgers.rule import Inheritance
+
+_STREAM = "Email-Stream"
+_VALUE = TypeAdapter(tuple[Count, Moment])
+
+
+async def keep_inheritance(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> Inheritance:
+    """What was `delivered` by the consumer up to now counts for the first worker; later ones read what that one kept.
+
+    `delivered`: the last sequence, and which stream of its name that is.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer; try again.
+    """
+    revision = 0
+    while True:
+        inheritance = await _now(client, stream, delivered)
+        try:
+            await _write(client, stream, consumer, inheritance, revision)
+        except BadRequestError:  # it is there already
+            raw = await _read(client, stream, consumer)
+            revision = (raw.seq if raw else 0) or 0
+            if raw and (kept := _decoded(raw)):
+                return kept
+        else:
+            return inheritance
+
+
+async def read_inheritance(client: Client, stream: str, consumer: str) -> Inheritance:
+    """As it is noted; nothing where nothing is.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer; try again.
+    """
+    raw = await _read(client, stream, consumer)
+    return (raw and _decoded(raw)) or Inheritance(0, 0.0)
+
+
+async def renew_inheritance(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> None:
+    """Another ledger had the consumer meanwhile: what is `delivered` up to now counts from here on.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer; try again.
+    """
+    await _write(client, stream, consumer, await _now(client, stream, delivered), None)
+
+
+async def _now(client: Client, stream: str, delivered: tuple[int, str]) -> Inheritance:
+    """By the clock that also says when claims were stored."""
+    info = await ask(client, f"STREAM.INFO.{Names(stream).bucket_stream}")
+    sequence, identity = delivered
+    return Inheritance(sequence, datetime.fromisoformat(info["ts"]).timestamp(), identity)
+
+
+async def _read(client: Client, stream: str, consumer: str) -> RawStreamMsg | None:
+    names = Names(stream)
+    try:
+        return await client.jetstream().get_msg(names.bucket_stream, subject=_subject(names, consumer))
+    except NotFoundError:
+        return None
+
+
+async def _write(client: Client, stream: str, consumer: str, inheritance: Inheritance, revision: int | None) -> None:
+    """In place of the one of `revision` (0: none), or of whatever is there."""
+    headers = {_STREAM: inheritance.stream}
+    if revision is not None:
+        headers[Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value] = str(revision)
+    value = orjson.dumps([inheritance.sequence, inheritance.since])
+    await client.jetstream().publish(_subject(Names(stream), consumer), value, headers=headers)
+
+
+def _decoded(raw: RawStreamMsg) -> Inheritance | None:
+    """None where it was deleted, or is a stranger's."""
+    try:
+        sequence, since = _VALUE.validate_json(raw.data or b"")
+    except JUNK:
+        return None
+    return Inheritance(sequence, since, str((raw.headers or {}).get(_STREAM, "")))
+
+
+def _subject(names: Names, consumer: str) -> str:
+    return names.key(f"inheritance.{consumer}")  # no mail's tag has a dot

@@ -1,0 +1,67 @@
+"""What the sidecar shows of the workers' pace: the account's limits, and how much was sent by all of them."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from email_consumer.core.metrics import Meters
+from email_consumer.core.outcome import Sent
+from email_consumer.roles.background import Background
+from email_consumer.roles.outlet import ses_client
+from email_consumer.ses.account import Account
+from email_consumer.ses.governor import Governor
+from email_consumer.ses.session import MissingCredentialsError
+from email_consumer.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGlance:
+    """A governor that steers nothing."""
+
+    meters: Meters
+    governor: Governor | None
+    """None: there are no credentials here; the workers have theirs."""
+
+    @property
+    def account(self) -> Account | None:
+        """SES's last word on it."""
+        return self.governor.account if self.governor else None
+
+    def count_sent(self, mails: int) -> None:
+        """So many more were sent, by whichever worker."""
+        self.meters.recipients_sent += mails
+        self.meters.outcomes[Sent] += mails
+
+
+async def glance_at_account(settings: Settings, background: list[Background], stack: AsyncExitStack) -> AccountGlance:
+    """Ask SES now and then, if we may."""
+    meters = Meters(rate=settings.ses_rate_per_sec)
+    try:
+        client = await stack.enter_async_context(ses_client(settings))
+    except MissingCredentialsError as error:
+        _log.info("account.not_asked", reason=str(error))
+        return AccountGlance(meters, None)
+    pace = _ShownPace(meters)
+    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, meters=meters, account=client.account)
+    await governor.look()
+    background.append(("account", governor.run))
+    return AccountGlance(meters, governor)
+
+
+@dataclass(frozen=True, slots=True)
+class _ShownPace:
+    """What the workers' governors decide from the same answers of SES."""
+
+    meters: Meters
+
+    def set_rate(self, rate: float) -> None:
+        self.meters.rate = rate
+
+    def hold(self, _holder: str, reason: str) -> None:
+        self.meters.held = reason
+
+    def resume(self, _holder: str) -> None:
+        self.meters.held = ""

@@ -1,0 +1,70 @@
+"""The HTTP server of a role, and the routes that every role has."""
+
+import errno
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.metadata import version
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+
+from email_consumer.core.metrics import Meters
+from email_consumer.roles.descriptors import left_for_callers, raise_limit
+from email_consumer.roles.errors import DaemonError
+from email_consumer.roles.parts import Ground
+from email_consumer.web.app import create_app
+from email_consumer.web.connections import Connections
+from email_consumer.web.health import HealthRoutes
+from email_consumer.web.origin import names_this_machine
+from email_consumer.web.security_headers import add_security_headers
+from email_consumer.web.server import MOST_CONNECTIONS, Server
+from email_consumer.web.wrong_keys import Guesses
+
+_log = structlog.get_logger(__name__)
+
+
+async def listen(
+    ground: Ground,
+    routes: Iterable[web.RouteDef],
+    stack: AsyncExitStack,
+    *,
+    admits: Callable[[web.Request], bool] = lambda _: False,
+) -> None:
+    """Serve `routes` until the end; `admits` opens protected ones to whom it knows.
+
+    Raises:
+        DaemonError: the port is taken.
+    """
+    settings = ground.settings
+    keys = [key.get_secret_value() for key in settings.api_key]
+    # A page that DNS leads to this machine reaches also what listens on loopback alone.
+    serves = partial(names_this_machine, any_address=not settings.on_loopback) if ground.local else None
+    guesses = Guesses(ground.meters)
+    app = create_app(routes, keys, version=version("email-consumer"), admits=admits, serves=serves, guesses=guesses)
+    app.on_response_prepare.append(add_security_headers)
+    most = left_for_callers(raise_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
+    connections = Connections(most, ground.meters)
+    server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
+    try:
+        await stack.enter_async_context(server)
+    except OSError as error:
+        variable = "SERVER_BIND" if error.errno == errno.EADDRNOTAVAIL else "SERVER_PORT"
+        raise DaemonError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error
+    _log.info("sidecar.listening", port=server.port)
+
+
+def health_routes(ground: Ground, metrics: CollectorRegistry) -> list[web.RouteDef]:
+    """What `/ready` tells of is what the ground's checks are by then."""
+    return HealthRoutes(ground.checks, lambda: generate_latest(metrics)).routes()
+
+
+def check_pace(ground: Ground, meters: Meters) -> None:
+    """`/ready` tells from here on why SES, or we, let nothing out; `meters` are the workers', as far as known here."""
+
+    async def ses() -> None:
+        if meters.held:
+            raise ConnectionError(meters.held)
+
+    ground.checks["ses"] = ses

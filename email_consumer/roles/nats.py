@@ -1,0 +1,187 @@
+"""Mail from JetStream: the connection, the stream and its consumer, and the right to them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.slots import Slots
+from email_consumer.jetstream.connection import close, connect
+from email_consumer.roles.background import Background
+from email_consumer.roles.errors import ConnectionLostError
+from email_consumer.roles.waiting_server import Porch
+from email_consumer.runtime.tasks import end, until_done
+from email_consumer.settings import Settings
+from email_consumer.settings.nats_endpoint import nats_endpoint
+from email_consumer.sources.jetstream.consumer import consumer_in_use
+from email_consumer.sources.jetstream.consumer_lease import Tenancy
+from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
+from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.sources.jetstream.topology import Topology
+
+Result = TypeVar("Result")
+
+_FLUSH_TIMEOUT = 2
+
+TakeOver = Callable[[], Awaitable[None]]
+"""Notes what whoever had the consumer before may have left behind."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsSource:
+    """The stream as a source of mail, and what stands beside it in NATS."""
+
+    settings: Settings
+    client: Client
+    topology: Topology
+    mail_queue: JetStreamQueue
+    dead_letters: DeadLetters
+    tenancy: Tenancy
+    intakes: list[JetStreamIntake] = field(default_factory=list)
+    """All that pulls over this connection."""
+
+    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamIntake:
+        """Not yet running."""
+        intake = JetStreamIntake(
+            self.client,
+            stream=self.settings.stream,
+            consumer=self.settings.consumer,
+            slots=slots,
+            start=start,
+            repair=self.topology.ensure,
+        )
+        self.intakes.append(intake)
+        return intake
+
+    async def flush(self) -> None:
+        """Wait until the server has what deliveries were settled with."""
+        try:
+            await self.client.flush(timeout=_FLUSH_TIMEOUT)
+        except (NatsError, TimeoutError, OSError) as error:
+            _log.warning("daemon.acks_not_flushed", error=repr(error), hint="the ledger knows what was sent")
+
+    async def check(self) -> None:
+        """Raise if the server can't be reached now, or gives us no mail."""
+        if not self.client.is_connected:
+            raise ConnectionError("not connected")
+        if asyncio.get_running_loop().time() > self.tenancy.valid_until:
+            raise ConnectionError("the right to the consumer can't be renewed")
+        for intake in self.intakes:
+            if intake.held:
+                raise ConnectionError(intake.held)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsLink:
+    """Connected; stream and consumer are there. Whose the consumer is, is still open."""
+
+    settings: Settings
+    client: Client
+    topology: Topology
+    lost: asyncio.Future[None]
+    """Fails once the connection is closed for good."""
+
+    async def unless_lost(self, waiting: Coroutine[None, None, Result]) -> Result:
+        """What is waited for, however long that takes.
+
+        Raises:
+            ConnectionLostError: the connection was closed for good meanwhile.
+        """
+        waited = await until_done(waiting, self.lost)
+        if self.lost.done():
+            self.lost.result()
+        return waited.result()
+
+    def consumer_tenancy(self, ledger: str, *, shared: bool) -> Tenancy:
+        """The right to the consumer for the ledger of that identity."""
+        consumer = self.settings.consumer
+        in_use = partial(consumer_in_use, self.client, self.settings.stream, consumer)
+        return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
+
+    def role_tenancy(self, role: str, ledger: str, *, stream: str, consumer: str) -> Tenancy:
+        """The right to be the only one in a role; whoever has it takes from that consumer."""
+        in_use = partial(consumer_in_use, self.client, stream, consumer)
+        return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
+
+    def source(self, tenancy: Tenancy) -> NatsSource:
+        """What comes by the consumer, while the right to it lasts."""
+        settings, client = self.settings, self.client
+        stream, subject = settings.stream, settings.subject
+        return NatsSource(
+            settings=settings,
+            client=client,
+            topology=self.topology,
+            mail_queue=JetStreamQueue(client, stream=stream, subject=subject, consumer=settings.consumer),
+            dead_letters=DeadLetters(client, stream=stream, subject=subject, replicas=settings.nats_replicas),
+            tenancy=tenancy,
+        )
+
+    def _tenancy(
+        self, key: str, what: str, ledger: str, in_use: Callable[[], Awaitable[bool]], *, shared: bool
+    ) -> Tenancy:
+        settings = self.settings
+        return Tenancy(
+            self.client,
+            stream=settings.stream,
+            key=key,
+            what=what,
+            ledger=ledger,
+            replicas=settings.nats_replicas,
+            shared=shared,
+            in_use=in_use,
+        )
+
+
+async def connect_nats(settings: Settings, background: list[Background], stack: AsyncExitStack) -> NatsLink:
+    """Connect, and make stream and consumer if they are absent."""
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
+    stack.push_async_callback(close, client)
+    background.append(("connection", lambda: _await(lost)))
+    topology = Topology(
+        client,
+        stream=settings.stream,
+        subject=settings.subject,
+        consumer=settings.consumer,
+        ack_wait=settings.ack_wait,
+        concurrency=settings.concurrency_limit,
+        replicas=settings.nats_replicas,
+    )
+    await topology.ensure()
+    return NatsLink(settings, client, topology, lost)
+
+
+async def hold(
+    tenancy: Tenancy,
+    settings: Settings,
+    background: list[Background],
+    stack: AsyncExitStack,
+    take_over: TakeOver | None = None,
+) -> None:
+    """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
+    porch = Porch(settings)
+    async with porch.standing():
+        await tenancy.acquire(take_over, lambda reason: porch.open("consumer", reason))
+    stack.push_async_callback(tenancy.release)
+    keeping = asyncio.create_task(tenancy.keep(), name="tenancy")
+    stack.push_async_callback(end, keeping)
+    background.append(("tenancy", lambda: _await(keeping)))
+
+
+async def _await(future: "asyncio.Future[None]") -> None:
+    await asyncio.shield(future)
+
+
+def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:
+    if not lost.done():
+        lost.set_exception(ConnectionLostError(f"NATS closed the connection for good: {error}"))

@@ -1,0 +1,68 @@
+"""The workers in processes of their own; see `Workers`."""
+
+import time
+
+from email_consumer.cluster.shared_state_publisher import FactsPublisher
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.mail_queue import Mark
+from email_consumer.feedback.events import Event
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.message.fields import is_tag
+from email_consumer.pipeline.gate import Gate
+from email_consumer.roles.account_monitor import AccountGlance
+from email_consumer.ses.account import Account
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+_KNOWN_AS_SENT = "SELECT 1 FROM email_requests WHERE message_id = ? AND status = ?"
+
+
+class RemoteWorkers:
+    """Told through the facts bucket; what SES's events prove is told through the bucket of claims."""
+
+    claims_show = False
+
+    def __init__(
+        self,
+        facts: FactsPublisher,
+        claims: ClaimBucket,
+        database: Database,
+        gate: Gate,
+        glance: AccountGlance,
+        *,
+        secrets: LinkSecrets,
+    ) -> None:
+        """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secrets` sign links."""
+        self.meters = glance.meters
+        self._glance = glance
+        self._facts = facts
+        self._claims = claims
+        self._database = database
+        self._gate = gate
+        self._secrets = secrets
+        self.suppress = facts.suppress
+        self.release = facts.release
+
+    @property
+    def account(self) -> Account | None:
+        return self._glance.account
+
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        self._gate.cancel(topic_id, mark)
+        self._facts.cancel(topic_id, mark)
+
+    def events_expected_from(self, moment: float) -> None:
+        self._facts.announce(self._secrets.kept, moment)
+
+    async def sign_links(self) -> None:
+        self._facts.sign_links(self._secrets.kept)
+        await self._facts.stored()
+
+    async def proven(self, event: Event) -> None:
+        """A worker must not send again what the event proves, whether or not its own word has come here yet."""
+        if event.tag is None or not is_tag(event.tag):  # another program's, which may be anything
+            return
+        known = await self._database.fetch(_KNOWN_AS_SENT, (event.message_id, Status.SENT))
+        if not known:
+            ours = event.instance is not None
+            await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours)

@@ -1,0 +1,73 @@
+"""Worker and sidecar in one process, with the ledger in one SQLite file."""
+
+import json
+import math
+import time
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.metrics import Meters
+from email_consumer.ledgers.rule import Inheritance
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.pipeline.gate import Gate
+from email_consumer.roles.background import Background
+from email_consumer.roles.control_plane import Desk, build_sidecar
+from email_consumer.roles.nats import NatsLink, NatsSource, connect_nats, hold
+from email_consumer.roles.operations import report_on
+from email_consumer.roles.outlet import open_outlet
+from email_consumer.roles.parts import Ground
+from email_consumer.roles.role import Role
+from email_consumer.roles.sending import build_worker, policy
+from email_consumer.roles.sqs import open_sqs
+from email_consumer.roles.workers import EmbeddedWorker
+from email_consumer.settings import Settings
+from email_consumer.store.database import Database, open_database
+from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.store.link_secrets import keep_link_secrets
+from email_consumer.store.reading_journal import open_journal
+
+
+async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bool = False) -> Role:
+    """Open the file, then the sources; wait until the stream's consumer is ours. `local`: only this machine is served."""
+    background: list[Background] = []
+    database = await stack.enter_async_context(open_database(settings.db_path, group_reads=settings.db_group_read))
+    nats = await _open_nats(settings, database, background, stack) if "nats" in settings.source else None
+    sqs = await open_sqs(settings, nats.dead_letters if nats else None, stack) if "sqs" in settings.source else None
+    ground = Ground(settings, Meters(), nats, sqs, background, local=local)
+    gate = Gate()
+    ledger = SqliteLedger(
+        database,
+        gate.check,
+        policy(settings),
+        inheritance=await _inheritance(database),
+        valid_until=lambda: nats.tenancy.valid_until if nats else math.inf,
+    )
+    await stack.enter_async_context(ledger.running())
+    outlet = await open_outlet(ground, stack)
+    secrets = LinkSecrets(*await keep_link_secrets(database))
+    journal = stack.enter_context(open_journal(settings.db_path))
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.meters), secrets)
+    ledger.when_scheduled = await build_sidecar(ground, desk, stack)
+    report_on(ground)
+    return Role(background, worker.drain)
+
+
+async def _open_nats(
+    settings: Settings, database: Database, background: list[Background], stack: AsyncExitStack
+) -> NatsSource:
+    link = await connect_nats(settings, background, stack)
+    identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
+    tenancy = link.consumer_tenancy(identity, shared=False)
+    await hold(tenancy, settings, background, stack, lambda: _note_inheritance(database, link))
+    return link.source(tenancy)
+
+
+async def _note_inheritance(database: Database, link: NatsLink) -> None:
+    sequence, stream = await link.topology.delivered()
+    await set_fact(database, "inheritance", json.dumps([sequence, time.time(), stream]))
+
+
+async def _inheritance(database: Database) -> Inheritance:
+    return Inheritance(*json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))

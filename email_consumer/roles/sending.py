@@ -1,0 +1,98 @@
+"""The worker: what takes mail from its sources to SES."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from email_consumer.core.careful_reader import ReadingJournal
+from email_consumer.core.ledger import Ledger
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.ledgers.rule import Policy
+from email_consumer.message.model import EmailMessage
+from email_consumer.pipeline.breaker import Breaker
+from email_consumer.pipeline.dispatcher import InHand
+from email_consumer.pipeline.gate import Gate
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.pipeline import Compose, Pipeline
+from email_consumer.pipeline.settlement import Settlement
+from email_consumer.roles.http import check_pace
+from email_consumer.roles.nats import NatsSource
+from email_consumer.roles.outlet import Outlet
+from email_consumer.roles.parts import Ground
+from email_consumer.roles.progress import watch_progress
+from email_consumer.roles.sqs import SqsSource
+from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.sqs.receiver import SqsReceiver
+from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.tracking.open_tracking import OpenTracking
+from email_consumer.tracking.tokens import OpenTokens
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The running parts, and the order in which they end."""
+
+    sources: tuple[NatsSource | SqsSource, ...]
+    intakes: tuple[JetStreamIntake | SqsReceiver, ...]
+    pacer: Pacer
+    in_hand: InHand
+    grace: float
+
+    async def drain(self) -> None:
+        """In the data's order; what outlasts the grace is in doubt afterwards, and the ledger knows it."""
+        await asyncio.gather(*(intake.stop() for intake in self.intakes))  # nothing more is taken in hand
+        self.pacer.close()  # who still waits for a turn goes back to the stream
+        left = await self.in_hand.drain(self.grace)  # requests under way get their answer, and it is recorded
+        if left:
+            _log.warning("daemon.gave_up_waiting", deliveries=left, hint="they are in doubt now; the ledger knows them")
+        await asyncio.gather(*(source.flush() for source in self.sources))
+
+
+def policy(settings: Settings) -> Policy:
+    """What the ledger goes by, whichever it is."""
+    return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
+
+
+def build_worker(
+    ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
+) -> Worker:
+    """Pulling begins when the background runs. `secrets` sign the links in mails."""
+    settings, meters = ground.settings, ground.meters
+    pipeline = Pipeline(
+        ledger=ledger,
+        admission=gate,
+        pace=outlet.pacer,
+        compose=_compose(settings, secrets),
+        sender=Breaker(outlet.sender, outlet.pacer),
+        watchers=(outlet.governor,),
+        settlement=Settlement(ledger, ground.dead_letters, meters, settings.retry_delay, ground.burial),
+        meters=meters,
+        max_attempts=settings.max_attempts,
+        zone=ZoneInfo(settings.timezone),
+        journal=journal,
+    )
+    gate.on_cancel(outlet.pacer.sift)
+    in_hand = InHand(pipeline.handle, outlet.slots, meters, settings.ack_wait / 3)
+    sources = tuple(ground.sources.values())
+    intakes = tuple(source.intake(outlet.slots, in_hand.start) for source in sources)
+    ground.background.append(("heartbeat", in_hand.keep_alive))
+    ground.background.extend(("intake", intake.run) for intake in intakes)
+    check_pace(ground, meters)
+    watch_progress(ground, meters, in_hand.oldest)
+    return Worker(sources, intakes, outlet.pacer, in_hand, settings.shutdown_grace)
+
+
+def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:
+    unsubscribe = Unsubscribe(settings.server_url, secrets)
+    tracking = OpenTracking(settings.track_opens, OpenTokens(secrets), settings.server_url)
+
+    def compose(message: EmailMessage, headers: Mapping[str, str]) -> EmailMessage:
+        return tracking.compose(unsubscribe.compose(message), headers)
+
+    return compose

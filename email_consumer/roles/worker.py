@@ -1,0 +1,98 @@
+"""The worker as a process of its own, one of many: it keeps no file, and knows the others through JetStream."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from email_consumer.cluster.membership import Membership
+from email_consumer.cluster.shared_state_watcher import FactsWatcher
+from email_consumer.core.metrics import Meters
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
+from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
+from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
+from email_consumer.ledgers.jetstream.takeover import keep_inheritance
+from email_consumer.observe.metrics import create_registry
+from email_consumer.pipeline.gate import Gate
+from email_consumer.roles.background import Background
+from email_consumer.roles.http import health_routes, listen
+from email_consumer.roles.ledger_membership import join_ledger
+from email_consumer.roles.nats import NatsLink, connect_nats
+from email_consumer.roles.operations import report_on
+from email_consumer.roles.outlet import Outlet, open_outlet
+from email_consumer.roles.parts import Ground
+from email_consumer.roles.role import Role
+from email_consumer.roles.sending import build_worker, policy
+from email_consumer.roles.sqs import open_sqs
+from email_consumer.runtime.tasks import beside
+from email_consumer.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
+    """Wait until no other kind of ledger has the consumer, and until all is known that stops mail."""
+    background: list[Background] = []
+    link = await connect_nats(settings, background, stack)
+    await ensure_ledger_streams(link.client, settings.stream, replicas=settings.nats_replicas)
+    nats = await join_ledger(link, background, stack)
+    sqs = await open_sqs(settings, nats.dead_letters, stack) if "sqs" in settings.source else None
+    ground = Ground(settings, Meters(), nats, sqs, background)
+    gate = Gate()
+    outlet = await open_outlet(ground, stack)
+    membership = await _join_fleet(ground, link, outlet, stack)
+    publisher = Publisher(link.client)
+    ground.checks["ledger"] = publisher.check
+    ledger = await _open_ledger(
+        link, publisher, gate, lambda: min(nats.tenancy.valid_until, membership.valid_until), stack
+    )
+    facts = FactsWatcher(
+        link.client,
+        stream=settings.stream,
+        cancel=gate.cancel,
+        suppressed=gate.suppressed,
+        events_since=ledger.events_expected_from,
+    )
+    await stack.enter_async_context(beside(facts.run))
+    ground.checks["facts"] = facts.check
+    await listen(ground, health_routes(ground, create_registry(ground.meters)), stack)
+    secrets = await link.unless_lost(facts.ready())
+    journal = BucketJournal(link.client, settings.stream)
+    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    report_on(ground)
+    return Role(background, worker.drain)
+
+
+async def _join_fleet(ground: Ground, link: NatsLink, outlet: Outlet, stack: AsyncExitStack) -> Membership:
+    """From here on nothing is released until the other workers have made room."""
+    membership = Membership(
+        link.client,
+        stream=ground.settings.stream,
+        replicas=ground.settings.nats_replicas,
+        set_workers=outlet.governor.set_workers,
+        pace=outlet.pacer,
+    )
+    await membership.open()
+    ground.background.append(("fleet", membership.run))
+    stack.push_async_callback(membership.leave)  # when the background has ended
+    return membership
+
+
+async def _open_ledger(
+    link: NatsLink, publisher: Publisher, gate: Gate, valid_until: Callable[[], float], stack: AsyncExitStack
+) -> JetStreamLedger:
+    settings = link.settings
+    delivered = await link.topology.delivered()
+    ledger = JetStreamLedger(
+        publisher,
+        gate.check,
+        policy(settings),
+        stream=settings.stream,
+        inheritance=await keep_inheritance(link.client, settings.stream, settings.consumer, delivered),
+        lease=settings.claim_lease,
+        valid_until=valid_until,
+    )
+    await stack.enter_async_context(ledger.running())
+    _log.info("ledger.opened", worker=ledger.worker)
+    return ledger
