@@ -4,11 +4,10 @@ import asyncio
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
 
 import aiosqlite
 import orjson
@@ -25,6 +24,7 @@ from email_consumer.sns.refusal import Refusal
 from email_consumer.sns.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
+from email_consumer.suppression.gate import SuppressionGate
 from email_consumer.suppression.rows import SuppressionRows
 
 _MEMORY = OLDEST + DAY
@@ -36,16 +36,6 @@ _HOUSEKEEPING = 5.0
 _GIVEN_UP_TOLD_EVERY = 10.0
 
 _log = structlog.get_logger(__name__)
-
-
-class Gate(Protocol):
-    """What stops mail to suppressed addresses."""
-
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these, each with its reason."""
-
-    def release(self, address: str) -> None:
-        """Let mail to the address pass again."""
 
 
 class Reception(Enum):
@@ -94,7 +84,7 @@ class Inbox:
         self,
         database: Database,
         rows: SuppressionRows,
-        gate: Gate,
+        gate: SuppressionGate,
         *,
         instance: str,
         proven: Callable[[Event], Awaitable[None]],

@@ -13,8 +13,8 @@ from aiolimiter import AsyncLimiter
 from botocore.exceptions import ClientError
 
 from email_consumer.aws.client import NoAnswerError, answered, client_config
-from email_consumer.feedback import statements
 from email_consumer.store.database import Database
+from email_consumer.suppression import statements
 from email_consumer.suppression.suppression import Reason
 
 _INTERVAL = 10.0

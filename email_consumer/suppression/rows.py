@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import aiosqlite
 import orjson
 
-from email_consumer.feedback import statements
+from email_consumer.suppression import statements
 from email_consumer.suppression.suppression import SOFT, Reason, Suppression, takes_effect
 
 _MIRRORED = frozenset({Reason.COMPLAINT, Reason.HARD_BOUNCE})

@@ -3,12 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from email_consumer.feedback.events import Event, Kind
-
-_NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
-"""Feedback types by which a recipient (or a server) says something else than "stop this"; see RFC 5965 and RFC 6591."""
-
-
 SOFT = "Transient/MailboxFull"
 """The one kind of bounce that counts as soft, since it alone says something of the mailbox. SES calls most automatic
 replies (out of office) `Transient/General`, as well as what it could not deliver for reasons of its own or of the network;
@@ -61,19 +55,3 @@ def takes_effect(known: Suppression | None, new: Suppression) -> bool:
 
 def _order(suppression: Suppression) -> tuple[int, float, str]:
     return _STRENGTH[suppression.reason], suppression.created_at, suppression.detail
-
-
-def suppressions_of(event: Event) -> list[Suppression]:
-    """Those that the event causes by itself: hard bounces and complaints, and only those."""
-    if event.kind is Kind.BOUNCE:
-        reason, wanted = Reason.HARD_BOUNCE, [fact for fact in event.facts if fact.type == "Permanent"]
-    elif event.kind is Kind.COMPLAINT:
-        reason, wanted = Reason.COMPLAINT, [fact for fact in event.facts if fact.type not in _NO_COMPLAINT]
-    else:
-        return []
-    return [
-        Suppression(
-            fact.recipient, reason, ": ".join(filter(None, (fact.detail, fact.diagnostic))), "event", event.happened_at
-        )
-        for fact in wanted
-    ]

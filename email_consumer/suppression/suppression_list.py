@@ -4,9 +4,9 @@ import time
 
 import structlog
 
-from email_consumer.feedback import statements
-from email_consumer.feedback.inbox import Gate
 from email_consumer.store.database import Database
+from email_consumer.suppression import statements
+from email_consumer.suppression.gate import SuppressionGate
 from email_consumer.suppression.rows import Changes, SuppressionRows, find, from_row
 from email_consumer.suppression.suppression import Reason, Suppression
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 class SuppressionList:
     """Each change is durable, and known to the gate, when its method returns."""
 
-    def __init__(self, database: Database, rows: SuppressionRows, gate: Gate) -> None:
+    def __init__(self, database: Database, rows: SuppressionRows, gate: SuppressionGate) -> None:
         self._database = database
         self._rows = rows
         self._gate = gate

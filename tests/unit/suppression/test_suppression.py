@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from email_consumer.feedback.application import suppressions_of
 from email_consumer.feedback.events import Event, Fact, Kind
-from email_consumer.suppression.suppression import Reason, Suppression, suppressions_of, takes_effect
+from email_consumer.suppression.suppression import Reason, Suppression, takes_effect
 
 
 def event(kind: Kind, *facts: Fact) -> Event:
