@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -15,6 +14,7 @@ from nats.errors import Error as NatsError
 
 from email_consumer.cluster.share_rule import Record, Roll, Standing
 from email_consumer.core.foreign_records import JUNK, Junk
+from email_consumer.core.pace import Holdable
 from email_consumer.jetstream.key_value import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
 from email_consumer.runtime.tasks import beside
@@ -27,16 +27,6 @@ _KEPT = 2
 """So many times the ttl the bucket keeps a record; what matters is how long readers count it."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Pace(Protocol):
-    """What releases mail."""
-
-    def hold(self, holder: str, reason: str) -> None:
-        """Release nothing until `holder` resumes; a second call replaces the reason."""
-
-    def resume(self, holder: str) -> None:
-        """Take the holder's hold back, if there is one."""
 
 
 class Membership:
@@ -52,7 +42,7 @@ class Membership:
         stream: str,
         replicas: int,
         set_workers: Callable[[int], None],
-        pace: Pace,
+        pace: Holdable,
         beat: float = 1.5,
         ttl: float = 6.0,
         margin: float = 1.0,

@@ -4,8 +4,8 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
+from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Meters
 from email_consumer.core.readiness import STUCK, Check, reason, reasons
@@ -20,21 +20,6 @@ _MEGABYTE = 1_000_000
 _PARTS = {"ses", "ledger"}
 """Checks whose parts are shown always."""
 _TITLES = {STUCK: "Stuck", "consumer": "Consumer", "dead_letters": "Dead letters", "schedule": "Schedule"}
-
-
-class Account(Protocol):
-    """What SES told of the account."""
-
-    @property
-    def max_send_rate(self) -> float: ...
-    @property
-    def max_24_hour_send(self) -> float | None: ...
-    @property
-    def sent_last_24_hours(self) -> float: ...
-    @property
-    def enforcement_status(self) -> str: ...
-    @property
-    def production_access(self) -> bool: ...
 
 
 class Observer:

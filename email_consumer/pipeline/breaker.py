@@ -6,11 +6,11 @@ them. One mail alone never does: it has its attempts, and uses them up.
 """
 
 import asyncio
-from typing import Protocol
 
 import structlog
 
 from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, SendResult
+from email_consumer.core.sender import Sender
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.pacer import Pacer
 
@@ -26,12 +26,6 @@ It may have expired, or be in doubt: after an outage these are many, and only th
 """
 
 _log = structlog.get_logger(__name__)
-
-
-class Sender(Protocol):
-    """One attempt at sending; see `email_consumer.pipeline.pipeline.Sender`."""
-
-    async def send(self, message: EmailMessage, deadline: float) -> SendResult | Interrupted: ...
 
 
 class Breaker:

@@ -22,7 +22,6 @@ from email_consumer.core.outcome import (
     Held,
     InDoubt,
     Interrupted,
-    LeftOut,
     Outcome,
     Rejected,
     SendResult,
@@ -31,36 +30,15 @@ from email_consumer.core.outcome import (
     StopReason,
     Undecodable,
 )
+from email_consumer.core.sender import Sender
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.message.keys import Reading
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
+from email_consumer.pipeline.gate import Gate
+from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.settlement import Settlement
 
 _log = structlog.get_logger(__name__)
-
-
-class Admission(Protocol):
-    """What may stop a mail for good, or a copy of it."""
-
-    def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
-        """None lets it pass. Answered from memory."""
-
-    def permitted(self, message: EmailMessage) -> tuple[EmailMessage, tuple[LeftOut, ...]]:
-        """The mail without the copies that must not be sent, and which those are."""
-
-
-class Pace(Protocol):
-    """What makes a mail wait for its turn."""
-
-    async def acquire(self, recipients: int, stopped: Callable[[], object]) -> bool:
-        """True at its turn; False when the program is stopping, or when `stopped` tells so of the mail meanwhile."""
-
-
-class Sender(Protocol):
-    """One attempt at sending."""
-
-    async def send(self, message: EmailMessage, deadline: float) -> SendResult | Interrupted:
-        """Exactly one request, or none; never a retry. After `deadline` (event-loop clock) none."""
 
 
 class Watcher(Protocol):
@@ -84,8 +62,8 @@ class Pipeline:
         self,
         *,
         ledger: Ledger,
-        admission: Admission,
-        pace: Pace,
+        gate: Gate,
+        pacer: Pacer,
         compose: Compose,
         sender: Sender,
         watchers: tuple[Watcher, ...],
@@ -96,8 +74,8 @@ class Pipeline:
         journal: ReadingJournal,
     ) -> None:
         self._ledger = ledger
-        self._admission = admission
-        self._pace = pace
+        self._gate = gate
+        self._pacer = pacer
         self._compose = compose
         self._sender = sender
         self._watchers = watchers
@@ -154,8 +132,8 @@ class Pipeline:
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
-        permitted, _ = self._admission.permitted(message)
-        if not await self._pace.acquire(permitted.recipients, partial(self._check, message, origin)):
+        permitted, _ = self._gate.permitted(message)
+        if not await self._pacer.acquire(permitted.recipients, partial(self._check, message, origin)):
             return self._check(message, origin) or Interrupted(), 0
         if stopped := self._check(message, origin):
             return stopped, 0
@@ -178,10 +156,10 @@ class Pipeline:
     def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         if message.expires_at and message.expires_at.timestamp() <= time.time():
             return Stopped(StopReason.EXPIRED, _expired(message.expires_at))
-        return self._admission.check(message, origin)
+        return self._gate.check(message, origin)
 
     async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
-        permitted, left_out = self._admission.permitted(message)  # once more: it may have waited for its turn for long
+        permitted, left_out = self._gate.permitted(message)  # once more: it may have waited for its turn for long
         began = self._loop.time()
         self._meters.in_flight += 1
         try:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from email_consumer.core.account import Account
 from email_consumer.core.metrics import Meters
 from email_consumer.core.outcome import Sent
 from email_consumer.roles.background import Background
 from email_consumer.roles.outlet import ses_client
-from email_consumer.ses.account import Account
 from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings

@@ -3,6 +3,7 @@
 import time
 
 from email_consumer.cluster.shared_state_publisher import FactsPublisher
+from email_consumer.core.account import Account
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
 from email_consumer.feedback.events import Event
@@ -10,7 +11,6 @@ from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.message.fields import is_tag
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.account_monitor import AccountGlance
-from email_consumer.ses.account import Account
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 

@@ -66,8 +66,8 @@ def build_worker(
     settings, meters = ground.settings, ground.meters
     pipeline = Pipeline(
         ledger=ledger,
-        admission=gate,
-        pace=outlet.pacer,
+        gate=gate,
+        pacer=outlet.pacer,
         compose=_compose(settings, secrets),
         sender=Breaker(outlet.sender, outlet.pacer),
         watchers=(outlet.governor,),

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.metrics import Meters
 from email_consumer.feedback.events import Event
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
-from email_consumer.ses.account import Account
 from email_consumer.ses.governor import Governor
 
 

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 from time import monotonic
-from typing import Protocol
 
 import structlog
 
+from email_consumer.core.account import Account
 from email_consumer.core.metrics import Meters
 from email_consumer.core.outcome import Held, SendResult, Sent, Throttled
-from email_consumer.ses.account import Account, AccountUnavailableError
+from email_consumer.core.pace import Pace
+from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.rate_control import RateControl
 
 _HOLDER = "account"
@@ -19,19 +20,6 @@ _ADJUST = 0.25
 """Seconds between two steps of a rate that recovers from a throttle."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Pace(Protocol):
-    """What releases mail: told how fast, and when not at all."""
-
-    def set_rate(self, rate: float) -> None:
-        """Recipients a second, from now on."""
-
-    def hold(self, holder: str, reason: str) -> None:
-        """Release nothing until `holder` resumes; a second call replaces the reason."""
-
-    def resume(self, holder: str) -> None:
-        """Take the holder's hold back, if there is one."""
 
 
 class Governor:

@@ -9,12 +9,12 @@ import nats
 import pytest
 from nats.js.api import RetentionPolicy
 
+from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Meters
 from email_consumer.dashboard.observer import Observer
 from email_consumer.dashboard.snapshot import Part, Queue, Quota
 from email_consumer.dashboard.stream_stats import StreamGauge
-from email_consumer.ses.account import Account
 from email_consumer.store.database import open_database
 from tests.servers.nats import NatsServer
 

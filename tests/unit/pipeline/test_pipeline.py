@@ -1,5 +1,6 @@
 """What becomes of a mail although a part of the pipeline fails."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,9 +21,11 @@ from email_consumer.core.outcome import (
     Stopped,
     StopReason,
 )
+from email_consumer.core.sender import Sender
 from email_consumer.message.model import EmailMessage, encode
 from email_consumer.pipeline.gate import Gate
-from email_consumer.pipeline.pipeline import Admission, Pace, Pipeline, Sender
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.pipeline import Pipeline
 from email_consumer.pipeline.settlement import Settlement
 from tests.unit.delivery import FakeDelivery
 from tests.unit.granting_ledger import GrantingLedger
@@ -30,26 +33,15 @@ from tests.unit.granting_ledger import GrantingLedger
 MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
 
 
-class Free:
-    """Nothing is held back."""
-
-    def check(self, _message: EmailMessage, _origin: Origin) -> None: ...
-
-    def permitted(self, message: EmailMessage) -> tuple[EmailMessage, tuple[LeftOut, ...]]:
-        return message, ()
-
-    async def acquire(self, _recipients: int, _stopped: object) -> bool:
-        return True
-
-
-class SlowTurn:
+class SlowTurn(Pacer):
     """Somebody bounces while the mail waits."""
 
     def __init__(self, gate: Gate) -> None:
+        super().__init__(1000, Meters())
         self._gate = gate
         self.recipients: list[int] = []
 
-    async def acquire(self, recipients: int, _stopped: object) -> bool:
+    async def acquire(self, recipients: int, stopped: Callable[[], object] = bool) -> bool:  # noqa: ARG002
         self.recipients.append(recipients)
         self._gate.suppress({"late@example.com": "hard bounce"})
         return True
@@ -100,16 +92,16 @@ def pipeline(
     ledger: GrantingLedger,
     letters: Letters,
     *watchers: Watcher,
-    admission: Admission = Free(),  # noqa: B008 - without state
-    pace: Pace = Free(),  # noqa: B008
+    gate: Gate | None = None,
+    pacer: Pacer | None = None,
     sender: Sender | None = None,
     meters: Meters | None = None,
 ) -> Pipeline:
     meters = meters or Meters()
     return Pipeline(
         ledger=ledger,
-        admission=admission,
-        pace=pace,
+        gate=gate or Gate(),
+        pacer=pacer or Pacer(1000, meters),
         compose=lambda message, _headers: message,
         sender=sender or Ses(),
         watchers=watchers,
@@ -150,7 +142,7 @@ async def test_copies_to_suppressed_addresses_are_left_out_and_the_mail_is_sent(
     pace = SlowTurn(gate)
     delivery = FakeDelivery(encode(COPIED))
     with capture_logs() as logs:
-        await pipeline(ledger, Letters(), admission=gate, pace=pace, sender=sender, meters=meters).handle(delivery)
+        await pipeline(ledger, Letters(), gate=gate, pacer=pace, sender=sender, meters=meters).handle(delivery)
     assert pace.recipients == [3], "what is left out takes no place"
     [sent] = sender.sent
     assert [str(address) for address in sent.all_recipients] == ["a@example.com", "good@example.com"]
@@ -166,7 +158,7 @@ async def test_copies_to_suppressed_addresses_are_left_out_and_the_mail_is_sent(
 async def test_an_attempt_that_failed_left_nothing_out() -> None:
     gate, ledger = Gate(), GrantingLedger()
     gate.suppress({"old@example.com": "complaint"})
-    await pipeline(ledger, Letters(), admission=gate, sender=Ses(Failed("503"))).handle(FakeDelivery(encode(COPIED)))
+    await pipeline(ledger, Letters(), gate=gate, sender=Ses(Failed("503"))).handle(FakeDelivery(encode(COPIED)))
     assert ledger.outcomes == [Failed("503")]
 
 
@@ -174,7 +166,7 @@ async def test_a_suppressed_recipient_stops_the_mail_and_the_reason_says_whose_a
     gate, ledger, sender = Gate(), GrantingLedger(), Ses()
     gate.suppress({"a@example.com": "complaint", "old@example.com": "complaint"})
     delivery = FakeDelivery(encode(COPIED))
-    await pipeline(ledger, Letters(), admission=gate, sender=sender).handle(delivery)
+    await pipeline(ledger, Letters(), gate=gate, sender=sender).handle(delivery)
     assert ledger.outcomes == [Stopped(StopReason.SUPPRESSED, "a@example.com: complaint")]
     assert (sender.sent, delivery.told) == ([], ["ack"])
 
@@ -182,7 +174,7 @@ async def test_a_suppressed_recipient_stops_the_mail_and_the_reason_says_whose_a
 async def test_an_archive_that_is_in_every_mail_is_logged_now_and_then() -> None:
     gate, meters = Gate(), Meters()
     gate.suppress({"old@example.com": "complaint"})
-    line = pipeline(GrantingLedger(), Letters(), admission=gate, meters=meters)
+    line = pipeline(GrantingLedger(), Letters(), gate=gate, meters=meters)
     with capture_logs() as logs:
         for number in range(50):
             await line.handle(FakeDelivery(encode(COPIED.model_copy(update={"uuid": f"u-{number}"}))))
