@@ -17,7 +17,7 @@ from email_consumer.core.foreign_records import JUNK, Junk
 from email_consumer.core.pace import Holdable
 from email_consumer.jetstream.key_value import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 
 _HOLDER = "fleet"
 _JOINING = "waiting for the other workers to make room"
@@ -96,7 +96,7 @@ class Membership:
 
     async def run(self) -> None:
         """Keep the place among the others until cancelled; an outage of any length is bridged."""
-        async with beside(self._write):
+        async with supervised(Service("membership record", self._write)):
             await self._read()
 
     async def leave(self) -> None:

@@ -28,7 +28,7 @@ from email_consumer.core.mail_queue import Mark
 from email_consumer.jetstream.key_value import ensure_bucket, facts_bucket, subject
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.jetstream.watch import follow
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.suppression.compact_set import SuppressedAddresses
 
 _TOGETHER = 64
@@ -129,7 +129,7 @@ class FactsPublisher:
 
     async def run(self) -> None:
         """Store what is told, again and again until it is, until cancelled."""
-        async with beside(self._beat):
+        async with supervised(Service("heartbeat", self._beat)):
             await self._store_all()
 
     def _read(self, key: str, fact: Fact) -> None:

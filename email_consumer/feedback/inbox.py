@@ -17,7 +17,8 @@ from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.unmatched import UnmatchedEvents
-from email_consumer.runtime.tasks import beside, end
+from email_consumer.runtime.supervisor import Service, supervised
+from email_consumer.runtime.tasks import end
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.sns.certificates import DAY
 from email_consumer.sns.refusal import Refusal
@@ -108,7 +109,7 @@ class Inbox:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups and keep house until the block ends."""
-        async with beside(self._group.run, self._keep_house):
+        async with supervised(Service("inbox", self._group.run), Service("inbox housekeeping", self._keep_house)):
             try:
                 yield
             finally:

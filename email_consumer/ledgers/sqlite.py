@@ -35,7 +35,7 @@ from email_consumer.ledgers.rule import (
 from email_consumer.ledgers.write_outcomes import write_finishes
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCall, GroupCommit, StoreBlockedError
 from email_consumer.store.status import Status
@@ -96,7 +96,7 @@ class SqliteLedger:
             orphans = (await connection.execute(statements.DOUBT_ORPHANS)).rowcount
         if orphans:
             _log.warning("ledger.in_doubt", mails=orphans, hint="the process before this one ended while sending them")
-        async with beside(self._group.run, self._keeping.run):
+        async with supervised(Service("ledger", self._group.run), Service("keeping", self._keeping.run)):
             yield
 
     def events_expected_from(self, moment: float) -> None:

@@ -25,7 +25,7 @@ from email_consumer.roles.parts import Ground
 from email_consumer.roles.role import Role
 from email_consumer.roles.sending import build_worker, policy
 from email_consumer.roles.sqs import open_sqs
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
         suppressed=gate.suppressed,
         events_since=ledger.events_expected_from,
     )
-    await stack.enter_async_context(beside(facts.run))
+    await stack.enter_async_context(supervised(Service("shared state", facts.run)))
     ground.checks["facts"] = facts.check
     await listen(ground, health_routes(ground, create_registry(ground.meters)), stack)
     secrets = await link.unless_lost(facts.ready())

@@ -48,7 +48,7 @@ from email_consumer.ledgers.rule import (
 )
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.status import Status
 
 _CACHED_UUIDS = 50_000
@@ -100,7 +100,7 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send outcomes on their way until the block ends."""
-        async with beside(self._feed.run):
+        async with supervised(Service("outcome feed", self._feed.run)):
             yield
 
     def events_expected_from(self, moment: float) -> None:

@@ -13,7 +13,7 @@ from email_consumer.core.outcome import LeftOut
 from email_consumer.ledgers.jetstream import statements
 from email_consumer.ledgers.jetstream.entry import Entry, read_entries
 from email_consumer.ledgers.rows import left_out_rows
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
@@ -43,7 +43,7 @@ class Projection:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups until the block ends."""
-        async with beside(self._group.run):
+        async with supervised(Service("projection", self._group.run)):
             yield
 
     async def handle(self, delivery: Delivery) -> None:

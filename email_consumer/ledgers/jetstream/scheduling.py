@@ -26,7 +26,7 @@ from email_consumer.ledgers.rows import as_json, keep_for_later, stopped_row
 from email_consumer.ledgers.rule import CONFLICT, Stopper, ended_before
 from email_consumer.message.model import EmailMessage, UndecodableError, decode, encode
 from email_consumer.pipeline.burial import Burial, DeadLetters
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
 
@@ -145,7 +145,7 @@ class ScheduledMail:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups until the block ends."""
-        async with beside(self._group.run):
+        async with supervised(Service("scheduled mail", self._group.run)):
             yield
 
     async def handle(self, delivery: Delivery) -> None:

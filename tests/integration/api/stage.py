@@ -28,7 +28,7 @@ from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.pipeline.burial import Burial
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import Window
@@ -165,7 +165,9 @@ async def running(
         ]
         server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
         session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": KEY}))
-        await stack.enter_async_context(beside(opens.run, *([scheduler.run] if schedule else [])))
+        await stack.enter_async_context(
+            supervised(Service("opens", opens.run), *([Service("scheduler", scheduler.run)] if schedule else []))
+        )
         yield Stage(
             database, client, queue, ledger, scheduler, meters, f"http://127.0.0.1:{server.port}", session, cancelled
         )

@@ -8,7 +8,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.sources.jetstream import consumer_lease as tenancy
 from email_consumer.sources.jetstream.consumer_lease import Tenancy, TenancyLostError, TenancyRefusedError
 from tests.servers.nats import NatsServer
@@ -87,7 +87,7 @@ async def test_a_shared_ledger_is_held_by_many_and_kept_by_those_who_stay(
     assert not await inherits(second)
     await first.release()
     before = second.valid_until
-    async with beside(first.keep, second.keep):
+    async with supervised(Service("first", first.keep), Service("second", second.keep)):
         await until(lambda: min(first.valid_until, second.valid_until) > before)
 
 
@@ -99,7 +99,7 @@ async def test_ledgers_of_both_kinds_refuse_to_meet(
     monkeypatch.setattr(tenancy, "_POLL", 0.01)
     first = of(client, "a", shared=shared_first)
     await first.acquire()
-    async with beside(first.keep):
+    async with supervised(Service("lease", first.keep)):
         with pytest.raises(TenancyRefusedError, match="must not have two ledgers"):
             await of(client, "b", shared=not shared_first).acquire()
 
@@ -181,7 +181,7 @@ WAYS = pytest.mark.parametrize(
 async def test_a_holder_whose_record_is_gone_stays_the_holder(client: Client, way: str) -> None:
     holder, waiting = of(client, "a"), of(client, "b", in_use=True)
     await holder.acquire()
-    async with beside(holder.keep):
+    async with supervised(Service("lease", holder.keep)):
         other = asyncio.create_task(waiting.acquire())
         await asyncio.sleep(0.2)  # it has seen the holder
         await gone(client, way)
@@ -200,7 +200,7 @@ async def test_who_comes_while_the_record_is_gone_waits_for_a_live_holder(client
     other = asyncio.create_task(of(client, "b", in_use=True).acquire())
     done, _ = await asyncio.wait([other], timeout=0.3)
     assert not done
-    async with beside(holder.keep):
+    async with supervised(Service("lease", holder.keep)):
         done, _ = await asyncio.wait([other], timeout=2 * tenancy.LEASE)
         assert not done
     await other  # once it is silent for a lease
@@ -232,7 +232,7 @@ async def test_after_a_lapse_an_absent_record_is_no_right(client: Client) -> Non
     await gone(client, "bucket deleted")
     waking = asyncio.create_task(slept.keep())
     await asyncio.sleep(0.5)
-    async with beside(holder.keep):
+    async with supervised(Service("lease", holder.keep)):
         with pytest.raises(TenancyLostError):
             await waking
 
@@ -243,7 +243,7 @@ async def test_junk_in_place_of_the_record_is_no_holder(client: Client) -> None:
     await holder.acquire()
     await gone(client, "junk")
     before = holder.valid_until
-    async with beside(holder.keep):
+    async with supervised(Service("holder", holder.keep)):
         await until(lambda: holder.valid_until != before)
     await gone(client, "junk")
     assert await inherits(of(client, "a"))

@@ -4,7 +4,7 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.metrics import Meters
 from email_consumer.core.slots import Slots
 from email_consumer.pipeline.dispatcher import InHand
-from email_consumer.runtime.tasks import beside
+from email_consumer.runtime.supervisor import Service, supervised
 from tests.unit.delivery import FakeDelivery
 from tests.waiting import patience
 
@@ -36,7 +36,7 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
     in_hand = InHand(handle, Slots(2), Meters(), heartbeat=0.01)
     in_hand.start(hanging)
     in_hand.start(beating)
-    async with patience(), beside(in_hand.keep_alive):
+    async with patience(), supervised(Service("in_hand", in_hand.keep_alive)):
         await beating.alive.wait()
     assert hanging.told == ["in progress"], "not told again before it has answered"
     assert await in_hand.drain(0) == 2
