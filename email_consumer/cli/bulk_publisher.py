@@ -17,13 +17,14 @@ from email_consumer.jetstream.publisher import (
     TooLargeError,
 )
 from email_consumer.message.model import EmailMessage, encode
+from email_consumer.runtime.errors import OperatorError
 
 _WINDOW = 500
 _PATIENCE = 30.0
 """Seconds for the acknowledgement of a message."""
 
 
-class PublishError(Exception):
+class PublishError(OperatorError):
     """Not everything was stored; the text says why."""
 
 

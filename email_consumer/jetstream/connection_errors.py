@@ -6,8 +6,14 @@ from urllib.parse import urlsplit
 
 from nats.errors import AuthorizationError, InvalidUserCredentialsError
 
+from email_consumer.runtime.errors import OperatorError
 
-class NatsConnectError(Exception):
+
+class ConnectionLostError(OperatorError):
+    """The NATS server closed the connection for good; a restart may help, waiting won't."""
+
+
+class NatsConnectError(OperatorError):
     """NATS can't be reached or does not let us in; the text says what to check and holds no secret."""
 
 

@@ -26,12 +26,12 @@ from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.receiver import Receiver
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.roles.dashboard import build_dashboard
-from email_consumer.roles.errors import DaemonError
 from email_consumer.roles.http import health_routes, listen
 from email_consumer.roles.operations import build_metrics, build_operations, watch_unconsumed
 from email_consumer.roles.parts import Ground
 from email_consumer.roles.sqs import open_events_queue
 from email_consumer.roles.workers import Workers
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.scheduler import Scheduler
@@ -143,7 +143,7 @@ async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedb
     try:
         sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
     except SandboxCertificateError as error:
-        raise DaemonError(str(error)) from error
+        raise OperatorError(str(error)) from error
     certificates = Certificates(CertificateDownload(), CertificateShelf(database))
     await certificates.open()
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from email_consumer.core.metrics import Meters
 from email_consumer.roles.descriptors import left_for_callers, raise_limit
-from email_consumer.roles.errors import DaemonError
 from email_consumer.roles.parts import Ground
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.web.app import create_app
 from email_consumer.web.connections import Connections
 from email_consumer.web.health import HealthRoutes
@@ -35,7 +35,7 @@ async def listen(
     """Serve `routes` until the end; `admits` opens protected ones to whom it knows.
 
     Raises:
-        DaemonError: the port is taken.
+        OperatorError: the port is taken.
     """
     settings = ground.settings
     keys = [key.get_secret_value() for key in settings.api_key]
@@ -51,7 +51,7 @@ async def listen(
         await stack.enter_async_context(server)
     except OSError as error:
         variable = "SERVER_BIND" if error.errno == errno.EADDRNOTAVAIL else "SERVER_PORT"
-        raise DaemonError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error
+        raise OperatorError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error
     _log.info("sidecar.listening", port=server.port)
 
 

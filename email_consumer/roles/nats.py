@@ -14,8 +14,8 @@ from nats.errors import Error as NatsError
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
 from email_consumer.jetstream.connection import close, connect
+from email_consumer.jetstream.connection_errors import ConnectionLostError
 from email_consumer.roles.background import Background
-from email_consumer.roles.errors import ConnectionLostError
 from email_consumer.roles.waiting_server import Porch
 from email_consumer.runtime.tasks import end, until_done
 from email_consumer.settings import Settings

@@ -9,7 +9,7 @@ import structlog
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
 from email_consumer.pipeline.burial import DeadLetters
-from email_consumer.roles.errors import DaemonError
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import Settings
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
@@ -50,7 +50,7 @@ async def open_sqs(settings: Settings, stream: DeadLetters | None, stack: AsyncE
     """Check that the queue is there. `stream` takes its dead letters where it has no redrive policy.
 
     Raises:
-        DaemonError: its dead letters would have no place.
+        OperatorError: its dead letters would have no place.
         SqsError: there is no such queue, or we may not use it.
     """
     queue = await stack.enter_async_context(_queue(settings, str(settings.sqs_queue_url)))
@@ -60,7 +60,7 @@ async def open_sqs(settings: Settings, stream: DeadLetters | None, stack: AsyncE
         _advise(policy, queue.name)
         dead_letters = SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))
     if dead_letters is None:
-        raise DaemonError(
+        raise OperatorError(
             "SQS_QUEUE_URL: the queue has no RedrivePolicy, so what can't be sent would have no place; give it a"
             " dead-letter queue, or use SOURCE=nats,sqs to keep dead letters in NATS"
         )

@@ -8,36 +8,17 @@ import structlog
 from nats.errors import Error as NatsError
 
 from email_consumer.core.mail_queue import QueueUnavailableError
-from email_consumer.jetstream.connection_errors import NatsConnectError
 from email_consumer.jetstream.watch import WatchBrokenError
-from email_consumer.ledgers.jetstream.streams import LedgerStreamError
-from email_consumer.replica.copier import OtherCopyError
-from email_consumer.roles.errors import ConnectionLostError, DaemonError
 from email_consumer.roles.role import Role
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.tasks import end, until_done
-from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
-from email_consumer.sources.jetstream.consumer_lease import TenancyRefusedError
-from email_consumer.sources.jetstream.topology import TopologyError
-from email_consumer.sqs.faults import SqsError
-from email_consumer.store.database import StoreError
 
 Build = Callable[[Settings, AsyncExitStack], Coroutine[None, None, Role]]
 
 _PATIENCE = 30.0
 """Seconds: an election, or a server that restarts, takes less."""
 _PAUSE = 1.0
-_IN_PLAIN_WORDS = (
-    NatsConnectError,
-    ConnectionLostError,
-    TopologyError,
-    LedgerStreamError,
-    TenancyRefusedError,
-    StoreError,
-    OtherCopyError,
-    MissingCredentialsError,
-    SqsError,
-)
 _NO_ANSWER = (NatsError, TimeoutError, WatchBrokenError, QueueUnavailableError)
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +28,7 @@ async def start(build: Build, settings: Settings, stack: AsyncExitStack) -> Role
     """A role whose parts end with `stack`.
 
     Raises:
-        DaemonError: something it needs isn't there.
+        OperatorError: something it needs isn't there.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + _PATIENCE
@@ -57,11 +38,9 @@ async def start(build: Build, settings: Settings, stack: AsyncExitStack) -> Role
                 role = await build(settings, parts)
                 stack.push_async_callback(parts.pop_all().aclose)
                 return role
-        except _IN_PLAIN_WORDS as error:
-            raise DaemonError(str(error)) from error
         except _NO_ANSWER as error:
             if loop.time() > give_up_at:
-                raise DaemonError(f"the queue of mail gave no answer: {str(error) or repr(error)}") from error
+                raise OperatorError(f"the queue of mail gave no answer: {str(error) or repr(error)}") from error
             _log.warning("daemon.start_delayed", error=str(error) or repr(error), retry_in=_PAUSE)
             await asyncio.sleep(_PAUSE)
 

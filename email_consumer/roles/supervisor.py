@@ -8,16 +8,15 @@ from importlib.metadata import version
 
 import structlog
 
-from email_consumer.roles.errors import ConnectionLostError, DaemonError
 from email_consumer.roles.role import Role
 from email_consumer.roles.run import build_embedded
 from email_consumer.roles.sidecar import build_fleet_sidecar
 from email_consumer.roles.start import Build, start, unless
 from email_consumer.roles.worker import build_fleet_worker
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.signals import stop_event
 from email_consumer.runtime.tasks import end
 from email_consumer.settings import Settings
-from email_consumer.sources.jetstream.consumer_lease import TenancyLostError
 
 _log = structlog.get_logger(__name__)
 
@@ -26,10 +25,10 @@ async def run(settings: Settings, *, local: bool = False) -> None:
     """Worker and sidecar in one process: send mail until SIGTERM or SIGINT, then drain.
 
     Raises:
-        DaemonError: something it needs isn't there, or another one has taken over.
+        OperatorError: something it needs isn't there, or another one has taken over.
     """
     if settings.ledger != "sqlite":
-        raise DaemonError(
+        raise OperatorError(
             f"LEDGER: {settings.ledger} is for roles apart, `email-consumer worker` (any number of them) and "
             "`email-consumer sidecar` (one); `run` is both in one process and needs sqlite"
         )
@@ -40,7 +39,7 @@ async def worker(settings: Settings) -> None:
     """One of many that send mail, until SIGTERM or SIGINT; then drain.
 
     Raises:
-        DaemonError: something it needs isn't there, or another ledger has the consumer.
+        OperatorError: something it needs isn't there, or another ledger has the consumer.
     """
     _require_jetstream("worker", settings)
     await _run("worker", build_fleet_worker, settings)
@@ -50,7 +49,7 @@ async def sidecar(settings: Settings) -> None:
     """The one beside the workers that has the API, the schedule, SES's events and the tables, until SIGTERM or SIGINT.
 
     Raises:
-        DaemonError: something it needs isn't there, or another one has taken over.
+        OperatorError: something it needs isn't there, or another one has taken over.
     """
     _require_jetstream("sidecar", settings)
     await _run("sidecar", build_fleet_sidecar, settings)
@@ -58,9 +57,9 @@ async def sidecar(settings: Settings) -> None:
 
 def _require_jetstream(role: str, settings: Settings) -> None:
     if settings.ledger != "jetstream":
-        raise DaemonError(f"LEDGER: `email-consumer {role}` needs jetstream; with {settings.ledger} it is `run`")
+        raise OperatorError(f"LEDGER: `email-consumer {role}` needs jetstream; with {settings.ledger} it is `run`")
     if "nats" not in settings.source:
-        raise DaemonError(f"SOURCE: must name nats: by it `email-consumer {role}` meets the other roles")
+        raise OperatorError(f"SOURCE: must name nats: by it `email-consumer {role}` meets the other roles")
 
 
 async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
@@ -73,10 +72,7 @@ async def _run(name: str, build: Build, settings: Settings, *, local: bool = Fal
                 return
             _spare_the_collector()
             _log.info("daemon.started", role=name, local=local, **settings.public())
-            try:
-                await _serve(role, stop)
-            except (TenancyLostError, ConnectionLostError) as error:
-                raise DaemonError(str(error)) from None
+            await _serve(role, stop)
             _log.info("daemon.stopped")
 
 

@@ -11,12 +11,13 @@ from botocore.utils import get_environ_proxies
 
 from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, client_config
 from email_consumer.core.account import Account
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.ses.account import AccountUnavailableError, read_account
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 
 
-class MissingCredentialsError(Exception):
+class MissingCredentialsError(OperatorError):
     """The standard credential chain holds no AWS credentials."""
 
     def __init__(self) -> None:

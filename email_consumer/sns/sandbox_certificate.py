@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 import structlog
 from cryptography import x509
 
+from email_consumer.runtime.errors import OperatorError
+
 _log = structlog.get_logger(__name__)
 
 
-class SandboxCertificateError(Exception):
+class SandboxCertificateError(OperatorError):
     """The file can't be used; the text is one line that names the variable."""
 
 

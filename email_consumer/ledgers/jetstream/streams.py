@@ -9,6 +9,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
+from email_consumer.runtime.errors import OperatorError
+
 CONSUMER = "sidecar"
 """The durable consumer of outcomes, and that of scheduled mail."""
 _ACK_WAIT = 30.0
@@ -18,7 +20,7 @@ _NAME_IN_USE = 10058
 _log = structlog.get_logger(__name__)
 
 
-class LedgerStreamError(Exception):
+class LedgerStreamError(OperatorError):
     """A stream of that name is there and can't carry the ledger; the text says what to change."""
 
 

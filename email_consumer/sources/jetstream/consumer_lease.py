@@ -24,6 +24,8 @@ from nats.js.errors import (
 )
 from nats.js.kv import KeyValue
 
+from email_consumer.runtime.errors import OperatorError
+
 LEASE = 30.0
 """Seconds without a renewal after which the holder is taken for dead."""
 _MARGIN = 5.0
@@ -40,11 +42,11 @@ def tenancy_bucket(stream: str) -> str:
     return f"{stream}-tenancy"
 
 
-class TenancyLostError(Exception):
+class TenancyLostError(OperatorError):
     """Another process has taken over; this one must not send any more."""
 
 
-class TenancyRefusedError(Exception):
+class TenancyRefusedError(OperatorError):
     """A ledger of the other kind is alive there; in plain words."""
 
 

@@ -28,6 +28,7 @@ from email_consumer.jetstream.publisher import (
 )
 from email_consumer.message.model import UndecodableError, decode, with_uuid
 from email_consumer.pipeline.burial import DeadLetterRefusedError
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.sources.jetstream.dead_letter import (
     ATTEMPTS,
     FAILED_AT,
@@ -48,7 +49,7 @@ _REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
 """Names new uuids after their letters: replayed twice, a letter has the same one."""
 
 
-class DeadLetterError(Exception):
+class DeadLetterError(OperatorError):
     """A dead letter is not there, or can't be stored or replayed; in plain words."""
 
 

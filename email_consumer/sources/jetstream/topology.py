@@ -19,6 +19,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from email_consumer.core.mail_queue import dead_letter_stream
 from email_consumer.jetstream.api import ask
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.sources.jetstream.consumer import StreamIdentity
 from email_consumer.sources.jetstream.drift import (
     Changes,
@@ -42,7 +43,7 @@ _OVERLAPPING_CONSUMER = {10099, 10100}
 _log = structlog.get_logger(__name__)
 
 
-class TopologyError(Exception):
+class TopologyError(OperatorError):
     """Stream or consumer can't be used as they are; one line per fault, each saying what to change."""
 
 

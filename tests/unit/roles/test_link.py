@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.roles.errors import ConnectionLostError
+from email_consumer.jetstream.connection_errors import ConnectionLostError
 from email_consumer.roles.nats import NatsLink
 from email_consumer.settings import load_settings
 from email_consumer.sources.jetstream.topology import Topology

@@ -94,13 +94,10 @@ async def test_a_crash_that_ends_the_process_does_so_at_once_even_while_it_drain
         stop.set()
     else:
         crash.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(10), Supervisor() as services:
+        services.start(Service("lease", lease, on_crash=OnCrash.EXIT), Service("mail", deaf_once, never_drained))
         with pytest.raises(ValueError, match="lost"):
-            async with Supervisor() as services:
-                services.start(
-                    Service("lease", lease, on_crash=OnCrash.EXIT), Service("mail", deaf_once, never_drained)
-                )
-                await services.run(stop)
+            await services.run(stop)
 
 
 async def test_a_service_that_crashes_is_logged_and_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
