@@ -24,7 +24,7 @@ from email_consumer.api.cancellations import Cancellations
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.core.mail_queue import MailQueue
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.unsent import Unsent
 from email_consumer.store.database import Database, open_database
 from email_consumer.web.app import create_app
@@ -64,7 +64,7 @@ async def measure(large: int, requests: int, report: Callable[[str, int, float],
             for topic, count in topics.items():
                 await fill(database, topic, count)
             queue = cast("MailQueue", None)  # no topic here was cancelled, so nobody asks it
-            unsent = Unsent(Meters())
+            unsent = Unsent(Metrics())
             cancellations = Cancellations(
                 database, queue, lambda *_: None, _never_paused, unsent=unsent, claims_show=True
             )

@@ -10,9 +10,9 @@ from aiohttp import web
 from email_consumer.api.batch import Batch, prepare
 from email_consumer.api.mail_store import MailStore, RequestKey
 from email_consumer.api.new_messages import Accepted, NewMessages
-from email_consumer.api.request_limiter import Turns
+from email_consumer.api.request_limiter import RequestLimiter
 from email_consumer.api.request_reader import read_request
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.message.keys import Reading
 from email_consumer.web.routing import JSON, ApiError, operation, read_json_bytes
@@ -27,7 +27,7 @@ class MessageRoutes:
     def __init__(
         self,
         store: MailStore,
-        meters: Meters,
+        metrics: Metrics,
         *,
         zone: tzinfo,
         max_payload: Callable[[], int],
@@ -35,11 +35,11 @@ class MessageRoutes:
     ) -> None:
         """`max_payload`: bytes that NATS takes now; `stored` wakes whoever publishes; `zone` is of naive times."""
         self._store = store
-        self._unknown_keys = UnknownKeys(meters)
+        self._unknown_keys = UnknownKeys(metrics)
         self._zone = zone
         self._max_payload = max_payload
         self._stored = stored
-        self._turns = Turns(_AT_ONCE, _WAITING)
+        self._turns = RequestLimiter(_AT_ONCE, _WAITING)
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/messages", self.create)]

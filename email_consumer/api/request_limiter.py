@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from email_consumer.web.routing import ApiError
 
 
-class Turns:
+class RequestLimiter:
     def __init__(self, at_once: int, waiting: int) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._queue = at_once + waiting

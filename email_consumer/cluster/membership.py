@@ -12,8 +12,8 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from email_consumer.cluster.share_rule import Record, Roll, Standing
-from email_consumer.core.foreign_records import JUNK, Junk
+from email_consumer.cluster.share_rule import Record, Roster, Standing
+from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.pace import Holdable
 from email_consumer.jetstream.key_value import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
@@ -60,10 +60,10 @@ class Membership:
             margin: so many seconds earlier it stops sending.
         """
         about = {"host": socket.gethostname(), "started": str(int(time.time()))}
-        self._roll = Roll(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
+        self._roll = Roster(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
         self._client = client
         self._bucket = workers_bucket(stream)
-        self._junk = Junk(self._bucket)
+        self._junk = ForeignRecords(self._bucket)
         self._replicas = replicas
         self._set_workers = set_workers
         self._pace = pace

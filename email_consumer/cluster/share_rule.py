@@ -45,7 +45,7 @@ class _Member:
     read_at: float
 
 
-class Roll:
+class Roster:
     """One member's view of all members, itself included."""
 
     def __init__(self, about: Mapping[str, str], new_name: Callable[[], str], *, ttl: float, margin: float) -> None:

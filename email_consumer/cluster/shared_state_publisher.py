@@ -23,7 +23,7 @@ from email_consumer.cluster.shared_state import (
     shard_key,
     shard_number,
 )
-from email_consumer.core.foreign_records import JUNK, Junk
+from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.mail_queue import Mark
 from email_consumer.jetstream.key_value import ensure_bucket, facts_bucket, subject
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
@@ -39,7 +39,7 @@ _HEARTBEAT = 1.0
 _log = structlog.get_logger(__name__)
 
 
-class FactsPublisher:
+class SharedStatePublisher:
     """`open` it, tell it all that SQLite holds, then `announce` and `run` it.
 
     Everything it is told is stored sooner or later, or told again after the next start: only what differs from what is
@@ -52,7 +52,7 @@ class FactsPublisher:
         self._publisher = Publisher(client)
         self._bucket = facts_bucket(stream)
         self._replicas = replicas
-        self._junk = Junk(self._bucket)
+        self._junk = ForeignRecords(self._bucket)
         self._pulse = pulse
         self._values: dict[str, Fact] = {}
         """All but the suppressed addresses and the sign of life."""

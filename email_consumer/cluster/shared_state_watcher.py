@@ -21,7 +21,7 @@ from email_consumer.cluster.shared_state import (
     decode_secrets,
     shard_number,
 )
-from email_consumer.core.foreign_records import JUNK, Junk
+from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
 from email_consumer.jetstream.key_value import facts_bucket
@@ -34,7 +34,7 @@ _NO_SIDECAR = "no sidecar has been here yet: start one by `email-consumer sideca
 _log = structlog.get_logger(__name__)
 
 
-class FactsWatcher:
+class SharedStateWatcher:
     """`run` it beside all the rest; no mail may be taken in before `ready`."""
 
     def __init__(
@@ -62,7 +62,7 @@ class FactsWatcher:
         """
         self._client = client
         self._bucket = facts_bucket(stream)
-        self._junk = Junk(self._bucket)
+        self._junk = ForeignRecords(self._bucket)
         self._cancel = cancel
         self._suppressed = suppressed
         self._events_since = events_since

@@ -24,7 +24,7 @@ JUNK = (
 _log = structlog.get_logger(__name__)
 
 
-class Junk:
+class ForeignRecords:
     """Of one reader of one bucket."""
 
     def __init__(self, bucket: str, hint: str = "skipped; delete it unless a newer version has written it") -> None:

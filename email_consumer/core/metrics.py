@@ -31,7 +31,7 @@ class Distribution:
 
 
 @dataclass(slots=True)
-class Meters:
+class Metrics:
     """One process's counts since its start. Written by the pipeline, read by everyone."""
 
     received: int = 0

@@ -7,7 +7,7 @@ from time import monotonic
 
 import structlog
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 
 PATIENCE = 60.0
 """Seconds without a settlement while mail waits."""
@@ -34,7 +34,7 @@ class Standstill:
         self,
         source: str,
         ask: Callable[[], Awaitable[Progress]],
-        meters: Meters,
+        metrics: Metrics,
         oldest_in_hand: Callable[[], float | None],
         *,
         patience: float = PATIENCE,
@@ -45,14 +45,14 @@ class Standstill:
         Args:
             source: its name.
             ask: may raise where it gives no answer.
-            meters: of this process.
+            metrics: of this process.
             oldest_in_hand: for how many seconds the oldest delivery has been in hand here; None: there is none.
             patience: in seconds.
             clock: seconds, monotonic.
         """
         self._source = source
         self._ask = ask
-        self._meters = meters
+        self._metrics = metrics
         self._oldest_in_hand = oldest_in_hand
         self._patience = patience
         self._clock = clock
@@ -87,15 +87,15 @@ class Standstill:
         return self._clock() - self._moved_at > self._patience
 
     def _take(self, progress: Progress) -> None:
-        now, meters = self._clock(), self._meters
-        settled = (progress.settled, meters.settled)
+        now, metrics = self._clock(), self._metrics
+        settled = (progress.settled, metrics.settled)
         held = (self._oldest_in_hand() or 0.0) > self._patience
-        sent_back = now - meters.held_back_at < 2 * self._patience / _LOOKS
+        sent_back = now - metrics.held_back_at < 2 * self._patience / _LOOKS
         if settled != self._settled or not (progress.waiting or held or sent_back):
             self._moved_at = now
         self._settled = settled
         silence = f"mail waits, and none was settled for {now - self._moved_at:.0f} s"
-        why = progress.hint or (meters.setback and f"the last one was sent back: {meters.setback}")
+        why = progress.hint or (metrics.setback and f"the last one was sent back: {metrics.setback}")
         self._text = f"{silence} ({why})" if why else silence
 
     def _say(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 
 MAX_LOGGED = 100
 """Different keys; a publisher can invent any number of them."""
@@ -13,14 +13,14 @@ _log = structlog.get_logger(__name__)
 
 
 class UnknownKeys:
-    def __init__(self, meters: Meters) -> None:
-        self._meters = meters
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._logged: set[str] = set()
 
     def note(self, keys: Iterable[str], source: str) -> None:
         """Of one message or request. `source` says where it came in: `nats`, `sqs` or `api`."""
         for key in sorted(keys):
-            self._meters.unknown_keys += 1
+            self._metrics.unknown_keys += 1
             if key in self._logged or len(self._logged) >= MAX_LOGGED:
                 continue
             self._logged.add(key)

@@ -6,7 +6,7 @@ names one of them.
 
 import structlog
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.runtime.throttle import Throttle
 
 DUPLICATE = "duplicate"
@@ -18,8 +18,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Unsent:
-    def __init__(self, meters: Meters) -> None:
-        self._meters = meters
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._throttle = Throttle(_INTERVAL)
 
     def note(self, uuid: str, reason: str, **facts: object) -> None:
@@ -31,4 +31,4 @@ class Unsent:
 
     def count(self, reason: str, mails: int = 1) -> None:
         """Mails that have a line elsewhere."""
-        self._meters.unsent[reason] += mails
+        self._metrics.unsent[reason] += mails

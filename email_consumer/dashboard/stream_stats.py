@@ -16,7 +16,7 @@ _PATIENCE = 0.8
 _UNREACHABLE = (NatsError, TimeoutError, OSError)
 
 
-class StreamGauge:
+class StreamStats:
     """Three small requests a look, whatever the stream's size. nats-py leaves out times, so they are made here.
 
     Source: https://docs.nats.io/reference/reference-protocols/nats_api_reference

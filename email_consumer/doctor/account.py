@@ -1,7 +1,7 @@
 """The SES account: our credentials, its standing, its limits, its clock."""
 
 from email_consumer.core.account import Account
-from email_consumer.doctor.control_plane import AwsFault, Clocks, ControlPlane
+from email_consumer.doctor.control_plane import AwsError, Clocks, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.ses.account import read_account
 
@@ -15,7 +15,7 @@ async def check_credentials(aws: ControlPlane) -> tuple[Account | None, list[Fin
     """GetAccount. None where the credentials are of no use, so that there is no sense in asking further."""
     try:
         account = read_account(await aws.ses("get_account"))
-    except AwsFault as fault:
+    except AwsError as fault:
         if fault.forbidden:
             text = f"{fault} The rate can't follow SES's limits, and a paused account is noticed only by its refusals."
             return None, [warning("ses.credentials", text, fault.fix)]

@@ -16,7 +16,7 @@ from email_consumer.jetstream.key_value import facts_bucket, subject, workers_bu
 from email_consumer.jetstream.watch import WatchBrokenError, follow
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.replica.stream import stream_name
-from email_consumer.sources.jetstream.consumer_lease import tenancy_bucket
+from email_consumer.sources.jetstream.consumer_lease import lease_bucket
 
 _SILENT = 10.0
 """Seconds; the sidecar gives a sign of life every two."""
@@ -79,7 +79,7 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
 
 def _ours(stream: str) -> list[str]:
     names = Names(stream)
-    buckets = [workers_bucket(stream), facts_bucket(stream), tenancy_bucket(stream)]
+    buckets = [workers_bucket(stream), facts_bucket(stream), lease_bucket(stream)]
     streams = [
         stream,
         dead_letter_stream(stream),

@@ -34,7 +34,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Inheritance:
+class Takeover:
     """What was delivered before this ledger took the consumer over, and may have been sent by whoever had it."""
 
     sequence: int

@@ -24,11 +24,11 @@ from email_consumer.ledgers.rule import (
     PATIENCE,
     Decision,
     Granted,
-    Inheritance,
     Known,
     Policy,
     Step,
     Stopper,
+    Takeover,
     decide,
     tell_apart,
 )
@@ -59,7 +59,7 @@ class SqliteLedger:
         stopper: Stopper,
         policy: Policy,
         *,
-        inheritance: Inheritance | None = None,
+        takeover: Takeover | None = None,
         valid_until: Callable[[], float] = lambda: math.inf,
         interval: float = 0.01,
         patience: float = PATIENCE,
@@ -71,7 +71,7 @@ class SqliteLedger:
 
         No claim reaches beyond `valid_until` (event-loop clock): until then nobody else sends.
         """
-        self._inheritance = inheritance or Inheritance(0, 0.0)
+        self._takeover = takeover or Takeover(0, 0.0)
         self._valid_until = valid_until
         self._database = database
         self._stopper = stopper
@@ -167,8 +167,8 @@ class SqliteLedger:
         retired, inserted, reclaimed = [], [], []
         for entry, stopped in claims:
             row = known.get(entry.message.uuid)
-            if row is None and self._inheritance.covers(entry.origin):
-                inserted.append(claimed_row(entry, in_doubt=True, claimed_at=self._inheritance.since))
+            if row is None and self._takeover.covers(entry.origin):
+                inserted.append(claimed_row(entry, in_doubt=True, claimed_at=self._takeover.since))
                 answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
                 continue
             decision = self._decide(entry, stopped, row, now)

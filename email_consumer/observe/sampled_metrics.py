@@ -1,4 +1,4 @@
-"""What has to be asked for, unlike the meters: looked up now and then, so that a scrape costs nothing."""
+"""What has to be asked for, unlike the metrics: looked up now and then, so that a scrape costs nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from email_consumer.core.mail_queue import Unconsumed
 
 
 @dataclass(slots=True)
-class Readings:
+class SampledMetrics:
     """The newest values; None is not known at present, and then not told."""
 
     queue_messages: float | None = None
@@ -47,8 +47,8 @@ _KINDS = ("Send", "Delivery", "Bounce", "Complaint", "Reject", "DeliveryDelay", 
 """There from the start: a rate needs a first value."""
 
 
-class ReadingsCollector(Collector):
-    def __init__(self, readings: Readings) -> None:
+class SampledMetricsCollector(Collector):
+    def __init__(self, readings: SampledMetrics) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[Metric]:

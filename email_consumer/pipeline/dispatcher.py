@@ -6,27 +6,27 @@ from collections.abc import Callable, Coroutine
 import structlog
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.slots import Slots
 from email_consumer.runtime.tasks import end
 
 _log = structlog.get_logger(__name__)
 
 
-class InHand:
+class Dispatcher:
     """Between the sources and the pipeline. One timer says in-progress for all deliveries of a source."""
 
     def __init__(
         self,
         handle: Callable[[Delivery], Coroutine[None, None, None]],
         slots: Slots,
-        meters: Meters,
+        metrics: Metrics,
         heartbeat: float,
     ) -> None:
         """`heartbeat` in seconds: a third of the source's redelivery time-out."""
         self._handle = handle
         self._slots = slots
-        self._meters = meters
+        self._metrics = metrics
         self._heartbeat = heartbeat
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[asyncio.Task[None], tuple[Delivery, float]] = {}
@@ -36,7 +36,7 @@ class InHand:
         self._slots.take(len(delivery.payload))
         task = self._loop.create_task(self._handle(delivery))
         self._tasks[task] = (delivery, self._loop.time())
-        self._meters.in_hand = len(self._tasks)
+        self._metrics.in_hand = len(self._tasks)
         task.add_done_callback(self._done)
 
     def oldest(self) -> float | None:
@@ -73,7 +73,7 @@ class InHand:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         delivery, _ = self._tasks.pop(task)
-        self._meters.in_hand = len(self._tasks)
+        self._metrics.in_hand = len(self._tasks)
         self._slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):
             # It comes back after the source's time-out, and the ledger knows how far it got.

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 
 _TICK = 0.005
 """Seconds between two releases at the least: several waiters share one timer."""
@@ -32,10 +32,10 @@ class _Waiter:
 class Pacer:
     """Releases waiters in order. Runs on the event loop's clock, needs no task of its own."""
 
-    def __init__(self, rate: float, meters: Meters) -> None:
+    def __init__(self, rate: float, metrics: Metrics) -> None:
         """`rate` is in recipients a second, above 0."""
         self._loop = asyncio.get_running_loop()
-        self._meters = meters
+        self._metrics = metrics
         self._rate = rate
         self._waiting: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -105,8 +105,8 @@ class Pacer:
             self._timer.cancel()
 
     def _show(self) -> None:
-        self._meters.held = self.held
-        self._meters.rate = 0.0 if self._holds else self._rate
+        self._metrics.held = self.held
+        self._metrics.rate = 0.0 if self._holds else self._rate
 
     def sift(self) -> None:
         """Send those away who are stopped by now: they would hold their place for as long as the queue is."""
@@ -143,7 +143,7 @@ class Pacer:
             self._due += recipients / self._rate
             self._window.append((now, recipients))
             self._in_window += recipients
-            self._meters.peak = max(self._meters.peak, self._in_window)
+            self._metrics.peak = max(self._metrics.peak, self._in_window)
             waiter.future.set_result(True)
 
     def _room_at(self, recipients: int, now: float) -> float:

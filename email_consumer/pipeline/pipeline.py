@@ -14,7 +14,7 @@ from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError
 from email_consumer.core.delivery import REPLAY_OF, Delivery
 from email_consumer.core.ledger import Claim, Ledger, LedgerBlockedError, NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.core.mail_queue import ORIGIN
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
     Exhausted,
@@ -68,7 +68,7 @@ class Pipeline:
         sender: Sender,
         watchers: tuple[Watcher, ...],
         settlement: Settlement,
-        meters: Meters,
+        metrics: Metrics,
         max_attempts: int,
         zone: tzinfo,
         journal: ReadingJournal,
@@ -80,17 +80,17 @@ class Pipeline:
         self._sender = sender
         self._watchers = watchers
         self._settlement = settlement
-        self._meters = meters
+        self._metrics = metrics
         self._max_attempts = max_attempts
         self._zone = zone
         self._reader = CarefulReader(self._decode, journal)
-        self._unknown_keys = UnknownKeys(meters)
+        self._unknown_keys = UnknownKeys(metrics)
         self._uuids: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
     async def handle(self, delivery: Delivery) -> None:
         """See one delivery through to its settlement."""
-        self._meters.received += 1
+        self._metrics.received += 1
         try:
             message, unknown = await self._reader.read(delivery)
         except (UndecodableError, FatalDeliveryError) as error:
@@ -116,7 +116,7 @@ class Pipeline:
             unburied = self._settlement.unburied(delivery)
             outcome, attempt = (unburied, 0) if unburied else await self._deliver(message, origin, delivery.headers)
             if isinstance(outcome, Sent):
-                self._meters.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
+                self._metrics.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
             await self._settlement.settle(delivery, message, outcome, origin, attempt)
         finally:
             self._uuids.discard(message.uuid)
@@ -161,17 +161,17 @@ class Pipeline:
     async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
         permitted, left_out = self._gate.permitted(message)  # once more: it may have waited for its turn for long
         began = self._loop.time()
-        self._meters.in_flight += 1
+        self._metrics.in_flight += 1
         try:
             result = await self._sender.send(self._compose(permitted, headers), claim.deadline)
         except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
             _log.exception("send.crashed", uuid=message.uuid)
             result = InDoubt(f"{type(error).__name__} while sending")
         finally:
-            self._meters.in_flight -= 1
+            self._metrics.in_flight -= 1
         if isinstance(result, Interrupted):
             return result
-        self._meters.ses_call.observe(self._loop.time() - began)
+        self._metrics.ses_call.observe(self._loop.time() - began)
         self._report(result)
         if isinstance(result, (Sent, InDoubt)):
             return replace(result, left_out=left_out) if left_out else result

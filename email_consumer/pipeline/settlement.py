@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.ledger import Ledger, LedgerBlockedError, Origin
 from email_consumer.core.mail_queue import DeadLetterKind
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
     Conflict,
@@ -68,7 +68,7 @@ class Settlement:
         self,
         ledger: Ledger,
         dead_letters: DeadLetters,
-        meters: Meters,
+        metrics: Metrics,
         retry_delay: float,
         burial: Burial | None = None,
     ) -> None:
@@ -78,9 +78,9 @@ class Settlement:
         self._burial = burial or Burial()
         self._unburied: LRUCache[str, Unburied] = LRUCache(_REMEMBERED)
         """By the reference of its delivery."""
-        self._meters = meters
+        self._metrics = metrics
         self._retry_delay = retry_delay
-        self._unsent = Unsent(meters)
+        self._unsent = Unsent(metrics)
         self._copies = Throttle(_COPY_NOTED_EVERY)
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
@@ -88,7 +88,7 @@ class Settlement:
         if not await self._bury(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0):
             await self._leave(delivery)
             return
-        self._meters.outcomes[Undecodable] += 1
+        self._metrics.outcomes[Undecodable] += 1
         self._unsent.count(DeadLetterKind.UNDECODABLE)
         await self._tell(delivery.term())
 
@@ -120,14 +120,14 @@ class Settlement:
         self._count(message, outcome)
         self._tell_unsent(delivery, message, outcome)
         if isinstance(outcome, (Failed, Throttled, Held)):
-            self._meters.setback = outcome.reason
+            self._metrics.setback = outcome.reason
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
                 await self._tell(delivery.ack())
             case Failed():
                 await self._tell(delivery.nak(self._backoff(attempt)))
             case Throttled() | Held() | Interrupted():
-                self._meters.held_back_at = monotonic()
+                self._metrics.held_back_at = monotonic()
                 await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt() | Unburied():
                 await self._tell(delivery.nak(BUSY_DELAY))
@@ -137,13 +137,13 @@ class Settlement:
                 assert_never(outcome)
 
     def _count(self, message: EmailMessage, outcome: Outcome) -> None:
-        self._meters.outcomes[type(outcome)] += 1
+        self._metrics.outcomes[type(outcome)] += 1
         if isinstance(outcome, Sent):
-            self._meters.recipients_sent += message.recipients - len(outcome.left_out)
+            self._metrics.recipients_sent += message.recipients - len(outcome.left_out)
             for copy in outcome.left_out:
                 self._note(message, copy)
         elif isinstance(outcome, Duplicate):
-            self._meters.duplicates_changed += outcome.changed
+            self._metrics.duplicates_changed += outcome.changed
 
     def _tell_unsent(self, delivery: Delivery, message: EmailMessage, outcome: Outcome) -> None:
         match outcome:
@@ -163,7 +163,7 @@ class Settlement:
             )
 
     def _note(self, message: EmailMessage, copy: LeftOut) -> None:
-        self._meters.copies_left_out += 1
+        self._metrics.copies_left_out += 1
         held_back = self._copies.admit(copy.address)
         if held_back is not None:
             _log.warning(
@@ -200,7 +200,7 @@ class Settlement:
         try:
             await self._ledger.finish(message, outcome, origin)
         except LedgerBlockedError as error:
-            self._meters.setback = str(error)
+            self._metrics.setback = str(error)
             return False
         return True
 
@@ -209,7 +209,7 @@ class Settlement:
 
     async def _leave(self, delivery: Delivery) -> None:
         """The source has the only copy, and delivers it again."""
-        self._meters.outcomes[Unburied] += 1
+        self._metrics.outcomes[Unburied] += 1
         pause = _doubling(_FIRST_BURIAL_PAUSE, delivery.received, LONGEST_PAUSE)
         await self._tell(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from email_consumer.core.account import Account
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Sent
 from email_consumer.roles.background import Background
 from email_consumer.roles.outlet import ses_client
@@ -18,10 +18,10 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class AccountGlance:
+class AccountMonitor:
     """A governor that steers nothing."""
 
-    meters: Meters
+    metrics: Metrics
     governor: Governor | None
     """None: there are no credentials here; the workers have theirs."""
 
@@ -32,36 +32,36 @@ class AccountGlance:
 
     def count_sent(self, mails: int) -> None:
         """So many more were sent, by whichever worker."""
-        self.meters.recipients_sent += mails
-        self.meters.outcomes[Sent] += mails
+        self.metrics.recipients_sent += mails
+        self.metrics.outcomes[Sent] += mails
 
 
-async def glance_at_account(settings: Settings, background: list[Background], stack: AsyncExitStack) -> AccountGlance:
+async def monitor_account(settings: Settings, background: list[Background], stack: AsyncExitStack) -> AccountMonitor:
     """Ask SES now and then, if we may."""
-    meters = Meters(rate=settings.ses_rate_per_sec)
+    metrics = Metrics(rate=settings.ses_rate_per_sec)
     try:
         client = await stack.enter_async_context(ses_client(settings))
     except MissingCredentialsError as error:
         _log.info("account.not_asked", reason=str(error))
-        return AccountGlance(meters, None)
-    pace = _ShownPace(meters)
-    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, meters=meters, account=client.account)
+        return AccountMonitor(metrics, None)
+    pace = _ShownPace(metrics)
+    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=client.account)
     await governor.look()
     background.append(("account", governor.run))
-    return AccountGlance(meters, governor)
+    return AccountMonitor(metrics, governor)
 
 
 @dataclass(frozen=True, slots=True)
 class _ShownPace:
     """What the workers' governors decide from the same answers of SES."""
 
-    meters: Meters
+    metrics: Metrics
 
     def set_rate(self, rate: float) -> None:
-        self.meters.rate = rate
+        self.metrics.rate = rate
 
     def hold(self, _holder: str, reason: str) -> None:
-        self.meters.held = reason
+        self.metrics.held = reason
 
     def resume(self, _holder: str) -> None:
-        self.meters.held = ""
+        self.metrics.held = ""

@@ -76,7 +76,7 @@ async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Ca
     dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused, unconsumed)
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
-    mail, unsent = DueMail(desk.database), Unsent(ground.meters)
+    mail, unsent = DueMail(desk.database), Unsent(ground.metrics)
     scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent, burial=ground.burial)
     ground.background.append(("scheduler", scheduler.run))
     ground.checks["ledger"] = desk.database.check
@@ -102,7 +102,7 @@ async def _mail_routes(ground: Ground, desk: Desk, scheduler: Scheduler) -> list
         queue,
         desk.workers.cancel,
         scheduler.pausing,
-        unsent=Unsent(ground.meters),
+        unsent=Unsent(ground.metrics),
         claims_show=desk.workers.claims_show,
     )
     await cancellations.load()
@@ -110,7 +110,7 @@ async def _mail_routes(ground: Ground, desk: Desk, scheduler: Scheduler) -> list
     return [
         *MessageRoutes(
             store,
-            ground.meters,
+            ground.metrics,
             zone=ZoneInfo(settings.timezone),
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,

@@ -14,7 +14,7 @@ from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.snapshot import State
-from email_consumer.dashboard.stream_stats import StreamGauge
+from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.roles.parts import Ground
 from email_consumer.roles.workers import Workers
@@ -41,9 +41,9 @@ def build_dashboard(
     settings = ground.settings
     gauge = None
     if ground.nats:
-        gauge = StreamGauge(ground.nats.client, stream=settings.stream, consumer=settings.consumer)
+        gauge = StreamStats(ground.nats.client, stream=settings.stream, consumer=settings.consumer)
     observer = Observer(
-        meters=workers.meters,
+        metrics=workers.metrics,
         sources={name: source.check for name, source in ground.sources.items()},
         checks=ground.checks,
         unconsumed=unconsumed,
@@ -53,7 +53,7 @@ def build_dashboard(
         refused=refused,
         expects_events=bool(settings.sns_topic_arns),
     )
-    sampler = Sampler(workers.meters, observer.look)
+    sampler = Sampler(workers.metrics, observer.look)
     ground.background.append(("live", sampler.run))
     sessions = Sessions()
     public = settings.dashboard_public

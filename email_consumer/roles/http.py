@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.roles.descriptors import left_for_callers, raise_limit
 from email_consumer.roles.parts import Ground
 from email_consumer.runtime.errors import OperatorError
@@ -20,7 +20,7 @@ from email_consumer.web.health import HealthRoutes
 from email_consumer.web.origin import names_this_machine
 from email_consumer.web.security_headers import add_security_headers
 from email_consumer.web.server import MOST_CONNECTIONS, Server
-from email_consumer.web.wrong_keys import Guesses
+from email_consumer.web.wrong_keys import WrongKeys
 
 _log = structlog.get_logger(__name__)
 
@@ -41,11 +41,13 @@ async def listen(
     keys = [key.get_secret_value() for key in settings.api_key]
     # A page that DNS leads to this machine reaches also what listens on loopback alone.
     serves = partial(names_this_machine, any_address=not settings.on_loopback) if ground.local else None
-    guesses = Guesses(ground.meters)
-    app = create_app(routes, keys, version=version("email-consumer"), admits=admits, serves=serves, guesses=guesses)
+    wrong_keys = WrongKeys(ground.metrics)
+    app = create_app(
+        routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys
+    )
     app.on_response_prepare.append(add_security_headers)
     most = left_for_callers(raise_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
-    connections = Connections(most, ground.meters)
+    connections = Connections(most, ground.metrics)
     server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
     try:
         await stack.enter_async_context(server)
@@ -60,11 +62,11 @@ def health_routes(ground: Ground, metrics: CollectorRegistry) -> list[web.RouteD
     return HealthRoutes(ground.checks, lambda: generate_latest(metrics)).routes()
 
 
-def check_pace(ground: Ground, meters: Meters) -> None:
-    """`/ready` tells from here on why SES, or we, let nothing out; `meters` are the workers', as far as known here."""
+def check_pace(ground: Ground, metrics: Metrics) -> None:
+    """`/ready` tells from here on why SES, or we, let nothing out; `metrics` are the workers', as far as known here."""
 
     async def ses() -> None:
-        if meters.held:
-            raise ConnectionError(meters.held)
+        if metrics.held:
+            raise ConnectionError(metrics.held)
 
     ground.checks["ses"] = ses

@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.slots import Slots
 from email_consumer.ledgers.jetstream.streams import CONSUMER, ensure_ledger_streams
-from email_consumer.pipeline.dispatcher import InHand
+from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.roles.background import Background
 from email_consumer.roles.nats import NatsLink, NatsSource
-from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 
 _HEARTBEAT = 10.0
 """Seconds: a third of the consumers' time-out."""
 
 
-class Feeds:
+class LedgerConsumers:
     """`add` those there are; they run in the background, until `drain`."""
 
     def __init__(self, link: NatsLink, nats: NatsSource, background: list[Background]) -> None:
@@ -24,14 +24,14 @@ class Feeds:
         self._link = link
         self._nats = nats
         self._background = background
-        self._intakes: list[JetStreamIntake] = []
-        self._in_hand: list[InHand] = []
+        self._intakes: list[JetStreamReceiver] = []
+        self._in_hand: list[Dispatcher] = []
 
     def add(self, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]], at_once: int) -> None:
         """Hand what comes in the stream to `handle`, up to so many deliveries at a time."""
         slots = Slots(at_once)
-        in_hand = InHand(handle, slots, Meters(), _HEARTBEAT)  # the process's own meters count mail
-        intake = JetStreamIntake(
+        in_hand = Dispatcher(handle, slots, Metrics(), _HEARTBEAT)  # the process's own metrics count mail
+        intake = JetStreamReceiver(
             self._link.client,
             stream=stream,
             consumer=CONSUMER,

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from email_consumer.ledgers.jetstream.takeover import renew_inheritance
+from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.roles.background import Background
 from email_consumer.roles.nats import NatsLink, NatsSource, hold
 
@@ -19,10 +19,10 @@ async def join_ledger(link: NatsLink, background: list[Background], stack: Async
     """
     settings = link.settings
 
-    async def note_inheritance() -> None:
+    async def note_takeover() -> None:
         delivered = await link.topology.delivered()
-        await renew_inheritance(link.client, settings.stream, settings.consumer, delivered)
+        await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
 
-    tenancy = link.consumer_tenancy(_LEDGER, shared=True)
-    await hold(tenancy, settings, background, stack, note_inheritance)
-    return link.source(tenancy)
+    lease = link.consumer_lease(_LEDGER, shared=True)
+    await hold(lease, settings, background, stack, note_takeover)
+    return link.source(lease)

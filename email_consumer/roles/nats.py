@@ -16,22 +16,22 @@ from email_consumer.core.slots import Slots
 from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.connection_errors import ConnectionLostError
 from email_consumer.roles.background import Background
-from email_consumer.roles.waiting_server import Porch
+from email_consumer.roles.waiting_server import WaitingServer
 from email_consumer.runtime.tasks import end, until_done
 from email_consumer.settings import Settings
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.sources.jetstream.consumer import consumer_in_use
-from email_consumer.sources.jetstream.consumer_lease import Tenancy
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.jetstream.dead_letters import DeadLetters
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
-from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sources.jetstream.topology import Topology
 
 Result = TypeVar("Result")
 
 _FLUSH_TIMEOUT = 2
 
-TakeOver = Callable[[], Awaitable[None]]
+OnTakeover = Callable[[], Awaitable[None]]
 """Notes what whoever had the consumer before may have left behind."""
 
 _log = structlog.get_logger(__name__)
@@ -46,13 +46,13 @@ class NatsSource:
     topology: Topology
     mail_queue: JetStreamQueue
     dead_letters: DeadLetters
-    tenancy: Tenancy
-    intakes: list[JetStreamIntake] = field(default_factory=list)
+    lease: ConsumerLease
+    intakes: list[JetStreamReceiver] = field(default_factory=list)
     """All that pulls over this connection."""
 
-    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamIntake:
+    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
         """Not yet running."""
-        intake = JetStreamIntake(
+        intake = JetStreamReceiver(
             self.client,
             stream=self.settings.stream,
             consumer=self.settings.consumer,
@@ -74,7 +74,7 @@ class NatsSource:
         """Raise if the server can't be reached now, or gives us no mail."""
         if not self.client.is_connected:
             raise ConnectionError("not connected")
-        if asyncio.get_running_loop().time() > self.tenancy.valid_until:
+        if asyncio.get_running_loop().time() > self.lease.valid_until:
             raise ConnectionError("the right to the consumer can't be renewed")
         for intake in self.intakes:
             if intake.held:
@@ -102,18 +102,18 @@ class NatsLink:
             self.lost.result()
         return waited.result()
 
-    def consumer_tenancy(self, ledger: str, *, shared: bool) -> Tenancy:
+    def consumer_lease(self, ledger: str, *, shared: bool) -> ConsumerLease:
         """The right to the consumer for the ledger of that identity."""
         consumer = self.settings.consumer
         in_use = partial(consumer_in_use, self.client, self.settings.stream, consumer)
         return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
 
-    def role_tenancy(self, role: str, ledger: str, *, stream: str, consumer: str) -> Tenancy:
+    def role_lease(self, role: str, ledger: str, *, stream: str, consumer: str) -> ConsumerLease:
         """The right to be the only one in a role; whoever has it takes from that consumer."""
         in_use = partial(consumer_in_use, self.client, stream, consumer)
         return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
 
-    def source(self, tenancy: Tenancy) -> NatsSource:
+    def source(self, lease: ConsumerLease) -> NatsSource:
         """What comes by the consumer, while the right to it lasts."""
         settings, client = self.settings, self.client
         stream, subject = settings.stream, settings.subject
@@ -123,14 +123,14 @@ class NatsLink:
             topology=self.topology,
             mail_queue=JetStreamQueue(client, stream=stream, subject=subject, consumer=settings.consumer),
             dead_letters=DeadLetters(client, stream=stream, subject=subject, replicas=settings.nats_replicas),
-            tenancy=tenancy,
+            lease=lease,
         )
 
     def _tenancy(
         self, key: str, what: str, ledger: str, in_use: Callable[[], Awaitable[bool]], *, shared: bool
-    ) -> Tenancy:
+    ) -> ConsumerLease:
         settings = self.settings
-        return Tenancy(
+        return ConsumerLease(
             self.client,
             stream=settings.stream,
             key=key,
@@ -162,18 +162,18 @@ async def connect_nats(settings: Settings, background: list[Background], stack: 
 
 
 async def hold(
-    tenancy: Tenancy,
+    lease: ConsumerLease,
     settings: Settings,
     background: list[Background],
     stack: AsyncExitStack,
-    take_over: TakeOver | None = None,
+    on_takeover: OnTakeover | None = None,
 ) -> None:
     """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
-    porch = Porch(settings)
-    async with porch.standing():
-        await tenancy.acquire(take_over, lambda reason: porch.open("consumer", reason))
-    stack.push_async_callback(tenancy.release)
-    keeping = asyncio.create_task(tenancy.keep(), name="tenancy")
+    waiting_server = WaitingServer(settings)
+    async with waiting_server.standing():
+        await lease.acquire(on_takeover, lambda reason: waiting_server.open("consumer", reason))
+    stack.push_async_callback(lease.release)
+    keeping = asyncio.create_task(lease.keep(), name="tenancy")
     stack.push_async_callback(end, keeping)
     background.append(("tenancy", lambda: _await(keeping)))
 

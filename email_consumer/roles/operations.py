@@ -15,7 +15,7 @@ from email_consumer.core.unsent import Unsent
 from email_consumer.dashboard.snapshot import State
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
-from email_consumer.observe.sampled_metrics import Readings, ReadingsCollector
+from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 from email_consumer.roles.parts import Ground
 from email_consumer.sources.jetstream.unconsumed import UnconsumedWatch
 from email_consumer.store.database import Database
@@ -31,14 +31,14 @@ def build_operations(ground: Ground, database: Database) -> list[web.RouteDef]:
     settings = ground.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
     ground.background.append(("retention", Retention(database, keep).run))
-    return ErasureRoutes(database, Unsent(ground.meters)).routes()
+    return ErasureRoutes(database, Unsent(ground.metrics)).routes()
 
 
 def report_on(ground: Ground) -> None:
     """Once a second a line of what goes on."""
-    meters = ground.meters
-    ground.background.append(("rate line", lambda: rate_line.report(meters)))
-    ground.background.append(("loop lag", lambda: loop_lag.measure(meters)))
+    metrics = ground.metrics
+    ground.background.append(("rate line", lambda: rate_line.report(metrics)))
+    ground.background.append(("loop lag", lambda: loop_lag.measure(metrics)))
 
 
 def watch_unconsumed(ground: Ground) -> Callable[[], Unconsumed]:
@@ -58,15 +58,17 @@ def build_metrics(
     unconsumed: Callable[[], Unconsumed],
 ) -> CollectorRegistry:
     """What `/metrics` tells. `events` of SES by kind, `refused` SNS messages by cause, both since the start."""
-    readings = Readings(events_expected=bool(ground.settings.sns_topic_arns), events=events, events_refused=refused)
+    readings = SampledMetrics(
+        events_expected=bool(ground.settings.sns_topic_arns), events=events, events_refused=refused
+    )
     ground.background.append(("readings", partial(_keep_reading, readings, look, unconsumed)))
-    registry = create_registry(ground.meters)
-    registry.register(ReadingsCollector(readings))
+    registry = create_registry(ground.metrics)
+    registry.register(SampledMetricsCollector(readings))
     return registry
 
 
 async def _keep_reading(
-    readings: Readings, look: Callable[[], Awaitable[State]], unconsumed: Callable[[], Unconsumed]
+    readings: SampledMetrics, look: Callable[[], Awaitable[State]], unconsumed: Callable[[], Unconsumed]
 ) -> None:
     while True:
         state = await look()

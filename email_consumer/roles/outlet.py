@@ -23,13 +23,13 @@ class Outlet:
 
 async def open_outlet(ground: Ground, stack: AsyncExitStack) -> Outlet:
     """The account's limits are known when this returns, if we may ask for them."""
-    settings, meters = ground.settings, ground.meters
+    settings, metrics = ground.settings, ground.metrics
     sender = await stack.enter_async_context(ses_client(settings))
-    pacer = Pacer(settings.ses_rate_per_sec, meters)
+    pacer = Pacer(settings.ses_rate_per_sec, metrics)
     slots = Slots(0)
     pace = _Pace(pacer, slots, settings.concurrency_limit)
     pace.set_rate(settings.ses_rate_per_sec)
-    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, meters=meters, account=sender.account)
+    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=sender.account)
     await governor.look()
     ground.background.append(("governor", governor.run))
     return Outlet(sender, pacer, slots, governor)

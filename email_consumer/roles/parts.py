@@ -1,9 +1,9 @@
-"""What every role stands on: the settings, the meters, and the sources of mail."""
+"""What every role stands on: the settings, the metrics, and the sources of mail."""
 
 from dataclasses import dataclass, field
 
 from email_consumer.core.mail_queue import MailQueue
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
 from email_consumer.pipeline.burial import Burial, DeadLetters
 from email_consumer.roles.background import Background
@@ -19,7 +19,7 @@ class Ground:
     """The same for all roles."""
 
     settings: Settings
-    meters: Meters
+    metrics: Metrics
     nats: NatsSource | None
     sqs: SqsSource | None
     background: list[Background]

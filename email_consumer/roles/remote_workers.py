@@ -2,7 +2,7 @@
 
 import time
 
-from email_consumer.cluster.shared_state_publisher import FactsPublisher
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.account import Account
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
@@ -10,7 +10,7 @@ from email_consumer.feedback.events import Event
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.message.fields import is_tag
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.account_monitor import AccountGlance
+from email_consumer.roles.account_monitor import AccountMonitor
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
@@ -24,17 +24,17 @@ class RemoteWorkers:
 
     def __init__(
         self,
-        facts: FactsPublisher,
+        facts: SharedStatePublisher,
         claims: ClaimBucket,
         database: Database,
         gate: Gate,
-        glance: AccountGlance,
+        monitor: AccountMonitor,
         *,
         secrets: LinkSecrets,
     ) -> None:
         """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secrets` sign links."""
-        self.meters = glance.meters
-        self._glance = glance
+        self.metrics = monitor.metrics
+        self._monitor = monitor
         self._facts = facts
         self._claims = claims
         self._database = database
@@ -45,7 +45,7 @@ class RemoteWorkers:
 
     @property
     def account(self) -> Account | None:
-        return self._glance.account
+        return self._monitor.account
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
         self._gate.cancel(topic_id, mark)

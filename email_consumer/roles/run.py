@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from email_consumer.core.link_secrets import LinkSecrets
-from email_consumer.core.metrics import Meters
-from email_consumer.ledgers.rule import Inheritance
+from email_consumer.core.metrics import Metrics
+from email_consumer.ledgers.rule import Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.background import Background
@@ -34,21 +34,21 @@ async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bo
     database = await stack.enter_async_context(open_database(settings.db_path, group_reads=settings.db_group_read))
     nats = await _open_nats(settings, database, background, stack) if "nats" in settings.source else None
     sqs = await open_sqs(settings, nats.dead_letters if nats else None, stack) if "sqs" in settings.source else None
-    ground = Ground(settings, Meters(), nats, sqs, background, local=local)
+    ground = Ground(settings, Metrics(), nats, sqs, background, local=local)
     gate = Gate()
     ledger = SqliteLedger(
         database,
         gate.check,
         policy(settings),
-        inheritance=await _inheritance(database),
-        valid_until=lambda: nats.tenancy.valid_until if nats else math.inf,
+        takeover=await _takeover(database),
+        valid_until=lambda: nats.lease.valid_until if nats else math.inf,
     )
     await stack.enter_async_context(ledger.running())
     outlet = await open_outlet(ground, stack)
     secrets = LinkSecrets(*await keep_link_secrets(database))
     journal = stack.enter_context(open_journal(settings.db_path))
     worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
-    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.meters), secrets)
+    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.metrics), secrets)
     ledger.when_scheduled = await build_sidecar(ground, desk, stack)
     report_on(ground)
     return Role(background, worker.drain)
@@ -59,15 +59,15 @@ async def _open_nats(
 ) -> NatsSource:
     link = await connect_nats(settings, background, stack)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
-    tenancy = link.consumer_tenancy(identity, shared=False)
-    await hold(tenancy, settings, background, stack, lambda: _note_inheritance(database, link))
-    return link.source(tenancy)
+    lease = link.consumer_lease(identity, shared=False)
+    await hold(lease, settings, background, stack, lambda: _note_takeover(database, link))
+    return link.source(lease)
 
 
-async def _note_inheritance(database: Database, link: NatsLink) -> None:
+async def _note_takeover(database: Database, link: NatsLink) -> None:
     sequence, stream = await link.topology.delivered()
     await set_fact(database, "inheritance", json.dumps([sequence, time.time(), stream]))
 
 
-async def _inheritance(database: Database) -> Inheritance:
-    return Inheritance(*json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))
+async def _takeover(database: Database) -> Takeover:
+    return Takeover(*json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))

@@ -13,7 +13,7 @@ from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.ledgers.rule import Policy
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
-from email_consumer.pipeline.dispatcher import InHand
+from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Compose, Pipeline
@@ -25,7 +25,7 @@ from email_consumer.roles.parts import Ground
 from email_consumer.roles.progress import watch_progress
 from email_consumer.roles.sqs import SqsSource
 from email_consumer.settings import Settings
-from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sqs.receiver import SqsReceiver
 from email_consumer.suppression.unsubscribe import Unsubscribe
 from email_consumer.tracking.open_tracking import OpenTracking
@@ -39,9 +39,9 @@ class Worker:
     """The running parts, and the order in which they end."""
 
     sources: tuple[NatsSource | SqsSource, ...]
-    intakes: tuple[JetStreamIntake | SqsReceiver, ...]
+    intakes: tuple[JetStreamReceiver | SqsReceiver, ...]
     pacer: Pacer
-    in_hand: InHand
+    in_hand: Dispatcher
     grace: float
 
     async def drain(self) -> None:
@@ -63,7 +63,7 @@ def build_worker(
     ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
 ) -> Worker:
     """Pulling begins when the background runs. `secrets` sign the links in mails."""
-    settings, meters = ground.settings, ground.meters
+    settings, metrics = ground.settings, ground.metrics
     pipeline = Pipeline(
         ledger=ledger,
         gate=gate,
@@ -71,20 +71,20 @@ def build_worker(
         compose=_compose(settings, secrets),
         sender=Breaker(outlet.sender, outlet.pacer),
         watchers=(outlet.governor,),
-        settlement=Settlement(ledger, ground.dead_letters, meters, settings.retry_delay, ground.burial),
-        meters=meters,
+        settlement=Settlement(ledger, ground.dead_letters, metrics, settings.retry_delay, ground.burial),
+        metrics=metrics,
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
         journal=journal,
     )
     gate.on_cancel(outlet.pacer.sift)
-    in_hand = InHand(pipeline.handle, outlet.slots, meters, settings.ack_wait / 3)
+    in_hand = Dispatcher(pipeline.handle, outlet.slots, metrics, settings.ack_wait / 3)
     sources = tuple(ground.sources.values())
     intakes = tuple(source.intake(outlet.slots, in_hand.start) for source in sources)
     ground.background.append(("heartbeat", in_hand.keep_alive))
     ground.background.extend(("intake", intake.run) for intake in intakes)
-    check_pace(ground, meters)
-    watch_progress(ground, meters, in_hand.oldest)
+    check_pace(ground, metrics)
+    watch_progress(ground, metrics, in_hand.oldest)
     return Worker(sources, intakes, outlet.pacer, in_hand, settings.shutdown_grace)
 
 

@@ -4,23 +4,23 @@ import asyncio
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
-from email_consumer.cluster.shared_state_publisher import FactsPublisher
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.link_secrets import LinkSecrets
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
-from email_consumer.ledgers.jetstream.projected_queue import ShownQueue
+from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
 from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
 from email_consumer.pipeline.gate import Gate
 from email_consumer.replica.copier import Copier
-from email_consumer.roles.account_monitor import glance_at_account
+from email_consumer.roles.account_monitor import monitor_account
 from email_consumer.roles.background import Background
 from email_consumer.roles.control_plane import Desk, build_sidecar
 from email_consumer.roles.http import check_pace
-from email_consumer.roles.ledger_consumers import Feeds
+from email_consumer.roles.ledger_consumers import LedgerConsumers
 from email_consumer.roles.ledger_membership import join_ledger
 from email_consumer.roles.nats import NatsLink, connect_nats, hold
 from email_consumer.roles.operations import report_on
@@ -30,7 +30,7 @@ from email_consumer.roles.remote_workers import RemoteWorkers
 from email_consumer.roles.role import Role
 from email_consumer.roles.sqs import open_marks
 from email_consumer.settings import Settings
-from email_consumer.sources.jetstream.consumer_lease import Tenancy
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact
@@ -56,36 +56,36 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
         await _begin_copy(copier, place, background, stack)
     else:
         await copier.retire()
-    facts = FactsPublisher(client, stream=stream, replicas=replicas)
+    facts = SharedStatePublisher(client, stream=stream, replicas=replicas)
     await facts.open()
     gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, facts))
-    glance = await glance_at_account(settings, background, stack)
+    monitor = await monitor_account(settings, background, stack)
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
-    workers = RemoteWorkers(facts, claims, database, gate, glance, secrets=secrets)
+    workers = RemoteWorkers(facts, claims, database, gate, monitor, secrets=secrets)
     marks = await open_marks(settings, stack) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
-    queue = ShownQueue(mail_queue, client, stream=stream, told=facts.stored)
-    ground = Ground(settings, Meters(), nats, None, background)
+    queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
+    ground = Ground(settings, Metrics(), nats, None, background)
     scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secrets), stack)
     background.append(("facts", facts.run))
-    projection = Projection(database, glance.count_sent)
+    projection = Projection(database, monitor.count_sent)
     scheduled = ScheduledMail(
         database,
         gate.check,
         nats.dead_letters,
-        Unsent(ground.meters),
+        Unsent(ground.metrics),
         burial=ground.burial,
         kept=scheduled_mail_kept,
         idempotency_ttl=settings.idempotency_ttl,
     )
-    feeds, names = Feeds(link, nats, background), Names(stream)
+    feeds, names = LedgerConsumers(link, nats, background), Names(stream)
     feeds.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
     feeds.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)
     await stack.enter_async_context(projection.running())
     await stack.enter_async_context(scheduled.running())
     queue.follow()
-    check_pace(ground, glance.meters)
-    watch_progress(ground, glance.meters, lambda: None)  # what is in hand, each worker tells
+    check_pace(ground, monitor.metrics)
+    watch_progress(ground, monitor.metrics, lambda: None)  # what is in hand, each worker tells
     report_on(ground)
 
     async def drain() -> None:
@@ -95,16 +95,20 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
     return Role(background, drain)
 
 
-async def _take_place(link: NatsLink, identity: str, background: list[Background], stack: AsyncExitStack) -> Tenancy:
+async def _take_place(
+    link: NatsLink, identity: str, background: list[Background], stack: AsyncExitStack
+) -> ConsumerLease:
     """Be the one sidecar, and take over what the one before had in hand."""
     stream = link.settings.stream
-    place = link.role_tenancy("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
+    place = link.role_lease("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
     await hold(place, link.settings, background, stack)
     await deliver_again(link.client, stream)
     return place
 
 
-async def _begin_copy(copier: Copier, place: Tenancy, background: list[Background], stack: AsyncExitStack) -> None:
+async def _begin_copy(
+    copier: Copier, place: ConsumerLease, background: list[Background], stack: AsyncExitStack
+) -> None:
     """From here on all that is written is copied, up to the very end."""
     await copier.prepare()
     background.append(("replica", copier.run))
@@ -116,7 +120,7 @@ async def _begin_copy(copier: Copier, place: Tenancy, background: list[Backgroun
     stack.push_async_callback(finish)
 
 
-async def _link_secrets(database: Database, facts: FactsPublisher) -> tuple[str, ...]:
+async def _link_secrets(database: Database, facts: SharedStatePublisher) -> tuple[str, ...]:
     """Newest first: the file's, unless it does not know what workers sign with; then it is new, or older than that."""
     told, kept = facts.secrets, await keep_link_secrets(database)
     if told and told[0] not in kept:

@@ -13,7 +13,7 @@ from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import Settings
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
-from email_consumer.sources.sqs.receiver import sqs_intake
+from email_consumer.sources.sqs.receiver import sqs_receiver
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
@@ -35,7 +35,7 @@ class SqsSource:
 
     def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> SqsReceiver:
         """Not yet running."""
-        return sqs_intake(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
+        return sqs_receiver(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
 
     async def flush(self) -> None:
         """Nothing to wait for: SQS has answered each settling."""

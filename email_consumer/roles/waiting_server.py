@@ -16,7 +16,7 @@ _METRICS = "/metrics"
 _log = structlog.get_logger(__name__)
 
 
-class Porch:
+class WaitingServer:
     """`open` may be called while the block of `standing` lasts; with its end the port is free again."""
 
     def __init__(self, settings: Settings) -> None:

@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 import structlog
 
 from email_consumer.cluster.membership import Membership
-from email_consumer.cluster.shared_state_watcher import FactsWatcher
-from email_consumer.core.metrics import Meters
+from email_consumer.cluster.shared_state_watcher import SharedStateWatcher
+from email_consumer.core.metrics import Metrics
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
-from email_consumer.ledgers.jetstream.takeover import keep_inheritance
+from email_consumer.ledgers.jetstream.takeover import keep_takeover
 from email_consumer.observe.metrics import create_registry
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.background import Background
@@ -38,16 +38,16 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     await ensure_ledger_streams(link.client, settings.stream, replicas=settings.nats_replicas)
     nats = await join_ledger(link, background, stack)
     sqs = await open_sqs(settings, nats.dead_letters, stack) if "sqs" in settings.source else None
-    ground = Ground(settings, Meters(), nats, sqs, background)
+    ground = Ground(settings, Metrics(), nats, sqs, background)
     gate = Gate()
     outlet = await open_outlet(ground, stack)
     membership = await _join_fleet(ground, link, outlet, stack)
     publisher = Publisher(link.client)
     ground.checks["ledger"] = publisher.check
     ledger = await _open_ledger(
-        link, publisher, gate, lambda: min(nats.tenancy.valid_until, membership.valid_until), stack
+        link, publisher, gate, lambda: min(nats.lease.valid_until, membership.valid_until), stack
     )
-    facts = FactsWatcher(
+    facts = SharedStateWatcher(
         link.client,
         stream=settings.stream,
         cancel=gate.cancel,
@@ -56,7 +56,7 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
     )
     await stack.enter_async_context(supervised(Service("shared state", facts.run)))
     ground.checks["facts"] = facts.check
-    await listen(ground, health_routes(ground, create_registry(ground.meters)), stack)
+    await listen(ground, health_routes(ground, create_registry(ground.metrics)), stack)
     secrets = await link.unless_lost(facts.ready())
     journal = BucketJournal(link.client, settings.stream)
     worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
@@ -89,7 +89,7 @@ async def _open_ledger(
         gate.check,
         policy(settings),
         stream=settings.stream,
-        inheritance=await keep_inheritance(link.client, settings.stream, settings.consumer, delivered),
+        takeover=await keep_takeover(link.client, settings.stream, settings.consumer, delivered),
         lease=settings.claim_lease,
         valid_until=valid_until,
     )

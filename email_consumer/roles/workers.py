@@ -5,7 +5,7 @@ from typing import Protocol
 
 from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Mark
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.feedback.events import Event
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
@@ -17,7 +17,7 @@ class Workers(Protocol):
 
     claims_show: bool
     """Whether the tables show each claim as soon as it is made."""
-    meters: Meters
+    metrics: Metrics
     """What they did, as far as it is known here."""
 
     @property
@@ -48,8 +48,8 @@ class EmbeddedWorker:
 
     claims_show = True
 
-    def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor, meters: Meters) -> None:
-        self.meters = meters
+    def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor, metrics: Metrics) -> None:
+        self.metrics = metrics
         self._governor = governor
         self.cancel = gate.cancel
         self.suppress = gate.suppress

@@ -7,7 +7,7 @@ _MOST = 10_000
 """Contents that are remembered; beyond, the longest known is tried again sooner."""
 
 
-class PutBy:
+class PutAside:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         """`clock`: seconds, monotonic."""
         self._clock = clock

@@ -22,7 +22,7 @@ from email_consumer.pipeline.burial import Burial, DeadLetters
 from email_consumer.scheduling.due_mail import DueMail, Message, Unpublishable
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import Window
-from email_consumer.scheduling.put_aside import PutBy
+from email_consumer.scheduling.put_aside import PutAside
 from email_consumer.store.status import Status
 
 _GROUP = 250
@@ -66,7 +66,7 @@ class Scheduler:
         self._burial = burial
         self._window = window or Window()
         self._look_every = look_every
-        self._no_room, self._too_large = PutBy(), PutBy()
+        self._no_room, self._too_large = PutAside(), PutAside()
         self._complaint = ""
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -116,7 +116,7 @@ class Scheduler:
         await self._look_for_lost()
         if not self._window.mails:
             return _FULL_PAUSE
-        due = await self._mail.take(min(_GROUP, self._window.mails), self._put_by)
+        due = await self._mail.take(min(_GROUP, self._window.mails), self._refused)
         if due.expired:
             self._unsent.count(StopReason.EXPIRED, due.expired)
             _log.info(
@@ -125,7 +125,7 @@ class Scheduler:
         await self._give_up(due.unpublishable)
         messages = list(takewhile(lambda message: self._window.add(message.id, message.size), due.messages))
         await self._publish(messages)
-        next_due = await self._mail.next_due(self._put_by)
+        next_due = await self._mail.next_due(self._refused)
         pauses = [
             self._look_every,
             self._no_room.wait,
@@ -137,7 +137,7 @@ class Scheduler:
         return max(min(pause for pause in pauses if pause is not None), full)
 
     @property
-    def _put_by(self) -> list[int]:
+    def _refused(self) -> list[int]:
         return self._no_room.contents() + self._too_large.contents()
 
     async def _publish(self, messages: list[Message]) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 
 from email_consumer.core.account import Account
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Held, SendResult, Sent, Throttled
 from email_consumer.core.pace import Pace
 from email_consumer.ses.account import AccountUnavailableError
@@ -33,7 +33,7 @@ class Governor:
         *,
         rate: float,
         pace: Pace,
-        meters: Meters,
+        metrics: Metrics,
         account: Callable[[], Awaitable[Account]],
         poll: float = 60.0,
         poll_held: float = 5.0,
@@ -44,7 +44,7 @@ class Governor:
         Args:
             rate: the setting, in recipients a second over all workers.
             pace: is told the outcome.
-            meters: tell how many recipients were sent.
+            metrics: tell how many recipients were sent.
             account: asks SES; may raise `AccountUnavailableError`.
             poll: seconds between two looks at the account.
             poll_held: seconds between two looks at the least, and while the account may not send.
@@ -52,7 +52,7 @@ class Governor:
         """
         self._setting = rate
         self._pace = pace
-        self._meters = meters
+        self._metrics = metrics
         self._ask = account
         self._poll = poll
         self._poll_held = poll_held
@@ -118,7 +118,7 @@ class Governor:
             if self._account is None or account.max_send_rate != self._account.max_send_rate:
                 _log.info("ses.account", **asdict(account))
             self._account, self._unknown = account, ""
-            self._sent_before = self._meters.recipients_sent
+            self._sent_before = self._metrics.recipients_sent
         self._apply()
 
     async def run(self) -> None:
@@ -177,4 +177,4 @@ class Governor:
         if account is None or account.max_24_hour_send is None:
             return False
         left = (account.max_24_hour_send - account.sent_last_24_hours) / self._workers
-        return self._meters.recipients_sent - self._sent_before >= left
+        return self._metrics.recipients_sent - self._sent_before >= left

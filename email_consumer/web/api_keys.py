@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.web.routing import ApiError, operation_of
-from email_consumer.web.wrong_keys import Guesses
+from email_consumer.web.wrong_keys import WrongKeys
 
 _BEARER = "Bearer "
 _QUIET = 60.0
@@ -22,11 +22,11 @@ _log = structlog.get_logger(__name__)
 class ApiKeys:
     """Any of several keys opens, so that one can be replaced while the other still works."""
 
-    def __init__(self, keys: Sequence[str], admits: Callable[[web.Request], bool], guesses: Guesses) -> None:
+    def __init__(self, keys: Sequence[str], admits: Callable[[web.Request], bool], wrong_keys: WrongKeys) -> None:
         """`admits` tells what else lets a request through that brings no key; `guesses` hears of wrong ones."""
         self._keys = [_digest(key) for key in keys]
         self._admits = admits
-        self._guesses = guesses
+        self._wrong_keys = wrong_keys
         self._throttle = Throttle(_QUIET)
 
     def allow(self, request: web.Request) -> bool:
@@ -45,7 +45,7 @@ class ApiKeys:
         if self.allow(request) or self._admits(request):
             return await handler(request)
         if self._keys and _given(request):
-            await self._guesses.note(request.remote or "")
+            await self._wrong_keys.note(request.remote or "")
         elif not self._keys and self._throttle.admit("no key set") is not None:
             _log.warning("api.no_key_set", path=request.path, hint="set API_KEY; without it protected routes refuse")
         raise ApiError(401, "unauthorized", "Unauthorized.", headers={"WWW-Authenticate": "Bearer"})

@@ -17,7 +17,7 @@ from aiohttp.http import HttpRequestParser
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.web.routing import ApiError
 
 _READ = 2**14
@@ -47,10 +47,10 @@ class Patience:
 class Connections:
     """All that are open. Where there are too many, the one that has waited longest for its client gives way."""
 
-    def __init__(self, most: int, meters: Meters, patience: Patience | None = None) -> None:
-        """`most` may be open; `meters` count those that are sent away."""
+    def __init__(self, most: int, metrics: Metrics, patience: Patience | None = None) -> None:
+        """`most` may be open; `metrics` count those that are sent away."""
         self.most = most
-        self.meters = meters
+        self.metrics = metrics
         self.patience = patience or Patience()
         self._open: dict[Connection, None] = {}
         self._waiting: dict[Connection, None] = {}
@@ -223,7 +223,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def send_away(self) -> None:
         """Close it at once, whatever is under way."""
-        self._connections.meters.connections_sent_away += 1
+        self._connections.metrics.connections_sent_away += 1
         self._connections.forget(self)
         if self._transport:
             self._transport.abort()

@@ -9,7 +9,7 @@ from typing import Any, Self
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.web.connections import Connection, Connections
 
 _STOP_TIMEOUT = 3.0
@@ -57,7 +57,7 @@ class Server:
         self, app: web.Application, port: int, *, host: str | None = None, connections: Connections | None = None
     ) -> None:
         """Port 0 takes a free one; `host` None listens on all interfaces."""
-        self._connections = Connections(MOST_CONNECTIONS, Meters()) if connections is None else connections
+        self._connections = Connections(MOST_CONNECTIONS, Metrics()) if connections is None else connections
         self._options: dict[str, Any] = {
             "access_log": None,
             "logger": _protocol_log,

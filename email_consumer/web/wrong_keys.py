@@ -8,7 +8,7 @@ import asyncio
 import structlog
 from cachetools import TTLCache
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.web.routing import ApiError
 
@@ -23,10 +23,10 @@ _QUIET = 10.0
 _log = structlog.get_logger(__name__)
 
 
-class Guesses:
-    def __init__(self, meters: Meters, *, pause: float = 1.0) -> None:
+class WrongKeys:
+    def __init__(self, metrics: Metrics, *, pause: float = 1.0) -> None:
         """`pause` in seconds, before the answer to one of many."""
-        self._meters = meters
+        self._metrics = metrics
         self._pause = pause
         self._by_address: TTLCache[str, int] = TTLCache(_ADDRESSES, _FORGOTTEN_AFTER)
         self._slowed = 0
@@ -38,7 +38,7 @@ class Guesses:
         Raises:
             ApiError: 429, too many wait for that already.
         """
-        self._meters.api_keys_refused += 1
+        self._metrics.api_keys_refused += 1
         unlogged = self._throttle.admit("wrong key")
         if unlogged is not None:
             _log.warning("api.wrong_key", address=address, unlogged=unlogged)

@@ -7,7 +7,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
-from email_consumer.core.foreign_records import JUNK, Junk
+from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.jetstream.publisher import ConflictError, LostAckError, Publisher, RefusedError
 from email_consumer.ledgers.jetstream.record import Found, Record
@@ -31,7 +31,9 @@ class ClaimBucket:
         self._publisher = publisher
         self._names = Names(stream)
         self._ttl = max(1, math.ceil(idempotency_ttl))
-        self._junk = Junk(self._names.bucket, "its mail is in doubt: it waits for SES's event, then IN_DOUBT decides")
+        self._junk = ForeignRecords(
+            self._names.bucket, "its mail is in doubt: it waits for SES's event, then IN_DOUBT decides"
+        )
 
     async def read(self, key: str, until: float = math.inf) -> Found:
         """What the bucket's leader holds. While NATS is away, it waits, at the most `until` then (event-loop clock).

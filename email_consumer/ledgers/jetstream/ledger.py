@@ -39,10 +39,10 @@ from email_consumer.ledgers.rule import (
     PATIENCE,
     Decision,
     Granted,
-    Inheritance,
     Policy,
     Step,
     Stopper,
+    Takeover,
     decide,
     tell_apart,
 )
@@ -65,7 +65,7 @@ class JetStreamLedger:
         policy: Policy,
         *,
         stream: str,
-        inheritance: Inheritance | None = None,
+        takeover: Takeover | None = None,
         lease: float = LEASE,
         patience: float = PATIENCE,
         valid_until: Callable[[], float] = lambda: math.inf,
@@ -79,7 +79,7 @@ class JetStreamLedger:
         self._stopper = stopper
         self._policy = policy
         self._stream = stream
-        self._inheritance = inheritance or Inheritance(0, 0.0)
+        self._takeover = takeover or Takeover(0, 0.0)
         self._lease = lease
         self._valid_until = valid_until
         self._publisher = publisher
@@ -194,7 +194,7 @@ class JetStreamLedger:
         return Scheduled()
 
     def _decide(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
-        if found.record is None and self._inheritance.covers(origin):
+        if found.record is None and self._takeover.covers(origin):
             return InDoubt("it may have been sent under the ledger that had this consumer before")
         return self._rule(found, message, origin, now)
 
@@ -220,7 +220,7 @@ class JetStreamLedger:
         return Record(
             Status.PROCESSED,
             in_doubt=True,
-            claimed_at=self._inheritance.since,
+            claimed_at=self._takeover.since,
             error=reason,
             **message.fingerprint._asdict(),
         )

@@ -16,7 +16,7 @@ _PATIENCE = 2.0
 _PAUSE = 0.02
 
 
-class ShownQueue:
+class ProjectedQueue:
     """See `email_consumer.core.mail_queue.MailQueue`."""
 
     def __init__(self, queue: MailQueue, client: Client, *, stream: str, told: Callable[[], Awaitable[None]]) -> None:

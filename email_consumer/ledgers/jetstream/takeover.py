@@ -16,13 +16,13 @@ from email_consumer.core.foreign_records import JUNK
 from email_consumer.jetstream.api import ask
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.values import Count, Moment
-from email_consumer.ledgers.rule import Inheritance
+from email_consumer.ledgers.rule import Takeover
 
 _STREAM = "Email-Stream"
 _VALUE = TypeAdapter(tuple[Count, Moment])
 
 
-async def keep_inheritance(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> Inheritance:
+async def keep_takeover(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> Takeover:
     """What was `delivered` by the consumer up to now counts for the first worker; later ones read what that one kept.
 
     `delivered`: the last sequence, and which stream of its name that is.
@@ -32,29 +32,29 @@ async def keep_inheritance(client: Client, stream: str, consumer: str, delivered
     """
     revision = 0
     while True:
-        inheritance = await _now(client, stream, delivered)
+        takeover = await _now(client, stream, delivered)
         try:
-            await _write(client, stream, consumer, inheritance, revision)
+            await _write(client, stream, consumer, takeover, revision)
         except BadRequestError:  # it is there already
             raw = await _read(client, stream, consumer)
             revision = (raw.seq if raw else 0) or 0
             if raw and (kept := _decoded(raw)):
                 return kept
         else:
-            return inheritance
+            return takeover
 
 
-async def read_inheritance(client: Client, stream: str, consumer: str) -> Inheritance:
+async def read_takeover(client: Client, stream: str, consumer: str) -> Takeover:
     """As it is noted; nothing where nothing is.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
     """
     raw = await _read(client, stream, consumer)
-    return (raw and _decoded(raw)) or Inheritance(0, 0.0)
+    return (raw and _decoded(raw)) or Takeover(0, 0.0)
 
 
-async def renew_inheritance(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> None:
+async def renew_takeover(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> None:
     """Another ledger had the consumer meanwhile: what is `delivered` up to now counts from here on.
 
     Raises:
@@ -63,11 +63,11 @@ async def renew_inheritance(client: Client, stream: str, consumer: str, delivere
     await _write(client, stream, consumer, await _now(client, stream, delivered), None)
 
 
-async def _now(client: Client, stream: str, delivered: tuple[int, str]) -> Inheritance:
+async def _now(client: Client, stream: str, delivered: tuple[int, str]) -> Takeover:
     """By the clock that also says when claims were stored."""
     info = await ask(client, f"STREAM.INFO.{Names(stream).bucket_stream}")
     sequence, identity = delivered
-    return Inheritance(sequence, datetime.fromisoformat(info["ts"]).timestamp(), identity)
+    return Takeover(sequence, datetime.fromisoformat(info["ts"]).timestamp(), identity)
 
 
 async def _read(client: Client, stream: str, consumer: str) -> RawStreamMsg | None:
@@ -78,22 +78,22 @@ async def _read(client: Client, stream: str, consumer: str) -> RawStreamMsg | No
         return None
 
 
-async def _write(client: Client, stream: str, consumer: str, inheritance: Inheritance, revision: int | None) -> None:
+async def _write(client: Client, stream: str, consumer: str, takeover: Takeover, revision: int | None) -> None:
     """In place of the one of `revision` (0: none), or of whatever is there."""
-    headers = {_STREAM: inheritance.stream}
+    headers = {_STREAM: takeover.stream}
     if revision is not None:
         headers[Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value] = str(revision)
-    value = orjson.dumps([inheritance.sequence, inheritance.since])
+    value = orjson.dumps([takeover.sequence, takeover.since])
     await client.jetstream().publish(_subject(Names(stream), consumer), value, headers=headers)
 
 
-def _decoded(raw: RawStreamMsg) -> Inheritance | None:
+def _decoded(raw: RawStreamMsg) -> Takeover | None:
     """None where it was deleted, or is a stranger's."""
     try:
         sequence, since = _VALUE.validate_json(raw.data or b"")
     except JUNK:
         return None
-    return Inheritance(sequence, since, str((raw.headers or {}).get(_STREAM, "")))
+    return Takeover(sequence, since, str((raw.headers or {}).get(_STREAM, "")))
 
 
 def _subject(names: Names, consumer: str) -> str:

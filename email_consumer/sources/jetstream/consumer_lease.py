@@ -37,16 +37,16 @@ _TRIES = 3
 _log = structlog.get_logger(__name__)
 
 
-def tenancy_bucket(stream: str) -> str:
+def lease_bucket(stream: str) -> str:
     """Holds a record for each right that is held beside the stream."""
     return f"{stream}-tenancy"
 
 
-class TenancyLostError(OperatorError):
+class LeaseLostError(OperatorError):
     """Another process has taken over; this one must not send any more."""
 
 
-class TenancyRefusedError(OperatorError):
+class LeaseRefusedError(OperatorError):
     """A ledger of the other kind is alive there; in plain words."""
 
 
@@ -77,7 +77,7 @@ async def _unknown() -> bool:
     return False
 
 
-class Tenancy:
+class ConsumerLease:
     """The right of one ledger to a consumer. `acquire` it, then `keep` it; `valid_until` tells how long it surely is."""
 
     def __init__(
@@ -106,7 +106,7 @@ class Tenancy:
                 lost, and its holder will write it again.
         """
         self._jetstream: JetStreamContext = client.jetstream()
-        self._bucket = tenancy_bucket(stream)
+        self._bucket = lease_bucket(stream)
         self._key = key
         self._what = what
         # Those who share write the same, so that each renews for all.
@@ -125,7 +125,7 @@ class Tenancy:
 
     async def acquire(
         self,
-        take_over: Callable[[], Awaitable[None]] | None = None,
+        on_takeover: Callable[[], Awaitable[None]] | None = None,
         waiting: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """Wait until it is ours; `waiting` is told why that takes so long, if it does.
@@ -145,7 +145,7 @@ class Tenancy:
             holder, revision = await self._holder()
             if revision != seen:
                 if seen > 0 and holder and holder.shared != self._record.shared and not holder.released:
-                    raise TenancyRefusedError(self._refusal(holder))
+                    raise LeaseRefusedError(self._refusal(holder))
                 seen, waiting_since = revision, began
             if holder is None:
                 free = not lost
@@ -153,8 +153,8 @@ class Tenancy:
                 lost = True  # if it isn't there any more the next time
                 free = holder.released or (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
             if free or began - waiting_since > LEASE:
-                if take_over and (holder is None or holder.ledger != self._record.ledger):
-                    await take_over()
+                if on_takeover and (holder is None or holder.ledger != self._record.ledger):
+                    await on_takeover()
                     began = self._now()
                 if await self._write(self._record, revision, began):
                     return
@@ -216,7 +216,7 @@ class Tenancy:
                 return True
             _log.warning("tenancy.record_gone", key=self._key, hint="it is written again")
         elif holder != self._record:
-            raise TenancyLostError(f"another email-consumer has taken over {self._what}")
+            raise LeaseLostError(f"another email-consumer has taken over {self._what}")
         return await self._write(self._record, revision, began)
 
     def _refusal(self, holder: _Record) -> str:

@@ -37,7 +37,7 @@ _STOP_TIMEOUT = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class JetStreamIntake:
+class JetStreamReceiver:
     """Keeps the slots full. Survives the server: what was asked for and not heard of is asked for again."""
 
     def __init__(

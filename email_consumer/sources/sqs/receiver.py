@@ -56,7 +56,7 @@ class SqsDelivery:
             await self._queue.change_visibility(self._received.receipt_handle, self._visibility)
 
 
-def sqs_intake(queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Delivery], None]) -> SqsReceiver:
+def sqs_receiver(queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Delivery], None]) -> SqsReceiver:
     """Deliveries from the queue, with `run` and `stop`.
 
     Args:

@@ -20,7 +20,7 @@ from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.core.ledger import Origin
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Outcome, Stopped, StopReason
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.client import SteadyClient
@@ -60,7 +60,7 @@ class Stage:
     queue: JetStreamQueue
     ledger: SqliteLedger
     scheduler: Scheduler
-    meters: Meters
+    metrics: Metrics
     url: str
     session: aiohttp.ClientSession
     cancelled: dict[str, Mark] = field(default_factory=dict)
@@ -134,8 +134,8 @@ async def running(
         await stack.enter_async_context(ledger.running())
         letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
         misfires = Misfires(database, misfire, 5)  # type: ignore[arg-type]
-        meters = Meters()
-        unsent = Unsent(meters)
+        metrics = Metrics()
+        unsent = Unsent(metrics)
         scheduler = Scheduler(
             DueMail(database), queue, misfires, letters, unsent, burial=Burial(), window=window, look_every=look_every
         )
@@ -152,7 +152,7 @@ async def running(
         routes = [
             *MessageRoutes(
                 MailStore(database, 3600),
-                meters,
+                metrics,
                 zone=ZoneInfo(zone),
                 max_payload=lambda: queue.max_payload,
                 stored=scheduler.wake,
@@ -169,7 +169,7 @@ async def running(
             supervised(Service("opens", opens.run), *([Service("scheduler", scheduler.run)] if schedule else []))
         )
         yield Stage(
-            database, client, queue, ledger, scheduler, meters, f"http://127.0.0.1:{server.port}", session, cancelled
+            database, client, queue, ledger, scheduler, metrics, f"http://127.0.0.1:{server.port}", session, cancelled
         )
 
 

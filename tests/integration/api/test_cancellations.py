@@ -98,7 +98,7 @@ async def test_cancelling_again_covers_what_came_since_and_adds_up(stage: Stage)
     await stage.post(mail("c@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
     assert await stage.rows() == [(0, 1), (4, 2)]
     assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 3
-    assert +stage.meters.unsent == {"cancelled": 3}
+    assert +stage.metrics.unsent == {"cancelled": 3}
 
 
 async def test_other_topics_and_mail_without_one_go_on(stage: Stage) -> None:

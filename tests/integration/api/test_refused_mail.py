@@ -166,7 +166,7 @@ async def test_a_row_that_is_no_message_is_a_dead_letter_and_then_failed(tmp_pat
         assert orjson.loads(letter.data or b"")["email"] == "bad@example.com"
         ((status, error),) = await stage.rows("status, error", "WHERE email LIKE 'bad%'")
         assert (status, "cc" in error) == (3, True)
-        assert +stage.meters.unsent == {"undecodable": 1}
+        assert +stage.metrics.unsent == {"undecodable": 1}
 
 
 async def test_an_address_that_no_worker_would_take_is_not_published_again_and_again(

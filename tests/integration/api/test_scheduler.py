@@ -173,7 +173,7 @@ async def test_expired_mail_is_stopped_with_its_reason(tmp_path: Path, server: N
         assert await stage.rows("status, error", "WHERE email = 'a@example.com'") == [
             (4, "expired: before it could be published")
         ]
-        assert +stage.meters.unsent == {"expired": 1}
+        assert +stage.metrics.unsent == {"expired": 1}
 
 
 @pytest.mark.parametrize(("policy", "statuses"), [("skip", [(0, 1), (4, 1)]), ("send", [(0, 2)])])
@@ -190,7 +190,7 @@ async def test_the_misfire_policy_decides_of_what_is_too_late(
     async with running(tmp_path, server.url, misfire=policy) as stage:
         await published(stage, dict(statuses)[0])
         assert await stage.rows() == statuses
-        assert +stage.meters.unsent == ({"misfired": 1} if policy == "skip" else {})
+        assert +stage.metrics.unsent == ({"misfired": 1} if policy == "skip" else {})
 
 
 async def test_the_ledger_takes_published_mail_as_its_own(stage: Stage) -> None:

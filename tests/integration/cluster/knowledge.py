@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 import nats
 from nats.aio.client import Client
 
-from email_consumer.cluster.shared_state_publisher import FactsPublisher
-from email_consumer.cluster.shared_state_watcher import FactsWatcher
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
+from email_consumer.cluster.shared_state_watcher import SharedStateWatcher
 from email_consumer.core.mail_queue import Mark
 from email_consumer.jetstream.connection import close
 from email_consumer.suppression.compact_set import SuppressedAddresses
@@ -25,7 +25,7 @@ class Worker:
         self.suppressed = SuppressedAddresses()
         self.events_since = 0.0
         self._changed = asyncio.Event()
-        self.watcher = FactsWatcher(
+        self.watcher = SharedStateWatcher(
             client,
             stream="messages",
             cancel=self._cancel,
@@ -67,16 +67,16 @@ async def worker(server: NatsServer) -> AsyncIterator[Worker]:
 
 
 @asynccontextmanager
-async def sidecar(server: NatsServer) -> AsyncIterator[FactsPublisher]:
+async def sidecar(server: NatsServer) -> AsyncIterator[SharedStatePublisher]:
     """One that is opened, and not running yet."""
     async with connected(server) as client:
-        publisher = FactsPublisher(client, stream="messages", replicas=1, pulse=PULSE)
+        publisher = SharedStatePublisher(client, stream="messages", replicas=1, pulse=PULSE)
         await publisher.open()
         yield publisher
 
 
 @asynccontextmanager
-async def running(part: FactsPublisher | FactsWatcher) -> AsyncIterator[None]:
+async def running(part: SharedStatePublisher | SharedStateWatcher) -> AsyncIterator[None]:
     task = asyncio.create_task(part.run())
     try:
         yield

@@ -14,7 +14,7 @@ from email_consumer.core.outcome import Stopped
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
-from email_consumer.ledgers.rule import LEASE, Inheritance, Policy
+from email_consumer.ledgers.rule import LEASE, Policy, Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.database import open_database
@@ -43,7 +43,7 @@ class Backend(Protocol):
         policy: Policy = ...,
         *,
         stopped: Stopped | None = None,
-        inheritance: Inheritance | None = None,
+        takeover: Takeover | None = None,
         after_crash: bool = False,
     ) -> AbstractAsyncContextManager[Ledger]:
         """`after_crash`: whoever had a claim before is surely dead."""
@@ -68,11 +68,11 @@ class SqliteBackend:
         policy: Policy = policy(),  # noqa: B008 - a frozen value
         *,
         stopped: Stopped | None = None,
-        inheritance: Inheritance | None = None,
+        takeover: Takeover | None = None,
         after_crash: bool = False,  # noqa: ARG002 - the lock on the file tells
     ) -> AsyncIterator[SqliteLedger]:
         async with open_database(self.path) as database:
-            ledger = SqliteLedger(database, lambda _message, _origin: stopped, policy, inheritance=inheritance)
+            ledger = SqliteLedger(database, lambda _message, _origin: stopped, policy, takeover=takeover)
             async with ledger.running():
                 yield ledger
 
@@ -95,7 +95,7 @@ class JetStreamBackend:
         policy: Policy = policy(),  # noqa: B008 - a frozen value
         *,
         stopped: Stopped | None = None,
-        inheritance: Inheritance | None = None,
+        takeover: Takeover | None = None,
         after_crash: bool = False,
         lease: float = LEASE,
     ) -> AsyncIterator[JetStreamLedger]:
@@ -105,7 +105,7 @@ class JetStreamBackend:
             lambda _message, _origin: stopped,
             policy,
             stream=STREAM,
-            inheritance=inheritance,
+            takeover=takeover,
             lease=0.0 if after_crash else lease,
         )
         async with ledger.running():

@@ -8,12 +8,12 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.slots import Slots
 from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.streams import CONSUMER, Names
-from email_consumer.pipeline.dispatcher import InHand
-from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.store.database import open_database
 
 
@@ -54,8 +54,8 @@ async def consuming(
 ) -> AsyncIterator[None]:
     """Deliveries are handled until the block ends."""
     slots = Slots(100)
-    in_hand = InHand(handle, slots, Meters(), heartbeat=10)
-    intake = JetStreamIntake(
+    in_hand = Dispatcher(handle, slots, Metrics(), heartbeat=10)
+    intake = JetStreamReceiver(
         client, stream=stream, consumer=CONSUMER, slots=slots, start=in_hand.start, repair=_nothing
     )
     running = asyncio.create_task(intake.run())

@@ -21,7 +21,7 @@ from email_consumer.core.outcome import (
     Stopped,
     StopReason,
 )
-from email_consumer.ledgers.rule import CONFLICT, Inheritance
+from email_consumer.ledgers.rule import CONFLICT, Takeover
 from tests.integration.ledgers.backends import ORIGIN, Backend, mail, policy
 
 AGAIN = replace(ORIGIN, reference="messages:2", sequence=2)
@@ -73,8 +73,8 @@ async def test_a_uuid_stands_for_its_recipients(backend: Backend, stand: Callabl
 
 
 async def test_what_another_ledger_may_have_sent_stands_for_its_recipients_too(backend: Backend) -> None:
-    inheritance = Inheritance(sequence=1, since=time.time())
-    async with backend.open(policy(grace=1000), inheritance=inheritance) as ledger:
+    takeover = Takeover(sequence=1, since=time.time())
+    async with backend.open(policy(grace=1000), takeover=takeover) as ledger:
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), InDoubt)
         assert await ledger.claim(OTHERS, AGAIN) == CONFLICT
 

@@ -26,7 +26,7 @@ from email_consumer.core.outcome import (
     Throttled,
     Unburied,
 )
-from email_consumer.ledgers.rule import Inheritance
+from email_consumer.ledgers.rule import Takeover
 from tests.integration.ledgers.backends import ORIGIN, Backend, mail, policy
 
 ROW = "SELECT * FROM email_requests WHERE uuid = 'u-1'"
@@ -226,11 +226,11 @@ async def test_copies_that_were_left_out_are_recorded_once_each(backend: Backend
 
 
 async def test_what_another_ledger_delivered_is_in_doubt(backend: Backend) -> None:
-    inheritance = Inheritance(sequence=1, since=time.time() - 500)
-    async with backend.open(policy(grace=1000), inheritance=inheritance) as ledger:
+    takeover = Takeover(sequence=1, since=time.time() - 500)
+    async with backend.open(policy(grace=1000), takeover=takeover) as ledger:
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), InDoubt)
         assert isinstance(await ledger.claim(mail("new"), replace(ORIGIN, sequence=2, received=2)), Claim)
-    async with backend.open(policy(grace=400), inheritance=inheritance) as ledger:
+    async with backend.open(policy(grace=400), takeover=takeover) as ledger:
         ledger.events_expected_from(0)  # type: ignore[attr-defined]
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=3)), Claim)
 

@@ -22,8 +22,8 @@ from email_consumer.core.outcome import (
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams, projected
-from email_consumer.ledgers.jetstream.takeover import keep_inheritance, read_inheritance, renew_inheritance
-from email_consumer.ledgers.rule import LEASE, Inheritance
+from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover, renew_takeover
+from email_consumer.ledgers.rule import LEASE, Takeover
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
 
 AGAIN = replace(ORIGIN, received=2)
@@ -68,7 +68,7 @@ async def test_an_event_settles_what_is_in_doubt(jetstream: JetStreamBackend) ->
 async def test_an_event_is_faster_than_the_first_worker(jetstream: JetStreamBackend) -> None:
     """`run` was killed with mail in hand, and the sidecar hears of it before any worker is there."""
     assert await confirm(jetstream, "u-1", "ses-1", ours=True)
-    async with jetstream.open(inheritance=Inheritance(ORIGIN.sequence, 0.0)) as ledger:
+    async with jetstream.open(takeover=Takeover(ORIGIN.sequence, 0.0)) as ledger:
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
     (row,) = await jetstream.query("SELECT * FROM email_requests")
     assert (row["status"], row["message_id"], row["attempts"]) == (2, "ses-1", 1)
@@ -174,27 +174,27 @@ async def test_only_final_records_expire(jetstream: JetStreamBackend) -> None:
 
 
 async def test_what_was_delivered_before_the_first_worker_came_is_kept(jetstream: JetStreamBackend) -> None:
-    first = await keep_inheritance(jetstream.client, STREAM, "email-processor", (42, "s"))
+    first = await keep_takeover(jetstream.client, STREAM, "email-processor", (42, "s"))
     assert (first.sequence, first.stream) == (42, "s")
-    assert await keep_inheritance(jetstream.client, STREAM, "email-processor", (99, "s")) == first
-    assert (await keep_inheritance(jetstream.client, STREAM, "another", (7, "s"))).sequence == 7
-    await renew_inheritance(jetstream.client, STREAM, "email-processor", (99, "t"))
-    renewed = await read_inheritance(jetstream.client, STREAM, "email-processor")
+    assert await keep_takeover(jetstream.client, STREAM, "email-processor", (99, "s")) == first
+    assert (await keep_takeover(jetstream.client, STREAM, "another", (7, "s"))).sequence == 7
+    await renew_takeover(jetstream.client, STREAM, "email-processor", (99, "t"))
+    renewed = await read_takeover(jetstream.client, STREAM, "email-processor")
     assert (renewed.sequence, renewed.stream) == (99, "t")
-    assert await read_inheritance(jetstream.client, STREAM, "none") == Inheritance(0, 0.0)
+    assert await read_takeover(jetstream.client, STREAM, "none") == Takeover(0, 0.0)
 
 
 @pytest.mark.parametrize(
     ("value", "kept"),
-    [(b"[42, 1700000000.5]", Inheritance(42, 1700000000.5)), (b"\xff junk", None), (b"{}", None), (b"[1]", None)],
+    [(b"[42, 1700000000.5]", Takeover(42, 1700000000.5)), (b"\xff junk", None), (b"{}", None), (b"[1]", None)],
 )
 async def test_what_lies_in_place_of_the_inheritance(
-    jetstream: JetStreamBackend, value: bytes, kept: Inheritance | None
+    jetstream: JetStreamBackend, value: bytes, kept: Takeover | None
 ) -> None:
     store = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
     await store.put("inheritance.c", value)
-    assert await read_inheritance(jetstream.client, STREAM, "c") == (kept or Inheritance(0, 0.0))
-    found = await keep_inheritance(jetstream.client, STREAM, "c", (7, "s"))
+    assert await read_takeover(jetstream.client, STREAM, "c") == (kept or Takeover(0, 0.0))
+    found = await keep_takeover(jetstream.client, STREAM, "c", (7, "s"))
     assert found.sequence == (kept.sequence if kept else 7)
 
 

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from email_consumer.core.ledger import Claim, Origin
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Duplicate, InDoubt, Parked, Scheduled, Sent
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
@@ -24,7 +24,7 @@ from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
 from email_consumer.ledgers.jetstream.record import Record
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail, publish_scheduled
 from email_consumer.ledgers.jetstream.streams import Names
-from email_consumer.ledgers.jetstream.takeover import keep_inheritance, read_inheritance
+from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover
 from email_consumer.message.model import encode
 from email_consumer.pipeline.burial import Burial
 from email_consumer.store.database import Database, open_database
@@ -132,9 +132,9 @@ INHERITANCES = [b"junk", b"[]", b"[1, 2, 3]", b'["a", "b"]', b"[1e308, 1]", b"[n
 @pytest.mark.parametrize("value", INHERITANCES)
 async def test_what_is_inherited_is_written_again(jetstream: JetStreamBackend, value: bytes) -> None:
     await put(jetstream, NAMES.key("inheritance.c"), value)
-    assert (await read_inheritance(jetstream.client, STREAM, "c")).sequence == 0
-    assert (await keep_inheritance(jetstream.client, STREAM, "c", (7, "s"))).sequence == 7
-    assert (await read_inheritance(jetstream.client, STREAM, "c")).sequence == 7
+    assert (await read_takeover(jetstream.client, STREAM, "c")).sequence == 0
+    assert (await keep_takeover(jetstream.client, STREAM, "c", (7, "s"))).sequence == 7
+    assert (await read_takeover(jetstream.client, STREAM, "c")).sequence == 7
 
 
 @pytest.mark.parametrize("value", [b"", b"junk", "²".encode(), b"-1", b"1e9", b"9" * 10_000, b"\xff"])
@@ -294,9 +294,9 @@ async def test_scheduled_mail_that_cannot_be_read(
     payload, headers = (NO_WORKERS if (received, told) == (1, "ack") else NOT_TO_BE_READ)[name]
     letters = dead_letters(jetstream)
     async with open_database(path) as database:
-        meters = Meters()
+        metrics = Metrics()
         scheduled = ScheduledMail(
-            database, passing, letters, Unsent(meters), burial=Burial(), kept=lambda: None, idempotency_ttl=1
+            database, passing, letters, Unsent(metrics), burial=Burial(), kept=lambda: None, idempotency_ttl=1
         )
         async with scheduled.running():
             delivery = FakeDelivery(payload, headers=headers)
@@ -308,7 +308,7 @@ async def test_scheduled_mail_that_cannot_be_read(
         letter = await letters.get(1)
         assert (letter.kind, letter.payload) == ("undecodable", payload)
         assert letter.reason.startswith("it can't be kept until it is due: ")
-        assert meters.unsent["undecodable"] == 1
+        assert metrics.unsent["undecodable"] == 1
 
 
 async def test_mail_that_became_a_dead_letter_on_its_way_into_the_keeping_is_kept_when_it_is_replayed(

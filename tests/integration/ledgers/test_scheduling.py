@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from email_consumer.core.ledger import Claim, Origin, TooLargeToKeepError
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Duplicate, Failed, Rejected, Scheduled, Sent, Stopped, StopReason
 from email_consumer.core.unsent import Unsent
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
@@ -143,7 +143,7 @@ async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream:
             database,
             passing,
             dead_letters(jetstream),
-            Unsent(Meters()),
+            Unsent(Metrics()),
             burial=Burial(),
             kept=lambda: None,
             idempotency_ttl=1,
@@ -243,7 +243,7 @@ async def keep(jetstream: JetStreamBackend, path: Path, stopper: Stopper = passi
     letters = dead_letters(jetstream)
     async with open_database(path) as database:
         scheduled = ScheduledMail(
-            database, stopper, letters, Unsent(Meters()), burial=Burial(), kept=lambda: None, idempotency_ttl=1
+            database, stopper, letters, Unsent(Metrics()), burial=Burial(), kept=lambda: None, idempotency_ttl=1
         )
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)

@@ -7,7 +7,7 @@ import pytest
 from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.core.outcome import Sent
 from email_consumer.ledgers.jetstream import projected_queue as shown_queue
-from email_consumer.ledgers.jetstream.projected_queue import ShownQueue
+from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail
 
 
@@ -31,7 +31,7 @@ async def told() -> None:
 
 
 async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = ShownQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=told)
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=told)
     assert await queue.backlog() == Backlog(7, 0)
     async with jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
@@ -52,6 +52,6 @@ async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, mon
 async def test_nothing_is_known_while_workers_cannot_be_told(
     jetstream: JetStreamBackend,
 ) -> None:
-    queue = ShownQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=asyncio.Event().wait)  # type: ignore[arg-type]
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=asyncio.Event().wait)  # type: ignore[arg-type]
     with pytest.raises(QueueUnavailableError, match="can't be told"):
         await queue.backlog()

@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from email_consumer.cluster.shared_state_publisher import FactsPublisher
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.link_secrets import LinkSecrets
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Busy, Duplicate, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.account_monitor import AccountGlance
+from email_consumer.roles.account_monitor import AccountMonitor
 from email_consumer.roles.remote_workers import RemoteWorkers
 from email_consumer.store.database import open_database
 from tests.integration.feedback.stage import event
@@ -27,11 +27,11 @@ async def workers(jetstream: JetStreamBackend) -> AsyncIterator[RemoteWorkers]:
     publisher = Publisher(jetstream.client)
     async with open_database(jetstream.path) as database:
         yield RemoteWorkers(
-            FactsPublisher(jetstream.client, stream=STREAM, replicas=1),
+            SharedStatePublisher(jetstream.client, stream=STREAM, replicas=1),
             ClaimBucket(publisher, stream=STREAM, idempotency_ttl=3600),
             database,
             Gate(),
-            AccountGlance(Meters(), None),
+            AccountMonitor(Metrics(), None),
             secrets=LinkSecrets("secret"),
         )
 

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.ledger import Origin
 from email_consumer.core.slots import Slots
-from email_consumer.sources.jetstream.receiver import JetStreamIntake
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sources.jetstream.topology import Topology
 from tests.waiting import patience
 
@@ -52,12 +52,12 @@ class Hands:
 
 
 @asynccontextmanager
-async def pulling(client: Client, hands: Hands) -> AsyncIterator[JetStreamIntake]:
+async def pulling(client: Client, hands: Hands) -> AsyncIterator[JetStreamReceiver]:
     topology = Topology(
         client, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=500, replicas=1
     )
     await topology.ensure()
-    intake = JetStreamIntake(
+    intake = JetStreamReceiver(
         client, stream="messages", consumer="c", slots=hands.slots, start=hands.start, repair=topology.ensure
     )
     running = asyncio.create_task(intake.run())

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
-from email_consumer.sources.sqs.receiver import sqs_intake
+from email_consumer.sources.sqs.receiver import sqs_receiver
 from email_consumer.sqs.queue import SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 from tests.servers.sqs import REGION, SqsServer, TestQueue
@@ -52,7 +52,7 @@ async def opened(server: SqsServer, queue: TestQueue) -> AsyncIterator[SqsQueue]
 @asynccontextmanager
 async def taking(queue: SqsQueue, hand: Hand, visibility: float = 30) -> AsyncIterator[SqsReceiver]:
     """The intake runs until the block ends."""
-    intake = sqs_intake(queue, slots=hand.slots, visibility=visibility, start=hand.start)
+    intake = sqs_receiver(queue, slots=hand.slots, visibility=visibility, start=hand.start)
     running = asyncio.create_task(intake.run())
     try:
         yield intake

@@ -6,9 +6,9 @@ import time
 from structlog.testing import capture_logs
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.metrics import Meters
-from email_consumer.pipeline.dispatcher import InHand
-from email_consumer.sources.sqs.receiver import sqs_intake
+from email_consumer.core.metrics import Metrics
+from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.sources.sqs.receiver import sqs_receiver
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.sources.sqs_source import Hand, opened, taking
 from tests.servers.sqs import SqsServer, TestQueue
@@ -94,8 +94,8 @@ async def test_the_heartbeat_keeps_it_out_of_sight_but_never_undoes_a_nak(mail: 
         else:
             await delivery.ack()
 
-    in_hand = InHand(handle, hand.slots, Meters(), heartbeat=0.3)
-    intake = sqs_intake(queue, slots=hand.slots, visibility=1, start=in_hand.start)
+    in_hand = Dispatcher(handle, hand.slots, Metrics(), heartbeat=0.3)
+    intake = sqs_receiver(queue, slots=hand.slots, visibility=1, start=in_hand.start)
     await mail.send(["slow"])
     async with asyncio.TaskGroup() as tasks:
         beating = tasks.create_task(in_hand.keep_alive())
@@ -123,7 +123,7 @@ async def test_stopping_ends_a_long_poll_at_once(mail: TestQueue, queue: SqsQueu
 
 
 async def test_an_intake_that_never_ran_can_be_stopped(queue: SqsQueue) -> None:
-    await sqs_intake(queue, slots=Hand(1).slots, visibility=1, start=Hand(1).start).stop()
+    await sqs_receiver(queue, slots=Hand(1).slots, visibility=1, start=Hand(1).start).stop()
 
 
 async def test_an_outage_is_told_once_and_survived() -> None:

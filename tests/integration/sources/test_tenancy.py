@@ -9,8 +9,8 @@ import pytest
 from nats.aio.client import Client
 
 from email_consumer.runtime.supervisor import Service, supervised
-from email_consumer.sources.jetstream import consumer_lease as tenancy
-from email_consumer.sources.jetstream.consumer_lease import Tenancy, TenancyLostError, TenancyRefusedError
+from email_consumer.sources.jetstream import consumer_lease as lease
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease, LeaseLostError, LeaseRefusedError
 from tests.servers.nats import NatsServer
 from tests.waiting import until
 
@@ -23,11 +23,11 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         await client.close()
 
 
-def of(client: Client, ledger: str, *, shared: bool = False, in_use: bool = False) -> Tenancy:
+def of(client: Client, ledger: str, *, shared: bool = False, in_use: bool = False) -> ConsumerLease:
     async def used() -> bool:
         return in_use
 
-    return Tenancy(
+    return ConsumerLease(
         client,
         stream="messages",
         key="email-processor",
@@ -39,7 +39,7 @@ def of(client: Client, ledger: str, *, shared: bool = False, in_use: bool = Fals
     )
 
 
-async def inherits(tenancy: Tenancy) -> bool:
+async def inherits(lease: ConsumerLease) -> bool:
     """Acquire it; whether another ledger, or nobody that is known, had it before."""
     noted = False
 
@@ -47,7 +47,7 @@ async def inherits(tenancy: Tenancy) -> bool:
         nonlocal noted
         noted = True
 
-    await tenancy.acquire(note)
+    await lease.acquire(note)
     return noted
 
 
@@ -81,7 +81,7 @@ async def test_who_ends_while_taking_over_has_not_taken_over(client: Client) -> 
 async def test_a_shared_ledger_is_held_by_many_and_kept_by_those_who_stay(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenancy, "_RENEWAL", 0.01)
+    monkeypatch.setattr(lease, "_RENEWAL", 0.01)
     first, second = of(client, "jetstream", shared=True), of(client, "jetstream", shared=True)
     assert await inherits(first)
     assert not await inherits(second)
@@ -95,18 +95,18 @@ async def test_a_shared_ledger_is_held_by_many_and_kept_by_those_who_stay(
 async def test_ledgers_of_both_kinds_refuse_to_meet(
     client: Client, monkeypatch: pytest.MonkeyPatch, *, shared_first: bool
 ) -> None:
-    monkeypatch.setattr(tenancy, "_RENEWAL", 0.05)
-    monkeypatch.setattr(tenancy, "_POLL", 0.01)
+    monkeypatch.setattr(lease, "_RENEWAL", 0.05)
+    monkeypatch.setattr(lease, "_POLL", 0.01)
     first = of(client, "a", shared=shared_first)
     await first.acquire()
     async with supervised(Service("lease", first.keep)):
-        with pytest.raises(TenancyRefusedError, match="must not have two ledgers"):
+        with pytest.raises(LeaseRefusedError, match="must not have two ledgers"):
             await of(client, "b", shared=not shared_first).acquire()
 
 
 async def test_another_ledger_waits_while_the_holder_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in {"LEASE": 1.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
-        monkeypatch.setattr(tenancy, name, seconds)
+        monkeypatch.setattr(lease, name, seconds)
     first, second = of(client, "a"), of(client, "b")
     await first.acquire()
     keeping = asyncio.create_task(first.keep())
@@ -122,16 +122,16 @@ async def test_another_ledger_waits_while_the_holder_lives(client: Client, monke
 async def test_a_holder_that_slept_too_long_learns_that_it_lost(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenancy, "_RENEWAL", 0.01)
+    monkeypatch.setattr(lease, "_RENEWAL", 0.01)
     first, second = of(client, "a"), of(client, "a")
     await first.acquire()
     await second.acquire()
-    with pytest.raises(TenancyLostError, match="taken over the consumer 'email-processor'"):
+    with pytest.raises(LeaseLostError, match="taken over the consumer 'email-processor'"):
         await first.keep()
 
 
 async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenancy, "_RENEWAL", 0.01)
+    monkeypatch.setattr(lease, "_RENEWAL", 0.01)
     holder = of(client, "a")
     await holder.acquire()
     before = holder.valid_until
@@ -142,16 +142,16 @@ async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: p
     assert not await inherits(of(client, "a"))
 
 
-async def renewed(*holders: Tenancy) -> None:
+async def renewed(*holders: ConsumerLease) -> None:
     """Until each of them has renewed from now on."""
     now = asyncio.get_running_loop().time()
-    await until(lambda: min(each.valid_until for each in holders) >= now + tenancy.LEASE - tenancy._MARGIN)
+    await until(lambda: min(each.valid_until for each in holders) >= now + lease.LEASE - lease._MARGIN)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in {"LEASE": 2.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
-        monkeypatch.setattr(tenancy, name, seconds)
+        monkeypatch.setattr(lease, name, seconds)
 
 
 async def gone(client: Client, what: str) -> None:
@@ -201,7 +201,7 @@ async def test_who_comes_while_the_record_is_gone_waits_for_a_live_holder(client
     done, _ = await asyncio.wait([other], timeout=0.3)
     assert not done
     async with supervised(Service("lease", holder.keep)):
-        done, _ = await asyncio.wait([other], timeout=2 * tenancy.LEASE)
+        done, _ = await asyncio.wait([other], timeout=2 * lease.LEASE)
         assert not done
     await other  # once it is silent for a lease
 
@@ -227,13 +227,13 @@ async def test_those_who_share_a_ledger_go_on(client: Client, way: str) -> None:
 async def test_after_a_lapse_an_absent_record_is_no_right(client: Client) -> None:
     slept, holder = of(client, "a"), of(client, "b")
     await slept.acquire()
-    await asyncio.sleep(tenancy.LEASE)
+    await asyncio.sleep(lease.LEASE)
     await holder.acquire()
     await gone(client, "bucket deleted")
     waking = asyncio.create_task(slept.keep())
     await asyncio.sleep(0.5)
     async with supervised(Service("lease", holder.keep)):
-        with pytest.raises(TenancyLostError):
+        with pytest.raises(LeaseLostError):
             await waking
 
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from email_consumer.api.request_limiter import Turns
+from email_consumer.api.request_limiter import RequestLimiter
 from email_consumer.web.routing import ApiError
 
 
 async def test_those_beyond_the_queue_are_refused_and_the_others_take_turns() -> None:
-    turns = Turns(at_once=2, waiting=3)
+    turns = RequestLimiter(at_once=2, waiting=3)
     finish = asyncio.Event()
     inside = most = 0
 
@@ -34,7 +34,7 @@ async def test_those_beyond_the_queue_are_refused_and_the_others_take_turns() ->
 
 
 async def test_a_failed_turn_is_over() -> None:
-    turns = Turns(at_once=1, waiting=0)
+    turns = RequestLimiter(at_once=1, waiting=0)
     for _ in range(3):
         with pytest.raises(ValueError, match="no"):
             async with turns.turn():

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from email_consumer.cluster.share_rule import Record, Roll, Standing
+from email_consumer.cluster.share_rule import Record, Roster, Standing
 
 TTL, MARGIN = 6.0, 1.0
 
@@ -15,13 +15,13 @@ def names(prefix: str) -> Callable[[], str]:
     return lambda: f"{prefix}{next(numbers)}"
 
 
-def roll(prefix: str) -> Roll:
-    roll = Roll({"host": prefix}, names(prefix), ttl=TTL, margin=MARGIN)
+def roll(prefix: str) -> Roster:
+    roll = Roster({"host": prefix}, names(prefix), ttl=TTL, margin=MARGIN)
     roll.found(age=TTL, now=0)
     return roll
 
 
-def exchange(rolls: list[Roll], now: float) -> None:
+def exchange(rolls: list[Roster], now: float) -> None:
     """Each writes, and all read everything."""
     records = [(each.name, each.write(now)) for each in rolls]
     for each in rolls:

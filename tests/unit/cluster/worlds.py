@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from email_consumer.cluster.share_rule import Record, Roll
+from email_consumer.cluster.share_rule import Record, Roster
 
 TTL, MARGIN = 6.0, 1.0
 
@@ -31,7 +31,7 @@ class Log:
 class Worker:
     """A member whose writes travel and whose reads lag."""
 
-    roll: Roll
+    roll: Roster
     log: Log
     notices_at: float = 0.0
     """When it notices that the log it reads is no more."""
@@ -82,7 +82,7 @@ class World:
         self._orphaned: list[tuple[float, str, Record | None]] = []
 
     def start(self) -> None:
-        roll = Roll({}, lambda: f"worker-{next(self._numbers)}", ttl=TTL, margin=MARGIN)
+        roll = Roster({}, lambda: f"worker-{next(self._numbers)}", ttl=TTL, margin=MARGIN)
         self.workers.append(Worker(roll, self.log, beat_at=self.now))
 
     def step(self, *, calm: bool) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Sent, Throttled
 from email_consumer.core.standstill import Progress, Standstill
 
@@ -16,9 +16,9 @@ class Watched:
         self.now = 0.0
         self.progress: Progress | Exception = Progress(0, 0)
         self.oldest: float | None = None
-        self.meters = Meters()
+        self.metrics = Metrics()
         self.standstill = Standstill(
-            "nats", self._ask, self.meters, lambda: self.oldest, patience=PATIENCE, clock=lambda: self.now
+            "nats", self._ask, self.metrics, lambda: self.oldest, patience=PATIENCE, clock=lambda: self.now
         )
 
     async def _ask(self) -> Progress:
@@ -62,9 +62,9 @@ async def test_what_this_process_settles_counts_where_the_source_does_not_tell()
     watched = Watched()
     watched.progress = Progress(7, 0)
     for _ in range(5):
-        watched.meters.outcomes[Sent] += 1
+        watched.metrics.outcomes[Sent] += 1
         assert await watched.reason(55) == ""
-    watched.meters.outcomes[Failed] += 1  # it comes again: nothing is settled
+    watched.metrics.outcomes[Failed] += 1  # it comes again: nothing is settled
     assert await watched.reason(70)
 
 
@@ -79,15 +79,15 @@ async def test_a_delivery_that_never_ends_is_noticed() -> None:
 async def test_mail_that_is_sent_back_again_and_again_for_what_is_no_fault_of_its_own_is_noticed() -> None:
     watched = Watched()
     for _ in range(14):
-        watched.meters.outcomes[Throttled] += 1
-        watched.meters.held_back_at, watched.meters.setback = watched.now, "TooManyRequestsException"
+        watched.metrics.outcomes[Throttled] += 1
+        watched.metrics.held_back_at, watched.metrics.setback = watched.now, "TooManyRequestsException"
         reason = await watched.reason(5)
     assert reason.startswith("mail waits, and none was settled for 70 s (the last one was sent back: TooMany")
 
 
 async def test_mail_that_waits_for_another_attempt_of_its_own_is_not_stuck() -> None:
     watched = Watched()
-    watched.meters.outcomes[Failed] += 1
+    watched.metrics.outcomes[Failed] += 1
     assert await watched.reason(500) == ""
 
 

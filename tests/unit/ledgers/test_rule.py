@@ -6,7 +6,7 @@ import pytest
 
 from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Parked
-from email_consumer.ledgers.rule import CONFLICT, Decision, Granted, Inheritance, Known, Policy, Step, decide
+from email_consumer.ledgers.rule import CONFLICT, Decision, Granted, Known, Policy, Step, Takeover, decide
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
 
@@ -31,14 +31,14 @@ def finished(status: Status, seconds_ago: float = 1.0) -> Known:
 
 
 def test_an_inheritance_is_of_one_stream() -> None:
-    inheritance = Inheritance(sequence=10, since=NOW, stream="s")
+    takeover = Takeover(sequence=10, since=NOW, stream="s")
     again = replace(NEW, received=2, stream="s")
-    assert inheritance.covers(again)
-    assert not inheritance.covers(replace(again, received=1))
-    assert not inheritance.covers(replace(again, sequence=11))
-    assert not inheritance.covers(replace(again, stream="made again")), "it counts from 1 again"
-    assert inheritance.covers(replace(again, stream=""))
-    assert replace(inheritance, stream="").covers(again)
+    assert takeover.covers(again)
+    assert not takeover.covers(replace(again, received=1))
+    assert not takeover.covers(replace(again, sequence=11))
+    assert not takeover.covers(replace(again, stream="made again")), "it counts from 1 again"
+    assert takeover.covers(replace(again, stream=""))
+    assert replace(takeover, stream="").covers(again)
 
 
 def test_unknown_uuid_is_fresh() -> None:

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
@@ -40,8 +40,8 @@ class Bench:
     """What a pipeline does, without its other steps."""
 
     def __init__(self) -> None:
-        self.meters = Meters()
-        self.pacer = Pacer(100.0, self.meters)
+        self.metrics = Metrics()
+        self.pacer = Pacer(100.0, self.metrics)
         self.ses = Ses()
         self.breaker = Breaker(self.ses, self.pacer, first_pause=2.0, longest_pause=60.0)
         self._numbers = count(1)
@@ -64,7 +64,7 @@ class Bench:
 
     @property
     def held(self) -> bool:
-        return bool(self.meters.held)
+        return bool(self.metrics.held)
 
 
 Measure = Callable[[Bench], Awaitable[None]]

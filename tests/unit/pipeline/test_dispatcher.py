@@ -1,9 +1,9 @@
 import asyncio
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.slots import Slots
-from email_consumer.pipeline.dispatcher import InHand
+from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.runtime.supervisor import Service, supervised
 from tests.unit.delivery import FakeDelivery
 from tests.waiting import patience
@@ -33,7 +33,7 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
         await asyncio.Event().wait()
 
     hanging, beating = Hanging(source="sqs"), Beating("nats")
-    in_hand = InHand(handle, Slots(2), Meters(), heartbeat=0.01)
+    in_hand = Dispatcher(handle, Slots(2), Metrics(), heartbeat=0.01)
     in_hand.start(hanging)
     in_hand.start(beating)
     async with patience(), supervised(Service("in_hand", in_hand.keep_alive)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.pipeline.pacer import Pacer
 
 
@@ -39,7 +39,7 @@ def released(
     """The release time of each recipient, while more wait than may go."""
 
     async def measure() -> list[float]:
-        pacer = Pacer(rate, Meters())
+        pacer = Pacer(rate, Metrics())
         loop = asyncio.get_running_loop()
         times: list[float] = []
 
@@ -121,7 +121,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 def test_idle_time_is_not_made_good(runner: asyncio.Runner) -> None:
     async def measure() -> list[float]:
-        pacer = Pacer(10.0, Meters())
+        pacer = Pacer(10.0, Metrics())
         loop = asyncio.get_running_loop()
         times = []
         for _ in range(3):
@@ -137,7 +137,7 @@ def test_idle_time_is_not_made_good(runner: asyncio.Runner) -> None:
 
 def test_held_queue_releases_one_probe_and_resumes(runner: asyncio.Runner) -> None:
     async def measure() -> None:
-        pacer = Pacer(100.0, Meters())
+        pacer = Pacer(100.0, Metrics())
         pacer.hold("ses", "credentials expired")
         waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(5)]
         await asyncio.sleep(10)
@@ -160,7 +160,7 @@ def test_held_queue_releases_one_probe_and_resumes(runner: asyncio.Runner) -> No
 
 def test_a_probe_outlives_the_end_of_another_hold(runner: asyncio.Runner) -> None:
     async def measure() -> None:
-        pacer = Pacer(100.0, Meters())
+        pacer = Pacer(100.0, Metrics())
         pacer.hold("ses", "credentials expired")
         pacer.hold("account", "sending is paused")
         waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(2)]
@@ -175,7 +175,7 @@ def test_a_probe_outlives_the_end_of_another_hold(runner: asyncio.Runner) -> Non
 
 def test_a_cancelled_waiter_leaves_its_turn_to_the_next(runner: asyncio.Runner) -> None:
     async def measure() -> None:
-        pacer = Pacer(1.0, Meters())
+        pacer = Pacer(1.0, Metrics())
         assert await pacer.acquire(1)
         gone = asyncio.create_task(pacer.acquire(1))
         stays = asyncio.create_task(pacer.acquire(1))
@@ -190,7 +190,7 @@ def test_a_cancelled_waiter_leaves_its_turn_to_the_next(runner: asyncio.Runner) 
 
 def test_closing_sends_everyone_away(runner: asyncio.Runner) -> None:
     async def measure() -> None:
-        pacer = Pacer(1.0, Meters())
+        pacer = Pacer(1.0, Metrics())
         waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(3)]
         await asyncio.sleep(0)
         pacer.close()
@@ -203,7 +203,7 @@ def test_closing_sends_everyone_away(runner: asyncio.Runner) -> None:
 @pytest.mark.parametrize("held", [False, True])
 def test_who_is_stopped_leaves_and_takes_nobodys_turn(runner: asyncio.Runner, held: bool) -> None:
     async def measure() -> None:
-        pacer = Pacer(1.0, Meters())
+        pacer = Pacer(1.0, Metrics())
         assert await pacer.acquire(1)
         if held:
             pacer.hold("test", "for a while")
@@ -224,28 +224,28 @@ def test_who_is_stopped_leaves_and_takes_nobodys_turn(runner: asyncio.Runner, he
 
 def test_peak_is_the_fullest_sliding_second(runner: asyncio.Runner) -> None:
     async def measure() -> None:
-        meters = Meters()
-        pacer = Pacer(100.0, meters)
+        metrics = Metrics()
+        pacer = Pacer(100.0, metrics)
         for _ in range(250):
             assert await pacer.acquire(1)
-        assert 100 <= meters.peak <= 101
+        assert 100 <= metrics.peak <= 101
         await asyncio.sleep(5)
-        meters.peak = 0
+        metrics.peak = 0
         assert await pacer.acquire(1)
-        assert meters.peak == 1
+        assert metrics.peak == 1
 
     runner.run(measure())
 
 
 def test_while_held_the_rate_shows_as_0(runner: asyncio.Runner) -> None:
     async def look() -> None:
-        meters = Meters()
-        pacer = Pacer(100.0, meters)
-        assert meters.rate == 100
+        metrics = Metrics()
+        pacer = Pacer(100.0, metrics)
+        assert metrics.rate == 100
         pacer.hold("account", "paused")
         pacer.set_rate(50.0)  # as when the account is looked at meanwhile
-        assert (meters.rate, meters.held, pacer.rate) == (0, "paused", 50)
+        assert (metrics.rate, metrics.held, pacer.rate) == (0, "paused", 50)
         pacer.resume("account")
-        assert (meters.rate, meters.held) == (50, "")
+        assert (metrics.rate, metrics.held) == (50, "")
 
     runner.run(look())

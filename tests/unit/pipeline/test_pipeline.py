@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.core.delivery import Original
 from email_consumer.core.ledger import Origin, TooLargeToKeepError
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Failed,
     InDoubt,
@@ -37,7 +37,7 @@ class SlowTurn(Pacer):
     """Somebody bounces while the mail waits."""
 
     def __init__(self, gate: Gate) -> None:
-        super().__init__(1000, Meters())
+        super().__init__(1000, Metrics())
         self._gate = gate
         self.recipients: list[int] = []
 
@@ -95,18 +95,18 @@ def pipeline(
     gate: Gate | None = None,
     pacer: Pacer | None = None,
     sender: Sender | None = None,
-    meters: Meters | None = None,
+    metrics: Metrics | None = None,
 ) -> Pipeline:
-    meters = meters or Meters()
+    metrics = metrics or Metrics()
     return Pipeline(
         ledger=ledger,
         gate=gate or Gate(),
-        pacer=pacer or Pacer(1000, meters),
+        pacer=pacer or Pacer(1000, metrics),
         compose=lambda message, _headers: message,
         sender=sender or Ses(),
         watchers=watchers,
-        settlement=Settlement(ledger, letters, meters, retry_delay=1),
-        meters=meters,
+        settlement=Settlement(ledger, letters, metrics, retry_delay=1),
+        metrics=metrics,
         max_attempts=5,
         zone=UTC,
         journal=NoJournal(),
@@ -137,18 +137,18 @@ LEFT_OUT = (LeftOut("old@example.com", "complaint"), LeftOut("late@example.com",
 
 @pytest.mark.parametrize("answer", [Sent("ses-1"), InDoubt("no answer")])
 async def test_copies_to_suppressed_addresses_are_left_out_and_the_mail_is_sent(answer: Sent | InDoubt) -> None:
-    gate, ledger, sender, meters = Gate(), GrantingLedger(), Ses(answer), Meters()
+    gate, ledger, sender, metrics = Gate(), GrantingLedger(), Ses(answer), Metrics()
     gate.suppress({"old@example.com": "complaint"})
     pace = SlowTurn(gate)
     delivery = FakeDelivery(encode(COPIED))
     with capture_logs() as logs:
-        await pipeline(ledger, Letters(), gate=gate, pacer=pace, sender=sender, meters=meters).handle(delivery)
+        await pipeline(ledger, Letters(), gate=gate, pacer=pace, sender=sender, metrics=metrics).handle(delivery)
     assert pace.recipients == [3], "what is left out takes no place"
     [sent] = sender.sent
     assert [str(address) for address in sent.all_recipients] == ["a@example.com", "good@example.com"]
     assert ledger.outcomes == [replace(answer, left_out=LEFT_OUT)]
     if isinstance(answer, Sent):
-        assert (meters.recipients_sent, meters.copies_left_out) == (2, 2)
+        assert (metrics.recipients_sent, metrics.copies_left_out) == (2, 2)
         lines = [
             (line["uuid"], line["address"], line["reason"]) for line in logs if line["event"] == "mail.copy_left_out"
         ]
@@ -172,11 +172,11 @@ async def test_a_suppressed_recipient_stops_the_mail_and_the_reason_says_whose_a
 
 
 async def test_an_archive_that_is_in_every_mail_is_logged_now_and_then() -> None:
-    gate, meters = Gate(), Meters()
+    gate, metrics = Gate(), Metrics()
     gate.suppress({"old@example.com": "complaint"})
-    line = pipeline(GrantingLedger(), Letters(), gate=gate, meters=meters)
+    line = pipeline(GrantingLedger(), Letters(), gate=gate, metrics=metrics)
     with capture_logs() as logs:
         for number in range(50):
             await line.handle(FakeDelivery(encode(COPIED.model_copy(update={"uuid": f"u-{number}"}))))
-    assert meters.copies_left_out == 50
+    assert metrics.copies_left_out == 50
     assert len([each for each in logs if each["event"] == "mail.copy_left_out"]) == 1

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.core.delivery import Original
 from email_consumer.core.ledger import Origin
-from email_consumer.core.metrics import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Conflict,
     Duplicate,
@@ -66,18 +66,18 @@ class Room:
 async def test_a_mail_without_a_dead_letter_goes_back_and_is_not_recorded_as_failed(
     letters: DeadLetters, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
 ) -> None:
-    ledger, meters, delivery = GrantingLedger(), Meters(), FakeDelivery()
-    settlement = Settlement(ledger, letters, meters, 5, Burial(patience=0.05))
+    ledger, metrics, delivery = GrantingLedger(), Metrics(), FakeDelivery()
+    settlement = Settlement(ledger, letters, metrics, 5, Burial(patience=0.05))
     await settlement.settle(delivery, MAIL, outcome, ORIGIN, attempt)
     [told] = delivery.told
     assert 4 <= float(told.removeprefix("nak ")) <= 5
     assert ledger.outcomes == recorded
-    assert (meters.outcomes, meters.settled, meters.unsent) == ({Unburied: 1}, 0, {})
+    assert (metrics.outcomes, metrics.settled, metrics.unsent) == ({Unburied: 1}, 0, {})
 
 
 async def test_poison_stays_in_its_source() -> None:
     delivery = FakeDelivery()
-    await Settlement(GrantingLedger(), Full(), Meters(), retry_delay=5).discard(
+    await Settlement(GrantingLedger(), Full(), Metrics(), retry_delay=5).discard(
         delivery, Undecodable("not MessagePack")
     )
     assert [told[:3] for told in delivery.told] == ["nak"]
@@ -85,7 +85,7 @@ async def test_poison_stays_in_its_source() -> None:
 
 async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> None:
     ledger, letters, delivery, burial = GrantingLedger(), Room(), FakeDelivery(), Burial()
-    settlement = Settlement(ledger, letters, Meters(), 5, burial)
+    settlement = Settlement(ledger, letters, Metrics(), 5, burial)
     await settlement.settle(delivery, MAIL, Exhausted("503"), ORIGIN, 5)
     assert settlement.unburied(delivery) == Unburied(Exhausted("503"), 5)
     with pytest.raises(ConnectionError, match="dead letters can't be stored: maximum messages exceeded"):
@@ -102,7 +102,7 @@ async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> N
 
 
 async def test_a_full_place_for_dead_letters_is_told_in_few_lines() -> None:
-    settlement = Settlement(GrantingLedger(), Room(), Meters(), retry_delay=5)
+    settlement = Settlement(GrantingLedger(), Room(), Metrics(), retry_delay=5)
     with capture_logs() as logs:
         for _ in range(100):
             await settlement.discard(FakeDelivery(), Undecodable("not MessagePack"))
@@ -133,13 +133,13 @@ class Letters:
     ],
 )
 async def test_what_is_acked_unsent_leaves_a_line_and_a_count(outcome: Outcome, reason: str) -> None:
-    meters, delivery = Meters(), FakeDelivery()
-    settlement = Settlement(GrantingLedger(), Letters(), meters, retry_delay=5)
+    metrics, delivery = Metrics(), FakeDelivery()
+    settlement = Settlement(GrantingLedger(), Letters(), metrics, retry_delay=5)
     with capture_logs() as logs:
         for _ in range(3):
             await settlement.settle(delivery, MAIL, outcome, ORIGIN, 0)
     assert delivery.told == ["ack"] * 3
-    assert meters.unsent == {reason: 3}
+    assert metrics.unsent == {reason: 3}
     assert [(line["event"], line["uuid"], line["reason"]) for line in logs] == [("mail.unsent", "u-1", reason)]
 
 
@@ -153,10 +153,10 @@ async def test_what_is_acked_unsent_leaves_a_line_and_a_count(outcome: Outcome, 
     ],
 )
 async def test_what_fails_leaves_a_dead_letter_a_line_and_a_count(outcome: Outcome, attempt: int, kind: str) -> None:
-    ledger, letters, meters, delivery = GrantingLedger(), Letters(), Meters(), FakeDelivery()
+    ledger, letters, metrics, delivery = GrantingLedger(), Letters(), Metrics(), FakeDelivery()
     with capture_logs() as logs:
-        await Settlement(ledger, letters, meters, retry_delay=5).settle(delivery, MAIL, outcome, ORIGIN, attempt)
-    assert (delivery.told, letters.kinds, meters.unsent) == (["term"], [kind], {kind: 1})
+        await Settlement(ledger, letters, metrics, retry_delay=5).settle(delivery, MAIL, outcome, ORIGIN, attempt)
+    assert (delivery.told, letters.kinds, metrics.unsent) == (["term"], [kind], {kind: 1})
     assert ledger.outcomes == [outcome]
     assert {line["log_level"] for line in logs} == {"warning"}
     assert [line["event"] for line in logs] == ["mail.dead_letter"] + ["mail.conflict"] * (kind == "conflict")
@@ -165,7 +165,7 @@ async def test_what_fails_leaves_a_dead_letter_a_line_and_a_count(outcome: Outco
 async def test_a_mail_that_never_was_claimed_is_recorded_as_rejected() -> None:
     """As one that is due later and too large to be kept."""
     ledger = GrantingLedger()
-    await Settlement(ledger, Letters(), Meters(), 5).settle(FakeDelivery(), MAIL, Rejected("too large"), ORIGIN, 0)
+    await Settlement(ledger, Letters(), Metrics(), 5).settle(FakeDelivery(), MAIL, Rejected("too large"), ORIGIN, 0)
     assert ledger.outcomes == [Rejected("too large")]
 
 
@@ -173,5 +173,5 @@ async def test_a_source_that_never_hears_holds_no_slot(monkeypatch: pytest.Monke
     monkeypatch.setattr("email_consumer.pipeline.settlement._TELLING", 0.01)
     delivery = Deaf()
     with capture_logs() as logs:
-        await Settlement(GrantingLedger(), Letters(), Meters(), 5).settle(delivery, MAIL, Duplicate(), ORIGIN, 0)
+        await Settlement(GrantingLedger(), Letters(), Metrics(), 5).settle(delivery, MAIL, Duplicate(), ORIGIN, 0)
     assert [line["error"] for line in logs if line["event"] == "delivery.not_settled"] == ["no answer for 0.01 s"]
