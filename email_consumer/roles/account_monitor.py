@@ -1,6 +1,5 @@
 """What the sidecar shows of the workers' pace: the account's limits, and how much was sent by all of them."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import structlog
@@ -8,8 +7,8 @@ import structlog
 from email_consumer.core.account import Account
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Sent
-from email_consumer.roles.background import Background
 from email_consumer.roles.outlet import ses_client
+from email_consumer.runtime.supervisor import Service, Supervisor
 from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
@@ -36,18 +35,18 @@ class AccountMonitor:
         self.metrics.outcomes[Sent] += mails
 
 
-async def monitor_account(settings: Settings, background: list[Background], stack: AsyncExitStack) -> AccountMonitor:
+async def monitor_account(settings: Settings, services: Supervisor) -> AccountMonitor:
     """Ask SES now and then, if we may."""
     metrics = Metrics(rate=settings.ses_rate_per_sec)
     try:
-        client = await stack.enter_async_context(ses_client(settings))
+        client = await services.enter(ses_client(settings))
     except MissingCredentialsError as error:
         _log.info("account.not_asked", reason=str(error))
         return AccountMonitor(metrics, None)
     pace = _ShownPace(metrics)
     governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=client.account)
     await governor.look()
-    background.append(("account", governor.run))
+    services.start(Service("account", governor.run))
     return AccountMonitor(metrics, governor)
 
 

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -32,6 +31,7 @@ from email_consumer.roles.parts import Ground
 from email_consumer.roles.sqs import open_events_queue
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.errors import OperatorError
+from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.scheduler import Scheduler
@@ -66,31 +66,31 @@ class Desk:
     """Sign the links in mails."""
 
 
-async def build_sidecar(ground: Ground, desk: Desk, stack: AsyncExitStack) -> Callable[[], None]:
+async def build_control_plane(ground: Ground, desk: Desk) -> Callable[[], None]:
     """Listening when this returns; what stops mail is told to the workers.
 
     What it returns is to be called when there is new mail in our keeping.
     """
-    feedback = await _feedback(ground, desk, stack)
+    feedback = await _feedback(ground, desk)
     unconsumed = watch_unconsumed(ground)
     dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused, unconsumed)
     metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
     mail, unsent = DueMail(desk.database), Unsent(ground.metrics)
     scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent, burial=ground.burial)
-    ground.background.append(("scheduler", scheduler.run))
+    ground.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))
     ground.checks["ledger"] = desk.database.check
     ground.checks["schedule"] = scheduler.check
     routes = [
         *await _mail_routes(ground, desk, scheduler),
         *feedback.routes,
-        *_open_routes(ground, desk, stack),
+        *_open_routes(ground, desk),
         *health_routes(ground, metrics),
         *build_operations(ground, desk.database),
         *LinkSecretRoutes(desk.database, desk.secrets, desk.workers.sign_links).routes(),
         *dashboard.routes,
     ]
-    await listen(ground, routes, stack, admits=dashboard.admits)
+    await listen(ground, routes, admits=dashboard.admits)
     desk.workers.events_expected_from(time.time())
     return scheduler.wake
 
@@ -130,16 +130,16 @@ class _Feedback:
     """SNS messages by cause, since the start."""
 
 
-async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedback:
+async def _feedback(ground: Ground, desk: Desk) -> _Feedback:
     settings, database, workers = ground.settings, desk.database, desk.workers
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, workers)
     await suppressions.load()
     inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven)
-    await stack.enter_async_context(inbox.running())
+    await ground.services.enter(inbox.running())
     if settings.suppression_mirror:
         mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)
-        ground.background.append(("mirror", mirror.run))
+        ground.services.start(Service("mirror", mirror.run))
     try:
         sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
     except SandboxCertificateError as error:
@@ -149,9 +149,9 @@ async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedb
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     if settings.sns_events_queue_url:
-        queue = await open_events_queue(settings, settings.sns_events_queue_url, stack)
+        queue = await open_events_queue(settings, settings.sns_events_queue_url, ground.services)
         events = SqsEvents(queue, receiver.handle, workers.events_expected_from)
-        ground.background.append(("events", events.run))
+        ground.services.start(Service("events", events.run, on_crash=OnCrash.EXIT))
     routes = [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
@@ -161,8 +161,8 @@ async def _feedback(ground: Ground, desk: Desk, stack: AsyncExitStack) -> _Feedb
     return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
 
 
-def _open_routes(ground: Ground, desk: Desk, stack: AsyncExitStack) -> list[web.RouteDef]:
+def _open_routes(ground: Ground, desk: Desk) -> list[web.RouteDef]:
     opens = OpenRecorder(desk.database)
-    ground.background.append(("opens", opens.run))
-    stack.push_async_callback(opens.flush)
+    ground.services.at_end(opens.flush)
+    ground.services.start(Service("opens", opens.run))
     return OpenRoutes(OpenTokens(desk.secrets), opens.record).routes()

@@ -18,6 +18,7 @@ from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.roles.parts import Ground
 from email_consumer.roles.workers import Workers
+from email_consumer.runtime.supervisor import Service
 from email_consumer.store.database import Database
 
 
@@ -54,7 +55,7 @@ def build_dashboard(
         expects_events=bool(settings.sns_topic_arns),
     )
     sampler = Sampler(workers.metrics, observer.look)
-    ground.background.append(("live", sampler.run))
+    ground.services.start(Service("live", sampler.run))
     sessions = Sessions()
     public = settings.dashboard_public
     routes = [

@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
 
@@ -28,7 +27,6 @@ _log = structlog.get_logger(__name__)
 async def listen(
     ground: Ground,
     routes: Iterable[web.RouteDef],
-    stack: AsyncExitStack,
     *,
     admits: Callable[[web.Request], bool] = lambda _: False,
 ) -> None:
@@ -50,7 +48,7 @@ async def listen(
     connections = Connections(most, ground.metrics)
     server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
     try:
-        await stack.enter_async_context(server)
+        await ground.services.enter(server)
     except OSError as error:
         variable = "SERVER_BIND" if error.errno == errno.EADDRNOTAVAIL else "SERVER_PORT"
         raise OperatorError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error

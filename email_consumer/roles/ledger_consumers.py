@@ -8,8 +8,8 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.slots import Slots
 from email_consumer.ledgers.jetstream.streams import CONSUMER, ensure_ledger_streams
 from email_consumer.pipeline.dispatcher import Dispatcher
-from email_consumer.roles.background import Background
 from email_consumer.roles.nats import NatsLink, NatsSource
+from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 
 _HEARTBEAT = 10.0
@@ -17,37 +17,54 @@ _HEARTBEAT = 10.0
 
 
 class LedgerConsumers:
-    """`add` those there are; they run in the background, until `drain`."""
+    """`add` those there are, then start the `services`."""
 
-    def __init__(self, link: NatsLink, nats: NatsSource, background: list[Background]) -> None:
-        """`nats` tells, when it is checked, also what holds these."""
+    def __init__(self, link: NatsLink, nats: NatsSource, grace: float) -> None:
+        """Take the connection.
+
+        Args:
+            link: to JetStream.
+            nats: its check reports what holds these consumers, too.
+            grace: seconds that a drain waits; what outlasts it comes again after the next start.
+        """
         self._link = link
         self._nats = nats
-        self._background = background
-        self._intakes: list[JetStreamReceiver] = []
-        self._in_hand: list[Dispatcher] = []
+        self._grace = grace
+        self._receivers: list[JetStreamReceiver] = []
+        self._dispatchers: list[Dispatcher] = []
 
     def add(self, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]], at_once: int) -> None:
-        """Hand what comes in the stream to `handle`, up to so many deliveries at a time."""
+        """Hand what comes in the stream to `handle`, up to `at_once` deliveries at a time."""
         slots = Slots(at_once)
-        in_hand = Dispatcher(handle, slots, Metrics(), _HEARTBEAT)  # the process's own metrics count mail
-        intake = JetStreamReceiver(
+        dispatcher = Dispatcher(handle, slots, Metrics(), _HEARTBEAT)  # the process's own metrics count mail
+        receiver = JetStreamReceiver(
             self._link.client,
             stream=stream,
             consumer=CONSUMER,
             slots=slots,
-            start=in_hand.start,
+            start=dispatcher.start,
             repair=self._repair,
         )
-        self._background += [(f"feed {stream}", intake.run), (f"heartbeat {stream}", in_hand.keep_alive)]
-        self._intakes.append(intake)
-        self._nats.intakes.append(intake)
-        self._in_hand.append(in_hand)
+        self._receivers.append(receiver)
+        self._nats.receivers.append(receiver)
+        self._dispatchers.append(dispatcher)
 
-    async def drain(self, grace: float) -> None:
-        """What outlasts the grace (seconds) comes again after the next start."""
-        await asyncio.gather(*(intake.stop() for intake in self._intakes))
-        await asyncio.gather(*(in_hand.drain(grace) for in_hand in self._in_hand))
+    def services(self) -> list[Service]:
+        """To be started last: deliveries come from then on."""
+        return [
+            Service("ledger consumers", self._keep_alive, drain=self._drain, on_crash=OnCrash.EXIT),
+            *(Service("ledger consumer", receiver.run, on_crash=OnCrash.EXIT) for receiver in self._receivers),
+        ]
+
+    async def _keep_alive(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for dispatcher in self._dispatchers:
+                tasks.create_task(dispatcher.keep_alive())
+
+    async def _drain(self) -> None:
+        await asyncio.gather(*(receiver.stop() for receiver in self._receivers))
+        await asyncio.gather(*(dispatcher.drain(self._grace) for dispatcher in self._dispatchers))
+        await self._nats.flush()
 
     async def _repair(self) -> None:
         settings = self._link.settings

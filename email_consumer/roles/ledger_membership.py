@@ -1,16 +1,14 @@
 """What workers and sidecar have in common where they are processes of their own: the ledger on JetStream."""
 
-from contextlib import AsyncExitStack
-
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
-from email_consumer.roles.background import Background
 from email_consumer.roles.nats import NatsLink, NatsSource, hold
+from email_consumer.runtime.supervisor import Supervisor
 
 _LEDGER = "jetstream"
 """The identity of the one ledger that all of them have."""
 
 
-async def join_ledger(link: NatsLink, background: list[Background], stack: AsyncExitStack) -> NatsSource:
+async def join_ledger(link: NatsLink, services: Supervisor) -> NatsSource:
     """Wait until no ledger of one process has the consumer; its streams must be there.
 
     Raises:
@@ -24,5 +22,5 @@ async def join_ledger(link: NatsLink, background: list[Background], stack: Async
         await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
 
     lease = link.consumer_lease(_LEDGER, shared=True)
-    await hold(lease, settings, background, stack, note_takeover)
+    await hold(lease, settings, services, note_takeover)
     return link.source(lease)

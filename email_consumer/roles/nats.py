@@ -1,11 +1,9 @@
 """Mail from JetStream: the connection, the stream and its consumer, and the right to them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -15,9 +13,8 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
 from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.connection_errors import ConnectionLostError
-from email_consumer.roles.background import Background
 from email_consumer.roles.waiting_server import WaitingServer
-from email_consumer.runtime.tasks import end, until_done
+from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.sources.jetstream.consumer import consumer_in_use
@@ -26,8 +23,6 @@ from email_consumer.sources.jetstream.dead_letters import DeadLetters
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
 from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sources.jetstream.topology import Topology
-
-Result = TypeVar("Result")
 
 _FLUSH_TIMEOUT = 2
 
@@ -47,12 +42,12 @@ class NatsSource:
     mail_queue: JetStreamQueue
     dead_letters: DeadLetters
     lease: ConsumerLease
-    intakes: list[JetStreamReceiver] = field(default_factory=list)
+    receivers: list[JetStreamReceiver] = field(default_factory=list)
     """All that pulls over this connection."""
 
-    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
+    def receiver(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
         """Not yet running."""
-        intake = JetStreamReceiver(
+        receiver = JetStreamReceiver(
             self.client,
             stream=self.settings.stream,
             consumer=self.settings.consumer,
@@ -60,8 +55,8 @@ class NatsSource:
             start=start,
             repair=self.topology.ensure,
         )
-        self.intakes.append(intake)
-        return intake
+        self.receivers.append(receiver)
+        return receiver
 
     async def flush(self) -> None:
         """Wait until the server has what deliveries were settled with."""
@@ -76,9 +71,9 @@ class NatsSource:
             raise ConnectionError("not connected")
         if asyncio.get_running_loop().time() > self.lease.valid_until:
             raise ConnectionError("the right to the consumer can't be renewed")
-        for intake in self.intakes:
-            if intake.held:
-                raise ConnectionError(intake.held)
+        for receiver in self.receivers:
+            if receiver.held:
+                raise ConnectionError(receiver.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +83,6 @@ class NatsLink:
     settings: Settings
     client: Client
     topology: Topology
-    lost: asyncio.Future[None]
-    """Fails once the connection is closed for good."""
-
-    async def unless_lost(self, waiting: Coroutine[None, None, Result]) -> Result:
-        """What is waited for, however long that takes.
-
-        Raises:
-            ConnectionLostError: the connection was closed for good meanwhile.
-        """
-        waited = await until_done(waiting, self.lost)
-        if self.lost.done():
-            self.lost.result()
-        return waited.result()
 
     def consumer_lease(self, ledger: str, *, shared: bool) -> ConsumerLease:
         """The right to the consumer for the ledger of that identity."""
@@ -142,12 +124,12 @@ class NatsLink:
         )
 
 
-async def connect_nats(settings: Settings, background: list[Background], stack: AsyncExitStack) -> NatsLink:
+async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
     """Connect, and make stream and consumer if they are absent."""
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
-    stack.push_async_callback(close, client)
-    background.append(("connection", lambda: _await(lost)))
+    services.at_end(partial(close, client))
+    services.start(Service("connection", lambda: _await(lost), on_crash=OnCrash.EXIT))
     topology = Topology(
         client,
         stream=settings.stream,
@@ -158,24 +140,21 @@ async def connect_nats(settings: Settings, background: list[Background], stack: 
         replicas=settings.nats_replicas,
     )
     await topology.ensure()
-    return NatsLink(settings, client, topology, lost)
+    return NatsLink(settings, client, topology)
 
 
 async def hold(
     lease: ConsumerLease,
     settings: Settings,
-    background: list[Background],
-    stack: AsyncExitStack,
+    services: Supervisor,
     on_takeover: OnTakeover | None = None,
 ) -> None:
     """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
     waiting_server = WaitingServer(settings)
     async with waiting_server.standing():
         await lease.acquire(on_takeover, lambda reason: waiting_server.open("consumer", reason))
-    stack.push_async_callback(lease.release)
-    keeping = asyncio.create_task(lease.keep(), name="tenancy")
-    stack.push_async_callback(end, keeping)
-    background.append(("tenancy", lambda: _await(keeping)))
+    services.at_end(lease.release)
+    services.start(Service("consumer lease", lease.keep, on_crash=OnCrash.EXIT))
 
 
 async def _await(future: "asyncio.Future[None]") -> None:

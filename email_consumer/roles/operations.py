@@ -17,6 +17,7 @@ from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 from email_consumer.roles.parts import Ground
+from email_consumer.runtime.supervisor import Service
 from email_consumer.sources.jetstream.unconsumed import UnconsumedWatch
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
@@ -30,15 +31,17 @@ def build_operations(ground: Ground, database: Database) -> list[web.RouteDef]:
     """Keep what RETENTION_DAYS says, and forget whom operators name."""
     settings = ground.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
-    ground.background.append(("retention", Retention(database, keep).run))
+    ground.services.start(Service("retention", Retention(database, keep).run))
     return ErasureRoutes(database, Unsent(ground.metrics)).routes()
 
 
 def report_on(ground: Ground) -> None:
     """Once a second a line of what goes on."""
     metrics = ground.metrics
-    ground.background.append(("rate line", lambda: rate_line.report(metrics)))
-    ground.background.append(("loop lag", lambda: loop_lag.measure(metrics)))
+    ground.services.start(
+        Service("rate line", lambda: rate_line.report(metrics)),
+        Service("loop lag", lambda: loop_lag.measure(metrics)),
+    )
 
 
 def watch_unconsumed(ground: Ground) -> Callable[[], Unconsumed]:
@@ -46,7 +49,7 @@ def watch_unconsumed(ground: Ground) -> Callable[[], Unconsumed]:
     if ground.nats is None:
         return Unconsumed
     watch = UnconsumedWatch(ground.nats.client, ground.settings.stream)
-    ground.background.append(("unconsumed", watch.run))
+    ground.services.start(Service("unconsumed", watch.run))
     return lambda: watch.found
 
 
@@ -61,7 +64,7 @@ def build_metrics(
     readings = SampledMetrics(
         events_expected=bool(ground.settings.sns_topic_arns), events=events, events_refused=refused
     )
-    ground.background.append(("readings", partial(_keep_reading, readings, look, unconsumed)))
+    ground.services.start(Service("sampled metrics", partial(_keep_reading, readings, look, unconsumed)))
     registry = create_registry(ground.metrics)
     registry.register(SampledMetricsCollector(readings))
     return registry

@@ -1,11 +1,11 @@
 """How fast mail goes out: the client to SES, the pacer, and the governor that follows the account's limits."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from email_consumer.core.slots import Slots
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.roles.parts import Ground
+from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.governor import Governor
 from email_consumer.settings import Settings
@@ -21,17 +21,17 @@ class Outlet:
     governor: Governor
 
 
-async def open_outlet(ground: Ground, stack: AsyncExitStack) -> Outlet:
+async def open_outlet(ground: Ground) -> Outlet:
     """The account's limits are known when this returns, if we may ask for them."""
     settings, metrics = ground.settings, ground.metrics
-    sender = await stack.enter_async_context(ses_client(settings))
+    sender = await ground.services.enter(ses_client(settings))
     pacer = Pacer(settings.ses_rate_per_sec, metrics)
     slots = Slots(0)
     pace = _Pace(pacer, slots, settings.concurrency_limit)
     pace.set_rate(settings.ses_rate_per_sec)
     governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=sender.account)
     await governor.look()
-    ground.background.append(("governor", governor.run))
+    ground.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
     return Outlet(sender, pacer, slots, governor)
 
 

@@ -1,4 +1,4 @@
-"""What every role stands on: the settings, the metrics, and the sources of mail."""
+"""What every role is built from: the settings, the metrics, the services, and the sources of mail."""
 
 from dataclasses import dataclass, field
 
@@ -6,9 +6,9 @@ from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
 from email_consumer.pipeline.burial import Burial, DeadLetters
-from email_consumer.roles.background import Background
 from email_consumer.roles.nats import NatsSource
 from email_consumer.roles.sqs import SqsSource
+from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.joint_mail_queue import JointMailQueue
@@ -22,7 +22,7 @@ class Ground:
     metrics: Metrics
     nats: NatsSource | None
     sqs: SqsSource | None
-    background: list[Background]
+    services: Supervisor
     local: bool = False
     """Nobody but this machine is served."""
     checks: dict[str, Check] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK
 from email_consumer.core.standstill import PATIENCE, Standstill
 from email_consumer.roles.parts import Ground
+from email_consumer.runtime.supervisor import Service
 from email_consumer.sources.progress import progress_of_consumer, progress_of_queue
 
 _FEW = 3
@@ -22,7 +23,7 @@ def watch_progress(ground: Ground, metrics: Metrics, oldest_in_hand: Callable[[]
     if ground.sqs:
         asks["sqs"] = progress_of_queue(ground.sqs.queue)
     watchers = [Standstill(name, ask, metrics, oldest_in_hand, patience=patience) for name, ask in asks.items()]
-    ground.background.extend(("progress", watcher.run) for watcher in watchers)
+    ground.services.start(*(Service("progress", watcher.run) for watcher in watchers))
 
     async def check() -> None:
         for watcher in watchers:

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from email_consumer.core.link_secrets import LinkSecrets
@@ -11,16 +10,15 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.ledgers.rule import Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.background import Background
-from email_consumer.roles.control_plane import Desk, build_sidecar
+from email_consumer.roles.control_plane import Desk, build_control_plane
 from email_consumer.roles.nats import NatsLink, NatsSource, connect_nats, hold
 from email_consumer.roles.operations import report_on
 from email_consumer.roles.outlet import open_outlet
 from email_consumer.roles.parts import Ground
-from email_consumer.roles.role import Role
-from email_consumer.roles.sending import build_worker, policy
+from email_consumer.roles.sending import build_sending, policy
 from email_consumer.roles.sqs import open_sqs
 from email_consumer.roles.workers import EmbeddedWorker
+from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact, set_fact
@@ -28,13 +26,12 @@ from email_consumer.store.link_secrets import keep_link_secrets
 from email_consumer.store.reading_journal import open_journal
 
 
-async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bool = False) -> Role:
+async def build_run(settings: Settings, services: Supervisor, *, local: bool = False) -> None:
     """Open the file, then the sources; wait until the stream's consumer is ours. `local`: only this machine is served."""
-    background: list[Background] = []
-    database = await stack.enter_async_context(open_database(settings.db_path, group_reads=settings.db_group_read))
-    nats = await _open_nats(settings, database, background, stack) if "nats" in settings.source else None
-    sqs = await open_sqs(settings, nats.dead_letters if nats else None, stack) if "sqs" in settings.source else None
-    ground = Ground(settings, Metrics(), nats, sqs, background, local=local)
+    database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
+    nats = await _open_nats(settings, database, services) if "nats" in settings.source else None
+    sqs = await open_sqs(settings, nats.dead_letters if nats else None, services) if "sqs" in settings.source else None
+    ground = Ground(settings, Metrics(), nats, sqs, services, local=local)
     gate = Gate()
     ledger = SqliteLedger(
         database,
@@ -43,24 +40,22 @@ async def build_embedded(settings: Settings, stack: AsyncExitStack, *, local: bo
         takeover=await _takeover(database),
         valid_until=lambda: nats.lease.valid_until if nats else math.inf,
     )
-    await stack.enter_async_context(ledger.running())
-    outlet = await open_outlet(ground, stack)
+    await services.enter(ledger.running())
+    outlet = await open_outlet(ground)
     secrets = LinkSecrets(*await keep_link_secrets(database))
-    journal = stack.enter_context(open_journal(settings.db_path))
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    journal = await services.enter(open_journal(settings.db_path))
+    sending = build_sending(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
     desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.metrics), secrets)
-    ledger.when_scheduled = await build_sidecar(ground, desk, stack)
+    ledger.when_scheduled = await build_control_plane(ground, desk)
     report_on(ground)
-    return Role(background, worker.drain)
+    services.start(*sending.services())
 
 
-async def _open_nats(
-    settings: Settings, database: Database, background: list[Background], stack: AsyncExitStack
-) -> NatsSource:
-    link = await connect_nats(settings, background, stack)
+async def _open_nats(settings: Settings, database: Database, services: Supervisor) -> NatsSource:
+    link = await connect_nats(settings, services)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     lease = link.consumer_lease(identity, shared=False)
-    await hold(lease, settings, background, stack, lambda: _note_takeover(database, link))
+    await hold(lease, settings, services, lambda: _note_takeover(database, link))
     return link.source(lease)
 
 

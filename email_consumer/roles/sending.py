@@ -24,6 +24,7 @@ from email_consumer.roles.outlet import Outlet
 from email_consumer.roles.parts import Ground
 from email_consumer.roles.progress import watch_progress
 from email_consumer.roles.sqs import SqsSource
+from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sqs.receiver import SqsReceiver
@@ -35,20 +36,27 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """The running parts, and the order in which they end."""
+class Sending:
+    """From the sources to SES, and the order in which that ends."""
 
     sources: tuple[NatsSource | SqsSource, ...]
-    intakes: tuple[JetStreamReceiver | SqsReceiver, ...]
+    receivers: tuple[JetStreamReceiver | SqsReceiver, ...]
     pacer: Pacer
-    in_hand: Dispatcher
+    dispatcher: Dispatcher
     grace: float
+
+    def services(self) -> list[Service]:
+        """To be started last: mail is pulled from then on."""
+        return [
+            Service("heartbeat", self.dispatcher.keep_alive, drain=self.drain, on_crash=OnCrash.EXIT),
+            *(Service("source", receiver.run, on_crash=OnCrash.EXIT) for receiver in self.receivers),
+        ]
 
     async def drain(self) -> None:
         """In the data's order; what outlasts the grace is in doubt afterwards, and the ledger knows it."""
-        await asyncio.gather(*(intake.stop() for intake in self.intakes))  # nothing more is taken in hand
+        await asyncio.gather(*(receiver.stop() for receiver in self.receivers))  # nothing more is taken in hand
         self.pacer.close()  # who still waits for a turn goes back to the stream
-        left = await self.in_hand.drain(self.grace)  # requests under way get their answer, and it is recorded
+        left = await self.dispatcher.drain(self.grace)  # requests under way get their answer, and it is recorded
         if left:
             _log.warning("daemon.gave_up_waiting", deliveries=left, hint="they are in doubt now; the ledger knows them")
         await asyncio.gather(*(source.flush() for source in self.sources))
@@ -59,10 +67,10 @@ def policy(settings: Settings) -> Policy:
     return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
 
 
-def build_worker(
+def build_sending(
     ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
-) -> Worker:
-    """Pulling begins when the background runs. `secrets` sign the links in mails."""
+) -> Sending:
+    """Not yet started. `secrets` sign the links in mails."""
     settings, metrics = ground.settings, ground.metrics
     pipeline = Pipeline(
         ledger=ledger,
@@ -78,14 +86,12 @@ def build_worker(
         journal=journal,
     )
     gate.on_cancel(outlet.pacer.sift)
-    in_hand = Dispatcher(pipeline.handle, outlet.slots, metrics, settings.ack_wait / 3)
+    dispatcher = Dispatcher(pipeline.handle, outlet.slots, metrics, settings.ack_wait / 3)
     sources = tuple(ground.sources.values())
-    intakes = tuple(source.intake(outlet.slots, in_hand.start) for source in sources)
-    ground.background.append(("heartbeat", in_hand.keep_alive))
-    ground.background.extend(("intake", intake.run) for intake in intakes)
+    receivers = tuple(source.receiver(outlet.slots, dispatcher.start) for source in sources)
     check_pace(ground, metrics)
-    watch_progress(ground, metrics, in_hand.oldest)
-    return Worker(sources, intakes, outlet.pacer, in_hand, settings.shutdown_grace)
+    watch_progress(ground, metrics, dispatcher.oldest)
+    return Sending(sources, receivers, outlet.pacer, dispatcher, settings.shutdown_grace)
 
 
 def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:

@@ -1,7 +1,6 @@
 """The sidecar as a process of its own: the one that keeps a file, fed by the workers through JetStream."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
@@ -17,8 +16,7 @@ from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_ag
 from email_consumer.pipeline.gate import Gate
 from email_consumer.replica.copier import Copier
 from email_consumer.roles.account_monitor import monitor_account
-from email_consumer.roles.background import Background
-from email_consumer.roles.control_plane import Desk, build_sidecar
+from email_consumer.roles.control_plane import Desk, build_control_plane
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.ledger_consumers import LedgerConsumers
 from email_consumer.roles.ledger_membership import join_ledger
@@ -27,8 +25,8 @@ from email_consumer.roles.operations import report_on
 from email_consumer.roles.parts import Ground
 from email_consumer.roles.progress import watch_progress
 from email_consumer.roles.remote_workers import RemoteWorkers
-from email_consumer.roles.role import Role
 from email_consumer.roles.sqs import open_marks
+from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.joint_mail_queue import JointMailQueue
@@ -40,34 +38,33 @@ _BATCHES_AT_ONCE = 100
 _MAILS_AT_ONCE = 200
 
 
-async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role:
+async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     """Wait until no other sidecar and no other kind of ledger is there."""
-    background: list[Background] = []
-    database = await stack.enter_async_context(open_database(settings.db_path, group_reads=settings.db_group_read))
-    link = await connect_nats(settings, background, stack)
+    database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
+    link = await connect_nats(settings, services)
     client, stream, replicas = link.client, settings.stream, settings.nats_replicas
     await ensure_ledger_streams(client, stream, replicas=replicas)
-    nats = await join_ledger(link, background, stack)
+    nats = await join_ledger(link, services)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
-    place = await _take_place(link, identity, background, stack)
+    place = await _take_place(link, identity, services)
     publisher = Publisher(client)
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
     if settings.copy_rows:
-        await _begin_copy(copier, place, background, stack)
+        await _begin_copy(copier, place, services)
     else:
         await copier.retire()
     facts = SharedStatePublisher(client, stream=stream, replicas=replicas)
     await facts.open()
     gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, facts))
-    monitor = await monitor_account(settings, background, stack)
+    monitor = await monitor_account(settings, services)
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
     workers = RemoteWorkers(facts, claims, database, gate, monitor, secrets=secrets)
-    marks = await open_marks(settings, stack) if "sqs" in settings.source else None
+    marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
-    ground = Ground(settings, Metrics(), nats, None, background)
-    scheduled_mail_kept = await build_sidecar(ground, Desk(database, queue, workers, secrets), stack)
-    background.append(("facts", facts.run))
+    ground = Ground(settings, Metrics(), nats, None, services)
+    scheduled_mail_kept = await build_control_plane(ground, Desk(database, queue, workers, secrets))
+    services.start(Service("shared state", facts.run, on_crash=OnCrash.EXIT))
     projection = Projection(database, monitor.count_sent)
     scheduled = ScheduledMail(
         database,
@@ -78,46 +75,37 @@ async def build_fleet_sidecar(settings: Settings, stack: AsyncExitStack) -> Role
         kept=scheduled_mail_kept,
         idempotency_ttl=settings.idempotency_ttl,
     )
-    feeds, names = LedgerConsumers(link, nats, background), Names(stream)
-    feeds.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
-    feeds.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)
-    await stack.enter_async_context(projection.running())
-    await stack.enter_async_context(scheduled.running())
+    await services.enter(projection.running())
+    await services.enter(scheduled.running())
     queue.follow()
     check_pace(ground, monitor.metrics)
     watch_progress(ground, monitor.metrics, lambda: None)  # what is in hand, each worker tells
     report_on(ground)
-
-    async def drain() -> None:
-        await feeds.drain(settings.shutdown_grace)
-        await nats.flush()
-
-    return Role(background, drain)
+    consumers, names = LedgerConsumers(link, nats, settings.shutdown_grace), Names(stream)
+    consumers.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
+    consumers.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)
+    services.start(*consumers.services())
 
 
-async def _take_place(
-    link: NatsLink, identity: str, background: list[Background], stack: AsyncExitStack
-) -> ConsumerLease:
+async def _take_place(link: NatsLink, identity: str, services: Supervisor) -> ConsumerLease:
     """Be the one sidecar, and take over what the one before had in hand."""
     stream = link.settings.stream
     place = link.role_lease("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
-    await hold(place, link.settings, background, stack)
+    await hold(place, link.settings, services)
     await deliver_again(link.client, stream)
     return place
 
 
-async def _begin_copy(
-    copier: Copier, place: ConsumerLease, background: list[Background], stack: AsyncExitStack
-) -> None:
+async def _begin_copy(copier: Copier, place: ConsumerLease, services: Supervisor) -> None:
     """From here on all that is written is copied, up to the very end."""
     await copier.prepare()
-    background.append(("replica", copier.run))
 
     async def finish() -> None:
         if asyncio.get_running_loop().time() < place.valid_until:  # else another one's rows may be there by now
             await copier.finish()
 
-    stack.push_async_callback(finish)
+    services.at_end(finish)
+    services.start(Service("replica", copier.run, on_crash=OnCrash.EXIT))
 
 
 async def _link_secrets(database: Database, facts: SharedStatePublisher) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Mail from an SQS queue, and the queue that SES's events come through."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import structlog
@@ -10,6 +10,7 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
 from email_consumer.pipeline.burial import DeadLetters
 from email_consumer.runtime.errors import OperatorError
+from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
@@ -33,7 +34,7 @@ class SqsSource:
     mail_queue: SqsMailQueue
     dead_letters: DeadLetters
 
-    def intake(self, slots: Slots, start: Callable[[Delivery], None]) -> SqsReceiver:
+    def receiver(self, slots: Slots, start: Callable[[Delivery], None]) -> SqsReceiver:
         """Not yet running."""
         return sqs_receiver(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
 
@@ -46,14 +47,14 @@ class SqsSource:
             raise ConnectionError(self.queue.fault)
 
 
-async def open_sqs(settings: Settings, stream: DeadLetters | None, stack: AsyncExitStack) -> SqsSource:
+async def open_sqs(settings: Settings, stream: DeadLetters | None, services: Supervisor) -> SqsSource:
     """Check that the queue is there. `stream` takes its dead letters where it has no redrive policy.
 
     Raises:
         OperatorError: its dead letters would have no place.
         SqsError: there is no such queue, or we may not use it.
     """
-    queue = await stack.enter_async_context(_queue(settings, str(settings.sqs_queue_url)))
+    queue = await services.enter(_queue(settings, str(settings.sqs_queue_url)))
     policy = await queue.redrive_policy()
     dead_letters = stream
     if policy:
@@ -67,23 +68,23 @@ async def open_sqs(settings: Settings, stream: DeadLetters | None, stack: AsyncE
     return SqsSource(settings, queue, await SqsMailQueue.of(queue), dead_letters)
 
 
-async def open_marks(settings: Settings, stack: AsyncExitStack) -> SqsMailQueue | None:
+async def open_marks(settings: Settings, services: Supervisor) -> SqsMailQueue | None:
     """The queue for who takes no mail from it, and only has to say what it stored before a moment; None if we may not ask."""
     try:
-        return await SqsMailQueue.of(await stack.enter_async_context(_queue(settings, str(settings.sqs_queue_url))))
+        return await SqsMailQueue.of(await services.enter(_queue(settings, str(settings.sqs_queue_url))))
     except SqsError as error:
         hint = "a cancelled topic's mail in the queue is told apart by NATS's clock"
         _log.warning("sqs.not_asked", reason=str(error), hint=hint)
         return None
 
 
-async def open_events_queue(settings: Settings, url: str, stack: AsyncExitStack) -> SqsQueue:
+async def open_events_queue(settings: Settings, url: str, services: Supervisor) -> SqsQueue:
     """The queue that SES's events come through.
 
     Raises:
         SqsError: there is no such queue, or we may not use it.
     """
-    queue = await stack.enter_async_context(_queue(settings, url))
+    queue = await services.enter(_queue(settings, url))
     await queue.count()
     return queue
 

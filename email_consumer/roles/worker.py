@@ -1,7 +1,6 @@
 """The worker as a process of its own, one of many: it keeps no file, and knows the others through JetStream."""
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 
 import structlog
 
@@ -15,37 +14,34 @@ from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledgers.jetstream.takeover import keep_takeover
 from email_consumer.observe.metrics import create_registry
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.background import Background
 from email_consumer.roles.http import health_routes, listen
 from email_consumer.roles.ledger_membership import join_ledger
 from email_consumer.roles.nats import NatsLink, connect_nats
 from email_consumer.roles.operations import report_on
 from email_consumer.roles.outlet import Outlet, open_outlet
 from email_consumer.roles.parts import Ground
-from email_consumer.roles.role import Role
-from email_consumer.roles.sending import build_worker, policy
+from email_consumer.roles.sending import build_sending, policy
 from email_consumer.roles.sqs import open_sqs
-from email_consumer.runtime.supervisor import Service, supervised
+from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 
-async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
+async def build_worker(settings: Settings, services: Supervisor) -> None:
     """Wait until no other kind of ledger has the consumer, and until all is known that stops mail."""
-    background: list[Background] = []
-    link = await connect_nats(settings, background, stack)
+    link = await connect_nats(settings, services)
     await ensure_ledger_streams(link.client, settings.stream, replicas=settings.nats_replicas)
-    nats = await join_ledger(link, background, stack)
-    sqs = await open_sqs(settings, nats.dead_letters, stack) if "sqs" in settings.source else None
-    ground = Ground(settings, Metrics(), nats, sqs, background)
+    nats = await join_ledger(link, services)
+    sqs = await open_sqs(settings, nats.dead_letters, services) if "sqs" in settings.source else None
+    ground = Ground(settings, Metrics(), nats, sqs, services)
     gate = Gate()
-    outlet = await open_outlet(ground, stack)
-    membership = await _join_fleet(ground, link, outlet, stack)
+    outlet = await open_outlet(ground)
+    membership = await _join_cluster(ground, link, outlet)
     publisher = Publisher(link.client)
     ground.checks["ledger"] = publisher.check
     ledger = await _open_ledger(
-        link, publisher, gate, lambda: min(nats.lease.valid_until, membership.valid_until), stack
+        link, publisher, gate, lambda: min(nats.lease.valid_until, membership.valid_until), services
     )
     facts = SharedStateWatcher(
         link.client,
@@ -54,17 +50,17 @@ async def build_fleet_worker(settings: Settings, stack: AsyncExitStack) -> Role:
         suppressed=gate.suppressed,
         events_since=ledger.events_expected_from,
     )
-    await stack.enter_async_context(supervised(Service("shared state", facts.run)))
+    services.start(Service("shared state", facts.run))
     ground.checks["facts"] = facts.check
-    await listen(ground, health_routes(ground, create_registry(ground.metrics)), stack)
-    secrets = await link.unless_lost(facts.ready())
+    await listen(ground, health_routes(ground, create_registry(ground.metrics)))
+    secrets = await facts.ready()
     journal = BucketJournal(link.client, settings.stream)
-    worker = build_worker(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    sending = build_sending(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
     report_on(ground)
-    return Role(background, worker.drain)
+    services.start(*sending.services())
 
 
-async def _join_fleet(ground: Ground, link: NatsLink, outlet: Outlet, stack: AsyncExitStack) -> Membership:
+async def _join_cluster(ground: Ground, link: NatsLink, outlet: Outlet) -> Membership:
     """From here on nothing is released until the other workers have made room."""
     membership = Membership(
         link.client,
@@ -74,13 +70,13 @@ async def _join_fleet(ground: Ground, link: NatsLink, outlet: Outlet, stack: Asy
         pace=outlet.pacer,
     )
     await membership.open()
-    ground.background.append(("fleet", membership.run))
-    stack.push_async_callback(membership.leave)  # when the background has ended
+    ground.services.at_end(membership.leave)
+    ground.services.start(Service("membership", membership.run, on_crash=OnCrash.EXIT))
     return membership
 
 
 async def _open_ledger(
-    link: NatsLink, publisher: Publisher, gate: Gate, valid_until: Callable[[], float], stack: AsyncExitStack
+    link: NatsLink, publisher: Publisher, gate: Gate, valid_until: Callable[[], float], services: Supervisor
 ) -> JetStreamLedger:
     settings = link.settings
     delivered = await link.topology.delivered()
@@ -93,6 +89,6 @@ async def _open_ledger(
         lease=settings.claim_lease,
         valid_until=valid_until,
     )
-    await stack.enter_async_context(ledger.running())
+    await services.enter(ledger.running())
     _log.info("ledger.opened", worker=ledger.worker)
     return ledger

@@ -26,7 +26,7 @@ from tests.unit.delivery import FakeDelivery
 @asynccontextmanager
 async def journal(place: str) -> AsyncIterator[ReadingJournal]:
     if not place.startswith("nats://"):
-        with open_journal(Path(place)) as in_a_file:
+        async with open_journal(Path(place)) as in_a_file:
             yield in_a_file
         return
     client = await nats.connect(place)
