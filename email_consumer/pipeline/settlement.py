@@ -9,6 +9,7 @@ from typing import assert_never
 import structlog
 from cachetools import LRUCache
 
+from email_consumer.core.burial import LONGEST_PAUSE, Burial, DeadLetters
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.ledger import Ledger, LedgerBlockedError, Origin
 from email_consumer.core.mail_queue import DeadLetterKind
@@ -35,7 +36,6 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.core.unsent import DUPLICATE, Unsent
 from email_consumer.message.model import EmailMessage
-from email_consumer.pipeline.burial import LONGEST_PAUSE, Burial, DeadLetters
 from email_consumer.runtime.throttle import Throttle
 
 BUSY_DELAY = 5.0

@@ -26,8 +26,8 @@ from email_consumer.feedback.receiver import Receiver
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.roles.dashboard import build_dashboard
 from email_consumer.roles.http import health_routes, listen
-from email_consumer.roles.operations import build_metrics, build_operations, watch_unconsumed
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.monitoring import build_metrics, build_operations, watch_unconsumed
+from email_consumer.roles.parts import Parts
 from email_consumer.roles.sqs import open_events_queue
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.errors import OperatorError
@@ -55,8 +55,8 @@ from email_consumer.tracking.tokens import OpenTokens
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What the sidecar works with, beside the ground."""
+class Resources:
+    """What the control plane works with, in addition to the parts of every role."""
 
     database: Database
     queue: MailQueue
@@ -66,58 +66,58 @@ class Desk:
     """Sign the links in mails."""
 
 
-async def build_control_plane(ground: Ground, desk: Desk) -> Callable[[], None]:
+async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[], None]:
     """Listening when this returns; what stops mail is told to the workers.
 
     What it returns is to be called when there is new mail in our keeping.
     """
-    feedback = await _feedback(ground, desk)
-    unconsumed = watch_unconsumed(ground)
-    dashboard = build_dashboard(ground, desk.database, desk.workers, feedback.refused, unconsumed)
-    metrics = build_metrics(ground, dashboard.look, feedback.events, feedback.refused, unconsumed)
-    misfires = Misfires(desk.database, ground.settings.misfire, ground.settings.misfire_limit)
-    mail, unsent = DueMail(desk.database), Unsent(ground.metrics)
-    scheduler = Scheduler(mail, desk.queue, misfires, ground.dead_letters_of_keeping, unsent, burial=ground.burial)
-    ground.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))
-    ground.checks["ledger"] = desk.database.check
-    ground.checks["schedule"] = scheduler.check
+    feedback = await _feedback(parts, resources)
+    unconsumed = watch_unconsumed(parts)
+    dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
+    metrics = build_metrics(parts, dashboard.look, feedback.events, feedback.refused, unconsumed)
+    misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
+    mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
+    scheduler = Scheduler(mail, resources.queue, misfires, parts.dead_letters_of_keeping, unsent, burial=parts.burial)
+    parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))
+    parts.checks["ledger"] = resources.database.check
+    parts.checks["schedule"] = scheduler.check
     routes = [
-        *await _mail_routes(ground, desk, scheduler),
+        *await _mail_routes(parts, resources, scheduler),
         *feedback.routes,
-        *_open_routes(ground, desk),
-        *health_routes(ground, metrics),
-        *build_operations(ground, desk.database),
-        *LinkSecretRoutes(desk.database, desk.secrets, desk.workers.sign_links).routes(),
+        *_open_routes(parts, resources),
+        *health_routes(parts, metrics),
+        *build_operations(parts, resources.database),
+        *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
         *dashboard.routes,
     ]
-    await listen(ground, routes, admits=dashboard.admits)
-    desk.workers.events_expected_from(time.time())
+    await listen(parts, routes, admits=dashboard.admits)
+    resources.workers.events_expected_from(time.time())
     return scheduler.wake
 
 
-async def _mail_routes(ground: Ground, desk: Desk, scheduler: Scheduler) -> list[web.RouteDef]:
-    settings, database, queue = ground.settings, desk.database, desk.queue
+async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler) -> list[web.RouteDef]:
+    settings, database, queue = parts.settings, resources.database, resources.queue
     cancellations = Cancellations(
         database,
         queue,
-        desk.workers.cancel,
+        resources.workers.cancel,
         scheduler.pausing,
-        unsent=Unsent(ground.metrics),
-        claims_show=desk.workers.claims_show,
+        unsent=Unsent(parts.metrics),
+        claims_show=resources.workers.claims_show,
     )
     await cancellations.load()
     store = MailStore(database, settings.idempotency_ttl)
     return [
         *MessageRoutes(
             store,
-            ground.metrics,
+            parts.metrics,
             zone=ZoneInfo(settings.timezone),
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
         ).routes(),
         *MailHistory(database).routes(),
         *TopicRoutes(Statistics(database), cancellations).routes(),
-        *(DeadLetterRoutes(ground.nats.dead_letters, DeadLetterError).routes() if ground.nats else ()),
+        *(DeadLetterRoutes(parts.nats.dead_letters, DeadLetterError).routes() if parts.nats else ()),
     ]
 
 
@@ -130,16 +130,16 @@ class _Feedback:
     """SNS messages by cause, since the start."""
 
 
-async def _feedback(ground: Ground, desk: Desk) -> _Feedback:
-    settings, database, workers = ground.settings, desk.database, desk.workers
+async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
+    settings, database, workers = parts.settings, resources.database, resources.workers
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, workers)
     await suppressions.load()
     inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven)
-    await ground.services.enter(inbox.running())
+    await parts.services.enter(inbox.running())
     if settings.suppression_mirror:
         mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)
-        ground.services.start(Service("mirror", mirror.run))
+        parts.services.start(Service("mirror", mirror.run))
     try:
         sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
     except SandboxCertificateError as error:
@@ -149,20 +149,20 @@ async def _feedback(ground: Ground, desk: Desk) -> _Feedback:
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     if settings.sns_events_queue_url:
-        queue = await open_events_queue(settings, settings.sns_events_queue_url, ground.services)
+        queue = await open_events_queue(settings, settings.sns_events_queue_url, parts.services)
         events = SqsEvents(queue, receiver.handle, workers.events_expected_from)
-        ground.services.start(Service("events", events.run, on_crash=OnCrash.EXIT))
+        parts.services.start(Service("events", events.run, on_crash=OnCrash.EXIT))
     routes = [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
-        *UnsubscribeRoutes(Unsubscribe(settings.server_url, desk.secrets), suppressions).routes(),
+        *UnsubscribeRoutes(Unsubscribe(settings.server_url, resources.secrets), suppressions).routes(),
     ]
     return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
 
 
-def _open_routes(ground: Ground, desk: Desk) -> list[web.RouteDef]:
-    opens = OpenRecorder(desk.database)
-    ground.services.at_end(opens.flush)
-    ground.services.start(Service("opens", opens.run))
-    return OpenRoutes(OpenTokens(desk.secrets), opens.record).routes()
+def _open_routes(parts: Parts, resources: Resources) -> list[web.RouteDef]:
+    opens = OpenRecorder(resources.database)
+    parts.services.at_end(opens.flush)
+    parts.services.start(Service("opens", opens.run))
+    return OpenRoutes(OpenTokens(resources.secrets), opens.record).routes()

@@ -16,7 +16,7 @@ from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.snapshot import State
 from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.dashboard.topic_list import TopicList
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.supervisor import Service
 from email_consumer.store.database import Database
@@ -32,21 +32,21 @@ class Dashboard:
 
 
 def build_dashboard(
-    ground: Ground,
+    parts: Parts,
     database: Database,
     workers: Workers,
     refused: Mapping[str, int],
     unconsumed: Callable[[], Unconsumed],
 ) -> Dashboard:
     """`refused` counts refused SNS messages by cause; `unconsumed` is what lies in the stream for nobody."""
-    settings = ground.settings
+    settings = parts.settings
     gauge = None
-    if ground.nats:
-        gauge = StreamStats(ground.nats.client, stream=settings.stream, consumer=settings.consumer)
+    if parts.nats:
+        gauge = StreamStats(parts.nats.client, stream=settings.stream, consumer=settings.consumer)
     observer = Observer(
         metrics=workers.metrics,
-        sources={name: source.check for name, source in ground.sources.items()},
-        checks=ground.checks,
+        sources={name: source.check for name, source in parts.sources.items()},
+        checks=parts.checks,
         unconsumed=unconsumed,
         gauge=gauge,
         database=database,
@@ -55,7 +55,7 @@ def build_dashboard(
         expects_events=bool(settings.sns_topic_arns),
     )
     sampler = Sampler(workers.metrics, observer.look)
-    ground.services.start(Service("live", sampler.run))
+    parts.services.start(Service("live", sampler.run))
     sessions = Sessions()
     public = settings.dashboard_public
     routes = [

@@ -10,11 +10,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from email_consumer.core.metrics import Metrics
-from email_consumer.roles.descriptors import left_for_callers, raise_limit
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.parts import Parts
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.web.app import create_app
 from email_consumer.web.connections import Connections
+from email_consumer.web.descriptors import left_for_callers, raise_limit
 from email_consumer.web.health import HealthRoutes
 from email_consumer.web.origin import names_this_machine
 from email_consumer.web.security_headers import add_security_headers
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def listen(
-    ground: Ground,
+    parts: Parts,
     routes: Iterable[web.RouteDef],
     *,
     admits: Callable[[web.Request], bool] = lambda _: False,
@@ -35,36 +35,36 @@ async def listen(
     Raises:
         OperatorError: the port is taken.
     """
-    settings = ground.settings
+    settings = parts.settings
     keys = [key.get_secret_value() for key in settings.api_key]
     # A page that DNS leads to this machine reaches also what listens on loopback alone.
-    serves = partial(names_this_machine, any_address=not settings.on_loopback) if ground.local else None
-    wrong_keys = WrongKeys(ground.metrics)
+    serves = partial(names_this_machine, any_address=not settings.on_loopback) if parts.local else None
+    wrong_keys = WrongKeys(parts.metrics)
     app = create_app(
         routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys
     )
     app.on_response_prepare.append(add_security_headers)
     most = left_for_callers(raise_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
-    connections = Connections(most, ground.metrics)
+    connections = Connections(most, parts.metrics)
     server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
     try:
-        await ground.services.enter(server)
+        await parts.services.enter(server)
     except OSError as error:
         variable = "SERVER_BIND" if error.errno == errno.EADDRNOTAVAIL else "SERVER_PORT"
         raise OperatorError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error
     _log.info("sidecar.listening", port=server.port)
 
 
-def health_routes(ground: Ground, metrics: CollectorRegistry) -> list[web.RouteDef]:
-    """What `/ready` tells of is what the ground's checks are by then."""
-    return HealthRoutes(ground.checks, lambda: generate_latest(metrics)).routes()
+def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
+    """`/ready` runs the checks that the parts have by then."""
+    return HealthRoutes(parts.checks, lambda: generate_latest(metrics)).routes()
 
 
-def check_pace(ground: Ground, metrics: Metrics) -> None:
+def check_pace(parts: Parts, metrics: Metrics) -> None:
     """`/ready` tells from here on why SES, or we, let nothing out; `metrics` are the workers', as far as known here."""
 
     async def ses() -> None:
         if metrics.held:
             raise ConnectionError(metrics.held)
 
-    ground.checks["ses"] = ses
+    parts.checks["ses"] = ses

@@ -13,6 +13,7 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
 from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.connection_errors import ConnectionLostError
+from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.roles.waiting_server import WaitingServer
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
@@ -28,6 +29,9 @@ _FLUSH_TIMEOUT = 2
 
 OnTakeover = Callable[[], Awaitable[None]]
 """Notes what whoever had the consumer before may have left behind."""
+
+_LEDGER = "jetstream"
+"""The identity of the one ledger that all of them have."""
 
 _log = structlog.get_logger(__name__)
 
@@ -164,3 +168,21 @@ async def _await(future: "asyncio.Future[None]") -> None:
 def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:
     if not lost.done():
         lost.set_exception(ConnectionLostError(f"NATS closed the connection for good: {error}"))
+
+
+async def join_ledger(link: NatsLink, services: Supervisor) -> NatsSource:
+    """Wait until no ledger of one process has the consumer; its streams must be there.
+
+    Raises:
+        TenancyRefusedError: one is alive there.
+        nats.errors.Error: JetStream did not answer.
+    """
+    settings = link.settings
+
+    async def note_takeover() -> None:
+        delivered = await link.topology.delivered()
+        await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
+
+    lease = link.consumer_lease(_LEDGER, shared=True)
+    await hold(lease, settings, services, note_takeover)
+    return link.source(lease)

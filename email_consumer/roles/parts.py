@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from email_consumer.core.burial import Burial, DeadLetters
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
-from email_consumer.pipeline.burial import Burial, DeadLetters
 from email_consumer.roles.nats import NatsSource
 from email_consumer.roles.sqs import SqsSource
 from email_consumer.runtime.supervisor import Supervisor
@@ -15,7 +15,7 @@ from email_consumer.sources.joint_mail_queue import JointMailQueue
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Parts:
     """The same for all roles."""
 
     settings: Settings

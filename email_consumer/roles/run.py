@@ -10,11 +10,11 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.ledgers.rule import Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.control_plane import Desk, build_control_plane
+from email_consumer.roles.control_plane import Resources, build_control_plane
+from email_consumer.roles.monitoring import report_on
 from email_consumer.roles.nats import NatsLink, NatsSource, connect_nats, hold
-from email_consumer.roles.operations import report_on
-from email_consumer.roles.outlet import open_outlet
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.paced_sender import open_paced_sender
+from email_consumer.roles.parts import Parts
 from email_consumer.roles.sending import build_sending, policy
 from email_consumer.roles.sqs import open_sqs
 from email_consumer.roles.workers import EmbeddedWorker
@@ -31,7 +31,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
     nats = await _open_nats(settings, database, services) if "nats" in settings.source else None
     sqs = await open_sqs(settings, nats.dead_letters if nats else None, services) if "sqs" in settings.source else None
-    ground = Ground(settings, Metrics(), nats, sqs, services, local=local)
+    parts = Parts(settings, Metrics(), nats, sqs, services, local=local)
     gate = Gate()
     ledger = SqliteLedger(
         database,
@@ -41,13 +41,15 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
         valid_until=lambda: nats.lease.valid_until if nats else math.inf,
     )
     await services.enter(ledger.running())
-    outlet = await open_outlet(ground)
+    paced = await open_paced_sender(parts)
     secrets = LinkSecrets(*await keep_link_secrets(database))
     journal = await services.enter(open_journal(settings.db_path))
-    sending = build_sending(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
-    desk = Desk(database, ground.mail_queue, EmbeddedWorker(gate, ledger, outlet.governor, ground.metrics), secrets)
-    ledger.when_scheduled = await build_control_plane(ground, desk)
-    report_on(ground)
+    sending = build_sending(parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    resources = Resources(
+        database, parts.mail_queue, EmbeddedWorker(gate, ledger, paced.governor, parts.metrics), secrets
+    )
+    ledger.when_scheduled = await build_control_plane(parts, resources)
+    report_on(parts)
     services.start(*sending.services())
 
 

@@ -19,10 +19,10 @@ from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Compose, Pipeline
 from email_consumer.pipeline.settlement import Settlement
 from email_consumer.roles.http import check_pace
+from email_consumer.roles.monitoring import watch_progress
 from email_consumer.roles.nats import NatsSource
-from email_consumer.roles.outlet import Outlet
-from email_consumer.roles.parts import Ground
-from email_consumer.roles.progress import watch_progress
+from email_consumer.roles.paced_sender import PacedSender
+from email_consumer.roles.parts import Parts
 from email_consumer.roles.sqs import SqsSource
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.settings import Settings
@@ -68,30 +68,30 @@ def policy(settings: Settings) -> Policy:
 
 
 def build_sending(
-    ground: Ground, outlet: Outlet, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
+    parts: Parts, paced: PacedSender, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
 ) -> Sending:
     """Not yet started. `secrets` sign the links in mails."""
-    settings, metrics = ground.settings, ground.metrics
+    settings, metrics = parts.settings, parts.metrics
     pipeline = Pipeline(
         ledger=ledger,
         gate=gate,
-        pacer=outlet.pacer,
+        pacer=paced.pacer,
         compose=_compose(settings, secrets),
-        sender=Breaker(outlet.sender, outlet.pacer),
-        watchers=(outlet.governor,),
-        settlement=Settlement(ledger, ground.dead_letters, metrics, settings.retry_delay, ground.burial),
+        sender=Breaker(paced.sender, paced.pacer),
+        watchers=(paced.governor,),
+        settlement=Settlement(ledger, parts.dead_letters, metrics, settings.retry_delay, parts.burial),
         metrics=metrics,
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
         journal=journal,
     )
-    gate.on_cancel(outlet.pacer.sift)
-    dispatcher = Dispatcher(pipeline.handle, outlet.slots, metrics, settings.ack_wait / 3)
-    sources = tuple(ground.sources.values())
-    receivers = tuple(source.receiver(outlet.slots, dispatcher.start) for source in sources)
-    check_pace(ground, metrics)
-    watch_progress(ground, metrics, dispatcher.oldest)
-    return Sending(sources, receivers, outlet.pacer, dispatcher, settings.shutdown_grace)
+    gate.on_cancel(paced.pacer.sift)
+    dispatcher = Dispatcher(pipeline.handle, paced.slots, metrics, settings.ack_wait / 3)
+    sources = tuple(parts.sources.values())
+    receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in sources)
+    check_pace(parts, metrics)
+    watch_progress(parts, metrics, dispatcher.oldest)
+    return Sending(sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace)
 
 
 def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:

@@ -15,16 +15,13 @@ from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
 from email_consumer.pipeline.gate import Gate
 from email_consumer.replica.copier import Copier
-from email_consumer.roles.account_monitor import monitor_account
-from email_consumer.roles.control_plane import Desk, build_control_plane
+from email_consumer.roles.control_plane import Resources, build_control_plane
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.ledger_consumers import LedgerConsumers
-from email_consumer.roles.ledger_membership import join_ledger
-from email_consumer.roles.nats import NatsLink, connect_nats, hold
-from email_consumer.roles.operations import report_on
-from email_consumer.roles.parts import Ground
-from email_consumer.roles.progress import watch_progress
-from email_consumer.roles.remote_workers import RemoteWorkers
+from email_consumer.roles.monitoring import report_on, watch_progress
+from email_consumer.roles.nats import NatsLink, connect_nats, hold, join_ledger
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
 from email_consumer.roles.sqs import open_marks
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
@@ -62,25 +59,25 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
-    ground = Ground(settings, Metrics(), nats, None, services)
-    scheduled_mail_kept = await build_control_plane(ground, Desk(database, queue, workers, secrets))
+    parts = Parts(settings, Metrics(), nats, None, services)
+    scheduled_mail_kept = await build_control_plane(parts, Resources(database, queue, workers, secrets))
     services.start(Service("shared state", facts.run, on_crash=OnCrash.EXIT))
     projection = Projection(database, monitor.count_sent)
     scheduled = ScheduledMail(
         database,
         gate.check,
         nats.dead_letters,
-        Unsent(ground.metrics),
-        burial=ground.burial,
+        Unsent(parts.metrics),
+        burial=parts.burial,
         kept=scheduled_mail_kept,
         idempotency_ttl=settings.idempotency_ttl,
     )
     await services.enter(projection.running())
     await services.enter(scheduled.running())
     queue.follow()
-    check_pace(ground, monitor.metrics)
-    watch_progress(ground, monitor.metrics, lambda: None)  # what is in hand, each worker tells
-    report_on(ground)
+    check_pace(parts, monitor.metrics)
+    watch_progress(parts, monitor.metrics, lambda: None)  # what is in hand, each worker tells
+    report_on(parts)
     consumers, names = LedgerConsumers(link, nats, settings.shutdown_grace), Names(stream)
     consumers.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
     consumers.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)

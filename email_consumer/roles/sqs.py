@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from email_consumer.core.burial import DeadLetters
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.slots import Slots
-from email_consumer.pipeline.burial import DeadLetters
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings

@@ -15,11 +15,10 @@ from email_consumer.ledgers.jetstream.takeover import keep_takeover
 from email_consumer.observe.metrics import create_registry
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.http import health_routes, listen
-from email_consumer.roles.ledger_membership import join_ledger
-from email_consumer.roles.nats import NatsLink, connect_nats
-from email_consumer.roles.operations import report_on
-from email_consumer.roles.outlet import Outlet, open_outlet
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.monitoring import report_on
+from email_consumer.roles.nats import NatsLink, connect_nats, join_ledger
+from email_consumer.roles.paced_sender import PacedSender, open_paced_sender
+from email_consumer.roles.parts import Parts
 from email_consumer.roles.sending import build_sending, policy
 from email_consumer.roles.sqs import open_sqs
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
@@ -34,12 +33,12 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
     await ensure_ledger_streams(link.client, settings.stream, replicas=settings.nats_replicas)
     nats = await join_ledger(link, services)
     sqs = await open_sqs(settings, nats.dead_letters, services) if "sqs" in settings.source else None
-    ground = Ground(settings, Metrics(), nats, sqs, services)
+    parts = Parts(settings, Metrics(), nats, sqs, services)
     gate = Gate()
-    outlet = await open_outlet(ground)
-    membership = await _join_cluster(ground, link, outlet)
+    paced = await open_paced_sender(parts)
+    membership = await _join_cluster(parts, link, paced)
     publisher = Publisher(link.client)
-    ground.checks["ledger"] = publisher.check
+    parts.checks["ledger"] = publisher.check
     ledger = await _open_ledger(
         link, publisher, gate, lambda: min(nats.lease.valid_until, membership.valid_until), services
     )
@@ -51,27 +50,27 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
         events_since=ledger.events_expected_from,
     )
     services.start(Service("shared state", facts.run))
-    ground.checks["facts"] = facts.check
-    await listen(ground, health_routes(ground, create_registry(ground.metrics)))
+    parts.checks["facts"] = facts.check
+    await listen(parts, health_routes(parts, create_registry(parts.metrics)))
     secrets = await facts.ready()
     journal = BucketJournal(link.client, settings.stream)
-    sending = build_sending(ground, outlet, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
-    report_on(ground)
+    sending = build_sending(parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+    report_on(parts)
     services.start(*sending.services())
 
 
-async def _join_cluster(ground: Ground, link: NatsLink, outlet: Outlet) -> Membership:
+async def _join_cluster(parts: Parts, link: NatsLink, paced: PacedSender) -> Membership:
     """From here on nothing is released until the other workers have made room."""
     membership = Membership(
         link.client,
-        stream=ground.settings.stream,
-        replicas=ground.settings.nats_replicas,
-        set_workers=outlet.governor.set_workers,
-        pace=outlet.pacer,
+        stream=parts.settings.stream,
+        replicas=parts.settings.nats_replicas,
+        set_workers=paced.governor.set_workers,
+        pace=paced.pacer,
     )
     await membership.open()
-    ground.services.at_end(membership.leave)
-    ground.services.start(Service("membership", membership.run, on_crash=OnCrash.EXIT))
+    parts.services.at_end(membership.leave)
+    parts.services.start(Service("membership", membership.run, on_crash=OnCrash.EXIT))
     return membership
 
 

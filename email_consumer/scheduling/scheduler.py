@@ -10,6 +10,7 @@ from itertools import takewhile
 
 import structlog
 
+from email_consumer.core.burial import Burial, DeadLetters
 from email_consumer.core.mail_queue import (
     MailQueue,
     QueueUnavailableError,
@@ -18,7 +19,6 @@ from email_consumer.core.mail_queue import (
 )
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.unsent import Unsent
-from email_consumer.pipeline.burial import Burial, DeadLetters
 from email_consumer.scheduling.due_mail import DueMail, Message, Unpublishable
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import Window

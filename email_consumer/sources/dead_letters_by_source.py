@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
+from email_consumer.core.burial import DeadLetters
 from email_consumer.core.delivery import Original
-from email_consumer.pipeline.burial import DeadLetters
 
 
 class DeadLettersBySource:
-    """See `email_consumer.pipeline.burial.DeadLetters`."""
+    """See `email_consumer.core.burial.DeadLetters`."""
 
     def __init__(self, stores: Mapping[str, DeadLetters]) -> None:
         """`stores` by `Original.source`."""

@@ -12,6 +12,7 @@ import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from email_consumer.core.burial import Burial, DeadLetters
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
 from email_consumer.core.ledger import NotKeptError, Origin, TooLargeToKeepError
@@ -25,7 +26,6 @@ from email_consumer.ledgers.jetstream.values import STRICT, Count, Moment
 from email_consumer.ledgers.rows import as_json, keep_for_later, stopped_row
 from email_consumer.ledgers.rule import CONFLICT, Stopper, ended_before
 from email_consumer.message.model import EmailMessage, UndecodableError, decode, encode
-from email_consumer.pipeline.burial import Burial, DeadLetters
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit

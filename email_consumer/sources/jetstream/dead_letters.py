@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.js.api import Header
 from nats.js.errors import APIError, NotFoundError
 
+from email_consumer.core.burial import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF, Original
 from email_consumer.core.mail_queue import DeadLetterKind, dead_letter_stream
 from email_consumer.jetstream.publisher import (
@@ -27,7 +28,6 @@ from email_consumer.jetstream.publisher import (
     header_bytes,
 )
 from email_consumer.message.model import UndecodableError, decode, with_uuid
-from email_consumer.pipeline.burial import DeadLetterRefusedError
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.sources.jetstream.dead_letter import (
     ATTEMPTS,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import structlog
 
+from email_consumer.core.burial import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF, Original
-from email_consumer.pipeline.burial import DeadLetterRefusedError
 from email_consumer.sources.jetstream.dead_letter import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SqsDeadLetters:
-    """See `email_consumer.pipeline.burial.DeadLetters`. SQS has no memory: a crash right after `store` leaves a second copy."""
+    """See `email_consumer.core.burial.DeadLetters`. SQS has no memory: a crash right after `store` leaves a second copy."""
 
     def __init__(self, queue: SqsQueue) -> None:
         """`queue` is the one that the redrive policy of the source's queue names."""

@@ -17,6 +17,7 @@ from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.topic_routes import TopicRoutes
+from email_consumer.core.burial import Burial
 from email_consumer.core.ledger import Origin
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
@@ -27,7 +28,6 @@ from email_consumer.jetstream.client import SteadyClient
 from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage, decode
-from email_consumer.pipeline.burial import Burial
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from email_consumer.core.burial import Burial
 from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Duplicate, InDoubt, Parked, Scheduled, Sent
@@ -26,7 +27,6 @@ from email_consumer.ledgers.jetstream.scheduling import ScheduledMail, publish_s
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover
 from email_consumer.message.model import encode
-from email_consumer.pipeline.burial import Burial
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.status import Status
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query

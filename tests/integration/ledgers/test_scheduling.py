@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from email_consumer.core.burial import Burial
 from email_consumer.core.ledger import Claim, Origin, TooLargeToKeepError
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Duplicate, Failed, Rejected, Scheduled, Sent, Stopped, StopReason
@@ -18,7 +19,6 @@ from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import Stopper
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.message.times import from_unix
-from email_consumer.pipeline.burial import Burial
 from email_consumer.sources.jetstream.dead_letters import DeadLetters
 from email_consumer.store.database import open_database
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query

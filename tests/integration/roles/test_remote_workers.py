@@ -13,8 +13,7 @@ from email_consumer.feedback.events import Event
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.account_monitor import AccountMonitor
-from email_consumer.roles.remote_workers import RemoteWorkers
+from email_consumer.roles.remote_workers import AccountMonitor, RemoteWorkers
 from email_consumer.store.database import open_database
 from tests.integration.feedback.stage import event
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail

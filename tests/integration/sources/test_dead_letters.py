@@ -11,10 +11,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from email_consumer.core.burial import DeadLetterRefusedError
 from email_consumer.core.delivery import Delivery
 from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.message.model import EmailMessage, decode, encode
-from email_consumer.pipeline.burial import DeadLetterRefusedError
 from email_consumer.sources.jetstream.dead_letters import DeadLetterError, DeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.topology import Topology

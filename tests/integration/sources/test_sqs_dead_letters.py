@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from email_consumer.core.burial import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF
-from email_consumer.pipeline.burial import DeadLetterRefusedError
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.receiver import SqsDelivery

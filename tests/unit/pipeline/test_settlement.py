@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from email_consumer.core.burial import Burial, DeadLetterRefusedError, DeadLetters
 from email_consumer.core.delivery import Original
 from email_consumer.core.ledger import Origin
 from email_consumer.core.metrics import Metrics
@@ -21,7 +22,6 @@ from email_consumer.core.outcome import (
     Undecodable,
 )
 from email_consumer.message.model import EmailMessage
-from email_consumer.pipeline.burial import Burial, DeadLetterRefusedError, DeadLetters
 from email_consumer.pipeline.settlement import Settlement
 from tests.unit.delivery import FakeDelivery
 from tests.unit.granting_ledger import GrantingLedger

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from email_consumer.core.slots import Slots
 from email_consumer.pipeline.pacer import Pacer
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.governor import Governor
@@ -12,7 +12,7 @@ from email_consumer.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class PacedSender:
     """What every mail leaves by."""
 
     sender: SesClient
@@ -21,18 +21,18 @@ class Outlet:
     governor: Governor
 
 
-async def open_outlet(ground: Ground) -> Outlet:
+async def open_paced_sender(parts: Parts) -> PacedSender:
     """The account's limits are known when this returns, if we may ask for them."""
-    settings, metrics = ground.settings, ground.metrics
-    sender = await ground.services.enter(ses_client(settings))
+    settings, metrics = parts.settings, parts.metrics
+    sender = await parts.services.enter(ses_client(settings))
     pacer = Pacer(settings.ses_rate_per_sec, metrics)
     slots = Slots(0)
     pace = _Pace(pacer, slots, settings.concurrency_limit)
     pace.set_rate(settings.ses_rate_per_sec)
     governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=sender.account)
     await governor.look()
-    ground.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
-    return Outlet(sender, pacer, slots, governor)
+    parts.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
+    return PacedSender(sender, pacer, slots, governor)
 
 
 def ses_client(settings: Settings) -> SesClient:

@@ -1,4 +1,4 @@
-"""For whoever runs the process: values for `/metrics` that have to be asked for, retention, erasure."""
+"""What operators watch: `/metrics`, the rate line, mail that waits while none moves, mail that nobody consumes."""
 
 import asyncio
 import time
@@ -11,14 +11,18 @@ from prometheus_client import CollectorRegistry
 
 from email_consumer.api.erasure_routes import ErasureRoutes
 from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.readiness import STUCK
+from email_consumer.core.standstill import PATIENCE, Standstill
 from email_consumer.core.unsent import Unsent
 from email_consumer.dashboard.snapshot import State
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
-from email_consumer.roles.parts import Ground
+from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
 from email_consumer.sources.jetstream.unconsumed import UnconsumedWatch
+from email_consumer.sources.progress import progress_of_consumer, progress_of_queue
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 
@@ -26,35 +30,38 @@ _EVERY = 15.0
 """Seconds; as often as Prometheus usually scrapes."""
 _DAY = 86_400.0
 
+_FEW = 3
+"""Mails that the rate lets go in the time of patience, at the least."""
 
-def build_operations(ground: Ground, database: Database) -> list[web.RouteDef]:
+
+def build_operations(parts: Parts, database: Database) -> list[web.RouteDef]:
     """Keep what RETENTION_DAYS says, and forget whom operators name."""
-    settings = ground.settings
+    settings = parts.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
-    ground.services.start(Service("retention", Retention(database, keep).run))
-    return ErasureRoutes(database, Unsent(ground.metrics)).routes()
+    parts.services.start(Service("retention", Retention(database, keep).run))
+    return ErasureRoutes(database, Unsent(parts.metrics)).routes()
 
 
-def report_on(ground: Ground) -> None:
+def report_on(parts: Parts) -> None:
     """Once a second a line of what goes on."""
-    metrics = ground.metrics
-    ground.services.start(
+    metrics = parts.metrics
+    parts.services.start(
         Service("rate line", lambda: rate_line.report(metrics)),
         Service("loop lag", lambda: loop_lag.measure(metrics)),
     )
 
 
-def watch_unconsumed(ground: Ground) -> Callable[[], Unconsumed]:
+def watch_unconsumed(parts: Parts) -> Callable[[], Unconsumed]:
     """What was found last of mail that nobody takes from the stream."""
-    if ground.nats is None:
+    if parts.nats is None:
         return Unconsumed
-    watch = UnconsumedWatch(ground.nats.client, ground.settings.stream)
-    ground.services.start(Service("unconsumed", watch.run))
+    watch = UnconsumedWatch(parts.nats.client, parts.settings.stream)
+    parts.services.start(Service("unconsumed", watch.run))
     return lambda: watch.found
 
 
 def build_metrics(
-    ground: Ground,
+    parts: Parts,
     look: Callable[[], Awaitable[State]],
     events: Counter[str],
     refused: Counter[str],
@@ -62,10 +69,10 @@ def build_metrics(
 ) -> CollectorRegistry:
     """What `/metrics` tells. `events` of SES by kind, `refused` SNS messages by cause, both since the start."""
     readings = SampledMetrics(
-        events_expected=bool(ground.settings.sns_topic_arns), events=events, events_refused=refused
+        events_expected=bool(parts.settings.sns_topic_arns), events=events, events_refused=refused
     )
-    ground.services.start(Service("sampled metrics", partial(_keep_reading, readings, look, unconsumed)))
-    registry = create_registry(ground.metrics)
+    parts.services.start(Service("sampled metrics", partial(_keep_reading, readings, look, unconsumed)))
+    registry = create_registry(parts.metrics)
     registry.register(SampledMetricsCollector(readings))
     return registry
 
@@ -84,3 +91,22 @@ async def _keep_reading(
         readings.quota_used = quota.used if quota else None
         readings.quota_limit = quota.limit if quota else None
         await asyncio.sleep(_EVERY)
+
+
+def watch_progress(parts: Parts, metrics: Metrics, oldest_in_hand: Callable[[], float | None]) -> None:
+    """From here on `/ready` tells. `metrics` are the workers', as far as known here; for `oldest_in_hand` see `Standstill`."""
+    settings = parts.settings
+    patience = max(PATIENCE, 2 * settings.ses_timeout, _FEW / settings.ses_rate_per_sec)
+    asks = {}
+    if parts.nats:
+        asks["nats"] = progress_of_consumer(parts.nats.client, settings.stream, settings.consumer)
+    if parts.sqs:
+        asks["sqs"] = progress_of_queue(parts.sqs.queue)
+    watchers = [Standstill(name, ask, metrics, oldest_in_hand, patience=patience) for name, ask in asks.items()]
+    parts.services.start(*(Service("progress", watcher.run) for watcher in watchers))
+
+    async def check() -> None:
+        for watcher in watchers:
+            await watcher.check()
+
+    parts.checks[STUCK] = check
