@@ -25,7 +25,11 @@ settings.load_profile("busy")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests share what is costly to start, one process runs them all: a second set would cost more than it gains."""
+    """Where tests share what is costly to start, one process runs them all: a second set would cost more than it gains.
+
+    Those that are over in no time come last: nobody waits in the end for one that has just begun to wait.
+    """
+    items.sort(key=lambda item: item.path.is_relative_to(_TESTS / "unit"))
     for item in items:
         for name, folder in _TOGETHER.items():
             if item.path.is_relative_to(folder):

@@ -43,9 +43,8 @@ class LinkSecretRoutes:
         new = await read_body(request, NewLinkSecret)
         async with self._one_at_a_time:
             await self._keep((new_secret(), *self._secrets.kept))
-            if (
-                new.forget_old
-            ):  # only now: were it forgotten before JetStream has the new one, a crash would bring it back
+            if new.forget_old:
+                # Only now: forgotten before JetStream has the new one, the old one would come back with a crash.
                 await self._keep(self._secrets.kept[:1])
             return self._answer()
 
@@ -66,9 +65,7 @@ class LinkSecretRoutes:
             async with asyncio.timeout(_PATIENCE):
                 await self._tell()
         except TimeoutError:
-            raise ApiError(
-                503, "not_told", "JetStream does not take what workers have to know; old links still work. Try again."
-            ) from None
+            raise ApiError(503, "not_told", "JetStream does not take what workers have to know; try again.") from None
 
     def _answer(self) -> web.Response:
         old = len(self._secrets.kept) - 1

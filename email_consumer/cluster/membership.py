@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from math import isfinite
 from uuid import uuid4
 
 import structlog
@@ -208,4 +209,6 @@ def _decode(value: bytes) -> Record:
     sent, knows = float(fields.pop("sent")), frozenset(fields.pop("knows"))
     if not all(isinstance(name, str) for name in knows):
         raise TypeError("names that are no text")
+    if not isfinite(sent):
+        raise ValueError("a time that is none")
     return Record(sent, knows, fields)

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Self
 
 from email_consumer.core.mail_queue import Mark
@@ -70,11 +71,15 @@ class Cancellation:
         """What `encode` wrote, or the version before.
 
         Raises:
-            ValueError, LookupError, TypeError: it is something else.
+            JUNK: it is something else.
         """
         value = json.loads(fact.value)
         mark = Mark(fact.headers.get(STREAM_HEADER), int(value["sequence"]), float(value["cancelled_at"]))
-        return cls(str(value["topic_id"]), mark)
+        cancellation = cls(str(value["topic_id"]), mark)
+        cancellation.topic_id.encode()
+        if not isfinite(mark.before):
+            raise ValueError("a time that is none")
+        return cancellation
 
 
 def encode_secrets(kept: tuple[str, ...]) -> Fact:
@@ -106,6 +111,6 @@ def shard_number(key: str) -> int:
         ValueError: there is none of that number.
     """
     number = int(key.removeprefix(SUPPRESSED))
-    if not 0 <= number < SHARDS:
-        raise ValueError(f"there is no shard {number}")
+    if not 0 <= number < SHARDS or key != shard_key(number):
+        raise ValueError("there is no such shard")
     return number

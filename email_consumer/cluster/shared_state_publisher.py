@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import structlog
 from nats.aio.client import Client
@@ -27,7 +27,7 @@ from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.mail_queue import Mark
 from email_consumer.jetstream.key_value import ensure_bucket, facts_bucket, subject
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
-from email_consumer.jetstream.watch import follow
+from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.suppression.compact_set import SuppressedAddresses
 
@@ -90,9 +90,7 @@ class SharedStatePublisher:
                     continue
                 try:
                     self._read(entry.key, Fact.of(entry.value, entry.headers))
-                except (
-                    JUNK
-                ) as error:  # whatever it is, it is not ours; where it takes the place of ours, we write again
+                except JUNK as error:  # not ours; where it takes the place of ours, we write again
                     self._junk.skip(entry.key, error)
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
@@ -129,7 +127,7 @@ class SharedStatePublisher:
 
     async def run(self) -> None:
         """Store what is told, again and again until it is, until cancelled."""
-        async with supervised(Service("heartbeat", self._beat)):
+        async with supervised(Service("heartbeat", self._beat), Service("guard", self._guard)):
             await self._store_all()
 
     def _read(self, key: str, fact: Fact) -> None:
@@ -160,6 +158,28 @@ class SharedStatePublisher:
             if self._receiving_from is not None:
                 self._mark(RECEIVER, RECEIVER)
             await asyncio.sleep(self._pulse)
+
+    async def _guard(self) -> None:
+        """Store again what somebody has deleted or put junk in its place: workers that begin now know no other source."""
+        while True:
+            with suppress(NatsError, TimeoutError, WatchBrokenError):
+                async with aclosing(follow(self._client, self._bucket, _HEARTBEAT)) as entries:
+                    async for entry in entries:
+                        if entry is not None and (kind := self._spoilt(entry)):
+                            self._mark(kind, entry.key)
+            await asyncio.sleep(_RETRY)
+
+    def _spoilt(self, entry: Entry) -> str | None:
+        """What kind of ours it took the place of; None where it is ours, or never was."""
+        key, value = entry.key, entry.value
+        if key in self._values:
+            same = value is not None and Fact.of(value, entry.headers) == self._values[key]
+            return None if same else next(kind for kind in KINDS if key.startswith(kind))
+        with suppress(ValueError):  # it is no key of ours
+            number = shard_number(key)
+            if self._suppressed.holds(number) and not _is_shard(number, value or b""):
+                return SUPPRESSED
+        return None
 
     async def _store_all(self) -> None:
         while True:
@@ -207,3 +227,11 @@ class SharedStatePublisher:
                 self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
             for shard in self._suppressed.shards:
                 self._mark_shard(shard)
+
+
+def _is_shard(number: int, value: bytes) -> bool:
+    try:
+        SuppressedAddresses().load(number, value)
+    except JUNK:
+        return False
+    return True

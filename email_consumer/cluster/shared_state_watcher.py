@@ -132,7 +132,10 @@ class SharedStateWatcher:
         """`stored_at` is by NATS's clock, and so is what comes of it: the sidecar's clock may differ."""
         told = json.loads(fact.value)
         if "for" in told:
-            self._since = stored_at - float(told["for"])
+            since = stored_at - float(told["for"])
+            if not math.isfinite(since):
+                raise ValueError("a time that is none")
+            self._since = since
         elif not self._silent:  # a sidecar of the version before: ready at the latest when we first heard it
             self._since = stored_at
         if self._silent:

@@ -1,17 +1,18 @@
 """The rows of a copy, read from its stream. Whatever else lies there is skipped: anybody with the rights can publish to it."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import msgpack
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from email_consumer.core.foreign_records import JUNK
+from email_consumer.jetstream.stream_reader import read_stream
 from email_consumer.replica.stream import PARTS, CopyStream
 
-_PATIENCE = 10.0
 _TOLD = 5
 """How many messages that are no rows are logged each."""
 
@@ -46,21 +47,11 @@ class RowReader:
         Raises:
             nats.errors.Error, TimeoutError: JetStream did not answer.
         """
-        subscription = await self._client.jetstream().subscribe(
-            f"{self._stream.name}.>",
-            stream=self._stream.name,
-            ordered_consumer=True,
-            config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL),
-            pending_msgs_limit=-1,
-            pending_bytes_limit=-1,
-        )
-        self.skipped, self._parts, left = 0, {}, 1
-        while left:
-            message = await subscription.next_msg(timeout=_PATIENCE)
-            left = message.metadata.num_pending
-            if message.data and not self._stream.is_mark(message.subject) and (row := self._row(message)):
-                yield row
-        await subscription.unsubscribe()
+        self.skipped, self._parts = 0, {}
+        async with aclosing(read_stream(self._client, self._stream.name, subject=f"{self._stream.name}.>")) as messages:
+            async for message in messages:
+                if message.data and not self._stream.is_mark(message.subject) and (row := self._row(message)):
+                    yield row
         for name in self._parts:
             self.skip(f"{self._stream.name}.{name}", "parts of a row without its first")
 
@@ -78,7 +69,7 @@ class RowReader:
                 self._parts.setdefault(f"{table}.{row}", {})[int(number)] = message.data
                 return None
             return CopiedRow(table, *_read(self._join(f"{table}.{name}", message)))
-        except (ValueError, TypeError, LookupError, RecursionError, msgpack.UnpackException):
+        except JUNK:
             self.skip(message.subject, "no row, or a part of one is missing")  # the error would repeat what it says
             return None
 

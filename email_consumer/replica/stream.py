@@ -15,6 +15,8 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
+from email_consumer.core.foreign_records import JUNK
+
 PARTS = "Email-Parts"
 """The header of a row that is larger than a message may be: how many there are. The others come before it."""
 _BEGUN = "-.begun"
@@ -52,7 +54,7 @@ class Mark:
             rows = {str(name): int(count) for name, count in given["rows"].items()}
             names = str(given["generation"]), int(given["version"]), str(given["ledger"])
             mark = cls(*names, rows, follows=given["follows"] is True)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except JUNK:
             return None
         return mark if mark.generation else None
 

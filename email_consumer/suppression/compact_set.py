@@ -81,6 +81,10 @@ class SuppressedAddresses:
         """Those that hold an address, or did."""
         return [number for number, shard in enumerate(self._shards) if shard is not None]
 
+    def holds(self, shard: int) -> bool:
+        """Whether it is one of `shards`."""
+        return self._shards[shard] is not None
+
     def __len__(self) -> int:
         return self._count
 
@@ -99,6 +103,8 @@ class SuppressedAddresses:
         loaded = _swapped(array("Q", keys))
         if list(loaded) != sorted(loaded) or any(_shard(key) != shard for key in (*loaded[:1], *loaded[-1:])):
             raise ValueError("these are no addresses of that shard")
+        if len({*self._reasons, *names}) > _MOST_REASONS:
+            raise ValueError(f"more than {_MOST_REASONS} reasons")
         ours = bytes(self._code(name) for name in names).ljust(_MOST_REASONS)
         replaced = self._shards[shard]
         self._count += len(loaded) - (len(replaced.keys) if replaced else 0)

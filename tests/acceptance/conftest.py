@@ -1,4 +1,4 @@
-"""The whole product on real parts: nats-server, sandbox and daemon as processes, an upstream publisher beside them."""
+"""The whole product on real parts: nats-server and daemon as processes; the sandbox and an upstream publisher in ours."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,8 @@ import pytest
 from tests.acceptance.publisher import JetStreamPublisher, Publisher, SqsPublisher, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
-from tests.servers.sandbox import SandboxProcess
+from tests.servers.sandbox import SandboxTask
+from tests.servers.sandbox_control import Control
 from tests.servers.sqs import SqsServer
 from tests.waiting import PATIENCE
 
@@ -25,7 +26,7 @@ class World:
     directory: Path
     nats: NatsServer
     """Not running where mail comes from SQS."""
-    sandbox: SandboxProcess
+    sandbox: Control
     publisher: Publisher
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -68,7 +69,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     nats = NatsServer(tmp_path / "nats")
     # Asked for by name, so that a world with NATS needs no SQS.
     surroundings = _sqs(request.getfixturevalue("sqs_server")) if source == "sqs" else _jetstream(nats)
-    async with SandboxProcess(tmp_path / "sandbox") as sandbox, surroundings as (publisher, variables):
+    async with SandboxTask(tmp_path / "sandbox") as sandbox, surroundings as (publisher, variables):
         variables |= {
             "AWS_ENDPOINT_URL_SESV2": sandbox.url,
             "AWS_ACCESS_KEY_ID": "sandbox",

@@ -8,7 +8,7 @@ import aiohttp
 
 from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon
-from tests.servers.sandbox import SandboxProcess
+from tests.servers.sandbox_control import Control
 
 WORKS, DOES_NOT = 200, 404
 
@@ -26,7 +26,7 @@ class Links:
     pixel: str
 
 
-async def links_of(sandbox: SandboxProcess, uuid: str) -> Links:
+async def links_of(sandbox: Control, uuid: str) -> Links:
     """Once the mail was sent."""
     assert (await sandbox.get("/messages/wait", uuid=uuid, count=1, timeout=60))["reached"]
     [mail] = (await sandbox.get("/messages", uuid=uuid))["messages"]

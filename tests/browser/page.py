@@ -13,8 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.site import KEY
-
-PATIENCE = 40
+from tests.waiting import PATIENCE
 
 # Runs before anything of the page; what the policy stopped, and what evil text got done, is remembered.
 _WITNESS = """

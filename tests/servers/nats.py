@@ -1,15 +1,15 @@
 """A real nats-server for tests: its own process, a free port on loopback, a JetStream store that outlives a kill."""
 
 import asyncio
-import re
 import signal
 import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 from typing import Self
 
+from tests.servers.ports import free_ports
+
 _BINARY = Path(sysconfig.get_path("scripts")) / "nats-server"
-_LISTENING = re.compile(r"Listening for client connections on (?:127\.0\.0\.1|\[?::1\]?):(\d+)")
 
 
 class NatsServer:
@@ -25,7 +25,7 @@ class NatsServer:
         self._directory = directory
         self._config = config
         self._host = f"[{host}]" if ":" in host else host
-        self._port = -1  # the server takes a free one; a restart asks for the same again
+        [self._port] = free_ports(1)  # a restart asks for the same again
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.log: list[str] = []
@@ -86,8 +86,6 @@ class NatsServer:
         async for line in process.stderr:
             text = line.decode(errors="replace").rstrip()
             self.log.append(text)
-            if match := _LISTENING.search(text):
-                self._port = int(match[1])
             if "Server is ready" in text:
                 ready.set()
         await process.wait()

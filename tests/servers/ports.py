@@ -1,12 +1,36 @@
-"""Ports that have to be known before anyone listens on them."""
+"""Ports for servers of tests that have to be known before, or come back on the same one after a kill."""
 
+import secrets
 import socket
+from pathlib import Path
+
+_FIRST = 10_000
+_EPHEMERAL = 32_768
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ones on loopback."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """So many different ones on loopback.
+
+    The kernel gives none of them to anybody's connection, as it would its own choices: while the server of such a port is
+    down, another test's client could have it, or its own client could connect to itself.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = _FIRST + secrets.randbelow(_below_ephemeral() - _FIRST)
+        if _is_free(port):
+            found.add(port)
+    return list(found)
+
+
+def _below_ephemeral() -> int:
+    end = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _EPHEMERAL
+    return end if end > 2 * _FIRST else 65_536
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

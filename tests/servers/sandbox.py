@@ -15,6 +15,7 @@ import orjson
 
 from email_consumer.sandbox import SandboxConfig, serve
 from email_consumer.sandbox.sns.certificate import load_or_create
+from tests.servers.ports import free_ports
 from tests.servers.sandbox_control import Control
 
 
@@ -73,7 +74,7 @@ class SandboxProcess(Control):
     def __init__(self, data: Path, *options: str) -> None:
         self._data = data
         self._options = options
-        self._port = 0
+        [self._port] = free_ports(1)
         self._process: Process | None = None
         self.url = ""
 
@@ -87,7 +88,7 @@ class SandboxProcess(Control):
         await self.stop()
 
     async def start(self) -> None:
-        """Run it, on the same port as before if it ran before."""
+        """Run it, on the same port each time."""
         _provide_certificate(self._data)
         options = ("--data", str(self._data), "--port", str(self._port), *self._options)
         self._process = await asyncio.create_subprocess_exec(
@@ -97,7 +98,6 @@ class SandboxProcess(Control):
         ready = orjson.loads(await self._process.stdout.readline())
         assert ready["event"] == "sandbox.ready"
         self.url = ready["url"]
-        self._port = int(self.url.rpartition(":")[2])
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""

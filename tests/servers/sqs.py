@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from tests.servers.ports import free_ports
 from tests.waiting import until
 
 REGION = "ap-northeast-2"
@@ -19,8 +20,9 @@ _BATCH = 10
 class SqsServer:
     """`with SqsServer() as server:` runs one until the block ends; it takes seconds to start, so tests share it."""
 
-    url = ""
-    _port = 0
+    def __init__(self) -> None:
+        [self._port] = free_ports(1)
+        self.url = f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -30,12 +32,11 @@ class SqsServer:
         self.kill()
 
     def start(self) -> None:
-        """Run it, on the same port as before if it ran before; without the queues it had."""
+        """Run it, on the same port each time; without the queues it had."""
         command = (sys.executable, "-m", "tests.servers.moto_sqs", str(self._port))
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
-        self._port = int(self._process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self._port}"
+        assert int(self._process.stdout.readline()) == self._port
 
     def kill(self) -> None:
         """End it at once. Killing what does not run is no error."""

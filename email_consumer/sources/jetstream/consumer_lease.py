@@ -18,12 +18,13 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import (
     BucketNotFoundError,
-    KeyNotFoundError,
     KeyWrongLastSequenceError,
     NoStreamResponseError,
+    NotFoundError,
 )
 from nats.js.kv import KeyValue
 
+from email_consumer.core.foreign_records import JUNK
 from email_consumer.runtime.errors import OperatorError
 
 LEASE = 30.0
@@ -65,7 +66,7 @@ class _Record:
             told = json.loads(value or b"")
             named = {each.name: told[each.name] for each in fields(cls) if each.name in told}
             return cls(**named)
-        except (ValueError, TypeError, LookupError, AttributeError):
+        except JUNK:
             return None
 
     def write(self) -> bytes:
@@ -233,11 +234,12 @@ class ConsumerLease:
 
     async def _holder(self) -> tuple[_Record | None, int]:
         """The record, if there is one that can be read, and what the next write has to name as the last one."""
+        # By the leader: what a replica hands out mixes its own headers with whatever was stored.
         try:
-            entry = await self._store.get(self._key)
-        except KeyNotFoundError as error:
-            return None, (error.entry and error.entry.revision) or 0  # a deletion has a revision as well
-        return _Record.read(entry.value), entry.revision or 0
+            raw = await self._jetstream.get_msg(f"KV_{self._bucket}", subject=f"$KV.{self._bucket}.{self._key}")
+        except NotFoundError:
+            return None, 0
+        return _Record.read(raw.data), raw.seq or 0  # a deletion has a revision as well
 
     async def _write(self, record: _Record, revision: int, began: float) -> bool:
         """Replace the record if it is still the one of `revision`."""

@@ -10,6 +10,7 @@ from email_consumer.settings import load_settings
 from tests.acceptance.doctor.conftest import PATIENT, Installation
 from tests.acceptance.doctor.test_command import run_doctor
 from tests.servers.daemon import Daemon
+from tests.waiting import PATIENCE
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox-secret"}
 
@@ -31,7 +32,7 @@ async def _daemon(installation: Installation, tmp_path: Path) -> AsyncIterator[D
         yield daemon
 
 
-async def _send(installation: Installation, patience: float = 2.0) -> Finding:
+async def _send(installation: Installation, patience: float = 8.0) -> Finding:
     """How it ended."""
     return (await send_through(load_settings(installation.variables), patience=patience))[-1]
 
@@ -57,7 +58,7 @@ async def test_mail_that_ses_refuses(installation: Installation, tmp_path: Path)
     async with _daemon(installation, tmp_path):
         fault = {"operation": "SendEmail", "action": {"kind": "error", "code": "MessageRejected"}}
         await installation.sandbox.post("/sandbox/faults", fault)
-        finding = await _send(installation, patience=20)
+        finding = await _send(installation, patience=PATIENCE)
     assert (finding.check, finding.severity) == ("loop.sent", "error")
     assert "Failed, MessageRejected" in finding.text
 

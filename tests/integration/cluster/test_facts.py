@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 import msgpack
 import pytest
 from nats.aio.msg import Msg
+from nats.js.errors import KeyNotFoundError
+from nats.js.kv import KeyValue
 
 from email_consumer.core.mail_queue import Mark
 from email_consumer.suppression.compact_set import shard_of
@@ -189,6 +191,13 @@ JUNK: dict[str, bytes] = {
     "cancelled.2": b'{"topic_id": "x"}',
     "cancelled.3": b"[1, 2]",
     "cancelled.4": b"null",
+    "cancelled.5": b'{"topic_id": "x", "sequence": 1e999, "cancelled_at": 1}',
+    "cancelled.6": b'{"topic_id": "x", "sequence": 1, "cancelled_at": NaN}',
+    "cancelled.7": b'{"topic_id": "\\ud800", "sequence": 1, "cancelled_at": 1}',
+    "cancelled.8": b"[" * 100_000,
+    "cancelled.9": b"x" * 900_000,
+    "suppressed.07": msgpack.packb([["complaint"], bytes(8), b"\x00"]),
+    "suppressed.10": b"\x91" * 100_000,
     "suppressed.7": b"not MessagePack",
     "suppressed.8": msgpack.packb([["complaint"], b"1234567", b"\x00"]),
     "suppressed.9": msgpack.packb([["complaint"], b"12345678", b"\x07"]),
@@ -219,6 +228,50 @@ async def test_junk_in_the_bucket_is_skipped_and_all_else_is_known(server: NatsS
         assert one.suppressed.reason("a@example.com") == "complaint"
     async with sidecar(server) as facts:
         assert (facts.secrets, facts.suppressed) == (("s3cret",), 1)
+
+
+@pytest.mark.parametrize("value", [b'{"for": NaN}', b'{"for": 1e999}', b"[" * 100_000, b"null", b"7", b"\xff"])
+async def test_a_sign_of_life_that_is_none_changes_nothing(server: NatsServer, value: bytes) -> None:
+    async with sidecar(server) as facts, running(facts), worker(server) as one, connected(server) as client:
+        facts.announce(("s3cret",), time.time() - 5)
+        await one.watcher.ready()
+        await one.until(lambda known: known.events_since < math.inf)
+        before = one.events_since
+        store = await client.jetstream().key_value("messages-facts")
+        await store.put("receiver", value)
+        facts.cancel("news", Mark("s", 1, 2.0))
+        await one.until(lambda known: "news" in known.cancelled)
+        assert abs(one.events_since - before) < 60
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_takes_the_place_of_a_fact_is_replaced_by_it_again(server: NatsServer, deleted: bool) -> None:
+    async with sidecar(server) as facts, running(facts), connected(server) as client:
+        facts.suppress({"a@example.com": "complaint"})
+        facts.cancel("news", Mark("s", 1, 2.0))
+        facts.announce(("s3cret",), 1.0)
+        await facts.stored()
+        store = await client.jetstream().key_value("messages-facts")
+        ours = [key for key in await store.keys() if key != "receiver"]
+        assert len(ours) == 3
+        before = {key: (await store.get(key)).value for key in ours}
+        for key in ours:
+            await (store.delete(key) if deleted else store.put(key, b"\xff junk"))
+        async with asyncio.timeout(30):
+            for key in ours:
+                while await _value(store, key) != before[key]:  # noqa: ASYNC110 - only asking tells
+                    await asyncio.sleep(0.02)
+        async with worker(server) as late:
+            assert (await late.watcher.ready()).kept == ("s3cret",)
+            assert late.suppressed.reason("a@example.com") == "complaint"
+            assert set(late.cancelled) == {"news"}
+
+
+async def _value(store: KeyValue, key: str) -> bytes | None:
+    try:
+        return (await store.get(key)).value
+    except KeyNotFoundError:
+        return None
 
 
 async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsServer) -> None:

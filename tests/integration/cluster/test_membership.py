@@ -87,7 +87,15 @@ async def test_junk_in_the_bucket_is_nobody(crew: Crew, server: NatsServer) -> N
     client = await nats.connect(server.url)
     store = await client.jetstream().key_value("messages-workers")
     for number, value in enumerate(
-        (b"\xff", b"[]", b"null", b'{"sent": "x", "knows": []}', b'{"sent": 1, "knows": [[]]}')
+        (
+            *(b"\xff", b"[]", b"null", b'{"sent": "x", "knows": []}', b'{"sent": 1, "knows": [[]]}', b"[" * 100_000),
+            *(
+                b'{"sent": NaN, "knows": []}',
+                b'{"sent": 1e999, "knows": []}',
+                b'{"sent": 1, "knows": 7}',
+                b"x" * 900_000,
+            ),
+        )
     ):
         await store.put(f"junk{number}", value)
     other = await crew.start()

@@ -7,6 +7,7 @@ import pytest
 from nats.aio.client import Client
 
 from email_consumer.core.outcome import Failed
+from email_consumer.jetstream.connection import NatsEndpoint, close, connect
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.copier import OtherCopyError
 from email_consumer.replica.rebuild import RebuildError, rebuild
@@ -14,6 +15,8 @@ from email_consumer.replica.row_reader import RowReader
 from email_consumer.replica.stream import CopyStream, Mark
 from email_consumer.store.database import newest_version
 from tests.integration.replica.copies import ORIGIN, copied, delete, dump, mail
+from tests.servers.nats import NatsServer
+from tests.servers.raw_publisher import RawPublisher
 
 
 async def test_the_rebuilt_tables_equal_the_deleted_ones(path: Path, client: Client, publisher: Publisher) -> None:
@@ -143,7 +146,9 @@ async def test_a_new_file_does_not_mix_with_an_earlier_ones_copy(path: Path, pub
             pass
 
 
-async def test_what_is_no_row_is_left_out_and_said(path: Path, client: Client, publisher: Publisher) -> None:
+async def test_what_is_no_row_is_left_out_and_said(
+    server: NatsServer, path: Path, client: Client, publisher: Publisher
+) -> None:
     async with copied(path, publisher) as copy:
         await copy.mail_of_every_kind()
     before = dump(path)
@@ -180,10 +185,16 @@ async def test_what_is_no_row_is_left_out_and_said(path: Path, client: Client, p
         await client.publish(f"messages-rows.{subject.replace(' ', '_')}", payload)
     await client.publish("messages-rows.facts.11", msgpack.packb([version, row]), headers={"Email-Parts": "many"})
     await client.publish("messages-rows.facts.12", msgpack.packb([version, row]), headers={"Email-Parts": "1000000000"})
+    async with RawPublisher(server.url) as raw:
+        await raw.publish(b"messages-rows.facts.13", b"x", b"XATS/1.0 \xff\xff\xff \xfe\r\n\r\n")
+        await raw.publish(b"messages-rows.\xff.1", b"x")
+        await raw.publish(b"messages-rows.facts.14", b"", b"XATS/1.0 100 Idle Heartbeat\r\n\r\n")
     await client.flush()
-    rebuilt = await rebuild(path, client, stream="messages")
+    steady = await connect(NatsEndpoint([server.url]))
+    rebuilt = await rebuild(path, steady, stream="messages")
+    await close(steady)
     assert dump(path) == before
-    assert rebuilt.skipped == len(junk) + 2
+    assert rebuilt.skipped == len(junk) + 4
 
 
 async def test_a_newer_programs_copy_is_refused_in_one_line(path: Path, client: Client, publisher: Publisher) -> None:

@@ -12,6 +12,7 @@ from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.sources.jetstream import consumer_lease as lease
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease, LeaseLostError, LeaseRefusedError
 from tests.servers.nats import NatsServer
+from tests.servers.raw_publisher import RawPublisher
 from tests.waiting import until
 
 
@@ -105,7 +106,7 @@ async def test_ledgers_of_both_kinds_refuse_to_meet(
 
 
 async def test_another_ledger_waits_while_the_holder_lives(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"LEASE": 1.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
+    for name, seconds in {"LEASE": 2.0, "_MARGIN": 0.2, "_RENEWAL": 0.1, "_POLL": 0.05}.items():
         monkeypatch.setattr(lease, name, seconds)
     first, second = of(client, "a"), of(client, "b")
     await first.acquire()
@@ -246,4 +247,16 @@ async def test_junk_in_place_of_the_record_is_no_holder(client: Client) -> None:
     async with supervised(Service("holder", holder.keep)):
         await until(lambda: holder.valid_until != before)
     await gone(client, "junk")
+    assert await inherits(of(client, "a"))
+
+
+@pytest.mark.parametrize("headers", [b"XATS/1.0 \xff\xff\xff \xfe\r\n\r\n", b"NATS/1.0\r\nA: b", b"NATS/1.0"])
+@pytest.mark.usefixtures("quick")
+async def test_junk_with_headers_that_cannot_be_read_is_no_holder(client: Client, headers: bytes) -> None:
+    holder = of(client, "a")
+    await holder.acquire()
+    await holder.release()
+    assert client.connected_url is not None
+    async with RawPublisher(client.connected_url.geturl()) as raw:
+        await raw.publish(b"$KV.messages-tenancy.email-processor", b"[" * 100_000, headers)
     assert await inherits(of(client, "a"))
