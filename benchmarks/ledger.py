@@ -40,6 +40,7 @@ from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.database import open_database
+from tests.servers.claims import first_claims
 from tests.servers.nats import NatsServer
 
 ROUNDS = 3
@@ -95,6 +96,7 @@ async def jetstream(directory: Path) -> AsyncIterator[Measured]:
         client = await nats.connect(server.url)
         stack.push_async_callback(client.close)
         await ensure_ledger_streams(client, "messages", replicas=1)
+        await first_claims(client, "messages", replicas=1)
         publisher = Publisher(client)
         ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
         await stack.enter_async_context(ledger.running())

@@ -18,6 +18,7 @@ from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.record import Found, Record
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.store.status import Status
+from tests.servers.claims import first_claims
 from tests.servers.fleet import Fleet
 from tests.servers.nats import NatsServer
 from tests.servers.nats_cluster import NatsCluster
@@ -38,6 +39,7 @@ async def claims(mails: int, *, nodes: int) -> None:
             client = await nats.connect([server.url for server in servers])
             stack.push_async_callback(client.close)
             await ensure_ledger_streams(client, "messages", replicas=nodes)
+            await first_claims(client, "messages", replicas=nodes)
             publisher = Publisher(client)
             ledger = JetStreamLedger(publisher, lambda *_: None, POLICY, stream="messages")
             await stack.enter_async_context(ledger.running())

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from email_consumer.aws.client import UNREADABLE
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
+from email_consumer.doctor.claims import check_claims, check_ledger_streams
 from email_consumer.doctor.configuration import check_api_keys
 from email_consumer.doctor.control_plane import ControlPlane, control_plane
 from email_consumer.doctor.copied_rows import check_copied_rows
@@ -99,6 +100,8 @@ async def _nats(settings: Settings) -> list[Finding]:
         if settings.ledger == "jetstream":
             findings.append(await check_workers(client, stream=settings.stream))
             findings.append(await check_sidecar(client, stream=settings.stream))
+            findings.append(await check_claims(client, stream=settings.stream))
+            findings.append(await check_ledger_streams(client, stream=settings.stream))
             findings += await check_copied_rows(client, stream=settings.stream, wanted=settings.copy_rows)
     return findings
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, Protocol
 
 from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Parked, Stopped, Unburied
@@ -16,6 +16,14 @@ LEASE = 60.0
 
 PATIENCE = 15.0
 """Seconds that a mail waits for a ledger that takes no claims: longer than most elections of NATS's servers."""
+
+
+class Identified(Protocol):
+    """A mail, as far as the rule cares."""
+
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+
 
 Stopper = Callable[[EmailMessage, Origin], Stopped | None]
 """What cancellations and the suppression list say of a mail, answered from memory."""
@@ -97,7 +105,7 @@ Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | Unburied
 
 
 def decide(
-    known: Known | None, message: EmailMessage, origin: Origin, policy: Policy, *, now: float, events_since: float
+    known: Known | None, message: Identified, origin: Origin, policy: Policy, *, now: float, events_since: float
 ) -> Decision:
     """`events_since`: since when SES's events can reach us; a grace doesn't begin before (Unix seconds)."""
     if known is None:

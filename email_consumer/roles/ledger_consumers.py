@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.slots import Slots
-from email_consumer.ledgers.jetstream.streams import CONSUMER, ensure_ledger_streams
+from email_consumer.ledgers.jetstream.streams import CONSUMER, restore_ledger_streams
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.roles.nats import NatsLink, NatsSource
 from email_consumer.runtime.supervisor import OnCrash, Service
@@ -68,4 +68,4 @@ class LedgerConsumers:
 
     async def _repair(self) -> None:
         settings = self._link.settings
-        await ensure_ledger_streams(self._link.client, settings.stream, replicas=settings.nats_replicas)
+        await restore_ledger_streams(self._link.client, settings.stream, replicas=settings.nats_replicas)

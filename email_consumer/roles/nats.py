@@ -170,8 +170,16 @@ def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:
         lost.set_exception(ConnectionLostError(f"NATS closed the connection for good: {error}"))
 
 
-async def join_ledger(link: NatsLink, services: Supervisor) -> NatsSource:
+async def _nothing() -> None:
+    """Wait for nothing."""
+
+
+async def join_ledger(
+    link: NatsLink, services: Supervisor, claims_there: Callable[[], Awaitable[None]] = _nothing
+) -> NatsSource:
     """Wait until no ledger of one process has the consumer; its streams must be there.
+
+    `claims_there` waits for the claims bucket: what another ledger left behind is noted in it.
 
     Raises:
         TenancyRefusedError: one is alive there.
@@ -180,6 +188,7 @@ async def join_ledger(link: NatsLink, services: Supervisor) -> NatsSource:
     settings = link.settings
 
     async def note_takeover() -> None:
+        await claims_there()
         delivered = await link.topology.delivered()
         await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
 

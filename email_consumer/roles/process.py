@@ -15,6 +15,7 @@ from email_consumer.jetstream.watch import WatchBrokenError
 from email_consumer.roles.run import build_run
 from email_consumer.roles.sidecar import build_sidecar
 from email_consumer.roles.worker import build_worker
+from email_consumer.runtime.allocator import give_back_large_blocks
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.signals import stop_event
 from email_consumer.runtime.supervisor import Supervisor
@@ -74,6 +75,7 @@ def _require_jetstream(role: str, settings: Settings) -> None:
 
 
 async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
+    give_back_large_blocks()
     with stop_event() as stop, _sentry(settings):
         services = await _unless(stop, _start(build, settings))
         if services is None:

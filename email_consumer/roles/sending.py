@@ -1,7 +1,7 @@
 """The worker: what takes mail from its sources to SES."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,7 @@ class Sending:
     pacer: Pacer
     dispatcher: Dispatcher
     grace: float
+    before_drain: Callable[[], None]
 
     def services(self) -> list[Service]:
         """To be started last: mail is pulled from then on."""
@@ -54,6 +55,7 @@ class Sending:
 
     async def drain(self) -> None:
         """In the data's order; what outlasts the grace is in doubt afterwards, and the ledger knows it."""
+        self.before_drain()
         await asyncio.gather(*(receiver.stop() for receiver in self.receivers))  # nothing more is taken in hand
         self.pacer.close()  # who still waits for a turn goes back to the stream
         left = await self.dispatcher.drain(self.grace)  # requests under way get their answer, and it is recorded
@@ -68,9 +70,16 @@ def policy(settings: Settings) -> Policy:
 
 
 def build_sending(
-    parts: Parts, paced: PacedSender, *, ledger: Ledger, gate: Gate, secrets: LinkSecrets, journal: ReadingJournal
+    parts: Parts,
+    paced: PacedSender,
+    *,
+    ledger: Ledger,
+    gate: Gate,
+    secrets: LinkSecrets,
+    journal: ReadingJournal,
+    before_drain: Callable[[], None] = lambda: None,
 ) -> Sending:
-    """Not yet started. `secrets` sign the links in mails."""
+    """Not yet started. `secrets` sign the links in mails. `before_drain` is called first when it drains."""
     settings, metrics = parts.settings, parts.metrics
     pipeline = Pipeline(
         ledger=ledger,
@@ -91,7 +100,7 @@ def build_sending(
     receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in sources)
     check_pace(parts, metrics)
     watch_progress(parts, metrics, dispatcher.oldest)
-    return Sending(sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace)
+    return Sending(sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
 
 
 def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:

@@ -2,6 +2,7 @@
 
 import asyncio
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.link_secrets import LinkSecrets
@@ -9,8 +10,10 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
+from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
 from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
 from email_consumer.ledgers.jetstream.projection import Projection
+from email_consumer.ledgers.jetstream.refill import MailConsumer
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
 from email_consumer.pipeline.gate import Gate
@@ -22,6 +25,7 @@ from email_consumer.roles.monitoring import report_on, watch_progress
 from email_consumer.roles.nats import NatsLink, connect_nats, hold, join_ledger
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
+from email_consumer.roles.sending import policy
 from email_consumer.roles.sqs import open_marks
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
@@ -41,10 +45,14 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     link = await connect_nats(settings, services)
     client, stream, replicas = link.client, settings.stream, settings.nats_replicas
     await ensure_ledger_streams(client, stream, replicas=replicas)
+    publisher = Publisher(client)
+    keeper = _claims_keeper(link, publisher, database)
+    await keeper.make()
     nats = await join_ledger(link, services)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     place = await _take_place(link, identity, services)
-    publisher = Publisher(client)
+    await keeper.prepare()
+    services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
     if settings.copy_rows:
         await _begin_copy(copier, place, services)
@@ -60,9 +68,10 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
     parts = Parts(settings, Metrics(), nats, None, services)
+    parts.checks["claims"] = keeper.check
     scheduled_mail_kept = await build_control_plane(parts, Resources(database, queue, workers, secrets))
     services.start(Service("shared state", facts.run, on_crash=OnCrash.EXIT))
-    projection = Projection(database, monitor.count_sent)
+    projection = Projection(database, monitor.count_sent, keeper.take)
     scheduled = ScheduledMail(
         database,
         gate.check,
@@ -91,6 +100,18 @@ async def _take_place(link: NatsLink, identity: str, services: Supervisor) -> Co
     await hold(place, link.settings, services)
     await deliver_again(link.client, stream)
     return place
+
+
+def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> ClaimsKeeper:
+    settings = link.settings
+    return ClaimsKeeper(
+        publisher,
+        database,
+        MailConsumer(link.client, settings.stream, settings.consumer, ZoneInfo(settings.timezone)),
+        policy(settings),
+        replicas=settings.nats_replicas,
+        delivered=link.topology.delivered,
+    )
 
 
 async def _begin_copy(copier: Copier, place: ConsumerLease, services: Supervisor) -> None:

@@ -17,3 +17,9 @@ async def set_fact(database: Database, name: str, value: str) -> None:
     """Store the fact, whatever it was."""
     async with database.transaction() as connection:
         await connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+
+
+async def read_fact(database: Database, name: str) -> str | None:
+    """The fact's value, if there is one."""
+    rows = await database.fetch("SELECT value FROM facts WHERE name = ?", (name,))
+    return str(rows[0][0]) if rows else None

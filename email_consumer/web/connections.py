@@ -171,6 +171,8 @@ class Connection(asyncio.BufferedProtocol):
         self._connections.forget(self)
         self._handler.connection_lost(exc)
         self._transport = None
+        # A cycle: it would wait for the garbage collector, which seldom runs, and hold what it has read.
+        del self._handler
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         return self._piece

@@ -5,10 +5,12 @@ import math
 from datetime import datetime
 
 from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 
 from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.bucket import ClaimsLostError
 
 _FRESH = 5.0
 """Seconds for which an answer serves: a crash leaves many claims to be looked at within a short time."""
@@ -27,11 +29,14 @@ class ServerClock:
         """Unix seconds, never ahead of it. While NATS is away, it waits, at the most `until` then (event-loop clock).
 
         Raises:
+            ClaimsLostError: there is no bucket.
             LedgerBlockedError: then.
         """
         while self._loop_time() - self._told_at >= _FRESH:
             try:
                 info = await ask(self._publisher.client, f"STREAM.INFO.{self._bucket_stream}")
+            except NotFoundError:
+                raise ClaimsLostError from None
             except (NatsError, TimeoutError) as error:
                 await self._publisher.pause(error, self._bucket_stream)
                 if self._loop_time() > until:

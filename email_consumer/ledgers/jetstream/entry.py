@@ -13,7 +13,7 @@ from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment,
 from email_consumer.message.model import EmailMessage
 
 _MOST_ITEMS = 1_000
-"""Of a map or an array: for more, no room is made."""
+"""Of a batch, a map or an array: the rest of a megabyte of junk is not looked at."""
 
 _Status = Annotated[int, Field(ge=0, le=4)]
 _Uuid = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
@@ -102,7 +102,10 @@ def read_entries(payload: bytes) -> Iterator[Entry | Exception]:
     unpacker.feed(payload)
     end = 0
     try:
-        for found in unpacker:
+        for number, found in enumerate(unpacker):
+            if number == _MOST_ITEMS:
+                yield ValueError(f"more than {_MOST_ITEMS:,} values: no worker writes so many at a time")
+                return
             end = unpacker.tell()
             yield _read(found)
     except JUNK as error:

@@ -9,8 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from uuid import uuid4
 
@@ -27,11 +26,13 @@ from email_consumer.core.ledger import (
 )
 from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.jetstream.publisher import Publisher
-from email_consumer.ledgers.jetstream.bucket import ClaimBucket
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.entry import entry_of
+from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.outcomes import OutcomeFeed
-from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.record import Found, Record, claimed
 from email_consumer.ledgers.jetstream.scheduling import publish_scheduled
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import (
@@ -53,10 +54,15 @@ from email_consumer.store.status import Status
 
 _CACHED_UUIDS = 50_000
 """About 11 MB. A duplicate that is older costs a look-up over the network."""
+_PAUSE = 0.25
 
 
 class JetStreamLedger:
-    """See `email_consumer.core.ledger.Ledger`. While NATS is away, or takes nothing, a claim waits for a while."""
+    """See `email_consumer.core.ledger.Ledger`. While NATS is away, or takes nothing, a claim waits for a while.
+
+    While the bucket of claims is lost, claims wait. What was claimed before is finished: its outcome goes to the sidecar,
+    which refills the bucket.
+    """
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class JetStreamLedger:
         *,
         stream: str,
         takeover: Takeover | None = None,
+        guard: ClaimsGuard | None = None,
         lease: float = LEASE,
         patience: float = PATIENCE,
         valid_until: Callable[[], float] = lambda: math.inf,
@@ -85,6 +92,7 @@ class JetStreamLedger:
         self._publisher = publisher
         self._bucket = ClaimBucket(publisher, stream=stream, idempotency_ttl=policy.idempotency_ttl)
         self._clock = ServerClock(publisher, Names(stream).bucket_stream)
+        self._guard = guard or ClaimsGuard(ClaimsStream(publisher.client, stream))
         self._patience = patience
         self._feed = OutcomeFeed(publisher, Names(stream).outcomes, patience)
         self._finished: TTLCache[str, Fingerprint] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
@@ -99,8 +107,8 @@ class JetStreamLedger:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send outcomes on their way until the block ends."""
-        async with supervised(Service("outcome feed", self._feed.run)):
+        """Send outcomes on their way, and watch the bucket, until the block ends."""
+        async with supervised(Service("outcome feed", self._feed.run), Service("claims guard", self._guard.run)):
             yield
 
     def events_expected_from(self, moment: float) -> None:
@@ -118,11 +126,16 @@ class JetStreamLedger:
         name, began = self._unsure.pop(message.uuid, ("", 0.0))
         if not name:
             name, began = f"{self.worker}-{next(self._numbers)}", now
-        try:
-            return await self._claim(message, origin, name, began, until=now + self._patience)
-        except LedgerBlockedError:
-            self._unsure[message.uuid] = name, began
-            raise
+        while True:
+            try:
+                return await self._claim(message, origin, name, began, until=self._loop_time() + self._patience)
+            except ClaimsLostError:
+                # Sent back, it would be a second delivery after the refill, which somebody may have sent.
+                if not await self._guard.whole():
+                    raise
+            except LedgerBlockedError:
+                self._unsure[message.uuid] = name, began
+                raise
 
     async def _claim(
         self, message: EmailMessage, origin: Origin, name: str, began: float, *, until: float
@@ -134,7 +147,7 @@ class JetStreamLedger:
             decision = self._decide(found, message, origin, now)
             match decision:
                 case Granted():
-                    record = _claimed(found, decision, name, message, origin)
+                    record = claimed(found, decision, name, message, origin)
                 case InDoubt(reason) if not (found.record and found.record.in_doubt):
                     record = self._doubted(found, message, reason)
                 case _:
@@ -153,19 +166,27 @@ class JetStreamLedger:
         if isinstance(outcome, Conflict):
             await self._note_conflict(message, outcome, origin)
             return
-        # The grace of a doubt counts by the server's clock; when it ended is only shown.
-        now = await self._clock.now() if isinstance(outcome, InDoubt) else time.time()
+        now = await self._moment_of(outcome)
         held = self._held.pop(message.uuid, None)
         found = held or Found()  # as with claims, only a conflict costs a read
+        told = False
         while True:
-            record = found.finished(held, message.fingerprint, outcome, now)
+            record = found.finished(held, message.fingerprint, outcome, now, origin.reference)
             if record is None:  # somebody else has had the last word
                 break
-            revision = await self._bucket.write(message.tag, record, found.revision)
-            found = Found(record, revision) if revision else await self._bucket.read(message.tag)
+            try:
+                revision = await self._bucket.write(message.tag, record, found.revision)
+                found = Found(record, revision) if revision else await self._bucket.read(message.tag)
+            except ClaimsLostError:
+                if held and await self._tell_instead(message, origin, Found(record, held.revision)):
+                    told = True
+                    break
+                if not await self._guard.whole():
+                    await asyncio.sleep(_PAUSE)
+                found = held or Found()
             if found.record == record:
                 break
-        if record or (found.record and found.record.final):
+        if not told and (record or (found.record and found.record.final)):
             await self._tell(message, origin, found)
         if isinstance(outcome, Sent):
             self._finished[message.uuid] = message.fingerprint
@@ -194,6 +215,9 @@ class JetStreamLedger:
         return Scheduled()
 
     def _decide(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
+        if origin.received == 1 and found.held_by(origin.reference):
+            # The bucket was lost while somebody had this delivery, which is we; and nobody had it before.
+            return self._stopper(message, origin) or Granted(Step.RECLAIM, found.record.attempts if found.record else 0)
         if found.record is None and self._takeover.covers(origin):
             return InDoubt("it may have been sent under the ledger that had this consumer before")
         return self._rule(found, message, origin, now)
@@ -210,7 +234,9 @@ class JetStreamLedger:
 
     async def _refuse(self, answer: Refused, found: Found, message: EmailMessage, origin: Origin) -> Refused:
         # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.
-        if found.record and isinstance(answer, (Duplicate, InDoubt)) and origin.received > 1:
+        # Or the stream of outcomes was lost with it, and mail of our own keeping is published until the tables show it.
+        again = origin.received > 1 or origin.kept
+        if found.record and isinstance(answer, (Duplicate, InDoubt)) and again:
             await self._tell(message, origin, found)
         return answer
 
@@ -227,12 +253,30 @@ class JetStreamLedger:
 
     async def _note_conflict(self, message: EmailMessage, conflict: Conflict, origin: Origin) -> None:
         """In the history of the mail that the uuid stands for, whose state is what it was."""
-        found = await self._bucket.read(message.tag)
+        try:
+            found = await self._bucket.read(message.tag)
+        except ClaimsLostError:
+            return
         if found.record:
             await self._feed.submit(entry_of(message, origin, found, time.time(), conflict=conflict.reason))
 
+    async def _moment_of(self, outcome: Outcome) -> float:
+        """The grace of a doubt counts by the server's clock; when it ended is only shown."""
+        if isinstance(outcome, InDoubt):
+            with suppress(ClaimsLostError):
+                return await self._clock.now()
+        return time.time()
+
     async def _tell(self, message: EmailMessage, origin: Origin, found: Found) -> None:
         await self._feed.submit(entry_of(message, origin, found, time.time()))
+
+    async def _tell_instead(self, message: EmailMessage, origin: Origin, found: Found) -> bool:
+        """The sidecar refills the bucket with what it is told. The revision of our claim is nobody else's."""
+        try:
+            await self._tell(message, origin, found)
+        except LedgerBlockedError:
+            return False
+        return True
 
     def _check_patience(self, until: float) -> None:
         if self._loop_time() > until:
@@ -241,19 +285,6 @@ class JetStreamLedger:
     @staticmethod
     def _loop_time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _claimed(found: Found, granted: Granted, name: str, message: EmailMessage, origin: Origin) -> Record:
-    fresh = Record(
-        Status.PROCESSED,
-        name,
-        claimed_at=time.time(),
-        replay_of=origin.replay_of,
-        **message.fingerprint._asdict(),
-    )
-    if granted.step is not Step.RECLAIM or found.record is None:
-        return fresh
-    return replace(fresh, attempts=granted.spent, replay_of=origin.replay_of or found.record.replay_of, life=found.life)
 
 
 def _waiting(found: Found, message: EmailMessage, origin: Origin) -> Record:

@@ -1,7 +1,7 @@
 """The sidecar's tables, brought up to what the workers' outcomes say: at least once, in any order, to the same end."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import aiosqlite
@@ -34,9 +34,15 @@ _log = structlog.get_logger(__name__)
 class Projection:
     """`handle` is what a JetStream intake on the outcomes calls for each delivery, which is one batch."""
 
-    def __init__(self, database: Database, sent: Callable[[int], None] = lambda _: None) -> None:
-        """`sent` is told how many more mails the tables show as sent."""
+    def __init__(
+        self,
+        database: Database,
+        sent: Callable[[int], None] = lambda _: None,
+        shown: Callable[[list[Entry]], Awaitable[None]] | None = None,
+    ) -> None:
+        """`sent` is told how many more mails the tables show as sent; `shown` has each batch before it is acknowledged."""
         self._sent = sent
+        self._shown = shown
         self._skips = Throttle(_SKIPS_TOLD_EVERY)
         self._group: GroupCommit[list[Entry], int] = GroupCommit(database, _write)
 
@@ -56,6 +62,8 @@ class Projection:
                 entries.append(each)
         if entries:
             self._sent(await self._group.submit(entries))
+            if self._shown:
+                await self._shown(entries)
         await delivery.ack()
 
     def _skip(self, delivery: Delivery, error: Exception) -> None:

@@ -1,5 +1,6 @@
 """What the bucket holds of one uuid, and what each event makes of it; pure values, nothing of NATS."""
 
+import time
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import ClassVar
@@ -7,6 +8,7 @@ from typing import ClassVar
 import orjson
 from pydantic import ConfigDict, TypeAdapter
 
+from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import (
     Exhausted,
     InDoubt,
@@ -21,7 +23,7 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment
 from email_consumer.ledgers.row_changes import change, unburied
-from email_consumer.ledgers.rule import Known
+from email_consumer.ledgers.rule import Granted, Identified, Known, Step
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.store.status import Status
 
@@ -37,7 +39,8 @@ class Record:
 
     status: Status
     claim: str = ""
-    """Names the last claim: unique over all workers and times. While the mail waits for its time: the delivery it came by."""
+    """Names the last claim: unique over all workers and times. While the mail waits for its time, and where the bucket was
+    lost during an attempt: the delivery it came by."""
     attempts: Count = 0
     """Attempts spent."""
     in_doubt: bool = False
@@ -156,9 +159,14 @@ class Found:
             life=self.life,
         )
 
-    def finished(self, held: "Found | None", fingerprint: Fingerprint, outcome: Outcome, now: float) -> Record | None:
-        """What the outcome of an attempt makes of it, None: nothing. `held` is the claim we made, if we did."""
-        if not self._takes(held, outcome):
+    def finished(
+        self, held: "Found | None", fingerprint: Fingerprint, outcome: Outcome, now: float, delivery: str = ""
+    ) -> Record | None:
+        """What the outcome of an attempt makes of it, None: nothing. `held` is the claim we made, if we did.
+
+        The bucket may have been lost since, and our claim be known by its `delivery` alone.
+        """
+        if not self._takes(held, outcome, delivery):
             return None
         base = self if self.record else held or self
         record = base.record or Record(Status.CREATED, **fingerprint._asdict())
@@ -180,8 +188,10 @@ class Found:
             content=None if isinstance(outcome, Parked) else record.content,
         )
 
-    def _takes(self, held: "Found | None", outcome: Outcome) -> bool:
-        if self.record is None or (held and held.record and self.held_by(held.record.claim)):
+    def _takes(self, held: "Found | None", outcome: Outcome, delivery: str) -> bool:
+        if self.record is None:
+            return True
+        if held and held.record and (self.held_by(held.record.claim) or (delivery and self.held_by(delivery))):
             return True
         match outcome:
             case Sent():  # whoever has the claim by now: SES took it
@@ -197,3 +207,13 @@ class Found:
         """Whether the claim of that name still stands."""
         record = self.record
         return record is not None and record.claim == claim and record.status is Status.PROCESSED
+
+
+def claimed(found: Found, granted: Granted, name: str, mail: Identified, origin: Origin) -> Record:
+    """What a claim of that name makes of it."""
+    fresh = Record(
+        Status.PROCESSED, name, claimed_at=time.time(), replay_of=origin.replay_of, **mail.fingerprint._asdict()
+    )
+    if granted.step is not Step.RECLAIM or found.record is None:
+        return fresh
+    return replace(fresh, attempts=granted.spent, replay_of=origin.replay_of or found.record.replay_of, life=found.life)

@@ -1,10 +1,12 @@
-"""What the ledger keeps in JetStream: the bucket of claims, the stream of outcomes, the stream of scheduled mail."""
+"""What the ledger keeps in JetStream beside the claims: the stream of outcomes, that of scheduled mail, the readings."""
 
-import time
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
@@ -16,6 +18,8 @@ CONSUMER = "sidecar"
 _ACK_WAIT = 30.0
 _IN_HAND = 1000
 _NAME_IN_USE = 10058
+_LOOK = 5.0
+"""Seconds between two looks at whether they are still there."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +46,10 @@ class Names:
         """The subject that carries a key's values."""
         return f"$KV.{self.bucket}.{key}"
 
+    def refill(self, key: str) -> str:
+        """The subject by which a key's value comes into a bucket that takes no claims yet."""
+        return f"$KV.{self.bucket}-refill.{key}"
+
     @property
     def readings_stream(self) -> str:
         """Of the bucket of deliveries that are being read."""
@@ -62,18 +70,16 @@ class Names:
         return f"{self.stream}-scheduled"
 
 
-async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -> None:
-    """Make what is absent, for the mail's `stream`; what exists is used as it is.
+async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -> list[str]:
+    """Make what is absent, for the mail's `stream`; what exists is used as it is. The names of what was made.
 
     Raises:
-        LedgerStreamError: what exists can't do it.
         nats.errors.Error: JetStream did not answer; try again.
     """
     jetstream, names = client.jetstream(), Names(stream)
-    await _ensure_bucket(jetstream, names, replicas)
-    await _ensure_stream(jetstream, _key_values(names.readings_stream, names.reading(">"), replicas))
+    made = await _ensure_stream(jetstream, _key_values(names.readings_stream, names.reading(">"), replicas))
     for name in (names.outcomes, names.scheduled):
-        await _ensure_stream(
+        made += await _ensure_stream(
             jetstream,
             StreamConfig(
                 name=name,
@@ -85,11 +91,41 @@ async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -
             ),
         )
         await _ensure_consumer(jetstream, name)
+    return made
+
+
+async def restore_ledger_streams(client: Client, stream: str, *, replicas: int) -> None:
+    """`ensure_ledger_streams` while the program runs: what is absent was lost, and somebody should know.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer; try again.
+    """
+    names = Names(stream)
+    lost = {
+        names.outcomes: "what it held of mail is missing from the tables; nothing is sent twice for it",
+        names.scheduled: "mail that is due later and was in it is gone; publish what the tables don't show again, as new",
+        names.readings_stream: "notes about mail that kills its reader; nothing else is missing",
+    }
+    for name in await ensure_ledger_streams(client, stream, replicas=replicas):
+        _log.error("ledger.stream_lost", stream=name, hint=lost[name])
+
+
+async def keep_ledger_streams(client: Client, stream: str, *, replicas: int) -> None:
+    """Look after them until cancelled: while one is gone, nothing can be finished."""
+    while True:
+        await asyncio.sleep(_LOOK)
+        with suppress(NatsError, TimeoutError):
+            await restore_ledger_streams(client, stream, replicas=replicas)
 
 
 async def projected(client: Client, stream: str) -> tuple[int, int]:
     """Up to which sequence the outcomes are in the tables, and the last one there is."""
-    state = (await client.jetstream().stream_info(Names(stream).outcomes)).state
+    return await taken(client, Names(stream).outcomes)
+
+
+async def taken(client: Client, name: str) -> tuple[int, int]:
+    """Up to which sequence the sidecar has taken what is in one of its streams, and the last one there is."""
+    state = (await client.jetstream().stream_info(name)).state
     return (state.first_seq - 1 if state.messages else state.last_seq), state.last_seq  # what is acknowledged is gone
 
 
@@ -103,18 +139,6 @@ async def deliver_again(client: Client, stream: str) -> None:
     for name in (names.outcomes, names.scheduled):
         await jetstream.delete_consumer(name, CONSUMER)
         await _ensure_consumer(jetstream, name)
-
-
-async def _ensure_bucket(jetstream: JetStreamContext, names: Names, replicas: int) -> None:
-    config = _key_values(names.bucket_stream, names.key(">"), replicas)
-    # Rows know the revision they show; a bucket that is made anew must not fall behind them.
-    config.first_seq = int(time.time() * 1e6)
-    info = await _ensure_stream(jetstream, config)
-    if not info.allow_msg_ttl:
-        raise LedgerStreamError(
-            f"bucket {names.bucket!r} takes no TTL per message: LEDGER=jetstream needs nats-server 2.11 or newer, "
-            f"and a bucket made by it"
-        )
 
 
 def _key_values(name: str, subject: str, replicas: int) -> StreamConfig:
@@ -132,19 +156,21 @@ def _key_values(name: str, subject: str, replicas: int) -> StreamConfig:
     )
 
 
-async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> StreamConfig:
+async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> list[str]:
+    """Its name, if we made it."""
     assert config.name is not None  # noqa: S101
     try:
-        return (await jetstream.stream_info(config.name)).config
+        await jetstream.stream_info(config.name)
     except NotFoundError:
         try:
-            info = await jetstream.add_stream(config)
+            await jetstream.add_stream(config)
         except APIError as error:
             if error.err_code != _NAME_IN_USE:
                 raise
-            return (await jetstream.stream_info(config.name)).config  # another worker was faster
+            return []  # another worker was faster
         _log.info("stream.created", stream=config.name, replicas=config.num_replicas)
-        return info.config
+        return [config.name]
+    return []
 
 
 async def _ensure_consumer(jetstream: JetStreamContext, stream: str) -> None:

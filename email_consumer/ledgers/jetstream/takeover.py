@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from email_consumer.core.foreign_records import JUNK
 from email_consumer.jetstream.api import ask
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.values import Count, Moment
 from email_consumer.ledgers.rule import Takeover
@@ -73,18 +74,19 @@ async def _now(client: Client, stream: str, delivered: tuple[int, str]) -> Takeo
 async def _read(client: Client, stream: str, consumer: str) -> RawStreamMsg | None:
     names = Names(stream)
     try:
-        return await client.jetstream().get_msg(names.bucket_stream, subject=_subject(names, consumer))
+        return await client.jetstream().get_msg(names.bucket_stream, subject=names.key(_key(consumer)))
     except NotFoundError:
         return None
 
 
 async def _write(client: Client, stream: str, consumer: str, takeover: Takeover, revision: int | None) -> None:
-    """In place of the one of `revision` (0: none), or of whatever is there."""
+    """In place of the one of `revision` (0: none), or of whatever is there; also into a bucket that takes no claims yet."""
+    subject = await ClaimsStream(client, stream).subject(_key(consumer))
     headers = {_STREAM: takeover.stream}
     if revision is not None:
         headers[Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value] = str(revision)
     value = orjson.dumps([takeover.sequence, takeover.since])
-    await client.jetstream().publish(_subject(Names(stream), consumer), value, headers=headers)
+    await client.jetstream().publish(subject, value, headers=headers)
 
 
 def _decoded(raw: RawStreamMsg) -> Takeover | None:
@@ -96,5 +98,5 @@ def _decoded(raw: RawStreamMsg) -> Takeover | None:
     return Takeover(sequence, since, str((raw.headers or {}).get(_STREAM, "")))
 
 
-def _subject(names: Names, consumer: str) -> str:
-    return names.key(f"inheritance.{consumer}")  # no mail's tag has a dot
+def _key(consumer: str) -> str:
+    return f"inheritance.{consumer}"  # no mail's tag has a dot

@@ -98,7 +98,7 @@ class JetStreamReceiver:
                 self._pausing = False
                 await asyncio.sleep(_BACKOFF)
             self._give_up_lost_requests()
-            if self._client.is_connected:
+            if self._client.is_connected and not self._broken:  # else why it can't be mended is to be told
                 await self._fill()
             self._say()
             with contextlib.suppress(TimeoutError):

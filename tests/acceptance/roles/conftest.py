@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import nats
 import pytest_asyncio
 
 from tests.acceptance.publisher import JetStreamPublisher, emptied
@@ -81,6 +82,12 @@ class Site:
             return len(await self.sent(prefix)) >= count
 
         await until(all_sent)
+
+    async def lose(self, stream: str) -> None:
+        """As if an operator had deleted it, or a server had lost its disk."""
+        client = await nats.connect(self.nats.url)
+        await client.jetstream().delete_stream(stream)
+        await client.close()
 
     async def emptied(self) -> None:
         """Until every message is settled for good."""

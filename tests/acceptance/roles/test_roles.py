@@ -105,7 +105,7 @@ async def test_a_worker_tells_how_it_is(site: Site) -> None:
     worker = site.fleet.workers[0]
     async with site.session.get(f"{site.url(worker)}/ready") as answer:
         up = set((await answer.json())["up"])
-        assert (answer.status, up) == (200, {"nats", "facts", "ses", "dead_letters", "ledger"})
+        assert (answer.status, up) == (200, {"nats", "claims", "facts", "ses", "dead_letters", "ledger"})
     assert await site.metric(worker, "email_sent_total") >= 0
 
 

@@ -4,7 +4,9 @@ import asyncio
 import json
 import math
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 import msgpack
 import pytest
@@ -16,7 +18,7 @@ from email_consumer.core.mail_queue import Mark
 from email_consumer.suppression.compact_set import shard_of
 from tests.integration.cluster.knowledge import connected, running, sidecar, worker
 from tests.servers.nats import NatsServer
-from tests.waiting import patience
+from tests.waiting import patience, until
 
 
 async def test_a_worker_is_ready_once_it_knows_all_that_was_told(server: NatsServer) -> None:
@@ -257,21 +259,18 @@ async def test_what_takes_the_place_of_a_fact_is_replaced_by_it_again(server: Na
         before = {key: (await store.get(key)).value for key in ours}
         for key in ours:
             await (store.delete(key) if deleted else store.put(key, b"\xff junk"))
-        async with asyncio.timeout(30):
-            for key in ours:
-                while await _value(store, key) != before[key]:  # noqa: ASYNC110 - only asking tells
-                    await asyncio.sleep(0.02)
+        await until(partial(_holds, store, before))
         async with worker(server) as late:
             assert (await late.watcher.ready()).kept == ("s3cret",)
             assert late.suppressed.reason("a@example.com") == "complaint"
             assert set(late.cancelled) == {"news"}
 
 
-async def _value(store: KeyValue, key: str) -> bytes | None:
+async def _holds(store: KeyValue, values: Mapping[str, bytes | None]) -> bool:
     try:
-        return (await store.get(key)).value
+        return all([(await store.get(key)).value == value for key, value in values.items()])
     except KeyNotFoundError:
-        return None
+        return False
 
 
 async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsServer) -> None:

@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from email_consumer.core.ledger import Ledger, Origin
 from email_consumer.core.outcome import Stopped
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledgers.rule import LEASE, Policy, Takeover
@@ -19,6 +20,7 @@ from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.database import open_database
 from tests.integration.ledgers.sidecar import project
+from tests.servers.claims import first_claims
 
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 STREAM = "messages"
@@ -88,6 +90,7 @@ class JetStreamBackend:
 
     async def ensure_streams(self) -> None:
         await ensure_ledger_streams(self.client, STREAM, replicas=self._replicas)
+        await first_claims(self.client, STREAM, replicas=self._replicas)
 
     @asynccontextmanager
     async def open(
@@ -98,6 +101,7 @@ class JetStreamBackend:
         takeover: Takeover | None = None,
         after_crash: bool = False,
         lease: float = LEASE,
+        guard: ClaimsGuard | None = None,
     ) -> AsyncIterator[JetStreamLedger]:
         publisher = Publisher(self.client)
         ledger = JetStreamLedger(
@@ -106,6 +110,7 @@ class JetStreamBackend:
             policy,
             stream=STREAM,
             takeover=takeover,
+            guard=guard,
             lease=0.0 if after_crash else lease,
         )
         async with ledger.running():

@@ -101,6 +101,11 @@ async def test_a_full_bucket_of_claims_gives_mail_back(jetstream: JetStreamBacke
         await publisher.check()
 
 
+async def no_answer(*_: object, **__: object) -> None:
+    """Of JetStream."""
+    raise TimeoutError
+
+
 async def test_a_claim_that_was_stored_after_nobody_waited_for_it_is_nobody_elses_doubt(
     jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +113,7 @@ async def test_a_claim_that_was_stored_after_nobody_waited_for_it_is_nobody_else
     publisher = Publisher(jetstream.client, patience=0.1)
     async with impatient(publisher) as ledger:
         publisher._listening = True  # so it never begins to: no acknowledgement arrives
-        monkeypatch.setattr(Names, "bucket_stream", "not-there")
+        monkeypatch.setattr(ledger._bucket._jetstream, "get_msg", no_answer)
         with pytest.raises(LedgerBlockedError):
             await ledger.claim(mail(), ORIGIN)
         monkeypatch.undo()

@@ -218,10 +218,18 @@ async def test_junk_in_batches_of_outcomes_costs_nothing_that_is_ours(database: 
 def test_what_follows_junk_of_the_right_form_is_read() -> None:
     good = attempt("u-1", Sent("ses-1"), 11)
     for name, junk in batches():
-        if name in {"no MessagePack", "cut off", "lists as keys", "lists in lists"} or "millions" in name:
+        if (
+            name in {"no MessagePack", "cut off", "lists as keys", "lists in lists", "many numbers"}
+            or "millions" in name
+        ):
             continue  # nobody can tell where it ends
         entries = [each for each in read_entries(junk + good) if not isinstance(each, Exception)]
         assert [entry["uuid"] for entry in entries] == ["u-1"], name
+
+
+def test_a_megabyte_of_values_is_not_looked_at_to_its_end() -> None:
+    """Each would cost some microseconds, in which nothing else moves."""
+    assert [len([*read_entries(junk * 1_000_000)]) for junk in (b"\x01", b"x", b"\x80", b"\xc0")] == [1_001] * 4
 
 
 def test_what_an_earlier_worker_does_not_tell_may_be_absent() -> None:

@@ -71,7 +71,7 @@ async def test_a_uuid_is_scheduled_anew_once_its_window_is_over(jetstream: JetSt
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
         await jetstream.query("SELECT 1")  # brings the outcome into the tables
         bucket = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
-        await bucket.purge("u-1")
+        await bucket.delete("u-1")
         for stored_at in (time.time() - 1000, time.time() + 1):  # the same delivery again, and a new one
             await publish_again(jetstream, replace(ORIGIN, stored_at=stored_at))
             await keep(jetstream, path)
@@ -190,7 +190,7 @@ async def test_a_mail_for_others_that_reaches_the_keeping_is_a_dead_letter(
         await ledger.schedule(mail("u-1", **LATER), ORIGIN)
         await keep(jetstream, path)
         bucket = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
-        await bucket.purge("u-1")
+        await bucket.delete("u-1")
         others = mail("u-1", email="b@example.com", **LATER)
         assert await ledger.schedule(others, replace(ORIGIN, reference="messages:2")) == Scheduled()
     await keep(jetstream, path)

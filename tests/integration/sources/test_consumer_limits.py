@@ -33,7 +33,7 @@ async def make(client: Client, *, update: bool = False, **config: Any) -> None:
     """The consumer as an operator has made it, or changes it."""
     fields = {"durable_name": "c", "ack_policy": "explicit", "filter_subject": "messages.email"}
     question: dict[str, Any] = {"stream_name": "messages", "config": {**fields, "max_ack_pending": 5000, **config}}
-    await ask(client, "CONSUMER.DURABLE.CREATE.messages.c", question | ({"action": "update"} if update else {}))
+    await ask(client, "CONSUMER.DURABLE.CREATE.messages.c", question | {"action": "update" if update else "create"})
 
 
 async def make_both(client: Client, **config: Any) -> None:
