@@ -76,8 +76,8 @@ class Settlement:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._burial = burial or Burial()
-        self._unburied: LRUCache[str, Unburied] = LRUCache(_REMEMBERED)
-        """By the reference of its delivery."""
+        self._unburied: LRUCache[tuple[str, float], Unburied] = LRUCache(_REMEMBERED)
+        """By reference and time: a stream that is made anew gives the same references to others."""
         self._metrics = metrics
         self._retry_delay = retry_delay
         self._unsent = Unsent(metrics)
@@ -97,7 +97,7 @@ class Settlement:
 
         None means: ask the ledger. It knows, but only once the mail has had its turn, which it would take from others.
         """
-        return self._unburied.get(delivery.reference)
+        return self._unburied.get((delivery.reference, delivery.stored_at))
 
     async def settle(
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
@@ -110,7 +110,7 @@ class Settlement:
             if not await self._bury(delivery, _KINDS[type(verdict)], verdict.reason, attempts):
                 await self._keep_unburied(delivery, message, outcome, origin, attempt)
                 return
-            self._unburied.pop(delivery.reference, None)
+            self._unburied.pop((delivery.reference, delivery.stored_at), None)
             outcome = verdict
         leaves_trace = attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict))
         if leaves_trace and not await self._finish(message, outcome, origin):
@@ -192,7 +192,7 @@ class Settlement:
             outcome = Unburied(outcome, attempt)
             await self._finish(message, outcome, origin)
         if isinstance(outcome, Unburied):
-            self._unburied[delivery.reference] = outcome
+            self._unburied[delivery.reference, delivery.stored_at] = outcome
         await self._leave(delivery)
 
     async def _finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> bool:

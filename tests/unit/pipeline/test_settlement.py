@@ -88,6 +88,9 @@ async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> N
     settlement = Settlement(ledger, letters, Metrics(), 5, burial)
     await settlement.settle(delivery, MAIL, Exhausted("503"), ORIGIN, 5)
     assert settlement.unburied(delivery) == Unburied(Exhausted("503"), 5)
+    other = FakeDelivery()
+    other.stored_at = 1.0
+    assert settlement.unburied(other) is None, "of the same number in a stream that was made anew"
     with pytest.raises(ConnectionError, match="dead letters can't be stored: maximum messages exceeded"):
         await burial.check()
     # The ledger says the same to a process that doesn't remember it; once written it is not written again.
