@@ -31,14 +31,14 @@ import uvloop
 
 from benchmarks.cores import BESIDE, UNDER_TEST, on
 from benchmarks.usage import cpu_seconds
-from email_consumer.claim import Ledger, Origin
-from email_consumer.ledger.decision import Policy
-from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
-from email_consumer.ledger.sqlite import SqliteLedger
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Sent
-from email_consumer.publisher import Publisher
+from email_consumer.core.ledger import Ledger, Origin
+from email_consumer.core.outcome import Sent
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
+from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
+from email_consumer.ledgers.rule import Policy
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.model import EmailMessage
 from email_consumer.store.database import open_database
 from tests.servers.claims import first_claims
 from tests.servers.nats import NatsServer

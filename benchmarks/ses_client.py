@@ -19,8 +19,8 @@ from typing import cast
 import aioboto3
 import uvloop
 
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Sent
+from email_consumer.core.outcome import Sent
+from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
 
 REGION = "eu-west-1"

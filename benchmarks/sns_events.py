@@ -32,24 +32,24 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from benchmarks.cores import BESIDE, UNDER_TEST, on
-from email_consumer.admission.gate import Gate
-from email_consumer.claim import Origin
-from email_consumer.feedback.certificate_shelf import CertificateShelf
-from email_consumer.feedback.certificates import Certificates, DownloadError
+from email_consumer.core.ledger import Origin
+from email_consumer.core.outcome import Sent
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.inbox import Inbox, Reception
 from email_consumer.feedback.receiver import Receiver
-from email_consumer.feedback.subscription import Subscriptions
-from email_consumer.feedback.suppression_rows import SuppressionRows
-from email_consumer.feedback.verifier import Verifier
-from email_consumer.ledger.decision import Policy
-from email_consumer.ledger.sqlite import SqliteLedger
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Sent
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.server import Server
+from email_consumer.ledgers.rule import Policy
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.model import EmailMessage
+from email_consumer.pipeline.gate import Gate
+from email_consumer.sns.certificate_store import CertificateShelf
+from email_consumer.sns.certificates import Certificates, DownloadError
+from email_consumer.sns.subscription import Subscriptions
+from email_consumer.sns.verifier import Verifier
 from email_consumer.store.database import open_database
+from email_consumer.suppression.rows import SuppressionRows
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:ses-events"
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)

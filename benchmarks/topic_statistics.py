@@ -20,15 +20,15 @@ import structlog
 import uvloop
 
 from benchmarks.cores import UNDER_TEST, on
-from email_consumer.mail_queue import MailQueue
-from email_consumer.meters import Meters
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.cancellations import Cancellations
-from email_consumer.sidecar.server import Server
-from email_consumer.sidecar.statistics import Statistics
-from email_consumer.sidecar.topic_routes import TopicRoutes
+from email_consumer.api.cancellations import Cancellations
+from email_consumer.api.statistics import Statistics
+from email_consumer.api.topic_routes import TopicRoutes
+from email_consumer.core.mail_queue import MailQueue
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.unsent import Unsent
 from email_consumer.store.database import Database, open_database
-from email_consumer.unsent import Unsent
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 
 KEY = "benchmark"
 _MAILS = """
@@ -64,7 +64,7 @@ async def measure(large: int, requests: int, report: Callable[[str, int, float],
             for topic, count in topics.items():
                 await fill(database, topic, count)
             queue = cast("MailQueue", None)  # no topic here was cancelled, so nobody asks it
-            unsent = Unsent(Meters())
+            unsent = Unsent(Metrics())
             cancellations = Cancellations(
                 database, queue, lambda *_: None, _never_paused, unsent=unsent, claims_show=True
             )

@@ -6,7 +6,7 @@ import json
 import msgpack
 import orjson
 
-from email_consumer.wire_form import MAX_ELEMENTS
+from email_consumer.message.wire_format import MAX_ELEMENTS
 
 MEGABYTE = 1_000_000
 _MAIL = {"uuid": "u-1", "email": "you@example.com", "subject": "Hello", "body": "<p>Hi</p>"}

@@ -7,12 +7,12 @@ from time import perf_counter, time
 
 import aiohttp
 
+from email_consumer.api.mail_history import MailHistory
 from email_consumer.dashboard.mail_search import MailSearch
 from email_consumer.dashboard.topic_list import TopicList
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.mail_history import MailHistory
-from email_consumer.sidecar.server import Server
 from email_consumer.store.database import Database, open_database
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 
 KEY = "benchmark"
 _REQUESTS = 300

@@ -11,12 +11,12 @@ import nats
 
 from benchmarks.ledger import POLICY, in_one_group, messages
 from benchmarks.usage import cpu_seconds, rss_mb
-from email_consumer.claim import Origin
-from email_consumer.ledger.jetstream.entry import entry_of
-from email_consumer.ledger.jetstream.ledger import JetStreamLedger
-from email_consumer.ledger.jetstream.record import Found, Record
-from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
-from email_consumer.publisher import Publisher
+from email_consumer.core.ledger import Origin
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.entry import entry_of
+from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
+from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.store.status import Status
 from tests.servers.claims import first_claims
 from tests.servers.fleet import Fleet

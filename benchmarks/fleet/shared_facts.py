@@ -12,11 +12,11 @@ import nats
 from nats.aio.client import Client
 
 from benchmarks.cores import BESIDE, on
-from email_consumer.fleet.facts_publisher import FactsPublisher
-from email_consumer.fleet.facts_watcher import FactsWatcher
-from email_consumer.fleet.membership import Membership
-from email_consumer.mail_queue import Mark
-from email_consumer.suppressed import SuppressedAddresses
+from email_consumer.cluster.membership import Membership
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
+from email_consumer.cluster.shared_state_watcher import SharedStateWatcher
+from email_consumer.core.mail_queue import Mark
+from email_consumer.suppression.compact_set import SuppressedAddresses
 from tests.servers.nats import NatsServer
 
 WORKERS = 20
@@ -69,7 +69,7 @@ async def joining() -> None:
 async def facts(addresses: int) -> None:
     async with server() as nats_server, AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(_tasks())
-        sidecar = FactsPublisher(await _client(nats_server, stack), stream="messages", replicas=1)
+        sidecar = SharedStatePublisher(await _client(nats_server, stack), stream="messages", replicas=1)
         await sidecar.open()
         table = {f"user{number}@mail{number % 1000}.example.com": "hard bounce" for number in range(addresses)}
         began = perf_counter()
@@ -82,7 +82,7 @@ async def facts(addresses: int) -> None:
             f"{addresses:,} suppressed addresses: told in {told:.1f} s, stored in {perf_counter() - began - told:.2f} s"
         )
         heard = asyncio.Event()
-        worker = FactsWatcher(
+        worker = SharedStateWatcher(
             await _client(nats_server, stack),
             stream="messages",
             cancel=lambda *_: heard.set(),

@@ -9,7 +9,7 @@ import resource
 from time import monotonic
 
 from email_consumer.cli import main
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.observe import loop_lag
 
 MEMORY = 512 * 2**20
@@ -21,8 +21,8 @@ _WORTH_A_LINE = 0.01
 _as_it_comes = loop_lag.measure
 
 
-async def measure(meters: Meters) -> None:
-    await asyncio.gather(_as_it_comes(meters), _tell_pauses())
+async def measure(metrics: Metrics) -> None:
+    await asyncio.gather(_as_it_comes(metrics), _tell_pauses())
 
 
 async def _tell_pauses() -> None:

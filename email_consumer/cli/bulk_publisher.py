@@ -8,15 +8,23 @@ from itertools import islice
 from nats.aio.client import Client
 from nats.js.api import Header
 
-from email_consumer.message import EmailMessage, encode
-from email_consumer.publisher import LostAckError, NoStreamError, Publisher, RefusedError, Stored, TooLargeError
+from email_consumer.jetstream.publisher import (
+    LostAckError,
+    NoStreamError,
+    Publisher,
+    RefusedError,
+    Stored,
+    TooLargeError,
+)
+from email_consumer.message.model import EmailMessage, encode
+from email_consumer.runtime.errors import OperatorError
 
 _WINDOW = 500
 _PATIENCE = 30.0
 """Seconds for the acknowledgement of a message."""
 
 
-class PublishError(Exception):
+class PublishError(OperatorError):
     """Not everything was stored; the text says why."""
 
 

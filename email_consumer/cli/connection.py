@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import click
 from nats.aio.client import Client
 
-from email_consumer.intake.connection import close, connect
-from email_consumer.intake.connection_faults import NatsConnectError
-from email_consumer.nats_endpoint import nats_endpoint
+from email_consumer.jetstream.connection import close, connect
+from email_consumer.jetstream.connection_errors import NatsConnectError
 from email_consumer.settings import Settings
+from email_consumer.settings.nats_endpoint import nats_endpoint
 
 _PATIENCE = 5.0
 """Seconds; someone sits in front of a command and waits."""

@@ -17,11 +17,11 @@ from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.dead_letter_view import facts, full, table
 from email_consumer.cli.options import data_option
 from email_consumer.cli.terminal import say
-from email_consumer.intake.dead_letters import DeadLetterError, DeadLetters
+from email_consumer.core.mail_queue import DeadLetterKind
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
-from email_consumer.mail_queue import DeadLetterKind
 from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.dead_letters import DeadLetterError, DeadLetters
 
 _SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 

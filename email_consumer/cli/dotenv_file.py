@@ -6,12 +6,13 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings.names import misspelled
 
 PATH = Path(".env")
 
 
-class DotenvError(Exception):
+class DotenvError(OperatorError):
     """The file can't be used; one line per error, each naming the file."""
 
 

@@ -8,11 +8,11 @@ import click
 import orjson
 import uvloop
 
-from email_consumer.address import normal_form
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.cli.terminal import say
+from email_consumer.message.address import normal_form
 from email_consumer.settings import Settings
 from email_consumer.store.database import StoreError, StoreInUseError, open_database
 from email_consumer.store.erasure import erase

@@ -20,11 +20,11 @@ from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.options import data_option
 from email_consumer.cli.recipients import read_recipients
 from email_consumer.cli.terminal import say
-from email_consumer.fingerprint import address_hash
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
-from email_consumer.message import EmailMessage, UndecodableError, from_value
-from email_consumer.message_keys import Reading
+from email_consumer.message.fingerprint import address_hash
+from email_consumer.message.keys import Reading
+from email_consumer.message.model import EmailMessage, UndecodableError, from_value
 from email_consumer.settings import Settings
 
 _LISTED = 10

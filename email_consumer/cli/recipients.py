@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from email_consumer.address import normal_form, parse_address
+from email_consumer.message.address import normal_form, parse_address
 
 _SHOWN = 10
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from email_consumer import daemon
+from email_consumer import roles as daemon
 from email_consumer.cli.configuration import load, serving
 from email_consumer.cli.options import data_option
 from email_consumer.cli.serve import serve

@@ -6,10 +6,7 @@ from collections.abc import Coroutine
 import click
 import uvloop
 
-from email_consumer import daemon
-from email_consumer.local.pid_lock import StillHeldError
-from email_consumer.local.server_process import ServerStartError
-from email_consumer.local.servers import DataUnusableError
+from email_consumer.runtime.errors import OperatorError
 
 
 def serve(main: Coroutine[None, None, None]) -> None:
@@ -23,5 +20,5 @@ def serve(main: Coroutine[None, None, None]) -> None:
             runner.run(main)
     except asyncio.CancelledError:
         pass  # a signal came before the daemon was up: nothing was in hand
-    except (daemon.DaemonError, DataUnusableError, ServerStartError, StillHeldError) as error:
+    except OperatorError as error:
         raise click.ClickException(str(error)) from None

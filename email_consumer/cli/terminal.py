@@ -2,7 +2,7 @@
 
 import click
 
-from email_consumer.visible import printable_lines, without_login
+from email_consumer.runtime.visible import printable_lines, without_login
 
 
 def say(text: str | bytes, *, err: bool = False) -> None:

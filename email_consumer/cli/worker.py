@@ -2,7 +2,7 @@
 
 import click
 
-from email_consumer import daemon
+from email_consumer import roles as daemon
 from email_consumer.cli.configuration import serving
 from email_consumer.cli.serve import serve
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from email_consumer.dashboard.sampler import Frame, Sampler
 from email_consumer.dashboard.sessions import Sessions, brings_key
-from email_consumer.http import ApiError, operation
+from email_consumer.web.routing import ApiError, operation
 
 _MOST_VIEWERS = 200
 _MOST_PUBLIC_VIEWERS = 100

@@ -7,9 +7,11 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.address import normal_form
-from email_consumer.clock import from_unix
-from email_consumer.http import (
+from email_consumer.message.address import normal_form
+from email_consumer.message.times import from_unix
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+from email_consumer.web.routing import (
     ApiError,
     ApiModel,
     NumberedPageQuery,
@@ -19,8 +21,6 @@ from email_consumer.http import (
     operation,
     read_query,
 )
-from email_consumer.store.database import Database
-from email_consumer.store.status import Status
 
 # Each stops after a page, since an index holds the ids of an address in order.
 _IN_NORMAL_FORM = "SELECT * FROM email_requests WHERE email = :address AND id < :before ORDER BY id DESC LIMIT :limit"

@@ -4,13 +4,13 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
-from email_consumer.dashboard.reading import Part, Quota, State
-from email_consumer.dashboard.stream_gauge import StreamGauge
-from email_consumer.mail_queue import Unconsumed
-from email_consumer.meters import Meters
-from email_consumer.readiness import STUCK, Check, reason, reasons
+from email_consumer.core.account import Account
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.readiness import STUCK, Check, reason, reasons
+from email_consumer.dashboard.snapshot import Part, Quota, State
+from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.store.database import Database
 
 # By the partial index of what is in hand: bounded by that, not by the table.
@@ -22,32 +22,17 @@ _PARTS = {"ses", "ledger"}
 _TITLES = {STUCK: "Stuck", "consumer": "Consumer", "dead_letters": "Dead letters", "schedule": "Schedule"}
 
 
-class Account(Protocol):
-    """What SES told of the account."""
-
-    @property
-    def max_send_rate(self) -> float: ...
-    @property
-    def max_24_hour_send(self) -> float | None: ...
-    @property
-    def sent_last_24_hours(self) -> float: ...
-    @property
-    def enforcement_status(self) -> str: ...
-    @property
-    def production_access(self) -> bool: ...
-
-
 class Observer:
     """Costs a few small requests to the NATS server and two short queries a look."""
 
     def __init__(
         self,
         *,
-        meters: Meters,
+        metrics: Metrics,
         sources: Mapping[str, Check],
         checks: Mapping[str, Check],
         unconsumed: Callable[[], Unconsumed],
-        gauge: StreamGauge | None,
+        gauge: StreamStats | None,
         database: Database,
         account: Callable[[], Account | None],
         refused: Mapping[str, int],
@@ -56,7 +41,7 @@ class Observer:
         """Take what is looked at.
 
         Args:
-            meters: of this process.
+            metrics: of this process.
             sources: where mail comes from, by name; a check raises if it can't be reached now.
             checks: all that `/ready` looks at.
             unconsumed: what was found of it last.
@@ -66,7 +51,7 @@ class Observer:
             refused: refused SNS messages by cause, since the start.
             expects_events: at least one SNS topic is allowed.
         """
-        self._meters = meters
+        self._metrics = metrics
         self._sources = sources
         self._checks = checks
         self._unconsumed = unconsumed
@@ -80,16 +65,16 @@ class Observer:
 
     async def look(self) -> State:
         """What can't be had is None in it, and the part that fails says why."""
-        meters, gauge = self._meters, self._gauge
+        metrics, gauge = self._metrics, self._gauge
         (queue, dead_letters), (in_doubt, last_event, sqlite), sources, obstacles = await asyncio.gather(
-            gauge.read(meters.in_hand) if gauge else _unknown(),
+            gauge.read(metrics.in_hand) if gauge else _unknown(),
             self._read_database(),
             self._check_sources(),
             self._obstacles(),
         )
         return State(
-            in_hand=meters.in_hand,
-            in_flight=meters.in_flight,
+            in_hand=metrics.in_hand,
+            in_flight=metrics.in_flight,
             queue=queue,
             dead_letters=dead_letters,
             in_doubt=in_doubt,
@@ -110,10 +95,10 @@ class Observer:
     def _quota(self) -> Quota | None:
         account = self._ask_account()
         if account is not self._account:  # SES was asked anew; from here on we count ourselves
-            self._account, self._sent_before = account, self._meters.recipients_sent
+            self._account, self._sent_before = account, self._metrics.recipients_sent
         if account is None:
             return None
-        sent_since = self._meters.recipients_sent - self._sent_before
+        sent_since = self._metrics.recipients_sent - self._sent_before
         return Quota(account.sent_last_24_hours + sent_since, account.max_24_hour_send)
 
     async def _check_sources(self) -> list[Part]:
@@ -130,8 +115,8 @@ class Observer:
         return parts
 
     def _ses(self) -> Part:
-        if self._meters.held:
-            return Part("SES", "held", self._meters.held)
+        if self._metrics.held:
+            return Part("SES", "held", self._metrics.held)
         account = self._ask_account()
         if account is None:
             return Part("SES", "up", "sending; the account's limits can't be read (ses:GetAccount)")

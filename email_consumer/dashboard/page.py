@@ -9,8 +9,8 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import ETag, web
 
-from email_consumer.dashboard.security_headers import PAGE_HEADERS
-from email_consumer.http import ApiError, operation
+from email_consumer.web.routing import ApiError, operation
+from email_consumer.web.security_headers import PAGE_HEADERS
 
 _PAGE = "index.html"
 

@@ -9,9 +9,9 @@ from dataclasses import astuple, dataclass
 
 import orjson
 
-from email_consumer.dashboard.reading import Point, State
-from email_consumer.meters import Meters
-from email_consumer.outcome import Failed, Throttled
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import Failed, Throttled
+from email_consumer.dashboard.snapshot import Point, State
 
 _HISTORY = 300
 """Points: five minutes."""
@@ -30,13 +30,13 @@ class Frame:
 class Sampler:
     """Points are taken always, so that who opens the page sees what was; the rest only while somebody looks."""
 
-    def __init__(self, meters: Meters, look: Callable[[], Awaitable[State]], *, interval: float = 1.0) -> None:
+    def __init__(self, metrics: Metrics, look: Callable[[], Awaitable[State]], *, interval: float = 1.0) -> None:
         """`interval` in seconds; `look` may take most of it, and must not raise."""
-        self._meters = meters
+        self._metrics = metrics
         self._look = look
         self._interval = interval
         self._points: deque[Point] = deque(maxlen=_HISTORY)
-        self._seen = _counts(meters)
+        self._seen = _counts(metrics)
         self._sent: deque[float] = deque(maxlen=_SMOOTHED)
         self._next: asyncio.Future[Frame | None] | None = None
         self._ended = False
@@ -84,15 +84,15 @@ class Sampler:
             self._tell(None)
 
     def _point(self, seconds: float) -> Point:
-        meters, counts = self._meters, _counts(self._meters)
+        metrics, counts = self._metrics, _counts(self._metrics)
         sent, throttled, retried = (now - before for now, before in zip(counts, self._seen, strict=True))
         self._seen = counts
         self._sent.append(sent / seconds)
         return Point(
             at=round(time.time(), 2),
             sent=round(sum(self._sent) / len(self._sent), 1),
-            limit=0.0 if meters.held else round(meters.rate, 1),
-            in_flight=meters.in_flight,
+            limit=0.0 if metrics.held else round(metrics.rate, 1),
+            in_flight=metrics.in_flight,
             throttled=throttled,
             retried=retried,
         )
@@ -103,8 +103,8 @@ class Sampler:
             self._next = None
 
 
-def _counts(meters: Meters) -> tuple[int, int, int]:
-    return meters.recipients_sent, meters.outcomes[Throttled], meters.outcomes[Failed]
+def _counts(metrics: Metrics) -> tuple[int, int, int]:
+    return metrics.recipients_sent, metrics.outcomes[Throttled], metrics.outcomes[Failed]
 
 
 def _frame(point: Point, state: State) -> Frame:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from email_consumer.dashboard.sessions import COOKIE, LIFETIME, Sessions, brings_key
-from email_consumer.http import ApiError, ApiModel, answer, operation
+from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 
 
 class Standing(ApiModel):

@@ -8,8 +8,8 @@ from time import monotonic
 from aiohttp import web
 from cachetools import TTLCache
 
-from email_consumer.http import ApiError
-from email_consumer.origin import authority
+from email_consumer.web.origin import authority
+from email_consumer.web.routing import ApiError
 
 COOKIE = "email_consumer_session"
 LIFETIME = 12 * 3600

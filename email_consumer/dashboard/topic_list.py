@@ -8,8 +8,10 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.clock import from_unix
-from email_consumer.http import (
+from email_consumer.message.times import from_unix
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+from email_consumer.web.routing import (
     ApiModel,
     PageAnswer,
     PageQuery,
@@ -20,8 +22,6 @@ from email_consumer.http import (
     operation,
     read_query,
 )
-from email_consumer.store.database import Database
-from email_consumer.store.status import Status
 
 _PAGE = """
 SELECT id, topic_id, active_at, cancelled_at FROM topics LEFT JOIN cancellations USING (topic_id)

@@ -1,8 +1,9 @@
 """The SES account: our credentials, its standing, its limits, its clock."""
 
-from email_consumer.doctor.control_plane import AwsFault, Clocks, ControlPlane
+from email_consumer.core.account import Account
+from email_consumer.doctor.control_plane import AwsError, Clocks, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, warning
-from email_consumer.ses.account import Account
+from email_consumer.ses.account import read_account
 
 _NEARLY_USED = 0.8
 _SKEW_WARNING = 30.0
@@ -13,8 +14,8 @@ _SKEW_ERROR = 240.0
 async def check_credentials(aws: ControlPlane) -> tuple[Account | None, list[Finding]]:
     """GetAccount. None where the credentials are of no use, so that there is no sense in asking further."""
     try:
-        account = Account.from_response(await aws.ses("get_account"))
-    except AwsFault as fault:
+        account = read_account(await aws.ses("get_account"))
+    except AwsError as fault:
         if fault.forbidden:
             text = f"{fault} The rate can't follow SES's limits, and a paused account is noticed only by its refusals."
             return None, [warning("ses.credentials", text, fault.fix)]

@@ -5,8 +5,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from email_consumer.doctor.finding import Finding, error, ok, warning
-from email_consumer.ledger.jetstream.claims_stream import ClaimsStream
-from email_consumer.ledger.jetstream.streams import Names
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
+from email_consumer.ledgers.jetstream.streams import Names
 
 _START = "Start the sidecar: `email-consumer sidecar`."
 

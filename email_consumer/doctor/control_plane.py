@@ -11,7 +11,7 @@ import aioboto3
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import BotoCoreError, ClientError
 
-from email_consumer.aws import NoAnswerError, answered, client_config, server_time
+from email_consumer.aws.client import NoAnswerError, answered, client_config, server_time
 from email_consumer.ses.session import MissingCredentialsError
 
 _CONNECT, _ANSWER = 4.0, 6.0
@@ -25,7 +25,7 @@ _BAD_CLOCK = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooS
 _TELLS_OF_TIME = re.compile("Signature (expired|not yet current)")
 
 
-class AwsFault(Exception):  # noqa: N818 - what a check turns into a finding
+class AwsError(Exception):
     """A call that did not answer what was asked; `str` says why, in plain words."""
 
     def __init__(self, text: str, fix: str, *, absent: bool = False, forbidden: bool = False) -> None:
@@ -85,7 +85,7 @@ class ControlPlane:
             self._note_time(error.response)
             raise _fault(error, service, operation) from error
         except NoAnswerError as error:
-            raise AwsFault(
+            raise AwsError(
                 f"{_NAMES[service]} can't be reached: {error}.",
                 f"Check AWS_REGION, {_VARIABLES[service]}, the network and HTTPS_PROXY.",
             ) from error
@@ -134,25 +134,25 @@ async def control_plane(
         yield ControlPlane(session, stack, {"sesv2": ses_endpoint, "sns": sns_endpoint}, per_second)
 
 
-def _fault(error: ClientError, service: str, operation: str) -> AwsFault:
+def _fault(error: ClientError, service: str, operation: str) -> AwsError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     text = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
     name = _NAMES[service]
     action = f"{_PREFIXES[service]}:{''.join(part.capitalize() for part in operation.split('_'))}"
     if code in _ABSENT:
-        return AwsFault(f"{name} says: {text}", "", absent=True)
+        return AwsError(f"{name} says: {text}", "", absent=True)
     if code in _FORBIDDEN:
-        return AwsFault(
+        return AwsError(
             f"Our credentials lack the permission {action}.", f"Allow {action} in the IAM policy.", forbidden=True
         )
     if code in _EXPIRED:
-        return AwsFault(
+        return AwsError(
             f"Our AWS credentials have expired ({text}).", "Renew them: AWS_SESSION_TOKEN, `aws sso login`, …"
         )
     if code in _UNKNOWN_KEY:
-        return AwsFault("AWS does not know our access key.", "Set AWS_ACCESS_KEY_ID to a key that is active.")
+        return AwsError("AWS does not know our access key.", "Set AWS_ACCESS_KEY_ID to a key that is active.")
     if code in _BAD_CLOCK or (code in _BAD_SIGNATURE and _TELLS_OF_TIME.search(text)):
-        return AwsFault("AWS refuses what we sign: this machine's clock is off.", "Set the clock by NTP.")
+        return AwsError("AWS refuses what we sign: this machine's clock is off.", "Set the clock by NTP.")
     if code in _BAD_SIGNATURE:
-        return AwsFault("Our secret key does not belong to our access key.", "Set AWS_SECRET_ACCESS_KEY anew.")
-    return AwsFault(f"{name} answers {action} with {code}: {text}", "Ask again; if it stays so, its text tells more.")
+        return AwsError("Our secret key does not belong to our access key.", "Set AWS_SECRET_ACCESS_KEY anew.")
+    return AwsError(f"{name} answers {action} with {code}: {text}", "Ask again; if it stays so, its text tells more.")

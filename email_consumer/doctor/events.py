@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from email_consumer.doctor.control_plane import AwsFault, ControlPlane
+from email_consumer.doctor.control_plane import AwsError, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
 
 NEEDED = {
@@ -30,7 +30,7 @@ async def check_events(
     try:
         found = await aws.ses("get_configuration_set", ConfigurationSetName=configuration_set)
         destinations = await aws.ses("get_configuration_set_event_destinations", ConfigurationSetName=configuration_set)
-    except AwsFault as fault:
+    except AwsError as fault:
         return set(topics) if fault.forbidden else set(), [_fault(fault, configuration_set)]
     paused = not found.get("SendingOptions", {}).get("SendingEnabled", True)
     first = _paused(configuration_set) if paused else ok("ses.configuration_set", f"{configuration_set} is there.")
@@ -52,7 +52,7 @@ def _without(topics: Collection[str]) -> Finding:
     return warning("ses.configuration_set", text, fix)
 
 
-def _fault(fault: AwsFault, name: str) -> Finding:
+def _fault(fault: AwsError, name: str) -> Finding:
     if fault.absent:
         text = f"The configuration set {name} does not exist in this region: SES refuses all mail."
         create = f"`aws sesv2 create-configuration-set --configuration-set-name {name}`, or mend CONFIGURATION_SET."

@@ -4,8 +4,7 @@ import asyncio
 import re
 from zoneinfo import ZoneInfo
 
-from email_consumer.address import parse_address
-from email_consumer.aws import UNREADABLE
+from email_consumer.aws.client import UNREADABLE
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
 from email_consumer.doctor.claims import check_claims, check_ledger_streams
 from email_consumer.doctor.configuration import check_api_keys
@@ -24,10 +23,11 @@ from email_consumer.doctor.running import check_running
 from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
-from email_consumer.intake.drift import ConsumerNeeds
-from email_consumer.nats_endpoint import nats_endpoint
+from email_consumer.message.address import parse_address
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
+from email_consumer.settings.nats_endpoint import nats_endpoint
+from email_consumer.sources.jetstream.drift import ConsumerNeeds
 
 
 async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> list[Finding]:

@@ -8,15 +8,15 @@ from nats.errors import Error as NatsError
 from nats.js.api import StorageType, StreamInfo
 from nats.js.errors import NotFoundError
 
+from email_consumer.cluster.shared_state import RECEIVER
+from email_consumer.core.mail_queue import dead_letter_stream
 from email_consumer.doctor.finding import Finding, error, ok, warning
-from email_consumer.fleet.bucket import facts_bucket, subject, workers_bucket
-from email_consumer.fleet.facts import RECEIVER
-from email_consumer.fleet.watch import WatchBrokenError, follow
-from email_consumer.intake.tenancy import tenancy_bucket
-from email_consumer.jetstream_api import ask
-from email_consumer.ledger.jetstream.streams import Names
-from email_consumer.mail_queue import dead_letter_stream
+from email_consumer.jetstream.api import ask
+from email_consumer.jetstream.key_value import facts_bucket, subject, workers_bucket
+from email_consumer.jetstream.watch import WatchBrokenError, follow
+from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.replica.stream import stream_name
+from email_consumer.sources.jetstream.consumer_lease import lease_bucket
 
 _SILENT = 10.0
 """Seconds; the sidecar gives a sign of life every two."""
@@ -79,7 +79,7 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
 
 def _ours(stream: str) -> list[str]:
     names = Names(stream)
-    buckets = [workers_bucket(stream), facts_bucket(stream), tenancy_bucket(stream)]
+    buckets = [workers_bucket(stream), facts_bucket(stream), lease_bucket(stream)]
     streams = [
         stream,
         dead_letter_stream(stream),

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from email_consumer.address import Address
-from email_consumer.doctor.control_plane import AwsFault, ControlPlane
+from email_consumer.doctor.control_plane import AwsError, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
+from email_consumer.message.address import Address
 
 
 async def check_identity(aws: ControlPlane, sender: Address, *, stand_in: bool) -> list[Finding]:
@@ -17,13 +17,13 @@ async def check_identity(aws: ControlPlane, sender: Address, *, stand_in: bool) 
         for name in _names(sender):
             try:
                 known[name] = await aws.ses("get_email_identity", EmailIdentity=name)
-            except AwsFault as fault:
+            except AwsError as fault:
                 if not fault.absent:
                     raise
                 continue
             if known[name].get("VerifiedForSendingStatus"):
                 return [ok("ses.identity", f"SES has verified {name}."), _dkim(name, known[name])]
-    except AwsFault as fault:
+    except AwsError as fault:
         finding = skipped if fault.forbidden else error
         return [finding("ses.identity", str(fault), fault.fix)]
     if known:

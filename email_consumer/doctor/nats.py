@@ -8,8 +8,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, ServiceUnavailableError
 
 from email_consumer.doctor.finding import Finding, error, ok, warning
-from email_consumer.intake.connection import NatsEndpoint, connect
-from email_consumer.intake.connection_faults import NatsConnectError, without_password
+from email_consumer.jetstream.connection import NatsEndpoint, connect
+from email_consumer.jetstream.connection_errors import NatsConnectError, without_password
 
 _PATIENCE = 5.0
 """Seconds; someone sits in front of it and waits."""

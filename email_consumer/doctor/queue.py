@@ -8,7 +8,8 @@ from nats.js.api import ConsumerConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
-from email_consumer.intake.drift import (
+from email_consumer.jetstream.api import ask
+from email_consumer.sources.jetstream.drift import (
     ConsumerNeeds,
     consumer_changes,
     consumer_faults,
@@ -16,8 +17,7 @@ from email_consumer.intake.drift import (
     stream_faults,
     stream_risks,
 )
-from email_consumer.intake.unconsumed import find_unconsumed
-from email_consumer.jetstream_api import ask
+from email_consumer.sources.jetstream.unconsumed import find_unconsumed
 
 
 async def check_queue(client: Client, *, stream: str, consumer: str, needs: ConsumerNeeds) -> list[Finding]:

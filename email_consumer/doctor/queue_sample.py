@@ -13,11 +13,11 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from email_consumer.delivery import REPLAY_OF
+from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
-from email_consumer.jetstream_api import ask
-from email_consumer.message import EmailMessage, UndecodableError, decode
-from email_consumer.message_keys import Reading
+from email_consumer.jetstream.api import ask
+from email_consumer.message.keys import Reading
+from email_consumer.message.model import EmailMessage, UndecodableError, decode
 
 _NEXT = 100
 """Messages that are looked at from the front of the queue."""

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from email_consumer.doctor.finding import Finding, Severity, worst
-from email_consumer.visible import printable, without_login
+from email_consumer.runtime.visible import printable, without_login
 
 _COLOURS = {Severity.OK: "green", Severity.SKIPPED: "bright_black", Severity.WARNING: "yellow", Severity.ERROR: "red"}
 

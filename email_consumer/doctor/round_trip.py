@@ -11,10 +11,10 @@ import aiohttp
 from nats.js.api import Header
 
 from email_consumer.doctor.finding import Finding, Severity, error, ok
-from email_consumer.intake.connection import NatsEndpoint, connect
-from email_consumer.intake.connection_faults import NatsConnectError
-from email_consumer.message import encode, from_value
-from email_consumer.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.jetstream.connection import NatsEndpoint, connect
+from email_consumer.jetstream.connection_errors import NatsConnectError
+from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.message.model import encode, from_value
 
 _POLL = 0.25
 _TIMEOUT = aiohttp.ClientTimeout(total=5)

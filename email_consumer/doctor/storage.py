@@ -8,8 +8,8 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-from email_consumer import private_files
 from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.runtime import private_files
 from email_consumer.store.database import newest_version
 
 _GIB = 2**30

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
-from email_consumer.doctor.control_plane import AwsFault, ControlPlane
+from email_consumer.doctor.control_plane import AwsError, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
 from email_consumer.doctor.receiver import is_loopback
 
@@ -34,7 +34,7 @@ async def check_subscription(aws: ControlPlane, topic: str, server_url: str, que
             return [_pending(topic, ours[0]["Endpoint"])]
         arn = confirmed["SubscriptionArn"]
         answer = await aws.sns(region, "get_subscription_attributes", SubscriptionArn=arn)
-    except AwsFault as fault:
+    except AwsError as fault:
         if fault.absent:
             text = f"The topic {topic} does not exist."
             return [error("sns.topic", text, "Create it, or mend SNS_TOPIC_ARNS and the event destination.")]

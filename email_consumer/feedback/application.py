@@ -12,9 +12,12 @@ import orjson
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Fact, Kind
-from email_consumer.feedback.suppression import SOFT, suppressions_of
-from email_consumer.feedback.suppression_rows import Changes, SuppressionRows
 from email_consumer.store.status import Status
+from email_consumer.suppression.rows import Changes, SuppressionRows
+from email_consumer.suppression.suppression import SOFT, Reason, Suppression
+
+_NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
+"""Feedback types by which a recipient (or a server) says something else than "stop this"; see RFC 5965 and RFC 6591."""
 
 _OF_SOMEBODY = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIVERY_DELAY})
 """They concern some of a mail's recipients: where those can't be read, nobody is put in their place."""
@@ -105,3 +108,19 @@ def _soft(events: Sequence[Event]) -> set[str]:
 
 def _recipients(events: Sequence[Event], kind: Kind) -> set[str]:
     return {fact.recipient for event in events if event.kind is kind for fact in event.facts}
+
+
+def suppressions_of(event: Event) -> list[Suppression]:
+    """Those that the event causes by itself: hard bounces and complaints, and only those."""
+    if event.kind is Kind.BOUNCE:
+        reason, wanted = Reason.HARD_BOUNCE, [fact for fact in event.facts if fact.type == "Permanent"]
+    elif event.kind is Kind.COMPLAINT:
+        reason, wanted = Reason.COMPLAINT, [fact for fact in event.facts if fact.type not in _NO_COMPLAINT]
+    else:
+        return []
+    return [
+        Suppression(
+            fact.recipient, reason, ": ".join(filter(None, (fact.detail, fact.diagnostic))), "event", event.happened_at
+        )
+        for fact in wanted
+    ]

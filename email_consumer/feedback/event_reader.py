@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from email_consumer.address import normal_form
 from email_consumer.feedback import document
 from email_consumer.feedback.events import Event, Fact, Greeting, Kind
+from email_consumer.message.address import normal_form
 
 _KINDS = {kind.replace(" ", "").lower(): kind for kind in Kind}
 _DETAILS = {

@@ -3,10 +3,10 @@
 from aiohttp import web
 from pydantic import ConfigDict
 
-from email_consumer.feedback.envelope import MAX_BODY
 from email_consumer.feedback.receiver import Receiver
-from email_consumer.feedback.refusal import Refusal
-from email_consumer.http import ApiError, ApiModel, operation, read_bytes
+from email_consumer.sns.envelope import MAX_BODY
+from email_consumer.sns.refusal import Refusal
+from email_consumer.web.routing import ApiError, ApiModel, operation, read_bytes
 
 _ERRORS = (403, 429)
 

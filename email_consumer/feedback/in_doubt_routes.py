@@ -4,10 +4,10 @@ from datetime import datetime
 
 from aiohttp import web
 
-from email_consumer.clock import from_unix
 from email_consumer.feedback import statements
-from email_consumer.http import ApiModel, NumberedPageQuery, PageAnswer, answer, next_page, operation, read_query
+from email_consumer.message.times import from_unix
 from email_consumer.store.database import Database
+from email_consumer.web.routing import ApiModel, NumberedPageQuery, PageAnswer, answer, next_page, operation, read_query
 
 
 class MailInDoubt(ApiModel):

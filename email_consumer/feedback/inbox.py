@@ -4,11 +4,10 @@ import asyncio
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
 
 import aiosqlite
 import orjson
@@ -16,16 +15,18 @@ import structlog
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
-from email_consumer.feedback.certificates import DAY
 from email_consumer.feedback.events import Event
-from email_consumer.feedback.refusal import Refusal
-from email_consumer.feedback.suppression_rows import SuppressionRows
 from email_consumer.feedback.unmatched import UnmatchedEvents
-from email_consumer.feedback.verifier import OLDEST
+from email_consumer.runtime.supervisor import Service, supervised
+from email_consumer.runtime.tasks import end
+from email_consumer.runtime.throttle import Throttle
+from email_consumer.sns.certificates import DAY
+from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
-from email_consumer.tasks import beside, end
-from email_consumer.throttle import Throttle
+from email_consumer.suppression.gate import SuppressionGate
+from email_consumer.suppression.rows import SuppressionRows
 
 _MEMORY = OLDEST + DAY
 """Seconds a message id is remembered: longer than the oldest message that the verifier lets through."""
@@ -36,16 +37,6 @@ _HOUSEKEEPING = 5.0
 _GIVEN_UP_TOLD_EVERY = 10.0
 
 _log = structlog.get_logger(__name__)
-
-
-class Gate(Protocol):
-    """What stops mail to suppressed addresses."""
-
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these, each with its reason."""
-
-    def release(self, address: str) -> None:
-        """Let mail to the address pass again."""
 
 
 class Reception(Enum):
@@ -94,7 +85,7 @@ class Inbox:
         self,
         database: Database,
         rows: SuppressionRows,
-        gate: Gate,
+        gate: SuppressionGate,
         *,
         instance: str,
         proven: Callable[[Event], Awaitable[None]],
@@ -118,7 +109,7 @@ class Inbox:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write groups and keep house until the block ends."""
-        async with beside(self._group.run, self._keep_house):
+        async with supervised(Service("inbox", self._group.run), Service("inbox housekeeping", self._keep_house)):
             try:
                 yield
             finally:

@@ -2,14 +2,14 @@
 
 import structlog
 
-from email_consumer.feedback.envelope import Envelope, MessageType, parse
 from email_consumer.feedback.event_reader import UnreadableEventError, read
 from email_consumer.feedback.events import Greeting
 from email_consumer.feedback.inbox import Inbox
-from email_consumer.feedback.refusal import Refusal, RefusalLog
-from email_consumer.feedback.subscription import Subscriptions
-from email_consumer.feedback.verifier import Verifier
-from email_consumer.throttle import Throttle
+from email_consumer.runtime.throttle import Throttle
+from email_consumer.sns.envelope import Envelope, MessageType, parse
+from email_consumer.sns.refusal import Refusal, RefusalLog
+from email_consumer.sns.subscription import Subscriptions
+from email_consumer.sns.verifier import Verifier
 
 _UNKNOWN_TOLD_EVERY = 3_600.0
 _KEPT = "SES has events that this version does not know: it is kept with its mail, and nothing follows from it"

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from email_consumer.feedback.refusal import Refusal
-from email_consumer.slots import Slots
+from email_consumer.core.slots import Slots
+from email_consumer.runtime.tasks import end
+from email_consumer.sns.refusal import Refusal
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
-from email_consumer.tasks import end
 
 _AT_A_TIME = 500
 _VISIBILITY = 20.0

@@ -15,8 +15,8 @@ from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
 from email_consumer.feedback.event_reader import UnreadableEventError, read
 from email_consumer.feedback.events import Event
-from email_consumer.feedback.suppression_rows import SuppressionRows
 from email_consumer.store.database import Database
+from email_consumer.suppression.rows import SuppressionRows
 
 TTL = 86_400.0
 """Seconds."""

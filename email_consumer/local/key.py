@@ -4,7 +4,7 @@ import re
 import secrets
 from pathlib import Path
 
-from email_consumer import private_files
+from email_consumer.runtime import private_files
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{32}")
 

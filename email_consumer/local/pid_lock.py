@@ -12,12 +12,14 @@ import signal
 import time
 from pathlib import Path
 
+from email_consumer.runtime.errors import OperatorError
+
 _POLL = 0.02
 _LONGEST_PID = 10
 """Digits."""
 
 
-class StillHeldError(Exception):
+class StillHeldError(OperatorError):
     """The file stays locked by a process that can't be ended; the text names the file."""
 
 

@@ -9,11 +9,12 @@ from typing import Self, cast
 
 import structlog
 
-from email_consumer import private_files
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.ports import free_port
 from email_consumer.local.program import Program
-from email_consumer.tasks import end
+from email_consumer.runtime import private_files
+from email_consumer.runtime.errors import OperatorError
+from email_consumer.runtime.tasks import end
 
 _START_PATIENCE = 30.0
 _END_PATIENCE = 5.0
@@ -23,7 +24,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _log = structlog.get_logger(__name__)
 
 
-class ServerStartError(Exception):
+class ServerStartError(OperatorError):
     """A local server does not start; the text has the last lines that it printed."""
 
 

@@ -9,12 +9,13 @@ from typing import Any, Self
 
 import orjson
 
-from email_consumer import private_files
 from email_consumer.local.environment import use_local_servers, use_local_sidecar
 from email_consumer.local.key import keep_key
 from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.program import nats_server, sandbox
 from email_consumer.local.server_process import ServerProcess
+from email_consumer.runtime import private_files
+from email_consumer.runtime.errors import OperatorError
 
 _KNOWN = "local.json"
 _FACTS = {"nats_url", "ses_endpoint", "server_port", "api_key"}
@@ -22,7 +23,7 @@ _PEEK_PATIENCE = 1.0
 """Seconds; a command that looks whether we run holds our lock for a moment."""
 
 
-class DataUnusableError(Exception):
+class DataUnusableError(OperatorError):
     """The data directory can't be used; the text names it and says why."""
 
 

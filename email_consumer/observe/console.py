@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from structlog.typing import EventDict, WrappedLogger
 
-from email_consumer.visible import printable
+from email_consumer.runtime.visible import printable
 
 WIDTH = 120
 _INDENT = "    "

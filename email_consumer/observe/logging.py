@@ -16,7 +16,7 @@ from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.masking import without_addresses
 from email_consumer.observe.repeats import hold_back_repeats
-from email_consumer.visible import printable
+from email_consumer.runtime.visible import printable
 
 LogForm = Literal["auto", "human", "json"]
 

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Metrics
 
 
-async def measure(meters: Meters, interval: float = 0.25) -> None:
+async def measure(metrics: Metrics, interval: float = 0.25) -> None:
     """Note every `interval` seconds by how much the timer came late, until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + interval
         await asyncio.sleep(interval)
-        meters.loop_lag.observe(max(0.0, loop.time() - due))
+        metrics.loop_lag.observe(max(0.0, loop.time() - due))

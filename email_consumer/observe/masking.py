@@ -7,7 +7,7 @@ import re
 
 from structlog.typing import EventDict, WrappedLogger
 
-from email_consumer.visible import without_login
+from email_consumer.runtime.visible import without_login
 
 _WORD = re.compile(r"[^\s<>\"'(),;:=/\[\]]+")
 """A run of characters that can stand in a bare address."""

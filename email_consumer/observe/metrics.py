@@ -1,4 +1,4 @@
-"""`/metrics`: the meters under the names that Prometheus users expect, all beginning with `email_`."""
+"""`/metrics`: the metrics under the names that Prometheus users expect, all beginning with `email_`."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from email_consumer.mail_queue import DeadLetterKind
-from email_consumer.meters import BOUNDS, Distribution, Meters
-from email_consumer.outcome import Outcome, Sent, StopReason
-from email_consumer.unsent import DUPLICATE, ERASED
+from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.metrics import BOUNDS, Distribution, Metrics
+from email_consumer.core.outcome import Outcome, Sent, StopReason
+from email_consumer.core.unsent import DUPLICATE, ERASED
 
 _OUTCOMES: dict[type[Outcome], str] = {
     kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(Outcome)
@@ -20,70 +20,70 @@ _UNSENT = (DUPLICATE, ERASED, *StopReason, *DeadLetterKind)
 _LIMITS = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
-def create_registry(meters: Meters) -> CollectorRegistry:
+def create_registry(metrics: Metrics) -> CollectorRegistry:
     """What `prometheus_client.generate_latest` takes. Others may register collectors of their own with it."""
     registry = CollectorRegistry()
-    registry.register(MeterCollector(meters))
+    registry.register(MetricsCollector(metrics))
     ProcessCollector(namespace="email", registry=registry)
     return registry
 
 
-class MeterCollector(Collector):
-    """Reads the meters at each scrape; between scrapes it costs nothing."""
+class MetricsCollector(Collector):
+    """Reads the metrics at each scrape; between scrapes it costs nothing."""
 
-    def __init__(self, meters: Meters) -> None:
-        self._meters = meters
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """All metric families of the meters."""
-        meters = self._meters
-        yield CounterMetricFamily("email_received", "Deliveries taken in hand.", meters.received)
+        """All metric families of the metrics."""
+        metrics = self._metrics
+        yield CounterMetricFamily("email_received", "Deliveries taken in hand.", metrics.received)
         yield CounterMetricFamily(
-            "email_unknown_keys", "Keys of messages that mean nothing and were ignored.", meters.unknown_keys
+            "email_unknown_keys", "Keys of messages that mean nothing and were ignored.", metrics.unknown_keys
         )
-        yield CounterMetricFamily("email_sent", "Mails that SES accepted.", meters.outcomes[Sent])
+        yield CounterMetricFamily("email_sent", "Mails that SES accepted.", metrics.outcomes[Sent])
         yield CounterMetricFamily(
-            "email_recipients_sent", "Recipients of mails that SES accepted.", meters.recipients_sent
+            "email_recipients_sent", "Recipients of mails that SES accepted.", metrics.recipients_sent
         )
         yield CounterMetricFamily(
-            "email_copies_left_out", "Copies of sent mails not sent to suppressed addresses.", meters.copies_left_out
+            "email_copies_left_out", "Copies of sent mails not sent to suppressed addresses.", metrics.copies_left_out
         )
         outcomes = CounterMetricFamily(
             "email_outcomes", "Settled deliveries by what became of them.", labels=["outcome"]
         )
         for kind, name in _OUTCOMES.items():
-            outcomes.add_metric([name], meters.outcomes[kind])
+            outcomes.add_metric([name], metrics.outcomes[kind])
         yield outcomes
         unsent = CounterMetricFamily(
             "email_unsent", "Mails that were settled for good without being sent, by reason.", labels=["reason"]
         )
         for reason in _UNSENT:
-            unsent.add_metric([reason], meters.unsent[reason])
+            unsent.add_metric([reason], metrics.unsent[reason])
         yield unsent
         yield CounterMetricFamily(
             "email_duplicates_changed",
             "Duplicates that say something else than the mail their uuid was finished for.",
-            meters.duplicates_changed,
+            metrics.duplicates_changed,
         )
-        yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", meters.in_hand)
-        yield GaugeMetricFamily("email_in_flight", "SES calls under way.", meters.in_flight)
+        yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", metrics.in_hand)
+        yield GaugeMetricFamily("email_in_flight", "SES calls under way.", metrics.in_flight)
         yield GaugeMetricFamily(
-            "email_rate_limit", "Recipients a second that the pacer allows now; 0 while held.", meters.rate
+            "email_rate_limit", "Recipients a second that the pacer allows now; 0 while held.", metrics.rate
         )
         yield GaugeMetricFamily(
-            "email_held", "1 while the queue is held for a reason that is not the mail's.", bool(meters.held)
+            "email_held", "1 while the queue is held for a reason that is not the mail's.", bool(metrics.held)
         )
-        yield CounterMetricFamily("email_api_keys_refused", "Requests with a wrong API key.", meters.api_keys_refused)
+        yield CounterMetricFamily("email_api_keys_refused", "Requests with a wrong API key.", metrics.api_keys_refused)
         yield CounterMetricFamily(
             "email_http_connections_sent_away",
             "HTTP connections closed since they took too long, or too much room.",
-            meters.connections_sent_away,
+            metrics.connections_sent_away,
         )
         yield _histogram(
-            "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", meters.enqueue_to_ses
+            "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", metrics.enqueue_to_ses
         )
-        yield _histogram("email_ses_call_seconds", "SES calls that were answered.", meters.ses_call)
-        yield _histogram("email_loop_lag_seconds", "How late the event loop came to a timer.", meters.loop_lag)
+        yield _histogram("email_ses_call_seconds", "SES calls that were answered.", metrics.ses_call)
+        yield _histogram("email_loop_lag_seconds", "How late the event loop came to a timer.", metrics.loop_lag)
 
 
 def _histogram(name: str, documentation: str, distribution: Distribution) -> HistogramMetricFamily:

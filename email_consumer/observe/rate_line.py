@@ -5,8 +5,8 @@ from collections import Counter
 
 import structlog
 
-from email_consumer.meters import Meters
-from email_consumer.outcome import (
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import (
     Conflict,
     Duplicate,
     Exhausted,
@@ -30,48 +30,48 @@ _log = structlog.get_logger(__name__)
 class RateLine:
     """Turns counts since the start into counts since the last line. While nothing is sent but held, lines are rare."""
 
-    def __init__(self, meters: Meters, now: float, interval: float) -> None:
+    def __init__(self, metrics: Metrics, now: float, interval: float) -> None:
         """`now` is a monotonic time; `interval` in seconds is the least that a line speaks for."""
-        self._meters = meters
+        self._metrics = metrics
         self._interval = interval
         self._at = now
-        self._seen: Counter[type[Outcome]] = meters.outcomes.copy()
-        self._received = meters.received
+        self._seen: Counter[type[Outcome]] = metrics.outcomes.copy()
+        self._received = metrics.received
         self._busy = False
         self._held = False
 
     def next(self, now: float) -> dict[str, object] | None:
         """The fields of the next line, rps first; None while nothing happens. The first idle interval still has one."""
-        meters = self._meters
-        sent = meters.outcomes[Sent] - self._seen[Sent]
-        if meters.held and self._held and not sent and now - self._at < _HOLD_INTERVAL:
+        metrics = self._metrics
+        sent = metrics.outcomes[Sent] - self._seen[Sent]
+        if metrics.held and self._held and not sent and now - self._at < _HOLD_INTERVAL:
             return None
-        self._held = bool(meters.held)
+        self._held = bool(metrics.held)
         was_busy, seconds = self._busy, max(now - self._at, self._interval)
-        since = {kind: count - self._seen[kind] for kind, count in meters.outcomes.items()}
-        self._busy = bool(any(since.values()) or meters.received != self._received or meters.in_flight)
-        self._at, self._seen, self._received = now, meters.outcomes.copy(), meters.received
-        peak, meters.peak = meters.peak, 0
+        since = {kind: count - self._seen[kind] for kind, count in metrics.outcomes.items()}
+        self._busy = bool(any(since.values()) or metrics.received != self._received or metrics.in_flight)
+        self._at, self._seen, self._received = now, metrics.outcomes.copy(), metrics.received
+        peak, metrics.peak = metrics.peak, 0
         if not (self._busy or was_busy or self._held):
             return None
         fields: dict[str, object] = {
             "rps": round(since.get(Sent, 0) / seconds),
-            "in_flight": meters.in_flight,
+            "in_flight": metrics.in_flight,
             "throttled": since.get(Throttled, 0),
             "retried": since.get(Failed, 0),
             "failed": sum(since.get(kind, 0) for kind in _DEAD),
-            "rate": round(meters.rate, 1),
+            "rate": round(metrics.rate, 1),
             "peak": peak,
         }
-        rare = {"stopped": since.get(Stopped), "duplicates": since.get(Duplicate), "held": meters.held}
+        rare = {"stopped": since.get(Stopped), "duplicates": since.get(Duplicate), "held": metrics.held}
         return fields | {name: value for name, value in rare.items() if value}
 
 
-async def report(meters: Meters, interval: float = 1.0) -> None:
+async def report(metrics: Metrics, interval: float = 1.0) -> None:
     """Log the line every `interval` seconds until cancelled, and then for what is not told yet."""
     loop = asyncio.get_running_loop()
     due = loop.time()
-    line = RateLine(meters, due, interval)
+    line = RateLine(metrics, due, interval)
     try:
         while True:
             due = max(due + interval, loop.time())

@@ -6,12 +6,12 @@ This is a matter of the loggers, not of a handler: what is held back here reache
 import logging
 import re
 
-from email_consumer.throttle import Throttle
+from email_consumer.runtime.throttle import Throttle
 
 _LOGGERS = (
     "asyncio",
     *(f"aiohttp.{part}" for part in ("access", "client", "internal", "server", "web", "websocket")),
-    "email_consumer.sidecar.server.protocol",
+    "email_consumer.web.server.protocol",
 )
 _QUIET = 10.0
 """Seconds between two lines of a kind."""

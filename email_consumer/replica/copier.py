@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 from nats.errors import Error as NatsError
 
-from email_consumer.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.replica.begun_copy import BegunCopy
 from email_consumer.replica.capture import Table, capture, count_rows
 from email_consumer.replica.progress import (
@@ -21,6 +21,7 @@ from email_consumer.replica.progress import (
 )
 from email_consumer.replica.row_writer import LostCopyError, RowWriter
 from email_consumer.replica.stream import CopyStream, Found, Mark
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.store.database import Database, newest_version
 
 _AT_ONCE = 2000
@@ -36,7 +37,7 @@ _PASSING = (sqlite3.OperationalError, NatsError, TimeoutError, LostAckError, Ref
 _log = structlog.get_logger(__name__)
 
 
-class OtherCopyError(Exception):
+class OtherCopyError(OperatorError):
     """JetStream holds the rows of a file that is not this one; in plain words."""
 
 

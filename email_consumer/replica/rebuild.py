@@ -11,10 +11,11 @@ from nats.errors import Error as NatsError
 from email_consumer.replica.new_file import UNMARKED, NewFile, new_file
 from email_consumer.replica.row_reader import RowReader
 from email_consumer.replica.stream import CopyStream, Found
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.store.database import newest_version
 
 
-class RebuildError(Exception):
+class RebuildError(OperatorError):
     """The file can't be made again; in plain words."""
 
 

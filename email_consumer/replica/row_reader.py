@@ -9,9 +9,9 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from email_consumer.junk import JUNK
+from email_consumer.core.foreign_records import JUNK
+from email_consumer.jetstream.stream_reader import read_stream
 from email_consumer.replica.stream import PARTS, CopyStream
-from email_consumer.stream_reader import read_stream
 
 _TOLD = 5
 """How many messages that are no rows are logged each."""

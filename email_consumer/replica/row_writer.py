@@ -12,7 +12,7 @@ from math import inf
 from nats.errors import Error as NatsError
 from nats.js.api import Header
 
-from email_consumer.publisher import LostAckError, Publisher
+from email_consumer.jetstream.publisher import LostAckError, Publisher
 from email_consumer.replica.stream import PARTS, CopyStream, Found
 
 _MOST_MESSAGES = 500

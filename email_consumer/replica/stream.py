@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
-from email_consumer.junk import JUNK
+from email_consumer.core.foreign_records import JUNK
 
 PARTS = "Email-Parts"
 """The header of a row that is larger than a message may be: how many there are. The others come before it."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from email_consumer import private_files
+from email_consumer.runtime import private_files
 
 
 class DirectoryInUseError(Exception):

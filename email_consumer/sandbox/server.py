@@ -7,12 +7,12 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from email_consumer.runtime.tasks import end
 from email_consumer.sandbox.assembly import Sandbox
 from email_consumer.sandbox.config import SandboxConfig
 from email_consumer.sandbox.data_directory import claimed
 from email_consumer.sandbox.database import Database
 from email_consumer.sandbox.sns.courier import open_session
-from email_consumer.tasks import end
 
 _BACKLOG = 2_048
 _SHUTDOWN_TIMEOUT = 2.0

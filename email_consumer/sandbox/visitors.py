@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from email_consumer.origin import crosses_sites, names_this_machine, without_port
+from email_consumer.web.origin import crosses_sites, names_this_machine, without_port
 
 
 def known_visitors(host: str, names: Collection[str]) -> Middleware:

@@ -1,9 +1,10 @@
-"""What SES tells about the account: its limits and whether it may send."""
+"""Reads what GetAccount answers."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from email_consumer.core.account import Account
 
 
 class AccountUnavailableError(Exception):
@@ -15,42 +16,22 @@ class AccountUnavailableError(Exception):
         self.forbidden = forbidden
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The answer of GetAccount.
+def read_account(response: Mapping[str, Any]) -> Account:
+    """Read botocore's form of the answer.
 
-    Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
+    Raises:
+        email_consumer.aws.client.UNREADABLE: SES did not write it.
     """
-
-    max_send_rate: float
-    """Recipients a second."""
-    max_24_hour_send: float | None
-    """Recipients in any 24 hours; None is unlimited."""
-    sent_last_24_hours: float
-    """Recipients, of everyone who sends by this account."""
-    sending_enabled: bool
-    enforcement_status: str
-    """HEALTHY, PROBATION or SHUTDOWN."""
-    production_access: bool
-    """False in SES's own sandbox, where every recipient has to be verified."""
-
-    @classmethod
-    def from_response(cls, response: Mapping[str, Any]) -> "Account":
-        """Read botocore's form of the answer.
-
-        Raises:
-            email_consumer.aws.UNREADABLE: SES did not write it.
-        """
-        quota = response["SendQuota"]
-        rate, most, sent = (_number(quota[name]) for name in ("MaxSendRate", "Max24HourSend", "SentLast24Hours"))
-        return cls(
-            max_send_rate=rate,
-            max_24_hour_send=None if most < 0 else most,
-            sent_last_24_hours=sent,
-            sending_enabled=response["SendingEnabled"],
-            enforcement_status=response.get("EnforcementStatus", "HEALTHY"),
-            production_access=response.get("ProductionAccessEnabled", True),
-        )
+    quota = response["SendQuota"]
+    rate, most, sent = (_number(quota[name]) for name in ("MaxSendRate", "Max24HourSend", "SentLast24Hours"))
+    return Account(
+        max_send_rate=rate,
+        max_24_hour_send=None if most < 0 else most,
+        sent_last_24_hours=sent,
+        sending_enabled=response["SendingEnabled"],
+        enforcement_status=response.get("EnforcementStatus", "HEALTHY"),
+        production_access=response.get("ProductionAccessEnabled", True),
+    )
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - botocore doesn't look at what a number is

@@ -21,11 +21,11 @@ from aiolimiter import AsyncLimiter
 from botocore.credentials import ReadOnlyCredentials
 from yarl import URL
 
-from email_consumer.address import normal_form, parse_address
-from email_consumer.answer import Answer
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Held, InDoubt, Interrupted, SendResult, Sent
-from email_consumer.ses.account import Account
+from email_consumer.aws.response import Answer
+from email_consumer.core.account import Account
+from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
+from email_consumer.message.address import normal_form, parse_address
+from email_consumer.message.model import EmailMessage
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
 from email_consumer.ses.session import AwsSession

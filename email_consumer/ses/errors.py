@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 import orjson
 
-from email_consumer.outcome import Failed, Held, Rejected, SendResult, Throttled
+from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, Throttled
 
 _MAX_TEXT = 500
 _ERRORS = range(400, 600)

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 from time import monotonic
-from typing import Protocol
 
 import structlog
 
-from email_consumer.meters import Meters
-from email_consumer.outcome import Held, SendResult, Sent, Throttled
-from email_consumer.ses.account import Account, AccountUnavailableError
+from email_consumer.core.account import Account
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import Held, SendResult, Sent, Throttled
+from email_consumer.core.pace import Pace
+from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.rate_control import RateControl
 
 _HOLDER = "account"
@@ -19,19 +20,6 @@ _ADJUST = 0.25
 """Seconds between two steps of a rate that recovers from a throttle."""
 
 _log = structlog.get_logger(__name__)
-
-
-class Pace(Protocol):
-    """What releases mail: told how fast, and when not at all."""
-
-    def set_rate(self, rate: float) -> None:
-        """Recipients a second, from now on."""
-
-    def hold(self, holder: str, reason: str) -> None:
-        """Release nothing until `holder` resumes; a second call replaces the reason."""
-
-    def resume(self, holder: str) -> None:
-        """Take the holder's hold back, if there is one."""
 
 
 class Governor:
@@ -45,7 +33,7 @@ class Governor:
         *,
         rate: float,
         pace: Pace,
-        meters: Meters,
+        metrics: Metrics,
         account: Callable[[], Awaitable[Account]],
         poll: float = 60.0,
         poll_held: float = 5.0,
@@ -56,7 +44,7 @@ class Governor:
         Args:
             rate: the setting, in recipients a second over all workers.
             pace: is told the outcome.
-            meters: tell how many recipients were sent.
+            metrics: tell how many recipients were sent.
             account: asks SES; may raise `AccountUnavailableError`.
             poll: seconds between two looks at the account.
             poll_held: seconds between two looks at the least, and while the account may not send.
@@ -64,7 +52,7 @@ class Governor:
         """
         self._setting = rate
         self._pace = pace
-        self._meters = meters
+        self._metrics = metrics
         self._ask = account
         self._poll = poll
         self._poll_held = poll_held
@@ -130,7 +118,7 @@ class Governor:
             if self._account is None or account.max_send_rate != self._account.max_send_rate:
                 _log.info("ses.account", **asdict(account))
             self._account, self._unknown = account, ""
-            self._sent_before = self._meters.recipients_sent
+            self._sent_before = self._metrics.recipients_sent
         self._apply()
 
     async def run(self) -> None:
@@ -189,4 +177,4 @@ class Governor:
         if account is None or account.max_24_hour_send is None:
             return False
         left = (account.max_24_hour_send - account.sent_last_24_hours) / self._workers
-        return self._meters.recipients_sent - self._sent_before >= left
+        return self._metrics.recipients_sent - self._sent_before >= left

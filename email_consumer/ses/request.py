@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from email_consumer.address import parse_address
-from email_consumer.encoded_words import header_text
-from email_consumer.message import EmailMessage
-from email_consumer.message_fields import Attachment
+from email_consumer.message.address import parse_address
+from email_consumer.message.encoded_words import header_text
+from email_consumer.message.fields import Attachment
+from email_consumer.message.model import EmailMessage
 
 PATH = "/v2/email/outbound-emails"
 

@@ -9,13 +9,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-from email_consumer.aws import UNREADABLE, NoAnswerError, answered, client_config
-from email_consumer.ses.account import Account, AccountUnavailableError
+from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, client_config
+from email_consumer.core.account import Account
+from email_consumer.runtime.errors import OperatorError
+from email_consumer.ses.account import AccountUnavailableError, read_account
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 
 
-class MissingCredentialsError(Exception):
+class MissingCredentialsError(OperatorError):
     """The standard credential chain holds no AWS credentials."""
 
     def __init__(self) -> None:
@@ -88,7 +90,7 @@ class AwsSession:
             AccountUnavailableError: there was no answer.
         """
         try:
-            return Account.from_response(await answered(self._client.get_account(), within=self._timeout))
+            return read_account(await answered(self._client.get_account(), within=self._timeout))
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise AccountUnavailableError(str(error), forbidden=code in _FORBIDDEN) from error

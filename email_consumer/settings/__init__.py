@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import checks
 
 _LEAST_GRACE_APART = 10
@@ -33,7 +34,7 @@ _LONGEST_VISIBILITY = 43_200.0
 _SHOWN = 80
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """The environment holds bad values; the text has one line for each, naming the variable."""
 
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import nkeys  # type: ignore[import-untyped]
 
-from email_consumer.address import parse_address
-from email_consumer.feedback.topic_arn import TopicArn
+from email_consumer.message.address import parse_address
 from email_consumer.observe.level import LogFilter
+from email_consumer.sns.topic_arn import TopicArn
 
 _LONGEST_NAME = 200
 """Of streams and consumers: nats-server makes files of these names, with suffixes of its own and ours."""

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
 
-from email_consumer.aws import UNREADABLE, NoAnswerError
+from email_consumer.aws.client import UNREADABLE, NoAnswerError
+from email_consumer.runtime.errors import OperatorError
 
 _HINTS = {
     "QueueDoesNotExist": "there is no such queue; check the URL, the account and AWS_REGION",
@@ -23,7 +24,7 @@ _SPELLINGS = {
 }
 
 
-class SqsError(Exception):
+class SqsError(OperatorError):
     """A call of SQS failed; the text says which, and what to mend where that is known."""
 
     def __init__(self, text: str, code: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import aioboto3
 
-from email_consumer.aws import answered, client_config, server_time
+from email_consumer.aws.client import answered, client_config, server_time
 from email_consumer.sqs.batches import MOST, Batches, Entry, not_done
 from email_consumer.sqs.faults import SqsError, in_plain_words, none_of_sqs
 

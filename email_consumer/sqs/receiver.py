@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import structlog
 
-from email_consumer.slots import Slots
+from email_consumer.core.slots import Slots
+from email_consumer.runtime.tasks import end
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.faults import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
-from email_consumer.tasks import end
 
 _MOST_RECEIVES = 20
 _GATHER = 0.05

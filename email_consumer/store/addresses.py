@@ -7,7 +7,7 @@ inserts the row.
 
 import aiosqlite
 
-from email_consumer.address import normal_form
+from email_consumer.message.address import normal_form
 from email_consumer.store.mentions import json_mentions, mentions
 
 _TRIGGER = """

@@ -6,13 +6,14 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from email_consumer import private_files
+from email_consumer.runtime import private_files
+from email_consumer.runtime.errors import OperatorError
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """What file systems without hard links answer."""
 
 
-class BackupError(Exception):
+class BackupError(OperatorError):
     """There is no copy; in plain words."""
 
 

@@ -5,8 +5,8 @@ import json
 
 import aiosqlite
 
-from email_consumer.address import normal_form
-from email_consumer.message import EmailMessage
+from email_consumer.message.address import normal_form
+from email_consumer.message.model import EmailMessage
 
 _OF_THE_MAIL = {"uuid", "email", "topic_id", "scheduled_at", "expires_at", "subject", "body"}
 """What the mail's own row, or the content's own columns, hold."""

@@ -15,7 +15,8 @@ from typing import TypeVar
 import aiosqlite
 import structlog
 
-from email_consumer import private_files
+from email_consumer.runtime import private_files
+from email_consumer.runtime.errors import OperatorError
 from email_consumer.store.addresses import add_functions, keep_normal_forms
 
 Result = TypeVar("Result")
@@ -45,7 +46,7 @@ _PASSING = {
 """What somebody outside can mend while we wait."""
 
 
-class StoreError(Exception):
+class StoreError(OperatorError):
     """The file can't be used; the text says why and what to do."""
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from email_consumer.link_secrets import new_secret
+from email_consumer.core.link_secrets import new_secret
 from email_consumer.store.database import Database
 
 _READ = "SELECT value FROM facts WHERE name = ?"

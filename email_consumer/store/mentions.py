@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import orjson
 
-from email_consumer.address import normal_form
+from email_consumer.message.address import normal_form
 
 _AT = r'"?(?:@|%40|&#0*64;)'  # as in text, in the query of a link, and in HTML
 _ASCII_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")

@@ -7,14 +7,14 @@ microseconds, and nothing is waited for: a kill from outside would have to hit t
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
 
-from email_consumer import private_files
-from email_consumer.careful_reader import FATAL
+from email_consumer.core.careful_reader import FATAL
+from email_consumer.runtime import private_files
 from email_consumer.store.database import StoreError
 
 _KEY = 32
@@ -70,8 +70,8 @@ class FileJournal:
             os.pwrite(self._file, text.encode() if isinstance(text, str) else text, at)
 
 
-@contextmanager
-def open_journal(database: Path) -> Iterator[FileJournal]:
+@asynccontextmanager
+async def open_journal(database: Path) -> AsyncIterator[FileJournal]:
     """Beside the database's file, which this process must have locked.
 
     Raises:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from email_consumer.http import ApiModel, operation
 from email_consumer.tracking.machines import is_machine
 from email_consumer.tracking.open_tracking import PATH
 from email_consumer.tracking.opens import Open
 from email_consumer.tracking.tokens import OpenTokens
+from email_consumer.web.routing import ApiModel, operation
 
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # 1 by 1, transparent
 _HEADERS = {

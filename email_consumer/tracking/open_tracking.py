@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Literal
 
-from email_consumer.mail_queue import ORIGIN
-from email_consumer.message import EmailMessage
+from email_consumer.core.mail_queue import ORIGIN
+from email_consumer.message.model import EmailMessage
 from email_consumer.tracking.tokens import OpenTokens
 
 PATH = "/v1/events/open"

@@ -2,7 +2,7 @@
 
 from itsdangerous import BadSignature
 
-from email_consumer.link_secrets import LinkSecrets
+from email_consumer.core.link_secrets import LinkSecrets
 
 _SALT = "open"
 

@@ -4,9 +4,9 @@ import io
 import resource
 from pathlib import Path
 
+from tests.acceptance.api.conftest import serving
 from tests.acceptance.conftest import World
 from tests.acceptance.publisher import as_map
-from tests.acceptance.sidecar.conftest import serving
 from tests.bombs import BOMBS, REQUESTS
 
 MEMORY = 250 * 2**20

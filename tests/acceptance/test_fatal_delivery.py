@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.careful_reader import FATAL
+from email_consumer.core.careful_reader import FATAL
 from tests.acceptance.conftest import World, over_both_sources
 from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from email_consumer.settings import variables
+from tests.acceptance.api.conftest import serving
 from tests.acceptance.conftest import World
-from tests.acceptance.sidecar.conftest import serving
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "migration.md").read_text()
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}

@@ -15,8 +15,8 @@ import pytest
 from nats.js.api import DiscardPolicy
 from nats.js.client import JetStreamContext
 
-from email_consumer.fingerprint import address_hash
 from email_consumer.local.servers import LocalServers
+from email_consumer.message.fingerprint import address_hash
 from tests.servers.nats import NatsServer
 from tests.waiting import patience
 

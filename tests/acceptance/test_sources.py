@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from tests.acceptance.api.conftest import mail, serving
 from tests.acceptance.conftest import World, over_both_sources
 from tests.acceptance.publisher import as_map
-from tests.acceptance.sidecar.conftest import mail, serving
 from tests.servers.sqs import SqsServer
 
 

@@ -2,7 +2,7 @@
 
 from nats.aio.client import Client
 
-from email_consumer.ledger.jetstream.claims_stream import ClaimsStream
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 
 
 async def first_claims(client: Client, stream: str, *, replicas: int = 1) -> None:

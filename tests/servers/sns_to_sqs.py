@@ -5,7 +5,7 @@ from typing import Self
 
 from aiohttp import web
 
-from email_consumer.tasks import end
+from email_consumer.runtime.tasks import end
 from tests.servers.sqs import SqsServer, TestQueue
 
 

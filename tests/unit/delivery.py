@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 class FakeDelivery:
-    """See `email_consumer.delivery.Delivery`."""
+    """See `email_consumer.core.delivery.Delivery`."""
 
     def __init__(self, payload: bytes = b"", source: str = "nats", headers: Mapping[str, str] | None = None) -> None:
         self.payload = payload

@@ -2,13 +2,13 @@
 
 import math
 
-from email_consumer.claim import Claim, Origin
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Outcome, Scheduled
+from email_consumer.core.ledger import Claim, Origin
+from email_consumer.core.outcome import Outcome, Scheduled
+from email_consumer.message.model import EmailMessage
 
 
 class GrantingLedger:
-    """See `email_consumer.claim.Ledger`."""
+    """See `email_consumer.core.ledger.Ledger`."""
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []

@@ -8,7 +8,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.publisher import Publisher
+from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.copier import Copier
 from email_consumer.replica.rebuild import rebuild
 from email_consumer.replica.stream import CopyStream

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from email_consumer.message import uuid_tag
+from email_consumer.message.model import uuid_tag
 from email_consumer.store.database import newest_version
 from email_consumer.store.status import Status
 from tests.acceptance.publisher import as_map, emptied

@@ -8,11 +8,11 @@ from itertools import cycle
 
 import pytest
 
+from tests.acceptance.api.conftest import Api, serving
 from tests.acceptance.attacks import credentials, fuzz
 from tests.acceptance.attacks.raw import exchange, exchange_all, request
 from tests.acceptance.conftest import World
 from tests.acceptance.publisher import as_map
-from tests.acceptance.sidecar.conftest import Api, serving
 from tests.acceptance.test_bombs import MEMORY, peak
 from tests.servers.daemon import LogLine
 

@@ -1,5 +1,5 @@
 """The daemon that the clients speak to."""
 
-from tests.acceptance.sidecar.conftest import api
+from tests.acceptance.api.conftest import api
 
 __all__ = ["api"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.sidecar.conftest import KEY, Api
+from tests.acceptance.api.conftest import KEY, Api
 
 _TYPESCRIPT = Path(__file__).parent / "typescript"
 _INSTALLED = _TYPESCRIPT / "node_modules"

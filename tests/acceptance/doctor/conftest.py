@@ -12,9 +12,9 @@ from nats.aio.client import Client
 from email_consumer.doctor.control_plane import ControlPlane, control_plane
 from email_consumer.doctor.examination import examine
 from email_consumer.doctor.finding import Finding, Severity
-from email_consumer.intake.connection import NatsEndpoint, connect
-from email_consumer.intake.topology import Topology
+from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.settings import load_settings
+from email_consumer.sources.jetstream.topology import Topology
 from tests.acceptance.doctor.sidecar import Sidecar
 from tests.servers.nats import NatsServer
 from tests.servers.sandbox import SandboxTask

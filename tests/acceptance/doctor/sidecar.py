@@ -7,7 +7,7 @@ import aioboto3
 import orjson
 from aiohttp import web
 
-from email_consumer.sidecar.server import Server
+from email_consumer.web.server import Server
 from tests.waiting import patience
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import aioboto3
 import pytest
 
-from email_consumer.address import parse_address
 from email_consumer.doctor.events import check_events
 from email_consumer.doctor.finding import Severity
 from email_consumer.doctor.identity import check_identity
+from email_consumer.message.address import parse_address
 from tests.acceptance.doctor.conftest import REGION, TOPIC, Installation
 
 

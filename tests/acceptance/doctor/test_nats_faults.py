@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from email_consumer.intake.connection import NatsEndpoint, connect
-from email_consumer.intake.nats_credentials import NatsCredentials
+from email_consumer.jetstream.connection import NatsEndpoint, connect
+from email_consumer.jetstream.credentials import NatsCredentials
 from tests.acceptance.doctor.conftest import Installation
 from tests.servers.certificates import TestAuthority
 from tests.servers.nats import NatsServer

@@ -13,14 +13,14 @@ import aioboto3
 import orjson
 import pytest
 
-from email_consumer.aws import NoAnswerError, answered, client_config
+from email_consumer.aws.client import NoAnswerError, answered, client_config
 from email_consumer.doctor.examination import examine
-from email_consumer.feedback.envelope import parse
-from email_consumer.feedback.refusal import Refusal
-from email_consumer.feedback.subscription import Subscriptions
-from email_consumer.feedback.topic_arn import TopicArn
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.settings import load_settings
+from email_consumer.sns.envelope import parse
+from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.subscription import Subscriptions
+from email_consumer.sns.topic_arn import TopicArn
 from email_consumer.sqs import batches
 from email_consumer.sqs import queue as sqs_queue
 from email_consumer.sqs.faults import SqsError

@@ -9,12 +9,12 @@ import aiohttp
 from aiohttp import web
 
 from email_consumer.dashboard.page import Page
-from email_consumer.dashboard.security_headers import add_security_headers
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.http import operation
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.server import Server
+from email_consumer.web.app import create_app
+from email_consumer.web.routing import operation
+from email_consumer.web.security_headers import add_security_headers
+from email_consumer.web.server import Server
 
 KEY = "door-key"
 

@@ -10,15 +10,15 @@ import aiohttp
 import orjson
 import pytest
 
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import Failed, Throttled
 from email_consumer.dashboard.live_routes import LiveRoutes
-from email_consumer.dashboard.reading import Part, State
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.meters import Meters
-from email_consumer.outcome import Failed, Throttled
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.server import Server
+from email_consumer.dashboard.snapshot import Part, State
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 from tests.waiting import PATIENCE, patience, until
 
 KEY = "live-key"
@@ -31,7 +31,7 @@ Event = tuple[str, Any]
 class Show:
     """A sampler whose seconds the test hands out, and the server before it."""
 
-    meters: Meters
+    metrics: Metrics
     sampler: Sampler
     url: str
     session: aiohttp.ClientSession
@@ -63,7 +63,7 @@ async def event(stream: aiohttp.ClientResponse) -> Event:
 
 @asynccontextmanager
 async def show(*, public: bool = False) -> AsyncIterator[Show]:
-    meters = Meters(rate=50)
+    metrics = Metrics(rate=50)
     ticks: asyncio.Queue[None] = asyncio.Queue()
 
     async def look() -> State:
@@ -71,7 +71,7 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
         it.looks += 1
         return State(0, 0, None, None, 2, None, (Part("SES", "held", SECRET),))
 
-    sampler, sessions = Sampler(meters, look, interval=0.01), Sessions()
+    sampler, sessions = Sampler(metrics, look, interval=0.01), Sessions()
     routes = [
         *LiveRoutes(sampler, sessions, public=public).routes(),
         *SessionRoutes(sessions, public=public, key_set=True).routes(),
@@ -82,7 +82,7 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
         Server(app, 0, host="127.0.0.1") as server,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
     ):
-        it = Show(meters, sampler, f"http://127.0.0.1:{server.port}", session, ticks)
+        it = Show(metrics, sampler, f"http://127.0.0.1:{server.port}", session, ticks)
         yield it
         running.cancel()
         await asyncio.wait([running])
@@ -92,8 +92,8 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
 
 async def test_a_viewer_gets_what_was_and_then_what_is() -> None:
     async with show() as it:
-        it.meters.outcomes.update({Throttled: 3, Failed: 2})
-        it.meters.recipients_sent = 70
+        it.metrics.outcomes.update({Throttled: 3, Failed: 2})
+        it.metrics.recipients_sent = 70
         early = await it.watch()
         await event(early)
         it.tick()
@@ -181,7 +181,7 @@ async def test_a_stream_ends_with_its_session() -> None:
 async def test_streams_end_with_the_sampler_so_that_nobody_keeps_the_server_from_stopping(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("email_consumer.sidecar.server._STOP_TIMEOUT", 2 * PATIENCE)
+    monkeypatch.setattr("email_consumer.web.server._STOP_TIMEOUT", 2 * PATIENCE)
     async with patience(), show() as it:
         await event(await it.watch())
     assert await it.sampler.next() is None

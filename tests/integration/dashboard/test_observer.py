@@ -9,12 +9,12 @@ import nats
 import pytest
 from nats.js.api import RetentionPolicy
 
+from email_consumer.core.account import Account
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.metrics import Metrics
 from email_consumer.dashboard.observer import Observer
-from email_consumer.dashboard.reading import Part, Queue, Quota
-from email_consumer.dashboard.stream_gauge import StreamGauge
-from email_consumer.mail_queue import Unconsumed
-from email_consumer.meters import Meters
-from email_consumer.ses.account import Account
+from email_consumer.dashboard.snapshot import Part, Queue, Quota
+from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.store.database import open_database
 from tests.servers.nats import NatsServer
 
@@ -22,7 +22,7 @@ ACCOUNT = Account(50, 1000, 100, sending_enabled=True, enforcement_status="HEALT
 
 
 @asynccontextmanager
-async def stream(directory: Path, retention: RetentionPolicy) -> AsyncIterator[tuple[NatsServer, Any, StreamGauge]]:
+async def stream(directory: Path, retention: RetentionPolicy) -> AsyncIterator[tuple[NatsServer, Any, StreamStats]]:
     """With a consumer; and, beside it, the gauge."""
     async with NatsServer(directory / "nats") as server:
         client = await nats.connect(server.url, allow_reconnect=False, error_cb=_ignore)
@@ -30,7 +30,7 @@ async def stream(directory: Path, retention: RetentionPolicy) -> AsyncIterator[t
         await jetstream.add_stream(name="messages", subjects=["messages.*"], retention=retention)
         await jetstream.add_stream(name="messages-dead", subjects=["messages-dead.*"])
         await jetstream.pull_subscribe("messages.email", durable="email-processor")
-        yield server, client, StreamGauge(client, stream="messages", consumer="email-processor")
+        yield server, client, StreamStats(client, stream="messages", consumer="email-processor")
         await client.close()
 
 
@@ -73,11 +73,11 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
         raise ConnectionError("the consumer is paused")
 
     unconsumed = Unconsumed((("messages.other", 2),))
-    meters, refused = Meters(in_hand=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
+    metrics, refused = Metrics(in_hand=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
     account: Account | None = ACCOUNT
     async with open_database(tmp_path / "email.db") as database:
         observer = Observer(
-            meters=meters,
+            metrics=metrics,
             sources={"nats": well, "sqs": gone},
             checks={"nats": well, "sqs": gone, "consumer": paused},
             unconsumed=lambda: unconsumed,
@@ -108,11 +108,11 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
         assert "Stream" not in {part.name for part in (await observer.look()).parts}
 
         assert state.quota == Quota(100, 1000)
-        meters.recipients_sent += 5  # counted by us until SES is asked again
+        metrics.recipients_sent += 5  # counted by us until SES is asked again
         assert (await observer.look()).quota == Quota(105, 1000)
         account = Account(50, None, 110, sending_enabled=True, enforcement_status="HEALTHY", production_access=True)
         assert (await observer.look()).quota == Quota(110, None)
-        account, meters.held = None, "paused by anna@example.com"
+        account, metrics.held = None, "paused by anna@example.com"
         state = await observer.look()
         assert state.quota is None
         assert state.parts[2] == Part("SES", "held", "paused by anna@example.com")
@@ -122,7 +122,7 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
 async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
     async with open_database(tmp_path / "email.db") as database:
         observer = Observer(
-            meters=Meters(),
+            metrics=Metrics(),
             sources={},
             checks={},
             unconsumed=Unconsumed,

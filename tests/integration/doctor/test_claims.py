@@ -9,8 +9,8 @@ from nats.aio.client import Client
 
 from email_consumer.doctor.claims import check_claims, check_ledger_streams
 from email_consumer.doctor.finding import Severity
-from email_consumer.ledger.jetstream.claims_stream import ClaimsStream
-from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
+from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from tests.servers.nats import NatsServer
 
 

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 
 from email_consumer.doctor.copied_rows import check_copied_rows
 from email_consumer.doctor.finding import Finding, Severity
-from email_consumer.publisher import Publisher
+from email_consumer.jetstream.publisher import Publisher
 from email_consumer.store.database import open_database
 from tests.integration.replica.copies import ROWS, copied
 from tests.servers.nats import NatsServer

@@ -7,9 +7,9 @@ from nats.js.api import StorageType, StreamConfig
 from email_consumer.doctor import fleet
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
-from email_consumer.fleet.bucket import ensure_bucket
-from tests.integration.fleet.crew import Crew
-from tests.integration.fleet.knowledge import running, sidecar
+from email_consumer.jetstream.key_value import ensure_bucket
+from tests.integration.cluster.crew import Crew
+from tests.integration.cluster.knowledge import running, sidecar
 from tests.servers.nats import NatsServer
 from tests.waiting import patience
 

@@ -7,9 +7,9 @@ from nats.aio.client import Client
 
 from email_consumer.doctor.finding import Severity
 from email_consumer.doctor.queue import check_queue
-from email_consumer.intake.drift import ConsumerNeeds
-from email_consumer.intake.topology import Topology
-from email_consumer.jetstream_api import ask
+from email_consumer.jetstream.api import ask
+from email_consumer.sources.jetstream.drift import ConsumerNeeds
+from email_consumer.sources.jetstream.topology import Topology
 
 NEEDS = ConsumerNeeds.of("messages.email", 30, 10)
 FIELDS = {"durable_name": "c", "ack_policy": "explicit", "filter_subject": "messages.email", "max_ack_pending": 1_000}

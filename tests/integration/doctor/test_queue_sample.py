@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.doctor.queue_sample import check_waiting_mail
-from email_consumer.intake.topology import Topology
+from email_consumer.sources.jetstream.topology import Topology
 from tests.acceptance.publisher import as_array, as_map
 from tests.servers.nats import NatsServer
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import aiohttp
 
+from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
-from email_consumer.feedback.suppression_routes import SuppressionRoutes
-from email_consumer.feedback.unsubscribe import Unsubscribe
-from email_consumer.feedback.unsubscribe_routes import UnsubscribeRoutes
-from email_consumer.link_secrets import LinkSecrets
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.server import Server
+from email_consumer.suppression.routes import SuppressionRoutes
+from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.suppression.unsubscribe_routes import UnsubscribeRoutes
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 from tests.integration.feedback.stage import Stage
 
 API_KEY = "key"

@@ -12,23 +12,23 @@ from uuid import uuid4
 
 from cryptography import x509
 
-from email_consumer.admission.gate import Gate
-from email_consumer.claim import Claim, Origin
-from email_consumer.feedback.certificate_shelf import CertificateShelf
-from email_consumer.feedback.certificates import Certificates
+from email_consumer.core.ledger import Claim, Origin
+from email_consumer.core.outcome import Outcome, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.inbox import Inbox, Reception
 from email_consumer.feedback.receiver import Receiver
-from email_consumer.feedback.subscription import Subscriptions
-from email_consumer.feedback.suppression_list import SuppressionList
-from email_consumer.feedback.suppression_rows import SuppressionRows
-from email_consumer.feedback.verifier import Verifier
-from email_consumer.ledger.decision import Policy
-from email_consumer.ledger.sqlite import SqliteLedger
-from email_consumer.message import EmailMessage, from_value
-from email_consumer.outcome import Outcome, Sent
+from email_consumer.ledgers.rule import Policy
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.model import EmailMessage, from_value
+from email_consumer.pipeline.gate import Gate
+from email_consumer.sns.certificate_store import CertificateShelf
+from email_consumer.sns.certificates import Certificates
+from email_consumer.sns.subscription import Subscriptions
+from email_consumer.sns.verifier import Verifier
 from email_consumer.store.database import Database, open_database
+from email_consumer.suppression.rows import SuppressionRows
+from email_consumer.suppression.suppression_list import SuppressionList
 from tests.unit.feedback.sns_key import TOPIC, SnsKey
 
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from email_consumer.feedback.certificate_download import CertificateDownload
-from email_consumer.feedback.certificates import Certificates, DownloadError
-from email_consumer.feedback.envelope import parse
-from email_consumer.feedback.verifier import Verifier
+from email_consumer.sns.certificate_download import CertificateDownload
+from email_consumer.sns.certificates import Certificates, DownloadError
+from email_consumer.sns.envelope import parse
+from email_consumer.sns.verifier import Verifier
 from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from email_consumer.core.outcome import InDoubt
 from email_consumer.feedback import inbox as inbox_module
-from email_consumer.feedback.certificates import DownloadError
-from email_consumer.feedback.envelope import MAX_BODY
-from email_consumer.outcome import InDoubt
+from email_consumer.sns.certificates import DownloadError
+from email_consumer.sns.envelope import MAX_BODY
 from tests.integration.feedback.site import serve
 from tests.integration.feedback.stage import KEY, event, open_stage
 from tests.unit.feedback.sns_key import SnsKey, body

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.feedback import certificates
-from email_consumer.feedback.certificates import DownloadError
+from email_consumer.sns import certificates
+from email_consumer.sns.certificates import DownloadError
 from tests.integration.feedback.site import Site, serve
 from tests.integration.feedback.stage import KEY, Stage, event, open_stage
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body

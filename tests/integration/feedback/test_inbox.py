@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.claim import Claim
-from email_consumer.feedback import inbox as inbox_module
-from email_consumer.feedback.inbox import Reception
-from email_consumer.feedback.refusal import Refusal
-from email_consumer.outcome import (
+from email_consumer.core.ledger import Claim
+from email_consumer.core.outcome import (
     Duplicate,
     Exhausted,
     Failed,
@@ -21,6 +18,9 @@ from email_consumer.outcome import (
     StopReason,
     Throttled,
 )
+from email_consumer.feedback import inbox as inbox_module
+from email_consumer.feedback.inbox import Reception
+from email_consumer.sns.refusal import Refusal
 from email_consumer.store.status import Status
 from tests.integration.feedback.stage import event, open_stage
 

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
-from email_consumer.claim import Claim
-from email_consumer.outcome import InDoubt
+from email_consumer.core.ledger import Claim
+from email_consumer.core.outcome import InDoubt
 from tests.integration.feedback.site import UNSUBSCRIBE, Site, serve
 from tests.integration.feedback.stage import ORIGIN, Stage, event, mail, open_stage
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from email_consumer.outcome import Failed, InDoubt
+from email_consumer.core.outcome import Failed, InDoubt
 from tests.integration.feedback.stage import Stage, event, open_stage
 
 Message = tuple[str, str]

@@ -9,11 +9,11 @@ from typing import Any
 import aioboto3
 import pytest
 
-from email_consumer.feedback.mirror import Mirror
-from email_consumer.feedback.sandbox_certificate import sandbox_certificate
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Duplicate, InDoubt, Sent, Stopped, StopReason
+from email_consumer.core.outcome import Duplicate, InDoubt, Sent, Stopped, StopReason
+from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
+from email_consumer.sns.sandbox_certificate import sandbox_certificate
+from email_consumer.suppression.mirror import Mirror
 from tests.integration.feedback.site import serve
 from tests.integration.feedback.stage import ORIGIN, Stage, mail, open_stage
 from tests.servers.sandbox import SandboxTask

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from email_consumer.core.outcome import Duplicate, InDoubt
 from email_consumer.feedback import sqs_events
-from email_consumer.feedback.refusal import Refusal
 from email_consumer.feedback.sqs_events import SqsEvents
-from email_consumer.outcome import Duplicate, InDoubt
+from email_consumer.sns.refusal import Refusal
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.feedback.stage import KEY, event, open_stage
 from tests.servers.sqs import REGION, SqsServer, TestQueue

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from email_consumer.claim import Claim
-from email_consumer.feedback.suppression import Reason
-from email_consumer.outcome import LeftOut, Sent, Stopped, StopReason
+from email_consumer.core.ledger import Claim
+from email_consumer.core.outcome import LeftOut, Sent, Stopped, StopReason
+from email_consumer.suppression.suppression import Reason
 from tests.integration.feedback.stage import ORIGIN, Stage, event, mail, open_stage
 
 FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}

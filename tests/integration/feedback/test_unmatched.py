@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from email_consumer.core.outcome import Duplicate, Sent
 from email_consumer.feedback.inbox import Reception
 from email_consumer.feedback.unmatched import TTL, UnmatchedEvents
-from email_consumer.outcome import Duplicate, Sent
 from email_consumer.store.status import Status
 from tests.integration.feedback.stage import event, open_stage
 

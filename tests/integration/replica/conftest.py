@@ -7,7 +7,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.publisher import Publisher
+from email_consumer.jetstream.publisher import Publisher
 from tests.servers.nats import NatsServer
 
 

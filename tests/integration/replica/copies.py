@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from email_consumer.claim import Origin
-from email_consumer.ledger.decision import Policy
-from email_consumer.ledger.sqlite import SqliteLedger
-from email_consumer.message import EmailMessage
-from email_consumer.outcome import Failed, Sent, Stopped, StopReason
-from email_consumer.publisher import Publisher
+from email_consumer.core.ledger import Origin
+from email_consumer.core.outcome import Failed, Sent, Stopped, StopReason
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.rule import Policy
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.model import EmailMessage
 from email_consumer.replica.copier import Copier
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact

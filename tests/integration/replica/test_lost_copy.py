@@ -7,11 +7,11 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy
 
-from email_consumer.publisher import Publisher
+from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.replica.stream import CopyStream
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import open_database
-from email_consumer.tasks import beside
 from tests.integration.replica.copies import ROWS, Copied, back_up, copied, delete, dump, put_back
 from tests.waiting import until
 
@@ -93,7 +93,7 @@ async def assert_rebuilt_elsewhere(copy: Copied, client: Client) -> None:
 async def test_a_refusal_tells_that_the_stream_was_deleted(path: Path, client: Client, publisher: Publisher) -> None:
     async with copied(path, publisher, look=3600) as copy:
         await copy.mail_of_every_kind()
-        async with beside(copy.copier.run):
+        async with supervised(Service("copier", copy.copier.run)):
             await deleted(client)
             await copy.send(60)
             await until(lambda: _copied(copy, client))

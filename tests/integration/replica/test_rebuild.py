@@ -6,9 +6,9 @@ import msgpack
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.intake.connection import NatsEndpoint, close, connect
-from email_consumer.outcome import Failed
-from email_consumer.publisher import Publisher
+from email_consumer.core.outcome import Failed
+from email_consumer.jetstream.connection import NatsEndpoint, close, connect
+from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.copier import OtherCopyError
 from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.replica.row_reader import RowReader

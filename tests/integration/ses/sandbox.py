@@ -4,7 +4,7 @@ from typing import Any
 
 import aiohttp
 
-from email_consumer.message import EmailMessage, from_value
+from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.ses.client import SesClient
 from tests.waiting import until
 

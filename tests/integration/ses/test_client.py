@@ -5,7 +5,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
-from email_consumer.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
+from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.session import MissingCredentialsError
 from tests.integration.ses.sandbox import SOON, Sandbox, client, mail

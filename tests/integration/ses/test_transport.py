@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from email_consumer.outcome import Held, InDoubt, Sent
+from email_consumer.core.outcome import Held, InDoubt, Sent
 from tests.integration.ses.sandbox import SOON, client, mail
 from tests.servers.answers import ENCODED, STRANGE
 from tests.servers.certificates import TestAuthority

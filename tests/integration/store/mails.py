@@ -5,7 +5,7 @@ from itertools import count
 
 import orjson
 
-from email_consumer.message import EmailMessage
+from email_consumer.message.model import EmailMessage
 from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status

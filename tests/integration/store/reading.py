@@ -16,9 +16,9 @@ from pathlib import Path
 import nats
 import structlog
 
-from email_consumer.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
-from email_consumer.ledger.jetstream.reading_journal import BucketJournal
-from email_consumer.ledger.jetstream.streams import ensure_ledger_streams
+from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
+from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
+from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.store.reading_journal import open_journal
 from tests.unit.delivery import FakeDelivery
 
@@ -26,7 +26,7 @@ from tests.unit.delivery import FakeDelivery
 @asynccontextmanager
 async def journal(place: str) -> AsyncIterator[ReadingJournal]:
     if not place.startswith("nats://"):
-        with open_journal(Path(place)) as in_a_file:
+        async with open_journal(Path(place)) as in_a_file:
             yield in_a_file
         return
     client = await nats.connect(place)

@@ -7,12 +7,12 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from email_consumer.meters import Meters
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.erasure_routes import ErasureRoutes
-from email_consumer.sidecar.server import Server
+from email_consumer.api.erasure_routes import ErasureRoutes
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.unsent import Unsent
 from email_consumer.store.database import open_database
-from email_consumer.unsent import Unsent
+from email_consumer.web.app import create_app
+from email_consumer.web.server import Server
 from tests.integration.store.mails import add_mail, rows
 
 KEY = "0123456789abcdef"
@@ -50,7 +50,7 @@ async def test_by_the_running_program(tmp_path: Path) -> None:
     path = tmp_path / "email.db"
     async with open_database(path) as database:
         await add_mail(database, email="jane@example.com")
-        app = create_app(ErasureRoutes(database, Unsent(Meters())).routes(), [KEY], version="0")
+        app = create_app(ErasureRoutes(database, Unsent(Metrics())).routes(), [KEY], version="0")
         async with Server(app, 0, host="127.0.0.1") as server:
             port = {"SERVER_PORT": str(server.port)}
             refused = await _erase(path, "jane@example.com", **port)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.address import normal_form, parse_address
-from email_consumer.message import decode
+from email_consumer.message.address import normal_form, parse_address
+from email_consumer.message.model import decode
 from email_consumer.replica.capture import CHANGES, capture
-from email_consumer.sidecar.due_mail import DueMail
+from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.erasure import Erased, erase
 from email_consumer.store.status import Status

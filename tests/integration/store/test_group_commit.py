@@ -8,10 +8,10 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import set_fact
 from email_consumer.store.group_commit import GroupCommit
-from email_consumer.tasks import beside
 from tests.waiting import patience
 
 
@@ -37,7 +37,7 @@ async def test_one_that_fails_is_told_so_and_the_others_are_written(
     database: Database, bad: int, error: type[Exception]
 ) -> None:
     group: GroupCommit[int, int] = GroupCommit(database, add)
-    async with patience(), beside(group.run):
+    async with patience(), supervised(Service("group", group.run)):
         answers = await asyncio.gather(*(group.submit(number) for number in (1, bad, 2)), return_exceptions=True)
         assert await group.submit(4) == 4
     assert [answers[0], answers[2]] == [1, 2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.address import normal_form
+from email_consumer.message.address import normal_form
 from email_consumer.store.database import open_database
 
 MIGRATIONS = {

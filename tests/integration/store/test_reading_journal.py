@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.careful_reader import FATAL
+from email_consumer.core.careful_reader import FATAL
 from email_consumer.store.reading_journal import open_journal
 from tests.servers.nats import NatsServer
 
@@ -62,12 +62,12 @@ async def test_readings_that_are_survived_count_for_nothing(reading: Reading) ->
 async def test_whatever_the_file_holds_the_next_note_can_be_read(content: str, tmp_path: Path) -> None:
     path = tmp_path / "email.db-reading"
     path.write_text(content)
-    with open_journal(tmp_path / "email.db") as first:
+    async with open_journal(tmp_path / "email.db") as first:
         await first.begin("a" * 32)
-    with open_journal(tmp_path / "email.db") as second:
+    async with open_journal(tmp_path / "email.db") as second:
         assert await second.begin("a" * 32) == 1
         await second.end("a" * 32)
-    with open_journal(tmp_path / "email.db") as third:
+    async with open_journal(tmp_path / "email.db") as third:
         assert await third.begin("a" * 32) == 0
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.stat().st_size < 200
@@ -75,6 +75,6 @@ async def test_whatever_the_file_holds_the_next_note_can_be_read(content: str, t
 
 async def test_the_file_stays_small(tmp_path: Path) -> None:
     for number in range(1_200):
-        with open_journal(tmp_path / "email.db") as journal:
+        async with open_journal(tmp_path / "email.db") as journal:
             await journal.begin(f"{number:032}")
     assert (tmp_path / "email.db-reading").stat().st_size < 50_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.message import uuid_tag
+from email_consumer.message.model import uuid_tag
 from email_consumer.store.database import open_database
 
 _BEFORE = 7

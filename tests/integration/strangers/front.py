@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
-from email_consumer.http import operation, read_bytes
-from email_consumer.http.bodies import BODIES, Bodies
-from email_consumer.meters import Meters
-from email_consumer.sidecar.app import create_app
-from email_consumer.sidecar.connections import Connections, Patience
-from email_consumer.sidecar.guesses import Guesses
-from email_consumer.sidecar.server import Server
+from email_consumer.core.metrics import Metrics
+from email_consumer.web.app import create_app
+from email_consumer.web.bodies import BODIES, Bodies
+from email_consumer.web.connections import Connections, Patience
+from email_consumer.web.routing import operation, read_bytes
+from email_consumer.web.server import Server
+from email_consumer.web.wrong_keys import WrongKeys
 
 KEY = "a-key-of-sixteen"
 STRANGERS_BODY = 2**16
@@ -62,7 +62,7 @@ class Front:
     server: Server
     connections: Connections
     bodies: Bodies
-    meters: Meters
+    metrics: Metrics
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     """What `/wait` waits for."""
     answered: list[str] = field(default_factory=list)
@@ -142,11 +142,11 @@ async def front(most: int = 100, pause: float = LONG, **patience: float) -> Asyn
         web.post("/known", known),
         web.get("/known", known),
     ]
-    meters = Meters()
-    app = create_app(routes, [KEY], version="1", guesses=Guesses(meters, pause=pause))
-    connections = Connections(most, meters, replace(PATIENT, **patience))  # type: ignore[arg-type]
+    metrics = Metrics()
+    app = create_app(routes, [KEY], version="1", wrong_keys=WrongKeys(metrics, pause=pause))
+    connections = Connections(most, metrics, replace(PATIENT, **patience))  # type: ignore[arg-type]
     async with Server(app, 0, host="127.0.0.1", connections=connections) as server:
-        it = Front(server, connections, app[BODIES], meters, go_on, answered)
+        it = Front(server, connections, app[BODIES], metrics, go_on, answered)
         try:
             yield it
         finally:

@@ -14,7 +14,7 @@ async def test_idle_connections_give_way_to_whoever_asks() -> None:
         async with patience():
             for socket in idle[:30]:
                 await socket.closed()
-        assert it.meters.connections_sent_away >= 35
+        assert it.metrics.connections_sent_away >= 35
 
 
 async def test_the_one_that_has_waited_longest_goes_first() -> None:
@@ -49,7 +49,7 @@ async def test_a_head_that_does_not_come_to_its_end_is_cut_off() -> None:
         async with patience():
             for socket in (silent, slow, after_one):
                 await socket.closed()
-        assert it.meters.connections_sent_away == 3
+        assert it.metrics.connections_sent_away == 3
 
 
 async def test_a_connection_may_be_idle_for_longer_than_a_head_may_take() -> None:
@@ -100,7 +100,7 @@ async def test_whoever_does_not_take_the_answer_is_cut_off() -> None:
     async with front(writing=0.2) as it:
         socket = await it.connect(request("GET", "/large"))
         async with patience():
-            await it.until(lambda: it.meters.connections_sent_away > 0)
+            await it.until(lambda: it.metrics.connections_sent_away > 0)
         await socket.closed()
 
 

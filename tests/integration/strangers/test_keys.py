@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.daemon.descriptors import left_for_callers, raise_limit
+from email_consumer.web.descriptors import left_for_callers, raise_limit
 from tests.integration.strangers.front import KEY, front, request
 
 
@@ -13,12 +13,12 @@ async def test_many_wrong_keys_wait_for_their_answer_and_a_right_one_does_not() 
             assert [await it.get("/known", f"X-API-KEY: {number}") for number in range(10)] == [401] * 10
             for number in range(32):
                 await it.connect(request("GET", "/known", f"X-API-KEY: {number}"))
-            await it.until(lambda: it.meters.api_keys_refused == 42)
+            await it.until(lambda: it.metrics.api_keys_refused == 42)
             beyond = [await it.get("/known", f"Authorization: Bearer {number}") for number in range(10)]
             assert beyond == [429] * 10
             assert await it.get("/known", f"X-API-KEY: {KEY}") == 200
             assert await it.get("/known") == 401  # none was tried
-        assert it.meters.api_keys_refused == 52
+        assert it.metrics.api_keys_refused == 52
         assert [line["event"] for line in log] == ["api.wrong_key"]
 
 

@@ -6,9 +6,9 @@ import time
 import orjson
 import uvloop
 
-from email_consumer.dashboard.reading import State
+from email_consumer.core.metrics import Metrics
 from email_consumer.dashboard.sampler import Sampler
-from email_consumer.meters import Meters
+from email_consumer.dashboard.snapshot import State
 
 
 async def _nobody_looks() -> State:
@@ -17,7 +17,7 @@ async def _nobody_looks() -> State:
 
 def test_a_loop_that_was_kept_busy_is_sampled_on() -> None:
     async def scenario() -> int:
-        sampler = Sampler(Meters(), _nobody_looks, interval=0.01)
+        sampler = Sampler(Metrics(), _nobody_looks, interval=0.01)
         sampling = asyncio.create_task(sampler.run())
         points = 0
         while points < 5 and not sampling.done():

@@ -15,10 +15,10 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from email_consumer.mail_queue import Unconsumed
-from email_consumer.meters import Meters
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.metrics import Metrics
 from email_consumer.observe.metrics import create_registry
-from email_consumer.observe.readings import Readings, ReadingsCollector
+from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 
 _RULES = Path(__file__).parents[3] / "deploy" / "alerts.yaml"
 _PROMTOOL = shutil.which("promtool")
@@ -93,9 +93,9 @@ def test_each_rule_has_a_case_and_tells_what_to_do() -> None:
 
 
 def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
-    registry = create_registry(Meters())
-    readings = Readings(0, 0, 0, 0, 0, 0, Unconsumed((("messages.other", 1),)), events_refused=Counter(topic=1))
-    registry.register(ReadingsCollector(readings))
+    registry = create_registry(Metrics())
+    readings = SampledMetrics(0, 0, 0, 0, 0, 0, Unconsumed((("messages.other", 1),)), events_refused=Counter(topic=1))
+    registry.register(SampledMetricsCollector(readings))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     told = {sample.name for family in families for sample in family.samples}
     for rule in _rules():

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Metrics
 from email_consumer.observe.metrics import create_registry
-from email_consumer.observe.readings import Readings, ReadingsCollector
+from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 
 _ROOT = Path(__file__).parents[3]
 _TEXT = (_ROOT / "docs" / "operations.md").read_text()
@@ -34,8 +34,8 @@ def test_each_check_is_there() -> None:
 
 
 def test_each_metric_is_there() -> None:
-    registry = create_registry(Meters())
-    registry.register(ReadingsCollector(Readings(0, 0, 0, 0, 0, 0)))
+    registry = create_registry(Metrics())
+    registry.register(SampledMetricsCollector(SampledMetrics(0, 0, 0, 0, 0, 0)))
     told = set(re.findall(r"^# TYPE (\w+)", generate_latest(registry).decode(), re.MULTILINE))
     own = {name for name in told if not name.startswith(("email_process_", "process_"))}
     documented = set(re.findall(r"`(email_\w+)", _TEXT)) - {"email_consumer"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 
-from email_consumer.message import EmailMessage, decode
+from email_consumer.message.model import EmailMessage, decode
 
 MAIL = {"uuid": "u-1", "email": "you@example.com", "subject": "Hello", "body": "<p>Hi</p>"}
 

@@ -10,8 +10,7 @@ import msgpack
 import orjson
 from pydantic import BaseModel
 
-from email_consumer.message import ARRAY_FIELDS, NOT_BUILT, EmailMessage, decode
-from email_consumer.message_fields import (
+from email_consumer.message.fields import (
     _MAX_HEADER,
     MAX_ATTACHMENTS,
     MAX_BYTES,
@@ -20,7 +19,8 @@ from email_consumer.message_fields import (
     MAX_TAGS,
     Attachment,
 )
-from email_consumer.wire_form import MAX_ELEMENTS
+from email_consumer.message.model import ARRAY_FIELDS, NOT_BUILT, EmailMessage, decode
+from email_consumer.message.wire_format import MAX_ELEMENTS
 
 PATH = Path(__file__).parents[3] / "docs" / "message.md"
 

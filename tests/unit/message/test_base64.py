@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_consumer.message import UndecodableError
-from email_consumer.wire_form import from_base64
+from email_consumer.message.model import UndecodableError
+from email_consumer.message.wire_format import from_base64
 from tests.unit.message.forms import FORMS, read
 
 CONTENT = bytes(range(256)) + b"\xfb\xff"

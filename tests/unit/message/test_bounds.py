@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_consumer.element_count import json_exceeds, packed_exceeds
-from email_consumer.message import UndecodableError, decode
-from email_consumer.problems import MAX_LENGTH, MAX_PROBLEMS
+from email_consumer.message.element_count import json_exceeds, packed_exceeds
+from email_consumer.message.model import UndecodableError, decode
+from email_consumer.message.problems import MAX_LENGTH, MAX_PROBLEMS
 from tests.bombs import BOMBS, MEGABYTE
 from tests.unit.message.forms import FORMS, read
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from email_consumer.address import parse_address
-from email_consumer.encoded_words import header_text
-from email_consumer.message import UndecodableError, from_value
+from email_consumer.message.address import parse_address
+from email_consumer.message.encoded_words import header_text
+from email_consumer.message.model import UndecodableError, from_value
 
 _LONGEST_WORD = 75
 _HEADER = 996

@@ -2,8 +2,8 @@
 
 import pytest
 
-from email_consumer.list_unsubscribe import MAX_LENGTH
-from email_consumer.message import UndecodableError, decode, encode
+from email_consumer.message.list_unsubscribe import MAX_LENGTH
+from email_consumer.message.model import UndecodableError, decode, encode
 from tests.unit.message.forms import FORMS, read
 
 FORM = pytest.mark.parametrize("form", FORMS)

@@ -3,7 +3,7 @@
 import msgpack
 import pytest
 
-from email_consumer.message import UndecodableError, decode, encode, from_value
+from email_consumer.message.model import UndecodableError, decode, encode, from_value
 
 BASE = {"uuid": "u-1", "email": "you@example.com", "subject": "Hi"}
 

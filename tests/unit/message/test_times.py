@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import msgpack
 import pytest
 
-from email_consumer.message import UndecodableError, decode, encode
-from email_consumer.message_keys import Reading
+from email_consumer.message.keys import Reading
+from email_consumer.message.model import UndecodableError, decode, encode
 from tests.unit.message.forms import FORMS, MAIL, read
 
 FORM = pytest.mark.parametrize("form", FORMS)

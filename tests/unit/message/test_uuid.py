@@ -1,7 +1,7 @@
 import msgpack
 import pytest
 
-from email_consumer.message import UndecodableError, decode
+from email_consumer.message.model import UndecodableError, decode
 
 
 def payload(uuid: str) -> bytes:

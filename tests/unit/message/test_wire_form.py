@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_consumer.message import UndecodableError, decode
-from email_consumer.wire_form import parse
+from email_consumer.message.model import UndecodableError, decode
+from email_consumer.message.wire_format import parse
 
 _MAIL = {"uuid": "u-1", "email": "you@example.com", "subject": "Grüße", "body": "<p>\r\nünchanged\t</p>"}
 _VALUES = st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(), st.lists, max_leaves=5)

@@ -4,7 +4,7 @@ import pytest
 
 from email_consumer.observe.console import WIDTH, ConsoleRenderer
 
-_LINE = {"timestamp": "2026-11-28T09:00:00.123456Z", "level": "info", "logger": "email_consumer.daemon"}
+_LINE = {"timestamp": "2026-11-28T09:00:00.123456Z", "level": "info", "logger": "email_consumer.roles"}
 
 
 def _rendered(**fields: object) -> list[str]:

@@ -5,20 +5,30 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from email_consumer.meters import Meters
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import (
+    Duplicate,
+    Exhausted,
+    Failed,
+    Held,
+    Parked,
+    Rejected,
+    Sent,
+    Throttled,
+    Undecodable,
+)
 from email_consumer.observe.rate_line import RateLine, report
-from email_consumer.outcome import Duplicate, Exhausted, Failed, Held, Parked, Rejected, Sent, Throttled, Undecodable
 from tests.waiting import PATIENCE
 
 
 def test_counts_since_the_last_line() -> None:
-    meters = Meters(rate=49.96, in_flight=3)
-    meters.outcomes.update({Sent: 100, Throttled: 100})
-    line = RateLine(meters, 10.0, 1.0)
-    meters.outcomes.update(
+    metrics = Metrics(rate=49.96, in_flight=3)
+    metrics.outcomes.update({Sent: 100, Throttled: 100})
+    line = RateLine(metrics, 10.0, 1.0)
+    metrics.outcomes.update(
         {Sent: 50, Throttled: 7, Failed: 2, Rejected: 1, Exhausted: 1, Undecodable: 1, Parked: 1, Duplicate: 3}
     )
-    meters.peak = 51
+    metrics.peak = 51
     assert line.next(11.0) == {
         "rps": 50,
         "in_flight": 3,
@@ -29,32 +39,32 @@ def test_counts_since_the_last_line() -> None:
         "peak": 51,
         "duplicates": 3,
     }
-    assert meters.peak == 0
+    assert metrics.peak == 0
 
 
 def test_a_late_line_speaks_for_the_whole_time() -> None:
-    meters = Meters()
-    line = RateLine(meters, 0.0, 1.0)
-    meters.outcomes[Sent] += 100
+    metrics = Metrics()
+    line = RateLine(metrics, 0.0, 1.0)
+    metrics.outcomes[Sent] += 100
     fields = line.next(4.0)
     assert fields is not None
     assert fields["rps"] == 25
 
 
 def test_an_early_last_line_does_not_exaggerate() -> None:
-    meters = Meters()
-    line = RateLine(meters, 0.0, 1.0)
-    meters.outcomes[Sent] += 5
+    metrics = Metrics()
+    line = RateLine(metrics, 0.0, 1.0)
+    metrics.outcomes[Sent] += 5
     fields = line.next(0.001)
     assert fields is not None
     assert fields["rps"] == 5
 
 
 def test_silent_while_idle_but_for_the_line_that_ends_the_traffic() -> None:
-    meters = Meters()
-    line = RateLine(meters, 0.0, 1.0)
+    metrics = Metrics()
+    line = RateLine(metrics, 0.0, 1.0)
     assert line.next(1.0) is None
-    meters.outcomes[Sent] += 1
+    metrics.outcomes[Sent] += 1
     assert line.next(2.0) is not None
     last = line.next(3.0)
     assert last is not None
@@ -62,38 +72,38 @@ def test_silent_while_idle_but_for_the_line_that_ends_the_traffic() -> None:
     assert line.next(4.0) is None
 
 
-@pytest.mark.parametrize("meters", [Meters(received=1), Meters(in_flight=1)])
-def test_what_is_only_under_way_is_traffic_too(meters: Meters) -> None:
-    line = RateLine(Meters(), 0.0, 1.0)
-    line._meters = meters
+@pytest.mark.parametrize("metrics", [Metrics(received=1), Metrics(in_flight=1)])
+def test_what_is_only_under_way_is_traffic_too(metrics: Metrics) -> None:
+    line = RateLine(Metrics(), 0.0, 1.0)
+    line._metrics = metrics
     assert line.next(1.0) is not None
 
 
 def test_why_the_queue_is_held_is_told() -> None:
-    meters = Meters(received=0, held="expired credentials")
-    line = RateLine(meters, 0.0, 1.0)
-    meters.received += 1
+    metrics = Metrics(received=0, held="expired credentials")
+    line = RateLine(metrics, 0.0, 1.0)
+    metrics.received += 1
     fields = line.next(1.0)
     assert fields is not None
     assert fields["held"] == "expired credentials"
 
 
 def test_a_hold_is_logged_once_and_then_every_minute() -> None:
-    meters = Meters(held="expired credentials")
-    line = RateLine(meters, 0.0, 1.0)
+    metrics = Metrics(held="expired credentials")
+    line = RateLine(metrics, 0.0, 1.0)
     logged = []
     for second in range(1, 131):
-        meters.received += 1  # what is held comes back and back
-        meters.outcomes[Held] += 1
+        metrics.received += 1  # what is held comes back and back
+        metrics.outcomes[Held] += 1
         if line.next(float(second)):
             logged.append(second)
     assert logged == [1, 61, 121]
-    meters.outcomes[Throttled] += 1
-    meters.outcomes[Sent] += 1
+    metrics.outcomes[Throttled] += 1
+    metrics.outcomes[Sent] += 1
     fields = line.next(131.0)
     assert fields is not None
     assert (fields["throttled"], fields["rps"]) == (1, 0)  # one mail in the ten seconds since the line before
-    meters.held = ""
+    metrics.held = ""
     assert line.next(132.0) is not None
 
 
@@ -111,17 +121,17 @@ def events() -> Iterator[asyncio.Queue[EventDict]]:
 
 
 async def test_the_message_reads_as_operators_know_it(events: asyncio.Queue[EventDict]) -> None:
-    meters = Meters()
-    task = asyncio.create_task(report(meters, interval=0.05))
+    metrics = Metrics()
+    task = asyncio.create_task(report(metrics, interval=0.05))
     await asyncio.sleep(0)  # lets the task take its first count
-    meters.outcomes[Sent] += 2
+    metrics.outcomes[Sent] += 2
     event = await asyncio.wait_for(events.get(), PATIENCE)
     assert event["event"] == "sending.rate"
     assert event["message"] == f"Sent per second (RPS): {event['rps']}"
     assert event["rps"] > 0
     ended = await asyncio.wait_for(events.get(), PATIENCE)
     assert ended["message"] == "Sent per second (RPS): 0"
-    meters.outcomes[Sent] += 1
+    metrics.outcomes[Sent] += 1
     task.cancel()
     await asyncio.wait([task])
     assert events.get_nowait()["rps"] > 0

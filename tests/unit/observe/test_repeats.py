@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-from email_consumer import throttle
 from email_consumer.observe.level import LogFilter
 from email_consumer.observe.logging import configure
+from email_consumer.runtime import throttle
 
 Lines = Callable[[], list[dict[str, object]]]
 
@@ -28,7 +28,7 @@ def lines() -> Iterator[Lines]:
     structlog.reset_defaults()
 
 
-NAMES = ["asyncio", "aiohttp.server", "aiohttp.web", "aiohttp.internal", "email_consumer.sidecar.server.protocol"]
+NAMES = ["asyncio", "aiohttp.server", "aiohttp.web", "aiohttp.internal", "email_consumer.web.server.protocol"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,22 +12,22 @@ from typing import Any
 
 import pytest
 
-from email_consumer.address import normal_form, parse_address
-from email_consumer.element_count import json_exceeds, packed_exceeds
-from email_consumer.encoded_words import header_text
 from email_consumer.feedback import document
-from email_consumer.intake.dead_letter import header_value
-from email_consumer.list_unsubscribe import read_list_unsubscribe
-from email_consumer.message import decode
+from email_consumer.message.address import normal_form, parse_address
+from email_consumer.message.element_count import json_exceeds, packed_exceeds
+from email_consumer.message.encoded_words import header_text
+from email_consumer.message.list_unsubscribe import read_list_unsubscribe
+from email_consumer.message.model import decode
 from email_consumer.observe.bounds import within_bounds
 from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.masking import without_addresses
 from email_consumer.observe.sentry import scrubbed
+from email_consumer.runtime.visible import printable, printable_lines, without_login
 from email_consumer.sandbox.ses.address import bare_address
+from email_consumer.sources.jetstream.dead_letter import header_value
 from email_consumer.store.mentions import json_mentions, mentions
 from email_consumer.tracking.machines import is_machine
 from email_consumer.tracking.open_tracking import with_pixel
-from email_consumer.visible import printable, printable_lines, without_login
 
 SIZE = 2_000
 SLACK = 1.2

@@ -1,7 +1,7 @@
 import botocore.session
 import pytest
 
-from email_consumer.outcome import Failed, Held, Rejected, SendResult, Throttled
+from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, Throttled
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 
 OURS = Ownership("shop@mail.example.com", own_configuration_set=True)

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.meters import Meters
-from email_consumer.outcome import Failed, Held, Sent, Throttled
-from email_consumer.ses.account import Account, AccountUnavailableError
+from email_consumer.core.account import Account
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import Failed, Held, Sent, Throttled
+from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.governor import Governor
 from tests.waiting import patience
 
@@ -45,11 +46,11 @@ class Bench:
         self.now = 1000.0
         self.answer: Account | AccountUnavailableError = HEALTHY
         self.pace = RecordedPace(rate=500)
-        self.meters = Meters()
+        self.metrics = Metrics()
         self.governor = Governor(
             rate=500,
             pace=self.pace,
-            meters=self.meters,
+            metrics=self.metrics,
             account=self.account,
             poll=0.05,
             poll_held=0.01,
@@ -66,7 +67,7 @@ class Bench:
         await self.governor.look()
 
     def sent(self, recipients: int = 1) -> None:
-        self.meters.recipients_sent += recipients
+        self.metrics.recipients_sent += recipients
         self.governor.report(Sent("id"))
 
 

@@ -10,7 +10,7 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from email_consumer.message import EmailMessage, from_value
+from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.ses.request import PATH, RequestWriter
 
 MODEL = botocore.session.Session().get_service_model("sesv2")

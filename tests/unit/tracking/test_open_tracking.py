@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from email_consumer.link_secrets import LinkSecrets
-from email_consumer.mail_queue import ORIGIN
-from email_consumer.message import EmailMessage
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.mail_queue import ORIGIN
+from email_consumer.message.model import EmailMessage
 from email_consumer.tracking.open_tracking import OpenTracking, with_pixel
 from email_consumer.tracking.tokens import OpenTokens
 

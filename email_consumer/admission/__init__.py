@@ -1,1 +1,0 @@
-"""What may hold a message back: pacing, holds, cancelled topics, suppressed recipients."""

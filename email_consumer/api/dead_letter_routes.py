@@ -1,0 +1,183 @@
+"""`/v1/dead-letters`: what could not be sent, looked at and sent on its way again."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+import orjson
+from aiohttp import web
+from pydantic import Field
+
+from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.message.model import UndecodableError, decode
+from email_consumer.web.routing import (
+    ApiError,
+    ApiModel,
+    NumberedPageQuery,
+    PageAnswer,
+    answer,
+    next_page,
+    operation,
+    read_query,
+)
+
+_LONGEST_NUMBER = 18
+"""Digits; NATS counts in 64 bits."""
+
+
+class DeadLetter(Protocol):
+    """What is known of one kept message."""
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def attempts(self) -> int | None: ...
+    @property
+    def stored_at(self) -> datetime: ...
+    @property
+    def size(self) -> int: ...
+
+
+class WholeDeadLetter(DeadLetter, Protocol):
+    """With what it says."""
+
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class DeadLetters(Protocol):
+    """Where they are kept."""
+
+    async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> Sequence[DeadLetter]:
+        """Those behind sequence `after`, oldest first."""
+
+    async def get(self, sequence: int) -> WholeDeadLetter:
+        """One of them."""
+
+    async def remove(self, sequence: int) -> None:
+        """Delete it for good."""
+
+    async def replay(self, sequence: int, *, new_uuid: bool = False) -> tuple[int, str]:
+        """Publish it again and take it off the list; its sequence in the mail stream, and its uuid."""
+
+
+class DeadLettersQuery(NumberedPageQuery):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    """Entries in a page, at the most."""
+    kind: DeadLetterKind | None = None
+    """Only those of this kind."""
+
+
+class Letter(ApiModel):
+    sequence: int
+    kind: str
+    reason: str
+    reference: str
+    """What named the message in its source, such as `messages:4711`."""
+    attempts: int | None
+    stored_at: datetime
+    size: int
+    """Bytes."""
+
+
+class Letters(PageAnswer):
+    dead_letters: list[Letter]
+
+
+class WholeLetter(Letter):
+    headers: dict[str, str]
+    message: dict[str, Any] | None
+    """The message; null if it can't be decoded."""
+    payload: str
+    """As it came, in base64."""
+
+
+class ReplayQuery(ApiModel):
+    new_uuid: bool = False
+    """Send it as another mail, under a uuid that is made of the letter. A conflict can't be replayed otherwise."""
+
+
+class Replayed(ApiModel):
+    sequence: int
+    """The message's place in the mail stream."""
+    uuid: str
+
+
+class DeadLetterRoutes:
+    def __init__(self, letters: DeadLetters, refusal: type[Exception]) -> None:
+        """`refusal` is what `letters` raises if a letter is not there or can't be replayed; its text is for people."""
+        self._letters = letters
+        self._refusal = refusal
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/v1/dead-letters", self.list),
+            web.get(r"/v1/dead-letters/{sequence:\d+}", self.show),
+            web.delete(r"/v1/dead-letters/{sequence:\d+}", self.remove),
+            web.post(r"/v1/dead-letters/{sequence:\d+}/replay", self.replay),
+        ]
+
+    @operation("Dead letters, oldest first", query=DeadLettersQuery, answer=Letters)
+    async def list(self, request: web.Request) -> web.Response:
+        query = read_query(request, DeadLettersQuery)
+        letters = await self._letters.list(query.limit, int(query.after or 0), query.kind or "*")
+        following = next_page(letters, query, lambda letter: letter.sequence)
+        return answer(Letters(dead_letters=[Letter(**_facts(letter)) for letter in letters], next=following))
+
+    @operation("One dead letter with all of its message", answer=WholeLetter)
+    async def show(self, request: web.Request) -> web.Response:
+        letter = await self._find(request)
+        payload = base64.b64encode(letter.payload).decode()
+        headers = dict(letter.headers)
+        message = _message(letter.payload)
+        return answer(WholeLetter(**_facts(letter), headers=headers, message=message, payload=payload))
+
+    @operation("Delete one dead letter, and with it the only copy of its mail", answer=Letter, errors=(409,))
+    async def remove(self, request: web.Request) -> web.Response:
+        letter = await self._find(request)
+        try:
+            await self._letters.remove(letter.sequence)
+        except self._refusal as error:
+            raise ApiError(409, "not_removed", f"{error}.") from None
+        return answer(Letter(**_facts(letter)))
+
+    @operation("Send it on its way again", query=ReplayQuery, answer=Replayed, errors=(409,))
+    async def replay(self, request: web.Request) -> web.Response:
+        query = read_query(request, ReplayQuery)
+        letter = await self._find(request)
+        try:
+            sequence, uuid = await self._letters.replay(letter.sequence, new_uuid=query.new_uuid)
+            return answer(Replayed(sequence=sequence, uuid=uuid))
+        except self._refusal as error:
+            raise ApiError(409, "not_replayed", f"{error}.") from None
+
+    async def _find(self, request: web.Request) -> WholeDeadLetter:
+        number = request.match_info["sequence"]
+        try:
+            if len(number) <= _LONGEST_NUMBER and int(number):
+                return await self._letters.get(int(number))
+        except self._refusal:
+            pass
+        raise ApiError(404, "not_found", f"There is no dead letter {number[:_LONGEST_NUMBER]}.")
+
+
+def _facts(letter: DeadLetter) -> dict[str, Any]:
+    return {name: getattr(letter, name) for name in Letter.model_fields}
+
+
+def _message(payload: bytes) -> dict[str, Any] | None:
+    try:
+        message = decode(payload)
+    except UndecodableError:
+        return None
+    fields: dict[str, Any] = orjson.loads(message.model_dump_json(exclude_unset=True))
+    return fields

@@ -1,0 +1,52 @@
+"""`POST /v1/erasures`: one address is erased from the tables."""
+
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from email_consumer.core.unsent import ERASED, Unsent
+from email_consumer.message.address import normal_form
+from email_consumer.store.database import Database
+from email_consumer.store.erasure import erase
+from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
+
+
+class NewErasure(ApiModel):
+    address: Annotated[str, Field(min_length=1, max_length=320)]
+    """Bare, or `Name <address>`."""
+
+
+class ErasureReceipt(ApiModel):
+    """What there was of the address; see `email_consumer.store.erasure.Erased`."""
+
+    mails: int
+    stopped: int
+    """Of these: not sent yet, and now never."""
+    contents: int
+    """Subjects and bodies that are gone."""
+    contents_kept: int
+    """Contents that name the address and are still to be sent to others: erase again after that."""
+    events: int
+    suppressed: bool
+    """The address is on the suppression list, and stays there: it must go on stopping mail."""
+
+
+class ErasureRoutes:
+    def __init__(self, database: Database, unsent: Unsent) -> None:
+        self._database = database
+        self._unsent = unsent
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/erasures", self.create)]
+
+    @operation("Erase one address from all tables", body=NewErasure, answer=ErasureReceipt)
+    async def create(self, request: web.Request) -> web.Response:
+        new = await read_body(request, NewErasure)
+        try:
+            address = normal_form(new.address)
+        except ValueError as error:
+            raise ApiError(422, "invalid", f"address: {error}", {"fields": ["address"]}) from None
+        erased = await erase(self._database, address)
+        self._unsent.count(ERASED, erased.stopped)
+        return answer(ErasureReceipt.model_validate(erased, from_attributes=True))

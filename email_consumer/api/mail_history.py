@@ -1,0 +1,96 @@
+"""`GET /v1/messages/{uuid}`: one mail's status and what happened to it."""
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+from email_consumer.web.routing import ApiError, ApiModel, answer, operation
+from email_consumer.web.times import Moment
+
+_MAIL = "SELECT * FROM email_requests WHERE uuid = ?"
+_ATTEMPTS = """
+SELECT created_at, outcome, reason FROM email_attempts WHERE request_id = ? ORDER BY id DESC LIMIT ?
+"""
+_RESULTS = """
+SELECT created_at, status, recipient, machine, raw FROM email_results
+WHERE request_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
+"""
+_LONGEST = 200
+"""Entries of a history, the newest."""
+
+
+class Attempt(ApiModel):
+    """What went wrong once; a first attempt that succeeded leaves none."""
+
+    at: Moment
+    outcome: str
+    reason: str
+
+
+class Result(ApiModel):
+    """An event of SES, an open, a click."""
+
+    at: Moment
+    kind: str
+    recipient: str
+    machine: bool
+    """Done by a program, as far as can be told."""
+    detail: dict[str, Any]
+
+
+class Mail(ApiModel):
+    uuid: str
+    topic_id: str | None
+    email: str
+    status: str
+    in_doubt: bool
+    """SES may or may not have accepted it."""
+    error: str | None
+    attempts: int
+    message_id: str | None
+    source: str
+    scheduled_at: Moment | None
+    expires_at: Moment | None
+    created_at: Moment
+    updated_at: Moment
+    finished_at: Moment | None
+    history: list[Attempt]
+    results: list[Result]
+
+
+class MailHistory:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/v1/messages/{uuid:[^/]+}", self.show)]
+
+    @operation("One mail's status and history", answer=Mail)
+    async def show(self, request: web.Request) -> web.Response:
+        found = await self._database.fetch(_MAIL, (request.match_info["uuid"],))
+        if not found:
+            raise ApiError(404, "not_found", "No mail of this uuid is known.")
+        row = dict(found[0])
+        attempts = await self._database.fetch(_ATTEMPTS, (row["id"], _LONGEST))
+        results = await self._database.fetch(_RESULTS, (row["id"], _LONGEST))
+        return answer(
+            Mail.model_validate(
+                row
+                | {
+                    "status": Status(row["status"]).name.title(),
+                    "history": [_attempt(*line) for line in reversed(attempts)],
+                    "results": [_result(*line) for line in reversed(results)],
+                }
+            )
+        )
+
+
+def _attempt(at: float, outcome: str, reason: str) -> Attempt:
+    return Attempt(at=at, outcome=outcome, reason=reason)
+
+
+def _result(at: float, kind: str, recipient: str, machine: int, raw: str) -> Result:
+    return Result(at=at, kind=kind, recipient=recipient, machine=bool(machine), detail=json.loads(raw))

@@ -1,0 +1,98 @@
+"""`POST /v1/messages`: stored first, answered then; publishing follows."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+
+from aiohttp import web
+
+from email_consumer.api.batch import Batch, prepare
+from email_consumer.api.mail_store import MailStore, RequestKey
+from email_consumer.api.new_messages import Accepted, NewMessages
+from email_consumer.api.request_limiter import RequestLimiter
+from email_consumer.api.request_reader import read_request
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.unknown_keys import UnknownKeys
+from email_consumer.message.keys import Reading
+from email_consumer.web.routing import JSON, ApiError, operation, read_json_bytes
+
+_KEY = "Idempotency-Key"
+_LONGEST_KEY = 255
+_AT_ONCE = 2
+_WAITING = 16
+
+
+class MessageRoutes:
+    def __init__(
+        self,
+        store: MailStore,
+        metrics: Metrics,
+        *,
+        zone: tzinfo,
+        max_payload: Callable[[], int],
+        stored: Callable[[], None],
+    ) -> None:
+        """`max_payload`: bytes that NATS takes now; `stored` wakes whoever publishes; `zone` is of naive times."""
+        self._store = store
+        self._unknown_keys = UnknownKeys(metrics)
+        self._zone = zone
+        self._max_payload = max_payload
+        self._stored = stored
+        self._turns = RequestLimiter(_AT_ONCE, _WAITING)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/messages", self.create)]
+
+    @operation(
+        "Take in mail: stored durably when answered, sent as the rate allows or when it is due",
+        body=NewMessages,
+        answer=Accepted,
+        headers={_KEY: "The same key and body again get the same answer, and no second mail"},
+    )
+    async def create(self, request: web.Request) -> web.Response:
+        # Before our turn: a body that doesn't come to its end would keep others from theirs.
+        body = await read_json_bytes(request)
+        async with self._turns.turn():
+            began = time.perf_counter()
+            key = _request_key(request, body)
+            if key and (earlier := await self._store.answered(key)):
+                return web.Response(text=earlier, content_type=JSON)
+            reading = Reading(self._zone)
+            new = await read_request(body, reading)
+            self._unknown_keys.note(reading.unknown, "api")
+            batch = await prepare(new, self._zone, self._max_payload())
+            if not batch.messages:
+                details = {"refused": [refusal.model_dump() for refusal in batch.refused]}
+                raise ApiError(422, "no_recipient", "None of the recipients is an e-mail address.", details)
+            text = await self._store.store(
+                batch, lambda: _answer(batch, reading.unknown, time.perf_counter() - began), key
+            )
+        self._stored()
+        return web.Response(text=text, content_type=JSON)
+
+
+def _request_key(request: web.Request, body: bytes) -> RequestKey | None:
+    key = request.headers.get(_KEY)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
+        raise ApiError(400, "bad_key", f"{_KEY} must have 1 to {_LONGEST_KEY} printable characters.")
+    return RequestKey(key, hashlib.sha256(body).digest())
+
+
+def _answer(batch: Batch, unknown: Iterable[str], seconds: float) -> str:
+    success = len(batch.ids) - len(batch.refused)
+    return Accepted(
+        total=len(batch.ids),
+        success=success,
+        errors=len(batch.refused),
+        duration_ms=round(seconds * 1000),
+        scheduled=batch.scheduled,
+        count=success,
+        elapsed=f"{seconds * 1000:.3f}ms",
+        merged=batch.merged,
+        ids=batch.ids,
+        refused=batch.refused,
+        warnings=[f"{key}: this key means nothing here and was ignored" for key in sorted(unknown)],
+    ).model_dump_json()

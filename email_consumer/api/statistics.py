@@ -1,0 +1,31 @@
+"""Numbers of topics and hours, read from sums that triggers keep: their cost does not grow with the tables."""
+
+import time
+
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+from email_consumer.web.routing import ResultCounts
+
+_REQUESTS = "SELECT status, count FROM topic_counts WHERE topic_id = ?"
+_RESULTS = "SELECT kind, count FROM topic_results WHERE topic_id = ?"
+_SENT = "SELECT coalesce(sum(count), 0) FROM sent_minutes WHERE minute > ?"
+
+
+class Statistics:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def requests(self, topic_id: str) -> dict[Status, int]:
+        """A topic's mails by status, all statuses included."""
+        rows = await self._database.fetch(_REQUESTS, (topic_id,))
+        return dict.fromkeys(Status, 0) | {Status(row["status"]): row["count"] for row in rows}
+
+    async def results(self, topic_id: str) -> dict[str, int]:
+        """A topic's distinct recipients by what SES, or they, answered; the usual kinds always."""
+        rows = await self._database.fetch(_RESULTS, (topic_id,))
+        return dict.fromkeys(ResultCounts.model_fields, 0) | {row["kind"]: row["count"] for row in rows}
+
+    async def sent(self, hours: int) -> int:
+        """Mails that SES accepted in the last hours, to the minute."""
+        ((count,),) = await self._database.fetch(_SENT, (int(time.time()) // 60 - hours * 60,))
+        return int(count)

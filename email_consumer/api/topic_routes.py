@@ -1,0 +1,98 @@
+"""Topics and their numbers, under today's paths and those of earlier services."""
+
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from email_consumer.api.cancellations import Cancellations, Receipt
+from email_consumer.api.statistics import Statistics
+from email_consumer.store.status import Status
+from email_consumer.web.routing import ApiModel, ResultCounts, StatusCounts, answer, operation, read_query
+
+
+class Hours(ApiModel):
+    hours: Annotated[int, Field(ge=1, le=168)] = 24
+    """How far back to count."""
+
+
+class Count(ApiModel):
+    count: int
+
+
+class Topic(ApiModel):
+    """`result_counts` counts distinct recipients; what programs opened or clicked is counted apart, as MachineOpen."""
+
+    request_counts: StatusCounts
+    """Mails by status."""
+    result_counts: ResultCounts
+    """Distinct recipients by what SES, or they, answered."""
+    known: bool
+    """Whether mail of the topic is in the tables; mail that still lies in the stream is counted once it is pulled."""
+    cancellation: Receipt | None
+
+
+class PlanCounts(ApiModel):
+    """What an earlier service told of a plan, which is a topic here; `created` includes what is in hand."""
+
+    total: int
+    created: int
+    sent: int
+    failed: int
+    stopped: int
+
+
+class TopicRoutes:
+    def __init__(self, statistics: Statistics, cancellations: Cancellations) -> None:
+        self._statistics = statistics
+        self._cancellations = cancellations
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/v1/topics/{topic_id:[^/]+}", self.show),
+            web.delete("/v1/topics/{topic_id:[^/]+}", self.cancel),
+            web.get("/v1/events/counts/sent", self.count_sent),
+            web.get("/v1/results/sent", self.count_sent_formerly),
+            web.get("/v1/results/count/{plan_id:[^/]+}", self.count_plan),
+        ]
+
+    @operation("A topic's numbers, and the receipt of its newest cancellation", answer=Topic)
+    async def show(self, request: web.Request) -> web.Response:
+        topic_id = request.match_info["topic_id"]
+        requests = await self._statistics.requests(topic_id)
+        return answer(
+            Topic(
+                request_counts=StatusCounts.model_validate(
+                    {status.name.title(): count for status, count in requests.items()}
+                ),
+                result_counts=ResultCounts.model_validate(await self._statistics.results(topic_id)),
+                known=any(requests.values()),
+                cancellation=await self._cancellations.receipt(topic_id),
+            )
+        )
+
+    @operation("Cancel what is not sent yet; later mail of the topic is sent", answer=Receipt)
+    async def cancel(self, request: web.Request) -> web.Response:
+        return answer(await self._cancellations.cancel(request.match_info["topic_id"]))
+
+    @operation("Mails that SES accepted in the last hours", query=Hours, answer=Count)
+    async def count_sent(self, request: web.Request) -> web.Response:
+        hours = read_query(request, Hours).hours
+        return answer(Count(count=await self._statistics.sent(hours)))
+
+    @operation("Older path of /v1/events/counts/sent", query=Hours, answer=Count)
+    async def count_sent_formerly(self, request: web.Request) -> web.Response:
+        return await self.count_sent(request)
+
+    @operation("Older form of /v1/topics/{topic_id}", answer=PlanCounts)
+    async def count_plan(self, request: web.Request) -> web.Response:
+        counts = await self._statistics.requests(request.match_info["plan_id"])
+        return answer(
+            PlanCounts(
+                total=sum(counts.values()),
+                created=counts[Status.CREATED] + counts[Status.PROCESSED],
+                sent=counts[Status.SENT],
+                failed=counts[Status.FAILED],
+                stopped=counts[Status.STOPPED],
+            )
+        )

@@ -1,0 +1,1 @@
+"""What all calls to AWS share: bounded answers, clients that time out."""

@@ -1,0 +1,237 @@
+"""Tells all workers what they must know: the sidecar's side of the facts bucket."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from email_consumer.cluster.shared_state import (
+    CANCELLED,
+    KINDS,
+    RECEIVER,
+    SECRET,
+    SUPPRESSED,
+    Cancellation,
+    Fact,
+    decode_secrets,
+    encode_secrets,
+    shard_key,
+    shard_number,
+)
+from email_consumer.core.foreign_records import JUNK, ForeignRecords
+from email_consumer.core.mail_queue import Mark
+from email_consumer.jetstream.key_value import ensure_bucket, facts_bucket, subject
+from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
+from email_consumer.runtime.supervisor import Service, supervised
+from email_consumer.suppression.compact_set import SuppressedAddresses
+
+_TOGETHER = 64
+"""Values on their way at once: a million suppressed addresses take a second."""
+_RETRY = 0.5
+_HEARTBEAT = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class SharedStatePublisher:
+    """`open` it, tell it all that SQLite holds, then `announce` and `run` it.
+
+    Everything it is told is stored sooner or later, or told again after the next start: only what differs from what is
+    stored is written. `cancel`, `suppress` and `release` are those of the gate.
+    """
+
+    def __init__(self, client: Client, *, stream: str, replicas: int, pulse: float = 2.0) -> None:
+        """`pulse`: seconds between two signs of life of the event receiver."""
+        self._client = client
+        self._publisher = Publisher(client)
+        self._bucket = facts_bucket(stream)
+        self._replicas = replicas
+        self._junk = ForeignRecords(self._bucket)
+        self._pulse = pulse
+        self._values: dict[str, Fact] = {}
+        """All but the suppressed addresses and the sign of life."""
+        self._receiving_from: float | None = None
+        """Since when (event-loop clock) SES's events have reached us."""
+        self._suppressed = SuppressedAddresses()
+        self._unstored: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._some_unstored = asyncio.Event()
+        self._all_stored = asyncio.Event()
+        self._all_stored.set()
+
+    @property
+    def suppressed(self) -> int:
+        """How many addresses the workers know as suppressed, or are about to."""
+        return len(self._suppressed)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What signed links, as it was stored before: newest first, empty if nothing was."""
+        return decode_secrets(self._values[SECRET]) if SECRET in self._values else ()
+
+    async def open(self) -> None:
+        """Read what is stored; made anew if there is nothing.
+
+        Raises:
+            nats.errors.Error: JetStream refused or did not answer.
+            email_consumer.jetstream.watch.WatchBrokenError: the connection broke meanwhile.
+        """
+        await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
+        async with aclosing(follow(self._client, self._bucket, _HEARTBEAT)) as entries:
+            async for entry in entries:
+                if entry is None:
+                    return
+                if entry.value is None:
+                    continue
+                try:
+                    self._read(entry.key, Fact.of(entry.value, entry.headers))
+                except JUNK as error:  # not ours; where it takes the place of ours, we write again
+                    self._junk.skip(entry.key, error)
+
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        """Mail of the topic that was stored up to this moment must not be sent."""
+        cancellation = Cancellation(topic_id, mark)
+        self._set(CANCELLED, cancellation.key, cancellation.encode())
+
+    def suppress(self, addresses: Mapping[str, str]) -> None:
+        """No mail to these (in normal form), each with its reason."""
+        changed = {self._suppressed.add(address, reason) for address, reason in addresses.items()}
+        for shard in changed:
+            self._mark_shard(shard)
+
+    def release(self, address: str) -> None:
+        """Mail to the address (in normal form) passes again."""
+        self._mark_shard(self._suppressed.discard(address))
+
+    def sign_links(self, secrets: tuple[str, ...]) -> None:
+        """Workers sign with the first of these (newest first)."""
+        self._set(SECRET, SECRET, encode_secrets(secrets))
+
+    def announce(self, secrets: tuple[str, ...], events_since: float) -> None:
+        """All that was suppressed and cancelled before has been told; workers may begin once it is stored.
+
+        `secrets`: see `sign_links`. `events_since`: when the event receiver became ready, in Unix seconds.
+        """
+        self._receiving_from = asyncio.get_running_loop().time() - (time.time() - events_since)
+        self._mark(RECEIVER, RECEIVER)
+        self.sign_links(secrets)
+
+    async def stored(self) -> None:
+        """Wait until all that was told so far is stored, while `run` runs."""
+        await self._all_stored.wait()
+
+    async def run(self) -> None:
+        """Store what is told, again and again until it is, until cancelled."""
+        async with supervised(Service("heartbeat", self._beat), Service("guard", self._guard)):
+            await self._store_all()
+
+    def _read(self, key: str, fact: Fact) -> None:
+        if key.startswith(SUPPRESSED):
+            self._suppressed.load(shard_number(key), fact.value)
+        elif key.startswith(CANCELLED):
+            self._values[key] = fact
+        elif key == SECRET:
+            decode_secrets(fact)
+            self._values[key] = fact
+
+    def _set(self, kind: str, key: str, fact: Fact) -> None:
+        if self._values.get(key) != fact:
+            self._values[key] = fact
+            self._mark(kind, key)
+
+    def _mark_shard(self, shard: int | None) -> None:
+        if shard is not None:
+            self._mark(SUPPRESSED, shard_key(shard))
+
+    def _mark(self, kind: str, key: str) -> None:
+        self._unstored[kind].add(key)
+        self._all_stored.clear()
+        self._some_unstored.set()
+
+    async def _beat(self) -> None:
+        while True:
+            if self._receiving_from is not None:
+                self._mark(RECEIVER, RECEIVER)
+            await asyncio.sleep(self._pulse)
+
+    async def _guard(self) -> None:
+        """Store again what somebody has deleted or put junk in its place: workers that begin now know no other source."""
+        while True:
+            with suppress(NatsError, TimeoutError, WatchBrokenError):
+                async with aclosing(follow(self._client, self._bucket, _HEARTBEAT)) as entries:
+                    async for entry in entries:
+                        if entry is not None and (kind := self._spoilt(entry)):
+                            self._mark(kind, entry.key)
+            await asyncio.sleep(_RETRY)
+
+    def _spoilt(self, entry: Entry) -> str | None:
+        """What kind of ours it took the place of; None where it is ours, or never was."""
+        key, value = entry.key, entry.value
+        if key in self._values:
+            same = value is not None and Fact.of(value, entry.headers) == self._values[key]
+            return None if same else next(kind for kind in KINDS if key.startswith(kind))
+        with suppress(ValueError):  # it is no key of ours
+            number = shard_number(key)
+            if self._suppressed.holds(number) and not _is_shard(number, value or b""):
+                return SUPPRESSED
+        return None
+
+    async def _store_all(self) -> None:
+        while True:
+            await self._some_unstored.wait()
+            kind = next((kind for kind in KINDS if self._unstored[kind]), None)
+            if kind is None:
+                self._some_unstored.clear()
+                self._all_stored.set()
+                continue
+            keys = [self._unstored[kind].pop() for _ in range(min(_TOGETHER, len(self._unstored[kind])))]
+            faults = [fault for fault in await asyncio.gather(*(self._store(kind, key) for key in keys)) if fault]
+            if faults:
+                _log.warning(
+                    "facts.not_stored", values=len(faults), error=repr(faults[0]), hint="tried again by itself"
+                )
+                await asyncio.sleep(_RETRY)
+                await self._mend()
+
+    async def _store(self, kind: str, key: str) -> Exception | None:
+        fact = self._fact(kind, key)
+        try:
+            await self._publisher.once(subject(self._bucket, key), fact.value, fact.headers)
+        except (LostAckError, RefusedError) as error:
+            self._unstored[kind].add(key)
+            return error
+        return None
+
+    def _fact(self, kind: str, key: str) -> Fact:
+        if kind == SUPPRESSED:
+            return Fact(self._suppressed.dump(shard_number(key)))
+        if kind == RECEIVER:
+            since = asyncio.get_running_loop().time() - (self._receiving_from or 0.0)
+            # `since`, by our own clock, is what workers of the version before go by.
+            return Fact(json.dumps({"for": since, "since": time.time() - since}).encode())
+        return self._values[key]
+
+    async def _mend(self) -> None:
+        """If the bucket is gone, make it anew and tell everything again."""
+        try:
+            made = await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
+        except (NatsError, TimeoutError):
+            return
+        if made:
+            for key in self._values:
+                self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
+            for shard in self._suppressed.shards:
+                self._mark_shard(shard)
+
+
+def _is_shard(number: int, value: bytes) -> bool:
+    try:
+        SuppressedAddresses().load(number, value)
+    except JUNK:
+        return False
+    return True

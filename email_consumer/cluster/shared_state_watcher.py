@@ -1,0 +1,151 @@
+"""Knows what every worker must know: the worker's side of the facts bucket. Nothing is looked up when a mail comes."""
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from contextlib import aclosing
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from email_consumer.cluster.shared_state import (
+    CANCELLED,
+    RECEIVER,
+    SECRET,
+    SUPPRESSED,
+    Cancellation,
+    Fact,
+    decode_secrets,
+    shard_number,
+)
+from email_consumer.core.foreign_records import JUNK, ForeignRecords
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.mail_queue import Mark
+from email_consumer.jetstream.key_value import facts_bucket
+from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
+from email_consumer.suppression.compact_set import SuppressedAddresses
+
+_RETRY = 0.5
+_NO_SIDECAR = "no sidecar has been here yet: start one by `email-consumer sidecar`"
+
+_log = structlog.get_logger(__name__)
+
+
+class SharedStateWatcher:
+    """`run` it beside all the rest; no mail may be taken in before `ready`."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stream: str,
+        cancel: Callable[[str, Mark], None],
+        suppressed: SuppressedAddresses,
+        events_since: Callable[[float], None],
+        heartbeat: float = 1.0,
+        silence: float = 6.0,
+    ) -> None:
+        """Take what is to be told.
+
+        Args:
+            client: connected.
+            stream: names the bucket.
+            cancel: is told topic and moment of each cancellation.
+            suppressed: is kept as the sidecar has it.
+            events_since: is told since when SES's events reach the sidecar, by NATS's clock (Unix seconds); infinity while
+                they don't.
+            heartbeat: seconds between two signs of life of JetStream.
+            silence: seconds without a sign of life of the sidecar after which it is taken to be down.
+        """
+        self._client = client
+        self._bucket = facts_bucket(stream)
+        self._junk = ForeignRecords(self._bucket)
+        self._cancel = cancel
+        self._suppressed = suppressed
+        self._events_since = events_since
+        self._heartbeat = heartbeat
+        self._silence = silence
+        self._complete = False
+        self._trouble = ""
+        self._silent: asyncio.TimerHandle | None = None
+        self._secrets = LinkSecrets()
+        self._since = math.inf
+        self._ready = asyncio.Event()
+
+    async def ready(self) -> LinkSecrets:
+        """Wait until all is known; what links are signed with, which is kept as the sidecar has it."""
+        await self._ready.wait()
+        return self._secrets
+
+    async def check(self) -> None:
+        """Raise if not all is known yet."""
+        if not self._ready.is_set():
+            raise ConnectionError(self._trouble or "not read yet")
+
+    async def run(self) -> None:
+        """Follow the bucket until cancelled; after an outage everything is read again, so no change is missed."""
+        self._events_since(math.inf)
+        while True:
+            try:
+                async with aclosing(follow(self._client, self._bucket, self._heartbeat)) as entries:
+                    async for entry in entries:
+                        self._note(entry)
+            except NotFoundError:
+                self._report(_NO_SIDECAR)  # it alone makes the bucket: who makes it fills it
+            except (NatsError, TimeoutError, WatchBrokenError) as error:
+                self._report(str(error) or repr(error))
+            self._complete = False
+            await asyncio.sleep(_RETRY)
+
+    def _report(self, trouble: str) -> None:
+        if trouble != self._trouble:  # an outage is told once
+            _log.warning("facts.not_followed", error=trouble, hint="taken up again by itself")
+        self._trouble = trouble
+
+    def _note(self, entry: Entry | None) -> None:
+        if entry is None:
+            self._complete, self._trouble = True, ""
+        elif entry.value is not None:
+            try:
+                self._take(entry.key, Fact.of(entry.value, entry.headers), entry.stored_at)
+            except JUNK as error:  # what was known before stays, and the rest is read
+                self._junk.skip(entry.key, error)
+        if self._complete and self._secrets.kept and not self._ready.is_set():
+            self._ready.set()
+            _log.info("facts.known", suppressed=len(self._suppressed))
+
+    def _take(self, key: str, fact: Fact, stored_at: float) -> None:
+        if key.startswith(CANCELLED):
+            cancellation = Cancellation.decode(fact)
+            self._cancel(cancellation.topic_id, cancellation.mark)
+        elif key.startswith(SUPPRESSED):
+            self._suppressed.load(shard_number(key), fact.value)
+        elif key == SECRET:
+            self._secrets.replace(decode_secrets(fact))
+        elif key == RECEIVER and self._complete:  # what was stored before may be the last word of a dead one
+            self._pulse(fact, stored_at)
+
+    def _pulse(self, fact: Fact, stored_at: float) -> None:
+        """`stored_at` is by NATS's clock, and so is what comes of it: the sidecar's clock may differ."""
+        told = json.loads(fact.value)
+        if "for" in told:
+            since = stored_at - float(told["for"])
+            if not math.isfinite(since):
+                raise ValueError("a time that is none")
+            self._since = since
+        elif not self._silent:  # a sidecar of the version before: ready at the latest when we first heard it
+            self._since = stored_at
+        if self._silent:
+            self._silent.cancel()
+        else:
+            _log.info("receiver.up", since=self._since)
+        self._silent = asyncio.get_running_loop().call_later(self._silence, self._fall_silent)
+        self._events_since(self._since)
+
+    def _fall_silent(self) -> None:
+        self._silent = None
+        _log.warning("receiver.down", hint="mail in doubt waits until the sidecar is back")
+        self._events_since(math.inf)

@@ -1,0 +1,23 @@
+"""The SES account: its limits and whether it may send."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The answer of GetAccount.
+
+    Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
+    """
+
+    max_send_rate: float
+    """Recipients a second."""
+    max_24_hour_send: float | None
+    """Recipients in any 24 hours; None is unlimited."""
+    sent_last_24_hours: float
+    """Recipients, of everyone who sends by this account."""
+    sending_enabled: bool
+    enforcement_status: str
+    """HEALTHY, PROBATION or SHUTDOWN."""
+    production_access: bool
+    """False in SES's own sandbox, where every recipient has to be verified."""

@@ -1,0 +1,1 @@
+"""Our layer over nats-py: the connection, publishing, key-value buckets."""

@@ -1,0 +1,215 @@
+"""The sidecar's care for the bucket of claims: made at the first start, refilled whenever it was lost.
+
+Only the sidecar does it, since only the tables know what is to be in it. In this order: the bucket is closed, so that
+nothing more is claimed; what is in hand is noted; all that was told up to then is waited for, until the tables show it;
+then records are made of both, the bucket is marked as whole, and opened.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Any
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream, Condition
+from email_consumer.ledgers.jetstream.clock import ServerClock
+from email_consumer.ledgers.jetstream.record import Found
+from email_consumer.ledgers.jetstream.refill import HIGHEST_REVISION, Kept, MailConsumer, late, records
+from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
+from email_consumer.ledgers.jetstream.takeover import renew_takeover
+from email_consumer.ledgers.rule import Policy
+from email_consumer.store.database import Database
+from email_consumer.store.facts import read_fact, set_fact
+
+_LOOK = 1.0
+"""Seconds between two looks."""
+_AT_ONCE = 200
+_PATIENCE = 30.0
+"""Seconds without any outcome taken into the tables, after which the refill goes on without those that are left."""
+_PAUSE = 0.05
+_FACT = "claims"
+_PASSING = (NatsError, TimeoutError, LostAckError, RefusedError, ClaimsLostError)
+_REFILLS = "the claims bucket was lost; it is being refilled"
+
+_log = structlog.get_logger(__name__)
+
+
+class ClaimsKeeper:
+    """`make` it, `prepare` once, then `run`."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        database: Database,
+        mails: MailConsumer,
+        policy: Policy,
+        *,
+        replicas: int,
+        delivered: Callable[[], Awaitable[tuple[int, str]]],
+    ) -> None:
+        """`delivered`: the last sequence that the consumer of mail has delivered, and in which stream."""
+        self._publisher = publisher
+        self._database = database
+        self._mails = mails
+        self._policy = policy
+        self._replicas = replicas
+        self._delivered = delivered
+        self._claims = ClaimsStream(publisher.client, mails.stream)
+        ttl = policy.idempotency_ttl
+        self._bucket = ClaimBucket(publisher, stream=mails.stream, idempotency_ttl=ttl)
+        self._refill = ClaimBucket(publisher, stream=mails.stream, idempotency_ttl=ttl, refilling=True)
+        self._clock = ServerClock(publisher, self._claims.names.bucket_stream)
+        self._late_before: float = math.inf
+        """Outcomes of a smaller revision are of a bucket that was lost, and were told too late for its refill."""
+        self._reason = _REFILLS
+
+    async def make(self) -> None:
+        """Unless it is there. It takes claims once `run` has filled it.
+
+        Raises:
+            LedgerStreamError: this server can't hold it.
+            nats.errors.Error: JetStream did not answer; try again.
+        """
+        if not (await self._claims.look()).exists:
+            await self._create()
+
+    async def prepare(self) -> None:
+        """To be called by the only sidecar there is, before it takes outcomes.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer; try again.
+        """
+        found = await self._claims.look()
+        if found.is_open and not found.marked_at and not await self._known():  # the version before made it
+            await self._claims.mark(refilled=False)
+            _log.info("claims.adopted")
+            found = await self._claims.look()
+        if found.whole:
+            await self._claims.secure()
+            await self._note()
+            self._trust(found)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        complained = False
+        while True:
+            try:
+                await self.look()
+            except (*_PASSING, LedgerStreamError) as error:
+                if not complained and self._reason:
+                    _log.warning("claims.not_refilled", error=str(error) or repr(error), hint="it is tried again")
+                complained = True
+            else:
+                complained = False
+            await asyncio.sleep(_LOOK)
+
+    async def look(self) -> None:
+        """Once: see that it is whole, or make it so.
+
+        Raises:
+            LedgerStreamError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ClaimsLostError: not yet.
+        """
+        found = await self._claims.look()
+        if found.whole:
+            self._trust(found)
+            return
+        self._late_before, self._reason = math.inf, _REFILLS
+        if known := await self._known():
+            what = "it is gone" if not found.exists else "it was emptied, or made by somebody else"
+            if found.is_open or not found.exists:
+                _log.error("claims.lost", reason=what, hint="it is refilled from the tables")
+        if not found.exists:
+            await self._create()
+        elif found.is_open:
+            await self._claims.close()
+        if not found.marked_at:
+            count = await self._fill()
+            await self._claims.mark(refilled=True)
+            _log.info("claims.filled", records=count, again=known)
+        await self._note()
+        await self._claims.open()
+        self._trust(await self._claims.look())
+
+    async def check(self) -> None:
+        """Raise while it takes no claims."""
+        if self._reason:
+            raise ConnectionError(self._reason)
+
+    async def take(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Outcomes that the tables show by now, as workers told them: those that came too late are brought in."""
+        for entry in entries:
+            if entry["revision"] < self._late_before and not entry["conflict"]:
+                await self._restore(entry)
+
+    def _trust(self, found: Condition) -> None:
+        self._late_before = found.marked_at if found.refilled else 0
+        self._reason = ""
+
+    async def _known(self) -> bool:
+        return await read_fact(self._database, _FACT) is not None
+
+    async def _note(self) -> None:
+        await set_fact(self._database, _FACT, "marked")
+
+    async def _create(self) -> None:
+        ((highest,),) = await self._database.fetch(HIGHEST_REVISION)
+        await self._claims.create(replicas=self._replicas, above=highest)
+
+    async def _fill(self) -> int:
+        """How many records it got."""
+        await renew_takeover(self._publisher.client, self._mails.stream, self._mails.consumer, await self._delivered())
+        in_hand = await self._mails.in_hand()
+        for name in (self._claims.names.outcomes, self._claims.names.scheduled):
+            await self._until_taken(name)
+        count, group = 0, list[Kept]()
+        async for kept in records(self._database, in_hand, self._policy, now=await self._clock.now()):
+            group.append(kept)
+            if len(group) == _AT_ONCE:
+                await asyncio.gather(*map(self._put, group))
+                count, group = count + len(group), []
+        await asyncio.gather(*map(self._put, group))
+        return count + len(group)
+
+    async def _put(self, kept: Kept) -> None:
+        """Unless something is there: a worker wrote that, or an outcome that was told meanwhile."""
+        found = Found()
+        while found.record is None and not await self._refill.write(
+            kept.tag, kept.record, found.revision, waits=kept.waits
+        ):
+            found = await self._refill.read(kept.tag)
+
+    async def _until_taken(self, name: str) -> None:
+        """Wait until the tables show all that the stream holds by now."""
+        end: int | None = None
+        before, moved_at = -1, monotonic()
+        while True:
+            try:
+                done, last = await taken(self._publisher.client, name)
+            except NotFoundError:  # it was lost as well
+                return
+            end = last if end is None else min(end, last)
+            if done >= end:
+                return
+            if done > before:
+                before, moved_at = done, monotonic()
+            elif monotonic() - moved_at > _PATIENCE:
+                _log.warning("claims.outcomes_left", stream=name, left=end - done, hint="they are brought in later")
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def _restore(self, entry: dict[str, Any]) -> None:
+        while True:
+            bucket = self._refill if self._reason else self._bucket
+            try:
+                found = await bucket.read(entry["tag"] or entry["uuid"])
+                kept = late(found, entry, self._policy.idempotency_ttl, before=self._late_before)
+                if kept is None or await bucket.write(kept.tag, kept.record, found.revision, waits=kept.waits):
+                    return
+            except ClaimsLostError:
+                await asyncio.sleep(_PAUSE)

@@ -1,0 +1,60 @@
+"""What workers began to read: a record each in a key-value bucket, see `CarefulReader`.
+
+A worker keeps no file, and whoever gets the delivery next may be another one. So the note is in JetStream, and counts
+itself: it is raised before the reading and deleted after it.
+"""
+
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from email_consumer.jetstream.publisher import ConflictError, LostAckError, Publisher, RefusedError
+from email_consumer.ledgers.jetstream.streams import Names
+
+_PATIENCE = 2.0
+"""Seconds for each answer: a delivery isn't held up for long by a note about it."""
+_TRIES = 3
+"""Other workers may be noting the same delivery."""
+_KEPT = "604800"
+"""Seconds: a week."""
+_MOST_DIGITS = 9
+"""Of a note of ours."""
+_DELETION = {"KV-Operation": "DEL", Header.MSG_TTL.value: "1"}
+
+
+class BucketJournal:
+    def __init__(self, client: Client, stream: str) -> None:
+        """`stream` is the mail's."""
+        self._client = client
+        self._publisher = Publisher(client, _PATIENCE)
+        self._jetstream = client.jetstream(timeout=_PATIENCE)
+        self._names = Names(stream)
+
+    async def begin(self, key: str) -> int:
+        begun = revision = 0
+        with suppress(TimeoutError, NatsError, LostAckError, RefusedError):  # nothing is known while JetStream is away
+            for _ in range(_TRIES):
+                headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision), Header.MSG_TTL.value: _KEPT}
+                try:
+                    await self._publisher.once(self._names.reading(key), str(begun + 1).encode(), headers)
+                except ConflictError:
+                    begun, revision = await self._look(key)
+                else:
+                    break
+        return begun
+
+    async def end(self, key: str) -> None:
+        with suppress(NatsError):
+            await self._client.publish(self._names.reading(key), b"", headers=dict(_DELETION))
+
+    async def _look(self, key: str) -> tuple[int, int]:
+        try:
+            raw = await self._jetstream.get_msg(self._names.readings_stream, subject=self._names.reading(key))
+        except NotFoundError:
+            return 0, 0
+        assert raw.seq is not None  # noqa: S101 - the server always says
+        begun = raw.data or b""
+        return int(begun) if begun.isdigit() and len(begun) <= _MOST_DIGITS else 0, raw.seq

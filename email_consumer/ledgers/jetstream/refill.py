@@ -1,0 +1,197 @@
+"""What the bucket of claims held, as far as the tables and the stream of mail tell: for a bucket that was lost.
+
+The tables know what was finished, what is in doubt and what waits. They don't know what was claimed a moment ago: that is
+mail which was delivered and is not settled. Who had it may have sent it, so it counts as claimed at the moment of the refill.
+"""
+
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from nats.aio.client import Client
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NotFoundError
+
+from email_consumer.core.delivery import REPLAY_OF
+from email_consumer.core.ledger import Origin
+from email_consumer.core.mail_queue import ORIGIN
+from email_consumer.jetstream.api import ask
+from email_consumer.ledgers.jetstream.record import Found, Record, claimed
+from email_consumer.ledgers.rule import Granted, Policy, decide
+from email_consumer.message.fingerprint import Fingerprint
+from email_consumer.message.keys import Reading
+from email_consumer.message.model import EmailMessage, UndecodableError, decode
+from email_consumer.store.database import Database
+from email_consumer.store.status import Status
+
+_AT_ONCE = 500
+# Mail of the API that no worker had has no record: it is claimed like any other once it is published.
+_KNOWN = """
+SELECT id, uuid, tag, status, attempts, in_doubt, claimed_at, finished_at, scheduled_at, message_id, error, replay_of,
+    revision, recipients_hash, content_hash
+FROM email_requests
+WHERE id > :after AND (status < 2 OR finished_at > :ended_after) AND instr(uuid, char(0)) = 0
+    AND NOT (status = 0 AND source = 'api' AND revision = 0)
+ORDER BY id LIMIT :most
+"""
+HIGHEST_REVISION = "SELECT coalesce(max(revision), 0) FROM email_requests"
+
+
+class Kept(NamedTuple):
+    """A record to be put into the bucket."""
+
+    tag: str
+    record: Record
+    waits: float | None
+    """See `ClaimBucket.write`."""
+
+
+class Dispatcher(NamedTuple):
+    """What is to be known of a mail that was delivered and is not settled; its content may be large."""
+
+    fingerprint: Fingerprint
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class MailConsumer:
+    """Where mail comes from."""
+
+    client: Client
+    stream: str
+    consumer: str
+    zone: tzinfo
+    """For times without one."""
+
+    async def in_hand(self) -> dict[str, list[Dispatcher]]:
+        """All mail that workers may have at present, by tag.
+
+        Raises:
+            nats.errors.Error: no answer.
+        """
+        try:
+            info = await ask(self.client, f"CONSUMER.INFO.{self.stream}.{self.consumer}")
+        except NotFoundError:
+            return {}
+        found: defaultdict[str, list[Dispatcher]] = defaultdict(list)
+        sequence, last = info["ack_floor"]["stream_seq"] + 1, info["delivered"]["stream_seq"]
+        subject = info["config"].get("filter_subject") or ">"
+        while sequence <= last and (raw := await self._next(sequence, subject)) and (raw.seq or 0) <= last:
+            sequence = (raw.seq or 0) + 1
+            if message := self._read(raw):
+                found[message.tag].append(Dispatcher(message.fingerprint, self._origin(raw)))
+        return found
+
+    async def _next(self, sequence: int, subject: str) -> RawStreamMsg | None:
+        try:
+            return await self.client.jetstream().get_msg(self.stream, sequence, subject, next=True)
+        except NotFoundError:
+            return None
+
+    def _read(self, raw: RawStreamMsg) -> EmailMessage | None:
+        """None: nobody sends it, or not yet."""
+        try:
+            message = decode(raw.data or b"", Reading(self.zone))
+        except UndecodableError:
+            return None
+        later = message.scheduled_at and message.scheduled_at.timestamp() > time.time()
+        return None if later else message
+
+    def _origin(self, raw: RawStreamMsg) -> Origin:
+        headers, sequence = raw.headers or {}, raw.seq or 0
+        stored_at = raw.time.timestamp() if raw.time else 0.0
+        reference = f"{self.stream}:{sequence}"
+        return Origin("nats", reference, sequence, stored_at, replay_of=headers.get(REPLAY_OF), kept=ORIGIN in headers)
+
+
+async def records(
+    database: Database, in_hand: Mapping[str, Sequence[Dispatcher]], policy: Policy, *, now: float
+) -> AsyncIterator[Kept]:
+    """`now` is by NATS's clock."""
+    left = dict(in_hand)
+    async for row in _rows(database, time.time() - policy.idempotency_ttl):
+        tag = row["tag"] or row["uuid"]
+        yield _kept(tag, _shown(row), left.pop(tag, ()), policy, now)
+    for tag, mails in left.items():
+        yield _kept(tag, None, mails, policy, now)
+
+
+async def _rows(database: Database, ended_after: float) -> AsyncIterator[sqlite3.Row]:
+    after = 0
+    while rows := await database.fetch(_KNOWN, {"after": after, "ended_after": ended_after, "most": _AT_ONCE}):
+        for row in rows:
+            yield row
+        after = rows[-1]["id"]
+
+
+class _Shown(NamedTuple):
+    found: Found
+    waits: float | None
+
+
+def _shown(row: sqlite3.Row) -> _Shown:
+    """As the tables say; who was in hand when `run` ended is in doubt."""
+    status = Status(row["status"])
+    record = Record(
+        status,
+        attempts=row["attempts"],
+        in_doubt=status is Status.PROCESSED,
+        claimed_at=row["claimed_at"] or 0.0,
+        finished_at=row["finished_at"] or 0.0,
+        message_id=row["message_id"],
+        error=row["error"],
+        replay_of=row["replay_of"],
+        life=row["revision"],
+        recipients=row["recipients_hash"],
+        content=row["content_hash"],
+    )
+    waits = None
+    if record.final:
+        waits = record.finished_at - time.time()
+    elif status is Status.CREATED and row["scheduled_at"] is not None:
+        waits = max(0.0, row["scheduled_at"] - time.time())
+    return _Shown(Found(record, row["revision"], record.finished_at or record.claimed_at), waits)
+
+
+def _kept(tag: str, shown: _Shown | None, mails: Sequence[Dispatcher], policy: Policy, now: float) -> Kept:
+    """What the claim rule would have let a worker have, one may have."""
+    found = shown.found if shown else Found()
+    known = found.known(0.0, now)
+    for mail in mails:
+        decision = decide(known, mail, mail.origin, policy, now=now, events_since=0.0)
+        if isinstance(decision, Granted):
+            # Of several deliveries of one uuid any may be the one that was claimed.
+            delivery = mail.origin.reference if len(mails) == 1 else ""
+            return Kept(tag, claimed(found, decision, delivery, mail, mail.origin), None)
+    assert found.record is not None  # noqa: S101 - what nobody knows is granted
+    return Kept(tag, found.record, shown.waits if shown else None)
+
+
+def late(found: Found, entry: Mapping[str, Any], idempotency_ttl: float, *, before: float) -> Kept | None:
+    """What an outcome makes of the record that was told too late for the refill; None: nothing.
+
+    What has a smaller revision than `before` was refilled, and not claimed since.
+    """
+    status = Status(entry["status"])
+    waits = (entry["finished_at"] or 0.0) - time.time()
+    if status < Status.SENT or waits + idempotency_ttl <= 0:
+        return None
+    record = found.record
+    if record and (record.final or (status is not Status.SENT and found.revision > before)):
+        return None
+    known = {
+        "attempts": entry["attempts"],
+        "claimed_at": entry["claimed_at"] or 0.0,
+        "finished_at": entry["finished_at"],
+        "message_id": entry["message_id"],
+        "error": entry["error"],
+        "replay_of": entry["replay_of"],
+        "life": entry["life"],
+        "recipients": entry["recipients_hash"],
+        "content": entry["content_hash"],
+    }
+    return Kept(entry["tag"] or entry["uuid"], Record(status, **known), waits)

@@ -1,0 +1,205 @@
+"""Mail that is due later: a worker hands it to a stream of its own, the sidecar takes it into its keeping."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from enum import Enum, auto
+from typing import NamedTuple
+
+import aiosqlite
+import orjson
+import structlog
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from email_consumer.core.burial import Burial, DeadLetters
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.foreign_records import why_unreadable
+from email_consumer.core.ledger import NotKeptError, Origin, TooLargeToKeepError
+from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.unsent import Unsent
+from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError, TooLargeError
+from email_consumer.ledgers import statements
+from email_consumer.ledgers.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, RETIRE_OPEN, SHOWN
+from email_consumer.ledgers.jetstream.streams import Names
+from email_consumer.ledgers.jetstream.values import STRICT, Count, Moment
+from email_consumer.ledgers.rows import as_json, keep_for_later, stopped_row
+from email_consumer.ledgers.rule import CONFLICT, Stopper, ended_before
+from email_consumer.message.model import EmailMessage, UndecodableError, decode, encode
+from email_consumer.runtime.supervisor import Service, supervised
+from email_consumer.store.database import Database
+from email_consumer.store.group_commit import GroupCommit
+
+_ORIGIN = "Email-Origin"
+_STREAM = "Email-Stream"
+"""Beside the origin and not in it: a sidecar of the version before refuses one with a name that it doesn't know."""
+_LIFE = "Email-Life"
+_HEADER_ROOM = 512
+"""Bytes for the mail's identity, the names of the headers and what frames them."""
+_LATER = 60.0
+_SOON = 1.0
+_MOST_WAITS = 60
+
+_log = structlog.get_logger(__name__)
+
+
+async def publish_scheduled(
+    publisher: Publisher, stream: str, message: EmailMessage, origin: Origin, *, life: int
+) -> None:
+    """Return once `<stream>-scheduled` holds the mail; the same delivery again makes no second one.
+
+    `life`: the revision of the bucket from which on the uuid stands for this mail, 0 where it stood for nothing before.
+
+    Raises:
+        TooLargeToKeepError: the mail was close to the NATS server's limit, and is over it as we write it.
+    """
+    payload = encode(message)
+    facts = asdict(origin)
+    del facts["kept"]  # says nothing here
+    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()} | (
+        {_LIFE: str(life)} if life else {}
+    )
+    room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
+    if len(payload) > room:
+        raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
+    identity = f"{message.tag}:{origin.reference}:{origin.stored_at:.6f}"
+    try:
+        await publisher.store(Names(stream).scheduled, payload, identity, headers)
+    except TooLargeError as error:
+        raise TooLargeToKeepError(str(error)) from None
+    except (LostAckError, RefusedError) as error:
+        raise NotKeptError(str(error)) from None
+
+
+class _Arrival(NamedTuple):
+    message: EmailMessage
+    origin: Origin
+    life: int
+    """See `publish_scheduled`."""
+    patient: bool
+    """Whether to wait for what is still on its way to the tables."""
+
+
+class _WireOrigin(BaseModel):
+    """What a worker tells of the mail's own delivery."""
+
+    model_config = ConfigDict(extra="forbid", **STRICT)
+
+    source: str
+    reference: str
+    sequence: Count
+    stored_at: Moment
+    received: Count
+    replay_of: str | None
+
+
+_WIRE_LIFE = TypeAdapter(Count)
+
+
+def _read(delivery: Delivery) -> _Arrival:
+    """What `publish_scheduled` wrote.
+
+    Raises:
+        UndecodableError, ValueError: it is something else.
+    """
+    message = decode(delivery.payload)
+    headers = delivery.headers
+    if message.scheduled_at is None or _ORIGIN not in headers:
+        raise ValueError("it says no time" if _ORIGIN in headers else "no worker has put it there")
+    origin = Origin(**vars(_WireOrigin.model_validate_json(headers[_ORIGIN])), stream=headers.get(_STREAM, ""))
+    life = _WIRE_LIFE.validate_json(headers.get(_LIFE, "0"))
+    return _Arrival(message, origin, life, delivery.received <= _MOST_WAITS)
+
+
+class _Kept(Enum):
+    YES = auto()
+    CONFLICT = auto()
+    """The uuid is another mail's in our keeping."""
+    NOT_YET = auto()
+    """The uuid's former life has ended, and its outcome is still on its way."""
+
+
+class ScheduledMail:
+    """The sidecar's side. `handle` is what a JetStream intake on that stream calls for each delivery."""
+
+    def __init__(
+        self,
+        database: Database,
+        stopper: Stopper,
+        dead_letters: DeadLetters,
+        unsent: Unsent,
+        *,
+        burial: Burial,
+        kept: Callable[[], None],
+        idempotency_ttl: float,
+    ) -> None:
+        """`kept` is called after mail was taken into keeping; `idempotency_ttl` in seconds, as the workers have it."""
+        self._stopper = stopper
+        self._dead_letters = dead_letters
+        self._unsent = unsent
+        self._burial = burial
+        self._idempotency_ttl = idempotency_ttl
+        self._kept = kept
+        self._group: GroupCommit[_Arrival, _Kept] = GroupCommit(database, self._write)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write groups until the block ends."""
+        async with supervised(Service("scheduled mail", self._group.run)):
+            yield
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Keep one mail. Whatever comes twice is kept once."""
+        try:
+            arrival = _read(delivery)
+        except (UndecodableError, ValueError) as error:
+            await self._refuse(delivery, why_unreadable(error) if isinstance(error, ValidationError) else str(error))
+            return
+        match await self._group.submit(arrival):
+            case _Kept.YES:
+                await delivery.ack()
+                self._kept()
+            case _Kept.CONFLICT:
+                await self._bury(delivery, DeadLetterKind.CONFLICT, CONFLICT.reason)
+            case _Kept.NOT_YET:
+                await delivery.nak(_SOON)
+
+    async def _refuse(self, delivery: Delivery, reason: str) -> None:
+        """A newer worker's may be readable to the sidecar after its upgrade; what no worker wrote will never be."""
+        if _ORIGIN in delivery.headers and delivery.received <= _MOST_WAITS:
+            _log.error("scheduled.undecodable", reference=delivery.reference, error=reason, retry_in=_LATER)
+            await delivery.nak(_LATER)
+        else:
+            await self._bury(delivery, DeadLetterKind.UNDECODABLE, f"it can't be kept until it is due: {reason}")
+
+    async def _bury(self, delivery: Delivery, kind: DeadLetterKind, reason: str) -> None:
+        if not await self._burial.bury(self._dead_letters, delivery, kind, reason, 0):
+            await delivery.nak(_LATER)
+            return
+        self._unsent.count(kind)
+        await delivery.ack()
+
+    async def _write(self, connection: aiosqlite.Connection, arrivals: list[_Arrival]) -> list[_Kept]:
+        now = time.time()
+        return [await self._keep(connection, arrival, now) for arrival in arrivals]
+
+    async def _keep(self, connection: aiosqlite.Connection, arrival: _Arrival, now: float) -> _Kept:
+        message, origin, life, patient = arrival
+        if life:
+            retire = RETIRE_FORMER if patient else RETIRE_OPEN  # its outcome got lost
+            await connection.execute(retire, {"uuid": message.uuid, "life": life})
+        else:
+            limit = ended_before(origin.stored_at, self._idempotency_ttl)
+            await connection.execute(RETIRE_ENDED, {"uuid": message.uuid, "ended_before": limit})
+        for row in await connection.execute_fetchall(SHOWN, (as_json([message.uuid]),)):
+            if 0 < row["revision"] < life:
+                return _Kept.NOT_YET
+            if row["recipients_hash"] not in (None, message.fingerprint.recipients):
+                return _Kept.CONFLICT
+        # Its topic may have been cancelled on the way here.
+        if stopped := self._stopper(message, origin):
+            await connection.execute(statements.STOP, stopped_row(message, origin, stopped, now))
+            self._unsent.note(message.uuid, stopped.reason, detail=stopped.detail)
+        else:
+            await keep_for_later(connection, message, origin, now, revision=life)
+        return _Kept.YES

@@ -1,0 +1,102 @@
+"""What is written to the ledger, and how each outcome changes a mail's row."""
+
+import re
+from typing import NamedTuple
+
+from email_consumer.core.ledger import Origin
+from email_consumer.core.outcome import (
+    Exhausted,
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    Outcome,
+    Parked,
+    Rejected,
+    Sent,
+    Stopped,
+    StopReason,
+    Throttled,
+    Unburied,
+)
+from email_consumer.message.model import EmailMessage
+from email_consumer.store.status import Status
+
+UNBURIED = "no place for its dead letter ("
+"""What the error of a mail begins with that was given up and has no dead letter yet."""
+_VERDICTS: dict[str, type[Rejected | Exhausted]] = {"rejected": Rejected, "exhausted": Exhausted}
+_UNBURIED = re.compile(re.escape(UNBURIED) + r"(rejected|exhausted)\): (.*)", re.DOTALL)
+
+
+def unburied(status: Status, error: str | None, attempts: int) -> Unburied | None:
+    """What a row or a record says of it."""
+    if status is not Status.CREATED or not error or not (said := _UNBURIED.fullmatch(error)):
+        return None
+    return Unburied(_VERDICTS[said[1]](said[2]), attempts)
+
+
+class ClaimEntry(NamedTuple):
+    message: EmailMessage
+    origin: Origin
+
+
+class FinishEntry(NamedTuple):
+    message: EmailMessage
+    origin: Origin
+    outcome: Outcome
+
+
+class ScheduleEntry(NamedTuple):
+    message: EmailMessage
+    origin: Origin
+
+
+class Change(NamedTuple):
+    """One row's next state."""
+
+    status: Status
+    attempts: int = 0
+    """Attempts spent."""
+    in_doubt: bool = False
+    message_id: str | None = None
+    error: str | None = None
+    remark: str | None = None
+    """The outcome's name, where the row's history should keep it."""
+
+    @property
+    def final(self) -> bool:
+        return self.status >= Status.SENT
+
+
+def change(outcome: Outcome) -> Change:
+    """The row's next state.
+
+    Raises:
+        TypeError: the outcome leaves no trace in the ledger and must not be brought here.
+    """
+    match outcome:
+        case Sent(message_id):
+            return Change(Status.SENT, attempts=1, message_id=message_id)
+        case Failed(reason):
+            return Change(Status.CREATED, attempts=1, error=reason, remark="failed")
+        case Throttled(reason) | Held(reason):
+            return Change(Status.CREATED, error=reason)
+        case Interrupted():
+            return Change(Status.CREATED)
+        case InDoubt(reason):
+            return Change(Status.PROCESSED, in_doubt=True, error=reason, remark="in doubt")
+        case Rejected(reason):
+            return Change(Status.FAILED, attempts=1, error=reason, remark="rejected")
+        case Exhausted(reason):
+            return Change(Status.FAILED, attempts=1, error=reason, remark="exhausted")
+        case Unburied(verdict):  # its history says what it was when it is over
+            kind = "rejected" if isinstance(verdict, Rejected) else "exhausted"
+            return Change(Status.CREATED, attempts=1, error=f"{UNBURIED}{kind}): {verdict.reason}")
+        case Parked(reason):
+            return Change(Status.FAILED, error=reason, remark="parked")
+        case Stopped(reason=StopReason.CANCELLED):
+            return Change(Status.STOPPED, error=str(StopReason.CANCELLED))
+        case Stopped(reason, detail):
+            return Change(Status.STOPPED, error=f"{reason}: {detail}" if detail else str(reason))
+        case _:
+            raise TypeError(f"{outcome!r} leaves no trace in the ledger")

@@ -1,0 +1,80 @@
+"""A mail's first row in `email_requests`."""
+
+from collections.abc import Iterable, Sequence
+
+import aiosqlite
+import orjson
+
+from email_consumer.core.ledger import Origin
+from email_consumer.core.outcome import LeftOut, Stopped
+from email_consumer.ledgers import statements
+from email_consumer.ledgers.row_changes import ClaimEntry, change
+from email_consumer.message.model import EmailMessage
+from email_consumer.store.contents import keep_content
+
+
+def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, object]:
+    """What the mail itself tells; `now` in Unix seconds."""
+    return {
+        "uuid": message.uuid,
+        "tag": _tag(message),
+        "topic_id": message.topic_id,
+        "email": message.email,
+        "expires_at": _expiry(message),
+        "replay_of": origin.replay_of,
+        "source": origin.source,
+        "recipients_hash": message.fingerprint.recipients,
+        "content_hash": message.fingerprint.content,
+        "now": now,
+    }
+
+
+def stopped_row(message: EmailMessage, origin: Origin, stopped: Stopped, now: float) -> dict[str, object]:
+    """For `statements.STOP`; `now` in Unix seconds."""
+    return new_row(message, origin, now) | {"error": change(stopped).error}
+
+
+def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict[str, object]]:
+    """For `statements.LEFT_OUT`; `now` in Unix seconds."""
+    return [{"uuid": uuid, "address": copy.address, "reason": copy.reason, "now": now} for copy in copies]
+
+
+def claimed_row(entry: ClaimEntry, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
+    """In the order of `statements.INSERT_CLAIMED`."""
+    message, origin = entry
+    return (
+        message.uuid,
+        _tag(message),
+        message.topic_id,
+        message.email,
+        _expiry(message),
+        in_doubt,
+        claimed_at,
+        origin.replay_of,
+        origin.source,
+        *message.fingerprint,
+    )
+
+
+def as_json(rows: Sequence[object]) -> str:
+    """As a statement takes the rows of a whole group."""
+    return orjson.dumps(rows).decode()
+
+
+def _tag(message: EmailMessage) -> str | None:
+    tag = message.tag
+    return None if tag == message.uuid else tag
+
+
+def _expiry(message: EmailMessage) -> float | None:
+    return message.expires_at.timestamp() if message.expires_at else None
+
+
+async def keep_for_later(
+    connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float, *, revision: int = 0
+) -> None:
+    """Insert the mail with its content, due at its time, unless its uuid is known already."""
+    content_id = await keep_content(connection, message, now)
+    row = new_row(message, origin, now)
+    row |= {"content_id": content_id, "scheduled_at": message.scheduled_at.timestamp()}  # type: ignore[union-attr]
+    await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})

@@ -1,0 +1,50 @@
+"""Outcomes, written to the rows of their mails."""
+
+import sqlite3
+
+from email_consumer.core.outcome import Conflict, InDoubt, Parked, Sent, Stopped
+from email_consumer.ledgers import statements
+from email_consumer.ledgers.row_changes import FinishEntry, change
+from email_consumer.ledgers.rows import as_json, left_out_rows, stopped_row
+
+
+def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], now: float) -> None:
+    """Write a group's outcomes; `now` in Unix seconds."""
+    finishes, stops, parked, remarks, left_out = [], [], [], [], []
+    for entry in entries:
+        if isinstance(entry.outcome, Conflict):  # the row is another mail's, whose state is what it was
+            remarks.append(_remark(entry, "conflict", entry.outcome.reason, now))
+            continue
+        step = change(entry.outcome)
+        if isinstance(entry.outcome, Stopped):
+            stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now))
+        else:
+            finished_at = now if step.final else None
+            finishes.append(
+                # In the order of `statements.FINISH`.
+                (
+                    entry.message.uuid,
+                    step.status,
+                    step.attempts,
+                    step.in_doubt,
+                    step.error,
+                    step.message_id,
+                    finished_at,
+                )
+            )
+        if isinstance(entry.outcome, Parked):
+            parked.append({"uuid": entry.message.uuid})
+        if step.remark:
+            remarks.append(_remark(entry, step.remark, step.error, now))
+        if isinstance(entry.outcome, (Sent, InDoubt)):
+            left_out += left_out_rows(entry.message.uuid, entry.outcome.left_out, now)
+    if finishes:
+        connection.execute(statements.FINISH, {"rows": as_json(finishes), "now": now})
+    connection.executemany(statements.STOP, stops)
+    connection.executemany(statements.FORGET_CONTENT, parked)
+    connection.executemany(statements.REMARK, remarks)
+    connection.executemany(statements.LEFT_OUT, left_out)
+
+
+def _remark(entry: FinishEntry, remark: str, error: str | None, now: float) -> dict[str, object]:
+    return {"uuid": entry.message.uuid, "remark": remark, "error": error, "now": now}

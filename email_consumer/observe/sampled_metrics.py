@@ -1,0 +1,81 @@
+"""What has to be asked for, unlike the metrics: looked up now and then, so that a scrape costs nothing."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from email_consumer.core.mail_queue import Unconsumed
+
+
+@dataclass(slots=True)
+class SampledMetrics:
+    """The newest values; None is not known at present, and then not told."""
+
+    queue_messages: float | None = None
+    """Mails in the stream that are not settled, those in hand left out."""
+    queue_oldest_seconds: float | None = None
+    """How long the oldest of them has been there; 0 if there is none."""
+    dead_letters: float | None = None
+    in_doubt: float | None = None
+    """Mails that SES may or may not have accepted."""
+    quota_used: float | None = None
+    """Recipients in the last 24 hours, of everyone who sends by this account."""
+    quota_limit: float | None = None
+    """None also where SES sets no limit."""
+    unconsumed: Unconsumed = field(default_factory=Unconsumed)
+    """What lies in the stream for nobody."""
+    events_expected: bool = False
+    """SNS_TOPIC_ARNS names a topic."""
+    events: Counter[str] = field(default_factory=Counter)
+    """SES's events by kind, since the start."""
+    events_refused: Counter[str] = field(default_factory=Counter)
+    """SNS messages that were refused, by cause, since the start."""
+
+
+_GAUGES = {
+    "queue_messages": "Mails that wait in the stream, or for another attempt.",
+    "queue_oldest_seconds": "Age of the oldest mail that is not settled.",
+    "dead_letters": "Dead letters that nobody has replayed or removed.",
+    "in_doubt": "Mails that SES may or may not have accepted.",
+    "quota_used": "Recipients in the last 24 hours, by SES's count and ours since.",
+    "quota_limit": "Recipients that SES allows in 24 hours.",
+}
+_KINDS = ("Send", "Delivery", "Bounce", "Complaint", "Reject", "DeliveryDelay", "Open", "Click")
+"""There from the start: a rate needs a first value."""
+
+
+class SampledMetricsCollector(Collector):
+    def __init__(self, readings: SampledMetrics) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """All metric families of the readings."""
+        readings = self._readings
+        for name, documentation in _GAUGES.items():
+            value = getattr(readings, name)
+            if value is not None:
+                yield GaugeMetricFamily(f"email_{name}", documentation, value)
+        lost = GaugeMetricFamily(
+            "email_unconsumed_messages",
+            "Messages in the stream on subjects that no consumer takes: nobody sends them.",
+            labels=["subject"],
+        )
+        for subject, count in readings.unconsumed.subjects:
+            lost.add_metric([subject], count)
+        if readings.unconsumed.others:
+            lost.add_metric(["(others)"], readings.unconsumed.others)
+        yield lost
+        yield GaugeMetricFamily("email_events_expected", "1 if SES's events shall come in.", readings.events_expected)
+        events = CounterMetricFamily("email_events", "Events of SES by kind.", labels=["kind"])
+        for kind, count in {**dict.fromkeys(_KINDS, 0), **readings.events}.items():
+            events.add_metric([kind], count)
+        yield events
+        refused = CounterMetricFamily(
+            "email_events_refused", "SNS messages that were refused, by cause.", labels=["cause"]
+        )
+        for cause, count in readings.events_refused.items():
+            refused.add_metric([cause], count)
+        yield refused

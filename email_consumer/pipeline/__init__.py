@@ -1,0 +1,1 @@
+"""One delivery's life: dispatcher, pipeline, gate, pacer, breaker, settlement."""

@@ -1,0 +1,192 @@
+"""One delivery's life, top to bottom: decode, look up, admit, pace, claim, send, record, settle."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
+from email_consumer.core.delivery import REPLAY_OF, Delivery
+from email_consumer.core.ledger import Claim, Ledger, LedgerBlockedError, NotKeptError, Origin, TooLargeToKeepError
+from email_consumer.core.mail_queue import ORIGIN
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import (
+    Busy,
+    Exhausted,
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    Outcome,
+    Rejected,
+    SendResult,
+    Sent,
+    Stopped,
+    StopReason,
+    Undecodable,
+)
+from email_consumer.core.sender import Sender
+from email_consumer.core.unknown_keys import UnknownKeys
+from email_consumer.message.keys import Reading
+from email_consumer.message.model import EmailMessage, UndecodableError, decode
+from email_consumer.pipeline.gate import Gate
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.settlement import Settlement
+
+_log = structlog.get_logger(__name__)
+
+
+class Watcher(Protocol):
+    """Learns from what SES answers."""
+
+    def report(self, result: SendResult) -> None:
+        """Take note of what one call ended in."""
+
+
+_LONGEST_NAME = 500
+"""Characters of a dead letter's name. Ours are shorter, and whatever else stands there must fit into what the ledger keeps."""
+
+Compose = Callable[[EmailMessage, Mapping[str, str]], EmailMessage]
+"""Adds our links (open pixel, unsubscribe) to a mail, given the headers it was delivered with."""
+
+
+class Pipeline:
+    """Turns each delivery into an outcome and has it settled. Many run at once on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        gate: Gate,
+        pacer: Pacer,
+        compose: Compose,
+        sender: Sender,
+        watchers: tuple[Watcher, ...],
+        settlement: Settlement,
+        metrics: Metrics,
+        max_attempts: int,
+        zone: tzinfo,
+        journal: ReadingJournal,
+    ) -> None:
+        self._ledger = ledger
+        self._gate = gate
+        self._pacer = pacer
+        self._compose = compose
+        self._sender = sender
+        self._watchers = watchers
+        self._settlement = settlement
+        self._metrics = metrics
+        self._max_attempts = max_attempts
+        self._zone = zone
+        self._reader = CarefulReader(self._decode, journal)
+        self._unknown_keys = UnknownKeys(metrics)
+        self._uuids: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+
+    async def handle(self, delivery: Delivery) -> None:
+        """See one delivery through to its settlement."""
+        self._metrics.received += 1
+        try:
+            message, unknown = await self._reader.read(delivery)
+        except (UndecodableError, FatalDeliveryError) as error:
+            await self._settlement.discard(delivery, Undecodable(str(error)))
+            return
+        if unknown:
+            self._unknown_keys.note(unknown, delivery.source)
+        origin = Origin(
+            delivery.source,
+            delivery.reference,
+            delivery.sequence,
+            delivery.stored_at,
+            delivery.received,
+            delivery.headers.get(REPLAY_OF, "")[:_LONGEST_NAME] or None,
+            delivery.stream,
+            kept=ORIGIN in delivery.headers,
+        )
+        if message.uuid in self._uuids:
+            await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
+            return
+        self._uuids.add(message.uuid)
+        try:
+            unburied = self._settlement.unburied(delivery)
+            outcome, attempt = (unburied, 0) if unburied else await self._deliver(message, origin, delivery.headers)
+            if isinstance(outcome, Sent):
+                self._metrics.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
+            await self._settlement.settle(delivery, message, outcome, origin, attempt)
+        finally:
+            self._uuids.discard(message.uuid)
+
+    def _decode(self, payload: bytes) -> tuple[EmailMessage, set[str]]:
+        reading = Reading(self._zone)
+        return decode(payload, reading), reading.unknown
+
+    async def _deliver(self, message: EmailMessage, origin: Origin, headers: Mapping[str, str]) -> tuple[Outcome, int]:
+        if not origin.replay_of and (known := self._ledger.known(message)):
+            return known, 0
+        if stopped := self._check(message, origin):
+            return stopped, 0
+        if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
+            return await self._schedule(message, origin), 0
+        permitted, _ = self._gate.permitted(message)
+        if not await self._pacer.acquire(permitted.recipients, partial(self._check, message, origin)):
+            return self._check(message, origin) or Interrupted(), 0
+        if stopped := self._check(message, origin):
+            return stopped, 0
+        try:
+            claim = await self._ledger.claim(message, origin)
+        except LedgerBlockedError as error:
+            return Held(f"the ledger takes no claims: {error}"), 0
+        if not isinstance(claim, Claim):
+            return claim, 0
+        return await self._attempt(message, headers, claim), claim.attempt
+
+    async def _schedule(self, message: EmailMessage, origin: Origin) -> Outcome:
+        try:
+            return await self._ledger.schedule(message, origin)
+        except TooLargeToKeepError as error:
+            return Rejected(f"it is due later and can't be kept: {error}")
+        except (NotKeptError, LedgerBlockedError) as error:
+            return Held(f"it is due later and can't be kept now: {error}")
+
+    def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
+        if message.expires_at and message.expires_at.timestamp() <= time.time():
+            return Stopped(StopReason.EXPIRED, _expired(message.expires_at))
+        return self._gate.check(message, origin)
+
+    async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
+        permitted, left_out = self._gate.permitted(message)  # once more: it may have waited for its turn for long
+        began = self._loop.time()
+        self._metrics.in_flight += 1
+        try:
+            result = await self._sender.send(self._compose(permitted, headers), claim.deadline)
+        except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
+            _log.exception("send.crashed", uuid=message.uuid)
+            result = InDoubt(f"{type(error).__name__} while sending")
+        finally:
+            self._metrics.in_flight -= 1
+        if isinstance(result, Interrupted):
+            return result
+        self._metrics.ses_call.observe(self._loop.time() - began)
+        self._report(result)
+        if isinstance(result, (Sent, InDoubt)):
+            return replace(result, left_out=left_out) if left_out else result
+        if isinstance(result, Failed) and claim.attempt >= self._max_attempts:
+            return Exhausted(f"attempt {claim.attempt} of {self._max_attempts}: {result.reason}")
+        return result
+
+    def _report(self, result: SendResult) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher.report(result)
+            except Exception:  # noqa: BLE001 - see below
+                # The mail may be sent: what became of it has to be recorded, whatever else is wrong.
+                _log.exception("watcher.crashed", watcher=type(watcher).__name__)
+
+
+def _expired(expires_at: datetime) -> str:
+    return f"expired at {expires_at.isoformat()}"

@@ -1,0 +1,168 @@
+"""The sidecar: what takes mail over HTTP, hears what became of it, and answers operators."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from email_consumer.api.cancellations import Cancellations
+from email_consumer.api.dead_letter_routes import DeadLetterRoutes
+from email_consumer.api.link_secret_routes import LinkSecretRoutes
+from email_consumer.api.mail_history import MailHistory
+from email_consumer.api.mail_store import MailStore
+from email_consumer.api.message_routes import MessageRoutes
+from email_consumer.api.statistics import Statistics
+from email_consumer.api.topic_routes import TopicRoutes
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.mail_queue import MailQueue
+from email_consumer.core.unsent import Unsent
+from email_consumer.feedback.event_routes import EventRoutes
+from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
+from email_consumer.feedback.inbox import Inbox
+from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.sqs_events import SqsEvents
+from email_consumer.roles.dashboard import build_dashboard
+from email_consumer.roles.http import health_routes, listen
+from email_consumer.roles.monitoring import build_metrics, build_operations, watch_unconsumed
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.sqs import open_events_queue
+from email_consumer.roles.workers import Workers
+from email_consumer.runtime.errors import OperatorError
+from email_consumer.runtime.supervisor import OnCrash, Service
+from email_consumer.scheduling.due_mail import DueMail
+from email_consumer.scheduling.misfires import Misfires
+from email_consumer.scheduling.scheduler import Scheduler
+from email_consumer.sns.certificate_download import CertificateDownload
+from email_consumer.sns.certificate_store import CertificateShelf
+from email_consumer.sns.certificates import Certificates
+from email_consumer.sns.sandbox_certificate import SandboxCertificateError, sandbox_certificate
+from email_consumer.sns.subscription import Subscriptions
+from email_consumer.sns.verifier import Verifier
+from email_consumer.sources.jetstream.dead_letters import DeadLetterError
+from email_consumer.store.database import Database
+from email_consumer.suppression.mirror import Mirror
+from email_consumer.suppression.routes import SuppressionRoutes
+from email_consumer.suppression.rows import SuppressionRows
+from email_consumer.suppression.suppression_list import SuppressionList
+from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.suppression.unsubscribe_routes import UnsubscribeRoutes
+from email_consumer.tracking.open_routes import OpenRoutes
+from email_consumer.tracking.opens import OpenRecorder
+from email_consumer.tracking.tokens import OpenTokens
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the control plane works with, in addition to the parts of every role."""
+
+    database: Database
+    queue: MailQueue
+    """Where mail is put that first came to us."""
+    workers: Workers
+    secrets: LinkSecrets
+    """Sign the links in mails."""
+
+
+async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[], None]:
+    """Listening when this returns; what stops mail is told to the workers.
+
+    What it returns is to be called when there is new mail in our keeping.
+    """
+    feedback = await _feedback(parts, resources)
+    unconsumed = watch_unconsumed(parts)
+    dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
+    metrics = build_metrics(parts, dashboard.look, feedback.events, feedback.refused, unconsumed)
+    misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
+    mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
+    scheduler = Scheduler(mail, resources.queue, misfires, parts.dead_letters_of_keeping, unsent, burial=parts.burial)
+    parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))
+    parts.checks["ledger"] = resources.database.check
+    parts.checks["schedule"] = scheduler.check
+    routes = [
+        *await _mail_routes(parts, resources, scheduler),
+        *feedback.routes,
+        *_open_routes(parts, resources),
+        *health_routes(parts, metrics),
+        *build_operations(parts, resources.database),
+        *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
+        *dashboard.routes,
+    ]
+    await listen(parts, routes, admits=dashboard.admits)
+    resources.workers.events_expected_from(time.time())
+    return scheduler.wake
+
+
+async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler) -> list[web.RouteDef]:
+    settings, database, queue = parts.settings, resources.database, resources.queue
+    cancellations = Cancellations(
+        database,
+        queue,
+        resources.workers.cancel,
+        scheduler.pausing,
+        unsent=Unsent(parts.metrics),
+        claims_show=resources.workers.claims_show,
+    )
+    await cancellations.load()
+    store = MailStore(database, settings.idempotency_ttl)
+    return [
+        *MessageRoutes(
+            store,
+            parts.metrics,
+            zone=ZoneInfo(settings.timezone),
+            max_payload=lambda: queue.max_payload,
+            stored=scheduler.wake,
+        ).routes(),
+        *MailHistory(database).routes(),
+        *TopicRoutes(Statistics(database), cancellations).routes(),
+        *(DeadLetterRoutes(parts.nats.dead_letters, DeadLetterError).routes() if parts.nats else ()),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Feedback:
+    routes: list[web.RouteDef]
+    events: Counter[str]
+    """SES's events by kind, since the start."""
+    refused: Counter[str]
+    """SNS messages by cause, since the start."""
+
+
+async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
+    settings, database, workers = parts.settings, resources.database, resources.workers
+    rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
+    suppressions = SuppressionList(database, rows, workers)
+    await suppressions.load()
+    inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven)
+    await parts.services.enter(inbox.running())
+    if settings.suppression_mirror:
+        mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)
+        parts.services.start(Service("mirror", mirror.run))
+    try:
+        sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
+    except SandboxCertificateError as error:
+        raise OperatorError(str(error)) from error
+    certificates = Certificates(CertificateDownload(), CertificateShelf(database))
+    await certificates.open()
+    verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
+    receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
+    if settings.sns_events_queue_url:
+        queue = await open_events_queue(settings, settings.sns_events_queue_url, parts.services)
+        events = SqsEvents(queue, receiver.handle, workers.events_expected_from)
+        parts.services.start(Service("events", events.run, on_crash=OnCrash.EXIT))
+    routes = [
+        *EventRoutes(receiver).routes(),
+        *InDoubtRoutes(database).routes(),
+        *SuppressionRoutes(suppressions).routes(),
+        *UnsubscribeRoutes(Unsubscribe(settings.server_url, resources.secrets), suppressions).routes(),
+    ]
+    return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
+
+
+def _open_routes(parts: Parts, resources: Resources) -> list[web.RouteDef]:
+    opens = OpenRecorder(resources.database)
+    parts.services.at_end(opens.flush)
+    parts.services.start(Service("opens", opens.run))
+    return OpenRoutes(OpenTokens(resources.secrets), opens.record).routes()

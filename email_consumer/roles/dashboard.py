@@ -1,0 +1,68 @@
+"""The page and what it is fed with."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.dashboard.live_routes import LiveRoutes
+from email_consumer.dashboard.mail_search import MailSearch
+from email_consumer.dashboard.observer import Observer
+from email_consumer.dashboard.page import Page
+from email_consumer.dashboard.sampler import Sampler
+from email_consumer.dashboard.session_routes import SessionRoutes
+from email_consumer.dashboard.sessions import Sessions
+from email_consumer.dashboard.snapshot import State
+from email_consumer.dashboard.stream_stats import StreamStats
+from email_consumer.dashboard.topic_list import TopicList
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.workers import Workers
+from email_consumer.runtime.supervisor import Service
+from email_consumer.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    routes: list[web.RouteDef]
+    admits: Callable[[web.Request], bool]
+    """Whether a request of the page needs no key."""
+    look: Callable[[], Awaitable[State]]
+    """How things stand now."""
+
+
+def build_dashboard(
+    parts: Parts,
+    database: Database,
+    workers: Workers,
+    refused: Mapping[str, int],
+    unconsumed: Callable[[], Unconsumed],
+) -> Dashboard:
+    """`refused` counts refused SNS messages by cause; `unconsumed` is what lies in the stream for nobody."""
+    settings = parts.settings
+    gauge = None
+    if parts.nats:
+        gauge = StreamStats(parts.nats.client, stream=settings.stream, consumer=settings.consumer)
+    observer = Observer(
+        metrics=workers.metrics,
+        sources={name: source.check for name, source in parts.sources.items()},
+        checks=parts.checks,
+        unconsumed=unconsumed,
+        gauge=gauge,
+        database=database,
+        account=lambda: workers.account,
+        refused=refused,
+        expects_events=bool(settings.sns_topic_arns),
+    )
+    sampler = Sampler(workers.metrics, observer.look)
+    parts.services.start(Service("live", sampler.run))
+    sessions = Sessions()
+    public = settings.dashboard_public
+    routes = [
+        *Page().routes(),
+        *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key)).routes(),
+        *LiveRoutes(sampler, sessions, public=public).routes(),
+        *TopicList(database).routes(),
+        *MailSearch(database).routes(),
+    ]
+    return Dashboard(routes, sessions.admits, observer.look)

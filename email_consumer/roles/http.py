@@ -1,0 +1,70 @@
+"""The HTTP server of a role, and the routes that every role has."""
+
+import errno
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.metadata import version
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+
+from email_consumer.core.metrics import Metrics
+from email_consumer.roles.parts import Parts
+from email_consumer.runtime.errors import OperatorError
+from email_consumer.web.app import create_app
+from email_consumer.web.connections import Connections
+from email_consumer.web.descriptors import left_for_callers, raise_limit
+from email_consumer.web.health import HealthRoutes
+from email_consumer.web.origin import names_this_machine
+from email_consumer.web.security_headers import add_security_headers
+from email_consumer.web.server import MOST_CONNECTIONS, Server
+from email_consumer.web.wrong_keys import WrongKeys
+
+_log = structlog.get_logger(__name__)
+
+
+async def listen(
+    parts: Parts,
+    routes: Iterable[web.RouteDef],
+    *,
+    admits: Callable[[web.Request], bool] = lambda _: False,
+) -> None:
+    """Serve `routes` until the end; `admits` opens protected ones to whom it knows.
+
+    Raises:
+        OperatorError: the port is taken.
+    """
+    settings = parts.settings
+    keys = [key.get_secret_value() for key in settings.api_key]
+    # A page that DNS leads to this machine reaches also what listens on loopback alone.
+    serves = partial(names_this_machine, any_address=not settings.on_loopback) if parts.local else None
+    wrong_keys = WrongKeys(parts.metrics)
+    app = create_app(
+        routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys
+    )
+    app.on_response_prepare.append(add_security_headers)
+    most = left_for_callers(raise_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
+    connections = Connections(most, parts.metrics)
+    server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
+    try:
+        await parts.services.enter(server)
+    except OSError as error:
+        variable = "SERVER_BIND" if error.errno == errno.EADDRNOTAVAIL else "SERVER_PORT"
+        raise OperatorError(f"{variable}: can't listen on {server.address}: {error.strerror}") from error
+    _log.info("sidecar.listening", port=server.port)
+
+
+def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
+    """`/ready` runs the checks that the parts have by then."""
+    return HealthRoutes(parts.checks, lambda: generate_latest(metrics)).routes()
+
+
+def check_pace(parts: Parts, metrics: Metrics) -> None:
+    """`/ready` tells from here on why SES, or we, let nothing out; `metrics` are the workers', as far as known here."""
+
+    async def ses() -> None:
+        if metrics.held:
+            raise ConnectionError(metrics.held)
+
+    parts.checks["ses"] = ses

@@ -1,0 +1,71 @@
+"""What the workers put into the ledger's streams, taken into the sidecar's tables."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.slots import Slots
+from email_consumer.ledgers.jetstream.streams import CONSUMER, restore_ledger_streams
+from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.roles.nats import NatsLink, NatsSource
+from email_consumer.runtime.supervisor import OnCrash, Service
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+
+_HEARTBEAT = 10.0
+"""Seconds: a third of the consumers' time-out."""
+
+
+class LedgerConsumers:
+    """`add` those there are, then start the `services`."""
+
+    def __init__(self, link: NatsLink, nats: NatsSource, grace: float) -> None:
+        """Take the connection.
+
+        Args:
+            link: to JetStream.
+            nats: its check reports what holds these consumers, too.
+            grace: seconds that a drain waits; what outlasts it comes again after the next start.
+        """
+        self._link = link
+        self._nats = nats
+        self._grace = grace
+        self._receivers: list[JetStreamReceiver] = []
+        self._dispatchers: list[Dispatcher] = []
+
+    def add(self, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]], at_once: int) -> None:
+        """Hand what comes in the stream to `handle`, up to `at_once` deliveries at a time."""
+        slots = Slots(at_once)
+        dispatcher = Dispatcher(handle, slots, Metrics(), _HEARTBEAT)  # the process's own metrics count mail
+        receiver = JetStreamReceiver(
+            self._link.client,
+            stream=stream,
+            consumer=CONSUMER,
+            slots=slots,
+            start=dispatcher.start,
+            repair=self._repair,
+        )
+        self._receivers.append(receiver)
+        self._nats.receivers.append(receiver)
+        self._dispatchers.append(dispatcher)
+
+    def services(self) -> list[Service]:
+        """To be started last: deliveries come from then on."""
+        return [
+            Service("ledger consumers", self._keep_alive, drain=self._drain, on_crash=OnCrash.EXIT),
+            *(Service("ledger consumer", receiver.run, on_crash=OnCrash.EXIT) for receiver in self._receivers),
+        ]
+
+    async def _keep_alive(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for dispatcher in self._dispatchers:
+                tasks.create_task(dispatcher.keep_alive())
+
+    async def _drain(self) -> None:
+        await asyncio.gather(*(receiver.stop() for receiver in self._receivers))
+        await asyncio.gather(*(dispatcher.drain(self._grace) for dispatcher in self._dispatchers))
+        await self._nats.flush()
+
+    async def _repair(self) -> None:
+        settings = self._link.settings
+        await restore_ledger_streams(self._link.client, settings.stream, replicas=settings.nats_replicas)

@@ -1,0 +1,197 @@
+"""Mail from JetStream: the connection, the stream and its consumer, and the right to them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.slots import Slots
+from email_consumer.jetstream.connection import close, connect
+from email_consumer.jetstream.connection_errors import ConnectionLostError
+from email_consumer.ledgers.jetstream.takeover import renew_takeover
+from email_consumer.roles.waiting_server import WaitingServer
+from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
+from email_consumer.settings import Settings
+from email_consumer.settings.nats_endpoint import nats_endpoint
+from email_consumer.sources.jetstream.consumer import consumer_in_use
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
+from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.sources.jetstream.topology import Topology
+
+_FLUSH_TIMEOUT = 2
+
+OnTakeover = Callable[[], Awaitable[None]]
+"""Notes what whoever had the consumer before may have left behind."""
+
+_LEDGER = "jetstream"
+"""The identity of the one ledger that all of them have."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsSource:
+    """The stream as a source of mail, and what stands beside it in NATS."""
+
+    settings: Settings
+    client: Client
+    topology: Topology
+    mail_queue: JetStreamQueue
+    dead_letters: DeadLetters
+    lease: ConsumerLease
+    receivers: list[JetStreamReceiver] = field(default_factory=list)
+    """All that pulls over this connection."""
+
+    def receiver(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
+        """Not yet running."""
+        receiver = JetStreamReceiver(
+            self.client,
+            stream=self.settings.stream,
+            consumer=self.settings.consumer,
+            slots=slots,
+            start=start,
+            repair=self.topology.ensure,
+        )
+        self.receivers.append(receiver)
+        return receiver
+
+    async def flush(self) -> None:
+        """Wait until the server has what deliveries were settled with."""
+        try:
+            await self.client.flush(timeout=_FLUSH_TIMEOUT)
+        except (NatsError, TimeoutError, OSError) as error:
+            _log.warning("daemon.acks_not_flushed", error=repr(error), hint="the ledger knows what was sent")
+
+    async def check(self) -> None:
+        """Raise if the server can't be reached now, or gives us no mail."""
+        if not self.client.is_connected:
+            raise ConnectionError("not connected")
+        if asyncio.get_running_loop().time() > self.lease.valid_until:
+            raise ConnectionError("the right to the consumer can't be renewed")
+        for receiver in self.receivers:
+            if receiver.held:
+                raise ConnectionError(receiver.held)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsLink:
+    """Connected; stream and consumer are there. Whose the consumer is, is still open."""
+
+    settings: Settings
+    client: Client
+    topology: Topology
+
+    def consumer_lease(self, ledger: str, *, shared: bool) -> ConsumerLease:
+        """The right to the consumer for the ledger of that identity."""
+        consumer = self.settings.consumer
+        in_use = partial(consumer_in_use, self.client, self.settings.stream, consumer)
+        return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
+
+    def role_lease(self, role: str, ledger: str, *, stream: str, consumer: str) -> ConsumerLease:
+        """The right to be the only one in a role; whoever has it takes from that consumer."""
+        in_use = partial(consumer_in_use, self.client, stream, consumer)
+        return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
+
+    def source(self, lease: ConsumerLease) -> NatsSource:
+        """What comes by the consumer, while the right to it lasts."""
+        settings, client = self.settings, self.client
+        stream, subject = settings.stream, settings.subject
+        return NatsSource(
+            settings=settings,
+            client=client,
+            topology=self.topology,
+            mail_queue=JetStreamQueue(client, stream=stream, subject=subject, consumer=settings.consumer),
+            dead_letters=DeadLetters(client, stream=stream, subject=subject, replicas=settings.nats_replicas),
+            lease=lease,
+        )
+
+    def _tenancy(
+        self, key: str, what: str, ledger: str, in_use: Callable[[], Awaitable[bool]], *, shared: bool
+    ) -> ConsumerLease:
+        settings = self.settings
+        return ConsumerLease(
+            self.client,
+            stream=settings.stream,
+            key=key,
+            what=what,
+            ledger=ledger,
+            replicas=settings.nats_replicas,
+            shared=shared,
+            in_use=in_use,
+        )
+
+
+async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
+    """Connect, and make stream and consumer if they are absent."""
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
+    services.at_end(partial(close, client))
+    services.start(Service("connection", lambda: _await(lost), on_crash=OnCrash.EXIT))
+    topology = Topology(
+        client,
+        stream=settings.stream,
+        subject=settings.subject,
+        consumer=settings.consumer,
+        ack_wait=settings.ack_wait,
+        concurrency=settings.concurrency_limit,
+        replicas=settings.nats_replicas,
+    )
+    await topology.ensure()
+    return NatsLink(settings, client, topology)
+
+
+async def hold(
+    lease: ConsumerLease,
+    settings: Settings,
+    services: Supervisor,
+    on_takeover: OnTakeover | None = None,
+) -> None:
+    """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
+    waiting_server = WaitingServer(settings)
+    async with waiting_server.standing():
+        await lease.acquire(on_takeover, lambda reason: waiting_server.open("consumer", reason))
+    services.at_end(lease.release)
+    services.start(Service("consumer lease", lease.keep, on_crash=OnCrash.EXIT))
+
+
+async def _await(future: "asyncio.Future[None]") -> None:
+    await asyncio.shield(future)
+
+
+def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:
+    if not lost.done():
+        lost.set_exception(ConnectionLostError(f"NATS closed the connection for good: {error}"))
+
+
+async def _nothing() -> None:
+    """Wait for nothing."""
+
+
+async def join_ledger(
+    link: NatsLink, services: Supervisor, claims_there: Callable[[], Awaitable[None]] = _nothing
+) -> NatsSource:
+    """Wait until no ledger of one process has the consumer; its streams must be there.
+
+    `claims_there` waits for the claims bucket: what another ledger left behind is noted in it.
+
+    Raises:
+        TenancyRefusedError: one is alive there.
+        nats.errors.Error: JetStream did not answer.
+    """
+    settings = link.settings
+
+    async def note_takeover() -> None:
+        await claims_there()
+        delivered = await link.topology.delivered()
+        await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
+
+    lease = link.consumer_lease(_LEDGER, shared=True)
+    await hold(lease, settings, services, note_takeover)
+    return link.source(lease)

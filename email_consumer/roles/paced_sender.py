@@ -1,0 +1,67 @@
+"""How fast mail goes out: the client to SES, the pacer, and the governor that follows the account's limits."""
+
+from dataclasses import dataclass
+
+from email_consumer.core.slots import Slots
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.roles.parts import Parts
+from email_consumer.runtime.supervisor import OnCrash, Service
+from email_consumer.ses.client import SesClient
+from email_consumer.ses.governor import Governor
+from email_consumer.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PacedSender:
+    """What every mail leaves by."""
+
+    sender: SesClient
+    pacer: Pacer
+    slots: Slots
+    governor: Governor
+
+
+async def open_paced_sender(parts: Parts) -> PacedSender:
+    """The account's limits are known when this returns, if we may ask for them."""
+    settings, metrics = parts.settings, parts.metrics
+    sender = await parts.services.enter(ses_client(settings))
+    pacer = Pacer(settings.ses_rate_per_sec, metrics)
+    slots = Slots(0)
+    pace = _Pace(pacer, slots, settings.concurrency_limit)
+    pace.set_rate(settings.ses_rate_per_sec)
+    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=sender.account)
+    await governor.look()
+    parts.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
+    return PacedSender(sender, pacer, slots, governor)
+
+
+def ses_client(settings: Settings) -> SesClient:
+    """Not yet opened."""
+    return SesClient(
+        region=settings.aws_region,
+        endpoint=settings.ses_endpoint,
+        concurrency=settings.concurrency_limit,
+        from_email=settings.from_email,
+        configuration_set=settings.configuration_set,
+        instance=settings.instance,
+        timeout=settings.ses_timeout,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """The pacer, and with it how much is taken in hand: about two seconds' worth, so that nothing ages here."""
+
+    pacer: Pacer
+    slots: Slots
+    concurrency: int
+
+    def set_rate(self, rate: float) -> None:
+        self.pacer.set_rate(rate)
+        self.slots.resize(min(self.concurrency, max(16, round(2 * rate))))
+
+    def hold(self, holder: str, reason: str) -> None:
+        self.pacer.hold(holder, reason)
+
+    def resume(self, holder: str) -> None:
+        self.pacer.resume(holder)

@@ -1,0 +1,113 @@
+"""The worker: what takes mail from its sources to SES."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from email_consumer.core.careful_reader import ReadingJournal
+from email_consumer.core.ledger import Ledger
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.ledgers.rule import Policy
+from email_consumer.message.model import EmailMessage
+from email_consumer.pipeline.breaker import Breaker
+from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.pipeline.gate import Gate
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.pipeline import Compose, Pipeline
+from email_consumer.pipeline.settlement import Settlement
+from email_consumer.roles.http import check_pace
+from email_consumer.roles.monitoring import watch_progress
+from email_consumer.roles.nats import NatsSource
+from email_consumer.roles.paced_sender import PacedSender
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.sqs import SqsSource
+from email_consumer.runtime.supervisor import OnCrash, Service
+from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.sqs.receiver import SqsReceiver
+from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.tracking.open_tracking import OpenTracking
+from email_consumer.tracking.tokens import OpenTokens
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """From the sources to SES, and the order in which that ends."""
+
+    sources: tuple[NatsSource | SqsSource, ...]
+    receivers: tuple[JetStreamReceiver | SqsReceiver, ...]
+    pacer: Pacer
+    dispatcher: Dispatcher
+    grace: float
+    before_drain: Callable[[], None]
+
+    def services(self) -> list[Service]:
+        """To be started last: mail is pulled from then on."""
+        return [
+            Service("heartbeat", self.dispatcher.keep_alive, drain=self.drain, on_crash=OnCrash.EXIT),
+            *(Service("source", receiver.run, on_crash=OnCrash.EXIT) for receiver in self.receivers),
+        ]
+
+    async def drain(self) -> None:
+        """In the data's order; what outlasts the grace is in doubt afterwards, and the ledger knows it."""
+        self.before_drain()
+        await asyncio.gather(*(receiver.stop() for receiver in self.receivers))  # nothing more is taken in hand
+        self.pacer.close()  # who still waits for a turn goes back to the stream
+        left = await self.dispatcher.drain(self.grace)  # requests under way get their answer, and it is recorded
+        if left:
+            _log.warning("daemon.gave_up_waiting", deliveries=left, hint="they are in doubt now; the ledger knows them")
+        await asyncio.gather(*(source.flush() for source in self.sources))
+
+
+def policy(settings: Settings) -> Policy:
+    """What the ledger goes by, whichever it is."""
+    return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
+
+
+def build_sending(
+    parts: Parts,
+    paced: PacedSender,
+    *,
+    ledger: Ledger,
+    gate: Gate,
+    secrets: LinkSecrets,
+    journal: ReadingJournal,
+    before_drain: Callable[[], None] = lambda: None,
+) -> Sending:
+    """Not yet started. `secrets` sign the links in mails. `before_drain` is called first when it drains."""
+    settings, metrics = parts.settings, parts.metrics
+    pipeline = Pipeline(
+        ledger=ledger,
+        gate=gate,
+        pacer=paced.pacer,
+        compose=_compose(settings, secrets),
+        sender=Breaker(paced.sender, paced.pacer),
+        watchers=(paced.governor,),
+        settlement=Settlement(ledger, parts.dead_letters, metrics, settings.retry_delay, parts.burial),
+        metrics=metrics,
+        max_attempts=settings.max_attempts,
+        zone=ZoneInfo(settings.timezone),
+        journal=journal,
+    )
+    gate.on_cancel(paced.pacer.sift)
+    dispatcher = Dispatcher(pipeline.handle, paced.slots, metrics, settings.ack_wait / 3)
+    sources = tuple(parts.sources.values())
+    receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in sources)
+    check_pace(parts, metrics)
+    watch_progress(parts, metrics, dispatcher.oldest)
+    return Sending(sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
+
+
+def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:
+    unsubscribe = Unsubscribe(settings.server_url, secrets)
+    tracking = OpenTracking(settings.track_opens, OpenTokens(secrets), settings.server_url)
+
+    def compose(message: EmailMessage, headers: Mapping[str, str]) -> EmailMessage:
+        return tracking.compose(unsubscribe.compose(message), headers)
+
+    return compose

@@ -1,0 +1,135 @@
+"""The sidecar as a process of its own: the one that keeps a file, fed by the workers through JetStream."""
+
+import asyncio
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.unsent import Unsent
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket
+from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
+from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
+from email_consumer.ledgers.jetstream.projection import Projection
+from email_consumer.ledgers.jetstream.refill import MailConsumer
+from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
+from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
+from email_consumer.pipeline.gate import Gate
+from email_consumer.replica.copier import Copier
+from email_consumer.roles.control_plane import Resources, build_control_plane
+from email_consumer.roles.http import check_pace
+from email_consumer.roles.ledger_consumers import LedgerConsumers
+from email_consumer.roles.monitoring import report_on, watch_progress
+from email_consumer.roles.nats import NatsLink, connect_nats, hold, join_ledger
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
+from email_consumer.roles.sending import policy
+from email_consumer.roles.sqs import open_marks
+from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
+from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
+from email_consumer.sources.joint_mail_queue import JointMailQueue
+from email_consumer.store.database import Database, open_database
+from email_consumer.store.facts import keep_fact
+from email_consumer.store.link_secrets import keep_link_secrets, write_link_secrets
+
+_BATCHES_AT_ONCE = 100
+_MAILS_AT_ONCE = 200
+
+
+async def build_sidecar(settings: Settings, services: Supervisor) -> None:
+    """Wait until no other sidecar and no other kind of ledger is there."""
+    database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
+    link = await connect_nats(settings, services)
+    client, stream, replicas = link.client, settings.stream, settings.nats_replicas
+    await ensure_ledger_streams(client, stream, replicas=replicas)
+    publisher = Publisher(client)
+    keeper = _claims_keeper(link, publisher, database)
+    await keeper.make()
+    nats = await join_ledger(link, services)
+    identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
+    place = await _take_place(link, identity, services)
+    await keeper.prepare()
+    services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))
+    copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
+    if settings.copy_rows:
+        await _begin_copy(copier, place, services)
+    else:
+        await copier.retire()
+    facts = SharedStatePublisher(client, stream=stream, replicas=replicas)
+    await facts.open()
+    gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, facts))
+    monitor = await monitor_account(settings, services)
+    claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
+    workers = RemoteWorkers(facts, claims, database, gate, monitor, secrets=secrets)
+    marks = await open_marks(settings, services) if "sqs" in settings.source else None
+    mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
+    queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
+    parts = Parts(settings, Metrics(), nats, None, services)
+    parts.checks["claims"] = keeper.check
+    scheduled_mail_kept = await build_control_plane(parts, Resources(database, queue, workers, secrets))
+    services.start(Service("shared state", facts.run, on_crash=OnCrash.EXIT))
+    projection = Projection(database, monitor.count_sent, keeper.take)
+    scheduled = ScheduledMail(
+        database,
+        gate.check,
+        nats.dead_letters,
+        Unsent(parts.metrics),
+        burial=parts.burial,
+        kept=scheduled_mail_kept,
+        idempotency_ttl=settings.idempotency_ttl,
+    )
+    await services.enter(projection.running())
+    await services.enter(scheduled.running())
+    queue.follow()
+    check_pace(parts, monitor.metrics)
+    watch_progress(parts, monitor.metrics, lambda: None)  # what is in hand, each worker tells
+    report_on(parts)
+    consumers, names = LedgerConsumers(link, nats, settings.shutdown_grace), Names(stream)
+    consumers.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
+    consumers.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)
+    services.start(*consumers.services())
+
+
+async def _take_place(link: NatsLink, identity: str, services: Supervisor) -> ConsumerLease:
+    """Be the one sidecar, and take over what the one before had in hand."""
+    stream = link.settings.stream
+    place = link.role_lease("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
+    await hold(place, link.settings, services)
+    await deliver_again(link.client, stream)
+    return place
+
+
+def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> ClaimsKeeper:
+    settings = link.settings
+    return ClaimsKeeper(
+        publisher,
+        database,
+        MailConsumer(link.client, settings.stream, settings.consumer, ZoneInfo(settings.timezone)),
+        policy(settings),
+        replicas=settings.nats_replicas,
+        delivered=link.topology.delivered,
+    )
+
+
+async def _begin_copy(copier: Copier, place: ConsumerLease, services: Supervisor) -> None:
+    """From here on all that is written is copied, up to the very end."""
+    await copier.prepare()
+
+    async def finish() -> None:
+        if asyncio.get_running_loop().time() < place.valid_until:  # else another one's rows may be there by now
+            await copier.finish()
+
+    services.at_end(finish)
+    services.start(Service("replica", copier.run, on_crash=OnCrash.EXIT))
+
+
+async def _link_secrets(database: Database, facts: SharedStatePublisher) -> tuple[str, ...]:
+    """Newest first: the file's, unless it does not know what workers sign with; then it is new, or older than that."""
+    told, kept = facts.secrets, await keep_link_secrets(database)
+    if told and told[0] not in kept:
+        await write_link_secrets(database, told)
+        return told
+    return kept

@@ -1,0 +1,145 @@
+"""The worker as a process of its own, one of many: it keeps no file, and knows the others through JetStream."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from email_consumer.cluster.membership import Membership
+from email_consumer.cluster.shared_state_watcher import SharedStateWatcher
+from email_consumer.core.metrics import Metrics
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
+from email_consumer.ledgers.jetstream.guard import ClaimsGuard
+from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
+from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
+from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams, keep_ledger_streams
+from email_consumer.ledgers.jetstream.takeover import keep_takeover
+from email_consumer.observe.metrics import create_registry
+from email_consumer.pipeline.gate import Gate
+from email_consumer.roles.http import health_routes, listen
+from email_consumer.roles.monitoring import report_on
+from email_consumer.roles.nats import NatsLink, connect_nats, join_ledger
+from email_consumer.roles.paced_sender import PacedSender, open_paced_sender
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.sending import build_sending, policy
+from email_consumer.roles.sqs import open_sqs
+from email_consumer.roles.waiting_server import WaitingServer
+from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
+from email_consumer.settings import Settings
+
+_CLAIMS = "claims"
+"""What `/ready` calls the bucket of claims."""
+_LOOK = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+async def build_worker(settings: Settings, services: Supervisor) -> None:
+    """Wait until no other kind of ledger has the consumer, and until all is known that stops mail."""
+    link = await connect_nats(settings, services)
+    await ensure_ledger_streams(link.client, settings.stream, replicas=settings.nats_replicas)
+    services.start(
+        Service(
+            "ledger streams",
+            partial(keep_ledger_streams, link.client, settings.stream, replicas=settings.nats_replicas),
+            on_crash=OnCrash.EXIT,
+        )
+    )
+    claims = ClaimsStream(link.client, settings.stream)
+    claims_there = partial(_wait_for_claims, claims, settings)
+    nats = await join_ledger(link, services, claims_there)
+    await claims_there()
+    sqs = await open_sqs(settings, nats.dead_letters, services) if "sqs" in settings.source else None
+    parts = Parts(settings, Metrics(), nats, sqs, services)
+    gate = Gate()
+    paced = await open_paced_sender(parts)
+    membership = await _join_cluster(parts, link, paced)
+    guard = ClaimsGuard(
+        claims,
+        hold=lambda reason: paced.pacer.hold(_CLAIMS, reason),
+        resume=lambda: paced.pacer.resume(_CLAIMS),
+    )
+    parts.checks[_CLAIMS] = guard.check
+    publisher = Publisher(link.client)
+    parts.checks["ledger"] = publisher.check
+    ledger = await _open_ledger(
+        link,
+        publisher,
+        gate,
+        guard=guard,
+        valid_until=lambda: min(nats.lease.valid_until, membership.valid_until),
+        services=services,
+    )
+    facts = SharedStateWatcher(
+        link.client,
+        stream=settings.stream,
+        cancel=gate.cancel,
+        suppressed=gate.suppressed,
+        events_since=ledger.events_expected_from,
+    )
+    services.start(Service("shared state", facts.run))
+    parts.checks["facts"] = facts.check
+    await listen(parts, health_routes(parts, create_registry(parts.metrics)))
+    secrets = await facts.ready()
+    journal = BucketJournal(link.client, settings.stream)
+    sending = build_sending(
+        parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal, before_drain=guard.close
+    )
+    report_on(parts)
+    services.start(*sending.services())
+
+
+async def _wait_for_claims(claims: ClaimsStream, settings: Settings) -> None:
+    """Until the sidecar has made the bucket, or refilled it: an empty one would know nothing of what was sent."""
+    waiting_server, logged = WaitingServer(settings), False
+    async with waiting_server.standing():
+        while not await claims.is_open():
+            if not logged:
+                logged = True
+                reason = "the claims bucket is not there, or not refilled yet; waiting for the sidecar"
+                _log.warning("claims.waiting", hint=reason)
+                await waiting_server.open(_CLAIMS, reason)
+            await asyncio.sleep(_LOOK)
+
+
+async def _join_cluster(parts: Parts, link: NatsLink, paced: PacedSender) -> Membership:
+    """From here on nothing is released until the other workers have made room."""
+    membership = Membership(
+        link.client,
+        stream=parts.settings.stream,
+        replicas=parts.settings.nats_replicas,
+        set_workers=paced.governor.set_workers,
+        pace=paced.pacer,
+    )
+    await membership.open()
+    parts.services.at_end(membership.leave)
+    parts.services.start(Service("membership", membership.run, on_crash=OnCrash.EXIT))
+    return membership
+
+
+async def _open_ledger(
+    link: NatsLink,
+    publisher: Publisher,
+    gate: Gate,
+    *,
+    guard: ClaimsGuard,
+    valid_until: Callable[[], float],
+    services: Supervisor,
+) -> JetStreamLedger:
+    settings = link.settings
+    delivered = await link.topology.delivered()
+    ledger = JetStreamLedger(
+        publisher,
+        gate.check,
+        policy(settings),
+        stream=settings.stream,
+        takeover=await keep_takeover(link.client, settings.stream, settings.consumer, delivered),
+        guard=guard,
+        lease=settings.claim_lease,
+        valid_until=valid_until,
+    )
+    await services.enter(ledger.running())
+    _log.info("ledger.opened", worker=ledger.worker)
+    return ledger

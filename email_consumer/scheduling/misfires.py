@@ -1,0 +1,52 @@
+"""Mail that became due while nothing ran: sent late, or not at all."""
+
+import time
+from typing import Literal
+
+import structlog
+
+from email_consumer.core.outcome import StopReason
+from email_consumer.store.database import Database
+from email_consumer.store.facts import set_fact
+
+_ALIVE = "scheduler_alive"
+_ALIVE_INTERVAL = 60.0
+
+_SKIP = """
+UPDATE email_requests SET status = 4, error = :error, finished_at = :now, updated_at = :now
+WHERE status = 0 AND published_at IS NULL AND content_id IS NOT NULL AND scheduled_at > :alive AND scheduled_at < :late
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class Misfires:
+    """Mail that is late because much was due at once is no misfire: somebody was there."""
+
+    def __init__(self, database: Database, policy: Literal["send", "skip"], limit: float) -> None:
+        """Lateness of up to `limit` seconds is always forgiven; beyond it the policy decides."""
+        self._database = database
+        self._policy = policy
+        self._limit = limit
+        self._noted_at = 0.0
+
+    async def settle(self) -> int:
+        """To be called once, before the first mail is published; how many are not sent at all."""
+        rows = await self._database.fetch("SELECT value FROM facts WHERE name = ?", (_ALIVE,))
+        skipped = 0
+        if self._policy == "skip" and rows:
+            now = time.time()
+            reason = f"{StopReason.MISFIRED}: nothing ran when it became due"
+            times = {"now": now, "alive": float(rows[0][0]), "late": now - self._limit, "error": reason}
+            async with self._database.transaction() as connection:
+                skipped = (await connection.execute(_SKIP, times)).rowcount
+            if skipped:
+                _log.warning("schedule.misfired", mails=skipped, limit=self._limit, hint="see MISFIRE")
+        return skipped
+
+    async def note_alive(self) -> None:
+        """Remember that somebody is there; cheap to call often."""
+        now = time.time()
+        if now - self._noted_at >= _ALIVE_INTERVAL:
+            await set_fact(self._database, _ALIVE, str(now))
+            self._noted_at = now

@@ -1,0 +1,1 @@
+"""Whether a message really comes from an SNS topic of ours."""

@@ -1,0 +1,46 @@
+"""The sandbox signs with a certificate of its own; only beside a local SES endpoint is it trusted."""
+
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from cryptography import x509
+
+from email_consumer.runtime.errors import OperatorError
+
+_log = structlog.get_logger(__name__)
+
+
+class SandboxCertificateError(OperatorError):
+    """The file can't be used; the text is one line that names the variable."""
+
+
+def sandbox_certificate(path: Path | None, ses_endpoint: str | None) -> x509.Certificate | None:
+    """The certificate for topics of account 000000000000, or None.
+
+    It is None whenever mail goes anywhere but to this machine: real mail must not be settled by the sandbox's word.
+
+    Raises:
+        SandboxCertificateError: it should be used, but can't be read.
+    """
+    if path is None:
+        return None
+    if not _is_loopback(ses_endpoint):
+        _log.error(
+            "events.sandbox_certificate_ignored",
+            hint="SANDBOX_CERTIFICATE is for the local sandbox alone; unset it, mail goes to the real SES",
+        )
+        return None
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SandboxCertificateError(f"SANDBOX_CERTIFICATE: {path} can't be read as a certificate: {error}") from error
+
+
+def _is_loopback(endpoint: str | None) -> bool:
+    host = urlsplit(endpoint or "").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

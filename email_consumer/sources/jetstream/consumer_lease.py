@@ -1,0 +1,260 @@
+"""One ledger per consumer: two processes with a ledger each on one consumer would both send what one has sent.
+
+Whoever sends holds a record in a KV bucket that names its ledger, and renews it. Another process waits until the record
+has not moved for `LEASE` seconds by its own clock; nobody's clocks are compared. A ledger that many processes share has
+one record, which all of them renew.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, fields, replace
+from uuid import uuid4
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import (
+    BucketNotFoundError,
+    KeyWrongLastSequenceError,
+    NoStreamResponseError,
+    NotFoundError,
+)
+from nats.js.kv import KeyValue
+
+from email_consumer.core.foreign_records import JUNK
+from email_consumer.runtime.errors import OperatorError
+
+LEASE = 30.0
+"""Seconds without a renewal after which the holder is taken for dead."""
+_MARGIN = 5.0
+"""The holder stops sending so much earlier than others may begin."""
+_RENEWAL = 5.0
+_POLL = 1.0
+_TRIES = 3
+
+_log = structlog.get_logger(__name__)
+
+
+def lease_bucket(stream: str) -> str:
+    """Holds a record for each right that is held beside the stream."""
+    return f"{stream}-tenancy"
+
+
+class LeaseLostError(OperatorError):
+    """Another process has taken over; this one must not send any more."""
+
+
+class LeaseRefusedError(OperatorError):
+    """A ledger of the other kind is alive there; in plain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    ledger: str
+    host: str
+    process: str
+    released: bool = False
+    shared: bool = False
+
+    @classmethod
+    def read(cls, value: bytes | None) -> "_Record | None":
+        """As some version has written it; None where something else lies there."""
+        try:
+            told = json.loads(value or b"")
+            named = {each.name: told[each.name] for each in fields(cls) if each.name in told}
+            return cls(**named)
+        except JUNK:
+            return None
+
+    def write(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+
+async def _unknown() -> bool:
+    """Nobody can be asked."""
+    return False
+
+
+class ConsumerLease:
+    """The right of one ledger to a consumer. `acquire` it, then `keep` it; `valid_until` tells how long it surely is."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stream: str,
+        key: str,
+        what: str,
+        ledger: str,
+        replicas: int,
+        shared: bool = False,
+        in_use: Callable[[], Awaitable[bool]] = _unknown,
+    ) -> None:
+        """Say what it is about.
+
+        Args:
+            client: connected.
+            stream: names the bucket.
+            key: of the record.
+            what: the record stands for, in words.
+            ledger: the identity of ours.
+            replicas: of the bucket, where it is still to be made.
+            shared: whether many processes have this ledger; then its record is never released, it lapses.
+            in_use: whether somebody uses at this moment what the record stands for. Then a record that isn't there was
+                lost, and its holder will write it again.
+        """
+        self._jetstream: JetStreamContext = client.jetstream()
+        self._bucket = lease_bucket(stream)
+        self._key = key
+        self._what = what
+        # Those who share write the same, so that each renews for all.
+        host, process = ("", "") if shared else (socket.gethostname(), uuid4().hex)
+        self._record = _Record(ledger, host, process, shared=shared)
+        self._replicas = replicas
+        self._in_use = in_use
+        self._absent_since: float | None = None
+        self._valid_until = 0.0
+        self._lapsed = False
+
+    @property
+    def valid_until(self) -> float:
+        """Nobody else sends before this moment of the event loop's clock."""
+        return self._valid_until
+
+    async def acquire(
+        self,
+        on_takeover: Callable[[], Awaitable[None]] | None = None,
+        waiting: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """Wait until it is ours; `waiting` is told why that takes so long, if it does.
+
+        `take_over` is awaited before, if another ledger (or nobody we know of) had it: so what it notes is there whenever
+        we have it, however we end.
+
+        Raises:
+            TenancyRefusedError: one process's own ledger and one that is shared meet, and the other one is alive.
+            nats.errors.Error: JetStream did not answer.
+        """
+        self._store = await self._open()
+        lost = await self._in_use()
+        waiting_since, seen, told = self._now(), -1, False
+        while True:
+            began = self._now()
+            holder, revision = await self._holder()
+            if revision != seen:
+                if seen > 0 and holder and holder.shared != self._record.shared and not holder.released:
+                    raise LeaseRefusedError(self._refusal(holder))
+                seen, waiting_since = revision, began
+            if holder is None:
+                free = not lost
+            else:
+                lost = True  # if it isn't there any more the next time
+                free = holder.released or (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
+            if free or began - waiting_since > LEASE:
+                if on_takeover and (holder is None or holder.ledger != self._record.ledger):
+                    await on_takeover()
+                    began = self._now()
+                if await self._write(self._record, revision, began):
+                    return
+                continue
+            if not told:
+                told = True
+                host = holder.host if holder else ""
+                hint = f"another email-consumer holds {self._what}; waiting until it ends"
+                _log.warning("tenancy.waiting", key=self._key, host=host, hint=hint)
+                if waiting:
+                    await waiting(hint)
+            await asyncio.sleep(_POLL)
+
+    async def keep(self) -> None:
+        """Renew until cancelled.
+
+        Raises:
+            TenancyLostError: another process has it now.
+        """
+        while True:
+            await asyncio.sleep(_RENEWAL)
+            try:
+                for _ in range(_TRIES):
+                    if await self._renew():
+                        break
+            except (NatsError, TimeoutError) as error:
+                _log.debug("tenancy.not_renewed", error=repr(error))
+                self._warn_once_lapsed(repr(error))
+
+    def _warn_once_lapsed(self, error: str) -> None:
+        if not self._lapsed and self._now() > self._valid_until:
+            self._lapsed = True
+            _log.error("tenancy.lapsed", error=error, hint="nothing is sent until JetStream answers again")
+
+    async def release(self) -> None:
+        """Let the next one begin at once."""
+        if self._record.shared:  # others may have it still
+            return
+        try:
+            holder, revision = await self._holder()
+            if holder == self._record:
+                await self._write(replace(self._record, released=True), revision, 0.0)
+        except (NatsError, TimeoutError) as error:
+            _log.debug("tenancy.not_released", error=repr(error))
+
+    async def _renew(self) -> bool:
+        """Write it again as we find it; False if somebody who shares it did so at the same moment.
+
+        Never on a revision that we remember: in a bucket that was made again, they begin again.
+
+        Where it is gone: while our lease lasts nobody else can have had it, and whoever waits knows that it was lost and
+        gives us the time. After a lapse somebody may have had it; who is alive writes it again soon.
+        """
+        began = self._now()
+        holder, revision = await self._holder()
+        if holder is None:
+            self._absent_since = began if self._absent_since is None else self._absent_since
+            if self._valid_until <= began <= self._absent_since + LEASE:
+                return True
+            _log.warning("tenancy.record_gone", key=self._key, hint="it is written again")
+        elif holder != self._record:
+            raise LeaseLostError(f"another email-consumer has taken over {self._what}")
+        return await self._write(self._record, revision, began)
+
+    def _refusal(self, holder: _Record) -> str:
+        both = f"{self._what} must not have two ledgers, or mail would be sent twice"
+        if holder.shared:
+            return f"LEDGER: workers or a sidecar with LEDGER=jetstream are running on it, and {both}; stop them first"
+        return f"LEDGER: `email-consumer run` with LEDGER=sqlite runs on it (host {holder.host}), and {both}; stop it first"
+
+    async def _open(self) -> KeyValue:
+        try:
+            return await self._jetstream.key_value(self._bucket)
+        except BucketNotFoundError:
+            return await self._jetstream.create_key_value(bucket=self._bucket, history=1, replicas=self._replicas)
+
+    async def _holder(self) -> tuple[_Record | None, int]:
+        """The record, if there is one that can be read, and what the next write has to name as the last one."""
+        # By the leader: what a replica hands out mixes its own headers with whatever was stored.
+        try:
+            raw = await self._jetstream.get_msg(f"KV_{self._bucket}", subject=f"$KV.{self._bucket}.{self._key}")
+        except NotFoundError:
+            return None, 0
+        return _Record.read(raw.data), raw.seq or 0  # a deletion has a revision as well
+
+    async def _write(self, record: _Record, revision: int, began: float) -> bool:
+        """Replace the record if it is still the one of `revision`."""
+        try:
+            await self._store.update(self._key, record.write(), last=revision)
+        except KeyWrongLastSequenceError:
+            return False
+        except NoStreamResponseError:  # a server that lost its store, or somebody deleted the bucket
+            _log.warning("tenancy.bucket_gone", bucket=self._bucket, hint="it is made again")
+            self._store = await self._open()
+            return False
+        self._valid_until = began + LEASE - _MARGIN
+        self._absent_since, self._lapsed = None, False
+        return True
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,237 @@
+"""Deliveries from a JetStream pull consumer, through one inbox that stays.
+
+nats-py's `fetch` makes a subscription, a task and a time-out per batch and can stall on an orphaned pull; here pull
+requests go to the server as slots become free, and whatever it delivers arrives in one callback.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
+from time import monotonic
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.slots import Slots
+from email_consumer.sources.jetstream.consumer import Consumer
+from email_consumer.sources.jetstream.delivery import JetStreamDelivery
+from email_consumer.sources.jetstream.pull_limits import HEARTBEAT
+from email_consumer.sources.jetstream.topology import TopologyError
+
+_MISSED = 2.5 * HEARTBEAT
+"""After so many seconds of silence a pull request is taken for lost."""
+_LOOK_EVERY = 10.0
+"""Seconds between two looks at the consumer, at the most: nothing else tells that it is paused."""
+_BACKOFF = 1.0
+_SAY_EVERY = 60.0
+"""Seconds before the same trouble is worth another line."""
+_STOP_TIMEOUT = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class JetStreamReceiver:
+    """Keeps the slots full. Survives the server: what was asked for and not heard of is asked for again."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stream: str,
+        consumer: str,
+        slots: Slots,
+        start: Callable[[Delivery], None],
+        repair: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`start` takes a delivery in hand at once; `repair` makes stream and consumer anew if they are gone."""
+        self._client = client
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._consumer = Consumer(client, stream=stream, consumer=consumer)
+        self._slots = slots
+        self._start = start
+        self._repair = repair
+        self._inbox = client.new_inbox()
+        self._numbers = count(1)
+        self._requested = 0
+        self._pin = ""
+        self._heard_at = 0.0
+        self._looked_at = 0.0
+        self._trouble = ""
+        """What keeps our requests from being answered, until one is."""
+        self._unseen = ""
+        """Why the consumer could not be looked at, until it can."""
+        self._said: tuple[str, float] = ("", 0.0)
+        self._broken = False
+        self._pausing = False
+        self._stopping = False
+        self._subscription: Subscription | None = None
+        self._wake = asyncio.Event()
+        self._reconnects = client.stats["reconnects"]
+        slots.on_change(self._wake_if_due)
+
+    @property
+    def held(self) -> str:
+        """Why no mail comes although some may wait, in plain words; empty while nothing is known to be in its way."""
+        full = "" if self._slots.taken else self._consumer.full  # what is in hand here will be settled
+        return self._trouble or self._unseen or self._consumer.held or full
+
+    async def run(self) -> None:
+        """Pull until cancelled, or until `stop`."""
+        self._heard_at = monotonic()
+        # No limit of the client's own: what exceeds it would be dropped, and come again after ACK_WAIT only. Requests
+        # are bounded by bytes, and the slots by what is in hand.
+        self._subscription = await self._client.subscribe(
+            f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        while not self._stopping:
+            self._wake.clear()
+            if self._broken:
+                await self._mend()
+            elif self._pausing:
+                self._pausing = False
+                await asyncio.sleep(_BACKOFF)
+            self._give_up_lost_requests()
+            if self._client.is_connected and not self._broken:  # else why it can't be mended is to be told
+                await self._fill()
+            self._say()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT / 2):
+                    await self._wake.wait()
+
+    async def stop(self) -> None:
+        """Take nothing more in hand; what still arrives goes back at once."""
+        self._stopping = True
+        self._wake.set()
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT):
+                if self._subscription is not None:
+                    await self._subscription.drain()  # type: ignore[no-untyped-call]
+        except (TimeoutError, NatsError) as error:
+            _log.warning("intake.stop_incomplete", error=repr(error), hint="what is left comes back after ACK_WAIT")
+
+    def _give_up_lost_requests(self) -> None:
+        if self._reconnects != self._client.stats["reconnects"]:  # the server that held our requests is gone
+            self._reconnects = self._client.stats["reconnects"]
+            self._requested = 0
+        silence = monotonic() - self._heard_at
+        if self._requested and silence > _MISSED:
+            _log.warning("intake.silent", seconds=round(silence, 1), lost=self._requested)
+            self._trouble = "NATS gives no answer to requests for mail; check our user's permissions on $JS.API.>"
+            self._requested = 0
+
+    async def _fill(self) -> None:
+        """Ask for what is due. Whatever may have become of stream and consumer since the last request, we know it first."""
+        due = self._due()
+        if (due and not self._requested) or monotonic() - self._looked_at > _LOOK_EVERY:
+            if not await self._look():
+                return
+            due = self._due()
+        if not due or self._broken:
+            return
+        if not self._requested:
+            self._heard_at = monotonic()
+        for request in self._consumer.limits.requests(due, self._client.max_payload, self._pin):
+            batch = request["batch"]
+            self._requested += batch
+            reply = f"{self._inbox}.{next(self._numbers)}-{batch}"
+            await self._client.publish(self._subject, orjson.dumps(request), reply=reply)
+
+    async def _look(self) -> bool:
+        try:
+            await self._consumer.look()
+        except NotFoundError as error:
+            self._break(f"the consumer or its stream is gone ({error.description})")
+        except (NatsError, TimeoutError) as error:
+            self._unseen, self._pausing = f"JetStream gives no answer ({error!r})", True
+            self._wake.set()
+        else:
+            self._unseen, self._looked_at = "", monotonic()
+            return True
+        return False
+
+    def _due(self) -> int:
+        """How many to ask for now: at half empty, so that a busy worker doesn't ask for each mail."""
+        limits = self._consumer.limits
+        if self._requested and not limits.overlap:
+            return 0
+        most = min(self._slots.capacity, limits.at_once(self._client.max_payload))
+        due = int(min(self._slots.free, most)) - self._requested
+        return due if due > 0 and (not self._requested or due >= most // 2) else 0
+
+    def _wake_if_due(self) -> None:
+        if self._due():
+            self._wake.set()
+
+    async def _arrived(self, message: Msg) -> None:
+        self._heard_at = monotonic()
+        headers = message.headers or {}
+        if not message.reply.startswith("$JS.ACK."):
+            self._status(headers, int(message.subject.rpartition("-")[2]))
+            return
+        self._trouble = ""
+        self._pin = headers.get("Nats-Pin-Id", self._pin)
+        self._requested = max(0, self._requested - 1)
+        delivery = JetStreamDelivery(self._client, message, self._consumer.stream_id)
+        if self._stopping:
+            await delivery.nak(0)
+        else:
+            self._start(delivery)
+            self._wake_if_due()
+
+    def _status(self, headers: Mapping[str, str], batch: int) -> None:
+        """What became of a request for `batch` messages."""
+        status, text = headers.get("Status", ""), headers.get("Description", "")
+        pending = int(headers.get("Nats-Pending-Messages", batch))
+        match status:
+            case "100":  # idle heartbeat
+                self._trouble = ""
+                return
+            case "408" | "409" if "Nats-Pending-Messages" in headers:  # the request is over, so much of it unserved
+                self._requested = max(0, self._requested - pending)
+                self._pausing = pending == batch and 0 < self._consumer.limits.expires < _BACKOFF
+                if pending == batch and text == "Message Size Exceeds MaxBytes":
+                    self._refuse(f"{text}: the consumer's max_bytes is less than the next mail has")
+                else:
+                    self._trouble = ""
+            case "423":  # another client is served now, until it falls silent
+                self._pin, self._requested = "", max(0, self._requested - batch)
+            case "400" | "409" if text.startswith(("Bad Request", "Exceeded")):
+                self._requested = max(0, self._requested - batch)
+                self._consumer.refused(text)
+                self._refuse(text)
+            case _:
+                self._break(f"{status} {text}" if status != "503" else "nobody answers requests for mail")
+        self._wake.set()
+
+    def _refuse(self, answer: str) -> None:
+        self._trouble, self._pausing = f"NATS refuses a request for mail: {answer}", True
+
+    def _break(self, answer: str) -> None:
+        self._trouble, self._broken, self._requested = answer, True, 0
+        self._wake.set()
+
+    async def _mend(self) -> None:
+        self._say()
+        self._broken = False
+        await asyncio.sleep(_BACKOFF)
+        try:
+            await self._repair()
+        except (NatsError, TimeoutError, TopologyError) as error:
+            self._break(str(error))
+
+    def _say(self) -> None:
+        """What is in the way is worth a line when it begins, once a minute, and when it is over."""
+        reason, (before, said_at) = self.held, self._said
+        if reason and (reason != before or monotonic() - said_at > _SAY_EVERY):
+            _log.warning("intake.interrupted", answer=reason)
+            self._said = (reason, monotonic())
+        elif before and not reason:
+            _log.info("intake.resumed")
+            self._said = ("", 0.0)

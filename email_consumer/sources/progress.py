@@ -1,0 +1,34 @@
+"""How far the sources of mail have come, as they say themselves."""
+
+from collections.abc import Awaitable, Callable
+
+from nats.aio.client import Client
+
+from email_consumer.core.standstill import Progress
+from email_consumer.jetstream.api import ask
+from email_consumer.sqs.queue import SqsQueue
+
+_PATIENCE = 2.0
+
+
+def progress_of_consumer(client: Client, stream: str, consumer: str) -> Callable[[], Awaitable[Progress]]:
+    """Asks JetStream."""
+
+    async def look() -> Progress:
+        found = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}", patience=_PATIENCE)
+        open_, most = found["num_ack_pending"], found["config"].get("max_ack_pending", 0)
+        hint = ""
+        if 0 < most <= open_:
+            hint = f"{open_:,} deliveries wait for another attempt, all that max_ack_pending of {consumer!r} allows"
+        return Progress(found["num_pending"], found["delivered"]["stream_seq"] - open_, hint)
+
+    return look
+
+
+def progress_of_queue(queue: SqsQueue) -> Callable[[], Awaitable[Progress]]:
+    """Asks SQS, which doesn't count what was settled."""
+
+    async def look() -> Progress:
+        return Progress(await queue.waiting(), 0)
+
+    return look

@@ -1,0 +1,89 @@
+"""The SQS queue as a `MailQueue`: mail put in, and how far its consumer has come."""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+
+from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError, TooLargeForQueueError
+from email_consumer.sqs.batches import MOST
+from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.queue import SqsQueue
+
+_HEADROOM = 1_024
+"""Bytes of a message that are left to what SQS counts beside body and attributes: their types."""
+
+_RESOLUTION = 1.0
+"""Seconds: SQS's answers carry its time without a fraction."""
+_TOO_LARGE = {"InvalidParameterValue", "BatchRequestTooLong"}
+
+Message = tuple[str, Mapping[str, str]]
+
+
+class SqsMailQueue:
+    """See `email_consumer.core.mail_queue.MailQueue`. Without an order of its own: mail is told apart by when it was sent."""
+
+    def __init__(self, queue: SqsQueue, longest: int) -> None:
+        """`longest`: bytes that a message of the queue may have."""
+        self._queue = queue
+        self._longest = longest
+
+    @classmethod
+    async def of(cls, queue: SqsQueue) -> "SqsMailQueue":
+        """Ask the queue for what it takes.
+
+        Raises:
+            SqsError: it gave no answer.
+        """
+        return cls(queue, await queue.longest_message())
+
+    @property
+    def max_payload(self) -> int:
+        return (self._longest - _HEADROOM) * 3 // 4  # travels as base64
+
+    async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
+        answers: list[int | Exception] = []
+        bodies = [(base64.b64encode(payload).decode(), headers) for payload, headers in messages]
+        for batch in self._batches(bodies):
+            try:
+                answers += [_answer(fault) for fault in await self._queue.send_batch(batch)]
+            except SqsError as error:
+                answers += [_answer(error)] * len(batch)
+        return answers
+
+    async def mark(self) -> Mark:
+        try:
+            now = await self._queue.now()
+        except SqsError as error:
+            raise QueueUnavailableError(str(error)) from error
+        # All that was sent so far was sent before this second is over; in a second it is.
+        return Mark("", 0, before=now + _RESOLUTION, past_in=_RESOLUTION)
+
+    async def backlog(self) -> Backlog:
+        try:
+            return Backlog(ack_floor=-1, unsettled=await self._queue.count())
+        except SqsError as error:
+            raise QueueUnavailableError(str(error)) from error
+
+    def _batches(self, messages: Sequence[Message]) -> Iterator[list[Message]]:
+        """In order; SQS takes ten at a time, and no more bytes than one message may have."""
+        batch: list[Message] = []
+        size = 0
+        for message in messages:
+            grown = size + _size(message)
+            if batch and (len(batch) == MOST or grown > self._longest):
+                yield batch
+                batch, grown = [], _size(message)
+            batch.append(message)
+            size = grown
+        if batch:
+            yield batch
+
+
+def _size(message: Message) -> int:
+    body, attributes = message
+    return len(body) + sum(len(name) + len(value.encode()) + len("String") for name, value in attributes.items())
+
+
+def _answer(fault: SqsError | None) -> int | Exception:
+    if fault is None:
+        return 0
+    return TooLargeForQueueError(str(fault)) if fault.code in _TOO_LARGE else fault

@@ -1,0 +1,73 @@
+"""Deliveries from an SQS queue."""
+
+from collections.abc import Callable, Mapping
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.slots import Slots
+from email_consumer.sqs.queue import Received, SqsQueue
+from email_consumer.sqs.receiver import SqsReceiver
+
+
+class SqsDelivery:
+    """One message as SQS delivered it; see `email_consumer.core.delivery.Delivery`."""
+
+    __slots__ = ("_queue", "_received", "_settled", "_visibility", "payload")
+
+    source = "sqs"
+    stream = ""
+    sequence = 0
+
+    def __init__(self, queue: SqsQueue, received: Received, visibility: float) -> None:
+        self._queue = queue
+        self._received = received
+        self._visibility = visibility
+        self._settled = False
+        self.payload = received.body.encode()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._received.attributes
+
+    @property
+    def reference(self) -> str:
+        return f"{self._queue.name}:{self._received.message_id}"
+
+    @property
+    def received(self) -> int:
+        return self._received.receives
+
+    @property
+    def stored_at(self) -> float:
+        return self._received.sent_at
+
+    async def ack(self) -> None:
+        self._settled = True
+        await self._queue.delete(self._received.receipt_handle)
+
+    async def nak(self, delay: float) -> None:
+        self._settled = True
+        await self._queue.change_visibility(self._received.receipt_handle, delay)
+
+    async def term(self) -> None:
+        await self.ack()
+
+    async def in_progress(self) -> None:
+        if not self._settled:  # or it would take the delay back that a nak has just set
+            await self._queue.change_visibility(self._received.receipt_handle, self._visibility)
+
+
+def sqs_receiver(queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Delivery], None]) -> SqsReceiver:
+    """Deliveries from the queue, with `run` and `stop`.
+
+    Args:
+        queue: where they come from.
+        slots: no more is taken than is free.
+        visibility: seconds for which a delivery is nobody else's; `in_progress` begins them anew.
+        start: takes a delivery in hand at once.
+    """
+    return SqsReceiver(
+        queue,
+        slots=slots,
+        visibility=visibility,
+        start=lambda received: start(SqsDelivery(queue, received, visibility)),
+    )

@@ -1,0 +1,83 @@
+"""Carries the suppression list's changes over to SES's own account-level list, in the background.
+
+What is still to be done is noted in the row itself, in the transaction that changed it: a crash loses nothing.
+"""
+
+import asyncio
+import sqlite3
+from typing import Any
+
+import aioboto3
+import structlog
+from aiolimiter import AsyncLimiter
+from botocore.exceptions import ClientError
+
+from email_consumer.aws.client import NoAnswerError, answered, client_config
+from email_consumer.store.database import Database
+from email_consumer.suppression import statements
+from email_consumer.suppression.suppression import Reason
+
+_INTERVAL = 10.0
+"""Seconds between looks at what there is to do."""
+_AFTER_FAILURE = 60.0
+_CONNECT, _ANSWER = 5.0, 10.0
+_REASONS = {Reason.COMPLAINT: "COMPLAINT", Reason.HARD_BOUNCE: "BOUNCE"}
+_POINTLESS = frozenset({"NotFoundException", "BadRequestException"})
+"""Not on SES's list (so nothing to delete), or an address that SES doesn't take."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Mirror:
+    """PutSuppressedDestination and DeleteSuppressedDestination, at the one call a second that SES allows."""
+
+    def __init__(self, database: Database, *, region: str, endpoint: str | None) -> None:
+        """An `endpoint` of None is AWS's own."""
+        self._database = database
+        self._region = region
+        self._endpoint = endpoint
+        self._limit = AsyncLimiter(1, 1)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        session = aioboto3.Session(region_name=self._region)
+        config = client_config(connect=_CONNECT, answer=_ANSWER)
+        async with session.client("sesv2", endpoint_url=self._endpoint, config=config) as client:
+            while True:
+                try:
+                    await self.carry_over(client)
+                except (ClientError, NoAnswerError, sqlite3.OperationalError) as error:
+                    _log.warning(
+                        "suppression.not_mirrored",
+                        error=str(error),
+                        retry_in=_AFTER_FAILURE,
+                        hint="SES takes it by ses:PutSuppressedDestination and ses:DeleteSuppressedDestination",
+                    )
+                    await asyncio.sleep(_AFTER_FAILURE)
+                else:
+                    await asyncio.sleep(_INTERVAL)
+
+    async def carry_over(self, client: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
+        """Do all there is to do with an SES v2 client.
+
+        Raises:
+            botocore.exceptions.ClientError: SES refused; the rest stays noted.
+        """
+        while rows := await self._database.fetch(statements.TO_MIRROR):
+            for row in rows:
+                async with self._limit:
+                    await _tell(client, row["address"], row["reason"], row["mirror"])
+                async with self._database.transaction() as connection:
+                    await connection.execute(statements.MIRRORED, dict(row))
+
+
+async def _tell(client: Any, address: str, reason: str, change: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
+    try:
+        if change == "put":
+            call = client.put_suppressed_destination(EmailAddress=address, Reason=_REASONS[Reason(reason)])
+        else:
+            call = client.delete_suppressed_destination(EmailAddress=address)
+        await answered(call, within=_CONNECT + _ANSWER)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in _POINTLESS:
+            raise

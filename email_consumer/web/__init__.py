@@ -1,0 +1,1 @@
+"""What every HTTP route shares: the application, keys, errors, OpenAPI, health."""

@@ -1,0 +1,74 @@
+"""`/health`: the process answers. `/ready`: so does all it needs. `/metrics`: what it counts."""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiohttp import web
+
+from email_consumer.core.readiness import STUCK, Check, Lookout, in_public, reasons
+from email_consumer.web.routing import ApiModel, answer, operation
+
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+_log = structlog.get_logger(__name__)
+
+
+class Health(ApiModel):
+    status: str
+
+
+class Readiness(ApiModel):
+    """`down` names what lets no mail through, 503 if it names anything; `reasons` says why, in words of ours alone."""
+
+    ready: bool
+    up: list[str]
+    down: list[str]
+    reasons: dict[str, str]
+
+
+class HealthRoutes:
+    def __init__(self, checks: Mapping[str, Check], metrics: Callable[[], bytes]) -> None:
+        """`checks` by the name that `/ready` tells, more may be added; `metrics` gives the Prometheus text."""
+        self._checks = checks
+        self._metrics = metrics
+        self._lookout = Lookout(self._look)
+        self._said: dict[str, str] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/health", self.health),
+            web.get("/ready", self.ready),
+            web.get("/metrics", self.metrics),
+        ]
+
+    @operation("The process answers", answer=Health, open_to_all=True)
+    async def health(self, _request: web.Request) -> web.Response:
+        return answer(Health(status="ok"))
+
+    @operation(
+        "All that is needed is there; else 503 and what is down",
+        answer=Readiness,
+        also={503: Readiness},
+        open_to_all=True,
+    )
+    async def ready(self, _request: web.Request) -> web.Response:
+        down = await self._lookout.look()
+        readiness = Readiness(
+            ready=not down,
+            up=[name for name in self._checks if name not in {*down, STUCK}],
+            down=sorted(down),
+            reasons={name: in_public(text) for name, text in down.items()},
+        )
+        return answer(readiness, status=503 if down else 200)
+
+    async def _look(self) -> dict[str, str]:
+        down = await reasons(self._checks)
+        for name, text in down.items():
+            if in_public(text) != in_public(self._said.get(name, "")):
+                _log.warning("ready.down", what=name, error=text)
+        self._said = down
+        return down
+
+    @operation("Counters and gauges for Prometheus", answer_type="text/plain")
+    async def metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics(), headers={"Content-Type": _PROMETHEUS})

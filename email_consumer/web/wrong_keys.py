@@ -1,0 +1,54 @@
+"""Wrong API keys: counted, logged, and answered the slower the more of them come from one place.
+
+Right keys are not slowed, wherever they come from: behind a proxy all callers may share one address.
+"""
+
+import asyncio
+
+import structlog
+from cachetools import TTLCache
+
+from email_consumer.core.metrics import Metrics
+from email_consumer.runtime.throttle import Throttle
+from email_consumer.web.routing import ApiError
+
+_FREE = 10
+"""Wrong keys from one address that are answered at once, for whoever is setting something up."""
+_FORGOTTEN_AFTER = 60.0
+_ADDRESSES = 10_000
+_SLOWED_AT_ONCE = 32
+_QUIET = 10.0
+"""Seconds between two lines in the log."""
+
+_log = structlog.get_logger(__name__)
+
+
+class WrongKeys:
+    def __init__(self, metrics: Metrics, *, pause: float = 1.0) -> None:
+        """`pause` in seconds, before the answer to one of many."""
+        self._metrics = metrics
+        self._pause = pause
+        self._by_address: TTLCache[str, int] = TTLCache(_ADDRESSES, _FORGOTTEN_AFTER)
+        self._slowed = 0
+        self._throttle = Throttle(_QUIET)
+
+    async def note(self, address: str) -> None:
+        """Return when it may be answered.
+
+        Raises:
+            ApiError: 429, too many wait for that already.
+        """
+        self._metrics.api_keys_refused += 1
+        unlogged = self._throttle.admit("wrong key")
+        if unlogged is not None:
+            _log.warning("api.wrong_key", address=address, unlogged=unlogged)
+        seen = self._by_address[address] = self._by_address.get(address, 0) + 1
+        if seen <= _FREE:
+            return
+        if self._slowed >= _SLOWED_AT_ONCE:
+            raise ApiError(429, "too_many_wrong_keys", "Too many wrong API keys.", headers={"Retry-After": "10"})
+        self._slowed += 1
+        try:
+            await asyncio.sleep(self._pause)
+        finally:
+            self._slowed -= 1

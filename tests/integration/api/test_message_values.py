@@ -1,0 +1,158 @@
+"""Odd values in `POST /v1/messages`: they mean the same as in a message over NATS, and none of them is a 5xx."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from email_consumer.message.model import NOT_BUILT
+from email_consumer.message.problems import MAX_LENGTH, MAX_PROBLEMS
+from tests.integration.api.stage import Stage, mail
+
+JSON = {"Content-Type": "application/json"}
+NEVER = "9999-12-31T23:59:59.9999999Z"
+ZERO = "0001-01-01T00:00:00Z"
+OPTIONAL = [
+    "topic_id", "text", "from_email", "reply_to", "cc", "bcc", "headers", "attachments", "tags", "configuration_set",
+    "track_opens", "scheduled_at", "expires_at", "list_unsubscribe", *sorted(NOT_BUILT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("empty", [None, "", [], {}], ids=repr)
+async def test_empty_values_are_not_given(empty: object, stage: Stage) -> None:
+    answer = await stage.post(mail(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty)
+    assert (answer["scheduled"], answer["warnings"]) == (False, [])
+    [message] = await stage.pull(1)
+    assert message.model_fields_set == {"uuid", "email", "subject", "body"}
+
+
+@pytest.mark.parametrize("value", [NEVER, ZERO, "0001-01-01t00:00:00z", "9999-12-31 23:59:59"])
+async def test_never_and_zero_are_not_set(value: str, stage: Stage) -> None:
+    answer = await stage.post(mail(scheduled_at=value, expires_at=value), scheduled_at=value)
+    assert answer["scheduled"] is False
+    [message] = await stage.pull(1)
+    assert (message.scheduled_at, message.expires_at) == (None, None)
+    assert (await stage.ask("GET", f"/v1/messages/{message.uuid}"))[0] == 200
+
+
+async def test_a_message_whose_time_is_not_set_is_due_with_the_others(stage: Stage) -> None:
+    later = "2035-01-01T00:00:00Z"
+    answer = await stage.post(mail(scheduled_at=ZERO), mail(scheduled_at=""), mail(), scheduled_at=later)
+    for uuid in answer["ids"]:
+        _, shown = await stage.ask("GET", f"/v1/messages/{uuid}")
+        assert shown["scheduled_at"] == "2035-01-01T00:00:00.000Z"
+
+
+async def test_the_latest_time_of_all_can_be_kept_and_read(stage: Stage) -> None:
+    latest = "9998-12-31T23:59:59Z"
+    answer = await stage.post(mail(scheduled_at=latest, topic_id="t"), mail(expires_at=latest))
+    for uuid in answer["ids"]:
+        assert (await stage.ask("GET", f"/v1/messages/{uuid}"))[0] == 200
+    [message] = await stage.pull(1)
+    assert message.expires_at
+    assert message.expires_at.year == 9998
+
+
+@pytest.mark.parametrize(
+    ("fields", "top", "status", "named"),
+    [
+        ({"scheduled_at": "1970-01-01T00:00:00Z"}, {}, 400, "messages.0.scheduled_at is before the year 2000"),
+        ({"expiresAt": "1999-12-31T23:59:59Z"}, {}, 400, "messages.0.expires_at is before the year 2000"),
+        ({}, {"scheduled_at": "1900-01-01 00:00:00"}, 400, "scheduled_at is before the year 2000"),
+        ({}, {"scheduledAt": 253402300799}, 400, "scheduled_at is not a time"),
+        ({"expires_at": "2034-01-01T00:00:00Z"}, {"scheduled_at": "2035-01-01T00:00:00Z"}, 422, "could never be sent"),
+        ({"schedule_at": "2035-01-01T00:00:00Z"}, {}, 422, "did you mean 'scheduled_at'"),
+        ({"expire_at": "2035-01-01T00:00:00Z"}, {}, 422, "did you mean 'expires_at'"),
+        ({"Cc": "c@example.com"}, {}, 422, "did you mean 'cc'"),
+        ({"bbc": "c@example.com"}, {}, 422, "did you mean 'bcc'"),
+        ({"topicID": "t"}, {}, 422, "did you mean 'topic_id'"),
+        ({}, {"scheduleAt": "2035-01-01T00:00:00Z"}, 422, "did you mean 'scheduled_at'"),
+        ({}, {"lane": "transactional"}, 422, "lane: this version can't act on it"),
+        *(({name: "x"}, {}, 422, f"{name}: this version can't act on it") for name in sorted(NOT_BUILT)),
+        ({"list_unsubscribe": "yes"}, {}, 422, "neither true nor false"),
+        ({"emails": [7] * 10_000}, {}, 422, "messages.0.emails.0"),
+        ({"emails": [7] * 10_001}, {}, 422, "10,001 entries"),
+        ({"cc": ["x"] * 51}, {}, 422, "messages.0.cc: has 51 entries"),
+        ({"headers": {str(n): n for n in range(50_000)}}, {}, 422, "messages.0.headers: has 50,000 entries"),
+        ({"attachments": [{}] * 100_000}, {}, 422, "messages.0.attachments: has 100,000 entries"),
+        ({f"key {n}": n for n in range(50_000)}, {}, 422, "messages.0: has 50,003 keys"),
+        ({"metadata": [[]] * 255_000}, {}, 413, "250,000 keys and values"),
+    ],
+)
+async def test_refused_with_a_short_reason_and_nothing_is_stored(
+    fields: dict[str, Any], top: dict[str, Any], status: int, named: str, stage: Stage
+) -> None:
+    answered, answer = await stage.ask("POST", "/v1/messages", {"messages": [mail(**fields)], **top})
+    assert answered == status
+    assert named in json.dumps(answer)
+    assert len(json.dumps(answer)) < 2 * MAX_PROBLEMS * MAX_LENGTH
+    assert await stage.rows() == []
+
+
+async def test_thousands_of_wrong_messages_are_left_at_the_first(stage: Stage) -> None:
+    wrong = {"emails": 1, "subject": 2, "content": 3, "text": 4, "cc": 5, "tags": 6, "headers": 7, "attachments": 8}
+    status, answer = await stage.ask("POST", "/v1/messages", {"messages": [wrong] * 5_000})
+    assert status == 422
+    assert {field.split(".")[1] for field in answer["error"]["fields"]} == {"0"}
+
+
+async def test_unknown_keys_are_ignored_and_named(stage: Stage) -> None:
+    answer = await stage.post(mail(html="<p>", priority=1), mail(priority=2), expires_at="2035-01-01T00:00:00Z")
+    assert [warning.split(":")[0] for warning in answer["warnings"]] == ["expires_at", "html", "priority"]
+    assert len(await stage.pull(2)) == 2
+
+
+async def test_warnings_are_few_and_short(stage: Stage) -> None:
+    answer = await stage.post(mail(**{f"{n}{'x' * 1_000}": n for n in range(1_000)}))
+    assert len(answer["warnings"]) == 20
+    assert max(map(len, answer["warnings"])) < 200
+
+
+async def test_json_with_a_byte_order_mark_is_json(stage: Stage) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"messages": [mail()]}).encode()
+    async with stage.session.post(f"{stage.url}/v1/messages", data=body, headers=JSON) as response:
+        assert response.status == 200
+    assert await stage.pull(1)
+
+
+@pytest.mark.parametrize("body", [b"[" * 1_000_000, b"{}", b"[]", b"7", b'"\xff"', b"", b'{"messages": NaN}', b"[1,"])
+async def test_what_is_no_request_is_never_an_error_of_ours(body: bytes, stage: Stage) -> None:
+    async with stage.session.post(f"{stage.url}/v1/messages", data=body, headers=JSON) as response:
+        assert response.status in {400, 413, 422}
+        assert "error" in await response.json()
+
+
+@pytest.mark.parametrize("seconds", [253402300800.0, 1e300, -62135596801.0, float("inf")])
+async def test_a_row_of_the_version_before_can_be_read(seconds: float, stage: Stage) -> None:
+    [uuid] = (await stage.post(mail(topic_id="t", scheduled_at="2035-01-01T00:00:00Z")))["ids"]
+    async with stage.database.transaction() as connection:
+        await connection.execute("UPDATE email_requests SET scheduled_at = ?, expires_at = ?", (seconds, abs(seconds)))
+    status, shown = await stage.ask("GET", f"/v1/messages/{uuid}")
+    assert status == 200
+    assert datetime.fromisoformat(shown["scheduled_at"])
+    assert datetime.fromisoformat(shown["expires_at"])
+    assert (await stage.ask("GET", "/v1/topics/t"))[0] == 200
+
+
+@pytest.mark.parametrize("expires_at", [253402300800.0, 1e300])
+async def test_a_mail_of_the_version_before_that_expires_never_is_sent(expires_at: float, stage: Stage) -> None:
+    await stage.post(mail(scheduled_at="2035-01-01T00:00:00Z"))
+    async with stage.database.transaction() as connection:
+        await connection.execute("UPDATE email_requests SET scheduled_at = 1.0, expires_at = ?", (expires_at,))
+    stage.scheduler.wake()
+    [message] = await stage.pull(1)
+    assert message.expires_at is None
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "1" * 100, "1" * 5_000, "-1", "1e300", "٣", "inf", "0x10"])
+async def test_a_number_that_no_place_can_hold_is_never_an_error_of_ours(number: str, stage: Stage) -> None:
+    for path in (
+        f"/v1/events/counts/sent?hours={number}",
+        f"/v1/results/sent?hours={number}",
+        f"/v1/dead-letters?limit={number}",
+        f"/v1/dead-letters?after={number}",
+        f"/v1/dead-letters/{number}",
+    ):
+        async with stage.session.get(stage.url + path) as response:
+            assert response.status in {404, 422}, path

@@ -1,0 +1,73 @@
+"""The sidecar's part of the JetStream ledger, as the daemon puts it together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from nats.aio.client import Client
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.slots import Slots
+from email_consumer.ledgers.jetstream.projection import Projection
+from email_consumer.ledgers.jetstream.streams import CONSUMER, Names
+from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.store.database import open_database
+
+
+async def project(client: Client, path: Path, stream: str) -> None:
+    """Bring all outcomes so far into the tables."""
+    async with open_database(path) as database:
+        projection = Projection(database)
+        async with projection.running():
+            await drain(client, Names(stream).outcomes, projection.handle)
+
+
+async def drain(client: Client, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]]) -> None:
+    """Have `handle` take all that the stream's consumer has not acknowledged yet."""
+    info = await client.jetstream().consumer_info(stream, CONSUMER)
+    left = info.num_pending + info.num_ack_pending
+    if not left:
+        return
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def counted(delivery: Delivery) -> None:
+        nonlocal left
+        try:
+            await handle(delivery)
+        except Exception as error:  # noqa: BLE001 - whoever waits shall hear of it
+            if not done.done():
+                done.set_exception(error)
+        left -= 1
+        if not left and not done.done():
+            done.set_result(None)
+
+    async with consuming(client, stream, counted):
+        await done
+
+
+@asynccontextmanager
+async def consuming(
+    client: Client, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]]
+) -> AsyncIterator[None]:
+    """Deliveries are handled until the block ends."""
+    slots = Slots(100)
+    in_hand = Dispatcher(handle, slots, Metrics(), heartbeat=10)
+    intake = JetStreamReceiver(
+        client, stream=stream, consumer=CONSUMER, slots=slots, start=in_hand.start, repair=_nothing
+    )
+    running = asyncio.create_task(intake.run())
+    try:
+        yield
+    finally:
+        await intake.stop()
+        await in_hand.drain(5)
+        await client.flush()
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def _nothing() -> None:
+    """No stream is deleted here."""

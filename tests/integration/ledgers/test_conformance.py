@@ -1,0 +1,252 @@
+"""What every ledger promises."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from email_consumer.core.ledger import Claim, Origin
+from email_consumer.core.outcome import (
+    Busy,
+    Conflict,
+    Duplicate,
+    Exhausted,
+    Failed,
+    InDoubt,
+    Interrupted,
+    LeftOut,
+    Outcome,
+    Parked,
+    Rejected,
+    Scheduled,
+    Sent,
+    Stopped,
+    StopReason,
+    Throttled,
+    Unburied,
+)
+from email_consumer.ledgers.rule import Takeover
+from tests.integration.ledgers.backends import ORIGIN, Backend, mail, policy
+
+ROW = "SELECT * FROM email_requests WHERE uuid = 'u-1'"
+
+
+async def test_a_sent_mail_is_a_duplicate_also_after_a_restart(backend: Backend) -> None:
+    again = replace(ORIGIN, received=2)
+    async with backend.open() as ledger:
+        claim = await ledger.claim(mail(topic_id="t"), ORIGIN)
+        assert isinstance(claim, Claim)
+        assert claim.attempt == 1
+        assert claim.deadline > asyncio.get_running_loop().time()
+        assert await ledger.claim(mail(topic_id="t"), ORIGIN) == Busy()
+        await ledger.finish(mail(topic_id="t"), Sent("ses-1"), ORIGIN)
+        assert ledger.known(mail()) == Duplicate()
+    async with backend.open() as ledger:
+        assert ledger.known(mail()) is None
+        assert await ledger.claim(mail(topic_id="t"), again) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["message_id"], row["attempts"]) == (2, "ses-1", 1)
+    assert [tuple(row) for row in await backend.query("SELECT status, count FROM topic_counts WHERE count > 0")] == [
+        (2, 1)
+    ]
+    assert [tuple(row) for row in await backend.query("SELECT count FROM sent_minutes")] == [(1,)]
+
+
+async def test_failures_spend_attempts_and_throttles_do_not(backend: Backend) -> None:
+    steps: list[tuple[Outcome, int]] = [
+        (Failed("503"), 1),
+        (Throttled("slow down"), 2),
+        (Interrupted(), 2),
+        (Failed("503"), 2),
+        (Exhausted("503"), 3),
+    ]
+    async with backend.open() as ledger:
+        for outcome, expected in steps:
+            claim = await ledger.claim(mail(), ORIGIN)
+            assert isinstance(claim, Claim)
+            assert claim.attempt == expected
+            await ledger.finish(mail(), outcome, ORIGIN)
+        assert await ledger.claim(mail(), ORIGIN) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["attempts"], row["error"]) == (3, 3, "503")
+    history = await backend.query("SELECT outcome FROM email_attempts ORDER BY id")
+    assert [row["outcome"] for row in history] == ["failed", "failed", "exhausted"]
+
+
+async def test_what_a_dead_process_had_in_hand_is_in_doubt_then_resent(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+    async with backend.open(policy(grace=1000), after_crash=True) as ledger:
+        assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), InDoubt)
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["in_doubt"]) == (1, 1)
+    async with backend.open(policy(grace=0), after_crash=True) as ledger:
+        claim = await ledger.claim(mail(), ORIGIN)
+        assert isinstance(claim, Claim)
+        assert claim.attempt == 2
+
+
+async def test_a_timed_out_attempt_is_in_doubt_until_the_grace_is_over(backend: Backend) -> None:
+    async with backend.open(policy(grace=1000)) as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), InDoubt("read time-out"), ORIGIN)
+        assert isinstance(await ledger.claim(mail(), ORIGIN), InDoubt)
+    async with backend.open(policy(grace=0)) as ledger:
+        ledger.events_expected_from(time.time() + 1000)  # type: ignore[attr-defined]
+        assert isinstance(await ledger.claim(mail(), ORIGIN), InDoubt)
+        ledger.events_expected_from(0)  # type: ignore[attr-defined]
+        assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
+
+
+async def test_the_grace_of_a_doubt_counts_from_its_beginning(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        answer_missing_at = time.time()
+        await ledger.finish(mail(), InDoubt("read time-out"), ORIGIN)
+    (row,) = await backend.query(ROW)
+    assert row["claimed_at"] >= answer_missing_at
+
+
+async def test_park_buries_what_stays_in_doubt(backend: Backend) -> None:
+    async with backend.open(policy(in_doubt="park")) as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), InDoubt("read time-out"), ORIGIN)
+        parked = await ledger.claim(mail(), ORIGIN)
+        assert isinstance(parked, Parked)
+        await ledger.finish(mail(), parked, ORIGIN)
+        assert await ledger.claim(mail(), ORIGIN) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert row["status"] == 3
+
+
+@pytest.mark.parametrize("verdict", [Rejected("no (such)\ndomain: x"), Exhausted("503")])
+async def test_what_is_given_up_and_not_buried_is_neither_failed_nor_sent_again(
+    backend: Backend, verdict: Rejected | Exhausted
+) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Failed("503"), ORIGIN)
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Unburied(verdict, 2), ORIGIN)
+    async with backend.open() as ledger:
+        again = replace(ORIGIN, received=3)
+        assert ledger.known(mail()) is None
+        assert await ledger.claim(mail(), again) == Unburied(verdict, 2)
+        assert await ledger.claim(mail(), again) == Unburied(verdict, 2)
+        assert isinstance(await ledger.claim(mail(email="b@example.com"), again), Conflict)
+        (row,) = await backend.query(ROW)
+        assert (row["status"], row["attempts"], row["finished_at"]) == (0, 2, None)
+        assert verdict.reason in row["error"]
+        await ledger.finish(mail(), verdict, again)
+        assert await ledger.claim(mail(), again) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["attempts"], row["error"]) == (3, 2, verdict.reason)
+    remarks = [row["outcome"] for row in await backend.query("SELECT outcome FROM email_attempts ORDER BY id")]
+    assert remarks == ["failed", type(verdict).__name__.lower()]
+
+
+async def test_what_is_not_buried_is_tried_again_with_another_content(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Unburied(Rejected("no"), 1), ORIGIN)
+        claim = await ledger.claim(mail(body="put right"), ORIGIN)
+        assert isinstance(claim, Claim)
+        assert claim.attempt == 1
+        await ledger.finish(mail(body="put right"), Sent("ses-1"), ORIGIN)
+        assert await ledger.claim(mail(), ORIGIN) == Duplicate(changed=True)
+
+
+async def test_a_replayed_dead_letter_reopens_its_uuid_once(backend: Backend) -> None:
+    replay = Origin("nats", "messages:2", 2, 0.0, replay_of="messages-dead:1")
+    async with backend.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Rejected("no"), ORIGIN)
+        claim = await ledger.claim(mail(), replay)
+        assert isinstance(claim, Claim)
+        assert claim.attempt == 1
+        await ledger.finish(mail(), Rejected("no"), replay)
+        assert await ledger.claim(mail(), replay) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["attempts"], row["replay_of"]) == (3, 1, "messages-dead:1")
+
+
+async def test_an_expired_uuid_gets_a_new_row_and_keeps_the_old_one(backend: Backend) -> None:
+    async with backend.open(policy(ttl=0)) as ledger:
+        for message_id in ("ses-1", "ses-2"):
+            newer = replace(ORIGIN, stored_at=time.time())
+            assert isinstance(await ledger.claim(mail(topic_id="t"), newer), Claim)
+            await ledger.finish(mail(topic_id="t"), Sent(message_id), newer)
+            assert await ledger.claim(mail(topic_id="t"), newer) == Duplicate()
+    rows = await backend.query("SELECT message_id FROM email_requests ORDER BY id")
+    assert [row["message_id"] for row in rows] == ["ses-1", "ses-2"]
+    counts = await backend.query("SELECT status, count FROM topic_counts WHERE count > 0")
+    assert [tuple(row) for row in counts] == [(2, 2)]
+
+
+async def test_no_uuid_gets_in_the_way_of_a_former_life_of_another(backend: Backend) -> None:
+    """`order` is retired while `order#1` is a mail as well: its row must find a name that nobody can choose."""
+    async with backend.open(policy(ttl=0)) as ledger:
+
+        async def send(uuid: str) -> None:
+            newer = replace(ORIGIN, stored_at=time.time())
+            assert isinstance(await ledger.claim(mail(uuid), newer), Claim)
+            await ledger.finish(mail(uuid), Sent(f"ses-{uuid}"), newer)
+
+        for uuid in ("order", "order#1", "order#2", "order", "order#3", "order#4", "order"):
+            await send(uuid)
+    rows = await backend.query("SELECT uuid, id FROM email_requests WHERE message_id = 'ses-order' ORDER BY id")
+    former, present = rows[:-1], rows[-1]
+    assert [row["uuid"] for row in former] == [f"order\0{row['id']}" for row in former]
+    assert (len(former), present["uuid"]) == (2, "order")
+
+
+async def test_a_stopped_mail_is_recorded_without_a_claim(backend: Backend) -> None:
+    stopped = Stopped(StopReason.EXPIRED, "expired yesterday")
+    async with backend.open(stopped=stopped) as ledger:
+        assert await ledger.claim(mail(), ORIGIN) == stopped
+        await ledger.finish(mail(), stopped, ORIGIN)
+    async with backend.open() as ledger:
+        assert await ledger.claim(mail(), ORIGIN) == Duplicate()
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["error"]) == (4, "expired: expired yesterday")
+
+
+@pytest.mark.parametrize("outcome", [Sent("ses-1"), InDoubt("read time-out")])
+async def test_copies_that_were_left_out_are_recorded_once_each(backend: Backend, outcome: Sent | InDoubt) -> None:
+    copies = (LeftOut("archive@example.com", "hard bounce"), LeftOut("b@example.com", "manual"))
+    async with backend.open() as ledger:
+        for left_out in (copies[:1], copies):
+            await ledger.claim(mail(), ORIGIN)
+            await ledger.finish(mail(), InDoubt("read time-out", left_out), ORIGIN)
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), replace(outcome, left_out=copies), ORIGIN)
+    rows = await backend.query("SELECT status, recipient, detail FROM email_results ORDER BY recipient")
+    assert [tuple(row) for row in rows] == [("Suppressed", copy.address, copy.reason) for copy in copies]
+
+
+async def test_what_another_ledger_delivered_is_in_doubt(backend: Backend) -> None:
+    takeover = Takeover(sequence=1, since=time.time() - 500)
+    async with backend.open(policy(grace=1000), takeover=takeover) as ledger:
+        assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), InDoubt)
+        assert isinstance(await ledger.claim(mail("new"), replace(ORIGIN, sequence=2, received=2)), Claim)
+    async with backend.open(policy(grace=400), takeover=takeover) as ledger:
+        ledger.events_expected_from(0)  # type: ignore[attr-defined]
+        assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=3)), Claim)
+
+
+@pytest.mark.parametrize("uuid", ["ü" * 200, "with space", "a.b*>"])
+async def test_any_uuid_will_do(backend: Backend, uuid: str) -> None:
+    async with backend.open() as ledger:
+        assert isinstance(await ledger.claim(mail(uuid), ORIGIN), Claim)
+        await ledger.finish(mail(uuid), Sent("ses-1"), ORIGIN)
+        assert await ledger.claim(mail(uuid), ORIGIN) == Duplicate()
+    (row,) = await backend.query("SELECT * FROM email_requests")
+    assert row["uuid"] == uuid
+
+
+async def test_a_mail_is_scheduled_once(backend: Backend) -> None:
+    later = mail(scheduled_at="2099-01-01T00:00:00Z")
+    async with backend.open() as ledger:
+        assert await ledger.schedule(later, ORIGIN) == Scheduled()
+        assert await ledger.schedule(later, replace(ORIGIN, reference="messages:2")) == Duplicate()

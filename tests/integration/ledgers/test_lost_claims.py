@@ -1,0 +1,335 @@
+"""The bucket of claims is lost while mail is on its way: nothing that was sent is claimed again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
+from nats.js.errors import ServerError
+
+from email_consumer.core.burial import Burial
+from email_consumer.core.ledger import Claim, LedgerBlockedError, Origin
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import Busy, Duplicate, Failed, InDoubt, Outcome, Rejected, Scheduled, Sent
+from email_consumer.core.unsent import Unsent
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
+from email_consumer.ledgers.jetstream.entry import entry_of
+from email_consumer.ledgers.jetstream.guard import ClaimsGuard
+from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
+from email_consumer.ledgers.jetstream.projection import Projection
+from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.refill import MailConsumer
+from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
+from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams
+from email_consumer.ledgers.rule import CONFLICT
+from email_consumer.message.model import EmailMessage, encode
+from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.store.database import Database, open_database
+from email_consumer.store.status import Status
+from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
+from tests.integration.ledgers.sidecar import consuming
+
+BUCKET = Names(STREAM).bucket_stream
+CONSUMER = "email-processor"
+AGAIN = replace(ORIGIN, reference="messages:99", sequence=99)
+
+
+@dataclass
+class Stage:
+    """The sidecar's file, and mail in a stream of its own."""
+
+    jetstream: JetStreamBackend
+    database: Database
+    keeper: ClaimsKeeper
+
+    async def lose(self) -> None:
+        await self.jetstream.client.jetstream().delete_stream(BUCKET)
+
+    async def deliver(self, *mails: EmailMessage) -> list[Origin]:
+        """To somebody, who has them in hand from here on."""
+        context = self.jetstream.client.jetstream()
+        for each in mails:
+            await context.publish(f"{STREAM}.email", encode(each))
+        subscription = await context.pull_subscribe_bind(CONSUMER, STREAM)
+        delivered = await subscription.fetch(len(mails), timeout=10)
+        await subscription.unsubscribe()
+        return [
+            Origin("nats", f"{STREAM}:{each.metadata.sequence.stream}", each.metadata.sequence.stream, time.time())
+            for each in delivered
+        ]
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """The tables follow what workers tell, until the block ends."""
+        client, names = self.jetstream.client, Names(STREAM)
+        projection = Projection(self.database, shown=self.keeper.take)
+        scheduled = ScheduledMail(
+            self.database,
+            lambda *_: None,
+            DeadLetters(client, stream=STREAM, subject=f"{STREAM}.email", replicas=1),
+            Unsent(Metrics()),
+            burial=Burial(),
+            kept=lambda: None,
+            idempotency_ttl=3600,
+        )
+        async with (
+            projection.running(),
+            scheduled.running(),
+            consuming(client, names.outcomes, projection.handle),
+            consuming(client, names.scheduled, scheduled.handle),
+        ):
+            yield
+
+    async def until_sent(self) -> None:
+        """Until the tables show the mail as sent."""
+        async with self.following():
+            while not await self.database.fetch("SELECT 1 FROM email_requests WHERE status = 2"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def refill(self) -> None:
+        """As a running sidecar does once it has noticed."""
+        async with self.following():
+            await self.keeper.look()
+
+
+@pytest.fixture
+async def stage(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[Stage]:
+    context = jetstream.client.jetstream()
+    retention = RetentionPolicy.WORK_QUEUE
+    await context.add_stream(StreamConfig(name=STREAM, subjects=[f"{STREAM}.*"], retention=retention))
+    consumer = ConsumerConfig(durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, filter_subject=f"{STREAM}.email")
+    await context.add_consumer(STREAM, consumer)
+    async with open_database(path) as database:
+        keeper = keeper_of(jetstream, database)
+        await keeper.prepare()
+        yield Stage(jetstream, database, keeper)
+
+
+def keeper_of(jetstream: JetStreamBackend, database: Database) -> ClaimsKeeper:
+    async def delivered() -> tuple[int, str]:
+        info = await jetstream.client.jetstream().consumer_info(STREAM, CONSUMER)
+        assert info.delivered
+        return info.delivered.stream_seq, "s"
+
+    return ClaimsKeeper(
+        Publisher(jetstream.client),
+        database,
+        MailConsumer(jetstream.client, STREAM, CONSUMER, UTC),
+        policy(),
+        replicas=1,
+        delivered=delivered,
+    )
+
+
+async def test_what_the_tables_know_is_known_again(stage: Stage) -> None:
+    later = datetime.now(UTC) + timedelta(days=30)
+    waiting = mail("waits", scheduled_at=later)
+    async with stage.jetstream.open(policy(grace=3600)) as ledger:
+        outcomes: dict[str, Outcome] = {
+            "sent": Sent("ses-1"),
+            "rejected": Rejected("no"),
+            "doubtful": InDoubt("read time-out"),
+            "failed": Failed("503"),
+            "a uuid that is no tag": Sent("ses-2"),
+        }
+        for uuid, outcome in outcomes.items():
+            await ledger.claim(mail(uuid), ORIGIN)
+            await ledger.finish(mail(uuid), outcome, ORIGIN)
+        assert await ledger.schedule(waiting, ORIGIN) == Scheduled()
+        await stage.lose()
+        await stage.refill()
+        answers = {
+            uuid: await ledger.claim(mail(uuid), AGAIN) for uuid in ("sent", "rejected", "a uuid that is no tag")
+        }
+        assert answers == dict.fromkeys(answers, Duplicate())
+        assert await ledger.claim(mail("sent", email="other@example.com"), AGAIN) == CONFLICT
+        assert isinstance(await ledger.claim(mail("doubtful"), AGAIN), InDoubt)
+        failed = await ledger.claim(mail("failed"), AGAIN)
+        assert isinstance(failed, Claim)
+        assert failed.attempt == 2
+        assert await ledger.schedule(waiting, AGAIN) == Duplicate()
+        assert isinstance(await ledger.claim(mail("waits"), replace(AGAIN, kept=True)), Claim)
+        assert isinstance(await ledger.claim(mail("rejected"), replace(AGAIN, replay_of="messages-dead:1:1.0")), Claim)
+    context, names = stage.jetstream.client.jetstream(), Names(STREAM)
+    sent = await context.get_msg(BUCKET, subject=names.key("sent"))
+    assert 3500 < int((sent.headers or {})["Nats-TTL"]) <= 3600, "counted from its outcome"
+
+
+async def test_what_was_in_hand_counts_as_claimed(stage: Stage) -> None:
+    async with stage.jetstream.open(lease=60) as dead:
+        [origin] = await stage.deliver(mail())
+        assert isinstance(await dead.claim(mail(), origin), Claim)
+    await stage.lose()
+    await stage.refill()
+    async with stage.jetstream.open() as other:
+        assert await other.claim(mail(), AGAIN) == Busy(), "published twice"
+        assert await other.claim(mail(), replace(origin, received=2)) == Busy(), "delivered again"
+    async with stage.jetstream.open(policy(grace=3600), after_crash=True) as later:
+        assert isinstance(await later.claim(mail(), replace(origin, received=2)), InDoubt)
+
+
+async def test_a_worker_that_had_it_in_hand_finishes_it_by_its_own_word(stage: Stage) -> None:
+    mails = [mail(uuid) for uuid in ("sent", "rejected", "unclaimed")]
+    async with stage.jetstream.open() as ledger:
+        origins = await stage.deliver(*mails)
+        for each, origin in zip(mails[:2], origins, strict=False):
+            assert isinstance(await ledger.claim(each, origin), Claim)
+        await stage.lose()
+        await stage.refill()
+        await ledger.finish(mails[0], Sent("ses-1"), origins[0])
+        await ledger.finish(mails[1], Rejected("no"), origins[1])
+        assert await ledger.claim(mails[0], AGAIN) == Duplicate()
+        assert await ledger.claim(mails[1], AGAIN) == Duplicate()
+        assert isinstance(await ledger.claim(mails[2], origins[2]), Claim), "nobody had it before"
+
+
+async def test_of_two_deliveries_of_a_uuid_any_may_have_been_claimed(stage: Stage) -> None:
+    first, second = await stage.deliver(mail(), mail())
+    await stage.lose()
+    await stage.refill()
+    async with stage.jetstream.open() as ledger:
+        assert await ledger.claim(mail(), first) == Busy()
+        assert await ledger.claim(mail(), second) == Busy()
+
+
+async def test_outcomes_while_it_is_lost_are_told_and_refilled(stage: Stage) -> None:
+    async with stage.jetstream.open() as ledger:
+        [origin] = await stage.deliver(mail())
+        await ledger.claim(mail(), origin)
+        await stage.lose()
+        await ledger.finish(mail(), Sent("ses-1"), origin)  # doesn't wait for the bucket
+        await stage.refill()
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
+    [row] = await stage.database.fetch("SELECT status, message_id FROM email_requests")
+    assert tuple(row) == (Status.SENT, "ses-1")
+
+
+async def test_an_outcome_that_comes_after_the_refill_is_brought_in(stage: Stage) -> None:
+    async with stage.jetstream.open() as ledger:
+        [origin] = await stage.deliver(mail())
+        claim = await ledger.claim(mail(), origin)
+        assert isinstance(claim, Claim)
+        held = ledger._held[mail().uuid]
+        await stage.lose()
+        await stage.refill()
+        # It was written to the bucket that is gone, and its worker was stopped before it could tell.
+        record = Record(Status.SENT, attempts=1, finished_at=time.time(), message_id="ses-1", life=held.revision)
+        told = entry_of(mail(), origin, Found(record, held.revision + 1), time.time())
+        await stage.jetstream.client.jetstream().publish(Names(STREAM).outcomes, told)
+        await stage.refill()
+        await stage.until_sent()
+        async with stage.jetstream.open() as other:
+            assert await other.claim(mail(), AGAIN) == Duplicate()
+
+
+async def test_nothing_is_claimed_before_it_is_refilled(stage: Stage) -> None:
+    guard = ClaimsGuard(ClaimsStream(stage.jetstream.client, STREAM))
+    async with stage.jetstream.open(guard=guard) as ledger:
+        await stage.lose()
+        claiming = asyncio.create_task(ledger.claim(mail(), ORIGIN))
+        await guard.look()
+        with pytest.raises(ConnectionError, match="the claims bucket was lost; waiting for the sidecar to refill it"):
+            await guard.check()
+        await stage.keeper.make()  # it is there, and not full yet
+        await guard.look()
+        assert not claiming.done()
+        guard.close()  # as a worker that ends
+        for waiting in (claiming, ledger.claim(mail(), ORIGIN)):
+            with pytest.raises(LedgerBlockedError, match="the claims bucket was lost"):
+                await waiting
+    await stage.refill()
+    await guard.look()
+    await guard.check()
+
+
+async def test_a_claim_waits_for_a_refill(stage: Stage) -> None:
+    async with stage.jetstream.open() as ledger:
+        await stage.lose()
+        claiming = asyncio.create_task(ledger.claim(mail(), ORIGIN))
+        await stage.refill()
+        assert isinstance(await claiming, Claim)
+
+
+async def test_a_bucket_that_was_made_again_by_somebody_is_noticed(stage: Stage) -> None:
+    async with stage.jetstream.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+    await stage.lose()
+    await stage.jetstream.client.jetstream().create_key_value(bucket=Names(STREAM).bucket, history=1)
+    await stage.refill()
+    async with stage.jetstream.open() as ledger:
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
+
+
+async def test_a_refill_that_was_cut_off_goes_on(stage: Stage) -> None:
+    async with stage.jetstream.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+    await stage.lose()
+    await stage.keeper.make()  # and no more
+    stage.keeper = keeper_of(stage.jetstream, stage.database)
+    await stage.keeper.prepare()
+    await stage.refill()
+    async with stage.jetstream.open() as ledger:
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
+
+
+async def test_revisions_go_on_above_those_that_rows_show(stage: Stage) -> None:
+    async with stage.database.transaction() as connection:
+        ahead = int(time.time() * 1e6) + 10**12  # by a clock that was wrong
+        await connection.execute(
+            "INSERT INTO email_requests (uuid, email, status, source, revision, created_at, updated_at) "
+            "VALUES ('u-1', 'a@example.com', 0, 'nats', ?, 1, 1)",
+            (ahead,),
+        )
+    await stage.lose()
+    await stage.refill()
+    async with stage.jetstream.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+    await stage.refill()
+    await stage.until_sent()
+
+
+async def test_the_bucket_of_the_version_before_is_taken_over(stage: Stage) -> None:
+    context, names = stage.jetstream.client.jetstream(), Names(STREAM)
+    await stage.lose()
+    async with stage.database.transaction() as connection:
+        await connection.execute("DELETE FROM facts WHERE name = 'claims'")
+    before = StreamConfig(
+        name=BUCKET,
+        subjects=[names.key(">")],
+        max_msgs_per_subject=1,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        deny_delete=True,
+    )
+    await context.add_stream(before)
+    async with stage.jetstream.open() as ledger:
+        assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
+        stage.keeper = keeper_of(stage.jetstream, stage.database)
+        await stage.keeper.prepare()
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
+    await stage.keeper.check()
+    with pytest.raises(ServerError):  # from here on nobody empties it by mistake
+        await context.purge_stream(BUCKET)
+    assert (await ClaimsStream(stage.jetstream.client, STREAM).look()).whole
+
+
+async def test_lost_streams_are_made_again_and_named(stage: Stage) -> None:
+    made = await ensure_ledger_streams(stage.jetstream.client, STREAM, replicas=1)
+    assert made == []
+    names = Names(STREAM)
+    for name in (names.outcomes, names.scheduled):
+        await stage.jetstream.client.jetstream().delete_stream(name)
+    assert await ensure_ledger_streams(stage.jetstream.client, STREAM, replicas=1) == [names.outcomes, names.scheduled]
+    async with stage.jetstream.open() as ledger:
+        await ledger.claim(mail(), ORIGIN)
+        await ledger.finish(mail(), Sent("ses-1"), ORIGIN)

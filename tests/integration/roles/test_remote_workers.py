@@ -1,0 +1,72 @@
+"""What SES's events prove reaches the workers' bucket, whether or not the tables know the mail."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import Busy, Duplicate, Sent
+from email_consumer.feedback.event_reader import read
+from email_consumer.feedback.events import Event
+from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket
+from email_consumer.pipeline.gate import Gate
+from email_consumer.roles.remote_workers import AccountMonitor, RemoteWorkers
+from email_consumer.store.database import open_database
+from tests.integration.feedback.stage import event
+from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail
+from tests.servers.nats import NatsServer
+
+
+@asynccontextmanager
+async def workers(jetstream: JetStreamBackend) -> AsyncIterator[RemoteWorkers]:
+    """As a sidecar has them that was just started."""
+    publisher = Publisher(jetstream.client)
+    async with open_database(jetstream.path) as database:
+        yield RemoteWorkers(
+            SharedStatePublisher(jetstream.client, stream=STREAM, replicas=1),
+            ClaimBucket(publisher, stream=STREAM, idempotency_ttl=3600),
+            database,
+            Gate(),
+            AccountMonitor(Metrics(), None),
+            secrets=LinkSecrets("secret"),
+        )
+
+
+def of(uuid: str | None, message_id: str = "ses-1") -> Event:
+    found = read(event("Send", uuid, message_id=message_id), 0.0)
+    assert isinstance(found, Event)
+    return found
+
+
+async def test_no_worker_sends_what_an_event_proves(tmp_path: Path) -> None:
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "email.db") as jetstream,
+        jetstream.open() as dead,
+        jetstream.open() as alive,
+        workers(jetstream) as remote,
+    ):
+        await dead.claim(mail("u-1"), ORIGIN)
+        assert await alive.claim(mail("u-1"), ORIGIN) == Busy()
+        for nobody_s in (of("u-2"), of(None), of("*"), of("with space")):
+            await remote.proven(nobody_s)
+        assert await alive.claim(mail("u-1"), ORIGIN) == Busy()
+        await remote.proven(of("u-1"))
+        assert await alive.claim(mail("u-1"), ORIGIN) == Duplicate()
+
+
+async def test_what_the_tables_show_as_sent_costs_no_look_into_the_bucket(tmp_path: Path) -> None:
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "email.db") as jetstream,
+        jetstream.open() as ledger,
+    ):
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Sent("ses-1"), ORIGIN)
+        assert len(await jetstream.query("SELECT 1 FROM email_requests WHERE status = 2")) == 1
+        async with workers(jetstream) as remote:
+            await server.stop()
+            await remote.proven(of("u-1"))

@@ -1,0 +1,72 @@
+"""An intake on a real server, and hands that hold what it delivers until the test settles it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from nats.aio.client import Client
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.ledger import Origin
+from email_consumer.core.slots import Slots
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.sources.jetstream.topology import Topology
+from tests.waiting import patience
+
+
+class Hands:
+    """Takes deliveries and holds them until the test settles them."""
+
+    def __init__(self, capacity: int) -> None:
+        self.slots = Slots(capacity)
+        self.held: list[Delivery] = []
+        self.most = 0
+        self.seen: list[int] = []
+        self._changed = asyncio.Condition()
+
+    def start(self, delivery: Delivery) -> None:
+        self.slots.take(len(delivery.payload))
+        self.held.append(delivery)
+        self.seen.append(delivery.sequence)
+        self.most = max(self.most, len(self.held))
+        asyncio.get_running_loop().create_task(self._tell())
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        async with patience(), self._changed:
+            await self._changed.wait_for(condition)
+
+    async def ack_all(self) -> None:
+        held, self.held = self.held, []
+        for delivery in held:
+            await delivery.ack()
+            self.slots.release(len(delivery.payload))
+
+    @staticmethod
+    def origin(delivery: Delivery) -> Origin:
+        """As the pipeline tells it to those who decide."""
+        return Origin("nats", delivery.reference, delivery.sequence, delivery.stored_at, stream=delivery.stream)
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+@asynccontextmanager
+async def pulling(client: Client, hands: Hands) -> AsyncIterator[JetStreamReceiver]:
+    topology = Topology(
+        client, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=500, replicas=1
+    )
+    await topology.ensure()
+    intake = JetStreamReceiver(
+        client, stream="messages", consumer="c", slots=hands.slots, start=hands.start, repair=topology.ensure
+    )
+    running = asyncio.create_task(intake.run())
+    yield intake
+    await intake.stop()
+    await running
+
+
+async def publish(client: Client, count: int) -> None:
+    jetstream = client.jetstream()
+    waiting = [await jetstream.publish_async("messages.email", b"%d" % number) for number in range(count)]
+    await asyncio.gather(*waiting)

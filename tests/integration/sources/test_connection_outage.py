@@ -1,0 +1,73 @@
+"""What happens to an existing connection: outages are bridged and told once, an end for good is reported."""
+
+import asyncio
+from pathlib import Path
+
+from nats.aio.client import Client
+from structlog.testing import capture_logs
+
+from email_consumer.jetstream.connection import NatsEndpoint, TlsFiles, connect
+from tests.servers.certificates import TestAuthority
+from tests.servers.nats import NatsServer
+from tests.waiting import PATIENCE
+
+
+async def _outage(server: NatsServer, endpoint: NatsEndpoint) -> list[str]:
+    """The events logged over one outage that several attempts to reconnect fell into."""
+    with capture_logs() as lines:
+        client = await connect(endpoint)
+        subscription = await client.subscribe("after")
+        errors = _errors(client)
+        await server.kill()
+        for _ in range(3):
+            await errors.acquire()
+        await server.restart()
+        await client.publish("after", b"kept while the server was away")
+        assert (await subscription.next_msg(20)).data == b"kept while the server was away"
+        await client.close()
+    return [line["event"] for line in lines if line["event"] != "nats.error"]
+
+
+def _errors(client: Client) -> asyncio.Semaphore:
+    """Released at each error that nats-py reports, each failed attempt to reconnect included."""
+    seen = asyncio.Semaphore(0)
+    original = client._error_cb
+
+    async def report(error: Exception) -> None:
+        await original(error)
+        seen.release()
+
+    client._error_cb = report
+    return seen
+
+
+async def test_an_outage_is_bridged_and_told_once(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path) as server:
+        events = await _outage(server, NatsEndpoint([server.url]))
+    assert events == ["nats.connected", "nats.disconnected", "nats.reconnected"]
+
+
+async def test_an_outage_is_bridged_under_tls(tmp_path: Path) -> None:
+    authority = TestAuthority(tmp_path)
+    cert, key = authority.issue("server")
+    async with NatsServer(tmp_path / "server", f'tls {{ cert_file: "{cert}", key_file: "{key}" }}') as server:
+        events = await _outage(server, NatsEndpoint([server.url], tls=TlsFiles(authority.ca)))
+    assert events == ["nats.connected", "nats.disconnected", "nats.reconnected"]
+
+
+async def test_an_end_for_good_is_reported(tmp_path: Path) -> None:
+    lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+    async with NatsServer(tmp_path) as server:
+        client = await connect(NatsEndpoint([server.url]), on_lost=lost.set_result)
+        assert client._transport is not None
+        client._transport.write(b"no such command\r\n")  # the server answers -ERR and hangs up
+        assert "unknown protocol" in str(await asyncio.wait_for(lost, PATIENCE)).lower()
+        assert client.is_closed
+
+
+async def test_closing_it_ourselves_is_no_loss(tmp_path: Path) -> None:
+    lost: list[Exception] = []
+    async with NatsServer(tmp_path) as server:
+        client = await connect(NatsEndpoint([server.url]), on_lost=lost.append)
+        await client.close()
+    assert lost == []

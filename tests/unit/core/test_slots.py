@@ -1,0 +1,14 @@
+"""Slots are counted, and so are the bytes in them."""
+
+from email_consumer.core.slots import Slots
+
+
+def test_nothing_is_free_while_too_many_bytes_are_in_hand() -> None:
+    slots, told = Slots(10, most_bytes=100), []
+    slots.on_change(lambda: told.append(slots.free))
+    slots.take(60)
+    assert slots.free == 9
+    slots.take(60)
+    assert slots.free == 0
+    slots.release(60)
+    assert told == [9]

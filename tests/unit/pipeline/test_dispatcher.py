@@ -1,0 +1,42 @@
+import asyncio
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.slots import Slots
+from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.runtime.supervisor import Service, supervised
+from tests.unit.delivery import FakeDelivery
+from tests.waiting import patience
+
+
+class Beating(FakeDelivery):
+    """Tells after three heartbeats."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source=source)
+        self.alive = asyncio.Event()
+
+    async def in_progress(self) -> None:
+        await super().in_progress()
+        if len(self.told) == 3:
+            self.alive.set()
+
+
+class Hanging(FakeDelivery):
+    async def in_progress(self) -> None:
+        await super().in_progress()
+        await asyncio.Event().wait()
+
+
+async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None:
+    async def handle(_delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+
+    hanging, beating = Hanging(source="sqs"), Beating("nats")
+    in_hand = Dispatcher(handle, Slots(2), Metrics(), heartbeat=0.01)
+    in_hand.start(hanging)
+    in_hand.start(beating)
+    async with patience(), supervised(Service("in_hand", in_hand.keep_alive)):
+        await beating.alive.wait()
+    assert hanging.told == ["in progress"], "not told again before it has answered"
+    assert await in_hand.drain(0) == 2

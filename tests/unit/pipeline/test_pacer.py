@@ -1,0 +1,251 @@
+"""The pacer on an event loop whose clock only the test moves."""
+
+import asyncio
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from email_consumer.core.metrics import Metrics
+from email_consumer.pipeline.pacer import Pacer
+
+
+class ManualClock(asyncio.SelectorEventLoop):
+    """Time passes only towards the next timer, and each timer may be made late."""
+
+    def __init__(self, lateness: Callable[[float], float]) -> None:
+        super().__init__()
+        self._now = 1000.0
+        self._lateness = lateness
+
+    def time(self) -> float:
+        return getattr(self, "_now", 0.0)
+
+    def _run_once(self) -> None:
+        scheduled: list[Any] = self._scheduled  # type: ignore[attr-defined]
+        while scheduled and scheduled[0].cancelled():
+            heapq.heappop(scheduled)._scheduled = False
+        if scheduled and not self._ready:  # type: ignore[attr-defined]
+            self._now = max(self._now, scheduled[0].when() + self._lateness(scheduled[0].when()))
+        super()._run_once()  # type: ignore[misc]
+
+
+def released(
+    rate: float, seconds: float, *, lateness: Callable[[float], float] = lambda _: 0.0, weights: tuple[int, ...] = (1,)
+) -> list[float]:
+    """The release time of each recipient, while more wait than may go."""
+
+    async def measure() -> list[float]:
+        pacer = Pacer(rate, Metrics())
+        loop = asyncio.get_running_loop()
+        times: list[float] = []
+
+        async def sender(recipients: int) -> None:
+            while await pacer.acquire(recipients):
+                times.extend([loop.time()] * recipients)
+
+        async with asyncio.TaskGroup() as senders:
+            for index in range(200):
+                senders.create_task(sender(weights[index % len(weights)]))
+            await asyncio.sleep(seconds)
+            pacer.close()
+        return times
+
+    with asyncio.Runner(loop_factory=lambda: ManualClock(lateness)) as runner:
+        return runner.run(measure())
+
+
+def most_in_a_second(times: list[float]) -> int:
+    most = start = 0
+    for end, time in enumerate(times):
+        while times[start] <= time - 1:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+@pytest.fixture(params=[14.0, 50.0, 500.0, 2000.0])
+def rate(request: pytest.FixtureRequest) -> float:
+    return float(request.param)
+
+
+def allowed(rate: float) -> float:
+    return rate + max(1, rate / 100)
+
+
+def test_keeps_rate_and_cap_on_a_punctual_clock(rate: float) -> None:
+    times = released(rate, 10)
+    assert len(times) >= 0.995 * rate * 10
+    assert most_in_a_second(times) <= allowed(rate)
+
+
+def test_first_second_starts_without_a_burst(rate: float) -> None:
+    first = [time for time in released(rate, 3) if time < 1001]
+    assert len(first) <= allowed(rate)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_makes_good_what_late_timers_lost_without_exceeding(rate: float, seed: int) -> None:
+    chance = random.Random(seed)
+    stalls = [(1000 + second + chance.random(), 0.03 * chance.random()) for second in range(25)]
+
+    def lateness(when: float) -> float:  # as on a busy machine: under a millisecond, and once a second a stall
+        ends = [start + length for start, length in stalls if start <= when < start + length]
+        return max(ends, default=when) - when + 0.001 * chance.random()
+
+    times = released(rate, 20, lateness=lateness)
+    assert len(times) >= 0.995 * rate * 20
+    assert most_in_a_second(times) <= allowed(rate)
+
+
+def test_weighs_by_recipients(rate: float) -> None:
+    times = released(rate, 10, weights=(1, 2, 3))
+    assert len(times) >= 0.98 * rate * 10
+    assert most_in_a_second(times) <= allowed(rate)
+
+
+def test_a_mail_with_more_recipients_than_the_rate_goes_out_alone() -> None:
+    times = released(5.0, 29, weights=(50,))
+    assert len(times) == 150
+    assert most_in_a_second(times) == 50
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner(loop_factory=lambda: ManualClock(lambda _: 0.0)) as runner:
+        yield runner
+
+
+def test_idle_time_is_not_made_good(runner: asyncio.Runner) -> None:
+    async def measure() -> list[float]:
+        pacer = Pacer(10.0, Metrics())
+        loop = asyncio.get_running_loop()
+        times = []
+        for _ in range(3):
+            await asyncio.sleep(5)
+            for _ in range(5):
+                assert await pacer.acquire(1)
+                times.append(loop.time())
+        return times
+
+    times = runner.run(measure())
+    assert all(later - earlier >= 0.099 for earlier, later in pairwise(times))
+
+
+def test_held_queue_releases_one_probe_and_resumes(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(100.0, Metrics())
+        pacer.hold("ses", "credentials expired")
+        waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(5)]
+        await asyncio.sleep(10)
+        assert not any(task.done() for task in waiting)
+        assert pacer.held == "credentials expired"
+        pacer.probe()
+        await asyncio.sleep(1)
+        assert [task.done() for task in waiting] == [True, False, False, False, False]
+        pacer.hold("account", "sending is paused")
+        pacer.probe()
+        await asyncio.sleep(1)
+        assert sum(task.done() for task in waiting) == 1, "a probe can't lift what another holder holds"
+        pacer.resume("account")
+        pacer.resume("ses")
+        await asyncio.sleep(1)
+        assert all(task.result() for task in waiting)
+
+    runner.run(measure())
+
+
+def test_a_probe_outlives_the_end_of_another_hold(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(100.0, Metrics())
+        pacer.hold("ses", "credentials expired")
+        pacer.hold("account", "sending is paused")
+        waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(2)]
+        pacer.probe()
+        pacer.resume("account")
+        await asyncio.sleep(1)
+        assert sorted(task.done() for task in waiting) == [False, True]
+        pacer.close()
+
+    runner.run(measure())
+
+
+def test_a_cancelled_waiter_leaves_its_turn_to_the_next(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(1.0, Metrics())
+        assert await pacer.acquire(1)
+        gone = asyncio.create_task(pacer.acquire(1))
+        stays = asyncio.create_task(pacer.acquire(1))
+        await asyncio.sleep(0.5)
+        gone.cancel()
+        await asyncio.sleep(0.75)
+        assert stays.done()
+        assert gone.cancelled()
+
+    runner.run(measure())
+
+
+def test_closing_sends_everyone_away(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(1.0, Metrics())
+        waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(3)]
+        await asyncio.sleep(0)
+        pacer.close()
+        assert [await task for task in waiting] == [True, False, False]
+        assert not await pacer.acquire(1)
+
+    runner.run(measure())
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_who_is_stopped_leaves_and_takes_nobodys_turn(runner: asyncio.Runner, held: bool) -> None:
+    async def measure() -> None:
+        pacer = Pacer(1.0, Metrics())
+        assert await pacer.acquire(1)
+        if held:
+            pacer.hold("test", "for a while")
+        stopped = asyncio.Event()
+        waiting = [
+            asyncio.create_task(pacer.acquire(1, check)) for check in (stopped.is_set, stopped.is_set, lambda: 0)
+        ]
+        await asyncio.sleep(0)
+        stopped.set()
+        pacer.sift()
+        assert [await task for task in waiting[:2]] == [False, False]
+        pacer.resume("test")
+        await asyncio.sleep(1.01)
+        assert waiting[2].done()
+
+    runner.run(measure())
+
+
+def test_peak_is_the_fullest_sliding_second(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        metrics = Metrics()
+        pacer = Pacer(100.0, metrics)
+        for _ in range(250):
+            assert await pacer.acquire(1)
+        assert 100 <= metrics.peak <= 101
+        await asyncio.sleep(5)
+        metrics.peak = 0
+        assert await pacer.acquire(1)
+        assert metrics.peak == 1
+
+    runner.run(measure())
+
+
+def test_while_held_the_rate_shows_as_0(runner: asyncio.Runner) -> None:
+    async def look() -> None:
+        metrics = Metrics()
+        pacer = Pacer(100.0, metrics)
+        assert metrics.rate == 100
+        pacer.hold("account", "paused")
+        pacer.set_rate(50.0)  # as when the account is looked at meanwhile
+        assert (metrics.rate, metrics.held, pacer.rate) == (0, "paused", 50)
+        pacer.resume("account")
+        assert (metrics.rate, metrics.held) == (50, "")
+
+    runner.run(look())

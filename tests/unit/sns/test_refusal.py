@@ -1,0 +1,18 @@
+"""Refusals are counted one by one and told without flooding the log."""
+
+from structlog.testing import capture_logs
+
+from email_consumer.sns.refusal import Refusal, RefusalLog
+
+
+def test_the_first_of_each_cause_is_told_with_what_to_mend() -> None:
+    refusals = RefusalLog()
+    with capture_logs() as lines:
+        for _ in range(5):
+            refusals.note(Refusal("topic", "add it to SNS_TOPIC_ARNS", 403))
+        refusals.note(Refusal("signature", "forged", 403))
+    assert [(line["cause"], line["reason"]) for line in lines] == [
+        ("topic", "add it to SNS_TOPIC_ARNS"),
+        ("signature", "forged"),
+    ]
+    assert refusals.refused == {"topic": 5, "signature": 1}

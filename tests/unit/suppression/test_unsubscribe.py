@@ -1,0 +1,44 @@
+"""Links that unsubscribe."""
+
+import pytest
+
+from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.message.model import EmailMessage, from_value
+from email_consumer.ses.request import RequestWriter
+from email_consumer.suppression.unsubscribe import Unsubscribe
+
+UNSUBSCRIBE = Unsubscribe("https://mail.example.com", LinkSecrets("secret"))
+
+
+def mail(**fields: object) -> EmailMessage:
+    return from_value({"uuid": "u", "email": "Jane <Jane@Example.com>", "subject": "s", "body": "b", **fields})
+
+
+def test_a_link_names_the_address_and_nobody_can_make_one() -> None:
+    link = UNSUBSCRIBE.link("jane@example.com")
+    prefix, token = link.rsplit("/", 1)
+    assert prefix == "https://mail.example.com/v1/unsubscribe"
+    assert len(link) < 130
+    assert UNSUBSCRIBE.address(token) == "jane@example.com"
+    assert Unsubscribe("https://mail.example.com", LinkSecrets("another")).address(token) is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "eyJ4IjoxfQ.abc", "é" * 10, "." * 500])
+def test_what_is_no_token_names_nobody(token: str) -> None:
+    assert UNSUBSCRIBE.address(token) is None
+
+
+def test_true_becomes_the_link_and_with_https_the_one_click_header() -> None:
+    composed = UNSUBSCRIBE.compose(mail(list_unsubscribe=True))
+    assert composed.list_unsubscribe == f"<{UNSUBSCRIBE.link('jane@example.com')}>"
+    writer = RequestWriter(from_email="a@b.example", configuration_set=None, instance="i")
+    headers = writer.parameters(composed)["Content"]["Simple"]["Headers"]
+    names = {header["Name"]: header["Value"] for header in headers}
+    assert names["List-Unsubscribe"] == composed.list_unsubscribe
+    assert names["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize("given", [None, False, "<https://other.example/u>"])
+def test_any_other_mail_stays_as_it_is(given: object) -> None:
+    message = mail(list_unsubscribe=given)
+    assert UNSUBSCRIBE.compose(message) is message
