@@ -1,5 +1,9 @@
 """A full place for dead letters: what can't be sent waits where it came from, and all the rest goes out."""
 
+import asyncio
+import sqlite3
+from contextlib import closing
+
 import aiohttp
 import nats
 import pytest
@@ -11,6 +15,12 @@ _SLOTS = 16
 _POISONED = 3 * _SLOTS
 _GOOD = 40
 _STREAM = "messages-dead"
+
+
+def _unburied(world: World) -> int:
+    with closing(sqlite3.connect(world.directory / "daemon" / "data" / "email.db")) as database:
+        query = "SELECT count(*) FROM email_requests WHERE status = 0 AND error LIKE 'no place for its dead letter%'"
+        return int(database.execute(query).fetchone()[0])
 
 
 @pytest.mark.parametrize("limit", ["max_msgs", "max_bytes"])
@@ -34,6 +44,8 @@ async def test_good_mail_goes_on_and_all_dead_letters_are_there_in_the_end(world
         assert (answer.status, told["reasons"]) == (503, {"dead_letters": "dead letters can't be stored"})
         assert "exceeded" in (await daemon.wait_for("ready.down"))["error"]
         assert daemon.count("dead_letter.not_stored") < 5
+        while await world.publisher.unsettled() != 2 * _POISONED or _unburied(world) != _POISONED:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)  # until what was sent, and what wasn't, is recorded: else it is in doubt
         await daemon.kill()  # what becomes of them then, only the ledger knows
         await daemon.start()
         await jetstream.update_stream(free)
