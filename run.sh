@@ -6,11 +6,11 @@
 #   ./run.sh test [...]    set up, then run the test suite (arguments go to pytest)
 #   ./run.sh check         set up, then run the linters, the type checker and the import rules
 #   ./run.sh docker        build the image and run it with --env-file .env
-#   ./run.sh lock          make requirements.lock anew from pyproject.toml (`lock --upgrade`: newest versions)
+#   ./run.sh lock          regenerate requirements.lock from pyproject.toml (`lock --upgrade`: newest versions)
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-# Where this is set, every start would compile all packages anew, and take three times as long.
+# Where this is set, every start would recompile all packages and take three times as long.
 unset PYTHONDONTWRITEBYTECODE
 
 readonly venv=.venv
@@ -52,7 +52,7 @@ find_uv() {
     fi
 }
 
-# Scripts of an environment name its path, so one that was moved or copied is made anew.
+# Scripts of an environment name its path, so one that was moved or copied is recreated.
 venv_works() {
     $venv/bin/python -c '' 2>/dev/null && grep -qsF "$PWD/$venv" $venv/bin/activate
 }

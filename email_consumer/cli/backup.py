@@ -14,10 +14,10 @@ from email_consumer.store.backup import BackupError, back_up
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @data_option
 def command(*, file: Path, data: Path) -> None:
-    """Copy the SQLite file (DB_PATH) to FILE as it is at one moment, also while the program runs.
+    """Write a consistent copy of the SQLite file (DB_PATH) to FILE, even while the program runs.
 
-    Roles apart, that is the sidecar's file, so run it where the sidecar runs. FILE must not be there yet. Mail that waits in
-    NATS or SQS is not in it.
+    With separate workers, run it on the sidecar's machine. FILE must not exist yet. Mail waiting in NATS or SQS is not part
+    of the backup.
     """
     settings = answering(data)
     try:

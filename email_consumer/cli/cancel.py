@@ -1,4 +1,4 @@
-"""`email-consumer cancel`: stops what is left of a topic."""
+"""`email-consumer cancel`: cancels the unsent mail of a topic."""
 
 import time
 from pathlib import Path
@@ -22,12 +22,12 @@ _PATIENCE = 600.0
 
 @click.command()
 @click.argument("topic")
-@click.option("--no-wait", is_flag=True, help="Print the receipt at once, final or not.")
+@click.option("--no-wait", is_flag=True, help="Print the receipt immediately, even if it is not final.")
 @yes_option
-@click.option("--json", "as_json", is_flag=True, help="The receipt as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 @data_option
 def command(*, topic: str, no_wait: bool, yes: bool, as_json: bool, data: Path) -> None:
-    """Cancel what is not sent yet of TOPIC, and wait until nothing of it is left; mail that comes later is sent."""
+    """Cancel the unsent mail of TOPIC and wait until none is left. Mail published later is sent."""
     settings = answering(data)
     path = f"/v1/topics/{quote(topic, safe='')}"
     confirm(f"Cancel all mail of topic {topic!r} that is not sent yet?", yes=yes)
@@ -43,7 +43,7 @@ def command(*, topic: str, no_wait: bool, yes: bool, as_json: bool, data: Path) 
 
 def receipt_text(receipt: dict[str, Any]) -> str:
     """The receipt in a sentence."""
-    told = f"Cancelled {receipt['cancelled']}, sent {receipt['sent']}, in flight {receipt['in_flight']}."
+    counts = f"Cancelled {receipt['cancelled']}, sent {receipt['sent']}, in flight {receipt['in_flight']}."
     if receipt["final"]:
-        return told
-    return f"{told} Not final yet: what lies in the stream counts as it is pulled."
+        return counts
+    return f"{counts} Not final yet: what lies in the stream counts as it is pulled."

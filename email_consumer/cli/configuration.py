@@ -27,10 +27,10 @@ class BadSettings(click.ClickException):
 
 
 def serving(*, local: bool = False) -> Settings:
-    """For a command that runs on: its logs are its output, and what it writes is nobody else's to read.
+    """For a long-running command: its logs are its output, and its files are private.
 
     Raises:
-        BadSettings: one line per bad value; unless `local`, also for an API key that anybody would try.
+        BadSettings: one line per bad value; unless `local`, also for a well-known API key.
     """
     settings = load()
     keys = [key.get_secret_value() for key in settings.api_key]
@@ -45,7 +45,7 @@ def serving(*, local: bool = False) -> Settings:
 
 
 def prefer_running(data: Path) -> None:
-    """Without NATS_URL, and with `run --local` at work in the directory `data`, the variables become that one's."""
+    """Without NATS_URL, and with `run --local` running in the directory `data`, use its servers."""
     if not os.environ.get("NATS_URL"):
         use_running_servers(os.environ, data)
 
@@ -53,7 +53,7 @@ def prefer_running(data: Path) -> None:
 def answering(data: Path | None = None) -> Settings:
     """For a command that prints an answer: logs go to stderr, only warnings unless LOG_LEVEL asks for more.
 
-    With `data`, those of what runs there are preferred; see `prefer_running`.
+    With `data`, the settings of a local mode running there take precedence; see `prefer_running`.
 
     Raises:
         BadSettings: one line per bad value.
@@ -67,7 +67,7 @@ def answering(data: Path | None = None) -> Settings:
 
 
 def load() -> Settings:
-    """The settings alone, for whoever has set up logs already.
+    """The settings alone, for a process whose logs are already set up.
 
     Raises:
         BadSettings: one line per bad value.
@@ -79,7 +79,7 @@ def load() -> Settings:
 
 
 def _warn_of_names() -> None:
-    # Not an error, as in `.env`: orchestrators put variables of their own into the environment.
+    # Not an error, as in `.env`: orchestrators add other variables to the environment.
     for name, meant in misspelled(os.environ).items():
         _log.warning("settings.unknown_variable", variable=name, did_you_mean=meant)
     for used, ignored in contradictions(os.environ):

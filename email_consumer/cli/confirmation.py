@@ -4,7 +4,9 @@ import sys
 
 import click
 
-yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask. Without a terminal nothing is asked anyway.")
+yes_option = click.option(
+    "--yes", "-y", is_flag=True, help="Don't ask for confirmation. Without a terminal, no command asks."
+)
 
 
 def confirm(question: str, *, yes: bool) -> None:

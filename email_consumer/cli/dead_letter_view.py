@@ -1,4 +1,4 @@
-"""Dead letters as text for a terminal. What strangers wrote is shown, never interpreted."""
+"""Dead letters as text for a terminal. Untrusted text is shown, never interpreted."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
@@ -34,7 +34,7 @@ def table(letters: Iterable[DeadLetter]) -> str:
     )
 
 
-def facts(letter: DeadLetter) -> dict[str, object]:
+def attributes(letter: DeadLetter) -> dict[str, object]:
     """A letter without its payload, as JSON takes it."""
     return {
         "sequence": letter.sequence,
@@ -48,9 +48,9 @@ def facts(letter: DeadLetter) -> dict[str, object]:
 
 
 def full(letter: WholeDeadLetter, zone: tzinfo) -> str:
-    """Everything about one letter: facts, headers, and the mail's fields or why it has none."""
+    """Everything about one letter: attributes, headers, and the mail's fields or why it has none."""
     parts = [
-        _block("Dead letter", {name: value for name, value in facts(letter).items() if value not in ("", None)}),
+        _block("Dead letter", {name: value for name, value in attributes(letter).items() if value not in ("", None)}),
         _block("Headers", letter.headers),
     ]
     try:

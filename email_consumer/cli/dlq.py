@@ -1,4 +1,4 @@
-"""`email-consumer dlq`: what could not be sent, looked at and sent again."""
+"""`email-consumer dlq`: dead letters, listed, shown, replayed and removed."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
-from email_consumer.cli.dead_letter_view import facts, full, table
+from email_consumer.cli.dead_letter_view import attributes, full, table
 from email_consumer.cli.options import data_option
 from email_consumer.cli.terminal import say
 from email_consumer.core.mail_queue import DeadLetterKind
@@ -29,16 +29,16 @@ _kind_option = click.option(
     "--reason",
     "kind",
     type=click.Choice([str(kind) for kind in DeadLetterKind]),
-    help="Only those that failed for this reason.",
+    help="Only dead letters of this kind.",
 )
 
 
 @click.group()
 @data_option
 def command(data: Path) -> None:
-    """List dead letters, show one, send them again once their cause is fixed, or remove them.
+    """List dead letters, show one, replay them once the cause is fixed, or remove them.
 
-    Without NATS_URL, and with `run --local` at work on the data directory, its server is the one that is asked.
+    Without NATS_URL, uses the server of a `run --local` that is running in the data directory.
     """
     if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):
         use_local_nats(os.environ, url)
@@ -46,9 +46,9 @@ def command(data: Path) -> None:
 
 @command.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
-@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only those after this one.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only dead letters after this one.")
 @_kind_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the mail itself.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, without the mail itself.")
 def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
     """List dead letters, oldest first."""
 
@@ -56,7 +56,7 @@ def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
         found = await letters.list(limit, after, kind or "*")
         if as_json:
             for letter in found:
-                say(orjson.dumps(facts(letter)))
+                say(orjson.dumps(attributes(letter)))
             return
         say(table(found) if found else "No dead letters.")
         if len(found) == limit:
@@ -78,11 +78,13 @@ def show(sequence: int) -> None:
 
 @command.command()
 @click.argument("sequences", metavar="SEQ...", type=_SEQUENCE, nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that are there now.")
+@click.option("--all", "every", is_flag=True, help="All current dead letters.")
 @_kind_option
-@click.option("--new-uuid", is_flag=True, help="Under a new uuid each, as other mails; a conflict needs one.")
+@click.option(
+    "--new-uuid", is_flag=True, help="Give each a new UUID, which makes it another mail; needed for conflicts."
+)
 def replay(sequences: Sequence[int], *, every: bool, kind: str | None, new_uuid: bool) -> None:
-    """Publish dead letters again; each is taken off the list when the stream has stored it."""
+    """Publish dead letters again. Each one is removed from the list once the stream has stored it."""
     _check_choice(sequences, every=every, kind=kind)
 
     async def answer(letters: DeadLetters, settings: Settings) -> None:
@@ -97,11 +99,11 @@ def replay(sequences: Sequence[int], *, every: bool, kind: str | None, new_uuid:
 
 @command.command()
 @click.argument("sequences", metavar="SEQ...", type=_SEQUENCE, nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that are there now.")
+@click.option("--all", "every", is_flag=True, help="All current dead letters.")
 @_kind_option
 @yes_option
 def remove(*, sequences: Sequence[int], every: bool, kind: str | None, yes: bool) -> None:
-    """Delete dead letters for good: each is the only copy of its mail."""
+    """Delete dead letters permanently. Each one is the only copy of its mail."""
     _check_choice(sequences, every=every, kind=kind)
 
     async def answer(letters: DeadLetters, _: Settings) -> None:

@@ -1,4 +1,4 @@
-"""`email-consumer doctor`: what is wrong, and how to mend it."""
+"""`email-consumer doctor`: checks the installation and suggests fixes."""
 
 import sys
 from pathlib import Path
@@ -18,41 +18,41 @@ from email_consumer.settings import Settings, SettingsError, load_settings
 
 
 @click.command()
-@click.option("--json", "as_document", is_flag=True, help="One JSON document, for programs.")
-@click.option("--send", is_flag=True, help="Then send a mail to SES's bounce simulator, and follow it all the way.")
+@click.option("--json", "as_document", is_flag=True, help="Print the findings as one JSON document.")
+@click.option("--send", is_flag=True, help="Also send a mail to SES's bounce simulator and follow it all the way.")
 @data_option
 def command(*, as_document: bool, send: bool, data: Path) -> None:
-    """Look at the settings, NATS, SES, SNS, this machine, and say what is wrong and how to mend it.
+    """Check the settings, NATS, SES, SNS and this machine, and suggest fixes.
 
-    Changes nothing, but for --send, which puts an address of SES's simulator on the suppression list and takes it off
-    again. The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
+    Changes nothing, except that --send puts an address of SES's simulator on the suppression list and removes it again.
+    Exit code: 0 if all is well, 1 if there are warnings, 2 if there are errors.
 
-    Without NATS_URL, and with `run --local` at work on the data directory, it is that one that is looked at.
+    Without NATS_URL, checks a `run --local` that is running in the data directory.
     """
     prefer_running(data)
     findings = _findings(send=send)
     if as_document:
         say(as_json(findings))
     else:
-        click.echo(as_text(findings))  # it has colors of its own
+        click.echo(as_text(findings))  # it is already colored
     raise click.exceptions.Exit(worst(findings).exit_code)
 
 
 def _findings(*, send: bool) -> list[Finding]:
     try:
         settings = load_settings()
-    except SettingsError as faults:
-        return unreadable(str(faults))
+    except SettingsError as errors:
+        return unreadable(str(errors))
     _quiet(settings)
-    return uvloop.run(_look(settings, send=send))
+    return uvloop.run(_examine(settings, send=send))
 
 
-async def _look(settings: Settings, *, send: bool) -> list[Finding]:
+async def _examine(settings: Settings, *, send: bool) -> list[Finding]:
     findings = await examine(settings)
     return findings + await send_through(settings) if send else findings
 
 
 def _quiet(settings: Settings) -> None:
-    """The findings say it all; logs only where LOG_LEVEL asks for them."""
+    """The findings are the output; logs only if LOG_LEVEL asks for them."""
     level = settings.log_level if "log_level" in settings.model_fields_set else "critical"
     configure(LogFilter.parse(level), settings.log_format, sys.stderr)

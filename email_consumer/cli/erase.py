@@ -1,4 +1,4 @@
-"""`email-consumer erase`: forget one address."""
+"""`email-consumer erase`: erases one address."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,13 +20,13 @@ from email_consumer.store.erasure import erase
 
 @click.command()
 @click.argument("address")
-@click.option("--json", "as_json", is_flag=True, help="The receipt as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 @data_option
 def command(*, address: str, as_json: bool, data: Path) -> None:
-    """Erase ADDRESS from all tables, by the running program or, if none runs, directly.
+    """Erase ADDRESS from all tables, through the running program or, if none is running, directly.
 
-    Its mail keeps its place in the statistics under a made-up name; what was not sent yet is stopped. On the
-    suppression list the address stays, since it has to go on stopping mail.
+    Its mail stays in the statistics under a made-up name; unsent mail is stopped. The address stays on the suppression
+    list, so that it still gets no mail.
     """
     try:
         normal = normal_form(address)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from email_consumer.cli.terminal import shown
+from email_consumer.cli.terminal import safe_text
 
 
 class LazyGroup(click.Group):
@@ -29,7 +29,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in self._summaries:
             return None
-        gc.disable()  # all that modules define stays; to look for garbage in it takes a seventh of the start
+        gc.disable()  # what modules define stays alive; collecting takes a seventh of the startup time
         command = import_module(f"{self._package}.{cmd_name}").command
         gc.enable()
         if not isinstance(command, click.Command):
@@ -37,11 +37,11 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; what it fails with is shown without control characters, since others had a part in the text."""
+        """Run the command; error messages are printed without control characters, since they may contain untrusted text."""
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = shown(error.message)  # type: ignore[misc]  # final only for those who derive from it
+            error.message = safe_text(error.message)  # type: ignore[misc]  # final only for those who derive from it
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

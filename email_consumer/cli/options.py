@@ -11,5 +11,5 @@ data_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=DATA,
     show_default=True,
-    help="Where local mode keeps its servers' data.",
+    help="Data directory of local mode.",
 )

@@ -1,4 +1,4 @@
-"""`email-consumer publish`: mails onto the stream, as an upstream service would put them there."""
+"""`email-consumer publish`: publishes mail to the stream, as an upstream service would."""
 
 import os
 import sys
@@ -35,20 +35,18 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 @click.command()
-@click.option("--to", "addresses", multiple=True, metavar="ADDRESS", help="A recipient; may be given several times.")
-@click.option("--to-file", type=_file, help="More recipients, one a line; empty lines and # comments are skipped.")
+@click.option("--to", "addresses", multiple=True, metavar="ADDRESS", help="A recipient. Can be repeated.")
+@click.option("--to-file", type=_file, help="More recipients, one per line; empty lines and # comments are skipped.")
 @click.option("--subject", required=True)
 @click.option("--html", type=_body, help="The HTML body; - reads standard input.")
 @click.option("--text", type=_body, help="The plain-text body; - reads standard input.")
-@click.option("--from", "from_email", metavar="ADDRESS", help="The sender, in place of FROM_EMAIL.")
+@click.option("--from", "from_email", metavar="ADDRESS", help="The sender, instead of FROM_EMAIL.")
 @click.option("--at", "scheduled_at", metavar="TIME", help="When to send, such as 2030-01-01T09:00:00+09:00.")
-@click.option("--attach", "attachments", type=_file, multiple=True, help="A file; may be given several times.")
-@click.option("--topic", metavar="TOPIC", help="The topic that the mails count for and can be cancelled by.")
-@click.option("--uuid", metavar="UUID", help="In place of a random one; see above.")
-@click.option(
-    "--write-uuids", type=click.File("w"), metavar="FILE", help="Write each uuid and its address, a line each."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, with all uuids.")
+@click.option("--attach", "attachments", type=_file, multiple=True, help="A file to attach. Can be repeated.")
+@click.option("--topic", metavar="TOPIC", help="The topic, for statistics and cancellation.")
+@click.option("--uuid", metavar="UUID", help="Instead of a random UUID; see above.")
+@click.option("--write-uuids", type=click.File("w"), metavar="FILE", help="Write one line per mail: UUID and address.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, with all UUIDs.")
 @data_option
 def command(
     *,
@@ -66,12 +64,12 @@ def command(
     as_json: bool,
     data: Path,
 ) -> None:
-    """Publish one mail per recipient to the stream, and one per address.
+    """Publish one mail per recipient to the stream. An address named twice gets one mail.
 
-    With --uuid and a single --to the mail has that uuid. With several, or with --to-file, each uuid is made of it and of the
-    address: run again with a changed list, only those who are new in it get the mail.
+    With --uuid and a single --to, the mail has that UUID. With several recipients or --to-file, each UUID is derived from it
+    and the address, so after editing the list you can run the command again and only new addresses get the mail.
 
-    Without NATS_URL, and with `run --local` at work on the data directory, its server is the one that is used.
+    Without NATS_URL, uses the server of a `run --local` that is running in the data directory.
     """
     if html is None and text is None:
         raise click.UsageError("no body: give --html, --text or both")
@@ -93,8 +91,8 @@ def command(
         use_local_nats(os.environ, url)
     settings = answering()
     zone = ZoneInfo(settings.timezone)
-    _message(mail, recipients[0], uuids[0], zone)  # an error that all would share is reported before anything is done
-    if write_uuids:  # first: they are what tells afterwards how far an interrupted run came
+    _message(mail, recipients[0], uuids[0], zone)  # an error common to all is reported before anything is done
+    if write_uuids:  # first, so that an interrupted run can be traced
         write_uuids.writelines(f"{uuid}\t{recipient}\n" for uuid, recipient in zip(uuids, recipients, strict=True))
         write_uuids.flush()
     messages = (_message(mail, recipient, uuid, zone) for recipient, uuid in zip(recipients, uuids, strict=True))
@@ -104,7 +102,7 @@ def command(
         say(orjson.dumps(result | {"merged": merged, "uuids": uuids}))
         return
     known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
-    if publisher.gone:  # a purge doesn't make the stream forget their names
+    if publisher.gone:  # the stream remembers their names even after a purge
         known += f" ({publisher.gone} no longer there: sent since, or purged)"
     if merged:
         known += f" ({merged} more named again)"
@@ -147,7 +145,7 @@ def _attachment(path: Path) -> dict[str, object]:
         content = path.read_bytes()
     except OSError as error:
         raise click.ClickException(f"--attach {path} can't be read: {error.strerror}") from None
-    # What is compressed is sent as it is: the type of what it holds would be wrong.
+    # A compressed file is sent as it is; the type of its content would be wrong.
     return {"filename": path.name, "content": content, **({"content_type": kind} if kind and not encoding else {})}
 
 

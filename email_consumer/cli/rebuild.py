@@ -1,4 +1,4 @@
-"""`email-consumer rebuild`: the sidecar's SQLite file, made again from JetStream."""
+"""`email-consumer rebuild`: rebuilds the sidecar's SQLite file from JetStream."""
 
 import asyncio
 
@@ -13,11 +13,11 @@ from email_consumer.store.database import StoreError
 
 
 @click.command()
-@click.option("--incomplete", is_flag=True, help="Make a file of what there is, though something is missing.")
+@click.option("--incomplete", is_flag=True, help="Build the file even if something is missing.")
 def command(*, incomplete: bool) -> None:
-    """Make the sidecar's file (DB_PATH) again from what JetStream holds. The sidecar must not run.
+    """Rebuild the sidecar's file (DB_PATH) from JetStream. The sidecar must not be running.
 
-    Ends with exit code 1, and without a file, where the copy of the rows is not complete; it says what is missing.
+    If the copy of the rows is incomplete, prints what is missing, writes no file and exits with code 1.
     """
     settings = answering()
     if settings.ledger != "jetstream":

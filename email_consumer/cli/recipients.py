@@ -1,4 +1,4 @@
-"""The recipients that `publish` was given, each one checked."""
+"""The recipients given to `publish`, validated."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,31 +7,31 @@ import click
 
 from email_consumer.message.address import normal_form, parse_address
 
-_SHOWN = 10
+_REPORTED = 10
 
 
 def read_recipients(addresses: Sequence[str], file: Path | None) -> tuple[list[str], int]:
-    """Those given one by one, then those of the file: an address a line, empty lines and `#` comments skipped.
+    """Addresses given one by one, then those of the file: one per line, without empty lines and `#` comments.
 
-    Each address once, as it was written first; and how many were named again.
+    Each address once, as first written, and the number of repetitions.
 
     Raises:
-        click.ClickException: names each bad address (the first ten) with the place where it stands.
+        click.ClickException: names each bad address (the first ten) with its place.
     """
     found: dict[str, str] = {}
     total = 0
-    faults: list[str] = []
+    errors: list[str] = []
     for place, address in _places(addresses, file):
         try:
             parse_address(address)
         except ValueError as error:
-            faults.append(f"{place}: {address!r} {error}")
+            errors.append(f"{place}: {address!r} {error}")
             continue
         total += 1
         found.setdefault(normal_form(address), address)
-    if faults:
-        more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-        raise click.ClickException("nothing was published.\n" + "\n".join(faults[:_SHOWN] + more))
+    if errors:
+        more = [f"and {len(errors) - _REPORTED} more"] if len(errors) > _REPORTED else []
+        raise click.ClickException("nothing was published.\n" + "\n".join(errors[:_REPORTED] + more))
     if not found:
         raise click.UsageError("no recipient: give --to or --to-file")
     return [*found.values()], total - len(found)

@@ -1,4 +1,4 @@
-"""`email-consumer run`: the daemon, in local mode with its own servers beside it."""
+"""`email-consumer run`: the daemon; in local mode together with its own servers."""
 
 import asyncio
 import os
@@ -20,16 +20,16 @@ from email_consumer.settings import Settings
 
 
 @click.command()
-@click.option("--local", is_flag=True, help="With an embedded nats-server and the sandbox; no real mail leaves.")
+@click.option("--local", is_flag=True, help="With an embedded nats-server and the sandbox. No real mail is sent.")
 @data_option
 def command(*, local: bool, data: Path) -> None:
-    """Run worker and sidecar in one process until SIGTERM or SIGINT, then finish what is in flight and exit."""
+    """Run worker and sidecar in one process. SIGTERM or SIGINT finishes the mail in flight and exits."""
     settings = serving(local=local)
     serve(_run_local(data, settings) if local else daemon.run(settings))
 
 
 async def _run_local(data: Path, given: Settings) -> None:
-    # Until the daemon takes the signals over, they must not leave the servers behind.
+    # Until the daemon handles signals, a signal must still stop the servers.
     cancel = cast("asyncio.Task[None]", asyncio.current_task()).cancel
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, cancel)

@@ -17,15 +17,15 @@ _SURE = "Open pixels and unsubscribe links in mail that was sent before stop wor
 
 @click.group()
 def command() -> None:
-    """Rotate the secret that signs open pixels and unsubscribe links, of the program that runs on this machine."""
+    """Rotate the secret of the program running on this machine that signs open pixels and unsubscribe links."""
 
 
 @command.command()
-@click.option("--forget-old", is_flag=True, help="Links of all mail that was sent before stop working.")
+@click.option("--forget-old", is_flag=True, help="Links in all mail sent so far stop working.")
 @yes_option
 @data_option
 def rotate(*, forget_old: bool, yes: bool, data: Path) -> None:
-    """Sign links with a new secret; those in mail that was sent before go on working."""
+    """Sign links with a new secret. Links in mail sent so far keep working."""
     if forget_old:
         confirm(_SURE, yes=yes)
     answer = ask_sidecar(answering(data), "POST", _PATH, {"forget_old": forget_old})
@@ -36,7 +36,7 @@ def rotate(*, forget_old: bool, yes: bool, data: Path) -> None:
 @yes_option
 @data_option
 def forget_old(*, yes: bool, data: Path) -> None:
-    """Links that were signed before the last rotation stop working."""
+    """Make links signed before the last rotation stop working."""
     confirm("Open pixels and unsubscribe links of mail from before the last rotation stop working. Go on?", yes=yes)
     say(_kept(ask_sidecar(answering(data), "DELETE", f"{_PATH}/old")))
 

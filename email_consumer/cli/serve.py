@@ -1,4 +1,4 @@
-"""Runs what runs on, and says in plain words why it can't."""
+"""Runs a long-running command, and prints operator errors in plain words."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -19,6 +19,6 @@ def serve(main: Coroutine[None, None, None]) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main)
     except asyncio.CancelledError:
-        pass  # a signal came before the daemon was up: nothing was in hand
+        pass  # a signal came before the daemon was up: it had no deliveries yet
     except OperatorError as error:
         raise click.ClickException(str(error)) from None

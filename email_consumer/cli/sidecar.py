@@ -1,4 +1,4 @@
-"""`email-consumer sidecar`: the one beside the workers."""
+"""`email-consumer sidecar`: the control plane of the workers."""
 
 import click
 
@@ -9,8 +9,8 @@ from email_consumer.cli.serve import serve
 
 @click.command()
 def command() -> None:
-    """Serve the API, the schedule, SES's events and the page beside the workers until SIGTERM or SIGINT.
+    """Run the API, the scheduler, SES events and the dashboard for the workers, until SIGTERM or SIGINT.
 
-    Needs LEDGER=jetstream. Workers go on while it is away.
+    Needs LEDGER=jetstream. Workers keep sending while it is down.
     """
     serve(daemon.sidecar(serving()))

@@ -1,4 +1,4 @@
-"""A command's question to the running sidecar, over its HTTP port on this machine."""
+"""A command's request to the running sidecar, over its HTTP port on this machine."""
 
 import asyncio
 from collections.abc import Collection

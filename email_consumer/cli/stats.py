@@ -1,4 +1,4 @@
-"""`email-consumer stats`: a topic's numbers, or those of the last hours."""
+"""`email-consumer stats`: a topic's statistics, or those of the last hours."""
 
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from email_consumer.settings import Settings
 
 @click.command()
 @click.argument("topic", required=False)
-@click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @data_option
 def command(*, topic: str | None, as_json: bool, data: Path) -> None:
-    """What became of TOPIC's mail; without TOPIC, how much was sent and whether all is well."""
+    """Show the results of TOPIC; without TOPIC, how much was sent and whether all is well."""
     settings = answering(data)
     if topic is None:
         overview, reasons = _overview(settings)

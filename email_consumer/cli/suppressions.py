@@ -1,4 +1,4 @@
-"""`email-consumer suppressions`: the addresses that get no mail, by the running sidecar."""
+"""`email-consumer suppressions`: addresses that get no mail, through the running sidecar."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,12 +22,12 @@ Entry = dict[str, str]
 
 @click.group()
 def command() -> None:
-    """Look at the suppression list of the program that runs on this machine, and change it."""
+    """Show and change the suppression list of the program running on this machine."""
 
 
 @command.command("list")
-@click.option("--reason", type=click.Choice(_REASONS), help="Only those that are on the list for this reason.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--reason", type=click.Choice(_REASONS), help="Only addresses suppressed for this reason.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @data_option
 def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
     """List all suppressed addresses, each with its reason."""
@@ -41,10 +41,10 @@ def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
 
 @command.command()
 @click.argument("address")
-@click.option("--detail", default="", help="Why, for whoever looks at the list later.")
+@click.option("--detail", default="", help="A note, shown in the list.")
 @data_option
 def add(*, address: str, detail: str, data: Path) -> None:
-    """Stop mail to ADDRESS."""
+    """Suppress mail to ADDRESS."""
     say(_line(ask_sidecar(answering(data), "POST", _PATH, {"address": address, "detail": detail})))
 
 
@@ -52,7 +52,7 @@ def add(*, address: str, detail: str, data: Path) -> None:
 @click.argument("address")
 @data_option
 def remove(*, address: str, data: Path) -> None:
-    """Let mail to ADDRESS pass again."""
+    """Allow mail to ADDRESS again."""
     removed = ask_sidecar(answering(data), "DELETE", f"{_PATH}/{quote(address, safe='')}")
     say(f"Removed: {_line(removed)}")
 

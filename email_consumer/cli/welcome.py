@@ -1,4 +1,4 @@
-"""What local mode says at its start."""
+"""What local mode prints at startup."""
 
 import shlex
 import sys
@@ -10,7 +10,7 @@ from email_consumer.settings import Settings
 
 
 def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats: bool, key_given: bool) -> str:
-    """Plain words for a person, with a line to paste.
+    """A text for people, with a command to paste.
 
     Args:
         servers: already running.
@@ -26,10 +26,10 @@ def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats
     return f"""
     LOCAL MODE: everything runs on this machine, and NO REAL MAIL leaves it.
 
-    {servers.ses_endpoint + "/":<28} the sandbox, in place of Amazon SES: open it to see the mail
-    {settings.server_url + "/":<28} the daemon itself: its page and HTTP API
+    {servers.ses_endpoint + "/":<28} the sandbox, instead of Amazon SES: open it to see the mail
+    {settings.server_url + "/":<28} the daemon itself: its dashboard and HTTP API
     {servers.nats_url:<28} a real nats-server, for your publishers
-    {str(data) + "/":<28} what both keep; they stop with this program
+    {str(data) + "/":<28} their data; both stop with this program
     {_key(settings, given=key_given)}
 
     To send a first mail, paste this into another terminal in this directory:
@@ -40,7 +40,7 @@ def welcome(servers: LocalServers, data: Path, settings: Settings, *, names_nats
 
 def _key(settings: Settings, *, given: bool) -> str:
     key = "the one in API_KEY" if given else settings.api_key[0].get_secret_value()
-    return f"{'API key: ' + key:<28} for the daemon's page and HTTP API; the commands find it by themselves"
+    return f"{'API key: ' + key:<28} for the dashboard and the HTTP API; the commands find it on their own"
 
 
 def _program() -> str:

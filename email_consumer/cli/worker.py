@@ -1,4 +1,4 @@
-"""`email-consumer worker`: one of many that send mail."""
+"""`email-consumer worker`: one of many workers that send mail."""
 
 import click
 
@@ -9,8 +9,8 @@ from email_consumer.cli.serve import serve
 
 @click.command()
 def command() -> None:
-    """Send mail as one of many workers until SIGTERM or SIGINT, then finish what is in flight and exit.
+    """Send mail as one of many workers. SIGTERM or SIGINT finishes the mail in flight and exits.
 
-    Needs LEDGER=jetstream, and one sidecar beside all workers.
+    Needs LEDGER=jetstream, and one sidecar for all workers.
     """
     serve(daemon.worker(serving()))

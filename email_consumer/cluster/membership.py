@@ -130,7 +130,7 @@ class Membership:
 
     def _report(self, trouble: str) -> None:
         if trouble != self._trouble:  # an outage is told once
-            _log.warning("fleet.watch_broken", error=trouble, hint="taken up again by itself")
+            _log.warning("fleet.watch_broken", error=trouble, hint="resumed automatically")
         self._trouble = trouble
 
     async def _begin(self) -> None:
@@ -195,7 +195,7 @@ class Membership:
             self._pace.resume(_HOLDER)
         elif before.sends and not standing.sends:
             self._pace.hold(_HOLDER, _CUT_OFF)
-            _log.warning("fleet.cut_off", hint="JetStream does not answer; sending resumes by itself")
+            _log.warning("fleet.cut_off", hint="JetStream does not answer; sending resumes automatically")
         if standing.sends:
             _log.info("fleet.workers", workers=standing.workers)
 

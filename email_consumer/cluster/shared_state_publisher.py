@@ -193,7 +193,7 @@ class SharedStatePublisher:
             faults = [fault for fault in await asyncio.gather(*(self._store(kind, key) for key in keys)) if fault]
             if faults:
                 _log.warning(
-                    "facts.not_stored", values=len(faults), error=repr(faults[0]), hint="tried again by itself"
+                    "facts.not_stored", values=len(faults), error=repr(faults[0]), hint="retried automatically"
                 )
                 await asyncio.sleep(_RETRY)
                 await self._mend()

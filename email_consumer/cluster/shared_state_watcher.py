@@ -102,7 +102,7 @@ class SharedStateWatcher:
 
     def _report(self, trouble: str) -> None:
         if trouble != self._trouble:  # an outage is told once
-            _log.warning("facts.not_followed", error=trouble, hint="taken up again by itself")
+            _log.warning("facts.not_followed", error=trouble, hint="resumed automatically")
         self._trouble = trouble
 
     def _note(self, entry: Entry | None) -> None:

@@ -61,7 +61,7 @@ def _production(account: Account) -> Finding:
     return warning(
         "ses.production",
         "The account is in SES's sandbox: mail goes to verified addresses only, 200 a day.",
-        "Ask for production access: `aws sesv2 put-account-details --production-access-enabled …`, see the README.",
+        "Ask for production access: `aws sesv2 put-account-details --production-access-enabled …`, see docs/aws.md.",
     )
 
 

@@ -39,7 +39,7 @@ async def check_events(
 
 
 def _without(topics: Collection[str]) -> Finding:
-    fix = "Make a configuration set with an SNS event destination (README, the AWS side) and set CONFIGURATION_SET."
+    fix = "Make a configuration set with an SNS event destination (docs/feedback.md) and set CONFIGURATION_SET."
     if topics:
         text = (
             "CONFIGURATION_SET is not set: SES tells of bounces and complaints at most, by the identity's own feedback."

@@ -89,7 +89,9 @@ class Breaker:
 
     def _open(self, reason: str) -> None:
         if not self._pause:
-            _log.error("queue.held", reason=reason, hint="nothing is lost; sending resumes by itself once this is over")
+            _log.error(
+                "queue.held", reason=reason, hint="nothing is lost; sending resumes automatically once this is over"
+            )
         self._pause = min(self._pause * 2 or self._first_pause, self._longest_pause)
         self._pacer.hold(_HOLDER, reason)
         self._begin_era()

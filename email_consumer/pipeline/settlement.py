@@ -159,7 +159,7 @@ class Settlement:
                 uuid=message.uuid,
                 reference=delivery.reference,
                 reason=outcome.reason,
-                hint="each mail needs a uuid of its own; `email-consumer dlq replay --new-uuid` sends this one",
+                hint="each mail needs its own UUID; `email-consumer dlq replay --new-uuid` sends this one",
             )
 
     def _note(self, message: EmailMessage, copy: LeftOut) -> None:

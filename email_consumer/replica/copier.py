@@ -117,7 +117,9 @@ class Copier:
                 copied = await self.copy()
             except _PASSING as error:
                 if not complained:
-                    _log.warning("replica.behind", error=repr(error), hint="goes on by itself; nothing is forgotten")
+                    _log.warning(
+                        "replica.behind", error=repr(error), hint="it resumes automatically; nothing is forgotten"
+                    )
                 complained, copied = True, 0
                 self._look_at = 0.0
             else:

@@ -166,7 +166,7 @@ class Scheduler:
                         row=message.id,
                         content=message.content,
                         reason=str(fault),
-                        hint="it stays here, the mail behind it goes on; raise that limit",
+                        hint="it stays here and other mail goes on; raise that limit",
                         retry_in=_TOO_LARGE_PAUSE,
                     )
                     await self._mail.note_refused(message.content, f"not published: {fault}")

@@ -140,7 +140,7 @@ class Governor:
         self._set_rate()
         reason = self._obstacle()
         if reason and reason != self._held:
-            _log.error("queue.held", reason=reason, hint="nothing is lost; sending resumes by itself")
+            _log.error("queue.held", reason=reason, hint="nothing is lost; sending resumes automatically")
             self._pace.hold(_HOLDER, reason)
         elif self._held and not reason:
             _log.info("queue.resumed")

@@ -1,6 +1,6 @@
 """Every variable the program reads, with its aliases, default and check.
 
-Source of names and defaults: the configuration table in README.md. Times are seconds.
+Names and defaults are documented in docs/settings.md. Times are seconds.
 """
 
 import os

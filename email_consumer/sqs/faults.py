@@ -10,7 +10,7 @@ from email_consumer.runtime.errors import OperatorError
 
 _HINTS = {
     "QueueDoesNotExist": "there is no such queue; check the URL, the account and AWS_REGION",
-    "AccessDenied": "these AWS credentials may not do that; the README lists the permissions it takes",
+    "AccessDenied": "these AWS credentials lack a permission; docs/sqs.md lists those that are needed",
     "InvalidClientTokenId": "AWS does not know these credentials",
     "ExpiredToken": "the AWS credentials have expired",
     "KMS.AccessDenied": "the queue is encrypted, and these AWS credentials may not use its key",

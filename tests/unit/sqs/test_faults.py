@@ -12,8 +12,8 @@ _URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/mail"
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("AccessDenied", "these AWS credentials may not do that; the README lists the permissions it takes"),
-        ("AccessDeniedException", "these AWS credentials may not do that; the README lists the permissions it takes"),
+        ("AccessDenied", "these AWS credentials lack a permission; docs/sqs.md lists those that are needed"),
+        ("AccessDeniedException", "these AWS credentials lack a permission; docs/sqs.md lists those that are needed"),
         ("AWS.SimpleQueueService.NonExistentQueue", "there is no such queue"),
         ("UnrecognizedClientException", "AWS does not know these credentials"),
         ("OverLimit", "too many in flight"),

@@ -1,0 +1,43 @@
+"""Every relative link in the documentation leads to a file and a heading that exist; the README stays short."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[3]
+_PAGES = [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md")]
+_README_LINES = 300
+
+
+def _text(page: Path) -> str:
+    """Without code blocks."""
+    return re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _text(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _broken(page: Path) -> Iterator[str]:
+    for target in re.findall(r"\]\(((?!https?:)[^)]+)\)", _text(page)):
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        if not linked.exists() or (anchor and anchor not in _anchors(linked)):
+            yield target
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert list(_broken(page)) == []
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\((docs/\w[\w-]*\.md)", (_ROOT / "README.md").read_text()))
+    assert linked == {str(page.relative_to(_ROOT)) for page in (_ROOT / "docs").glob("*.md")}
+
+
+def test_the_readme_is_short() -> None:
+    assert len((_ROOT / "README.md").read_text().splitlines()) < _README_LINES
