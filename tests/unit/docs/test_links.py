@@ -34,6 +34,17 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert list(_broken(page)) == []
 
 
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_files_it_names_exist(page: Path) -> None:
+    named = re.findall(r"`([a-z_*]+/[\w/*.]+\.(?:py|sql|yaml)|tests/[\w/.]+)`", page.read_text())
+    assert [name for name in named if not _files(name)] == []
+
+
+def _files(name: str) -> list[Path]:
+    """In the project, or in the package; `NNN` stands for a number."""
+    return [path for root in (_ROOT, _ROOT / "email_consumer") for path in root.glob(name.replace("NNN_name", "001*"))]
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     linked = set(re.findall(r"\((docs/\w[\w-]*\.md)", (_ROOT / "README.md").read_text()))
     assert linked == {str(page.relative_to(_ROOT)) for page in (_ROOT / "docs").glob("*.md")}

@@ -99,11 +99,9 @@ _PAGES = [
 ]
 _NOT_YET_CLEANED_PAGES = {
     "CHANGELOG.md",
-    "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/decisions",
     "docs/feedback.md",
-    "docs/glossary.md",
     "docs/logs.md",
     "docs/migration.md",
     "docs/operations.md",
