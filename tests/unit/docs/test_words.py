@@ -102,7 +102,6 @@ _NOT_YET_CLEANED_PAGES = {
     "docs/benchmarks.md",
     "docs/decisions",
     "docs/feedback.md",
-    "docs/logs.md",
     "docs/migration.md",
     "docs/operations.md",
     "docs/sandbox.md",
