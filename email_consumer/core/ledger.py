@@ -4,6 +4,7 @@ SES has no idempotency token, so between "SES accepted" and "we wrote it down" l
 A claim that never got its outcome is *in doubt*: it waits for SES's own event, and after a grace the policy decides.
 """
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class Origin:
     reference: str
     """Names the message within its source, such as `messages:4711`."""
     sequence: int
-    """Its place in the stream, 0 where there is none."""
+    """Its place in the stream, from 1; 0 where the source keeps no order."""
     stored_at: float
     """When the source stored it, in Unix seconds."""
     received: int = 1
@@ -41,6 +42,11 @@ class Origin:
     """Which stream of its name `sequence` counts in; empty where that is not known."""
     kept: bool = False
     """Published from our own keeping, where erasure may have taken recipients off it."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether `sequence` says what was stored earlier."""
+        return self.sequence > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,12 @@ class TooLargeToKeepError(Exception):
 
 class Ledger(Protocol):
     """Idempotency and status: one truth. What is written is durable when its method returns."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Claims are answered, and outcomes recorded, while the block lasts."""
+
+    def events_expected_from(self, moment: float) -> None:
+        """SES's events can reach us since `moment` (Unix seconds): no grace of a doubt begins earlier."""
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
         """Answered from memory alone; None means: ask `claim`."""

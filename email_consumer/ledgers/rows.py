@@ -74,7 +74,8 @@ async def keep_for_later(
     connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float, *, revision: int = 0
 ) -> None:
     """Insert the mail with its content, due at its time, unless its uuid is known already."""
+    assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
     content_id = await keep_content(connection, message, now)
     row = new_row(message, origin, now)
-    row |= {"content_id": content_id, "scheduled_at": message.scheduled_at.timestamp()}  # type: ignore[union-attr]
+    row |= {"content_id": content_id, "scheduled_at": message.scheduled_at.timestamp()}
     await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})

@@ -54,7 +54,7 @@ class Takeover:
 
     def covers(self, origin: Origin) -> bool:
         same = origin.stream == self.stream or not (origin.stream and self.stream)
-        return origin.source == "nats" and origin.received > 1 and same and origin.sequence <= self.sequence
+        return origin.ordered and origin.received > 1 and same and origin.sequence <= self.sequence
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ _CLOCK_SKEW = 60.0
 
 def covers(mark: Mark, origin: Origin) -> bool:
     """Whether a mail was stored up to that moment."""
-    if not origin.sequence:
+    if not origin.ordered:
         return origin.stored_at < mark.before
     if mark.stream is None:  # noted by the version before: the time has to tell whether it is still the same stream
         return origin.sequence <= mark.sequence and origin.stored_at <= mark.before + _CLOCK_SKEW

@@ -1,6 +1,7 @@
 """A ledger that grants each claim and keeps the outcomes."""
 
 import math
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.outcome import Outcome, Scheduled
@@ -12,6 +13,13 @@ class GrantingLedger:
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
+        self.events_since = 0.0
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    def events_expected_from(self, moment: float) -> None:
+        self.events_since = moment
 
     def known(self, _message: EmailMessage) -> None:
         return None

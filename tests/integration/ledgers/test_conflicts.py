@@ -15,6 +15,7 @@ from email_consumer.core.outcome import (
     Failed,
     InDoubt,
     Outcome,
+    Parked,
     Rejected,
     Scheduled,
     Sent,
@@ -125,7 +126,8 @@ async def test_what_was_parked_is_not_sent_because_it_changed(backend: Backend) 
     async with backend.open(policy(in_doubt="park")) as ledger:
         await ended_by(InDoubt("read time-out"))(ledger)
         parked = await ledger.claim(mail(), ORIGIN)
-        await ledger.finish(mail(), parked, ORIGIN)  # type: ignore[arg-type]
+        assert isinstance(parked, Parked)
+        await ledger.finish(mail(), parked, ORIGIN)
         assert await ledger.claim(mail(body="rendered again"), AGAIN) == Duplicate()
         assert await ledger.claim(OTHERS, AGAIN) == CONFLICT
 

@@ -93,9 +93,9 @@ async def test_a_timed_out_attempt_is_in_doubt_until_the_grace_is_over(backend: 
         await ledger.finish(mail(), InDoubt("read time-out"), ORIGIN)
         assert isinstance(await ledger.claim(mail(), ORIGIN), InDoubt)
     async with backend.open(policy(grace=0)) as ledger:
-        ledger.events_expected_from(time.time() + 1000)  # type: ignore[attr-defined]
+        ledger.events_expected_from(time.time() + 1000)
         assert isinstance(await ledger.claim(mail(), ORIGIN), InDoubt)
-        ledger.events_expected_from(0)  # type: ignore[attr-defined]
+        ledger.events_expected_from(0)
         assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
 
 
@@ -231,7 +231,7 @@ async def test_what_another_ledger_delivered_is_in_doubt(backend: Backend) -> No
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), InDoubt)
         assert isinstance(await ledger.claim(mail("new"), replace(ORIGIN, sequence=2, received=2)), Claim)
     async with backend.open(policy(grace=400), takeover=takeover) as ledger:
-        ledger.events_expected_from(0)  # type: ignore[attr-defined]
+        ledger.events_expected_from(0)
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=3)), Claim)
 
 

@@ -14,6 +14,7 @@ from email_consumer.core.outcome import (
     InDoubt,
     Interrupted,
     Outcome,
+    Parked,
     Rejected,
     Sent,
     Stopped,
@@ -79,7 +80,8 @@ async def test_an_event_after_parking_makes_a_replay_a_duplicate(jetstream: JetS
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), InDoubt("read time-out"), ORIGIN)
         parked = await ledger.claim(mail(), ORIGIN)
-        await ledger.finish(mail(), parked, ORIGIN)  # type: ignore[arg-type]
+        assert isinstance(parked, Parked)
+        await ledger.finish(mail(), parked, ORIGIN)
         await confirm(jetstream, "u-1", "ses-1")
         assert await ledger.claim(mail(), replace(ORIGIN, replay_of="messages-dead:1")) == Duplicate()
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ async def database(path: Path) -> AsyncIterator[Database]:
         yield database
 
 
-async def show(database: Database, *batches: bytes) -> list[tuple[object, ...]]:
+async def show(database: Database, *batches: bytes) -> list[tuple[Any, ...]]:
     """Each batch on its own; what the tables say then."""
     projection = Projection(database)
     async with projection.running():
@@ -146,7 +147,7 @@ async def test_mail_of_the_api_goes_on_in_its_own_row(database: Database) -> Non
 async def test_a_uuid_that_lives_again_gets_a_row_of_its_own(database: Database) -> None:
     former, present = attempt("u-1", Sent("ses-1"), 11), attempt("u-1", Sent("ses-2"), 22, life=21)
     for rows in (await show(database, former + present), await show(database, former, present)):
-        assert [(row[0].startswith("u-1"), row[4]) for row in rows] == [(True, "ses-2"), (True, "ses-1")]  # type: ignore[attr-defined]
+        assert [(row[0].startswith("u-1"), row[4]) for row in rows] == [(True, "ses-2"), (True, "ses-1")]
 
 
 async def kept(database: Database, message: EmailMessage) -> None:

@@ -30,6 +30,11 @@ async def told() -> None:
     """Workers know everything."""
 
 
+async def never_told() -> None:
+    """They can't be reached."""
+    await asyncio.Event().wait()
+
+
 async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=told)
     assert await queue.backlog() == Backlog(7, 0)
@@ -52,6 +57,6 @@ async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, mon
 async def test_nothing_is_known_while_workers_cannot_be_told(
     jetstream: JetStreamBackend,
 ) -> None:
-    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=asyncio.Event().wait)  # type: ignore[arg-type]
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=never_told)
     with pytest.raises(QueueUnavailableError, match="can't be told"):
         await queue.backlog()

@@ -35,6 +35,7 @@ def test_an_inheritance_is_of_one_stream() -> None:
     again = replace(NEW, received=2, stream="s")
     assert takeover.covers(again)
     assert not takeover.covers(replace(again, received=1))
+    assert not takeover.covers(replace(again, sequence=0)), "its source keeps no order"
     assert not takeover.covers(replace(again, sequence=11))
     assert not takeover.covers(replace(again, stream="made again")), "it counts from 1 again"
     assert takeover.covers(replace(again, stream=""))
