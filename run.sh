@@ -58,7 +58,7 @@ venv_works() {
 }
 
 wanted_stamp() {
-    echo "$PWD $(cat requirements.lock pyproject.toml | cksum)"
+    echo "$PWD $(cat requirements.lock pyproject.toml packages/*/pyproject.toml | cksum)"
 }
 
 setup() {
@@ -75,7 +75,8 @@ setup() {
     fi
     find_uv
     "$uv" pip sync --quiet --python $venv/bin/python --require-hashes requirements.lock
-    "$uv" pip install --quiet --python $venv/bin/python --no-deps --build-constraints requirements.lock --editable .
+    "$uv" pip install --quiet --python $venv/bin/python --no-deps --build-constraints requirements.lock \
+        --editable . --editable packages/ses-sandbox
     rm -rf "$fetched"
     wanted_stamp >$venv/.stamp
 }
@@ -101,7 +102,8 @@ docker_run() {
 
 lock() {
     find_uv
-    "$uv" pip compile pyproject.toml --group dev --group bench --universal \
+    "$uv" pip compile pyproject.toml --extra local --group dev --group bench --no-emit-package ses-sandbox \
+        --group packages/ses-sandbox/pyproject.toml:dev --universal \
         --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock "$@"
 }
 

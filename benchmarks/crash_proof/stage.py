@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from tests.servers.sandbox import SandboxProcess
+from ses_sandbox.testing import SandboxProcess
 
 TOPIC = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 PATIENCE = 300

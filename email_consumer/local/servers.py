@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import orjson
 
+from email_consumer.local import extra
 from email_consumer.local.environment import use_local_servers, use_local_sidecar
 from email_consumer.local.key import keep_key
 from email_consumer.local.pid_lock import PidLock
@@ -63,6 +64,7 @@ class LocalServers:
         environ["API_KEY"] = self._api_key
 
     async def __aenter__(self) -> Self:
+        extra.require("`run --local`", nats_server=True)
         await asyncio.to_thread(self._claim_data)
         async with AsyncExitStack() as starting:
             starting.callback(self._lock.close)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ses_sandbox.testing import Control, SandboxTask
 from tests.acceptance.publisher import JetStreamPublisher, Publisher, SqsPublisher, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
-from tests.servers.sandbox import SandboxTask
-from tests.servers.sandbox_control import Control
 from tests.servers.sqs import SqsServer
 from tests.waiting import PATIENCE
 

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from ses_sandbox.testing import Control
 from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon
-from tests.servers.sandbox_control import Control
 
 WORKS, DOES_NOT = 200, 404
 

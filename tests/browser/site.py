@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from ses_sandbox.testing import SandboxProcess
 from tests.acceptance.publisher import JetStreamPublisher, as_map
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
-from tests.servers.sandbox import SandboxProcess
 
 KEY = "browser-key"
 REGION = "ap-northeast-2"

@@ -10,12 +10,17 @@ from packaging.utils import canonicalize_name
 
 _ROOT = Path(__file__).parents[2]
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())
+_SANDBOX = tomllib.loads((_ROOT / "packages" / "ses-sandbox" / "pyproject.toml").read_text())
 _LOCK = (_ROOT / "requirements.lock").read_text()
 
 
 def _requirements() -> list[str]:
-    groups: dict[str, list[str]] = _PROJECT["dependency-groups"]
-    return [*_PROJECT["project"]["dependencies"], *groups["dev"], *groups["bench"]]
+    """All of both packages, but for the sandbox itself, which is installed from the clone."""
+    tables: list[list[str]] = []
+    for project in (_PROJECT, _SANDBOX):
+        extras = project["project"].get("optional-dependencies", {})
+        tables += [project["project"]["dependencies"], *extras.values(), *project["dependency-groups"].values()]
+    return [text for table in tables for text in table if not text.startswith("ses-sandbox==")]
 
 
 @pytest.mark.parametrize("text", _requirements())
@@ -28,7 +33,7 @@ def test_the_lock_satisfies_each_requirement(text: str) -> None:
 
 
 def test_the_lock_pins_every_package_by_hash_and_names_no_host() -> None:
-    blocks = re.split(r"^(?=\S)", _LOCK, flags=re.MULTILINE)[1:]
+    blocks = re.split(r"^(?=[^\s#])", _LOCK, flags=re.MULTILINE)[1:]
     assert all(re.match(r"[a-z0-9-]+==\S+", block) and "--hash=sha256:" in block for block in blocks)
     assert "://" not in _LOCK
     assert "--index" not in _LOCK

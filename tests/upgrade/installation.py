@@ -12,11 +12,11 @@ from typing import Any, Literal
 import aiohttp
 import orjson
 
+from ses_sandbox.testing import SandboxProcess
 from tests.acceptance.publisher import JetStreamPublisher
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
-from tests.servers.sandbox import SandboxProcess
 from tests.waiting import until
 
 FIXTURES = Path(__file__).parent / "fixtures"

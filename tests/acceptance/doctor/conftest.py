@@ -15,9 +15,9 @@ from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.settings import load_settings
 from email_consumer.sources.jetstream.topology import Topology
+from ses_sandbox.testing import SandboxTask
 from tests.acceptance.doctor.sidecar import Sidecar
 from tests.servers.nats import NatsServer
-from tests.servers.sandbox import SandboxTask
 
 REGION = "eu-west-1"
 TOPIC = f"arn:aws:sns:{REGION}:000000000000:mail"

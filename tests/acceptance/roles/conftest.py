@@ -11,12 +11,12 @@ import aiohttp
 import nats
 import pytest_asyncio
 
+from ses_sandbox.testing import SandboxProcess
 from tests.acceptance.publisher import JetStreamPublisher, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
-from tests.servers.sandbox import SandboxProcess
 from tests.waiting import until
 
 KEY = "acceptance"

@@ -14,9 +14,9 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
 from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.suppression.mirror import Mirror
+from ses_sandbox.testing import SandboxTask
 from tests.integration.feedback.site import serve
 from tests.integration.feedback.stage import ORIGIN, Stage, mail, open_stage
-from tests.servers.sandbox import SandboxTask
 
 REGION = "ap-northeast-2"
 TOPIC = f"arn:aws:sns:{REGION}:000000000000:ses-events"

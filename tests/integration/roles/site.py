@@ -18,9 +18,9 @@ from email_consumer.roles.run import build_run
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.runtime.tasks import end
 from email_consumer.settings import load_settings
+from ses_sandbox.testing import SandboxTask
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
-from tests.servers.sandbox import SandboxTask
 
 KEY = "0123456789abcdef"
 _PATIENCE = 60

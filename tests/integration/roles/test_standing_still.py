@@ -18,11 +18,11 @@ from email_consumer.roles import monitoring
 from email_consumer.roles.sidecar import build_sidecar
 from email_consumer.roles.worker import build_worker
 from email_consumer.sources.jetstream import receiver as jetstream
+from ses_sandbox.testing import SandboxTask
 from tests.integration.roles.site import KEY, Site
 from tests.servers.claims import first_claims
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
-from tests.servers.sandbox import SandboxTask
 
 
 @pytest.fixture

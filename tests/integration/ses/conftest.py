@@ -25,7 +25,7 @@ AWS_VARIABLES = (
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A sandbox of this test process, as the URL it serves."""
     data = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "email_consumer.sandbox", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "ses_sandbox", "--port", "0", "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["url"]

@@ -1,4 +1,4 @@
-"""No regular expression of the package can be made to run for longer than its input is long."""
+"""No regular expression of ours can be made to run for longer than its input is long."""
 
 import ast
 import importlib
@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 import email_consumer
+import ses_sandbox
 from tests.unit.patterns.ambiguity import superlinear
 
+_PACKAGES = (email_consumer, ses_sandbox)
 _FUNCTIONS = {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
 _FROM_THE_BEGINNING = {"match", "fullmatch"}
 
@@ -93,14 +95,15 @@ def _flags(call: ast.Call) -> int:
 @cache
 def every_use() -> list[Use]:
     found: list[Use] = []
-    for info in pkgutil.walk_packages(email_consumer.__path__, "email_consumer."):
-        if not info.name.endswith("__main__"):
-            found += uses(importlib.import_module(info.name))
+    for package in _PACKAGES:
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not info.name.endswith("__main__"):
+                found += uses(importlib.import_module(info.name))
     return found
 
 
 def test_all_are_found() -> None:
-    sources = [path.read_text() for path in Path(email_consumer.__path__[0]).rglob("*.py")]
+    sources = [path.read_text() for package in _PACKAGES for path in Path(package.__path__[0]).rglob("*.py")]
     calls = sum(len(re.findall(rf"\bre\.(?:{'|'.join(_FUNCTIONS)})\(", source)) for source in sources)
     assert len(every_use()) == calls
     assert not any("from re import" in source for source in sources)

@@ -23,11 +23,11 @@ from email_consumer.observe.console import ConsoleRenderer
 from email_consumer.observe.masking import without_addresses
 from email_consumer.observe.sentry import scrubbed
 from email_consumer.runtime.visible import printable, printable_lines, without_login
-from email_consumer.sandbox.ses.address import bare_address
 from email_consumer.sources.jetstream.dead_letter import header_value
 from email_consumer.store.mentions import json_mentions, mentions
 from email_consumer.tracking.machines import is_machine
 from email_consumer.tracking.open_tracking import with_pixel
+from ses_sandbox.ses.address import bare_address
 
 SIZE = 2_000
 SLACK = 1.2

@@ -1,0 +1,149 @@
+"""Topics and their subscriptions: durable in SQLite, mirrored in memory because every accepted mail asks for them."""
+
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+import orjson
+
+from ses_sandbox.change import Change
+from ses_sandbox.config import ACCOUNT_ID
+from ses_sandbox.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One HTTP endpoint of a topic."""
+
+    arn: str
+    topic_arn: str
+    protocol: str
+    endpoint: str
+    token: str
+    """Confirms it."""
+    confirmed: bool = False
+    standing: bool = False
+    """Made by the sandbox's own configuration: events wait for its confirmation, where SNS would drop them."""
+    attributes: dict[str, str] = field(default_factory=dict)
+    """Set by the client: RawMessageDelivery, DeliveryPolicy."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether messages are posted without their envelope."""
+        return self.attributes.get("RawMessageDelivery", "false").lower() == "true"
+
+
+class Topics:
+    """All topics and subscriptions."""
+
+    def __init__(self, database: Database) -> None:
+        """Read what earlier runs left."""
+        self._database = database
+        self.change = Change()
+        """Announced whenever a subscription has come, gone or been confirmed."""
+        self.topics: dict[str, dict[str, str]] = {
+            arn: orjson.loads(attributes) for arn, attributes in database.read_now("SELECT * FROM topics")
+        }
+        """ARN → attributes set by the client."""
+        rows = database.read_now(
+            "SELECT arn, topic_arn, protocol, endpoint, token, confirmed, standing, attributes FROM subscriptions"
+        )
+        self.subscriptions = {
+            arn: Subscription(
+                arn, topic_arn, protocol, endpoint, token, bool(confirmed), bool(standing), orjson.loads(attributes)
+            )
+            for arn, topic_arn, protocol, endpoint, token, confirmed, standing, attributes in rows
+        }
+
+    async def create(self, region: str, name: str) -> str:
+        """The ARN of the topic of that name, made if absent."""
+        arn = topic_arn(region, name)
+        if arn not in self.topics:
+            await self.set_attributes(arn, {})
+        return arn
+
+    async def set_attributes(self, arn: str, attributes: dict[str, str]) -> None:
+        """Replace the attributes of a topic."""
+        row = (arn, orjson.dumps(attributes).decode())
+        await self._database.write(lambda connection: connection.execute("REPLACE INTO topics VALUES (?, ?)", row))
+        self.topics[arn] = attributes
+
+    async def delete(self, arn: str) -> None:
+        """Remove a topic and its subscriptions."""
+        await self._database.write(lambda connection: connection.execute("DELETE FROM topics WHERE arn = ?", (arn,)))
+        self.topics.pop(arn, None)
+        for subscription in self.of(arn):
+            await self.unsubscribe(subscription)
+
+    def of(self, topic_arn: str) -> list[Subscription]:
+        """Its subscriptions, pending ones too."""
+        return [each for each in self.subscriptions.values() if each.topic_arn == topic_arn]
+
+    def listening(self, topic_arn: str | None = None) -> list[Subscription]:
+        """Those (of one topic, if given) that messages are queued for."""
+        return [
+            each
+            for each in self.subscriptions.values()
+            if (each.confirmed or each.standing) and topic_arn in (None, each.topic_arn)
+        ]
+
+    async def subscribe(
+        self, topic_arn: str, endpoint: str, *, standing: bool = False, attributes: dict[str, str] | None = None
+    ) -> Subscription:
+        """The subscription of the endpoint, made if absent and then pending."""
+        for existing in self.of(topic_arn):
+            if existing.endpoint == endpoint:
+                return existing
+        return await self.store(
+            Subscription(
+                arn=f"{topic_arn}:{uuid4()}",
+                topic_arn=topic_arn,
+                protocol=endpoint.partition(":")[0].lower(),
+                endpoint=endpoint,
+                token=(uuid4().hex + uuid4().hex) * 4,  # about as long as a real one
+                standing=standing,
+                attributes=attributes or {},
+            )
+        )
+
+    async def confirm(self, topic_arn: str, token: str) -> Subscription | None:
+        """The subscription that the token belongs to, now confirmed; None if there is none."""
+        for subscription in self.of(topic_arn):
+            if subscription.token == token:
+                return await self.store(replace(subscription, confirmed=True))
+        return None
+
+    async def store(self, subscription: Subscription) -> Subscription:
+        """Keep a new or changed subscription."""
+        row = (
+            subscription.arn,
+            subscription.topic_arn,
+            subscription.protocol,
+            subscription.endpoint,
+            subscription.token,
+            subscription.confirmed,
+            subscription.standing,
+            orjson.dumps(subscription.attributes).decode(),
+        )
+        await self._database.write(
+            lambda connection: connection.execute("REPLACE INTO subscriptions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        )
+        self.subscriptions[subscription.arn] = subscription
+        self.change.announce()
+        return subscription
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Remove a subscription; what was still to be posted to it goes too."""
+        arn = (subscription.arn,)
+        await self._database.write(
+            lambda connection: (
+                connection.execute("DELETE FROM subscriptions WHERE arn = ?", arn),
+                connection.execute("DELETE FROM outbox WHERE subscription_arn = ?", arn),
+            )
+        )
+        self.subscriptions.pop(subscription.arn, None)
+        self.change.announce()
+
+
+def topic_arn(region: str, name: str) -> str:
+    """The ARN a topic of that name has."""
+    return f"arn:aws:sns:{region}:{ACCOUNT_ID}:{name}"

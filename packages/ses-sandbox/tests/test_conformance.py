@@ -1,0 +1,91 @@
+"""The raw JSON of every answer has the shape of botocore's service model: no member more, none missing, no other type."""
+
+from typing import Any
+
+import aiohttp
+import botocore.session
+import orjson
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from yarl import URL
+
+from sandbox_clients import REGION
+from sandbox_mail import simple_mail
+from ses_sandbox.testing import Control
+
+MODEL = botocore.session.get_session().get_service_model("sesv2")
+NAMES = {"{ConfigurationSetName}": "main", "{EmailIdentity}": "example.com", "{EmailAddress}": "a%40example.com"}
+
+
+async def call(sandbox: Control, operation: str, document: Any = None) -> Any:
+    """The JSON answered to an operation, read by nothing of botocore."""
+    http = MODEL.operation_model(operation).http
+    path = http["requestUri"]
+    for name, value in NAMES.items():
+        path = path.replace(name, value)
+    body = b"" if document is None else orjson.dumps(document)
+    url = URL(sandbox.url + path, encoded=True)
+    request = AWSRequest(http["method"], str(url), data=body)
+    SigV4Auth(Credentials("sandbox", "sandbox-secret"), "ses", REGION).add_auth(request)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(http["method"], url, headers=dict(request.headers.items()), data=body) as answer,
+    ):
+        assert answer.status == 200
+        return await answer.json()
+
+
+@pytest.mark.parametrize(
+    ("operation", "document"),
+    [
+        ("SendEmail", simple_mail()),
+        ("GetAccount", None),
+        ("GetConfigurationSet", None),
+        ("GetConfigurationSetEventDestinations", None),
+        ("GetEmailIdentity", None),
+        ("ListEmailIdentities", None),
+        ("PutSuppressedDestination", {"EmailAddress": "b@example.com", "Reason": "BOUNCE"}),
+        ("GetSuppressedDestination", None),
+        ("ListSuppressedDestinations", None),
+        ("DeleteSuppressedDestination", None),
+    ],
+)
+async def test_an_answer_has_the_shape_of_the_model(sandbox: Control, ses: Any, operation: str, document: Any) -> None:
+    await ses.put_suppressed_destination(EmailAddress="a@example.com", Reason="COMPLAINT")
+    await sandbox.put("/sandbox/identities", {"identities": {"example.com": {}}})
+
+    answered = await call(sandbox, operation, document)
+
+    conforms(answered, MODEL.operation_model(operation).output_shape)
+
+
+def conforms(value: Any, shape: Any) -> None:
+    """Assert that a JSON value has the shape."""
+    match shape.type_name:
+        case "structure":
+            assert set(shape.required_members) <= value.keys() <= shape.members.keys()
+            for name, member in value.items():
+                conforms(member, shape.members[name])
+        case "list":
+            for member in value:
+                conforms(member, shape.member)
+        case "map":
+            for member in value.values():
+                conforms(member, shape.value)
+        case "string":
+            assert isinstance(value, str)
+            assert not shape.enum or value in shape.enum
+        case "boolean":
+            assert isinstance(value, bool)
+        case "double" | "timestamp":
+            assert isinstance(value, float)
+        case _:
+            raise AssertionError(f"{shape.type_name} is not expected")
+
+
+async def test_an_unknown_operation_is_named_as_such(sandbox: Control, ses: Any) -> None:
+    with pytest.raises(Exception, match="UnknownOperationException"):
+        await ses.list_contact_lists()
+    assert (await sandbox.get("/health")) == {"status": "ok"}
