@@ -42,7 +42,7 @@ def _forever(_context: click.Context, _parameter: click.Parameter, retries: int)
 def main(**options: object) -> None:
     """Serve a local stand-in for Amazon SES until SIGTERM. Prints one JSON line with its URL once it listens."""
     os.umask(0o077)
-    gc.freeze()  # what was imported lives as long as the process: no need to look through it again and again
+    gc.freeze()  # what was imported lives as long as the process: no need to scan it for garbage
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(SandboxConfig(**options), _announce))  # type: ignore[arg-type]  # click has checked them

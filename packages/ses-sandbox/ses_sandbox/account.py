@@ -1,4 +1,4 @@
-"""The state of the sandbox's SES account: what GetAccount tells and what SendEmail obeys."""
+"""The state of the sandbox's SES account: what GetAccount reports and SendEmail enforces."""
 
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ EnforcementStatus = Literal["HEALTHY", "PROBATION", "SHUTDOWN"]
 
 
 class Account:
-    """Limits and standing of the account; changed at run time through `PUT /sandbox/account`."""
+    """Limits and status of the account; changed at run time through `PUT /sandbox/account`."""
 
     def __init__(self, rate: SendRate, quota: DailyQuota) -> None:
         """Start healthy, with production access."""
@@ -20,7 +20,7 @@ class Account:
         self.production_access = True
 
     def admit(self, recipients: int) -> None:
-        """Count one mail to so many recipients against the limits.
+        """Count one mail to `recipients` recipients against the limits.
 
         Raises:
             AwsError: if the account may not send (now); then nothing is counted.

@@ -35,17 +35,17 @@ from ses_sandbox.sns.delivery_worker import DeliveryWorker
 from ses_sandbox.sns.envelope import Signer
 from ses_sandbox.sns.operations import SnsOperations
 from ses_sandbox.sns.outbox import Outbox
-from ses_sandbox.sns.startup_subscription import EVENTS_TOPIC, ask_to_confirm, stand
+from ses_sandbox.sns.startup_subscription import EVENTS_TOPIC, ask_to_confirm, subscribe_at_startup
 from ses_sandbox.sns.topics import Topics, topic_arn
 
 _MAX_BODY = 64 * 2**20
 """Bytes: SES takes 40 MiB of message, base64 and JSON come on top."""
 _EVENTS_PER_MAIL = 4
-"""The outbox keeps so many entries for each mail the mailbox keeps."""
+"""Outbox entries kept for each mail that the mailbox keeps."""
 
 
 class Sandbox:
-    """The whole of it, ready to be served."""
+    """The application with all its parts."""
 
     def __init__(self, config: SandboxConfig, database: Database) -> None:
         """Read what earlier runs left in the database and the data directory."""
@@ -89,11 +89,11 @@ class Sandbox:
         self.application.router.add_route("*", "/v2/email/{operation:.*}", rest_json(_unknown_operation))
 
     async def prepare(self) -> None:
-        """What must be there before the first request."""
-        await stand(self._topics, self._region, self._events_to)
+        """Set up what must exist before the first request."""
+        await subscribe_at_startup(self._topics, self._region, self._events_to)
 
     def jobs(self, session: aiohttp.ClientSession) -> list[Coroutine[None, None, None]]:
-        """What runs beside the requests."""
+        """Background jobs."""
         return [
             self._delivery_worker.run(session),
             ask_to_confirm(self._topics, self._delivery_worker, session),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 
 class Change:
-    """Announces that something has changed to whoever waits for a condition over it."""
+    """Announces a change to everything that waits for a condition on it."""
 
     def __init__(self) -> None:
         """Nothing has changed yet."""
@@ -17,7 +17,7 @@ class Change:
         self._listeners.append(listener)
 
     def announce(self) -> None:
-        """Let every waiter look again."""
+        """Let every waiter check its condition again."""
         self._next.set()
         self._next = asyncio.Event()
         for listener in self._listeners:

@@ -7,7 +7,7 @@ ACCOUNT_ID = "000000000000"
 """The AWS account all of the sandbox's resources belong to: one that no customer can own."""
 
 DEFAULT_REGION = "ap-northeast-2"
-"""Region in the ARNs of the sandbox's own resources when the configuration names none."""
+"""Default region in the ARNs of the sandbox's own resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

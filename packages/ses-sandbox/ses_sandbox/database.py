@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     endpoint    TEXT NOT NULL,
     token       TEXT NOT NULL,
     confirmed   INTEGER NOT NULL,
-    standing    INTEGER NOT NULL,
+    standing    INTEGER NOT NULL,   -- Subscription.at_startup
     attributes  TEXT NOT NULL
 );
 -- SNS messages not yet delivered or given up.
@@ -113,7 +113,7 @@ class Database:
             self._writer.execute("BEGIN IMMEDIATE")
             results = [statements(self._writer) for statements, _ in group]
             await loop.run_in_executor(self._commit_thread, self._writer.commit)
-        except Exception as error:  # noqa: BLE001 - whoever waits for the group must learn of it
+        except Exception as error:  # noqa: BLE001 - every caller waiting for the group gets it
             if self._writer.in_transaction:
                 self._writer.rollback()
             for _, future in group:
@@ -123,7 +123,7 @@ class Database:
                 future.set_result(result)
 
     async def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a query, run beside the event loop on committed data."""
+        """Rows of a query, run in a thread, on committed data."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._read_thread, lambda: self._reader.execute(sql, parameters).fetchall())
 

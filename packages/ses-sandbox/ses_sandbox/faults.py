@@ -1,4 +1,4 @@
-"""Scripted faults: what the sandbox does wrong on request, so that a test can see the client cope."""
+"""Injected faults: what the sandbox does wrong on request, to test how a client copes."""
 
 import asyncio
 import re
@@ -61,7 +61,7 @@ class Encode(_Strict):
 
 
 class Trickle(_Strict):
-    """Answer as usual, a byte at a time with so many seconds in between."""
+    """Answer as usual, one byte at a time, `seconds` apart."""
 
     kind: Literal["trickle"]
     seconds: float = Field(gt=0)
@@ -71,23 +71,23 @@ Action = Annotated[Delay | Error | Status | Hang | Cut | Encode | Trickle, Field
 
 
 class FaultScript(_Strict):
-    """When a fault strikes and what it does; the body of `POST /sandbox/faults`."""
+    """When a fault applies and what it does; the body of `POST /sandbox/faults`."""
 
     operation: str = "SendEmail"
     """Name of the SES or SNS operation; `*` is any."""
     match: dict[Literal["to", "subject", "uuid"], str] = Field(default_factory=dict)
     """Patterns as of a shell (`*`, `?`), all of which must match, whatever the case; `to` matches any recipient."""
     times: int | None = Field(default=None, ge=1)
-    """How often it strikes before it is spent; None is until cleared."""
+    """How often it applies before it is spent; None: until it is removed."""
     every: int = Field(default=1, ge=1)
-    """Strike at each n-th matching request only."""
+    """Apply to each n-th matching request only."""
     probability: float = Field(default=1.0, ge=0, le=1)
     action: Action
 
 
 @dataclass(slots=True)
 class Fault:
-    """A script and how often it struck."""
+    """A script and how often it was applied."""
 
     id: int
     script: FaultScript
@@ -99,12 +99,12 @@ class Fault:
         """Compile the patterns once."""
         self.patterns = {name: re.compile(translate(glob), re.IGNORECASE) for name, glob in self.script.match.items()}
 
-    def strikes(self, operation: str, facts: Mapping[str, tuple[str, ...]]) -> bool:
-        """Whether it strikes at this request; counts if so."""
+    def applies(self, operation: str, attributes: Mapping[str, tuple[str, ...]]) -> bool:
+        """Whether it applies to this request; counts the request if so."""
         script = self.script
         if script.operation not in ("*", operation) or (script.times is not None and self.hits >= script.times):
             return False
-        if not all(any(map(pattern.match, facts.get(name, ()))) for name, pattern in self.patterns.items()):
+        if not all(any(map(pattern.match, attributes.get(name, ()))) for name, pattern in self.patterns.items()):
             return False
         self.matched += 1
         if self.matched % script.every or random() >= script.probability:  # noqa: S311 - no secret
@@ -124,7 +124,7 @@ class Faults:
         """Start without any."""
         self.scripted: dict[int, Fault] = {}
         self._next_id = 1
-        self._struck = Change()
+        self._applied = Change()
 
     def add(self, script: FaultScript) -> Fault:
         """Script one more."""
@@ -134,27 +134,30 @@ class Faults:
         return fault
 
     async def before(
-        self, operation: str, facts: Mapping[str, tuple[str, ...]], on_the_way: Callable[[ResponseChange], None]
+        self,
+        operation: str,
+        attributes: Mapping[str, tuple[str, ...]],
+        change_response: Callable[[ResponseChange], None],
     ) -> AfterAcceptance | None:
         """Do to a request what is scripted for the time before it takes effect; return what is due `after` it.
 
-        `facts` are what the faults match: `to`, `subject`, `uuid`, each with all its values. `on_the_way` takes what
+        `attributes` are what the faults match: `to`, `subject`, `uuid`, each with all its values. `change_response` takes what
         is to be done to the answer, whatever it will be.
 
         Raises:
             AwsError, BareStatus, ConnectionCut: the request ends so.
         """
         for fault in tuple(self.scripted.values()):
-            if not fault.strikes(operation, facts):
+            if not fault.applies(operation, attributes):
                 continue
-            self._struck.announce()
+            self._applied.announce()
             match fault.script.action:
                 case Delay(seconds=seconds):
                     await asyncio.sleep(seconds)
                 case Error(code=code, message=message, status=status):
                     raise AwsError(code, message, status)
                 case Encode() | Trickle() as change:
-                    on_the_way(change)
+                    change_response(change)
                 case Status(kind="status", status=status):
                     raise BareStatus(status)
                 case Hang(kind="hang"):
@@ -166,12 +169,12 @@ class Faults:
         return None
 
     async def wait_for_hits(self, fault: Fault, hits: int) -> None:
-        """Return once it has struck that often."""
+        """Return once it was applied that often."""
 
         async def reached() -> bool:
             return fault.hits >= hits
 
-        await self._struck.wait_until(reached)
+        await self._applied.wait_until(reached)
 
 
 async def after(action: AfterAcceptance | None) -> None:

@@ -49,7 +49,7 @@ def accept(request: SendRequest) -> AcceptedMail:
 
 
 class Mailbox:
-    """Stores accepted mails and tells when one has arrived."""
+    """Stores accepted mail and announces each arrival."""
 
     def __init__(self, database: Database, keep: int, companion: Companion) -> None:
         """`keep` is how many mails, the newest, stay."""

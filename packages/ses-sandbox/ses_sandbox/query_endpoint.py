@@ -22,12 +22,10 @@ class QueryEndpoint:
     """`POST /` with an `Action`."""
 
     def __init__(self, request_guard: RequestGuard, sns: SnsOperations) -> None:
-        """Take whom it asks."""
         self._request_guard = request_guard
         self._sns = sns
 
     def routes(self) -> list[web.RouteDef]:
-        """The route."""
         return [web.post("/", with_fault_responses(self.call))]
 
     async def call(self, request: web.Request) -> web.Response:
@@ -38,7 +36,7 @@ class QueryEndpoint:
         namespace = _STS if action == "GetCallerIdentity" else _SNS
         try:
             region = self._request_guard.authenticate(request, body, "sts" if namespace is _STS else "sns")
-            due_after = await self._request_guard.strike(request, action, {})
+            due_after = await self._request_guard.apply_faults(request, action, {})
             result = await self._act(action, form, region)
             await after(due_after)
             return xml_answer(action, namespace, result)

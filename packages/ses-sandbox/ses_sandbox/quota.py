@@ -74,7 +74,7 @@ class DailyQuota:
         self._total += recipients
 
     def restate(self, recipients: int) -> None:
-        """Pretend that so many were accepted just now, and none before."""
+        """Pretend that this many were accepted just now, and nothing before."""
         self._minutes = deque([(self.minute(), recipients)])
         self._total = recipients
 

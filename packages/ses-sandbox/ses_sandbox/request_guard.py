@@ -1,4 +1,4 @@
-"""What every AWS operation passes first: the signature check and the scripted faults."""
+"""What every AWS operation goes through first: the signature check and the injected faults."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,9 @@ from ses_sandbox.response_changes import changes_of
 
 
 class RequestGuard:
-    """Lets a request in, or raises what it ends in."""
+    """Admits a request, or raises the error or fault it ends in."""
 
     def __init__(self, signatures: SignatureCheck, faults: Faults) -> None:
-        """Take both."""
         self._signatures = signatures
         self._faults = faults
 
@@ -21,17 +20,17 @@ class RequestGuard:
         """Return the region the request is signed for; see `SignatureCheck.verify`."""
         return self._signatures.verify(request, body, service)
 
-    async def strike(
-        self, request: web.Request, operation: str, facts: Mapping[str, tuple[str, ...]]
+    async def apply_faults(
+        self, request: web.Request, operation: str, attributes: Mapping[str, tuple[str, ...]]
     ) -> AfterAcceptance | None:
-        """Do what is scripted for the request; see `Faults.before`."""
+        """Apply the faults scripted for the request; see `Faults.before`."""
         if not self._faults.scripted:
             return None
-        return await self._faults.before(operation, facts, changes_of(request).append)
+        return await self._faults.before(operation, attributes, changes_of(request).append)
 
-    async def enter(self, request: web.Request, operation: str) -> bytes:
-        """Authenticate a request of SES that only asks; return its body."""
+    async def admit(self, request: web.Request, operation: str) -> bytes:
+        """Authenticate a read-only SES request and apply its faults; return its body."""
         body = await request.read()
         self.authenticate(request, body)
-        await after(await self.strike(request, operation, {}))
+        await after(await self.apply_faults(request, operation, {}))
         return body

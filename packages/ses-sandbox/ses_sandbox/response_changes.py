@@ -1,4 +1,4 @@
-"""What a scripted fault does to an answer on its way to the client."""
+"""How injected faults change a response on its way to the client."""
 
 import asyncio
 import gzip

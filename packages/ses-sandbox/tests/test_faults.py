@@ -10,7 +10,7 @@ from sandbox_mail import simple_mail
 from ses_sandbox.testing import Control
 
 
-async def test_an_error_strikes_as_often_as_scripted(sandbox: Control, ses: Any) -> None:
+async def test_an_error_applies_as_often_as_scripted(sandbox: Control, ses: Any) -> None:
     action = {"kind": "error", "code": "MessageRejected", "message": "no"}
     await sandbox.post("/sandbox/faults", {"match": {"to": "*@bad.example"}, "times": 2, "action": action})
 
@@ -55,8 +55,8 @@ async def test_a_hanging_request_ends_with_its_client(sandbox: Control, ses: Any
     fault = await sandbox.post("/sandbox/faults", {"action": {"kind": kind}})
     sending = asyncio.create_task(ses.send_email(**simple_mail()))
 
-    struck = await sandbox.get(f"/sandbox/faults/{fault['id']}/wait", hits=1)
-    assert (struck["reached"], sending.done()) == (True, False)
+    applied = await sandbox.get(f"/sandbox/faults/{fault['id']}/wait", hits=1)
+    assert (applied["reached"], sending.done()) == (True, False)
     if stored:
         await sandbox.get("/messages/wait", count=1)
     sending.cancel()

@@ -1,4 +1,4 @@
-"""The account's limits and standing, as SES enforces them."""
+"""The account's limits and status, as SES enforces them."""
 
 import asyncio
 from typing import Any

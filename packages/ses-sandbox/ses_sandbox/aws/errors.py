@@ -1,7 +1,7 @@
-"""How a request can end badly: AWS errors with their HTTP statuses and texts, and what faults do to it.
+"""How a request can fail: AWS errors with their HTTP statuses and texts, and what an injected fault does instead.
 
 Source: the botocore service model of `sesv2` for the operation errors, the Signature Version 4 documentation for the
-errors of the front door, and texts seen from the real service where they are known.
+errors of the request guard, and texts of the real service where they are known.
 """
 
 _SIGNATURE_MISMATCH = (
@@ -28,7 +28,7 @@ KNOWN_ERRORS: dict[str, tuple[int, str]] = {
     "NotFoundException": (404, "The resource you attempted to access doesn't exist."),
     "BadRequestException": (400, "The input you provided is invalid."),
     "InvalidNextTokenException": (400, "The specified request includes an invalid or expired token."),
-    # of the front door
+    # of the request guard
     "SerializationException": (400, "The request could not be read."),
     "MissingAuthenticationTokenException": (403, "Missing Authentication Token"),
     "IncompleteSignatureException": (400, "The request signature does not conform to AWS standards."),
@@ -42,14 +42,14 @@ KNOWN_ERRORS: dict[str, tuple[int, str]] = {
     "InternalFailure": (500, "The request processing has failed because of an unknown error."),
     "ServiceUnavailable": (503, "The request has failed due to a temporary failure of the server."),
 }
-"""Error code → (HTTP status, text when none is given)."""
+"""Error code → (HTTP status, default text)."""
 
 
 class AwsError(Exception):
     """An operation ends in an AWS error; each protocol writes it in its own way."""
 
     def __init__(self, code: str, message: str | None = None, status: int | None = None) -> None:
-        """Take what is not given from `KNOWN_ERRORS`; an unknown code is a 400."""
+        """Defaults come from `KNOWN_ERRORS`; an unknown code is a 400."""
         known_status, known_message = KNOWN_ERRORS.get(code, (400, code))
         self.code = code
         self.message = known_message if message is None else message

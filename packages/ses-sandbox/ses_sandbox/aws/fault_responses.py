@@ -1,4 +1,4 @@
-"""What a scripted fault does outside any AWS protocol: two ways to end a request, and changes to its answer."""
+"""What injected faults do outside any AWS protocol: end a request in one of two ways, or change its response."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ ServedHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def with_fault_responses(handler: Handler) -> ServedHandler:
-    """Let anything below `handler` raise `BareStatus` or `ConnectionCut`, and change the answer on its way."""
+    """Let `handler` raise `BareStatus` or `ConnectionCut`, and apply the changes scripted for its response."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:

@@ -16,7 +16,7 @@ _CODES = {
     "UnrecognizedClientException": "InvalidClientTokenId",
     "ExpiredTokenException": "ExpiredToken",
 }
-"""The front door's errors have other names in this protocol."""
+"""The request guard's errors have other names in this protocol."""
 
 _CLIENT_ERROR_BELOW = 500
 

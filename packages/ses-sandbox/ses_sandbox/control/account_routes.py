@@ -1,4 +1,4 @@
-"""Limits, standing and credentials of the account, changed while it runs."""
+"""Limits, status and credentials of the account, changed while it runs."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class AccountChange(BaseModel):
     max_24_hour_send: float | None = Field(default=None, ge=-1)
     """Recipients in 24 hours; -1 is unlimited."""
     sent_last_24_hours: int | None = Field(default=None, ge=0)
-    """Pretend that so many were sent just now and none before."""
+    """Pretend that this many were sent just now, and nothing before."""
     sending_enabled: bool | None = None
     enforcement_status: EnforcementStatus | None = None
     production_access: bool | None = None
@@ -40,12 +40,10 @@ class AccountRoutes:
     """`/sandbox/account` and `/sandbox/credentials`."""
 
     def __init__(self, account: Account, credentials: Credentials) -> None:
-        """Take what is changed."""
         self._account = account
         self._credentials = credentials
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes."""
         return [
             web.get("/sandbox/account", self.show),
             web.put("/sandbox/account", self.change),

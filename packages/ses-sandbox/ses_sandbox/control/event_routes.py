@@ -35,14 +35,12 @@ class EventRoutes:
     def __init__(
         self, settings: EventSettings, topics: Topics, outbox: Outbox, delivery_worker: DeliveryWorker
     ) -> None:
-        """Take what is shown and changed."""
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
         self._delivery_worker = delivery_worker
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes."""
         return [
             web.get("/sandbox/events", self.show),
             web.put("/sandbox/events", self.change),
@@ -67,7 +65,7 @@ class EventRoutes:
 
         `subject` is SES's by default.
         """
-        subscriptions = self._topics.listening(request.query.get("topic"))
+        subscriptions = self._topics.receiving(request.query.get("topic"))
         message_id = await self._outbox.publish(
             subscriptions, await request.text(), request.query.get("subject", SUBJECT)
         )
@@ -81,7 +79,7 @@ class EventRoutes:
     async def wait(self, request: web.Request) -> web.Response:
         """Answer once at most `pending` are left and `delivered` and `failed` are reached, or after `timeout` seconds.
 
-        `reached` tells which.
+        `reached` says which.
         """
         most = number(request, "pending", 0)
         tally = self._delivery_worker.tally

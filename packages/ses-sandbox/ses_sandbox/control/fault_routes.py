@@ -13,11 +13,9 @@ class FaultRoutes:
     """`/sandbox/faults`."""
 
     def __init__(self, faults: Faults) -> None:
-        """Take what is scripted."""
         self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes."""
         return [
             web.get("/sandbox/faults", self.show),
             web.post("/sandbox/faults", self.add),
@@ -45,7 +43,7 @@ class FaultRoutes:
         return reply({})
 
     async def wait(self, request: web.Request) -> web.Response:
-        """Answer once it has struck `hits` times, or after `timeout` seconds; `reached` tells which."""
+        """Answer once it was applied `hits` times, or after `timeout` seconds; `reached` says which."""
         fault = self._fault(request)
         try:
             async with asyncio.timeout(patience(request)):

@@ -21,12 +21,10 @@ class MessageRoutes:
     """`/messages`: what was accepted, oldest first."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        """Take what is shown."""
         self._mailbox = mailbox
         self._database = mailbox.database
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes."""
         return [
             web.get("/messages", self.show),
             web.delete("/messages", self.empty),
@@ -85,7 +83,7 @@ class MessageRoutes:
     async def wait(self, request: web.Request) -> web.Response:
         """Answer once `count` mails (by `to` and `uuid`, if given) are stored, or after `timeout` seconds.
 
-        `reached` tells which. Without a condition, mails that `keep` has pushed out count too.
+        `reached` says which. Without a condition, mails that `keep` has pushed out count too.
         """
         wanted = number(request, "count", 1)
         where, values = _condition(request)

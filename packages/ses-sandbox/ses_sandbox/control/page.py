@@ -12,7 +12,7 @@ from ses_sandbox.mailbox import Mailbox
 
 _NEWEST = 100
 _REFRESH = 3
-"""Seconds after which the list loads itself anew."""
+"""Seconds after which the list reloads."""
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # `sandbox` takes script, forms and the origin away from what a mail brings along. Pictures are loaded, as most mail
 # programs do, so that the open-tracking pixel can be tried.
@@ -24,12 +24,10 @@ class Page:
     """`/` and `/mail/{id}`."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        """Take what is shown."""
         self._mailbox = mailbox
         self._database = mailbox.database
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes."""
         return [
             web.get("/", self.newest),
             web.get("/sandbox.css", self.style),
@@ -53,8 +51,8 @@ class Page:
             "<table><thead><tr><th>Accepted (UTC)<th>To<th>Subject<th>From<th>UUID</tr></thead>"
             f"<tbody>{lines}</tbody></table>"
         )
-        empty = "<p class=empty>No mail yet. What is sent through this sandbox appears here by itself.</p>"
-        count = f"<p>{self._mailbox.accepted} accepted; none of them left this machine.</p>"
+        empty = "<p class=empty>No mail yet. Mail sent through this sandbox appears here automatically.</p>"
+        count = f"<p>{self._mailbox.accepted} accepted; nothing left this machine.</p>"
         return _page("Mail", count + (table if rows else empty), refresh=True)
 
     async def mail(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Which sender identities and configuration sets exist, as the control-plane operations will tell."""
+"""Which sender identities and configuration sets exist, as the control-plane operations report."""
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
@@ -28,12 +28,10 @@ class ResourceRoutes:
     """`/sandbox/identities` and `/sandbox/configuration-sets`."""
 
     def __init__(self, identities: Identities, configuration_sets: ConfigurationSets) -> None:
-        """Take what is scripted."""
         self._identities = identities
         self._configuration_sets = configuration_sets
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes."""
         return [
             web.put("/sandbox/identities", self.script_identities),
             web.put("/sandbox/configuration-sets", self.script_configuration_sets),

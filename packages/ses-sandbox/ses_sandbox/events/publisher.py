@@ -32,7 +32,7 @@ class EventPublisher:
 
     def write(self, connection: sqlite3.Connection, mail: AcceptedMail) -> None:
         """Add the mail's events to the outbox; nothing if nobody is subscribed."""
-        subscriptions = self._topics.listening()
+        subscriptions = self._topics.receiving()
         if not subscriptions or not self._outbox.settings.enabled:
             return
         publishes = self._configuration_sets.publishes

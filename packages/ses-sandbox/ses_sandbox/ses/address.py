@@ -15,7 +15,7 @@ def bare_address(text: str) -> str:
     """`local@domain` of an address with or without a display name.
 
     Raises:
-        AwsError: BadRequestException with the text the real service gives for the commonest faults.
+        AwsError: BadRequestException with the text the real service gives for the most common mistakes.
     """
     if _BARE.fullmatch(text):
         return text
@@ -25,11 +25,11 @@ def bare_address(text: str) -> str:
     if named and text.isascii():
         return named[1]
     if named:
-        raise _bad("Display name contains non-ASCII characters; encode it as RFC 2047 tells")
-    raise _bad(_fault_of(text.rpartition("<")[2].rstrip("> ")))
+        raise _bad("Display name contains non-ASCII characters; encode it as in RFC 2047")
+    raise _bad(_problem_of(text.rpartition("<")[2].rstrip("> ")))
 
 
-def _fault_of(address: str) -> str:
+def _problem_of(address: str) -> str:
     local, at, domain = address.rpartition("@")
     if not at:
         return "Missing final '@domain'"

@@ -58,7 +58,7 @@ class ConfigurationSets:
         """The set of that name.
 
         Raises:
-            AwsError: NotFoundException, if there is none.
+            AwsError: NotFoundException, if it does not exist.
         """
         if self.scripted is None:
             return self._default
@@ -91,12 +91,10 @@ class ConfigurationSetOperations:
     """GetConfigurationSet and GetConfigurationSetEventDestinations."""
 
     def __init__(self, request_guard: RequestGuard, sets: ConfigurationSets) -> None:
-        """Take what is asked about."""
         self._request_guard = request_guard
         self._sets = sets
 
     def routes(self) -> list[web.RouteDef]:
-        """Where SES v2 has them."""
         path = "/v2/email/configuration-sets/{name}"
         return [
             web.get(path, rest_json(self.get_configuration_set)),
@@ -122,7 +120,7 @@ class ConfigurationSetOperations:
         return answer({"EventDestinations": [_document(each) for each in found.destinations]})
 
     async def _found(self, request: web.Request, operation: str) -> tuple[str, ConfigurationSet]:
-        await self._request_guard.enter(request, operation)
+        await self._request_guard.admit(request, operation)
         name = request.match_info["name"]
         return name, self._sets.get(name)
 

@@ -36,7 +36,7 @@ class Identities:
         """The identity of that name.
 
         Raises:
-            AwsError: NotFoundException, if there is none.
+            AwsError: NotFoundException, if it does not exist.
         """
         if self.scripted is None:
             return Identity()
@@ -73,12 +73,10 @@ class IdentityOperations:
     """GetEmailIdentity and ListEmailIdentities."""
 
     def __init__(self, request_guard: RequestGuard, identities: Identities) -> None:
-        """Take what is asked about."""
         self._request_guard = request_guard
         self._identities = identities
 
     def routes(self) -> list[web.RouteDef]:
-        """Where SES v2 has them."""
         return [
             web.get("/v2/email/identities", rest_json(self.list_identities)),
             web.get("/v2/email/identities/{name}", rest_json(self.get_identity)),
@@ -86,13 +84,13 @@ class IdentityOperations:
 
     async def list_identities(self, request: web.Request) -> web.Response:
         """All scripted identities, on one page."""
-        await self._request_guard.enter(request, "ListEmailIdentities")
+        await self._request_guard.admit(request, "ListEmailIdentities")
         known = self._identities.scripted or {}
         return answer({"EmailIdentities": [_summary(name, identity) for name, identity in known.items()]})
 
     async def get_identity(self, request: web.Request) -> web.Response:
         """One identity."""
-        await self._request_guard.enter(request, "GetEmailIdentity")
+        await self._request_guard.admit(request, "GetEmailIdentity")
         name = request.match_info["name"]
         identity = self._identities.get(name)
         return answer(

@@ -13,7 +13,7 @@ from ses_sandbox.ses.send_request import parse_send_request
 
 
 class Sending:
-    """The two operations a sender calls all the time."""
+    """SendEmail, and GetAccount, which a sender polls."""
 
     def __init__(
         self,
@@ -23,7 +23,6 @@ class Sending:
         configuration_sets: ConfigurationSets,
         mailbox: Mailbox,
     ) -> None:
-        """Take the parts of the way a request goes."""
         self._identities = identities
         self._configuration_sets = configuration_sets
         self._request_guard = request_guard
@@ -31,7 +30,6 @@ class Sending:
         self._mailbox = mailbox
 
     def routes(self) -> list[web.RouteDef]:
-        """Where SES v2 has them."""
         return [
             web.post("/v2/email/outbound-emails", rest_json(self.send_email)),
             web.get("/v2/email/account", rest_json(self.get_account)),
@@ -42,8 +40,8 @@ class Sending:
         body = await request.read()
         self._request_guard.authenticate(request, body)
         send = parse_send_request(body)
-        facts = {"to": send.recipients, "subject": (send.subject,), "uuid": (send.uuid or "",)}
-        due_after = await self._request_guard.strike(request, "SendEmail", facts)
+        attributes = {"to": send.recipients, "subject": (send.subject,), "uuid": (send.uuid or "",)}
+        due_after = await self._request_guard.apply_faults(request, "SendEmail", attributes)
         self._configuration_sets.check(send.configuration_set)
         self._identities.check_verified((send.sender,))
         if not self._account.production_access:
@@ -55,6 +53,6 @@ class Sending:
         return answer({"MessageId": mail.message_id})
 
     async def get_account(self, request: web.Request) -> web.Response:
-        """Limits and standing of the account."""
-        await self._request_guard.enter(request, "GetAccount")
+        """Limits and status of the account."""
+        await self._request_guard.admit(request, "GetAccount")
         return answer(self._account.as_get_account())

@@ -58,12 +58,10 @@ class SuppressionOperations:
     """Put-, Get-, List- and DeleteSuppressedDestination."""
 
     def __init__(self, request_guard: RequestGuard, suppression: SuppressionList) -> None:
-        """Take what is asked about."""
         self._request_guard = request_guard
         self._list = suppression
 
     def routes(self) -> list[web.RouteDef]:
-        """Where SES v2 has them."""
         path = "/v2/email/suppression/addresses"
         return [
             web.put(path, rest_json(self.put)),
@@ -74,7 +72,7 @@ class SuppressionOperations:
 
     async def put(self, request: web.Request) -> web.Response:
         """Add an address."""
-        document = read_document(await self._request_guard.enter(request, "PutSuppressedDestination"))
+        document = read_document(await self._request_guard.admit(request, "PutSuppressedDestination"))
         address, reason = bare_address(document.get("EmailAddress") or ""), document.get("Reason")
         if reason not in _REASONS:
             raise AwsError("BadRequestException", f"Reason must be one of {', '.join(_REASONS)}")
@@ -83,12 +81,12 @@ class SuppressionOperations:
 
     async def get(self, request: web.Request) -> web.Response:
         """One address."""
-        await self._request_guard.enter(request, "GetSuppressedDestination")
+        await self._request_guard.admit(request, "GetSuppressedDestination")
         return answer({"SuppressedDestination": _document(*self._found(request))})
 
     async def list(self, request: web.Request) -> web.Response:
         """A page of addresses in alphabetical order, of the given reasons; the token is the last address."""
-        await self._request_guard.enter(request, "ListSuppressedDestinations")
+        await self._request_guard.admit(request, "ListSuppressedDestinations")
         reasons = request.query.getall("Reason", list(_REASONS))
         since = request.query.get("NextToken", "")
         found = sorted(
@@ -103,7 +101,7 @@ class SuppressionOperations:
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove an address."""
-        await self._request_guard.enter(request, "DeleteSuppressedDestination")
+        await self._request_guard.admit(request, "DeleteSuppressedDestination")
         await self._list.remove(self._found(request)[0])
         return answer({})
 

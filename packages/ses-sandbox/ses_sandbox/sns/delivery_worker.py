@@ -35,7 +35,6 @@ class DeliveryWorker:
     """Delivers at least once: what was in flight when the sandbox died is posted again."""
 
     def __init__(self, outbox: Outbox, topics: Topics, signer: Signer, settings: EventSettings) -> None:
-        """Take what is posted, to whom and how."""
         self._outbox = outbox
         self._topics = topics
         self._signer = signer
@@ -45,11 +44,11 @@ class DeliveryWorker:
         self.tally = Tally()
 
     def wake(self) -> None:
-        """Look into the outbox again."""
+        """Check the outbox again."""
         self._wake.set()
 
     async def run(self, session: aiohttp.ClientSession) -> None:
-        """Post what is due, for ever."""
+        """Post due entries until cancelled."""
         async with asyncio.TaskGroup() as deliveries:
             while True:
                 self._wake.clear()
@@ -57,7 +56,7 @@ class DeliveryWorker:
                     await self._sleep()
 
     async def attempt(self, session: aiohttp.ClientSession, subscription: Subscription, message: SnsMessage) -> bool:
-        """Post one message once, outside the outbox; whether it arrived."""
+        """Post one message once, outside the outbox; return whether it arrived."""
         [body] = await self._sign([message])
         return _arrived(await _post(session, subscription, message, body))
 

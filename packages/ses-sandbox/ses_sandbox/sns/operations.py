@@ -1,4 +1,4 @@
-"""The SNS actions a client needs for the subscription handshake and to look at it."""
+"""The SNS actions a client needs to subscribe, to confirm and to inspect subscriptions."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -34,7 +34,6 @@ class SnsOperations:
     """Delivery policies are kept and shown, but what rules retries here is `PUT /sandbox/events`: the default that is shown."""
 
     def __init__(self, topics: Topics, outbox: Outbox, settings: EventSettings) -> None:
-        """Take what is asked about."""
         self._topics = topics
         self._outbox = outbox
         self._settings = settings
@@ -147,7 +146,7 @@ class SnsOperations:
 
     async def _publish(self, form: Form, _region: str) -> dict[str, Node]:
         message_id = await self._outbox.publish(
-            self._topics.listening(self._topic(form)), form["Message"], form.get("Subject")
+            self._topics.receiving(self._topic(form)), form["Message"], form.get("Subject")
         )
         return {"MessageId": message_id}
 

@@ -46,7 +46,7 @@ class Posting:
 
 
 class Outbox:
-    """The durable queue between whoever publishes and the delivery_worker."""
+    """The durable queue between publishers and the delivery worker."""
 
     def __init__(self, database: Database, settings: EventSettings, keep: int) -> None:
         """`keep` bounds the number of entries; the oldest are dropped first."""

@@ -1,4 +1,4 @@
-"""Keeps the endpoint that the sandbox was started with subscribed to its events."""
+"""The subscription to SES events of the endpoint that the sandbox was started with (`--events-to`)."""
 
 import asyncio
 
@@ -15,23 +15,23 @@ _RETRY = 0.5
 """Seconds between requests to confirm; the receiver may start after us."""
 
 
-async def stand(topics: Topics, region: str, endpoint: str | None) -> None:
+async def subscribe_at_startup(topics: Topics, region: str, endpoint: str | None) -> None:
     """Subscribe `endpoint`, if any, to the events topic; drop what an earlier start subscribed."""
     topic = await topics.create(region, EVENTS_TOPIC)
-    for earlier in _standing(topics):
+    for earlier in _startup_subscriptions(topics):
         if (earlier.endpoint, earlier.topic_arn) != (endpoint, topic):
             await topics.unsubscribe(earlier)
     if endpoint is not None:
-        await topics.subscribe(topic, endpoint, standing=True)
+        await topics.subscribe(topic, endpoint, at_startup=True)
 
 
 async def ask_to_confirm(topics: Topics, delivery_worker: DeliveryWorker, session: aiohttp.ClientSession) -> None:
-    """Ask the standing endpoint to confirm until it does."""
-    while pending := [each for each in _standing(topics) if not each.confirmed]:
+    """Ask the endpoint to confirm until it does."""
+    while pending := [each for each in _startup_subscriptions(topics) if not each.confirmed]:
         for subscription in pending:
             await delivery_worker.attempt(session, subscription, confirmation_request(subscription))
         await asyncio.sleep(_RETRY)
 
 
-def _standing(topics: Topics) -> list[Subscription]:
-    return [each for each in topics.subscriptions.values() if each.standing]
+def _startup_subscriptions(topics: Topics) -> list[Subscription]:
+    return [each for each in topics.subscriptions.values() if each.at_startup]

@@ -21,8 +21,8 @@ class Subscription:
     token: str
     """Confirms it."""
     confirmed: bool = False
-    standing: bool = False
-    """Made by the sandbox's own configuration: events wait for its confirmation, where SNS would drop them."""
+    at_startup: bool = False
+    """Made by the configuration: events wait until it is confirmed, whereas SNS would drop them."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Set by the client: RawMessageDelivery, DeliveryPolicy."""
 
@@ -49,9 +49,9 @@ class Topics:
         )
         self.subscriptions = {
             arn: Subscription(
-                arn, topic_arn, protocol, endpoint, token, bool(confirmed), bool(standing), orjson.loads(attributes)
+                arn, topic_arn, protocol, endpoint, token, bool(confirmed), bool(at_startup), orjson.loads(attributes)
             )
-            for arn, topic_arn, protocol, endpoint, token, confirmed, standing, attributes in rows
+            for arn, topic_arn, protocol, endpoint, token, confirmed, at_startup, attributes in rows
         }
 
     async def create(self, region: str, name: str) -> str:
@@ -78,16 +78,16 @@ class Topics:
         """Its subscriptions, pending ones too."""
         return [each for each in self.subscriptions.values() if each.topic_arn == topic_arn]
 
-    def listening(self, topic_arn: str | None = None) -> list[Subscription]:
+    def receiving(self, topic_arn: str | None = None) -> list[Subscription]:
         """Those (of one topic, if given) that messages are queued for."""
         return [
             each
             for each in self.subscriptions.values()
-            if (each.confirmed or each.standing) and topic_arn in (None, each.topic_arn)
+            if (each.confirmed or each.at_startup) and topic_arn in (None, each.topic_arn)
         ]
 
     async def subscribe(
-        self, topic_arn: str, endpoint: str, *, standing: bool = False, attributes: dict[str, str] | None = None
+        self, topic_arn: str, endpoint: str, *, at_startup: bool = False, attributes: dict[str, str] | None = None
     ) -> Subscription:
         """The subscription of the endpoint, made if absent and then pending."""
         for existing in self.of(topic_arn):
@@ -100,13 +100,13 @@ class Topics:
                 protocol=endpoint.partition(":")[0].lower(),
                 endpoint=endpoint,
                 token=(uuid4().hex + uuid4().hex) * 4,  # about as long as a real one
-                standing=standing,
+                at_startup=at_startup,
                 attributes=attributes or {},
             )
         )
 
     async def confirm(self, topic_arn: str, token: str) -> Subscription | None:
-        """The subscription that the token belongs to, now confirmed; None if there is none."""
+        """Confirm the subscription that the token belongs to; None if no subscription has it."""
         for subscription in self.of(topic_arn):
             if subscription.token == token:
                 return await self.store(replace(subscription, confirmed=True))
@@ -121,7 +121,7 @@ class Topics:
             subscription.endpoint,
             subscription.token,
             subscription.confirmed,
-            subscription.standing,
+            subscription.at_startup,
             orjson.dumps(subscription.attributes).decode(),
         )
         await self._database.write(
