@@ -95,6 +95,9 @@ class Bodies:
         finally:
             if held := request.get(_HELD):
                 held.room.let_go(held)
+            if error := request.content.exception():
+                # Its frames hold the request, which holds the error: a cycle that would wait for the garbage collector.
+                error.__traceback__ = error.__context__ = None
 
     async def read(self, request: web.Request, *, at_most: int, known: bool) -> bytes:
         """The whole body.

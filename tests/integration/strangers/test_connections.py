@@ -1,5 +1,8 @@
 """What strangers can do with connections is bounded, and does not keep others out."""
 
+import gc
+import weakref
+
 import pytest
 
 from tests.integration.strangers.front import KEY, front, request
@@ -125,3 +128,31 @@ async def test_what_is_sent_after_the_answer_is_not_read_for_ever() -> None:
         except ConnectionError:
             pass
         assert await it.get() == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /open HTTP/1.1\r\nHost: loc",
+        request("GET", "/open"),
+        request("POST", "/post", "Content-Length: 1000") + b"x",
+        request("POST", "/post", "Transfer-Encoding: chunked") + b"1\r\nx\r\n",
+    ],
+    ids=["idle", "half a head", "answered", "half a body", "chunks"],
+)
+async def test_a_closed_connection_leaves_nothing_for_the_garbage_collector(sent: bytes) -> None:
+    """The collector seldom runs in the daemon, and what waits for it adds up."""
+    async with front() as it:
+        socket = await it.connect(sent)
+        await it.until(lambda: len(it.connections) == 1)
+        connection = weakref.ref(next(iter(it.connections._open)))
+        if sent.startswith(b"POST"):
+            await it.until(lambda: bool(it.bodies.strangers.taken))
+        gc.disable()
+        try:
+            socket.close()
+            async with patience():
+                await it.until(lambda: connection() is None)
+        finally:
+            gc.enable()
