@@ -103,7 +103,6 @@ _NOT_YET_CLEANED_PAGES = {
     "docs/decisions",
     "docs/feedback.md",
     "docs/migration.md",
-    "docs/operations.md",
     "docs/sandbox.md",
     "docs/scaling.md",
     "docs/security.md",
