@@ -105,7 +105,6 @@ _NOT_YET_CLEANED_PAGES = {
     "docs/migration.md",
     "docs/sandbox.md",
     "docs/scaling.md",
-    "docs/security.md",
     "docs/sqs.md",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
