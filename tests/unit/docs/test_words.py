@@ -101,11 +101,9 @@ _NOT_YET_CLEANED_PAGES = {
     "CHANGELOG.md",
     "docs/benchmarks.md",
     "docs/decisions",
-    "docs/feedback.md",
     "docs/migration.md",
     "docs/sandbox.md",
     "docs/scaling.md",
-    "docs/sqs.md",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
 _PACKAGES = sorted(path.name for path in _PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
