@@ -66,7 +66,7 @@ async def measure(large: int, requests: int, report: Callable[[str, int, float],
             queue = cast("MailQueue", None)  # no topic here was cancelled, so nobody asks it
             unsent = Unsent(Metrics())
             cancellations = Cancellations(
-                database, queue, lambda *_: None, _never_paused, unsent=unsent, claims_show=True
+                database, queue, lambda *_: None, _never_paused, unsent=unsent, claims_visible=True
             )
             routes = TopicRoutes(Statistics(database), cancellations).routes()
             async with (

@@ -13,9 +13,9 @@ from benchmarks.ledger import POLICY, in_one_group, messages
 from benchmarks.usage import cpu_seconds, rss_mb
 from email_consumer.core.ledger import Origin
 from email_consumer.jetstream.publisher import Publisher
-from email_consumer.ledgers.jetstream.entry import entry_of
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
-from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.mail_state import encode_state
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.store.status import Status
 from tests.servers.claims import first_claims
@@ -98,11 +98,11 @@ def _batches(rows: int) -> list[bytes]:
     now = time()
     entries = []
     for number, mail in enumerate(messages(rows, 1)):
-        record = Record(
+        record = ClaimRecord(
             Status.SENT, f"worker-{number}", 1, claimed_at=now, finished_at=now, message_id=f"010201-{number}"
         )
         origin = Origin("nats", f"messages:{number}", number, now)
-        entries.append(entry_of(mail, origin, Found(record, number + 1, now), now))
+        entries.append(encode_state(mail, origin, BucketEntry(record, number + 1, now), now))
     return [b"".join(entries[start : start + _BATCH]) for start in range(0, rows, _BATCH)]
 
 

@@ -89,7 +89,7 @@ class Cancellations:
         publishing_paused: Callable[[], AbstractAsyncContextManager[None]],
         *,
         unsent: Unsent,
-        claims_show: bool,
+        claims_visible: bool,
     ) -> None:
         """Take what a cancellation has to reach.
 
@@ -99,14 +99,14 @@ class Cancellations:
             apply: takes topic and moment: from its return on, no mail of the topic that was stored before may be claimed.
             publishing_paused: while it lasts, no mail goes from our keeping into the queue.
             unsent: counts what is stopped in our keeping; the rest is counted where it is delivered.
-            claims_show: whether the tables show each claim; if not, whatever was delivered counts as in flight.
+            claims_visible: whether the tables show each claim; if not, whatever was delivered counts as in flight.
         """
         self._database = database
         self._queue = queue
         self._apply = apply
         self._publishing_paused = publishing_paused
         self._unsent = unsent
-        self._claims_show = claims_show
+        self._claims_show = claims_visible
 
     async def load(self) -> None:
         """Apply what was cancelled before this start; to be called before mail is pulled.

@@ -60,7 +60,7 @@ class MessageRoutes:
                 return web.Response(text=earlier, content_type=JSON)
             reading = Reading(self._zone)
             new = await read_request(body, reading)
-            self._unknown_keys.note(reading.unknown, "api")
+            self._unknown_keys.record(reading.unknown, "api")
             batch = await prepare(new, self._zone, self._max_payload())
             if not batch.messages:
                 details = {"refused": [refusal.model_dump() for refusal in batch.refused]}

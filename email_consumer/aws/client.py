@@ -12,7 +12,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from email_consumer.aws.response import LargeAnswer
+from email_consumer.aws.response import LargeBoundedResponse
 
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What reading an answer ends in that lacks what AWS gives, or has it in another form: botocore checks neither."""
@@ -81,5 +81,5 @@ class _BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is u
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
         session = cast("aiohttp.ClientSession", await super()._get_session(proxy_url))
-        session._response_class = LargeAnswer  # noqa: SLF001 - aiobotocore has no parameter for it
+        session._response_class = LargeBoundedResponse  # noqa: SLF001 - aiobotocore has no parameter for it
         return session

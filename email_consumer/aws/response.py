@@ -7,7 +7,7 @@ import aiohttp
 _MOST_ENCODINGS = 3
 
 
-class Answer(aiohttp.ClientResponse):
+class BoundedResponse(aiohttp.ClientResponse):
     """For sessions that ask for `identity` and don't decompress by themselves (`auto_decompress=False`)."""
 
     MOST = 2**16
@@ -41,7 +41,7 @@ class Answer(aiohttp.ClientResponse):
         return [name for name in reversed(fields.lower().replace(" ", "").split(",")) if name not in {"", "identity"}]
 
 
-class LargeAnswer(Answer):
+class LargeBoundedResponse(BoundedResponse):
     """For answers that carry ten messages of SQS."""
 
     MOST = 2**24

@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from email_consumer.cluster.share_rule import Record, Roster, Standing
+from email_consumer.cluster.share_rule import MemberRecord, MemberState, Roster
 from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.pace import Holdable
 from email_consumer.jetstream.key_value import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
@@ -61,7 +61,7 @@ class Membership:
             margin: so many seconds earlier it stops sending.
         """
         about = {"host": socket.gethostname(), "started": str(int(time.time()))}
-        self._roll = Roster(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
+        self._roster = Roster(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
         self._client = client
         self._bucket = workers_bucket(stream)
         self._junk = ForeignRecords(self._bucket)
@@ -70,7 +70,7 @@ class Membership:
         self._pace = pace
         self._beat = beat
         self._max_age = _KEPT * ttl
-        self._told = Standing(1, sends=False)
+        self._told = MemberState(1, sends=False)
         self._following = False
         self._trouble = ""
         self._write_now = asyncio.Event()
@@ -79,7 +79,7 @@ class Membership:
     @property
     def valid_until(self) -> float:
         """No mail may be released after this moment of the event loop's clock; it moves on with each beat."""
-        return self._roll.valid_until
+        return self._roster.valid_until
 
     @property
     def workers(self) -> int:
@@ -103,7 +103,7 @@ class Membership:
     async def leave(self) -> None:
         """Give the share to the others at once; to be called after `run` ended and when nothing is released any more."""
         try:
-            for name in {self._roll.name, *self._roll.former_names}:
+            for name in {self._roster.name, *self._roster.former_names}:
                 await self._client.publish(subject(self._bucket, name), headers=DELETION)
             await self._client.flush(_FLUSH)
         except (NatsError, TimeoutError) as error:
@@ -121,7 +121,7 @@ class Membership:
             except (NatsError, TimeoutError, WatchBrokenError) as error:
                 self._report(str(error) or repr(error))
             self._following = False
-            self._roll.lost()
+            self._roster.lost()
             await asyncio.sleep(self._beat / 2)
             try:
                 await ensure_bucket(self._client, self._bucket, replicas=self._replicas, max_age=self._max_age)
@@ -137,7 +137,7 @@ class Membership:
         """All that was stored has been read: from here on our word counts."""
         # Asked only now: a bucket that is lost after this ends the watch.
         age = await bucket_age(self._client, self._bucket)
-        self._roll.found(age, self._loop.time())
+        self._roster.found(age, self._loop.time())
         self._following, self._trouble = True, ""
         self._write_now.set()
 
@@ -148,10 +148,10 @@ class Membership:
         except JUNK as error:  # whoever wrote it shares no rate with us
             self._junk.skip(entry.key, error)
         else:
-            if self._roll.read(entry.key, record, now):
+            if self._roster.read(entry.key, record, now):
                 self._write_now.set()  # it waits for us to say that we know it
         if not entry.pending:
-            self._roll.caught_up(now)
+            self._roster.caught_up(now)
         self._tell(now)
 
     async def _write(self) -> None:
@@ -166,17 +166,17 @@ class Membership:
 
     async def _publish(self) -> None:
         # Not waited for: reading it back is what counts.
-        for name in self._roll.former_names:
+        for name in self._roster.former_names:
             await self._client.publish(subject(self._bucket, name), headers=DELETION)
-        record = self._roll.write(self._loop.time())
-        await self._client.publish(subject(self._bucket, self._roll.name), _encode(record))
+        record = self._roster.write(self._loop.time())
+        await self._client.publish(subject(self._bucket, self._roster.name), _encode(record))
 
     async def _pause(self) -> None:
         """Until the next beat, or until there is a reason to write sooner; stop sending on time meanwhile."""
         end = self._loop.time() + self._beat
         while (now := self._loop.time()) < end:
             self._tell(now)
-            until = min(end, self._roll.valid_until or end)
+            until = min(end, self._roster.valid_until or end)
             try:
                 async with asyncio.timeout_at(until):
                     await self._write_now.wait()
@@ -185,30 +185,30 @@ class Membership:
             return
 
     def _tell(self, now: float) -> None:
-        standing, before = self._roll.standing(now), self._told
-        if standing == before:
+        state, before = self._roster.state(now), self._told
+        if state == before:
             return
-        self._told = standing
-        if standing.workers != before.workers:
-            self._set_workers(standing.workers)
-        if standing.sends and not before.sends:
+        self._told = state
+        if state.workers != before.workers:
+            self._set_workers(state.workers)
+        if state.sends and not before.sends:
             self._pace.resume(_HOLDER)
-        elif before.sends and not standing.sends:
+        elif before.sends and not state.sends:
             self._pace.hold(_HOLDER, _CUT_OFF)
             _log.warning("fleet.cut_off", hint="JetStream does not answer; sending resumes automatically")
-        if standing.sends:
-            _log.info("fleet.workers", workers=standing.workers)
+        if state.sends:
+            _log.info("fleet.workers", workers=state.workers)
 
 
-def _encode(record: Record) -> bytes:
+def _encode(record: MemberRecord) -> bytes:
     return json.dumps({"sent": record.sent, "knows": sorted(record.knows), **record.about}).encode()
 
 
-def _decode(value: bytes) -> Record:
+def _decode(value: bytes) -> MemberRecord:
     fields = json.loads(value)
     sent, knows = float(fields.pop("sent")), frozenset(fields.pop("knows"))
     if not all(isinstance(name, str) for name in knows):
         raise TypeError("names that are no text")
     if not isfinite(sent):
         raise ValueError("a time that is none")
-    return Record(sent, knows, fields)
+    return MemberRecord(sent, knows, fields)

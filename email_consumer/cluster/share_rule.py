@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MemberRecord:
     """What a member writes, again and again, under its name."""
 
     sent: float
@@ -31,7 +31,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MemberState:
     """How a member stands at a moment."""
 
     workers: int
@@ -41,7 +41,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    record: Record
+    record: MemberRecord
     read_at: float
 
 
@@ -87,7 +87,7 @@ class Roster:
         return self._expires() if self._sends else 0.0
 
     @property
-    def others(self) -> Mapping[str, Record]:
+    def others(self) -> Mapping[str, MemberRecord]:
         """The members that we know, without ourselves."""
         return {name: member.record for name, member in self._others.items()}
 
@@ -99,14 +99,14 @@ class Roster:
         """We don't read it any more; what we read next may be another one."""
         self._trusted_at = math.inf
 
-    def write(self, now: float) -> Record:
+    def write(self, now: float) -> MemberRecord:
         """What is to be written under our `name` at this moment."""
         self._lapse_if_due(now)
         if self._good_from is None:
             self._good_from = now
-        return Record(now, frozenset(self._others), self._about)
+        return MemberRecord(now, frozenset(self._others), self._about)
 
-    def read(self, name: str, record: Record | None, now: float) -> bool:
+    def read(self, name: str, record: MemberRecord | None, now: float) -> bool:
         """Take note of the next record in the log, None when its member left; True if it was not known before."""
         self._lapse_if_due(now)
         if name == self._name:
@@ -141,10 +141,10 @@ class Roster:
         if now >= self._trusted_at and all(self._name in member.record.knows for member in self._others.values()):
             self._sends = True
 
-    def standing(self, now: float) -> Standing:
+    def state(self, now: float) -> MemberState:
         """How we stand at this moment."""
         self._lapse_if_due(now)
-        return Standing(len(self._others) + 1, self._sends)
+        return MemberState(len(self._others) + 1, self._sends)
 
     def _expires(self) -> float:
         return math.inf if self._good_from is None else self._good_from + self._validity

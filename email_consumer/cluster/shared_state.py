@@ -37,7 +37,7 @@ _HEADERS = (STREAM_HEADER, OLDER_SECRETS_HEADER)
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class SharedValue:
     """A value, and the headers that it is stored with."""
 
     value: bytes
@@ -61,13 +61,13 @@ class Cancellation:
         # Keys may hold few characters, topics any.
         return CANCELLED + hashlib.sha256(self.topic_id.encode()).hexdigest()[:32]
 
-    def encode(self) -> Fact:
+    def encode(self) -> SharedValue:
         value = {"topic_id": self.topic_id, "sequence": self.mark.sequence, "cancelled_at": self.mark.before}
         headers = {} if self.mark.stream is None else {STREAM_HEADER: self.mark.stream}
-        return Fact(json.dumps(value).encode(), headers)
+        return SharedValue(json.dumps(value).encode(), headers)
 
     @classmethod
-    def decode(cls, fact: Fact) -> Self:
+    def decode(cls, fact: SharedValue) -> Self:
         """What `encode` wrote, or the version before.
 
         Raises:
@@ -82,13 +82,13 @@ class Cancellation:
         return cancellation
 
 
-def encode_secrets(kept: tuple[str, ...]) -> Fact:
+def encode_secrets(kept: tuple[str, ...]) -> SharedValue:
     """`kept`: newest first, at least one."""
     newest, *older = kept
-    return Fact(newest.encode(), {OLDER_SECRETS_HEADER: ",".join(older)} if older else {})
+    return SharedValue(newest.encode(), {OLDER_SECRETS_HEADER: ",".join(older)} if older else {})
 
 
-def decode_secrets(fact: Fact) -> tuple[str, ...]:
+def decode_secrets(fact: SharedValue) -> tuple[str, ...]:
     """Newest first, at least one.
 
     Raises:

@@ -17,7 +17,7 @@ from email_consumer.cluster.shared_state import (
     SECRET,
     SUPPRESSED,
     Cancellation,
-    Fact,
+    SharedValue,
     decode_secrets,
     encode_secrets,
     shard_key,
@@ -25,7 +25,7 @@ from email_consumer.cluster.shared_state import (
 )
 from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.mail_queue import Mark
-from email_consumer.jetstream.key_value import ensure_bucket, facts_bucket, subject
+from email_consumer.jetstream.key_value import ensure_bucket, shared_state_bucket, subject
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
 from email_consumer.runtime.supervisor import Service, supervised
@@ -50,11 +50,11 @@ class SharedStatePublisher:
         """`pulse`: seconds between two signs of life of the event receiver."""
         self._client = client
         self._publisher = Publisher(client)
-        self._bucket = facts_bucket(stream)
+        self._bucket = shared_state_bucket(stream)
         self._replicas = replicas
         self._junk = ForeignRecords(self._bucket)
         self._pulse = pulse
-        self._values: dict[str, Fact] = {}
+        self._values: dict[str, SharedValue] = {}
         """All but the suppressed addresses and the sign of life."""
         self._receiving_from: float | None = None
         """Since when (event-loop clock) SES's events have reached us."""
@@ -89,7 +89,7 @@ class SharedStatePublisher:
                 if entry.value is None:
                     continue
                 try:
-                    self._read(entry.key, Fact.of(entry.value, entry.headers))
+                    self._read(entry.key, SharedValue.of(entry.value, entry.headers))
                 except JUNK as error:  # not ours; where it takes the place of ours, we write again
                     self._junk.skip(entry.key, error)
 
@@ -130,7 +130,7 @@ class SharedStatePublisher:
         async with supervised(Service("heartbeat", self._beat), Service("guard", self._guard)):
             await self._store_all()
 
-    def _read(self, key: str, fact: Fact) -> None:
+    def _read(self, key: str, fact: SharedValue) -> None:
         if key.startswith(SUPPRESSED):
             self._suppressed.load(shard_number(key), fact.value)
         elif key.startswith(CANCELLED):
@@ -139,7 +139,7 @@ class SharedStatePublisher:
             decode_secrets(fact)
             self._values[key] = fact
 
-    def _set(self, kind: str, key: str, fact: Fact) -> None:
+    def _set(self, kind: str, key: str, fact: SharedValue) -> None:
         if self._values.get(key) != fact:
             self._values[key] = fact
             self._mark(kind, key)
@@ -173,7 +173,7 @@ class SharedStatePublisher:
         """What kind of ours it took the place of; None where it is ours, or never was."""
         key, value = entry.key, entry.value
         if key in self._values:
-            same = value is not None and Fact.of(value, entry.headers) == self._values[key]
+            same = value is not None and SharedValue.of(value, entry.headers) == self._values[key]
             return None if same else next(kind for kind in KINDS if key.startswith(kind))
         with suppress(ValueError):  # it is no key of ours
             number = shard_number(key)
@@ -207,13 +207,13 @@ class SharedStatePublisher:
             return error
         return None
 
-    def _fact(self, kind: str, key: str) -> Fact:
+    def _fact(self, kind: str, key: str) -> SharedValue:
         if kind == SUPPRESSED:
-            return Fact(self._suppressed.dump(shard_number(key)))
+            return SharedValue(self._suppressed.dump(shard_number(key)))
         if kind == RECEIVER:
             since = asyncio.get_running_loop().time() - (self._receiving_from or 0.0)
             # `since`, by our own clock, is what workers of the version before go by.
-            return Fact(json.dumps({"for": since, "since": time.time() - since}).encode())
+            return SharedValue(json.dumps({"for": since, "since": time.time() - since}).encode())
         return self._values[key]
 
     async def _mend(self) -> None:

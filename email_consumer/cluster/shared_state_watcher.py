@@ -17,14 +17,14 @@ from email_consumer.cluster.shared_state import (
     SECRET,
     SUPPRESSED,
     Cancellation,
-    Fact,
+    SharedValue,
     decode_secrets,
     shard_number,
 )
 from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
-from email_consumer.jetstream.key_value import facts_bucket
+from email_consumer.jetstream.key_value import shared_state_bucket
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
 from email_consumer.suppression.compact_set import SuppressedAddresses
 
@@ -61,7 +61,7 @@ class SharedStateWatcher:
             silence: seconds without a sign of life of the sidecar after which it is taken to be down.
         """
         self._client = client
-        self._bucket = facts_bucket(stream)
+        self._bucket = shared_state_bucket(stream)
         self._junk = ForeignRecords(self._bucket)
         self._cancel = cancel
         self._suppressed = suppressed
@@ -110,14 +110,14 @@ class SharedStateWatcher:
             self._complete, self._trouble = True, ""
         elif entry.value is not None:
             try:
-                self._take(entry.key, Fact.of(entry.value, entry.headers), entry.stored_at)
+                self._take(entry.key, SharedValue.of(entry.value, entry.headers), entry.stored_at)
             except JUNK as error:  # what was known before stays, and the rest is read
                 self._junk.skip(entry.key, error)
         if self._complete and self._secrets.kept and not self._ready.is_set():
             self._ready.set()
             _log.info("facts.known", suppressed=len(self._suppressed))
 
-    def _take(self, key: str, fact: Fact, stored_at: float) -> None:
+    def _take(self, key: str, fact: SharedValue, stored_at: float) -> None:
         if key.startswith(CANCELLED):
             cancellation = Cancellation.decode(fact)
             self._cancel(cancellation.topic_id, cancellation.mark)
@@ -128,7 +128,7 @@ class SharedStateWatcher:
         elif key == RECEIVER and self._complete:  # what was stored before may be the last word of a dead one
             self._pulse(fact, stored_at)
 
-    def _pulse(self, fact: Fact, stored_at: float) -> None:
+    def _pulse(self, fact: SharedValue, stored_at: float) -> None:
         """`stored_at` is by NATS's clock, and so is what comes of it: the sidecar's clock may differ."""
         told = json.loads(fact.value)
         if "for" in told:

@@ -48,7 +48,7 @@ class Metrics:
     """Recipients of mail that SES accepted; what SES's quota counts."""
     copies_left_out: int = 0
     """Copies (cc, bcc) of sent mail that did not go to their addresses, since those are suppressed."""
-    in_hand: int = 0
+    unsettled: int = 0
     """Deliveries between pull and settlement."""
     in_flight: int = 0
     """SES calls under way."""
@@ -58,9 +58,9 @@ class Metrics:
     """The most recipients that were released in any sliding second since a reader last set this to 0."""
     held: str = ""
     """Why the queue is held; empty while it is not."""
-    setback: str = ""
+    last_nak_reason: str = ""
     """Why the last mail that was sent back to its source was; empty before the first."""
-    held_back_at: float = -inf
+    last_systemic_nak_at: float = -inf
     """When a mail was last sent back for a reason that holds for any other as well (monotonic seconds)."""
     api_keys_refused: int = 0
     """Requests with a wrong API key."""

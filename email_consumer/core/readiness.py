@@ -1,4 +1,4 @@
-"""Whether mail can flow: a check for each part that it needs, and in plain words why a part lets none through."""
+"""Whether mail can flow: one check for each part it needs, and the reason, in plain words, when a part blocks it."""
 
 import asyncio
 import re
@@ -7,60 +7,60 @@ from math import inf
 from time import monotonic
 
 Check = Callable[[], Awaitable[None]]
-"""Raises if what it looks at lets no mail through. The error's text begins with words of ours; what others said follows
-after a colon or in brackets."""
+"""Raises while its part blocks mail. The error text starts with our own words; text from other systems follows after a
+colon or in parentheses."""
 
 STUCK = "stuck"
-"""The check that finds out last: mail waits and none moves, whatever the reason is."""
+"""The catch-all check: mail waits and none moves, for whatever reason."""
 _PATIENCE = 2.0
 _FRESH = 0.5
-"""Seconds: what waits for us to become ready asks about once a second."""
-_FROM_OTHERS = re.compile(r" \(|: ")
+"""Seconds; orchestrators poll readiness about once a second."""
+_FOREIGN_TEXT = re.compile(r" \(|: ")
 
 
-class Lookout:
-    """One look at all the parts at a time, shared by everybody who asks: strangers may, as often as they like."""
+class SharedCheck:
+    """One run of all the checks at a time, shared by everybody who asks: strangers may ask as often as they like."""
 
-    def __init__(self, look: Callable[[], Awaitable[dict[str, str]]], fresh: float = _FRESH) -> None:
-        """`look` takes a look, such as `reasons`, which never raises; it holds for `fresh` seconds."""
-        self._look = look
+    def __init__(self, check: Callable[[], Awaitable[dict[str, str]]], fresh: float = _FRESH) -> None:
+        """`check` never raises, such as `reasons`; its result is valid for `fresh` seconds."""
+        self._check = check
         self._fresh = fresh
-        self._looking: asyncio.Task[dict[str, str]] | None = None
+        self._running: asyncio.Task[dict[str, str]] | None = None
         self._stale_at = -inf
 
-    async def look(self) -> dict[str, str]:
-        """What is seen now, or was a moment ago."""
-        if self._looking is None or (self._looking.done() and monotonic() >= self._stale_at):
-            self._looking = asyncio.create_task(self._once())
-        return await asyncio.shield(self._looking)  # whoever gives up takes it from no other
+    async def result(self) -> dict[str, str]:
+        """The result of now or of a moment ago."""
+        if self._running is None or (self._running.done() and monotonic() >= self._stale_at):
+            self._running = asyncio.create_task(self._run())
+        return await asyncio.shield(self._running)  # a caller that gives up must not cancel it for the others
 
-    async def _once(self) -> dict[str, str]:
-        seen = await self._look()
+    async def _run(self) -> dict[str, str]:
+        result = await self._check()
         self._stale_at = monotonic() + self._fresh
-        return seen
+        return result
 
 
 async def reasons(checks: Mapping[str, Check]) -> dict[str, str]:
-    """Why each part is down that is; that mail is stuck goes without saying where there is a reason."""
-    told = await asyncio.gather(*map(reason, checks.values()))
-    down = {name: text for name, text in zip(checks, told, strict=True) if text}
+    """Why parts are down, by name. `STUCK` is left out when another part explains it."""
+    results = await asyncio.gather(*map(reason, checks.values()))
+    down = {name: text for name, text in zip(checks, results, strict=True) if text}
     if len(down) > 1:
         down.pop(STUCK, None)
     return down
 
 
 async def reason(check: Check) -> str:
-    """Empty where all is well."""
+    """Why the check fails; empty if it passes."""
     try:
         async with asyncio.timeout(_PATIENCE):
             await check()
     except TimeoutError as error:
         return str(error) or "no answer"
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not ready
+    except Exception as error:  # noqa: BLE001 - any error means "not ready"
         return str(error) or type(error).__name__
     return ""
 
 
 def in_public(text: str) -> str:
-    """Our own words alone: what others said may hold addresses, names of accounts, paths."""
-    return _FROM_OTHERS.split(text, maxsplit=1)[0]
+    """Only our own words: text from other systems may contain addresses, account names or paths."""
+    return _FOREIGN_TEXT.split(text, maxsplit=1)[0]

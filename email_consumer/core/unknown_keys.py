@@ -17,7 +17,7 @@ class UnknownKeys:
         self._metrics = metrics
         self._logged: set[str] = set()
 
-    def note(self, keys: Iterable[str], source: str) -> None:
+    def record(self, keys: Iterable[str], source: str) -> None:
         """Of one message or request. `source` says where it came in: `nats`, `sqs` or `api`."""
         for key in sorted(keys):
             self._metrics.unknown_keys += 1

@@ -22,7 +22,7 @@ class Unsent:
         self._metrics = metrics
         self._throttle = Throttle(_INTERVAL)
 
-    def note(self, uuid: str, reason: str, **facts: object) -> None:
+    def record(self, uuid: str, reason: str, **facts: object) -> None:
         """One mail; `facts` go into its line."""
         self.count(reason)
         unlogged = self._throttle.admit(reason)

@@ -67,13 +67,13 @@ class Observer:
         """What can't be had is None in it, and the part that fails says why."""
         metrics, gauge = self._metrics, self._gauge
         (queue, dead_letters), (in_doubt, last_event, sqlite), sources, obstacles = await asyncio.gather(
-            gauge.read(metrics.in_hand) if gauge else _unknown(),
+            gauge.read(metrics.unsettled) if gauge else _unknown(),
             self._read_database(),
             self._check_sources(),
             self._obstacles(),
         )
         return State(
-            in_hand=metrics.in_hand,
+            in_hand=metrics.unsettled,
             in_flight=metrics.in_flight,
             queue=queue,
             dead_letters=dead_letters,

@@ -16,7 +16,7 @@ async def check_claims(client: Client, *, stream: str) -> Finding:
     claims = ClaimsStream(client, stream)
     name = claims.names.bucket
     try:
-        found = await claims.look()
+        found = await claims.state()
     except (NatsError, TimeoutError) as fault:
         return error(
             "nats.claims", f"The bucket {name!r} gives no answer ({fault!r}).", "Look at the NATS servers first."

@@ -12,7 +12,7 @@ from email_consumer.cluster.shared_state import RECEIVER
 from email_consumer.core.mail_queue import dead_letter_stream
 from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.jetstream.api import ask
-from email_consumer.jetstream.key_value import facts_bucket, subject, workers_bucket
+from email_consumer.jetstream.key_value import shared_state_bucket, subject, workers_bucket
 from email_consumer.jetstream.watch import WatchBrokenError, follow
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.replica.stream import stream_name
@@ -61,7 +61,7 @@ async def check_workers(client: Client, *, stream: str) -> Finding:
 
 async def check_sidecar(client: Client, *, stream: str) -> Finding:
     """Whether the sidecar told the workers lately that it hears SES's events."""
-    bucket = facts_bucket(stream)
+    bucket = shared_state_bucket(stream)
     try:
         last = await client.jetstream().get_last_msg(f"KV_{bucket}", subject(bucket, RECEIVER))
         now = datetime.fromisoformat((await ask(client, f"STREAM.INFO.KV_{bucket}"))["ts"])
@@ -79,7 +79,7 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
 
 def _ours(stream: str) -> list[str]:
     names = Names(stream)
-    buckets = [workers_bucket(stream), facts_bucket(stream), lease_bucket(stream)]
+    buckets = [workers_bucket(stream), shared_state_bucket(stream), lease_bucket(stream)]
     streams = [
         stream,
         dead_letter_stream(stream),

@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError
 
 from email_consumer.doctor.finding import Finding, error, ok, warning
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 
 _FEW_RECEIVES = 100

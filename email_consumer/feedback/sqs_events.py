@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.runtime.tasks import end
 from email_consumer.sns.refusal import Refusal
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 
@@ -42,7 +42,7 @@ class SqsEvents:
         self._handle = handle
         self._expected_from = expected_from
         self._ready_at = 0.0
-        self._slots = Slots(_AT_A_TIME)
+        self._slots = DeliverySlots(_AT_A_TIME)
         self._receiver = SqsReceiver(queue, slots=self._slots, visibility=_VISIBILITY, start=self._start)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -58,7 +58,7 @@ class SqsEvents:
 
     async def _watch(self) -> None:
         while True:
-            if self._queue.fault:
+            if self._queue.last_error:
                 self._not_before(time.time())
             await asyncio.sleep(_LOOK)
 

@@ -19,7 +19,7 @@ def workers_bucket(stream: str) -> str:
     return f"{stream}-workers"
 
 
-def facts_bucket(stream: str) -> str:
+def shared_state_bucket(stream: str) -> str:
     """Holds what every worker of the stream must know."""
     return f"{stream}-facts"
 

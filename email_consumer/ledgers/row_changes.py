@@ -35,23 +35,23 @@ def unburied(status: Status, error: str | None, attempts: int) -> Unburied | Non
     return Unburied(_VERDICTS[said[1]](said[2]), attempts)
 
 
-class ClaimEntry(NamedTuple):
+class ClaimRequest(NamedTuple):
     message: EmailMessage
     origin: Origin
 
 
-class FinishEntry(NamedTuple):
+class FinishRequest(NamedTuple):
     message: EmailMessage
     origin: Origin
     outcome: Outcome
 
 
-class ScheduleEntry(NamedTuple):
+class ScheduleRequest(NamedTuple):
     message: EmailMessage
     origin: Origin
 
 
-class Change(NamedTuple):
+class RowChange(NamedTuple):
     """One row's next state."""
 
     status: Status
@@ -68,7 +68,7 @@ class Change(NamedTuple):
         return self.status >= Status.SENT
 
 
-def change(outcome: Outcome) -> Change:
+def row_change(outcome: Outcome) -> RowChange:
     """The row's next state.
 
     Raises:
@@ -76,27 +76,27 @@ def change(outcome: Outcome) -> Change:
     """
     match outcome:
         case Sent(message_id):
-            return Change(Status.SENT, attempts=1, message_id=message_id)
+            return RowChange(Status.SENT, attempts=1, message_id=message_id)
         case Failed(reason):
-            return Change(Status.CREATED, attempts=1, error=reason, remark="failed")
+            return RowChange(Status.CREATED, attempts=1, error=reason, remark="failed")
         case Throttled(reason) | Held(reason):
-            return Change(Status.CREATED, error=reason)
+            return RowChange(Status.CREATED, error=reason)
         case Interrupted():
-            return Change(Status.CREATED)
+            return RowChange(Status.CREATED)
         case InDoubt(reason):
-            return Change(Status.PROCESSED, in_doubt=True, error=reason, remark="in doubt")
+            return RowChange(Status.PROCESSED, in_doubt=True, error=reason, remark="in doubt")
         case Rejected(reason):
-            return Change(Status.FAILED, attempts=1, error=reason, remark="rejected")
+            return RowChange(Status.FAILED, attempts=1, error=reason, remark="rejected")
         case Exhausted(reason):
-            return Change(Status.FAILED, attempts=1, error=reason, remark="exhausted")
+            return RowChange(Status.FAILED, attempts=1, error=reason, remark="exhausted")
         case Unburied(verdict):  # its history says what it was when it is over
             kind = "rejected" if isinstance(verdict, Rejected) else "exhausted"
-            return Change(Status.CREATED, attempts=1, error=f"{UNBURIED}{kind}): {verdict.reason}")
+            return RowChange(Status.CREATED, attempts=1, error=f"{UNBURIED}{kind}): {verdict.reason}")
         case Parked(reason):
-            return Change(Status.FAILED, error=reason, remark="parked")
+            return RowChange(Status.FAILED, error=reason, remark="parked")
         case Stopped(reason=StopReason.CANCELLED):
-            return Change(Status.STOPPED, error=str(StopReason.CANCELLED))
+            return RowChange(Status.STOPPED, error=str(StopReason.CANCELLED))
         case Stopped(reason, detail):
-            return Change(Status.STOPPED, error=f"{reason}: {detail}" if detail else str(reason))
+            return RowChange(Status.STOPPED, error=f"{reason}: {detail}" if detail else str(reason))
         case _:
             raise TypeError(f"{outcome!r} leaves no trace in the ledger")

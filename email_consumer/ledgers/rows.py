@@ -8,7 +8,7 @@ import orjson
 from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import LeftOut, Stopped
 from email_consumer.ledgers import statements
-from email_consumer.ledgers.row_changes import ClaimEntry, change
+from email_consumer.ledgers.row_changes import ClaimRequest, row_change
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.contents import keep_content
 
@@ -31,7 +31,7 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
 
 def stopped_row(message: EmailMessage, origin: Origin, stopped: Stopped, now: float) -> dict[str, object]:
     """For `statements.STOP`; `now` in Unix seconds."""
-    return new_row(message, origin, now) | {"error": change(stopped).error}
+    return new_row(message, origin, now) | {"error": row_change(stopped).error}
 
 
 def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict[str, object]]:
@@ -39,7 +39,7 @@ def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict
     return [{"uuid": uuid, "address": copy.address, "reason": copy.reason, "now": now} for copy in copies]
 
 
-def claimed_row(entry: ClaimEntry, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
+def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
     """In the order of `statements.INSERT_CLAIMED`."""
     message, origin = entry
     return (

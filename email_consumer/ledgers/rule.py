@@ -124,7 +124,7 @@ def decide(
     return _resolve(known, policy, now, events_since) if known.in_doubt else Busy()
 
 
-def tell_apart(finished: Fingerprint, again: Fingerprint) -> Duplicate | Conflict:
+def duplicate_or_conflict(finished: Fingerprint, again: Fingerprint) -> Duplicate | Conflict:
     """What a mail is whose uuid was finished a short while ago."""
     return CONFLICT if again.recipients != finished.recipients else Duplicate(again.content != finished.content)
 

@@ -17,7 +17,7 @@ import structlog
 from email_consumer.core.ledger import Claim, ClaimAnswer, LedgerBlockedError, NotKeptError, Origin, ScheduleAnswer
 from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.ledgers import statements
-from email_consumer.ledgers.row_changes import ClaimEntry, FinishEntry, ScheduleEntry, unburied
+from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, unburied
 from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row
 from email_consumer.ledgers.rule import (
     LEASE,
@@ -30,9 +30,9 @@ from email_consumer.ledgers.rule import (
     Stopper,
     Takeover,
     decide,
-    tell_apart,
+    duplicate_or_conflict,
 )
-from email_consumer.ledgers.write_outcomes import write_finishes
+from email_consumer.ledgers.write_outcomes import write_outcomes
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
 from email_consumer.runtime.supervisor import Service, supervised
@@ -79,10 +79,10 @@ class SqliteLedger:
         self._patience = patience
         self._finished: OrderedDict[str, tuple[float, Fingerprint]] = OrderedDict()
         """Until when (monotonic clock) a uuid stands for what. The caches of cachetools cost a mail 1.4 to 3.6 µs more."""
-        self._group: GroupCall[ClaimEntry | FinishEntry, ClaimAnswer | None] = GroupCall(
+        self._group: GroupCall[ClaimRequest | FinishRequest, ClaimAnswer | None] = GroupCall(
             database, self._prepare, interval=interval
         )
-        self._keeping: GroupCommit[ScheduleEntry, ScheduleAnswer] = GroupCommit(database, self._keep)
+        self._keeping: GroupCommit[ScheduleRequest, ScheduleAnswer] = GroupCommit(database, self._keep)
         self._held: set[str] = set()
         """Our claims between `claim` and `finish`; the writer's thread adds to it, ours discards."""
         self._events_since = time.time()
@@ -105,11 +105,11 @@ class SqliteLedger:
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
         until, fingerprint = self._finished.get(message.uuid, _UNKNOWN)
-        return tell_apart(fingerprint, message.fingerprint) if until > time.monotonic() else None
+        return duplicate_or_conflict(fingerprint, message.fingerprint) if until > time.monotonic() else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         try:
-            answer = await self._group.submit(ClaimEntry(message, origin), self._patience)
+            answer = await self._group.submit(ClaimRequest(message, origin), self._patience)
         except StoreBlockedError as error:
             raise LedgerBlockedError(str(error)) from None
         assert answer is not None  # noqa: S101 - each claim gets one
@@ -117,7 +117,7 @@ class SqliteLedger:
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
         try:
-            await self._group.submit(FinishEntry(message, origin, outcome))
+            await self._group.submit(FinishRequest(message, origin, outcome))
         finally:
             self._held.discard(message.uuid)
         if isinstance(outcome, Sent):
@@ -125,7 +125,7 @@ class SqliteLedger:
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
         try:
-            answer = await self._keeping.submit(ScheduleEntry(message, origin), self._patience)
+            answer = await self._keeping.submit(ScheduleRequest(message, origin), self._patience)
         except StoreBlockedError as error:
             raise NotKeptError(str(error)) from None
         if isinstance(answer, Scheduled):
@@ -137,27 +137,27 @@ class SqliteLedger:
         if len(self._finished) > _CACHED_UUIDS:
             self._finished.popitem(last=False)
 
-    def _prepare(self, entries: list[ClaimEntry | FinishEntry]) -> Write:
-        finishes = [entry for entry in entries if isinstance(entry, FinishEntry)]
+    def _prepare(self, entries: list[ClaimRequest | FinishRequest]) -> Write:
+        finishes = [entry for entry in entries if isinstance(entry, FinishRequest)]
         # The stopper is asked with the writer's turn, so that a cancellation's receipt is exact, and on the event loop,
         # which alone changes what it knows.
         claims = [
-            (entry, self._stopper(entry.message, entry.origin)) for entry in entries if isinstance(entry, ClaimEntry)
+            (entry, self._stopper(entry.message, entry.origin)) for entry in entries if isinstance(entry, ClaimRequest)
         ]
         deadline = min(asyncio.get_running_loop().time() + LEASE / 2, self._valid_until())
 
         def write(connection: sqlite3.Connection) -> list[ClaimAnswer | None]:
             now = time.time()
-            write_finishes(connection, finishes, now)
+            write_outcomes(connection, finishes, now)
             answers = iter(self._write_claims(connection, claims, deadline, now) if claims else ())
-            return [next(answers) if isinstance(entry, ClaimEntry) else None for entry in entries]
+            return [next(answers) if isinstance(entry, ClaimRequest) else None for entry in entries]
 
         return write
 
     def _write_claims(
         self,
         connection: sqlite3.Connection,
-        claims: list[tuple[ClaimEntry, Stopped | None]],
+        claims: list[tuple[ClaimRequest, Stopped | None]],
         deadline: float,
         now: float,
     ) -> list[ClaimAnswer]:
@@ -191,11 +191,11 @@ class SqliteLedger:
         connection.executemany(statements.RECLAIM, reclaimed)
         return answers
 
-    async def _keep(self, connection: aiosqlite.Connection, entries: list[ScheduleEntry]) -> list[ScheduleAnswer]:
+    async def _keep(self, connection: aiosqlite.Connection, entries: list[ScheduleRequest]) -> list[ScheduleAnswer]:
         now = time.time()
         return [await self._keep_one(connection, entry, now) for entry in entries]
 
-    async def _keep_one(self, connection: aiosqlite.Connection, entry: ScheduleEntry, now: float) -> ScheduleAnswer:
+    async def _keep_one(self, connection: aiosqlite.Connection, entry: ScheduleRequest, now: float) -> ScheduleAnswer:
         rows = list(await connection.execute_fetchall(statements.KNOWN, (as_json([entry.message.uuid]),)))
         row = rows[0] if rows else None
         decision = self._decide(entry, self._stopper(entry.message, entry.origin), row, now)
@@ -209,7 +209,7 @@ class SqliteLedger:
         return Scheduled()
 
     def _decide(
-        self, entry: ClaimEntry | ScheduleEntry, stopped: Stopped | None, row: sqlite3.Row | None, now: float
+        self, entry: ClaimRequest | ScheduleRequest, stopped: Stopped | None, row: sqlite3.Row | None, now: float
     ) -> Decision | Stopped:
         known = self._known(row)
         decision = decide(known, entry.message, entry.origin, self._policy, now=now, events_since=self._events_since)

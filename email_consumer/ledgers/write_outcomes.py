@@ -4,18 +4,18 @@ import sqlite3
 
 from email_consumer.core.outcome import Conflict, InDoubt, Parked, Sent, Stopped
 from email_consumer.ledgers import statements
-from email_consumer.ledgers.row_changes import FinishEntry, change
+from email_consumer.ledgers.row_changes import FinishRequest, row_change
 from email_consumer.ledgers.rows import as_json, left_out_rows, stopped_row
 
 
-def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], now: float) -> None:
+def write_outcomes(connection: sqlite3.Connection, entries: list[FinishRequest], now: float) -> None:
     """Write a group's outcomes; `now` in Unix seconds."""
     finishes, stops, parked, remarks, left_out = [], [], [], [], []
     for entry in entries:
         if isinstance(entry.outcome, Conflict):  # the row is another mail's, whose state is what it was
             remarks.append(_remark(entry, "conflict", entry.outcome.reason, now))
             continue
-        step = change(entry.outcome)
+        step = row_change(entry.outcome)
         if isinstance(entry.outcome, Stopped):
             stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now))
         else:
@@ -46,5 +46,5 @@ def write_finishes(connection: sqlite3.Connection, entries: list[FinishEntry], n
     connection.executemany(statements.LEFT_OUT, left_out)
 
 
-def _remark(entry: FinishEntry, remark: str, error: str | None, now: float) -> dict[str, object]:
+def _remark(entry: FinishRequest, remark: str, error: str | None, now: float) -> dict[str, object]:
     return {"uuid": entry.message.uuid, "remark": remark, "error": error, "now": now}

@@ -65,7 +65,7 @@ class MetricsCollector(Collector):
             "Duplicates that say something else than the mail their uuid was finished for.",
             metrics.duplicates_changed,
         )
-        yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", metrics.in_hand)
+        yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", metrics.unsettled)
         yield GaugeMetricFamily("email_in_flight", "SES calls under way.", metrics.in_flight)
         yield GaugeMetricFamily(
             "email_rate_limit", "Recipients a second that the pacer allows now; 0 while held.", metrics.rate

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 import structlog
 
 from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.slots import Slots
 from email_consumer.runtime.tasks import end
 
 _log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ class Dispatcher:
     def __init__(
         self,
         handle: Callable[[Delivery], Coroutine[None, None, None]],
-        slots: Slots,
+        slots: DeliverySlots,
         metrics: Metrics,
         heartbeat: float,
     ) -> None:
@@ -36,7 +36,7 @@ class Dispatcher:
         self._slots.take(len(delivery.payload))
         task = self._loop.create_task(self._handle(delivery))
         self._tasks[task] = (delivery, self._loop.time())
-        self._metrics.in_hand = len(self._tasks)
+        self._metrics.unsettled = len(self._tasks)
         task.add_done_callback(self._done)
 
     def oldest(self) -> float | None:
@@ -73,7 +73,7 @@ class Dispatcher:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         delivery, _ = self._tasks.pop(task)
-        self._metrics.in_hand = len(self._tasks)
+        self._metrics.unsettled = len(self._tasks)
         self._slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):
             # It comes back after the source's time-out, and the ledger knows how far it got.

@@ -97,7 +97,7 @@ class Pipeline:
             await self._settlement.discard(delivery, Undecodable(str(error)))
             return
         if unknown:
-            self._unknown_keys.note(unknown, delivery.source)
+            self._unknown_keys.record(unknown, delivery.source)
         origin = Origin(
             delivery.source,
             delivery.reference,

@@ -120,14 +120,14 @@ class Settlement:
         self._count(message, outcome)
         self._tell_unsent(delivery, message, outcome)
         if isinstance(outcome, (Failed, Throttled, Held)):
-            self._metrics.setback = outcome.reason
+            self._metrics.last_nak_reason = outcome.reason
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
                 await self._tell(delivery.ack())
             case Failed():
                 await self._tell(delivery.nak(self._backoff(attempt)))
             case Throttled() | Held() | Interrupted():
-                self._metrics.held_back_at = monotonic()
+                self._metrics.last_systemic_nak_at = monotonic()
                 await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt() | Unburied():
                 await self._tell(delivery.nak(BUSY_DELAY))
@@ -148,9 +148,9 @@ class Settlement:
     def _tell_unsent(self, delivery: Delivery, message: EmailMessage, outcome: Outcome) -> None:
         match outcome:
             case Duplicate(changed):
-                self._unsent.note(message.uuid, DUPLICATE, changed=changed)
+                self._unsent.record(message.uuid, DUPLICATE, changed=changed)
             case Stopped(reason, detail):
-                self._unsent.note(message.uuid, reason, detail=detail)
+                self._unsent.record(message.uuid, reason, detail=detail)
             case Rejected() | Exhausted() | Parked() | Conflict():
                 self._unsent.count(_KINDS[type(outcome)])
         if isinstance(outcome, Conflict):
@@ -200,7 +200,7 @@ class Settlement:
         try:
             await self._ledger.finish(message, outcome, origin)
         except LedgerBlockedError as error:
-            self._metrics.setback = str(error)
+            self._metrics.last_nak_reason = str(error)
             return False
         return True
 

@@ -103,7 +103,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         resources.workers.cancel,
         scheduler.pausing,
         unsent=Unsent(parts.metrics),
-        claims_show=resources.workers.claims_show,
+        claims_visible=resources.workers.claims_visible,
     )
     await cancellations.load()
     store = MailStore(database, settings.idempotency_ttl)

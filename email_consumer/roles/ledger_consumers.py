@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.slots import Slots
 from email_consumer.ledgers.jetstream.streams import CONSUMER, restore_ledger_streams
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.roles.nats import NatsLink, NatsSource
@@ -35,7 +35,7 @@ class LedgerConsumers:
 
     def add(self, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]], at_once: int) -> None:
         """Hand what comes in the stream to `handle`, up to `at_once` deliveries at a time."""
-        slots = Slots(at_once)
+        slots = DeliverySlots(at_once)
         dispatcher = Dispatcher(handle, slots, Metrics(), _HEARTBEAT)  # the process's own metrics count mail
         receiver = JetStreamReceiver(
             self._link.client,

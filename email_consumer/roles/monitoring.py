@@ -13,7 +13,7 @@ from email_consumer.api.erasure_routes import ErasureRoutes
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK
-from email_consumer.core.standstill import PATIENCE, Standstill
+from email_consumer.core.stall_detector import PATIENCE, StallDetector
 from email_consumer.core.unsent import Unsent
 from email_consumer.dashboard.snapshot import State
 from email_consumer.observe import loop_lag, rate_line
@@ -93,8 +93,8 @@ async def _keep_reading(
         await asyncio.sleep(_EVERY)
 
 
-def watch_progress(parts: Parts, metrics: Metrics, oldest_in_hand: Callable[[], float | None]) -> None:
-    """From here on `/ready` tells. `metrics` are the workers', as far as known here; for `oldest_in_hand` see `Standstill`."""
+def watch_progress(parts: Parts, metrics: Metrics, oldest_unsettled: Callable[[], float | None]) -> None:
+    """From here on `/ready` tells. `metrics` are the workers', as far as known here; for `oldest_unsettled` see `StallDetector`."""
     settings = parts.settings
     patience = max(PATIENCE, 2 * settings.ses_timeout, _FEW / settings.ses_rate_per_sec)
     asks = {}
@@ -102,7 +102,7 @@ def watch_progress(parts: Parts, metrics: Metrics, oldest_in_hand: Callable[[], 
         asks["nats"] = progress_of_consumer(parts.nats.client, settings.stream, settings.consumer)
     if parts.sqs:
         asks["sqs"] = progress_of_queue(parts.sqs.queue)
-    watchers = [Standstill(name, ask, metrics, oldest_in_hand, patience=patience) for name, ask in asks.items()]
+    watchers = [StallDetector(name, ask, metrics, oldest_unsettled, patience=patience) for name, ask in asks.items()]
     parts.services.start(*(Service("progress", watcher.run) for watcher in watchers))
 
     async def check() -> None:

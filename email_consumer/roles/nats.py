@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.connection_errors import ConnectionLostError
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
@@ -49,7 +49,7 @@ class NatsSource:
     receivers: list[JetStreamReceiver] = field(default_factory=list)
     """All that pulls over this connection."""
 
-    def receiver(self, slots: Slots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
+    def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
         """Not yet running."""
         receiver = JetStreamReceiver(
             self.client,
@@ -92,12 +92,12 @@ class NatsLink:
         """The right to the consumer for the ledger of that identity."""
         consumer = self.settings.consumer
         in_use = partial(consumer_in_use, self.client, self.settings.stream, consumer)
-        return self._tenancy(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
+        return self._lease(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
 
     def role_lease(self, role: str, ledger: str, *, stream: str, consumer: str) -> ConsumerLease:
         """The right to be the only one in a role; whoever has it takes from that consumer."""
         in_use = partial(consumer_in_use, self.client, stream, consumer)
-        return self._tenancy(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
+        return self._lease(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
 
     def source(self, lease: ConsumerLease) -> NatsSource:
         """What comes by the consumer, while the right to it lasts."""
@@ -112,7 +112,7 @@ class NatsLink:
             lease=lease,
         )
 
-    def _tenancy(
+    def _lease(
         self, key: str, what: str, ledger: str, in_use: Callable[[], Awaitable[bool]], *, shared: bool
     ) -> ConsumerLease:
         settings = self.settings
@@ -182,7 +182,7 @@ async def join_ledger(
     `claims_there` waits for the claims bucket: what another ledger left behind is noted in it.
 
     Raises:
-        TenancyRefusedError: one is alive there.
+        LeaseRefusedError: one is alive there.
         nats.errors.Error: JetStream did not answer.
     """
     settings = link.settings

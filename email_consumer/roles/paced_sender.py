@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import OnCrash, Service
@@ -17,7 +17,7 @@ class PacedSender:
 
     sender: SesClient
     pacer: Pacer
-    slots: Slots
+    slots: DeliverySlots
     governor: Governor
 
 
@@ -26,11 +26,11 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
     settings, metrics = parts.settings, parts.metrics
     sender = await parts.services.enter(ses_client(settings))
     pacer = Pacer(settings.ses_rate_per_sec, metrics)
-    slots = Slots(0)
+    slots = DeliverySlots(0)
     pace = _Pace(pacer, slots, settings.concurrency_limit)
     pace.set_rate(settings.ses_rate_per_sec)
     governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=sender.account)
-    await governor.look()
+    await governor.check_account()
     parts.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
     return PacedSender(sender, pacer, slots, governor)
 
@@ -53,7 +53,7 @@ class _Pace:
     """The pacer, and with it how much is taken in hand: about two seconds' worth, so that nothing ages here."""
 
     pacer: Pacer
-    slots: Slots
+    slots: DeliverySlots
     concurrency: int
 
     def set_rate(self, rate: float) -> None:

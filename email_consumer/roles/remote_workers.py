@@ -57,7 +57,7 @@ async def monitor_account(settings: Settings, services: Supervisor) -> AccountMo
         return AccountMonitor(metrics, None)
     pace = _ShownPace(metrics)
     governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=client.account)
-    await governor.look()
+    await governor.check_account()
     services.start(Service("account", governor.run))
     return AccountMonitor(metrics, governor)
 
@@ -81,7 +81,7 @@ class _ShownPace:
 class RemoteWorkers:
     """Told through the facts bucket; what SES's events prove is told through the bucket of claims."""
 
-    claims_show = False
+    claims_visible = False
 
     def __init__(
         self,

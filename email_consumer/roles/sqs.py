@@ -8,14 +8,14 @@ import structlog
 
 from email_consumer.core.burial import DeadLetters
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
 from email_consumer.sources.sqs.receiver import sqs_receiver
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 
@@ -34,7 +34,7 @@ class SqsSource:
     mail_queue: SqsMailQueue
     dead_letters: DeadLetters
 
-    def receiver(self, slots: Slots, start: Callable[[Delivery], None]) -> SqsReceiver:
+    def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> SqsReceiver:
         """Not yet running."""
         return sqs_receiver(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
 
@@ -43,8 +43,8 @@ class SqsSource:
 
     async def check(self) -> None:
         """Raise if the queue gave no answer when it was last asked."""
-        if self.queue.fault:
-            raise ConnectionError(self.queue.fault)
+        if self.queue.last_error:
+            raise ConnectionError(self.queue.last_error)
 
 
 async def open_sqs(settings: Settings, stream: DeadLetters | None, services: Supervisor) -> SqsSource:

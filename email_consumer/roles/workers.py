@@ -15,7 +15,7 @@ from email_consumer.ses.governor import Governor
 class Workers(Protocol):
     """In the sidecar's own process, or in others."""
 
-    claims_show: bool
+    claims_visible: bool
     """Whether the tables show each claim as soon as it is made."""
     metrics: Metrics
     """What they did, as far as it is known here."""
@@ -46,7 +46,7 @@ class Workers(Protocol):
 class EmbeddedWorker:
     """The one worker beside the sidecar in one process; see `Workers`."""
 
-    claims_show = True
+    claims_visible = True
 
     def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor, metrics: Metrics) -> None:
         self.metrics = metrics

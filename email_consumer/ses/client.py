@@ -21,7 +21,7 @@ from aiolimiter import AsyncLimiter
 from botocore.credentials import ReadOnlyCredentials
 from yarl import URL
 
-from email_consumer.aws.response import Answer
+from email_consumer.aws.response import BoundedResponse
 from email_consumer.core.account import Account
 from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.message.address import normal_form, parse_address
@@ -29,7 +29,7 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
 from email_consumer.ses.session import AwsSession
-from email_consumer.ses.signing import Signer
+from email_consumer.ses.signing import RequestSigner
 
 _log = structlog.get_logger(__name__)
 
@@ -89,14 +89,14 @@ class SesClient:
         self._aws = await self._open_session()
         url = self._aws.endpoint + PATH
         self._url = URL(url, encoded=True)
-        self._signer = Signer(url=url, region=self._region)
+        self._signer = RequestSigner(url=url, region=self._region)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency, keepalive_timeout=_KEEPALIVE, ssl=self._aws.tls()),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept",),
             auto_decompress=False,
-            response_class=Answer,
+            response_class=BoundedResponse,
             proxy=self._aws.proxy,
         )
         return self

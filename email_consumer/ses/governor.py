@@ -65,7 +65,7 @@ class Governor:
         self._rate = rate
         self._adjusted_at = clock()
         self._held = ""
-        self._worth_a_look = asyncio.Event()
+        self._check_soon = asyncio.Event()
 
     @property
     def account(self) -> Account | None:
@@ -96,11 +96,11 @@ class Governor:
                     self._set_rate()
                     _log.warning("ses.throttled", reason=reason, rate=round(self._rate, 1), ceiling=self.ceiling)
             case Held():
-                self._worth_a_look.set()
+                self._check_soon.set()
             case _:
                 pass
 
-    async def look(self) -> None:
+    async def check_account(self) -> None:
         """Ask SES for the account and act on it; to be called once before the first mail.
 
         Without an answer the last one counts, and without any the setting.
@@ -128,9 +128,9 @@ class Governor:
             if not self._held:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._poll - self._poll_held):
-                        await self._worth_a_look.wait()
-            self._worth_a_look.clear()
-            await self.look()
+                        await self._check_soon.wait()
+            self._check_soon.clear()
+            await self.check_account()
 
     def _apply(self) -> None:
         # In recipients over all workers: what was felt of the limit stays true when one joins or leaves.

@@ -18,7 +18,7 @@ _CONTENT_TYPE = "application/json"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Signer:
+class RequestSigner:
     """Signs POSTs to `url` for SES in `region`."""
 
     def __init__(self, *, url: str, region: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 
 MOST = 10
 """Entries that one batch call of SQS takes."""

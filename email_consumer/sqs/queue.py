@@ -13,7 +13,7 @@ import aioboto3
 
 from email_consumer.aws.client import answered, client_config, server_time
 from email_consumer.sqs.batches import MOST, Batches, Entry, not_done
-from email_consumer.sqs.faults import SqsError, in_plain_words, none_of_sqs
+from email_consumer.sqs.errors import SqsError, in_plain_words, unreadable_as_sqs_error
 
 LONGEST_VISIBILITY = 12 * 3600
 """Seconds that SQS lets a message be out of sight, counted from its receipt."""
@@ -64,7 +64,7 @@ class SqsQueue:
         self._client = client
         self.url = url
         self.name = url.rstrip("/").rpartition("/")[2]
-        self.fault = ""
+        self.last_error = ""
         """Why the last receive failed; empty if it didn't."""
         self._deletes = Batches(self._delete_batch)
         self._visibilities = Batches(self._change_visibility_batch)
@@ -84,7 +84,7 @@ class SqsQueue:
         text = (await self._attributes("RedrivePolicy")).get("RedrivePolicy")
         if not text:
             return None
-        with none_of_sqs(self.url):
+        with unreadable_as_sqs_error(self.url):
             policy = json.loads(text)
             return RedrivePolicy(policy["deadLetterTargetArn"], int(policy["maxReceiveCount"]))
 
@@ -110,7 +110,7 @@ class SqsQueue:
 
     async def by_arn(self, arn: str) -> "SqsQueue":
         """Another queue, through the same client."""
-        with none_of_sqs(self.url):
+        with unreadable_as_sqs_error(self.url):
             account, name = arn.split(":")[4:6]
         with in_plain_words(arn):
             answer = await self._ask("get_queue_url", QueueName=name, QueueOwnerAWSAccountId=account)
@@ -132,12 +132,12 @@ class SqsQueue:
                     MessageAttributeNames=["All"],
                 )
             now = _server_time(answer)
-            with none_of_sqs(self.url):
+            with unreadable_as_sqs_error(self.url):
                 received = [_received(message, now) for message in answer.get("Messages", ())]
         except SqsError as error:
-            self.fault = str(error)
+            self.last_error = str(error)
             raise
-        self.fault = ""
+        self.last_error = ""
         return received
 
     async def delete(self, receipt_handle: str) -> None:
@@ -176,7 +176,7 @@ class SqsQueue:
 
     async def _numbers(self, *names: str) -> list[int]:
         attributes = await self._attributes(*names)
-        with none_of_sqs(self.url):
+        with unreadable_as_sqs_error(self.url):
             return [int(attributes[name]) for name in names]
 
     async def _delete_batch(self, entries: list[Entry]) -> Mapping[str, Any]:

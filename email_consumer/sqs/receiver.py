@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import structlog
 
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.runtime.tasks import end
 from email_consumer.sqs.batches import MOST
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
 
 _MOST_RECEIVES = 20
@@ -25,7 +25,9 @@ _log = structlog.get_logger(__name__)
 class SqsReceiver:
     """Takes no more than there are free slots: each receipt counts towards the queue's redrive policy."""
 
-    def __init__(self, queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Received], None]) -> None:
+    def __init__(
+        self, queue: SqsQueue, *, slots: DeliverySlots, visibility: float, start: Callable[[Received], None]
+    ) -> None:
         """`start` takes a message in hand at once, and a slot; `visibility` (seconds) is for how long it is nobody else's."""
         self._queue = queue
         self._slots = slots

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from aiohttp import web
 
-from email_consumer.core.readiness import STUCK, Check, Lookout, in_public, reasons
+from email_consumer.core.readiness import STUCK, Check, SharedCheck, in_public, reasons
 from email_consumer.web.routing import ApiModel, answer, operation
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,7 +31,7 @@ class HealthRoutes:
         """`checks` by the name that `/ready` tells, more may be added; `metrics` gives the Prometheus text."""
         self._checks = checks
         self._metrics = metrics
-        self._lookout = Lookout(self._look)
+        self._shared_check = SharedCheck(self._look)
         self._said: dict[str, str] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -52,7 +52,7 @@ class HealthRoutes:
         open_to_all=True,
     )
     async def ready(self, _request: web.Request) -> web.Response:
-        down = await self._lookout.look()
+        down = await self._shared_check.result()
         readiness = Readiness(
             ready=not down,
             up=[name for name in self._checks if name not in {*down, STUCK}],

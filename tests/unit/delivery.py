@@ -15,16 +15,16 @@ class FakeDelivery:
         self.sequence = 1
         self.received = 1
         self.stored_at = 0.0
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     async def ack(self) -> None:
-        self.told.append("ack")
+        self.calls.append("ack")
 
     async def nak(self, delay: float) -> None:
-        self.told.append(f"nak {delay:g}")
+        self.calls.append(f"nak {delay:g}")
 
     async def term(self) -> None:
-        self.told.append("term")
+        self.calls.append("term")
 
     async def in_progress(self) -> None:
-        self.told.append("in progress")
+        self.calls.append("in progress")

@@ -11,7 +11,7 @@ from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.jetstream.publisher import ConflictError, LostAckError, NoStreamError, Publisher, RefusedError
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream, is_gone
-from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 
 _OPERATION = "KV-Operation"
 _PAUSE = 0.25
@@ -55,7 +55,7 @@ class ClaimBucket:
         """Why nothing is written at present; empty where nothing is known to be in the way."""
         return self._publisher.blocked(self._names.bucket_stream)
 
-    async def read(self, key: str, until: float = math.inf) -> Found:
+    async def read(self, key: str, until: float = math.inf) -> BucketEntry:
         """What the bucket's leader holds. While NATS is away, it waits, at the most `until` then (event-loop clock).
 
         Raises:
@@ -69,7 +69,7 @@ class ClaimBucket:
             except NotFoundError as error:
                 if is_gone(error):
                     raise ClaimsLostError from None
-                return Found()
+                return BucketEntry()
             except (NatsError, TimeoutError) as error:
                 await self._publisher.pause(error, self._names.key(key))
                 if asyncio.get_running_loop().time() > until:
@@ -80,9 +80,9 @@ class ClaimBucket:
             deleted = _OPERATION in (raw.headers or {})  # by us, or by an operator's hand
             stored_at = raw.time.timestamp()
             record = self._read(key, raw.data, stored_at) if raw.data and not deleted else None
-            return Found(record, raw.seq, stored_at)
+            return BucketEntry(record, raw.seq, stored_at)
 
-    async def write(self, key: str, record: Record, revision: int, *, waits: float | None = None) -> int | None:
+    async def write(self, key: str, record: ClaimRecord, revision: int, *, waits: float | None = None) -> int | None:
         """Replace what `revision` names (0: nothing); the new revision.
 
         A mail that `waits` for its time (seconds) is forgotten as if it had been finished then; less than 0 where its
@@ -103,12 +103,12 @@ class ClaimBucket:
         deletion = {_OPERATION: "DEL", Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         await self._replace(key, b"", deletion | {Header.MSG_TTL.value: str(self._ttl)})
 
-    def _read(self, key: str, value: bytes, stored_at: float) -> Record:
+    def _read(self, key: str, value: bytes, stored_at: float) -> ClaimRecord:
         try:
-            return Record.decode(value)
+            return ClaimRecord.decode(value)
         except JUNK as error:
             self._junk.skip(key, error)
-            return Record.unreadable(stored_at)
+            return ClaimRecord.unreadable(stored_at)
 
     async def _replace(self, key: str, value: bytes, headers: dict[str, str]) -> int | None:
         subject = self._names.refill(key) if self._refilling else self._names.key(key)

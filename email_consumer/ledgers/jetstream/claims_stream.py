@@ -24,7 +24,7 @@ _NEEDED = {"allow_msg_ttl": True, "deny_delete": True, "deny_purge": True, "allo
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class BucketState:
     """Of the bucket."""
 
     exists: bool = False
@@ -49,17 +49,17 @@ class ClaimsStream:
         self._jetstream = client.jetstream()
         self.names = Names(stream)
 
-    async def look(self) -> Condition:
+    async def state(self) -> BucketState:
         """Ask."""
         try:
             config = await self._config()
             raw = await self._jetstream.get_msg(self.names.bucket_stream, subject=self.names.key(_MARK))
         except NotFoundError as error:
             if is_gone(error):
-                return Condition()
-            return Condition(exists=True, is_open=self._is_open(config))
+                return BucketState()
+            return BucketState(exists=True, is_open=self._is_open(config))
         refilled = raw.data is not None and orjson.loads(raw.data) == {"refilled": True}
-        return Condition(True, self._is_open(config), raw.seq or 0, refilled)
+        return BucketState(True, self._is_open(config), raw.seq or 0, refilled)
 
     async def is_open(self) -> bool:
         """Whether it is there and takes claims."""

@@ -42,15 +42,15 @@ class ClaimsGuard:
         """Until cancelled."""
         while True:
             self._alarm.clear()
-            await self.look()
+            await self.refresh()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK):
                     await self._alarm.wait()
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Once."""
         try:
-            found = await self._claims.look()
+            found = await self._claims.state()
         except (NatsError, TimeoutError):  # an outage: nothing new is known
             return
         if found.is_open and (found.marked_at or not self._marked):

@@ -17,9 +17,9 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
-from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream, Condition
+from email_consumer.ledgers.jetstream.claims_stream import BucketState, ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
-from email_consumer.ledgers.jetstream.record import Found
+from email_consumer.ledgers.jetstream.record import BucketEntry
 from email_consumer.ledgers.jetstream.refill import HIGHEST_REVISION, Kept, MailConsumer, late, records
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
@@ -76,7 +76,7 @@ class ClaimsKeeper:
             LedgerStreamError: this server can't hold it.
             nats.errors.Error: JetStream did not answer; try again.
         """
-        if not (await self._claims.look()).exists:
+        if not (await self._claims.state()).exists:
             await self._create()
 
     async def prepare(self) -> None:
@@ -85,11 +85,11 @@ class ClaimsKeeper:
         Raises:
             nats.errors.Error: JetStream did not answer; try again.
         """
-        found = await self._claims.look()
+        found = await self._claims.state()
         if found.is_open and not found.marked_at and not await self._known():  # the version before made it
             await self._claims.mark(refilled=False)
             _log.info("claims.adopted")
-            found = await self._claims.look()
+            found = await self._claims.state()
         if found.whole:
             await self._claims.secure()
             await self._note()
@@ -100,7 +100,7 @@ class ClaimsKeeper:
         complained = False
         while True:
             try:
-                await self.look()
+                await self.refresh()
             except (*_PASSING, LedgerStreamError) as error:
                 if not complained and self._reason:
                     _log.warning("claims.not_refilled", error=str(error) or repr(error), hint="it is tried again")
@@ -109,13 +109,13 @@ class ClaimsKeeper:
                 complained = False
             await asyncio.sleep(_LOOK)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Once: see that it is whole, or make it so.
 
         Raises:
             LedgerStreamError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ClaimsLostError: not yet.
         """
-        found = await self._claims.look()
+        found = await self._claims.state()
         if found.whole:
             self._trust(found)
             return
@@ -134,7 +134,7 @@ class ClaimsKeeper:
             _log.info("claims.filled", records=count, again=known)
         await self._note()
         await self._claims.open()
-        self._trust(await self._claims.look())
+        self._trust(await self._claims.state())
 
     async def check(self) -> None:
         """Raise while it takes no claims."""
@@ -147,7 +147,7 @@ class ClaimsKeeper:
             if entry["revision"] < self._late_before and not entry["conflict"]:
                 await self._restore(entry)
 
-    def _trust(self, found: Condition) -> None:
+    def _trust(self, found: BucketState) -> None:
         self._late_before = found.marked_at if found.refilled else 0
         self._reason = ""
 
@@ -164,11 +164,11 @@ class ClaimsKeeper:
     async def _fill(self) -> int:
         """How many records it got."""
         await renew_takeover(self._publisher.client, self._mails.stream, self._mails.consumer, await self._delivered())
-        in_hand = await self._mails.in_hand()
+        unsettled = await self._mails.unsettled()
         for name in (self._claims.names.outcomes, self._claims.names.scheduled):
             await self._until_taken(name)
         count, group = 0, list[Kept]()
-        async for kept in records(self._database, in_hand, self._policy, now=await self._clock.now()):
+        async for kept in records(self._database, unsettled, self._policy, now=await self._clock.now()):
             group.append(kept)
             if len(group) == _AT_ONCE:
                 await asyncio.gather(*map(self._put, group))
@@ -178,7 +178,7 @@ class ClaimsKeeper:
 
     async def _put(self, kept: Kept) -> None:
         """Unless something is there: a worker wrote that, or an outcome that was told meanwhile."""
-        found = Found()
+        found = BucketEntry()
         while found.record is None and not await self._refill.write(
             kept.tag, kept.record, found.revision, waits=kept.waits
         ):

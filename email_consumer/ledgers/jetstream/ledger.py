@@ -29,10 +29,10 @@ from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
-from email_consumer.ledgers.jetstream.entry import entry_of
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
-from email_consumer.ledgers.jetstream.outcomes import OutcomeFeed
-from email_consumer.ledgers.jetstream.record import Found, Record, claimed
+from email_consumer.ledgers.jetstream.mail_state import encode_state
+from email_consumer.ledgers.jetstream.outcomes import OutcomePublisher
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed
 from email_consumer.ledgers.jetstream.scheduling import publish_scheduled
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import (
@@ -45,7 +45,7 @@ from email_consumer.ledgers.rule import (
     Stopper,
     Takeover,
     decide,
-    tell_apart,
+    duplicate_or_conflict,
 )
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
@@ -94,12 +94,12 @@ class JetStreamLedger:
         self._clock = ServerClock(publisher, Names(stream).bucket_stream)
         self._guard = guard or ClaimsGuard(ClaimsStream(publisher.client, stream))
         self._patience = patience
-        self._feed = OutcomeFeed(publisher, Names(stream).outcomes, patience)
+        self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience)
         self._finished: TTLCache[str, Fingerprint] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
         self.worker = uuid4().hex
         """What the names of our claims begin with."""
         self._numbers = count(1)
-        self._held: dict[str, Found] = {}
+        self._held: dict[str, BucketEntry] = {}
         """Our claims between `claim` and `finish`: no more than there are deliveries in hand."""
         self._unsure: TTLCache[str, tuple[str, float]] = TTLCache(_CACHED_UUIDS, lease)
         """By uuid, names of claims that may have been stored after nobody waited for them any more, and when they began."""
@@ -108,7 +108,7 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Send outcomes on their way, and watch the bucket, until the block ends."""
-        async with supervised(Service("outcome feed", self._feed.run), Service("claims guard", self._guard.run)):
+        async with supervised(Service("outcome feed", self._outcomes.run), Service("claims guard", self._guard.run)):
             yield
 
     def events_expected_from(self, moment: float) -> None:
@@ -117,11 +117,11 @@ class JetStreamLedger:
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
         finished = self._finished.get(message.uuid)
-        return tell_apart(finished, message.fingerprint) if finished else None
+        return duplicate_or_conflict(finished, message.fingerprint) if finished else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        if self._feed.blocked:  # what became of the mail could not be told
-            raise LedgerBlockedError(self._feed.blocked)
+        if self._outcomes.blocked:  # what became of the mail could not be told
+            raise LedgerBlockedError(self._outcomes.blocked)
         now = self._loop_time()
         name, began = self._unsure.pop(message.uuid, ("", 0.0))
         if not name:
@@ -140,7 +140,7 @@ class JetStreamLedger:
     async def _claim(
         self, message: EmailMessage, origin: Origin, name: str, began: float, *, until: float
     ) -> ClaimAnswer:
-        found = Found()  # most uuids are new: only a conflict costs a read
+        found = BucketEntry()  # most uuids are new: only a conflict costs a read
         while True:
             tried = self._loop_time()
             now = await self._clock.now(until) if found.record else 0.0  # of an unknown uuid nothing is of an age
@@ -153,7 +153,7 @@ class JetStreamLedger:
                 case _:
                     return await self._refuse(decision, found, message, origin)
             if revision := await self._bucket.write(message.tag, record, found.revision):
-                found = Found(record, revision)
+                found = BucketEntry(record, revision)
                 if isinstance(decision, InDoubt):
                     return await self._refuse(decision, found, message, origin)
                 return self._hold(message, found, tried)
@@ -168,7 +168,7 @@ class JetStreamLedger:
             return
         now = await self._moment_of(outcome)
         held = self._held.pop(message.uuid, None)
-        found = held or Found()  # as with claims, only a conflict costs a read
+        found = held or BucketEntry()  # as with claims, only a conflict costs a read
         told = False
         while True:
             record = found.finished(held, message.fingerprint, outcome, now, origin.reference)
@@ -176,14 +176,14 @@ class JetStreamLedger:
                 break
             try:
                 revision = await self._bucket.write(message.tag, record, found.revision)
-                found = Found(record, revision) if revision else await self._bucket.read(message.tag)
+                found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag)
             except ClaimsLostError:
-                if held and await self._tell_instead(message, origin, Found(record, held.revision)):
+                if held and await self._tell_instead(message, origin, BucketEntry(record, held.revision)):
                     told = True
                     break
                 if not await self._guard.whole():
                     await asyncio.sleep(_PAUSE)
-                found = held or Found()
+                found = held or BucketEntry()
             if found.record == record:
                 break
         if not told and (record or (found.record and found.record.final)):
@@ -192,7 +192,7 @@ class JetStreamLedger:
             self._finished[message.uuid] = message.fingerprint
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
-        found, until = Found(), self._loop_time() + self._patience
+        found, until = BucketEntry(), self._loop_time() + self._patience
         while True:
             now = await self._clock.now(until) if found.record else 0.0
             decision = self._rule(found, message, origin, now)
@@ -202,7 +202,7 @@ class JetStreamLedger:
                 break
             record = _waiting(found, message, origin)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
-            found = Found(record, revision) if revision else await self._bucket.read(message.tag, until)
+            found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
         if (found.record.status, found.record.claim) != (Status.CREATED, origin.reference):
             return Duplicate()  # another delivery's, or it waits for another attempt
@@ -214,7 +214,7 @@ class JetStreamLedger:
             raise
         return Scheduled()
 
-    def _decide(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
+    def _decide(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         if origin.received == 1 and found.held_by(origin.reference):
             # The bucket was lost while somebody had this delivery, which is we; and nobody had it before.
             return self._stopper(message, origin) or Granted(Step.RECLAIM, found.record.attempts if found.record else 0)
@@ -222,17 +222,17 @@ class JetStreamLedger:
             return InDoubt("it may have been sent under the ledger that had this consumer before")
         return self._rule(found, message, origin, now)
 
-    def _rule(self, found: Found, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
+    def _rule(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         known = found.known(self._lease, now)
         decision = decide(known, message, origin, self._policy, now=now, events_since=self._events_since)
         return (isinstance(decision, Granted) and self._stopper(message, origin)) or decision
 
-    def _hold(self, message: EmailMessage, found: Found, since: float) -> Claim:
+    def _hold(self, message: EmailMessage, found: BucketEntry, since: float) -> Claim:
         assert found.record is not None  # noqa: S101
         self._held[message.uuid] = found
         return Claim(found.record.attempts + 1, min(since + self._lease / 2, self._valid_until()))
 
-    async def _refuse(self, answer: Refused, found: Found, message: EmailMessage, origin: Origin) -> Refused:
+    async def _refuse(self, answer: Refused, found: BucketEntry, message: EmailMessage, origin: Origin) -> Refused:
         # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.
         # Or the stream of outcomes was lost with it, and mail of our own keeping is published until the tables show it.
         again = origin.received > 1 or origin.kept
@@ -240,10 +240,10 @@ class JetStreamLedger:
             await self._tell(message, origin, found)
         return answer
 
-    def _doubted(self, found: Found, message: EmailMessage, reason: str) -> Record:
+    def _doubted(self, found: BucketEntry, message: EmailMessage, reason: str) -> ClaimRecord:
         if found.record:
             return found.doubted()
-        return Record(
+        return ClaimRecord(
             Status.PROCESSED,
             in_doubt=True,
             claimed_at=self._takeover.since,
@@ -258,7 +258,7 @@ class JetStreamLedger:
         except ClaimsLostError:
             return
         if found.record:
-            await self._feed.submit(entry_of(message, origin, found, time.time(), conflict=conflict.reason))
+            await self._outcomes.submit(encode_state(message, origin, found, time.time(), conflict=conflict.reason))
 
     async def _moment_of(self, outcome: Outcome) -> float:
         """The grace of a doubt counts by the server's clock; when it ended is only shown."""
@@ -267,10 +267,10 @@ class JetStreamLedger:
                 return await self._clock.now()
         return time.time()
 
-    async def _tell(self, message: EmailMessage, origin: Origin, found: Found) -> None:
-        await self._feed.submit(entry_of(message, origin, found, time.time()))
+    async def _tell(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> None:
+        await self._outcomes.submit(encode_state(message, origin, found, time.time()))
 
-    async def _tell_instead(self, message: EmailMessage, origin: Origin, found: Found) -> bool:
+    async def _tell_instead(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> bool:
         """The sidecar refills the bucket with what it is told. The revision of our claim is nobody else's."""
         try:
             await self._tell(message, origin, found)
@@ -287,8 +287,8 @@ class JetStreamLedger:
         return asyncio.get_running_loop().time()
 
 
-def _waiting(found: Found, message: EmailMessage, origin: Origin) -> Record:
-    return Record(
+def _waiting(found: BucketEntry, message: EmailMessage, origin: Origin) -> ClaimRecord:
+    return ClaimRecord(
         Status.CREATED,
         origin.reference,
         replay_of=origin.replay_of,
@@ -297,7 +297,7 @@ def _waiting(found: Found, message: EmailMessage, origin: Origin) -> Record:
     )
 
 
-def _replayed(record: Record, origin: Origin) -> bool:
+def _replayed(record: ClaimRecord, origin: Origin) -> bool:
     """The delivery that the uuid waits for became a dead letter on its way into our keeping: this one takes its place."""
     return origin.replay_of is not None and record.replay_of != origin.replay_of
 

@@ -17,7 +17,7 @@ _HEADER_ROOM = 128
 _log = structlog.get_logger(__name__)
 
 
-class OutcomeFeed:
+class OutcomePublisher:
     """Gathers entries; each is answered once the stream has stored its batch."""
 
     def __init__(self, publisher: Publisher, subject: str, patience: float) -> None:

@@ -11,7 +11,7 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
 from email_consumer.core.outcome import LeftOut
 from email_consumer.ledgers.jetstream import statements
-from email_consumer.ledgers.jetstream.entry import Entry, read_entries
+from email_consumer.ledgers.jetstream.mail_state import MailState, read_states
 from email_consumer.ledgers.rows import left_out_rows
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.runtime.throttle import Throttle
@@ -38,13 +38,13 @@ class Projection:
         self,
         database: Database,
         sent: Callable[[int], None] = lambda _: None,
-        shown: Callable[[list[Entry]], Awaitable[None]] | None = None,
+        shown: Callable[[list[MailState]], Awaitable[None]] | None = None,
     ) -> None:
         """`sent` is told how many more mails the tables show as sent; `shown` has each batch before it is acknowledged."""
         self._sent = sent
         self._shown = shown
         self._skips = Throttle(_SKIPS_TOLD_EVERY)
-        self._group: GroupCommit[list[Entry], int] = GroupCommit(database, _write)
+        self._group: GroupCommit[list[MailState], int] = GroupCommit(database, _write)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -54,8 +54,8 @@ class Projection:
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one batch into the tables."""
-        entries: list[Entry] = []
-        for each in read_entries(delivery.payload):
+        entries: list[MailState] = []
+        for each in read_states(delivery.payload):
             if isinstance(each, Exception):
                 self._skip(delivery, each)
             else:
@@ -74,7 +74,7 @@ class Projection:
             )
 
 
-async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -> list[int]:
+async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]]) -> list[int]:
     """How many mails each batch showed as sent."""
     entries = [entry for batch in batches for entry in batch]
     conflicts = [entry for entry in entries if entry["conflict"]]
@@ -93,7 +93,7 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[Entry]]) -
     return [sum(entry["status"] == Status.SENT for entry in batch) for batch in news]
 
 
-def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
+def _is_news(entry: MailState, shown: dict[str, tuple[int, int]]) -> bool:
     """Whether the row doesn't tell it yet; if so, it will."""
     if entry["conflict"]:  # the row is another mail's
         return False
@@ -106,11 +106,11 @@ def _is_news(entry: Entry, shown: dict[str, tuple[int, int]]) -> bool:
     return True
 
 
-def _left_out(entry: Entry) -> list[dict[str, object]]:
+def _left_out(entry: MailState) -> list[dict[str, object]]:
     return left_out_rows(entry["uuid"], (LeftOut(*each) for each in entry["left_out"]), entry["now"])
 
 
-def _rounds(entries: list[Entry]) -> Iterator[list[Entry]]:
+def _rounds(entries: list[MailState]) -> Iterator[list[MailState]]:
     """Each mail at most once a round, its entries in their order."""
     while entries:
         first = {entry["uuid"]: entry for entry in reversed(entries)}

@@ -22,7 +22,7 @@ from email_consumer.core.outcome import (
     Unburied,
 )
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment
-from email_consumer.ledgers.row_changes import change, unburied
+from email_consumer.ledgers.row_changes import row_change, unburied
 from email_consumer.ledgers.rule import Granted, Identified, Known, Step
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.store.status import Status
@@ -32,7 +32,7 @@ _UNREADABLE = "its record in the bucket of claims can't be read: this program di
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ClaimRecord:
     """One key's value, JSON without what is at its default. Times are Unix seconds by the writer's clock."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -73,7 +73,7 @@ class Record:
         return orjson.dumps({name: value for name, value in values if value != _DEFAULTS[name]})
 
     @classmethod
-    def decode(cls, value: bytes) -> "Record":
+    def decode(cls, value: bytes) -> "ClaimRecord":
         """What `encode` wrote, in this version or another.
 
         Raises:
@@ -82,21 +82,21 @@ class Record:
         return _RECORD.validate_json(value)
 
     @classmethod
-    def unreadable(cls, stored_at: float) -> "Record":
+    def unreadable(cls, stored_at: float) -> "ClaimRecord":
         """What stands for one that can't be read. It may have told that the mail was sent: that is in doubt."""
         return cls(Status.PROCESSED, in_doubt=True, claimed_at=stored_at, error=_UNREADABLE)
 
 
-_DEFAULTS = {field.name: field.default for field in fields(Record)}
+_DEFAULTS = {field.name: field.default for field in fields(ClaimRecord)}
 _values = attrgetter(*_DEFAULTS)
-_RECORD = TypeAdapter(Record)
+_RECORD = TypeAdapter(ClaimRecord)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BucketEntry:
     """What was read."""
 
-    record: Record | None = None
+    record: ClaimRecord | None = None
     """None: nothing is known of the uuid."""
     revision: int = 0
     """What the next write has to name as the last one."""
@@ -127,10 +127,10 @@ class Found:
 
     @property
     def life(self) -> int:
-        """See `Record.life`."""
+        """See `ClaimRecord.life`."""
         return (self.record.life if self.record else 0) or self.revision
 
-    def doubted(self) -> Record:
+    def doubted(self) -> ClaimRecord:
         """The record with the doubt written down."""
         assert self.record is not None  # noqa: S101 - only what is there can be doubted
         return replace(
@@ -142,9 +142,9 @@ class Found:
             life=self.life,
         )
 
-    def sent(self, message_id: str, now: float) -> Record | None:
+    def sent(self, message_id: str, now: float) -> ClaimRecord | None:
         """What SES's own event makes of it; None where that is known."""
-        record = self.record or Record(Status.PROCESSED)
+        record = self.record or ClaimRecord(Status.PROCESSED)
         if record.status is Status.SENT:
             return None
         return replace(
@@ -160,8 +160,8 @@ class Found:
         )
 
     def finished(
-        self, held: "Found | None", fingerprint: Fingerprint, outcome: Outcome, now: float, delivery: str = ""
-    ) -> Record | None:
+        self, held: "BucketEntry | None", fingerprint: Fingerprint, outcome: Outcome, now: float, delivery: str = ""
+    ) -> ClaimRecord | None:
         """What the outcome of an attempt makes of it, None: nothing. `held` is the claim we made, if we did.
 
         The bucket may have been lost since, and our claim be known by its `delivery` alone.
@@ -169,8 +169,8 @@ class Found:
         if not self._takes(held, outcome, delivery):
             return None
         base = self if self.record else held or self
-        record = base.record or Record(Status.CREATED, **fingerprint._asdict())
-        step = change(outcome)
+        record = base.record or ClaimRecord(Status.CREATED, **fingerprint._asdict())
+        step = row_change(outcome)
         return replace(
             record,
             status=step.status,
@@ -188,7 +188,7 @@ class Found:
             content=None if isinstance(outcome, Parked) else record.content,
         )
 
-    def _takes(self, held: "Found | None", outcome: Outcome, delivery: str) -> bool:
+    def _takes(self, held: "BucketEntry | None", outcome: Outcome, delivery: str) -> bool:
         if self.record is None:
             return True
         if held and held.record and (self.held_by(held.record.claim) or (delivery and self.held_by(delivery))):
@@ -209,9 +209,9 @@ class Found:
         return record is not None and record.claim == claim and record.status is Status.PROCESSED
 
 
-def claimed(found: Found, granted: Granted, name: str, mail: Identified, origin: Origin) -> Record:
+def claimed(found: BucketEntry, granted: Granted, name: str, mail: Identified, origin: Origin) -> ClaimRecord:
     """What a claim of that name makes of it."""
-    fresh = Record(
+    fresh = ClaimRecord(
         Status.PROCESSED, name, claimed_at=time.time(), replay_of=origin.replay_of, **mail.fingerprint._asdict()
     )
     if granted.step is not Step.RECLAIM or found.record is None:

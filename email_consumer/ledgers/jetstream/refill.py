@@ -20,7 +20,7 @@ from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.core.ledger import Origin
 from email_consumer.core.mail_queue import ORIGIN
 from email_consumer.jetstream.api import ask
-from email_consumer.ledgers.jetstream.record import Found, Record, claimed
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed
 from email_consumer.ledgers.rule import Granted, Policy, decide
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.keys import Reading
@@ -45,12 +45,12 @@ class Kept(NamedTuple):
     """A record to be put into the bucket."""
 
     tag: str
-    record: Record
+    record: ClaimRecord
     waits: float | None
     """See `ClaimBucket.write`."""
 
 
-class Dispatcher(NamedTuple):
+class UnsettledMail(NamedTuple):
     """What is to be known of a mail that was delivered and is not settled; its content may be large."""
 
     fingerprint: Fingerprint
@@ -67,7 +67,7 @@ class MailConsumer:
     zone: tzinfo
     """For times without one."""
 
-    async def in_hand(self) -> dict[str, list[Dispatcher]]:
+    async def unsettled(self) -> dict[str, list[UnsettledMail]]:
         """All mail that workers may have at present, by tag.
 
         Raises:
@@ -77,13 +77,13 @@ class MailConsumer:
             info = await ask(self.client, f"CONSUMER.INFO.{self.stream}.{self.consumer}")
         except NotFoundError:
             return {}
-        found: defaultdict[str, list[Dispatcher]] = defaultdict(list)
+        found: defaultdict[str, list[UnsettledMail]] = defaultdict(list)
         sequence, last = info["ack_floor"]["stream_seq"] + 1, info["delivered"]["stream_seq"]
         subject = info["config"].get("filter_subject") or ">"
         while sequence <= last and (raw := await self._next(sequence, subject)) and (raw.seq or 0) <= last:
             sequence = (raw.seq or 0) + 1
             if message := self._read(raw):
-                found[message.tag].append(Dispatcher(message.fingerprint, self._origin(raw)))
+                found[message.tag].append(UnsettledMail(message.fingerprint, self._origin(raw)))
         return found
 
     async def _next(self, sequence: int, subject: str) -> RawStreamMsg | None:
@@ -109,10 +109,10 @@ class MailConsumer:
 
 
 async def records(
-    database: Database, in_hand: Mapping[str, Sequence[Dispatcher]], policy: Policy, *, now: float
+    database: Database, unsettled: Mapping[str, Sequence[UnsettledMail]], policy: Policy, *, now: float
 ) -> AsyncIterator[Kept]:
     """`now` is by NATS's clock."""
-    left = dict(in_hand)
+    left = dict(unsettled)
     async for row in _rows(database, time.time() - policy.idempotency_ttl):
         tag = row["tag"] or row["uuid"]
         yield _kept(tag, _shown(row), left.pop(tag, ()), policy, now)
@@ -129,14 +129,14 @@ async def _rows(database: Database, ended_after: float) -> AsyncIterator[sqlite3
 
 
 class _Shown(NamedTuple):
-    found: Found
+    found: BucketEntry
     waits: float | None
 
 
 def _shown(row: sqlite3.Row) -> _Shown:
     """As the tables say; who was in hand when `run` ended is in doubt."""
     status = Status(row["status"])
-    record = Record(
+    record = ClaimRecord(
         status,
         attempts=row["attempts"],
         in_doubt=status is Status.PROCESSED,
@@ -154,12 +154,12 @@ def _shown(row: sqlite3.Row) -> _Shown:
         waits = record.finished_at - time.time()
     elif status is Status.CREATED and row["scheduled_at"] is not None:
         waits = max(0.0, row["scheduled_at"] - time.time())
-    return _Shown(Found(record, row["revision"], record.finished_at or record.claimed_at), waits)
+    return _Shown(BucketEntry(record, row["revision"], record.finished_at or record.claimed_at), waits)
 
 
-def _kept(tag: str, shown: _Shown | None, mails: Sequence[Dispatcher], policy: Policy, now: float) -> Kept:
+def _kept(tag: str, shown: _Shown | None, mails: Sequence[UnsettledMail], policy: Policy, now: float) -> Kept:
     """What the claim rule would have let a worker have, one may have."""
-    found = shown.found if shown else Found()
+    found = shown.found if shown else BucketEntry()
     known = found.known(0.0, now)
     for mail in mails:
         decision = decide(known, mail, mail.origin, policy, now=now, events_since=0.0)
@@ -171,7 +171,7 @@ def _kept(tag: str, shown: _Shown | None, mails: Sequence[Dispatcher], policy: P
     return Kept(tag, found.record, shown.waits if shown else None)
 
 
-def late(found: Found, entry: Mapping[str, Any], idempotency_ttl: float, *, before: float) -> Kept | None:
+def late(found: BucketEntry, entry: Mapping[str, Any], idempotency_ttl: float, *, before: float) -> Kept | None:
     """What an outcome makes of the record that was told too late for the refill; None: nothing.
 
     What has a smaller revision than `before` was refilled, and not claimed since.
@@ -194,4 +194,4 @@ def late(found: Found, entry: Mapping[str, Any], idempotency_ttl: float, *, befo
         "recipients": entry["recipients_hash"],
         "content": entry["content_hash"],
     }
-    return Kept(entry["tag"] or entry["uuid"], Record(status, **known), waits)
+    return Kept(entry["tag"] or entry["uuid"], ClaimRecord(status, **known), waits)

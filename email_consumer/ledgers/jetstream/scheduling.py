@@ -199,7 +199,7 @@ class ScheduledMail:
         # Its topic may have been cancelled on the way here.
         if stopped := self._stopper(message, origin):
             await connection.execute(statements.STOP, stopped_row(message, origin, stopped, now))
-            self._unsent.note(message.uuid, stopped.reason, detail=stopped.detail)
+            self._unsent.record(message.uuid, stopped.reason, detail=stopped.detail)
         else:
             await keep_for_later(connection, message, origin, now, revision=life)
         return _Kept.YES

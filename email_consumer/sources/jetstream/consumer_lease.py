@@ -135,7 +135,7 @@ class ConsumerLease:
         we have it, however we end.
 
         Raises:
-            TenancyRefusedError: one process's own ledger and one that is shared meet, and the other one is alive.
+            LeaseRefusedError: one process's own ledger and one that is shared meet, and the other one is alive.
             nats.errors.Error: JetStream did not answer.
         """
         self._store = await self._open()

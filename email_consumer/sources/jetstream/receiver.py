@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.sources.jetstream.consumer import Consumer
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.pull_limits import HEARTBEAT
@@ -46,7 +46,7 @@ class JetStreamReceiver:
         *,
         stream: str,
         consumer: str,
-        slots: Slots,
+        slots: DeliverySlots,
         start: Callable[[Delivery], None],
         repair: Callable[[], Awaitable[None]],
     ) -> None:

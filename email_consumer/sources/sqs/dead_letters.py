@@ -8,7 +8,7 @@ import structlog
 from email_consumer.core.burial import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF, Original
 from email_consumer.sources.jetstream.dead_letter import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
 
 KIND = "Email-Kind"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError, TooLargeForQueueError
 from email_consumer.sqs.batches import MOST
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 
 _HEADROOM = 1_024

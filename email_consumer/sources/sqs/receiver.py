@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 
@@ -56,7 +56,9 @@ class SqsDelivery:
             await self._queue.change_visibility(self._received.receipt_handle, self._visibility)
 
 
-def sqs_receiver(queue: SqsQueue, *, slots: Slots, visibility: float, start: Callable[[Delivery], None]) -> SqsReceiver:
+def sqs_receiver(
+    queue: SqsQueue, *, slots: DeliverySlots, visibility: float, start: Callable[[Delivery], None]
+) -> SqsReceiver:
     """Deliveries from the queue, with `run` and `stop`.
 
     Args:

@@ -145,7 +145,7 @@ async def running(
             lambda topic, mark: cancelled.update({topic: mark}),
             scheduler.pausing,
             unsent=unsent,
-            claims_show=True,
+            claims_visible=True,
         )
         await cancellations.load()
         opens = OpenRecorder(database)

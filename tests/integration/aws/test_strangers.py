@@ -23,7 +23,7 @@ from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.topic_arn import TopicArn
 from email_consumer.sqs import batches
 from email_consumer.sqs import queue as sqs_queue
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.ses.sandbox import client as ses_client
 from tests.servers.answers import accepted, answer
@@ -192,7 +192,7 @@ async def test_a_message_that_sqs_did_not_write_is_no_crash(change: dict[str, ob
     async with queue(always(json_answer(answered_with))) as opened:
         with pytest.raises(SqsError, match="not SQS"):
             await opened.receive(1, visibility=1, wait=0)
-        assert "not SQS" in opened.fault
+        assert "not SQS" in opened.last_error
 
 
 async def test_what_is_no_text_in_a_message_does_not_spoil_it() -> None:

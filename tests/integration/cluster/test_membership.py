@@ -22,7 +22,7 @@ async def test_workers_that_join_and_leave_share_at_once(crew: Crew) -> None:
         await crew.start()
         await crew.until(number)
     for worker in crew.all:
-        worker.membership._roll._ttl = 3600  # so nobody is forgotten for being silent
+        worker.membership._roster._ttl = 3600  # so nobody is forgotten for being silent
     for number in (3, 2):
         await crew.all[number].leave()
         await crew.until(number)
@@ -100,7 +100,7 @@ async def test_junk_in_the_bucket_is_nobody(crew: Crew, server: NatsServer) -> N
         await store.put(f"junk{number}", value)
     other = await crew.start()
     await crew.until(2)
-    await store.put(other.membership._roll.name, b"junk")  # as if it had never been written
+    await store.put(other.membership._roster.name, b"junk")  # as if it had never been written
     await crew.start()
     await crew.until(3)
     await client.close()

@@ -73,7 +73,7 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
         raise ConnectionError("the consumer is paused")
 
     unconsumed = Unconsumed((("messages.other", 2),))
-    metrics, refused = Metrics(in_hand=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
+    metrics, refused = Metrics(unsettled=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
     account: Account | None = ACCOUNT
     async with open_database(tmp_path / "email.db") as database:
         observer = Observer(

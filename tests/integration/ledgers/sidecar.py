@@ -8,8 +8,8 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.slots import Slots
 from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.streams import CONSUMER, Names
 from email_consumer.pipeline.dispatcher import Dispatcher
@@ -53,7 +53,7 @@ async def consuming(
     client: Client, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]]
 ) -> AsyncIterator[None]:
     """Deliveries are handled until the block ends."""
-    slots = Slots(100)
+    slots = DeliverySlots(100)
     in_hand = Dispatcher(handle, slots, Metrics(), heartbeat=10)
     intake = JetStreamReceiver(
         client, stream=stream, consumer=CONSUMER, slots=slots, start=in_hand.start, repair=_nothing

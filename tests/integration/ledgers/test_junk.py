@@ -19,10 +19,10 @@ from email_consumer.core.outcome import Duplicate, InDoubt, Parked, Scheduled, S
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
-from email_consumer.ledgers.jetstream.entry import read_entries
+from email_consumer.ledgers.jetstream.mail_state import read_states
 from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
-from email_consumer.ledgers.jetstream.record import Record
+from email_consumer.ledgers.jetstream.record import ClaimRecord
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail, publish_scheduled
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover
@@ -35,7 +35,7 @@ from tests.integration.ledgers.test_scheduling import LATER, dead_letters, keep,
 from tests.unit.delivery import FakeDelivery
 
 NAMES = Names(STREAM)
-GOOD = orjson.loads(Record(Status.SENT, "w-1", 1, finished_at=time.time(), message_id="ses-1").encode())
+GOOD = orjson.loads(ClaimRecord(Status.SENT, "w-1", 1, finished_at=time.time(), message_id="ses-1").encode())
 
 ODD: dict[str, tuple[object, ...]] = {
     "status": ("sent", 7, -1, 2.5, None),
@@ -223,20 +223,20 @@ def test_what_follows_junk_of_the_right_form_is_read() -> None:
             or "millions" in name
         ):
             continue  # nobody can tell where it ends
-        entries = [each for each in read_entries(junk + good) if not isinstance(each, Exception)]
+        entries = [each for each in read_states(junk + good) if not isinstance(each, Exception)]
         assert [entry["uuid"] for entry in entries] == ["u-1"], name
 
 
 def test_a_megabyte_of_values_is_not_looked_at_to_its_end() -> None:
     """Each would cost some microseconds, in which nothing else moves."""
-    assert [len([*read_entries(junk * 1_000_000)]) for junk in (b"\x01", b"x", b"\x80", b"\xc0")] == [1_001] * 4
+    assert [len([*read_states(junk * 1_000_000)]) for junk in (b"\x01", b"x", b"\x80", b"\xc0")] == [1_001] * 4
 
 
 def test_what_an_earlier_worker_does_not_tell_may_be_absent() -> None:
     packed = msgpack.unpackb(attempt("u-1", Sent("ses-1"), 11))
     for name in ("left_out", "recipients_hash", "content_hash", "conflict"):
         del packed[name]
-    [entry] = read_entries(msgpack.packb(packed | {"a newer one's": 1}))
+    [entry] = read_states(msgpack.packb(packed | {"a newer one's": 1}))
     assert not isinstance(entry, Exception)
     assert (entry["left_out"], entry["conflict"]) == ([], None)
 
@@ -310,7 +310,7 @@ async def test_scheduled_mail_that_cannot_be_read(
             delivery = FakeDelivery(payload, headers=headers)
             delivery.received = received
             await scheduled.handle(delivery)
-            assert delivery.told == [told]
+            assert delivery.calls == [told]
     assert query(path, "SELECT * FROM email_requests") == []
     if told == "ack":
         letter = await letters.get(1)

@@ -19,11 +19,11 @@ from email_consumer.core.outcome import Busy, Duplicate, Failed, InDoubt, Outcom
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
-from email_consumer.ledgers.jetstream.entry import entry_of
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
+from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.projection import Projection
-from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.refill import MailConsumer
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams
@@ -95,7 +95,7 @@ class Stage:
     async def refill(self) -> None:
         """As a running sidecar does once it has noticed."""
         async with self.following():
-            await self.keeper.look()
+            await self.keeper.refresh()
 
 
 @pytest.fixture
@@ -219,8 +219,8 @@ async def test_an_outcome_that_comes_after_the_refill_is_brought_in(stage: Stage
         await stage.lose()
         await stage.refill()
         # It was written to the bucket that is gone, and its worker was stopped before it could tell.
-        record = Record(Status.SENT, attempts=1, finished_at=time.time(), message_id="ses-1", life=held.revision)
-        told = entry_of(mail(), origin, Found(record, held.revision + 1), time.time())
+        record = ClaimRecord(Status.SENT, attempts=1, finished_at=time.time(), message_id="ses-1", life=held.revision)
+        told = encode_state(mail(), origin, BucketEntry(record, held.revision + 1), time.time())
         await stage.jetstream.client.jetstream().publish(Names(STREAM).outcomes, told)
         await stage.refill()
         await stage.until_sent()
@@ -233,18 +233,18 @@ async def test_nothing_is_claimed_before_it_is_refilled(stage: Stage) -> None:
     async with stage.jetstream.open(guard=guard) as ledger:
         await stage.lose()
         claiming = asyncio.create_task(ledger.claim(mail(), ORIGIN))
-        await guard.look()
+        await guard.refresh()
         with pytest.raises(ConnectionError, match="the claims bucket was lost; waiting for the sidecar to refill it"):
             await guard.check()
         await stage.keeper.make()  # it is there, and not full yet
-        await guard.look()
+        await guard.refresh()
         assert not claiming.done()
         guard.close()  # as a worker that ends
         for waiting in (claiming, ledger.claim(mail(), ORIGIN)):
             with pytest.raises(LedgerBlockedError, match="the claims bucket was lost"):
                 await waiting
     await stage.refill()
-    await guard.look()
+    await guard.refresh()
     await guard.check()
 
 
@@ -320,7 +320,7 @@ async def test_the_bucket_of_the_version_before_is_taken_over(stage: Stage) -> N
     await stage.keeper.check()
     with pytest.raises(ServerError):  # from here on nobody empties it by mistake
         await context.purge_stream(BUCKET)
-    assert (await ClaimsStream(stage.jetstream.client, STREAM).look()).whole
+    assert (await ClaimsStream(stage.jetstream.client, STREAM).state()).whole
 
 
 async def test_lost_streams_are_made_again_and_named(stage: Stage) -> None:

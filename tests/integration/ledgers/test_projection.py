@@ -14,9 +14,9 @@ from email_consumer.api.batch import BatchMessage
 from email_consumer.api.mail_store import MailStore
 from email_consumer.core.mail_queue import DeadLetterKind
 from email_consumer.core.outcome import Exhausted, Failed, Outcome, Sent, Stopped, StopReason
-from email_consumer.ledgers.jetstream.entry import entry_of
+from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.projection import Projection
-from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.streams import projected
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.scheduling.due_mail import DueMail
@@ -77,10 +77,10 @@ async def show(database: Database, *batches: bytes) -> list[tuple[Any, ...]]:
 
 def attempt(uuid: str, outcome: Outcome, revision: int, life: int = 10, attempts: int = 0, **fields: object) -> bytes:
     message = mail(uuid, **fields)
-    claim = Record(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life, **message.fingerprint._asdict())
-    claimed = Found(claim, revision - 1)
+    claim = ClaimRecord(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life, **message.fingerprint._asdict())
+    claimed = BucketEntry(claim, revision - 1)
     record = claimed.finished(claimed, message.fingerprint, outcome, 100.0 + revision)
-    return entry_of(message, ORIGIN, Found(record, revision), 100.0 + revision)
+    return encode_state(message, ORIGIN, BucketEntry(record, revision), 100.0 + revision)
 
 
 async def test_a_batch_that_comes_again_changes_nothing(database: Database) -> None:
@@ -173,8 +173,8 @@ async def test_a_mail_in_our_keeping_whose_uuid_another_mail_took_becomes_a_conf
 async def test_a_mail_from_our_keeping_that_a_worker_found_in_conflict_has_failed(database: Database) -> None:
     ours, first = mail(), attempt("u-1", Sent("ses-1"), 11, email="b@example.com")
     await kept(database, ours)
-    found = Found(Record(Status.SENT, message_id="ses-1", life=10), 11)
-    conflict = entry_of(ours, ORIGIN, found, 120.0, conflict="its uuid stands for others")
+    found = BucketEntry(ClaimRecord(Status.SENT, message_id="ses-1", life=10), 11)
+    conflict = encode_state(ours, ORIGIN, found, 120.0, conflict="its uuid stands for others")
     for batches in ([conflict, conflict], [first, conflict]):
         await show(database, *batches)
         rows = query(database.path, "SELECT status, error FROM email_requests WHERE email = 'a@example.com'")

@@ -153,7 +153,7 @@ async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream:
                 delivery = FakeDelivery(stored.data or b"", headers=stored.headers or {})
                 delivery.received = received
                 await scheduled.handle(delivery)
-                assert delivery.told == [told]
+                assert delivery.calls == [told]
     rows = query(path, "SELECT uuid, email, status FROM email_requests ORDER BY id")
     assert [tuple(row) for row in rows] == [("u-1\0001", "a@example.com", 0), ("u-1", "right@example.com", 0)]
 

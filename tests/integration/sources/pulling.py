@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from nats.aio.client import Client
 
 from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.ledger import Origin
-from email_consumer.core.slots import Slots
 from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sources.jetstream.topology import Topology
 from tests.waiting import patience
@@ -18,7 +18,7 @@ class Hands:
     """Takes deliveries and holds them until the test settles them."""
 
     def __init__(self, capacity: int) -> None:
-        self.slots = Slots(capacity)
+        self.slots = DeliverySlots(capacity)
         self.held: list[Delivery] = []
         self.most = 0
         self.seen: list[int] = []

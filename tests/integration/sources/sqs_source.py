@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from email_consumer.core.delivery import Delivery
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.sources.sqs.receiver import sqs_receiver
 from email_consumer.sqs.queue import SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
@@ -17,7 +17,7 @@ class Hand:
     """Holds each delivery and its slot until it is let go."""
 
     def __init__(self, capacity: int) -> None:
-        self.slots = Slots(capacity)
+        self.slots = DeliverySlots(capacity)
         self.deliveries: list[Delivery] = []
         self._more = asyncio.Condition()
 

@@ -9,7 +9,7 @@ from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.receiver import SqsDelivery
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.sources.sqs_source import opened
 from tests.servers.sqs import SqsServer, TestQueue

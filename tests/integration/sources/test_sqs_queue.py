@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.sources.sqs_source import opened
 from tests.servers.sqs import REGION, SqsServer, TestQueue

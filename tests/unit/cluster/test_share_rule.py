@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from email_consumer.cluster.share_rule import Record, Roster, Standing
+from email_consumer.cluster.share_rule import MemberRecord, MemberState, Roster
 
 TTL, MARGIN = 6.0, 1.0
 
@@ -33,11 +33,11 @@ def exchange(rolls: list[Roster], now: float) -> None:
 def test_a_worker_alone_sends_once_it_has_read_its_own_record() -> None:
     a = roll("a")
     a.caught_up(0)
-    assert a.standing(0) == Standing(1, sends=False)
+    assert a.state(0) == MemberState(1, sends=False)
     a.read(a.name, a.write(0), 0.1)
-    assert a.standing(0.1) == Standing(1, sends=False)
+    assert a.state(0.1) == MemberState(1, sends=False)
     a.caught_up(0.1)
-    assert a.standing(0.1) == Standing(1, sends=True)
+    assert a.state(0.1) == MemberState(1, sends=True)
 
 
 def test_a_joiner_waits_until_the_others_have_made_room() -> None:
@@ -48,13 +48,13 @@ def test_a_joiner_waits_until_the_others_have_made_room() -> None:
     joining = b.write(1)
     b.read(b.name, joining, 1)
     b.caught_up(1)
-    assert b.standing(1) == Standing(2, sends=False)
-    assert a.standing(1) == Standing(1, sends=True)
+    assert b.state(1) == MemberState(2, sends=False)
+    assert a.state(1) == MemberState(1, sends=True)
     assert a.read(b.name, joining, 2)
-    assert a.standing(2) == Standing(2, sends=True)
+    assert a.state(2) == MemberState(2, sends=True)
     b.read(a.name, a.write(2), 2)
     b.caught_up(2)
-    assert b.standing(2) == Standing(2, sends=True)
+    assert b.state(2) == MemberState(2, sends=True)
 
 
 def test_a_record_that_is_read_while_more_is_to_come_proves_nothing() -> None:
@@ -62,19 +62,19 @@ def test_a_record_that_is_read_while_more_is_to_come_proves_nothing() -> None:
     exchange([a], 0)
     b.caught_up(1)  # a's first record was just replaced by a later one, behind that of b
     b.read(b.name, b.write(1), 1)
-    assert b.standing(1) == Standing(1, sends=False)
+    assert b.state(1) == MemberState(1, sends=False)
     b.read(a.name, a.write(1), 1)
     b.caught_up(1)
-    assert b.standing(1) == Standing(2, sends=False)
+    assert b.state(1) == MemberState(2, sends=False)
 
 
 def test_who_leaves_is_forgotten_at_once() -> None:
     a, b = roll("a"), roll("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
-    assert a.standing(1) == Standing(2, sends=True)
+    assert a.state(1) == MemberState(2, sends=True)
     a.read(b.name, None, 2)
-    assert a.standing(2) == Standing(1, sends=True)
+    assert a.state(2) == MemberState(1, sends=True)
 
 
 def test_who_dies_is_forgotten_after_the_ttl_by_who_has_read_on() -> None:
@@ -83,9 +83,9 @@ def test_who_dies_is_forgotten_after_the_ttl_by_who_has_read_on() -> None:
     exchange([a, b], 1)
     for now in range(2, 7):
         exchange([a], now)
-        assert a.standing(now) == Standing(2, sends=True)
+        assert a.state(now) == MemberState(2, sends=True)
     exchange([a], 7)
-    assert a.standing(7) == Standing(1, sends=True)
+    assert a.state(7) == MemberState(1, sends=True)
 
 
 def test_who_reads_nothing_forgets_nobody_and_stops_before_it_is_forgotten() -> None:
@@ -93,8 +93,8 @@ def test_who_reads_nothing_forgets_nobody_and_stops_before_it_is_forgotten() -> 
     exchange([a, b], 0)
     exchange([a, b], 1)
     assert a.valid_until == 1 + TTL - MARGIN
-    assert a.standing(5.9) == Standing(2, sends=True)
-    assert a.standing(6) == Standing(2, sends=False)
+    assert a.state(5.9) == MemberState(2, sends=True)
+    assert a.state(6) == MemberState(2, sends=False)
     assert a.valid_until == 0
 
 
@@ -104,7 +104,7 @@ def test_silence_counts_only_as_far_as_one_has_read() -> None:
     exchange([a, b], 1)
     exchange([a], 4)
     a.caught_up(8)  # what b wrote since may be on its way, behind what a reads
-    assert a.standing(8) == Standing(2, sends=True)
+    assert a.state(8) == MemberState(2, sends=True)
 
 
 def test_who_had_to_stop_joins_anew_under_another_name() -> None:
@@ -113,12 +113,12 @@ def test_who_had_to_stop_joins_anew_under_another_name() -> None:
     exchange([a, b], 1)
     before = a.name
     stale = a.write(2)
-    assert not a.standing(10).sends
+    assert not a.state(10).sends
     assert a.name != before
     assert a.former_names == {before}
     a.read(before, stale, 10)  # comes back too late to count
     a.caught_up(10)
-    assert a.standing(10) == Standing(2, sends=False)
+    assert a.state(10) == MemberState(2, sends=False)
     a.read(before, None, 10)
     assert not a.former_names
 
@@ -128,11 +128,11 @@ def test_what_a_name_was_promised_holds_for_that_name_only() -> None:
     exchange([a, b], 0)
     exchange([a, b], 1)
     promise = b.write(2)
-    assert not a.standing(10).sends
+    assert not a.state(10).sends
     a.read(b.name, promise, 10)
     a.read(a.name, a.write(10), 10)
     a.caught_up(10)
-    assert a.standing(10) == Standing(2, sends=False)
+    assert a.state(10) == MemberState(2, sends=False)
 
 
 def test_a_name_that_was_not_confirmed_in_time_is_given_up() -> None:
@@ -141,7 +141,7 @@ def test_a_name_that_was_not_confirmed_in_time_is_given_up() -> None:
     name = a.name
     a.read(name, late, 5)
     a.caught_up(5)
-    assert a.standing(5) == Standing(1, sends=False)
+    assert a.state(5) == MemberState(1, sends=False)
     assert a.name != name
 
 
@@ -149,9 +149,9 @@ def test_a_name_that_was_not_confirmed_in_time_is_given_up() -> None:
 def test_those_who_start_together_all_send_after_two_rounds(workers: int) -> None:
     rolls = [roll(chr(ord("a") + index)) for index in range(workers)]
     exchange(rolls, 0)
-    assert not any(each.standing(0).sends for each in rolls)
+    assert not any(each.state(0).sends for each in rolls)
     exchange(rolls, 0.1)
-    assert all(each.standing(0.1) == Standing(workers, sends=True) for each in rolls)
+    assert all(each.state(0.1) == MemberState(workers, sends=True) for each in rolls)
 
 
 def test_in_a_young_log_nobody_begins_and_whoever_sends_goes_on() -> None:
@@ -161,24 +161,24 @@ def test_in_a_young_log_nobody_begins_and_whoever_sends_goes_on() -> None:
         each.found(age=1, now=1)
     exchange([a, b], 1)
     exchange([a, b], 5.5)
-    assert a.standing(5.5) == Standing(2, sends=True)
-    assert b.standing(5.5) == Standing(2, sends=False)
+    assert a.state(5.5) == MemberState(2, sends=True)
+    assert b.state(5.5) == MemberState(2, sends=False)
     exchange([a, b], 6)
-    assert b.standing(6) == Standing(2, sends=True)
+    assert b.state(6) == MemberState(2, sends=True)
 
 
 def test_who_has_lost_the_log_waits_to_know_the_age_of_the_next() -> None:
     a = roll("a")
     a.lost()
     exchange([a], 100)
-    assert a.standing(100) == Standing(1, sends=False)
+    assert a.state(100) == MemberState(1, sends=False)
     a.found(age=TTL, now=100)
     a.caught_up(100)
-    assert a.standing(100) == Standing(1, sends=True)
+    assert a.state(100) == MemberState(1, sends=True)
 
 
 def test_what_is_written_names_those_who_are_known() -> None:
     a, b = roll("a"), roll("b")
     exchange([a, b], 0)
-    assert a.write(1) == Record(1, frozenset({b.name}), {"host": "a"})
-    assert a.others == {b.name: Record(0, frozenset(), {"host": "b"})}
+    assert a.write(1) == MemberRecord(1, frozenset({b.name}), {"host": "a"})
+    assert a.others == {b.name: MemberRecord(0, frozenset(), {"host": "b"})}

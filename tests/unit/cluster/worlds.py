@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from email_consumer.cluster.share_rule import Record, Roster
+from email_consumer.cluster.share_rule import MemberRecord, Roster
 
 TTL, MARGIN = 6.0, 1.0
 
@@ -15,10 +15,10 @@ class Log:
     """What was written, in order. A reader finds the newest entry of a name alone, and none that is too old."""
 
     began: float = -100.0
-    entries: list[tuple[str, Record | None, float]] = field(default_factory=list)
+    entries: list[tuple[str, MemberRecord | None, float]] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
 
-    def append(self, name: str, record: Record | None, now: float) -> None:
+    def append(self, name: str, record: MemberRecord | None, now: float) -> None:
         self.newest[name] = len(self.entries)
         self.entries.append((name, record, now))
 
@@ -39,7 +39,7 @@ class Worker:
     stalled_until: float = 0.0
     beat_at: float = 0.0
     has_read_all: bool = False
-    on_the_way: list[tuple[float, str, Record | None]] = field(default_factory=list)
+    on_the_way: list[tuple[float, str, MemberRecord | None]] = field(default_factory=list)
 
     def begin_anew(self, log: Log) -> None:
         self.log, self.position, self.has_read_all = log, 0, False
@@ -65,7 +65,7 @@ class Worker:
         self._post(now + delay, self.roll.name, record)
         self.beat_at = now + 1.5
 
-    def _post(self, arrives: float, name: str, record: Record | None) -> None:
+    def _post(self, arrives: float, name: str, record: MemberRecord | None) -> None:
         after_those_before = max([arrives, *(each[0] for each in self.on_the_way)])
         self.on_the_way.append((after_those_before, name, record))
 
@@ -79,7 +79,7 @@ class World:
         self.log = Log()
         self.workers: list[Worker] = []
         self._numbers: Iterator[int] = count(1)
-        self._orphaned: list[tuple[float, str, Record | None]] = []
+        self._orphaned: list[tuple[float, str, MemberRecord | None]] = []
 
     def start(self) -> None:
         roll = Roster({}, lambda: f"worker-{next(self._numbers)}", ttl=TTL, margin=MARGIN)
@@ -111,7 +111,7 @@ class World:
     @property
     def share_in_use(self) -> float:
         """The part of the rate that all use together."""
-        standings = [worker.roll.standing(self.now) for worker in self.awake]
+        standings = [worker.roll.state(self.now) for worker in self.awake]
         return sum(1 / standing.workers for standing in standings if standing.sends)
 
     def _let_something_happen(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from email_consumer.cluster.shared_state import Fact, decode_secrets, encode_secrets
+from email_consumer.cluster.shared_state import SharedValue, decode_secrets, encode_secrets
 from email_consumer.core.link_secrets import LinkSecrets, new_secret
 from email_consumer.suppression.unsubscribe import Unsubscribe
 from email_consumer.tracking.tokens import OpenTokens
@@ -47,10 +47,10 @@ def test_no_two_secrets_are_the_same() -> None:
 def test_workers_of_the_version_before_find_the_newest_one_where_they_look(kept: tuple[str, ...]) -> None:
     fact = encode_secrets(kept)
     assert fact.value == kept[0].encode()
-    assert decode_secrets(Fact.of(fact.value, {"Nats-Msg-Id": "x", **fact.headers})) == kept
+    assert decode_secrets(SharedValue.of(fact.value, {"Nats-Msg-Id": "x", **fact.headers})) == kept
 
 
 @pytest.mark.parametrize("junk", [b"", b"\xff"])
 def test_what_is_no_secret_is_refused(junk: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - what junk is skipped for
-        decode_secrets(Fact(junk))
+        decode_secrets(SharedValue(junk))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from email_consumer.core.readiness import STUCK, Check, Lookout, in_public, reasons
+from email_consumer.core.readiness import STUCK, Check, SharedCheck, in_public, reasons
 
 
 async def well() -> None: ...
@@ -67,19 +67,19 @@ class Look:
 
 async def test_all_who_ask_at_the_same_time_share_one_look() -> None:
     look = Look()
-    lookout = Lookout(look, fresh=0)
-    asking = [asyncio.create_task(lookout.look()) for _ in range(1_000)]
+    shared = SharedCheck(look, fresh=0)
+    asking = [asyncio.create_task(shared.result()) for _ in range(1_000)]
     await look.began.wait()
     asking[0].cancel()  # hung up, which is no reason for the others to get nothing
     look.may_end.set()
     answers = await asyncio.gather(*asking, return_exceptions=True)
     assert answers[1:] == [{"nats": "look 1"}] * 999
-    assert await lookout.look() == {"nats": "look 2"}
+    assert await shared.result() == {"nats": "look 2"}
 
 
 async def test_what_was_seen_holds_for_a_moment() -> None:
     look = Look()
     look.may_end.set()
-    lookout = Lookout(look, fresh=3_600)
+    shared = SharedCheck(look, fresh=3_600)
     for _ in range(100):
-        assert await lookout.look() == {"nats": "look 1"}
+        assert await shared.result() == {"nats": "look 1"}

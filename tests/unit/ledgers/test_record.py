@@ -18,18 +18,18 @@ from email_consumer.core.outcome import (
     StopReason,
     Throttled,
 )
-from email_consumer.ledgers.jetstream.record import Found, Record
+from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.store.status import Status
 
 FINGERPRINT = Fingerprint(1, 2)
 NOW = 1000.0
 LEASE = 60.0
-CLAIM = Record(Status.PROCESSED, "w-1", attempts=1, claimed_at=990.0, life=5)
-HELD = Found(CLAIM, 7, NOW - 1)
-TAKEN_OVER = Found(replace(CLAIM, claim="w-2"), 9, NOW)
+CLAIM = ClaimRecord(Status.PROCESSED, "w-1", attempts=1, claimed_at=990.0, life=5)
+HELD = BucketEntry(CLAIM, 7, NOW - 1)
+TAKEN_OVER = BucketEntry(replace(CLAIM, claim="w-2"), 9, NOW)
 FINISHED = {
-    status: Found(replace(CLAIM, status=status, claim="w-2"), 9, NOW)
+    status: BucketEntry(replace(CLAIM, status=status, claim="w-2"), 9, NOW)
     for status in (Status.SENT, Status.FAILED, Status.STOPPED)
 }
 UNSENT: list[Outcome] = [
@@ -46,38 +46,38 @@ UNSENT: list[Outcome] = [
 @pytest.mark.parametrize(
     "record",
     [
-        Record(Status.CREATED),
+        ClaimRecord(Status.CREATED),
         CLAIM,
-        Record(
+        ClaimRecord(
             Status.SENT, "w-1", 2, in_doubt=True, claimed_at=1.5, finished_at=2.25, message_id="m", error="é", life=9
         ),
     ],
 )
-def test_a_record_survives_the_bucket(record: Record) -> None:
-    assert Record.decode(record.encode()) == record
+def test_a_record_survives_the_bucket(record: ClaimRecord) -> None:
+    assert ClaimRecord.decode(record.encode()) == record
 
 
 def test_what_a_newer_program_adds_is_ignored() -> None:
-    assert Record.decode(b'{"status":2,"colour":"red"}') == Record(Status.SENT)
+    assert ClaimRecord.decode(b'{"status":2,"colour":"red"}') == ClaimRecord(Status.SENT)
 
 
 def test_a_claim_is_in_doubt_when_its_lease_is_over() -> None:
-    early = Found(CLAIM, 7, NOW - LEASE + 0.1).known(LEASE, NOW)
-    late = Found(CLAIM, 7, NOW - LEASE).known(LEASE, NOW)
+    early = BucketEntry(CLAIM, 7, NOW - LEASE + 0.1).known(LEASE, NOW)
+    late = BucketEntry(CLAIM, 7, NOW - LEASE).known(LEASE, NOW)
     assert early is not None
     assert late is not None
     assert (early.in_doubt, late.in_doubt, late.claimed_at) == (False, True, NOW - LEASE)
 
 
 def test_a_written_doubt_keeps_the_moment_of_the_claim() -> None:
-    doubted = Found(CLAIM, 7, NOW - LEASE).doubted()
-    known = Found(doubted, 8, NOW).known(LEASE, NOW)
+    doubted = BucketEntry(CLAIM, 7, NOW - LEASE).doubted()
+    known = BucketEntry(doubted, 8, NOW).known(LEASE, NOW)
     assert known is not None
     assert (known.in_doubt, known.claimed_at) == (True, NOW - LEASE)
 
 
 def test_nothing_known_has_no_state() -> None:
-    assert Found().known(LEASE, NOW) is None
+    assert BucketEntry().known(LEASE, NOW) is None
 
 
 @pytest.mark.parametrize("outcome", [*UNSENT, Sent("ses-1")])
@@ -87,12 +87,12 @@ def test_the_holder_has_its_say(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("outcome", UNSENT)
 @pytest.mark.parametrize("found", [TAKEN_OVER, *FINISHED.values()])
-def test_a_former_holder_changes_nothing(found: Found, outcome: Outcome) -> None:
+def test_a_former_holder_changes_nothing(found: BucketEntry, outcome: Outcome) -> None:
     assert found.finished(HELD, FINGERPRINT, outcome, NOW) is None
 
 
 @pytest.mark.parametrize("found", [TAKEN_OVER, FINISHED[Status.FAILED], FINISHED[Status.STOPPED]])
-def test_sent_wins_over_all(found: Found) -> None:
+def test_sent_wins_over_all(found: BucketEntry) -> None:
     record = found.finished(HELD, FINGERPRINT, Sent("ses-1"), NOW)
     assert record is not None
     assert (record.status, record.message_id, record.finished_at, record.life) == (Status.SENT, "ses-1", NOW, 5)
@@ -101,17 +101,19 @@ def test_sent_wins_over_all(found: Found) -> None:
 @pytest.mark.parametrize("outcome", [Stopped(StopReason.CANCELLED), Parked("r")])
 def test_what_is_stopped_or_parked_need_not_be_claimed(outcome: Outcome) -> None:
     assert TAKEN_OVER.finished(None, FINGERPRINT, outcome, NOW) is not None
-    assert Found().finished(None, FINGERPRINT, outcome, NOW) is not None
+    assert BucketEntry().finished(None, FINGERPRINT, outcome, NOW) is not None
     assert all(found.finished(None, FINGERPRINT, outcome, NOW) is None for found in FINISHED.values())
 
 
 def test_a_record_that_vanished_is_made_from_the_claim() -> None:
-    record = Found().finished(HELD, FINGERPRINT, Failed("503"), NOW)
-    assert record == Record(Status.CREATED, "w-1", attempts=2, claimed_at=990.0, error="503", remark="failed", life=5)
+    record = BucketEntry().finished(HELD, FINGERPRINT, Failed("503"), NOW)
+    assert record == ClaimRecord(
+        Status.CREATED, "w-1", attempts=2, claimed_at=990.0, error="503", remark="failed", life=5
+    )
 
 
 def test_the_first_outcome_tells_when_the_uuid_s_life_began() -> None:
-    fresh = Found(replace(CLAIM, life=0), 7)
+    fresh = BucketEntry(replace(CLAIM, life=0), 7)
     record = fresh.finished(fresh, FINGERPRINT, Failed("503"), NOW)
     assert record is not None
     assert record.life == 7
@@ -127,28 +129,28 @@ def test_a_long_reason_is_cut() -> None:
     ("status", "attempts"), [(Status.CREATED, 1), (Status.PROCESSED, 2), (Status.FAILED, 1), (Status.STOPPED, 2)]
 )
 def test_an_event_settles_what_is_not_sent(status: Status, attempts: int) -> None:
-    record = Found(replace(CLAIM, status=status, in_doubt=True, error="r"), 7).sent("ses-1", NOW)
+    record = BucketEntry(replace(CLAIM, status=status, in_doubt=True, error="r"), 7).sent("ses-1", NOW)
     assert record == replace(
         CLAIM, status=Status.SENT, attempts=attempts, message_id="ses-1", finished_at=NOW, error=None
     )
 
 
 def test_an_event_may_be_the_first_that_is_known() -> None:
-    record = Record(Status.SENT, attempts=1, message_id="ses-1", finished_at=NOW)
-    assert Found().sent("ses-1", NOW) == record
-    assert Found(record, 7).sent("ses-1", NOW) is None
+    record = ClaimRecord(Status.SENT, attempts=1, message_id="ses-1", finished_at=NOW)
+    assert BucketEntry().sent("ses-1", NOW) == record
+    assert BucketEntry(record, 7).sent("ses-1", NOW) is None
 
 
 def test_a_record_knows_what_its_uuid_stands_for() -> None:
-    stopped = Found().finished(None, FINGERPRINT, Stopped(StopReason.SUPPRESSED, "hard bounce"), NOW)
+    stopped = BucketEntry().finished(None, FINGERPRINT, Stopped(StopReason.SUPPRESSED, "hard bounce"), NOW)
     assert stopped is not None
-    known = Found(stopped, 7, NOW).known(LEASE, NOW)
+    known = BucketEntry(stopped, 7, NOW).known(LEASE, NOW)
     assert known is not None
     assert (known.recipients, known.content, known.suppressed) == (*FINGERPRINT, True)
 
 
 def test_what_was_parked_may_have_been_sent_and_forgets_what_it_said() -> None:
-    held = Found(replace(CLAIM, recipients=1, content=2, in_doubt=True), 7, NOW)
+    held = BucketEntry(replace(CLAIM, recipients=1, content=2, in_doubt=True), 7, NOW)
     parked, rejected = (held.finished(held, FINGERPRINT, outcome, NOW) for outcome in (Parked("r"), Rejected("r")))
     assert parked is not None
     assert rejected is not None

@@ -31,7 +31,7 @@ def test_every_name_begins_with_email() -> None:
 
 
 def test_counters_and_gauges() -> None:
-    metrics = Metrics(received=9, recipients_sent=12, in_hand=4, in_flight=3, rate=50.0, held="paused")
+    metrics = Metrics(received=9, recipients_sent=12, unsettled=4, in_flight=3, rate=50.0, held="paused")
     metrics.outcomes.update({Sent: 5, InDoubt: 2})
     samples = _scrape(metrics)
     values = {name: found[0].value for name, found in samples.items() if len(found) == 1}

@@ -1,8 +1,8 @@
 import asyncio
 
 from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.slots import Slots
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.runtime.supervisor import Service, supervised
 from tests.unit.delivery import FakeDelivery
@@ -18,7 +18,7 @@ class Beating(FakeDelivery):
 
     async def in_progress(self) -> None:
         await super().in_progress()
-        if len(self.told) == 3:
+        if len(self.calls) == 3:
             self.alive.set()
 
 
@@ -33,10 +33,10 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
         await asyncio.Event().wait()
 
     hanging, beating = Hanging(source="sqs"), Beating("nats")
-    in_hand = Dispatcher(handle, Slots(2), Metrics(), heartbeat=0.01)
+    in_hand = Dispatcher(handle, DeliverySlots(2), Metrics(), heartbeat=0.01)
     in_hand.start(hanging)
     in_hand.start(beating)
     async with patience(), supervised(Service("in_hand", in_hand.keep_alive)):
         await beating.alive.wait()
-    assert hanging.told == ["in progress"], "not told again before it has answered"
+    assert hanging.calls == ["in progress"], "not told again before it has answered"
     assert await in_hand.drain(0) == 2

@@ -118,7 +118,7 @@ async def test_a_watcher_that_raises_loses_no_outcome() -> None:
     broken, sound = Watcher(ZeroDivisionError("a bug")), Watcher()
     await pipeline(ledger, Letters(), broken, sound).handle(delivery)
     assert ledger.outcomes == [Sent("ses-1")]
-    assert delivery.told == ["ack"]
+    assert delivery.calls == ["ack"]
     assert broken.seen == sound.seen == [Sent("ses-1")]
 
 
@@ -127,7 +127,7 @@ async def test_mail_for_later_that_is_too_large_to_be_kept_is_a_dead_letter() ->
     delivery = FakeDelivery(encode(MAIL.model_copy(update={"scheduled_at": datetime(2999, 1, 1, tzinfo=UTC)})))
     await pipeline(ledger, letters).handle(delivery)
     assert letters.reasons == [("rejected", "it is due later and can't be kept: max_payload leaves 9")]
-    assert delivery.told == ["term"]
+    assert delivery.calls == ["term"]
     assert [type(outcome) for outcome in ledger.outcomes] == [Rejected]
 
 
@@ -168,7 +168,7 @@ async def test_a_suppressed_recipient_stops_the_mail_and_the_reason_says_whose_a
     delivery = FakeDelivery(encode(COPIED))
     await pipeline(ledger, Letters(), gate=gate, sender=sender).handle(delivery)
     assert ledger.outcomes == [Stopped(StopReason.SUPPRESSED, "a@example.com: complaint")]
-    assert (sender.sent, delivery.told) == ([], ["ack"])
+    assert (sender.sent, delivery.calls) == ([], ["ack"])
 
 
 async def test_an_archive_that_is_in_every_mail_is_logged_now_and_then() -> None:

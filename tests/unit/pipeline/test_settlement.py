@@ -69,7 +69,7 @@ async def test_a_mail_without_a_dead_letter_goes_back_and_is_not_recorded_as_fai
     ledger, metrics, delivery = GrantingLedger(), Metrics(), FakeDelivery()
     settlement = Settlement(ledger, letters, metrics, 5, Burial(patience=0.05))
     await settlement.settle(delivery, MAIL, outcome, ORIGIN, attempt)
-    [told] = delivery.told
+    [told] = delivery.calls
     assert 4 <= float(told.removeprefix("nak ")) <= 5
     assert ledger.outcomes == recorded
     assert (metrics.outcomes, metrics.settled, metrics.unsent) == ({Unburied: 1}, 0, {})
@@ -80,7 +80,7 @@ async def test_poison_stays_in_its_source() -> None:
     await Settlement(GrantingLedger(), Full(), Metrics(), retry_delay=5).discard(
         delivery, Undecodable("not MessagePack")
     )
-    assert [told[:3] for told in delivery.told] == ["nak"]
+    assert [told[:3] for told in delivery.calls] == ["nak"]
 
 
 async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> None:
@@ -99,7 +99,7 @@ async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> N
     await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
     assert letters.stored == [("exhausted", "503", 5)]
     assert ledger.outcomes == [Unburied(Exhausted("503"), 5), Exhausted("503")]
-    assert [told[:4] for told in delivery.told] == ["nak ", "nak ", "term"]
+    assert [told[:4] for told in delivery.calls] == ["nak ", "nak ", "term"]
     assert settlement.unburied(delivery) is None
     await burial.check()
 
@@ -141,7 +141,7 @@ async def test_what_is_acked_unsent_leaves_a_line_and_a_count(outcome: Outcome, 
     with capture_logs() as logs:
         for _ in range(3):
             await settlement.settle(delivery, MAIL, outcome, ORIGIN, 0)
-    assert delivery.told == ["ack"] * 3
+    assert delivery.calls == ["ack"] * 3
     assert metrics.unsent == {reason: 3}
     assert [(line["event"], line["uuid"], line["reason"]) for line in logs] == [("mail.unsent", "u-1", reason)]
 
@@ -159,7 +159,7 @@ async def test_what_fails_leaves_a_dead_letter_a_line_and_a_count(outcome: Outco
     ledger, letters, metrics, delivery = GrantingLedger(), Letters(), Metrics(), FakeDelivery()
     with capture_logs() as logs:
         await Settlement(ledger, letters, metrics, retry_delay=5).settle(delivery, MAIL, outcome, ORIGIN, attempt)
-    assert (delivery.told, letters.kinds, metrics.unsent) == (["term"], [kind], {kind: 1})
+    assert (delivery.calls, letters.kinds, metrics.unsent) == (["term"], [kind], {kind: 1})
     assert ledger.outcomes == [outcome]
     assert {line["log_level"] for line in logs} == {"warning"}
     assert [line["event"] for line in logs] == ["mail.dead_letter"] + ["mail.conflict"] * (kind == "conflict")

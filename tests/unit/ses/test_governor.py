@@ -64,7 +64,7 @@ class Bench:
 
     async def look(self, **change: object) -> None:
         self.answer = replace(HEALTHY, **change)  # type: ignore[arg-type]
-        await self.governor.look()
+        await self.governor.check_account()
 
     def sent(self, recipients: int = 1) -> None:
         self.metrics.recipients_sent += recipients
@@ -159,8 +159,8 @@ async def test_without_permission_the_setting_counts_and_one_line_says_so(bench:
     await bench.look(sending_enabled=False)
     bench.answer = AccountUnavailableError("AccessDenied", forbidden=True)
     with capture_logs() as logs:
-        await bench.governor.look()
-        await bench.governor.look()
+        await bench.governor.check_account()
+        await bench.governor.check_account()
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["ses.account_unknown"]
     assert (bench.pace.rate, bench.pace.holds, bench.governor.account) == (500, {}, None)
 
@@ -168,7 +168,7 @@ async def test_without_permission_the_setting_counts_and_one_line_says_so(bench:
 async def test_an_answer_that_fails_to_come_changes_nothing(bench: Bench) -> None:
     await bench.look(sending_enabled=False)
     bench.answer = AccountUnavailableError("time-out", forbidden=False)
-    await bench.governor.look()
+    await bench.governor.check_account()
     assert (bench.pace.rate, list(bench.pace.holds)) == (200, ["account"])
 
 

@@ -8,7 +8,7 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_consumer.ses.signing import Signer
+from email_consumer.ses.signing import RequestSigner
 
 URL = "https://email.eu-west-1.amazonaws.com/v2/email/outbound-emails"
 KEYS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", min_size=1, max_size=60)
@@ -25,7 +25,7 @@ def botocore_headers(
     return dict(request.headers)
 
 
-def ours(signer: Signer, credentials: ReadOnlyCredentials, body: bytes, now: float) -> dict[str, str]:
+def ours(signer: RequestSigner, credentials: ReadOnlyCredentials, body: bytes, now: float) -> dict[str, str]:
     headers = signer.headers(credentials, body, now)
     headers.pop("Host")  # botocore signs it without listing it among the request's headers
     return headers
@@ -49,12 +49,12 @@ def ours(signer: Signer, credentials: ReadOnlyCredentials, body: bytes, now: flo
 def test_signs_as_botocore_does(
     credentials: ReadOnlyCredentials, url: str, region: str, body: bytes, now: float
 ) -> None:
-    signed = ours(Signer(url=url, region=region), credentials, body, now)
+    signed = ours(RequestSigner(url=url, region=region), credentials, body, now)
     assert signed == botocore_headers(url, region, credentials, body, now)
 
 
 def test_the_cached_key_follows_the_day_and_the_credentials() -> None:
-    signer = Signer(url=URL, region="eu-west-1")
+    signer = RequestSigner(url=URL, region="eu-west-1")
     first, second = ReadOnlyCredentials("A", "one", None), ReadOnlyCredentials("A", "two", "token")
     for credentials in (first, second, first):
         for now in (MIDNIGHT - 1, MIDNIGHT, MIDNIGHT - 1, MIDNIGHT + 86_400):
@@ -63,5 +63,5 @@ def test_the_cached_key_follows_the_day_and_the_credentials() -> None:
 
 
 def test_the_host_header_is_the_one_that_was_signed() -> None:
-    signer = Signer(url="http://127.0.0.1:4579/v2/email/outbound-emails", region="eu-west-1")
+    signer = RequestSigner(url="http://127.0.0.1:4579/v2/email/outbound-emails", region="eu-west-1")
     assert signer.headers(ReadOnlyCredentials("A", "s", None), b"", 0.0)["Host"] == "127.0.0.1:4579"

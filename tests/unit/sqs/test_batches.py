@@ -8,7 +8,7 @@ import pytest
 
 from email_consumer.sqs import batches
 from email_consumer.sqs.batches import Batches, Entry
-from email_consumer.sqs.faults import SqsError
+from email_consumer.sqs.errors import SqsError
 
 
 class Service:

@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SourceProgress:
     """How far a source has come, as it says itself."""
 
     waiting: int
@@ -29,13 +29,13 @@ class Progress:
     """Why it may give us none at present."""
 
 
-class Standstill:
+class StallDetector:
     def __init__(
         self,
         source: str,
-        ask: Callable[[], Awaitable[Progress]],
+        ask: Callable[[], Awaitable[SourceProgress]],
         metrics: Metrics,
-        oldest_in_hand: Callable[[], float | None],
+        oldest_unsettled: Callable[[], float | None],
         *,
         patience: float = PATIENCE,
         clock: Callable[[], float] = monotonic,
@@ -46,14 +46,14 @@ class Standstill:
             source: its name.
             ask: may raise where it gives no answer.
             metrics: of this process.
-            oldest_in_hand: for how many seconds the oldest delivery has been in hand here; None: there is none.
+            oldest_unsettled: for how many seconds the oldest delivery has been in hand here; None: there is none.
             patience: in seconds.
             clock: seconds, monotonic.
         """
         self._source = source
         self._ask = ask
         self._metrics = metrics
-        self._oldest_in_hand = oldest_in_hand
+        self._oldest_unsettled = oldest_unsettled
         self._patience = patience
         self._clock = clock
         self._moved_at = clock()
@@ -64,10 +64,10 @@ class Standstill:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            await self.look()
+            await self.check_once()
             await asyncio.sleep(self._patience / _LOOKS)
 
-    async def look(self) -> None:
+    async def check_once(self) -> None:
         """Once."""
         try:
             progress = await self._ask()
@@ -86,16 +86,16 @@ class Standstill:
     def _stuck(self) -> bool:
         return self._clock() - self._moved_at > self._patience
 
-    def _take(self, progress: Progress) -> None:
+    def _take(self, progress: SourceProgress) -> None:
         now, metrics = self._clock(), self._metrics
         settled = (progress.settled, metrics.settled)
-        held = (self._oldest_in_hand() or 0.0) > self._patience
-        sent_back = now - metrics.held_back_at < 2 * self._patience / _LOOKS
+        held = (self._oldest_unsettled() or 0.0) > self._patience
+        sent_back = now - metrics.last_systemic_nak_at < 2 * self._patience / _LOOKS
         if settled != self._settled or not (progress.waiting or held or sent_back):
             self._moved_at = now
         self._settled = settled
         silence = f"mail waits, and none was settled for {now - self._moved_at:.0f} s"
-        why = progress.hint or (metrics.setback and f"the last one was sent back: {metrics.setback}")
+        why = progress.hint or (metrics.last_nak_reason and f"the last one was sent back: {metrics.last_nak_reason}")
         self._text = f"{silence} ({why})" if why else silence
 
     def _say(self) -> None:

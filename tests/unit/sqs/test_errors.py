@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from email_consumer.aws.client import NoAnswerError
-from email_consumer.sqs.faults import SqsError, in_plain_words
+from email_consumer.sqs.errors import SqsError, in_plain_words
 
 _URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/mail"
 

@@ -1,10 +1,10 @@
-"""Slots are counted, and so are the bytes in them."""
+"""DeliverySlots are counted, and so are the bytes in them."""
 
-from email_consumer.core.slots import Slots
+from email_consumer.core.delivery_slots import DeliverySlots
 
 
 def test_nothing_is_free_while_too_many_bytes_are_in_hand() -> None:
-    slots, told = Slots(10, most_bytes=100), []
+    slots, told = DeliverySlots(10, most_bytes=100), []
     slots.on_change(lambda: told.append(slots.free))
     slots.take(60)
     assert slots.free == 9

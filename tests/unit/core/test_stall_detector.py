@@ -4,7 +4,7 @@ import pytest
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Sent, Throttled
-from email_consumer.core.standstill import Progress, Standstill
+from email_consumer.core.stall_detector import SourceProgress, StallDetector
 
 PATIENCE = 60.0
 
@@ -14,14 +14,14 @@ class Watched:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.progress: Progress | Exception = Progress(0, 0)
+        self.progress: SourceProgress | Exception = SourceProgress(0, 0)
         self.oldest: float | None = None
         self.metrics = Metrics()
-        self.standstill = Standstill(
+        self.standstill = StallDetector(
             "nats", self._ask, self.metrics, lambda: self.oldest, patience=PATIENCE, clock=lambda: self.now
         )
 
-    async def _ask(self) -> Progress:
+    async def _ask(self) -> SourceProgress:
         if isinstance(self.progress, Exception):
             raise self.progress
         return self.progress
@@ -30,7 +30,7 @@ class Watched:
         """What `/ready` says after so long, looking every five seconds."""
         for _ in range(int(seconds // 5)):
             self.now += 5
-            await self.standstill.look()
+            await self.standstill.check_once()
         try:
             await self.standstill.check()
         except ConnectionError as error:
@@ -40,10 +40,10 @@ class Watched:
 
 async def test_mail_that_waits_while_none_moves_is_stuck_after_a_minute_and_no_earlier() -> None:
     watched = Watched()
-    watched.progress = Progress(7, 0)
+    watched.progress = SourceProgress(7, 0)
     assert await watched.reason(PATIENCE) == ""
     assert await watched.reason(10) == "mail waits, and none was settled for 70 s"
-    watched.progress = Progress(7, 1)
+    watched.progress = SourceProgress(7, 1)
     assert await watched.reason(5) == ""
 
 
@@ -54,13 +54,13 @@ async def test_an_empty_queue_is_not_stuck() -> None:
 async def test_mail_that_moves_slowly_is_not_stuck() -> None:
     watched = Watched()
     for settled in range(20):
-        watched.progress = Progress(7, settled)
+        watched.progress = SourceProgress(7, settled)
         assert await watched.reason(55) == ""
 
 
 async def test_what_this_process_settles_counts_where_the_source_does_not_tell() -> None:
     watched = Watched()
-    watched.progress = Progress(7, 0)
+    watched.progress = SourceProgress(7, 0)
     for _ in range(5):
         watched.metrics.outcomes[Sent] += 1
         assert await watched.reason(55) == ""
@@ -80,7 +80,7 @@ async def test_mail_that_is_sent_back_again_and_again_for_what_is_no_fault_of_it
     watched = Watched()
     for _ in range(14):
         watched.metrics.outcomes[Throttled] += 1
-        watched.metrics.held_back_at, watched.metrics.setback = watched.now, "TooManyRequestsException"
+        watched.metrics.last_systemic_nak_at, watched.metrics.last_nak_reason = watched.now, "TooManyRequestsException"
         reason = await watched.reason(5)
     assert reason.startswith("mail waits, and none was settled for 70 s (the last one was sent back: TooMany")
 
@@ -94,7 +94,7 @@ async def test_mail_that_waits_for_another_attempt_of_its_own_is_not_stuck() -> 
 @pytest.mark.parametrize("before", [0, 7])
 async def test_a_source_that_gives_no_answer_for_a_minute_is_named(before: int) -> None:
     watched = Watched()
-    watched.progress = Progress(before, 0)
+    watched.progress = SourceProgress(before, 0)
     await watched.reason(5)
     watched.progress = ConnectionError("nats: timeout")
     assert await watched.reason(50) == ""
@@ -103,5 +103,5 @@ async def test_a_source_that_gives_no_answer_for_a_minute_is_named(before: int) 
 
 async def test_what_the_source_itself_says_of_why_is_told() -> None:
     watched = Watched()
-    watched.progress = Progress(7, 0, "max_ack_pending is reached")
+    watched.progress = SourceProgress(7, 0, "max_ack_pending is reached")
     assert "(max_ack_pending is reached)" in await watched.reason(70)

@@ -6,7 +6,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 """That may be in hand: five hundred mails of a megabyte would be too much for a small container."""
 
 
-class Slots:
+class DeliverySlots:
     """A counter with a limit that may change; a source asks for no more than is free, and for nothing above the bytes."""
 
     def __init__(self, capacity: int, most_bytes: int = _MOST_BYTES) -> None:

@@ -49,7 +49,7 @@ def in_plain_words(queue_url: str) -> Iterator[None]:
 
 
 @contextmanager
-def none_of_sqs(queue_url: str) -> Iterator[None]:
+def unreadable_as_sqs_error(queue_url: str) -> Iterator[None]:
     """Turn what reading an answer ends in that lacks what SQS gives, or has it in another form, into `SqsError`."""
     try:
         yield

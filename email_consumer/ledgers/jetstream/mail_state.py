@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from email_consumer.core.foreign_records import JUNK
 from email_consumer.core.ledger import Origin
-from email_consumer.ledgers.jetstream.record import Found
+from email_consumer.ledgers.jetstream.record import BucketEntry
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment, Text
 from email_consumer.message.model import EmailMessage
 
@@ -20,11 +20,11 @@ _Uuid = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r
 """With a NUL it would be the name of a former life."""
 
 
-Entry = dict[str, Any]
-"""What `_Entry` has, as statements take it."""
+MailState = dict[str, Any]
+"""What `_MailState` has, as statements take it."""
 
 
-class _Entry(BaseModel):
+class _MailState(BaseModel):
     """Times in Unix seconds. What may be absent, a worker of an earlier version doesn't tell."""
 
     model_config = STRICT
@@ -53,7 +53,9 @@ class _Entry(BaseModel):
     now: Moment
 
 
-def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float, *, conflict: str | None = None) -> bytes:
+def encode_state(
+    message: EmailMessage, origin: Origin, found: BucketEntry, now: float, *, conflict: str | None = None
+) -> bytes:
     """One mail's new state, complete: a row can be made of it. MessagePack map; times in Unix seconds.
 
     With `conflict`, `found` is another mail's, of the same uuid, and this tells why `message` is not sent.
@@ -89,7 +91,7 @@ def entry_of(message: EmailMessage, origin: Origin, found: Found, now: float, *,
     return packed
 
 
-def read_entries(payload: bytes) -> Iterator[Entry | Exception]:
+def read_states(payload: bytes) -> Iterator[MailState | Exception]:
     """Each of a batch, or why it is none. What follows bytes that aren't MessagePack can't be told apart any more."""
     unpacker = msgpack.Unpacker(
         unicode_errors="surrogateescape",  # refused below, without the others
@@ -115,8 +117,8 @@ def read_entries(payload: bytes) -> Iterator[Entry | Exception]:
             yield ValueError(f"its last {len(payload) - end} bytes are not whole")
 
 
-def _read(found: object) -> Entry | Exception:
+def _read(found: object) -> MailState | Exception:
     try:
-        return vars(_Entry.model_validate(found))
+        return vars(_MailState.model_validate(found))
     except JUNK as error:
         return error
