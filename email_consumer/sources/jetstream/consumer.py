@@ -62,6 +62,8 @@ class Consumer:
         self.limits = PullLimits()
         self.held = ""
         """Why it gives no mail although some may wait; empty where it does."""
+        self.headers_only = False
+        """It delivers mail without its payload."""
         self.full = ""
         """That it gives none before something is settled; empty where it does."""
 
@@ -76,6 +78,7 @@ class Consumer:
         self.stream_id = await self._identity.of(found)
         if self._configured != (configured := PullLimits.of(found["config"])):
             self.limits = self._configured = configured
+        self.headers_only = bool(found["config"].get("headers_only"))
         self.held = self._pause(found)
         self.full = self._limit(found)
 

@@ -33,6 +33,8 @@ _BACKOFF = 1.0
 _SAY_EVERY = 60.0
 """Seconds before the same trouble is worth another line."""
 _STOP_TIMEOUT = 5.0
+_MOST_EMPTY = 10_000
+"""Messages without a payload whose sequences are remembered."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +73,8 @@ class JetStreamReceiver:
         self._broken = False
         self._pausing = False
         self._stopping = False
+        self._empty: set[int] = set()
+        """Sequences that came without the payload that their header speaks of, before the consumer was looked at."""
         self._subscription: Subscription | None = None
         self._wake = asyncio.Event()
         self._reconnects = client.stats["reconnects"]
@@ -153,8 +157,28 @@ class JetStreamReceiver:
             self._wake.set()
         else:
             self._unseen, self._looked_at = "", monotonic()
-            return True
+            if not self._consumer.headers_only:
+                return True
+            self._break("the consumer delivers headers only")
         return False
+
+    def _without_payload(self, delivery: JetStreamDelivery) -> bool:
+        """Whether the consumer left the payload out, as it does once an operator edits it to deliver headers only.
+
+        Taken for the mail, that would become an empty dead letter, and the mail would be lost. The header may as well be
+        the publisher's own, so it only makes us check the consumer before the message comes again.
+        """
+        if delivery.payload or delivery.headers.get("Nats-Msg-Size", "0") == "0":
+            return False
+        if delivery.sequence in self._empty and not self._consumer.headers_only:
+            self._empty.discard(delivery.sequence)
+            return False
+        if len(self._empty) >= _MOST_EMPTY:
+            self._empty.clear()
+        self._empty.add(delivery.sequence)
+        self._looked_at = 0.0
+        self._wake.set()
+        return True
 
     def _due(self) -> int:
         """How many to ask for now: at half empty, so that a busy worker doesn't ask for each mail."""
@@ -181,6 +205,8 @@ class JetStreamReceiver:
         delivery = JetStreamDelivery(self._client, message, self._consumer.stream_id)
         if self._stopping:
             await delivery.nak(0)
+        elif self._without_payload(delivery):
+            await delivery.nak(_BACKOFF)
         else:
             self._start(delivery)
             self._wake_if_due()
