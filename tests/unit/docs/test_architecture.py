@@ -22,6 +22,6 @@ def test_the_picture_shows_the_layers_of_the_import_rules() -> None:
 
 
 def test_the_picture_is_the_folder_listing() -> None:
-    folders = {path.name for path in _PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    folders = {path.parent.name for path in _PACKAGE.glob("*/__init__.py")}
     modules = {path.stem for path in _PACKAGE.glob("*.py")} - {"__init__"}
     assert set[str]().union(*_pictured()) == folders | modules

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[3]
-_PAGES = [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md")]
+_PAGES = [*_ROOT.glob("*.md"), *_ROOT.glob("packages/*/*.md"), *(_ROOT / "docs").rglob("*.md")]
 _README_LINES = 300
 
 

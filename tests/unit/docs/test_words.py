@@ -37,7 +37,6 @@ _NOT_YET_CLEANED = {
     "replica",
     "roles",
     "runtime",
-    "sandbox",
     "scheduling",
     "ses",
     "settings",
@@ -90,6 +89,7 @@ _KEPT_IDENTIFIERS: set[str] = set()
 
 _PAGES = [
     *_ROOT.glob("*.md"),
+    *_ROOT.glob("packages/*/*.md"),
     *(_ROOT / "docs").rglob("*.md"),
     *(_ROOT / ".github").rglob("*.md"),
     *(_ROOT / "deploy").rglob("*.yaml"),
@@ -102,11 +102,10 @@ _NOT_YET_CLEANED_PAGES = {
     "docs/benchmarks.md",
     "docs/decisions",
     "docs/migration.md",
-    "docs/sandbox.md",
     "docs/scaling.md",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
-_PACKAGES = sorted(path.name for path in _PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
+_PACKAGES = sorted(path.parent.name for path in _PACKAGE.glob("*/__init__.py"))
 
 
 def _words(text: str) -> list[str]:
