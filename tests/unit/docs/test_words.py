@@ -102,7 +102,6 @@ _NOT_YET_CLEANED_PAGES = {
     "docs/benchmarks.md",
     "docs/decisions",
     "docs/migration.md",
-    "docs/scaling.md",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
 _PACKAGES = sorted(path.parent.name for path in _PACKAGE.glob("*/__init__.py"))
