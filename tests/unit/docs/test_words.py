@@ -99,9 +99,7 @@ _PAGES = [
 ]
 _NOT_YET_CLEANED_PAGES = {
     "CHANGELOG.md",
-    "docs/benchmarks.md",
     "docs/decisions",
-    "docs/migration.md",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
 _PACKAGES = sorted(path.parent.name for path in _PACKAGE.glob("*/__init__.py"))

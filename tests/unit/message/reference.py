@@ -68,25 +68,26 @@ _EXAMPLES: dict[str, object] = {
 }
 _HEAD = """# The message
 
-What publishers write to the stream, field by field. The wire is MessagePack or JSON, a map or the short array; over SQS it is
-JSON, or MessagePack as base64 text. `POST /v1/messages` takes the same fields (its `content` is `body`, its `emails` are one
-mail each).
+What publishers write to the stream, field by field. A message is MessagePack or JSON, a map or the short array; over SQS it is
+JSON, or MessagePack in base64. `POST /v1/messages` accepts the same fields (`content` instead of `body`; `emails` has one mail per
+address).
 
-- Keys are snake_case or camelCase (`topic_id`, `topicId`); `plan_id` is an older name of `topic_id`. Text may come as
-  MessagePack's str or as UTF-8 in bin.
-- nil, an empty text, an empty list and an empty map mean "not given", for every optional field.
-- Unknown keys are ignored, logged once and counted; over HTTP `warnings` names them. A key that is one letter away from
-  `scheduled_at`, `expires_at`, `cc`, `bcc` or `topic_id`, where that one is absent, is refused.
-- {not_built} are agreed upon and not built yet: a message that gives one of them becomes a dead letter that says so.
-- An address that is named twice over `email`, `cc` and `bcc` gets the mail once: `email` goes before `cc`, `cc` before `bcc`.
-- What is not valid becomes a dead letter (over HTTP a 422) that names the field. A whole mail may have {megabytes} MB,
-  and {elements:,} keys and values, nested ones included.
+- Keys are snake_case or camelCase (`topic_id`, `topicId`); `plan_id` is an older name of `topic_id`. In MessagePack, text may be
+  str, or bin with UTF-8.
+- For every optional field, nil, empty text, an empty list and an empty map mean "not given".
+- Unknown keys are ignored, logged once and counted; over HTTP, `warnings` names them. A key that is one letter away from
+  `scheduled_at`, `expires_at`, `cc`, `bcc` or `topic_id`, while that field is absent, is refused.
+- {not_built} are reserved and not implemented yet: a message with one of them becomes a dead letter that says so.
+- An address that appears more than once in `email`, `cc` and `bcc` gets the mail once: `email` takes precedence over `cc`, and `cc`
+  over `bcc`.
+- An invalid message becomes a dead letter (over HTTP, a 422) that names the field. A whole message may have {megabytes} MB and
+  {elements:,} keys and values, including nested ones.
 """
 _TIMES = """## Times
 
 RFC 3339 with an offset (`2030-01-01T09:00:00+09:00`, `…Z`), or without one (`2030-01-01 09:00:00`), read in `TIMEZONE`;
-MessagePack's timestamps too. What languages write for "never" and "not set" (`9999-12-31T23:59:59.9999999Z`,
-`0001-01-01T00:00:00Z`) means not given. Other times before 2000 are refused.
+MessagePack timestamps work too. The values that languages use for "never" and "not set" (`9999-12-31T23:59:59.9999999Z`,
+`0001-01-01T00:00:00Z`) mean not given. Other times before 2000 are refused.
 """
 
 
@@ -126,7 +127,7 @@ def _table(model: type[BaseModel], examples: dict[str, object]) -> str:
 
 
 def render() -> str:
-    """The whole page. Its examples are decoded first: what is no message stands nowhere in it."""
+    """The whole page. Its examples are decoded first, so that all of them are valid."""
     array = [_EXAMPLES[name] for name in ARRAY_FIELDS]
     whole = orjson.dumps(_EXAMPLES, option=orjson.OPT_INDENT_2)
     short, packed = orjson.dumps(array), msgpack.packb(array)
@@ -139,7 +140,7 @@ def render() -> str:
         [
             _HEAD.format(not_built=not_built, megabytes=MAX_BYTES // 2**20, elements=MAX_ELEMENTS),
             "## Fields\n",
-            "Those in bold must be given.\n",
+            "Fields in bold are required.\n",
             _table(EmailMessage, _EXAMPLES),
             "\n## Attachments\n",
             _table(Attachment, attachment[0]),
