@@ -14,13 +14,13 @@ from tests.servers.nats import NatsServer
 from tests.servers.sqs import SqsServer
 from tests.waiting import PATIENCE
 
-over_both_sources = pytest.mark.parametrize("world", ["nats", "sqs"], indirect=True)
-"""For what must hold wherever mail comes from; other tests have a world with NATS."""
+over_both_sources = pytest.mark.parametrize("harness", ["nats", "sqs"], indirect=True)
+"""For what must hold whatever the source; other tests run on NATS."""
 
 
 @dataclass
-class World:
-    """What surrounds a daemon."""
+class DaemonHarness:
+    """A daemon and its surroundings: source, SES, publisher."""
 
     directory: Path
     nats: NatsServer
@@ -30,7 +30,7 @@ class World:
     variables: dict[str, str] = field(default_factory=dict)
 
     def daemon(self, **variables: object) -> Daemon:
-        """A daemon of this world; a second one with the same ledger takes over from the first."""
+        """A daemon with these surroundings; a second one with the same ledger takes over from the first."""
         given = {name: str(value) for name, value in variables.items()}
         return Daemon(self.directory / "daemon", self.variables | given)
 
@@ -63,10 +63,10 @@ class World:
 
 
 @pytest.fixture
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DaemonHarness]:
     source = getattr(request, "param", "nats")
     nats = NatsServer(tmp_path / "nats")
-    # Asked for by name, so that a world with NATS needs no SQS.
+    # Requested by name, so that tests on NATS need no SQS server.
     surroundings = _sqs(request.getfixturevalue("sqs_server")) if source == "sqs" else _jetstream(nats)
     async with SandboxTask(tmp_path / "sandbox") as sandbox, surroundings as (publisher, variables):
         variables |= {
@@ -78,7 +78,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             "RETRY_DELAY": "0.2",
             "IN_DOUBT_GRACE": "0",
         }
-        yield World(tmp_path, nats, sandbox, publisher, variables)
+        yield DaemonHarness(tmp_path, nats, sandbox, publisher, variables)
 
 
 @asynccontextmanager

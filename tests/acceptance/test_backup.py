@@ -5,13 +5,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon
 
 
-async def back_up(world: World, file: Path) -> Daemon:
-    command = Daemon(world.directory / "daemon", world.variables, "backup", str(file))
+async def back_up(harness: DaemonHarness, file: Path) -> Daemon:
+    command = Daemon(harness.directory / "daemon", harness.variables, "backup", str(file))
     await command.launch()
     await command.ended()
     return command
@@ -29,25 +29,25 @@ def statuses(copy: Path) -> dict[str, int]:
         return dict(connection.execute("SELECT uuid, status FROM email_requests"))
 
 
-async def test_what_was_sent_before_it_stays_sent_and_what_waits_is_sent(world: World) -> None:
-    copy, uuids = world.directory / "copy.db", [f"mail-{number}" for number in range(1000)]
-    async with world.daemon(SES_RATE_PER_SEC=500) as daemon:
-        await world.publisher.publish([as_map("later", scheduled_at="2099-01-01T00:00:00Z")])
-        await world.emptied()
-        await world.publisher.publish(as_map(uuid) for uuid in uuids)
-        await world.wait_sent(100)
-        command = await back_up(world, copy)  # it is sending
+async def test_what_was_sent_before_it_stays_sent_and_what_waits_is_sent(harness: DaemonHarness) -> None:
+    copy, uuids = harness.directory / "copy.db", [f"mail-{number}" for number in range(1000)]
+    async with harness.daemon(SES_RATE_PER_SEC=500) as daemon:
+        await harness.publisher.publish([as_map("later", scheduled_at="2099-01-01T00:00:00Z")])
+        await harness.emptied()
+        await harness.publisher.publish(as_map(uuid) for uuid in uuids)
+        await harness.wait_sent(100)
+        command = await back_up(harness, copy)  # it is sending
         assert [line["event"].rpartition(":")[0] for line in command.log] == [f"data/email.db copied to {copy}"]
-        await world.wait_sent(1000)
-        await world.emptied()
+        await harness.wait_sent(1000)
+        await harness.emptied()
         await daemon.stop()
     kept = statuses(copy)
     finished = [uuid for uuid in uuids if kept.get(uuid) == 2]
     assert 100 <= len(finished) < 1000
     assert kept["later"] == 0
-    put_back(copy, world.directory / "daemon" / "data" / "email.db")
-    async with world.daemon():
-        await world.publisher.publish(as_map(uuid) for uuid in [*finished, "new"])
-        await world.wait_sent(1001)
-        await world.emptied()
-    assert await world.sent() == dict.fromkeys([*uuids, "new"], 1)
+    put_back(copy, harness.directory / "daemon" / "data" / "email.db")
+    async with harness.daemon():
+        await harness.publisher.publish(as_map(uuid) for uuid in [*finished, "new"])
+        await harness.wait_sent(1001)
+        await harness.emptied()
+    assert await harness.sent() == dict.fromkeys([*uuids, "new"], 1)

@@ -5,7 +5,7 @@ import resource
 from pathlib import Path
 
 from tests.acceptance.api.conftest import serving
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
 from tests.bombs import BOMBS, REQUESTS
 
@@ -19,22 +19,22 @@ def peak(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-async def test_none_gets_through_and_none_is_an_error_of_ours(world: World) -> None:
+async def test_none_gets_through_and_none_is_an_error_of_ours(harness: DaemonHarness) -> None:
     uuids = [f"mail-{number}" for number in range(100)]
-    async with serving(world) as api:
+    async with serving(harness) as api:
         resource.prlimit(api.daemon.pid, resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-        await world.publisher.publish([*map(as_map, uuids[:50]), *BOMBS.values(), *map(as_map, uuids[50:])])
+        await harness.publisher.publish([*map(as_map, uuids[:50]), *BOMBS.values(), *map(as_map, uuids[50:])])
         for name, body in REQUESTS.items():
             url = f"http://127.0.0.1:{api.port}/v1/messages"
             headers = {"Content-Type": "application/json"}
             async with api.session.post(url, data=io.BytesIO(body), headers=headers) as response:
                 assert response.status in {400, 413, 422}, name
                 assert len(await response.read()) < 10_000, name
-        await world.emptied()
-        letters = await world.publisher.dead_letters()
+        await harness.emptied()
+        letters = await harness.publisher.dead_letters()
         assert peak(api.daemon.pid) < MEMORY
         assert api.daemon.count("daemon.started") == 1
         assert max(len(str(line)) for line in api.daemon.log) < 25_000
     assert sorted(letter.payload for letter in letters) == sorted(BOMBS.values())
     assert {letter.kind for letter in letters} == {"undecodable"}
-    assert await world.sent() == dict.fromkeys(uuids, 1)
+    assert await harness.sent() == dict.fromkeys(uuids, 1)

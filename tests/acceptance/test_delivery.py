@@ -4,7 +4,7 @@ import random
 
 import msgpack
 
-from tests.acceptance.conftest import World, over_both_sources
+from tests.acceptance.conftest import DaemonHarness, over_both_sources
 from tests.acceptance.publisher import as_array, as_map
 
 _POISON = (
@@ -16,7 +16,7 @@ _POISON = (
 )
 
 
-async def test_each_good_mail_once_and_each_poison_kept(world: World) -> None:
+async def test_each_good_mail_once_and_each_poison_kept(harness: DaemonHarness) -> None:
     chance = random.Random(7)
     uuids = [f"mail-{number}" for number in range(18_800)]
     good = [as_map(uuid) if number % 2 else as_array(uuid) for number, uuid in enumerate(uuids)]
@@ -24,20 +24,20 @@ async def test_each_good_mail_once_and_each_poison_kept(world: World) -> None:
     poison = [chance.choice(_POISON) + bytes([number]) if number % 2 else _POISON[number % 5] for number in range(200)]
     everything = good + duplicates + poison
     chance.shuffle(everything)
-    async with world.daemon(SES_RATE_PER_SEC=100_000) as daemon:
-        await world.publisher.publish(everything)
-        await world.wait_sent(len(uuids))
-        await world.emptied()
+    async with harness.daemon(SES_RATE_PER_SEC=100_000) as daemon:
+        await harness.publisher.publish(everything)
+        await harness.wait_sent(len(uuids))
+        await harness.emptied()
         assert await daemon.stop() == 0
-    assert await world.sent() == dict.fromkeys(uuids, 1)
-    dead = await world.publisher.dead_letters()
+    assert await harness.sent() == dict.fromkeys(uuids, 1)
+    dead = await harness.publisher.dead_letters()
     assert sorted(letter.payload for letter in dead) == sorted(poison)
     assert {letter.kind for letter in dead} == {"undecodable"}
-    assert await world.publisher.unsettled() == 0
+    assert await harness.publisher.unsettled() == 0
 
 
 @over_both_sources
-async def test_every_field_reaches_ses(world: World) -> None:
+async def test_every_field_reaches_ses(harness: DaemonHarness) -> None:
     mail = as_map(
         "full",
         email="Ünal <unal@münchen.example>",
@@ -53,10 +53,10 @@ async def test_every_field_reaches_ses(world: World) -> None:
         unknown_key="ignored",
     )
     body = "<p>\r\nünchanged\t\x00 </p>".replace("\x00", "")
-    async with world.daemon():
-        await world.publisher.publish([mail, as_map("bytes", body=body.encode())])
-        await world.wait_sent(2)
-    answer = await world.sandbox.get("/messages", uuid="full")
+    async with harness.daemon():
+        await harness.publisher.publish([mail, as_map("bytes", body=body.encode())])
+        await harness.wait_sent(2)
+    answer = await harness.sandbox.get("/messages", uuid="full")
     [sent] = answer["messages"]
     assert sent["from"] == "Shop <shop@example.com>"
     assert sent["to"] == ["=?utf-8?b?w5xuYWw=?= <unal@xn--mnchen-3ya.example>"]
@@ -69,5 +69,5 @@ async def test_every_field_reaches_ses(world: World) -> None:
     assert sent["tags"] == {"uuid": "full", "instance": "default", "kind": "receipt"}
     assert (sent["text"], sent["configuration_set"]) == ("plain", "main")
     assert [attachment["size"] for attachment in sent["attachments"]] == [2]
-    [plain] = (await world.sandbox.get("/messages", uuid="bytes"))["messages"]
+    [plain] = (await harness.sandbox.get("/messages", uuid="bytes"))["messages"]
     assert plain["html"] == body

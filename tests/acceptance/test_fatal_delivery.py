@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from email_consumer.core.careful_reader import FATAL
-from tests.acceptance.conftest import World, over_both_sources
+from tests.acceptance.conftest import DaemonHarness, over_both_sources
 from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
@@ -40,14 +40,14 @@ def planted(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": f"{directory}:{Path.cwd()}", "ACK_WAIT": "1", "IN_DOUBT": "park", "CLAIM_LEASE": "4"}
 
 
-async def deaths_until_it_is_a_dead_letter(daemon: Daemon, world: World) -> int:
+async def deaths_until_it_is_a_dead_letter(daemon: Daemon, harness: DaemonHarness) -> int:
     """As a supervisor does: it is started again whenever it has died."""
 
     def given_up() -> bool:
         return any(line.get("event") == "mail.dead_letter" and line["kind"] == "undecodable" for line in daemon.log)
 
     await daemon.start()
-    await world.publisher.publish([*map(as_map, UUIDS[:10]), DEADLY, *map(as_map, UUIDS[10:])])
+    await harness.publisher.publish([*map(as_map, UUIDS[:10]), DEADLY, *map(as_map, UUIDS[10:])])
     deaths = 0
     while True:
         await daemon.wait_until(lambda: not daemon.running or given_up())
@@ -58,36 +58,36 @@ async def deaths_until_it_is_a_dead_letter(daemon: Daemon, world: World) -> int:
         await daemon.launch()
 
 
-async def check(world: World) -> None:
-    await world.emptied()
-    letters = await world.publisher.dead_letters()
+async def check(harness: DaemonHarness) -> None:
+    await harness.emptied()
+    letters = await harness.publisher.dead_letters()
     [fatal] = [letter for letter in letters if letter.kind == "undecodable"]
     assert fatal.payload == DEADLY
     assert "was killed; it was left unread" in fatal.reason
     parked = {uuid for uuid in UUIDS for letter in letters if letter.payload == as_map(uuid)}
-    sent = await world.sent()
+    sent = await harness.sent()
     assert set(sent.values()) == {1}
     assert set(sent) | parked == set(UUIDS)
 
 
 @over_both_sources
-async def test_of_run(world: World, planted: dict[str, str]) -> None:
-    daemon = world.daemon(**planted)
+async def test_of_run(harness: DaemonHarness, planted: dict[str, str]) -> None:
+    daemon = harness.daemon(**planted)
     try:
-        assert await deaths_until_it_is_a_dead_letter(daemon, world) == 1 + FATAL
-        await check(world)
+        assert await deaths_until_it_is_a_dead_letter(daemon, harness) == 1 + FATAL
+        await check(harness)
     finally:
         await daemon.kill()
 
 
-async def test_of_a_worker_that_keeps_no_file(world: World, planted: dict[str, str]) -> None:
+async def test_of_a_worker_that_keeps_no_file(harness: DaemonHarness, planted: dict[str, str]) -> None:
     [port] = free_ports(1)
     async with Fleet(
-        world.directory / "fleet", world.variables | planted | {"IN_DOUBT_GRACE": "10"}, port=port, workers=0
+        harness.directory / "fleet", harness.variables | planted | {"IN_DOUBT_GRACE": "10"}, port=port, workers=0
     ) as fleet:
         worker = fleet.worker("0")
         try:
-            assert await deaths_until_it_is_a_dead_letter(worker, world) == 1 + FATAL
-            await check(world)
+            assert await deaths_until_it_is_a_dead_letter(worker, harness) == 1 + FATAL
+            await check(harness)
         finally:
             await worker.kill()

@@ -8,7 +8,7 @@ import aiohttp
 import nats
 import pytest
 
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
 
 _SLOTS = 16
@@ -17,48 +17,48 @@ _GOOD = 40
 _STREAM = "messages-dead"
 
 
-def _unburied(world: World) -> int:
-    with closing(sqlite3.connect(world.directory / "daemon" / "data" / "email.db")) as database:
+def _unburied(harness: DaemonHarness) -> int:
+    with closing(sqlite3.connect(harness.directory / "daemon" / "data" / "email.db")) as database:
         query = "SELECT count(*) FROM email_requests WHERE status = 0 AND error LIKE 'no place for its dead letter%'"
         return int(database.execute(query).fetchone()[0])
 
 
 @pytest.mark.parametrize("limit", ["max_msgs", "max_bytes"])
-async def test_good_mail_goes_on_and_all_dead_letters_are_there_in_the_end(world: World, limit: str) -> None:
-    client = await nats.connect(world.nats.url)
+async def test_good_mail_goes_on_and_all_dead_letters_are_there_in_the_end(harness: DaemonHarness, limit: str) -> None:
+    client = await nats.connect(harness.nats.url)
     jetstream = client.jetstream()
-    fault = await world.fault(times=None, match={"uuid": "bad-*"}, kind="error", code="MessageRejected")
-    async with world.daemon(CONCURRENCY_LIMIT=_SLOTS, ACK_WAIT=5) as daemon, aiohttp.ClientSession() as session:
+    fault = await harness.fault(times=None, match={"uuid": "bad-*"}, kind="error", code="MessageRejected")
+    async with harness.daemon(CONCURRENCY_LIMIT=_SLOTS, ACK_WAIT=5) as daemon, aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"
-        await world.publisher.publish([b"\x00 first"])
-        await world.emptied()
+        await harness.publisher.publish([b"\x00 first"])
+        await harness.emptied()
         free = (await jetstream.stream_info(_STREAM)).config
         await jetstream.update_stream(free.evolve(**{limit: 1}))
-        await world.publisher.publish(as_map(f"bad-{number}") for number in range(_POISONED))
-        await world.publisher.publish(b"\x00 %d" % number for number in range(_POISONED))
-        await world.publisher.publish(as_map(f"good-{number}") for number in range(_GOOD))
-        await world.wait_sent(_GOOD)
-        await world.struck(fault, _POISONED)
+        await harness.publisher.publish(as_map(f"bad-{number}") for number in range(_POISONED))
+        await harness.publisher.publish(b"\x00 %d" % number for number in range(_POISONED))
+        await harness.publisher.publish(as_map(f"good-{number}") for number in range(_GOOD))
+        await harness.wait_sent(_GOOD)
+        await harness.struck(fault, _POISONED)
         async with session.get(f"{url}/ready") as answer:
             told = await answer.json()
         assert (answer.status, told["reasons"]) == (503, {"dead_letters": "dead letters can't be stored"})
         assert "exceeded" in (await daemon.wait_for("ready.down"))["error"]
         assert daemon.count("dead_letter.not_stored") < 5
-        while await world.publisher.unsettled() != 2 * _POISONED or _unburied(world) != _POISONED:  # noqa: ASYNC110 - nobody tells
+        while await harness.publisher.unsettled() != 2 * _POISONED or _unburied(harness) != _POISONED:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)  # until what was sent, and what wasn't, is recorded: else it is in doubt
         await daemon.kill()  # what becomes of them then, only the ledger knows
         await daemon.start()
         await jetstream.update_stream(free)
-        await world.emptied()
+        await harness.emptied()
         url = f"http://127.0.0.1:{daemon.said('sidecar.listening')['port']}"
         async with session.get(f"{url}/ready") as answer:
             assert answer.status == 200
-    letters = await world.publisher.dead_letters()
+    letters = await harness.publisher.dead_letters()
     wanted = {as_map(f"bad-{number}") for number in range(_POISONED)} | {b"\x00 %d" % n for n in range(_POISONED)}
     stored = [letter.payload for letter in letters if letter.payload != b"\x00 first"]
     assert (len(stored), set(stored)) == (2 * _POISONED, wanted)
     assert {letter.attempts for letter in letters if letter.kind == "rejected"} == {1}
-    assert await world.sent() == {f"good-{number}": 1 for number in range(_GOOD)}
+    assert await harness.sent() == {f"good-{number}": 1 for number in range(_GOOD)}
     # None was tried again: each was rejected once.
-    assert (await world.sandbox.get("/sandbox/faults"))["faults"][0]["hits"] == _POISONED
+    assert (await harness.sandbox.get("/sandbox/faults"))["faults"][0]["hits"] == _POISONED
     await client.close()

@@ -8,7 +8,7 @@ import pytest
 
 from email_consumer.settings import variables
 from tests.acceptance.api.conftest import serving
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "migration.md").read_text()
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
@@ -50,8 +50,8 @@ def test_what_is_new_for_all_is_read() -> None:
     assert set(new) <= documented
 
 
-async def test_each_path_answers(world: World) -> None:
-    async with serving(world) as api:
+async def test_each_path_answers(harness: DaemonHarness) -> None:
+    async with serving(harness) as api:
         _, document = await api.ask("GET", "/openapi.json")
     served = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
     rows = [row for service in _SERVICES for row in _rows(service, "| path there | path here |")]

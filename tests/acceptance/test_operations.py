@@ -3,7 +3,7 @@
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
 
 KEY = "0123456789abcdef"
@@ -16,14 +16,14 @@ async def _metrics(url: str) -> dict[str, float]:
     return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
 
 
-async def test_metrics_tell_of_the_queue_the_dead_letters_and_the_quota(world: World) -> None:
-    await world.sandbox.put("/sandbox/account", {"max_24_hour_send": 1000, "sent_last_24_hours": 400})
-    await world.fault(kind="error", code="MessageRejected", match={"subject": "rejected"})
-    async with world.daemon(API_KEY=KEY) as daemon:
-        await world.publisher.publish([as_map("r", subject="rejected")])
-        await world.emptied()
+async def test_metrics_tell_of_the_queue_the_dead_letters_and_the_quota(harness: DaemonHarness) -> None:
+    await harness.sandbox.put("/sandbox/account", {"max_24_hour_send": 1000, "sent_last_24_hours": 400})
+    await harness.fault(kind="error", code="MessageRejected", match={"subject": "rejected"})
+    async with harness.daemon(API_KEY=KEY) as daemon:
+        await harness.publisher.publish([as_map("r", subject="rejected")])
+        await harness.emptied()
         await daemon.stop()
-    async with world.daemon(API_KEY=KEY) as daemon:  # whose first look finds what there is
+    async with harness.daemon(API_KEY=KEY) as daemon:  # whose first look finds what there is
         url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"
         metrics = await _metrics(url)
         while "email_dead_letters" not in metrics:
@@ -36,28 +36,28 @@ async def test_metrics_tell_of_the_queue_the_dead_letters_and_the_quota(world: W
         assert metrics["email_events_expected"] == 0
 
 
-async def test_an_outage_of_ses_is_told_as_every_hold_is(world: World) -> None:
-    await world.fault(times=None, kind="error", code="InternalFailure")
-    async with world.daemon(API_KEY=KEY) as daemon, aiohttp.ClientSession() as session:
+async def test_an_outage_of_ses_is_told_as_every_hold_is(harness: DaemonHarness) -> None:
+    await harness.fault(times=None, kind="error", code="InternalFailure")
+    async with harness.daemon(API_KEY=KEY) as daemon, aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"
-        await world.publisher.publish(as_map(f"mail-{number}") for number in range(20))
+        await harness.publisher.publish(as_map(f"mail-{number}") for number in range(20))
         await daemon.wait_for("queue.held")
         async with session.get(f"{url}/ready") as answer:
             assert (answer.status, (await answer.json())["down"]) == (503, ["ses"])
         assert "SES fails whatever is sent (InternalFailure" in (await daemon.wait_for("ready.down"))["error"]
         assert (await _metrics(url))["email_held"] == 1
-        await world.heal()
+        await harness.heal()
         await daemon.wait_for("queue.resumed")
         assert (await _metrics(url))["email_held"] == 0
-        await world.wait_sent(20)
+        await harness.wait_sent(20)
 
 
-async def test_an_address_is_erased_while_the_daemon_runs(world: World) -> None:
-    async with world.daemon(API_KEY=KEY) as daemon:
+async def test_an_address_is_erased_while_the_daemon_runs(harness: DaemonHarness) -> None:
+    async with harness.daemon(API_KEY=KEY) as daemon:
         url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"
-        await world.publisher.publish([as_map("u", email="jane@example.com")])
-        await world.wait_sent(1)
-        await world.emptied()
+        await harness.publisher.publish([as_map("u", email="jane@example.com")])
+        await harness.wait_sent(1)
+        await harness.emptied()
         async with aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session:
             async with session.post(f"{url}/v1/erasures", json={"address": "Jane@example.com"}) as answer:
                 assert (await answer.json())["mails"] == 1

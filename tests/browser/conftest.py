@@ -1,4 +1,4 @@
-"""One browser and one site for all tests of a process; each test has topics and addresses of its own."""
+"""One browser and one harness for all tests of a process; each test has topics and addresses of its own."""
 
 import os
 import shutil
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
+from tests.browser.harness import BrowserHarness, run_harness
 from tests.browser.page import Page, chromium
-from tests.browser.site import Site, site
 
 
 @pytest.fixture(scope="package")
@@ -22,15 +22,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("site")) as started:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserHarness]:
+    with run_harness(tmp_path_factory.mktemp("harness")) as started:
         yield started
 
 
 @pytest.fixture
-def page(browser: Chrome, running: Site) -> Iterator[Page]:
+def page(browser: Chrome, harness: BrowserHarness) -> Iterator[Page]:
     """Logged in; what the browser complains of afterwards is a failure."""
-    opened = Page(browser, running.url)
+    opened = Page(browser, harness.url)
     browser.delete_all_cookies()
     opened.emulate()
     opened.open()

@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.browser.site import KEY
+from tests.browser.harness import KEY
 from tests.waiting import PATIENCE
 
 # Runs before anything of the page; what the policy stopped, and what evil text got done, is remembered.

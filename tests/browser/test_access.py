@@ -3,8 +3,8 @@
 from selenium.webdriver.common.keys import Keys
 
 from tests.acceptance.publisher import as_map
+from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
-from tests.browser.site import Site
 
 LISTS = ("topics", "search", "dead-letters", "suppressions", "in-doubt")
 _FOCUSED = """
@@ -29,9 +29,9 @@ def test_everything_is_reached_by_tab_and_seen_to_be(page: Page) -> None:
         assert name in reached
 
 
-def test_a_search_and_its_history_need_no_mouse(page: Page, running: Site) -> None:
-    running.publish([as_map("keyboard", email="keyboard@example.com")])
-    page.wait(lambda: running.sent("keyboard"))
+def test_a_search_and_its_history_need_no_mouse(page: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map("keyboard", email="keyboard@example.com")])
+    page.wait(lambda: harness.sent("keyboard"))
     page.run("document.querySelector('nav a[href=\"#search\"]').focus()")
     page.press(Keys.ENTER)
     page.wait(lambda: page.find("#wanted").is_displayed())
@@ -44,10 +44,10 @@ def test_a_search_and_its_history_need_no_mouse(page: Page, running: Site) -> No
     page.read("#search .history", "Created")
 
 
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, running: Site) -> None:
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, harness: BrowserHarness) -> None:
     long = "a-very-long-topic-name-" * 8
-    running.publish([as_map("x" * 200, topic_id=long, email=f"{'long' * 15}@{'example' * 8}.com")])
-    page.wait(lambda: running.sent("x" * 200))
+    harness.publish([as_map("x" * 200, topic_id=long, email=f"{'long' * 15}@{'example' * 8}.com")])
+    page.wait(lambda: harness.sent("x" * 200))
     page.emulate(width=375, height=812, phone=True)
     for name in LISTS:
         page.go(name)

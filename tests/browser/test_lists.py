@@ -1,13 +1,13 @@
 """Dead letters, the suppression list, and what is in doubt."""
 
 from tests.acceptance.publisher import as_map
+from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
-from tests.browser.site import Site
 
 
-def test_a_dead_letter_is_shown_and_sent_again(page: Page, running: Site) -> None:
-    running.reject("dead-1@example.com", "Email address is not verified.")
-    running.publish([as_map("dead-1", email="dead-1@example.com", subject="A subject"), b"\xc1 no message"])
+def test_a_dead_letter_is_shown_and_sent_again(page: Page, harness: BrowserHarness) -> None:
+    harness.reject("dead-1@example.com", "Email address is not verified.")
+    harness.publish([as_map("dead-1", email="dead-1@example.com", subject="A subject"), b"\xc1 no message"])
     page.wait(lambda: page.number("#tile-dead dd") >= 2)
     page.click("#tile-dead a")
     page.wait(lambda: len(page.all("#dead-letters .row")) >= 2)
@@ -25,14 +25,14 @@ def test_a_dead_letter_is_shown_and_sent_again(page: Page, running: Site) -> Non
     assert "Email-Reason" in rejected.text
     rejected.find_element("css selector", ".actions button").click()
     page.read("#dead-letters .status", "is back in the stream as message")
-    page.wait(lambda: running.sent("dead-1") == 1)
+    page.wait(lambda: harness.sent("dead-1") == 1)
     assert rejected.id not in [row.id for row in page.all("#dead-letters .row")]
 
 
-def test_a_dead_letter_is_removed_for_good(page: Page, running: Site) -> None:
-    running.reject("dead-3@example.com", "no")
-    running.publish([as_map("dead-3", email="dead-3@example.com")])
-    page.wait(lambda: running.ask("GET", "/v1/messages/dead-3").get("status") == "Failed")
+def test_a_dead_letter_is_removed_for_good(page: Page, harness: BrowserHarness) -> None:
+    harness.reject("dead-3@example.com", "no")
+    harness.publish([as_map("dead-3", email="dead-3@example.com")])
+    page.wait(lambda: harness.ask("GET", "/v1/messages/dead-3").get("status") == "Failed")
     page.go("dead-letters")
     last = page.wait(lambda: page.all("#dead-letters .row"))[-1]
     sequence = last.get_attribute("data-sequence")
@@ -40,21 +40,21 @@ def test_a_dead_letter_is_removed_for_good(page: Page, running: Site) -> None:
     page.read("#confirm-text", "the only copy")
     page.click("#confirm-yes")
     page.read("#dead-letters .status", f"Dead letter #{sequence} is removed.")
-    assert running.ask("GET", f"/v1/dead-letters/{sequence}")["error"]["code"] == "not_found"
+    assert harness.ask("GET", f"/v1/dead-letters/{sequence}")["error"]["code"] == "not_found"
 
 
-def test_a_dead_letter_that_someone_else_replayed_is_told_to_be_gone(page: Page, running: Site) -> None:
-    running.reject("dead-2@example.com", "no")
-    running.publish([as_map("dead-2", email="dead-2@example.com")])
-    page.wait(lambda: running.ask("GET", "/v1/messages/dead-2").get("status") == "Failed")
+def test_a_dead_letter_that_someone_else_replayed_is_told_to_be_gone(page: Page, harness: BrowserHarness) -> None:
+    harness.reject("dead-2@example.com", "no")
+    harness.publish([as_map("dead-2", email="dead-2@example.com")])
+    page.wait(lambda: harness.ask("GET", "/v1/messages/dead-2").get("status") == "Failed")
     page.go("dead-letters")
     last = page.wait(lambda: page.all("#dead-letters .row"))[-1]
-    running.ask("POST", f"/v1/dead-letters/{last.get_attribute('data-sequence')}/replay")
+    harness.ask("POST", f"/v1/dead-letters/{last.get_attribute('data-sequence')}/replay")
     last.find_element("css selector", ".actions button").click()
     page.read("#dead-letters .status.fault", "There is no dead letter")
 
 
-def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, running: Site) -> None:
+def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, harness: BrowserHarness) -> None:
     row = '#suppressions [data-address="listed@example.com"]'
     page.go("suppressions")
     page.submit("#suppress-address", "no address")
@@ -63,8 +63,8 @@ def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, run
     page.submit("#suppress-address", "Listed <Listed@example.com>")
     page.read("#suppressions .status", "Mail to listed@example.com is stopped.")
     assert "asked by phone" in page.read(row, "manual")
-    running.publish([as_map("listed-1", email="listed@example.com")])
-    page.wait(lambda: running.ask("GET", "/v1/messages/listed-1").get("status") == "Stopped")
+    harness.publish([as_map("listed-1", email="listed@example.com")])
+    page.wait(lambda: harness.ask("GET", "/v1/messages/listed-1").get("status") == "Stopped")
 
     page.submit("#suppressed-find", "LISTED@example.com")
     page.wait(
@@ -76,15 +76,15 @@ def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, run
     page.read("#confirm-text", "listed@example.com")
     page.click("#confirm-yes")
     page.read("#suppressions .status", "passes again")
-    running.publish([as_map("listed-2", email="listed@example.com")])
-    page.wait(lambda: running.sent("listed-2") == 1)
+    harness.publish([as_map("listed-2", email="listed@example.com")])
+    page.wait(lambda: harness.sent("listed-2") == 1)
     page.submit("#suppressed-find", "listed@example.com")
     page.read("#suppressions .status", "not on the suppression list")
 
 
-def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, running: Site) -> None:
-    running.publish([as_map("bounced-1", email="bounce+list@simulator.amazonses.com")])
-    page.wait(lambda: "reason" in running.ask("GET", "/v1/suppressions/bounce+list@simulator.amazonses.com"))
+def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map("bounced-1", email="bounce+list@simulator.amazonses.com")])
+    page.wait(lambda: "reason" in harness.ask("GET", "/v1/suppressions/bounce+list@simulator.amazonses.com"))
     page.go("suppressions")
     row = '#suppressions [data-address="bounce+list@simulator.amazonses.com"]'
     page.read(row, "hard bounce")
@@ -92,9 +92,9 @@ def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, r
     page.read('#search [data-uuid="bounced-1"]', "Sent")
 
 
-def test_mail_in_doubt_is_counted_and_listed(page: Page, running: Site) -> None:
-    running.fault({"uuid": "doubtful"}, kind="cut_before")
-    running.publish([as_map("doubtful", email="doubt@example.com", topic_id="doubts")])
+def test_mail_in_doubt_is_counted_and_listed(page: Page, harness: BrowserHarness) -> None:
+    harness.fault({"uuid": "doubtful"}, kind="cut_before")
+    harness.publish([as_map("doubtful", email="doubt@example.com", topic_id="doubts")])
     page.wait(lambda: page.number("#tile-doubt dd") >= 1)
     page.click("#tile-doubt a")
     assert "doubt@example.com" in page.read('#in-doubt [data-uuid="doubtful"]', "doubts")

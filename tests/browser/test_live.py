@@ -3,8 +3,8 @@
 import re
 
 from tests.acceptance.publisher import as_map
+from tests.browser.harness import LOAD, BrowserHarness
 from tests.browser.page import Page
-from tests.browser.site import LOAD, Site
 
 _PAINTED = """
 const canvas = document.querySelector("#plot canvas"), context = canvas?.getContext("2d");
@@ -78,18 +78,18 @@ def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
     page.wait(lambda: page.number("#legend-sent") > 0)
 
 
-def test_throttles_and_retries_are_counted(page: Page, running: Site) -> None:
+def test_throttles_and_retries_are_counted(page: Page, harness: BrowserHarness) -> None:
     error = {"kind": "error", "code": "TooManyRequestsException"}
-    running.fault({"uuid": "throttled-*"}, times=3, **error)
-    running.fault({"uuid": "failing-*"}, times=2, kind="error", code="InternalFailure")
-    running.publish([as_map(f"throttled-{number}") for number in range(3)] + [as_map(f"failing-{n}") for n in range(2)])
+    harness.fault({"uuid": "throttled-*"}, times=3, **error)
+    harness.fault({"uuid": "failing-*"}, times=2, kind="error", code="InternalFailure")
+    harness.publish([as_map(f"throttled-{number}") for number in range(3)] + [as_map(f"failing-{n}") for n in range(2)])
     page.wait(lambda: page.number("#tile-throttles dd") >= 3)
     page.wait(lambda: page.number("#tile-retries dd") >= 2)
     assert "alarm" in str(page.find("#tile-throttles").get_attribute("class"))
 
 
-def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, running: Site) -> None:
-    running.account(sending_enabled=False)
+def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, harness: BrowserHarness) -> None:
+    harness.account(sending_enabled=False)
     try:
         page.read("#notice", "SES is holding mail back")
         page.read('[data-part="SES"]', "holding")
@@ -98,27 +98,27 @@ def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, running
         page.wait(lambda: page.number("#legend-limit") == 0)
         page.wait(lambda: page.driver.title.startswith("⚠"))
     finally:
-        running.account(sending_enabled=True)
+        harness.account(sending_enabled=True)
     page.wait(lambda: not page.find("#notice").is_displayed())
     page.wait(lambda: page.number("#legend-sent") > 0)
 
 
-def test_a_nats_server_that_is_gone_is_told_and_its_return_too(page: Page, running: Site) -> None:
+def test_a_nats_server_that_is_gone_is_told_and_its_return_too(page: Page, harness: BrowserHarness) -> None:
     page.read('[data-part="NATS"]', "up")
-    running.do(running.nats.kill())
+    harness.do(harness.nats.kill())
     page.read("#notice", "NATS is down")
     page.wait(lambda: page.text("#tile-waiting dd") == UNKNOWN)
-    running.do(running.nats.restart())
+    harness.do(harness.nats.restart())
     page.read('[data-part="NATS"]', "up")
     page.wait(lambda: not page.find("#notice").is_displayed())
     page.wait(lambda: page.number("#legend-sent") > 0)
 
 
-def test_a_daemon_that_is_gone_is_told_and_its_return_asks_for_the_key(page: Page, running: Site) -> None:
+def test_a_daemon_that_is_gone_is_told_and_its_return_asks_for_the_key(page: Page, harness: BrowserHarness) -> None:
     page.wait(lambda: page.number("#legend-sent") > 0)
-    assert running.do(running.daemon.stop()) == 0  # an open page keeps nobody from stopping
+    assert harness.do(harness.daemon.stop()) == 0  # an open page keeps nobody from stopping
     page.read("#notice", "No connection to the daemon")
-    running.do(running.daemon.start())
+    harness.do(harness.daemon.start())
     page.wait(lambda: page.find("#login").is_displayed())  # sessions are kept in memory
     page.log_in()
     page.wait(lambda: page.number("#legend-sent") > 0)

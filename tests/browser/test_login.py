@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
+from tests.browser.harness import KEY, BrowserHarness, run_harness
 from tests.browser.page import Page
-from tests.browser.site import KEY, Site, site
 
 
 @pytest.fixture
-def visitor(browser: Chrome, running: Site) -> Iterator[Page]:
+def visitor(browser: Chrome, harness: BrowserHarness) -> Iterator[Page]:
     """Not logged in."""
-    page = Page(browser, running.url)
+    page = Page(browser, harness.url)
     browser.delete_all_cookies()
     page.emulate()
     page.open()
@@ -56,17 +56,17 @@ def test_a_session_outlives_a_reload_and_ends_with_a_logout(visitor: Page) -> No
     assert visitor.text("#live") == ""
 
 
-def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, running: Site) -> None:
+def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, harness: BrowserHarness) -> None:
     visitor.log_in()
     visitor.wait(lambda: visitor.find("#lists").is_displayed())
     [cookie] = visitor.driver.get_cookies()
 
     async def end() -> None:
         headers = {"Cookie": f"{cookie['name']}={cookie['value']}", "Sec-Fetch-Site": "same-origin"}
-        async with running.session.delete(f"{running.url}/v1/session", headers=headers) as response:
+        async with harness.session.delete(f"{harness.url}/v1/session", headers=headers) as response:
             assert response.status == 204
 
-    running.do(end())
+    harness.do(end())
     visitor.wait(lambda: visitor.find("#login").is_displayed())
     assert not visitor.find("#live").is_displayed()
 
@@ -74,7 +74,7 @@ def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, r
 def test_the_public_sees_numbers_alone_and_is_told_that_no_key_is_set(
     browser: Chrome, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with site(tmp_path_factory.mktemp("public"), API_KEY="", DASHBOARD_PUBLIC="true") as public:
+    with run_harness(tmp_path_factory.mktemp("public"), API_KEY="", DASHBOARD_PUBLIC="true") as public:
         page = Page(browser, public.url)
         browser.delete_all_cookies()
         page.open()

@@ -6,8 +6,8 @@ import nats
 import pytest
 
 from tests.acceptance.publisher import as_map
+from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
-from tests.browser.site import Site
 
 EVIL = """<img src=x onerror=window.evil=1><script>window.evil=1</script>"'><b>bold</b>{{7*7}}"""
 NAME = '"<img src=x onerror=window.evil=1><b>bold"'
@@ -21,8 +21,8 @@ def evil(page: Page) -> Iterator[Page]:
     assert page.all(".row b b, .unfolded b b, pre *, #notice *") == []
 
 
-def test_topics(evil: Page, running: Site) -> None:
-    running.publish([as_map("evil-topic", topic_id=EVIL)])
+def test_topics(evil: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map("evil-topic", topic_id=EVIL)])
     evil.wait(lambda: EVIL in [name.text for name in evil.all("#topics .name")])
     row = evil.wait(lambda: next(row for row in evil.all("#topics .topic") if EVIL in row.text))
     row.find_element("css selector", "button").click()
@@ -31,12 +31,12 @@ def test_topics(evil: Page, running: Site) -> None:
     evil.wait(lambda: "· final" in row.text)
 
 
-def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, running: Site) -> None:
+def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, harness: BrowserHarness) -> None:
     uuid = f"evil {EVIL}"
-    running.reject("evil@example.com", EVIL)
-    running.publish([as_map(uuid, email=f"{NAME} <evil@example.com>", subject=EVIL, topic_id=EVIL)])
-    evil.wait(lambda: running.ask("GET", "/v1/messages?email=evil@example.com")["mails"])
-    evil.wait(lambda: running.ask("GET", "/v1/messages?email=evil@example.com")["mails"][0]["status"] == "Failed")
+    harness.reject("evil@example.com", EVIL)
+    harness.publish([as_map(uuid, email=f"{NAME} <evil@example.com>", subject=EVIL, topic_id=EVIL)])
+    evil.wait(lambda: harness.ask("GET", "/v1/messages?email=evil@example.com")["mails"])
+    evil.wait(lambda: harness.ask("GET", "/v1/messages?email=evil@example.com")["mails"][0]["status"] == "Failed")
     evil.look_for("evil@example.com")
     summary = evil.read("#search .row summary", NAME)
     assert summary.count(EVIL) == 2  # the topic and the error
@@ -48,17 +48,17 @@ def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, running: Site
     evil.read("#search .status", "Nothing is known")
 
 
-def test_dead_letters_with_their_reasons_headers_and_messages(evil: Page, running: Site) -> None:
-    running.reject("dead-evil@example.com", EVIL)
+def test_dead_letters_with_their_reasons_headers_and_messages(evil: Page, harness: BrowserHarness) -> None:
+    harness.reject("dead-evil@example.com", EVIL)
 
     async def publish() -> None:
         payload = as_map("dead-evil", email="dead-evil@example.com", subject=EVIL)
-        client = await nats.connect(running.nats.url)
+        client = await nats.connect(harness.nats.url)
         await client.jetstream().publish("messages.email", payload, headers={"X-Evil": EVIL})
         await client.close()
 
-    running.do(publish())
-    evil.wait(lambda: running.ask("GET", "/v1/messages/dead-evil").get("status") == "Failed")
+    harness.do(publish())
+    evil.wait(lambda: harness.ask("GET", "/v1/messages/dead-evil").get("status") == "Failed")
     evil.go("dead-letters")
     row = evil.wait(lambda: next((row for row in evil.all("#dead-letters .row") if EVIL in row.text), None))
     row.find_element("css selector", "summary").click()
@@ -74,18 +74,18 @@ def test_suppressions(evil: Page) -> None:
     evil.read("#suppressions .status.fault", "not on the suppression list")
 
 
-def test_mail_in_doubt(evil: Page, running: Site) -> None:
-    running.fault({"to": "evil-doubt@example.com"}, kind="cut_before")
-    running.publish([as_map(f"doubt {EVIL}", email=f"{NAME} <evil-doubt@example.com>", topic_id=EVIL)])
-    evil.wait(lambda: any(EVIL in mail["uuid"] for mail in running.ask("GET", "/v1/in-doubt")["mails"]))
+def test_mail_in_doubt(evil: Page, harness: BrowserHarness) -> None:
+    harness.fault({"to": "evil-doubt@example.com"}, kind="cut_before")
+    harness.publish([as_map(f"doubt {EVIL}", email=f"{NAME} <evil-doubt@example.com>", topic_id=EVIL)])
+    evil.wait(lambda: any(EVIL in mail["uuid"] for mail in harness.ask("GET", "/v1/in-doubt")["mails"]))
     evil.go("in-doubt")
     row = evil.wait(lambda: next((row for row in evil.all("#in-doubt .row") if EVIL in row.text), None))
     assert NAME in row.text
 
 
-def test_why_the_queue_is_held(evil: Page, running: Site) -> None:
-    running.fault({}, times=None, kind="error", code="AccountSuspendedException", message=EVIL)
+def test_why_the_queue_is_held(evil: Page, harness: BrowserHarness) -> None:
+    harness.fault({}, times=None, kind="error", code="AccountSuspendedException", message=EVIL)
     evil.read("#notice", EVIL)
     evil.read('[data-part="SES"]', EVIL)
-    running.heal()
+    harness.heal()
     evil.wait(lambda: not evil.find("#notice").is_displayed())

@@ -1,20 +1,20 @@
 """The history of one address or uuid."""
 
 from tests.acceptance.publisher import as_map
+from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
-from tests.browser.site import Site
 
 
-def test_an_address_leads_to_its_mails_and_each_to_its_history(page: Page, running: Site) -> None:
-    running.fault({"uuid": "found-1"}, kind="error", code="InternalFailure")
-    running.publish(
+def test_an_address_leads_to_its_mails_and_each_to_its_history(page: Page, harness: BrowserHarness) -> None:
+    harness.fault({"uuid": "found-1"}, kind="error", code="InternalFailure")
+    harness.publish(
         [
             as_map("found-1", email="Finn Found <found@example.com>", topic_id="searched"),
             as_map("found-2", email="found@example.com"),
         ]
     )
-    page.wait(lambda: running.ask("GET", "/v1/messages/found-1").get("results"))
-    page.wait(lambda: running.ask("GET", "/v1/messages/found-2").get("results"))
+    page.wait(lambda: harness.ask("GET", "/v1/messages/found-1").get("results"))
+    page.wait(lambda: harness.ask("GET", "/v1/messages/found-2").get("results"))
     page.look_for("found@example.com")
     page.wait(lambda: len(page.all("#search [data-uuid]")) == 2)
     page.read('#search [data-uuid="found-1"]', "Finn Found <found@example.com>")
@@ -27,10 +27,10 @@ def test_an_address_leads_to_its_mails_and_each_to_its_history(page: Page, runni
     page.read('#search [data-uuid="found-1"] .history pre', "mail")
 
 
-def test_a_uuid_is_found_whatever_its_characters(page: Page, running: Site) -> None:
+def test_a_uuid_is_found_whatever_its_characters(page: Page, harness: BrowserHarness) -> None:
     uuids = ["plain-uuid", "a/b?c=d#e%41 f@g", "{curly} & <pointed>"]
-    running.publish([as_map(uuid, email="odd@example.com") for uuid in uuids])
-    page.wait(lambda: len(running.ask("GET", "/v1/messages?email=odd@example.com")["mails"]) == 3)
+    harness.publish([as_map(uuid, email="odd@example.com") for uuid in uuids])
+    page.wait(lambda: len(harness.ask("GET", "/v1/messages?email=odd@example.com")["mails"]) == 3)
     for uuid in uuids:
         page.look_for(uuid)
         page.read("#search .row", "odd@example.com")
@@ -39,10 +39,10 @@ def test_a_uuid_is_found_whatever_its_characters(page: Page, running: Site) -> N
         assert len(page.all("#search .row")) == 1
 
 
-def test_a_suppressed_address_is_told_as_such(page: Page, running: Site) -> None:
-    running.ask("POST", "/v1/suppressions", {"address": "stopped@example.com", "detail": "asked by phone"})
-    running.publish([as_map("stopped-1", email="stopped@example.com")])
-    page.wait(lambda: running.ask("GET", "/v1/messages/stopped-1").get("status") == "Stopped")
+def test_a_suppressed_address_is_told_as_such(page: Page, harness: BrowserHarness) -> None:
+    harness.ask("POST", "/v1/suppressions", {"address": "stopped@example.com", "detail": "asked by phone"})
+    harness.publish([as_map("stopped-1", email="stopped@example.com")])
+    page.wait(lambda: harness.ask("GET", "/v1/messages/stopped-1").get("status") == "Stopped")
     page.look_for("stopped@example.com")
     page.read("#search .row.warning", "is on the suppression list (manual: asked by phone)")
     page.read('#search [data-uuid="stopped-1"]', "Stopped")
@@ -56,9 +56,9 @@ def test_what_is_not_known_is_said_to_be_so(page: Page) -> None:
     page.read("#search .status", "is not an e-mail address")
 
 
-def test_many_mails_come_page_by_page(page: Page, running: Site) -> None:
-    running.publish([as_map(f"many-{number}", email="many@example.com") for number in range(30)])
-    page.wait(lambda: all(running.sent(f"many-{number}") for number in (0, 29)))
+def test_many_mails_come_page_by_page(page: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map(f"many-{number}", email="many@example.com") for number in range(30)])
+    page.wait(lambda: all(harness.sent(f"many-{number}") for number in (0, 29)))
     page.look_for("many@example.com")
     page.wait(lambda: len(page.all("#search [data-uuid]")) == 25)
     page.click("#search > button", "More")

@@ -5,8 +5,8 @@ import re
 from selenium.webdriver.common.keys import Keys
 
 from tests.acceptance.publisher import as_map
+from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
-from tests.browser.site import Site
 
 BARS = ("created", "sent", "delivered", "opened", "bounced", "complained")
 
@@ -19,10 +19,10 @@ def bars(page: Page, topic: str) -> dict[str, str]:
     return {name: page.text(f"{row(topic)} .{name} b") for name in BARS}
 
 
-def test_a_topic_shows_what_became_of_its_mail(page: Page, running: Site) -> None:
+def test_a_topic_shows_what_became_of_its_mail(page: Page, harness: BrowserHarness) -> None:
     mails = {"delivered-1": "one@example.com", "delivered-2": "two@example.com"}
     mails |= {"bounced": "bounce@simulator.amazonses.com", "complained": "complaint@simulator.amazonses.com"}
-    running.publish([as_map(f"bars-{uuid}", email=email, topic_id="bars") for uuid, email in mails.items()])
+    harness.publish([as_map(f"bars-{uuid}", email=email, topic_id="bars") for uuid, email in mails.items()])
     expected = {"created": "4", "sent": "4", "delivered": "3", "opened": "0", "bounced": "1", "complained": "1"}
     page.wait(lambda: bars(page, "bars") == expected, "the bars")
     width = page.run(
@@ -32,8 +32,8 @@ def test_a_topic_shows_what_became_of_its_mail(page: Page, running: Site) -> Non
     assert float(width) == 0.25
 
 
-def test_an_open_shows(page: Page, running: Site) -> None:
-    running.ask(
+def test_an_open_shows(page: Page, harness: BrowserHarness) -> None:
+    harness.ask(
         "POST",
         "/v1/messages",
         {"messages": [{"topic_id": "opened", "emails": ["o@example.com"], "subject": "s", "content": "<p>b</p>"}]},
@@ -41,20 +41,20 @@ def test_an_open_shows(page: Page, running: Site) -> None:
     page.wait(lambda: bars(page, "opened")["delivered"] == "1")
 
     async def load_pixel() -> None:
-        [mail] = (await running.sandbox.get("/messages", to="o@example.com"))["messages"]
-        html = str(await running.sandbox.get(f"/messages/{mail['id']}"))
+        [mail] = (await harness.sandbox.get("/messages", to="o@example.com"))["messages"]
+        html = str(await harness.sandbox.get(f"/messages/{mail['id']}"))
         pixel = re.search(r"/v1/events/open\?request_id=[\w.~-]+", html)
         assert pixel, html
         headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Thunderbird/128"}
-        async with running.session.get(running.url + pixel[0], headers=headers) as response:
+        async with harness.session.get(harness.url + pixel[0], headers=headers) as response:
             assert response.status == 200
 
-    running.do(load_pixel())
-    page.wait(lambda: running.ask("GET", "/v1/topics/opened")["result_counts"].keys() & {"Open", "MachineOpen"})
+    harness.do(load_pixel())
+    page.wait(lambda: harness.ask("GET", "/v1/topics/opened")["result_counts"].keys() & {"Open", "MachineOpen"})
 
 
-def test_a_topic_is_cancelled_and_its_receipt_watched_until_it_is_final(page: Page, running: Site) -> None:
-    running.publish([as_map(f"cancel-{number}", topic_id="cancelled") for number in range(2_000)])
+def test_a_topic_is_cancelled_and_its_receipt_watched_until_it_is_final(page: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map(f"cancel-{number}", topic_id="cancelled") for number in range(2_000)])
     page.click(f"{row('cancelled')} button", "Cancel")
     assert "cancelled" in page.read("#confirm-text", "Cancel what is not sent yet")
     page.click("#confirm-yes")
@@ -67,20 +67,20 @@ def test_a_topic_is_cancelled_and_its_receipt_watched_until_it_is_final(page: Pa
     page.wait(lambda: f"{cancelled:,} stopped" in page.text(row("cancelled")))
 
 
-def test_who_shrinks_back_cancels_nothing(page: Page, running: Site) -> None:
-    running.publish([as_map("kept-1", topic_id="kept")])
+def test_who_shrinks_back_cancels_nothing(page: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map("kept-1", topic_id="kept")])
     page.find(row("kept"))
     for key in (Keys.ENTER, Keys.ESCAPE):  # the focus is on the way back
         page.click(f"{row('kept')} button", "Cancel")
         page.wait(lambda: page.find("#confirm").is_displayed())
         page.press(key)
         page.wait(lambda: not page.find("#confirm").is_displayed())
-    assert running.ask("GET", "/v1/topics/kept")["cancellation"] is None
+    assert harness.ask("GET", "/v1/topics/kept")["cancellation"] is None
 
 
-def test_one_topic_is_looked_up_and_older_ones_are_a_page_away(page: Page, running: Site) -> None:
-    running.publish([as_map(f"page-{number}", topic_id=f"page-{number}") for number in range(30)])
-    page.wait(lambda: len(running.ask("GET", "/v1/topics?limit=200")["topics"]) > 30)
+def test_one_topic_is_looked_up_and_older_ones_are_a_page_away(page: Page, harness: BrowserHarness) -> None:
+    harness.publish([as_map(f"page-{number}", topic_id=f"page-{number}") for number in range(30)])
+    page.wait(lambda: len(harness.ask("GET", "/v1/topics?limit=200")["topics"]) > 30)
     page.click("#topics button", "Reload")
     page.wait(lambda: len(page.all("#topics .topic")) == 25)
     page.click("#topics > button", "More")

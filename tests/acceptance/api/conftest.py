@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.servers.daemon import Daemon
 
 KEY = "acceptance"
@@ -18,7 +18,7 @@ KEY = "acceptance"
 class Api:
     """A daemon and its HTTP side."""
 
-    world: World
+    harness: DaemonHarness
     daemon: Daemon
     session: aiohttp.ClientSession
 
@@ -41,19 +41,19 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(world: World, *keys: str, **variables: object) -> AsyncIterator[Api]:
+async def serving(harness: DaemonHarness, *keys: str, **variables: object) -> AsyncIterator[Api]:
     """A daemon with one key, or with `keys`; the session brings the first."""
     keys = keys or (KEY,)
     async with (
-        world.daemon(API_KEY=",".join(keys), **variables) as daemon,
+        harness.daemon(API_KEY=",".join(keys), **variables) as daemon,
         aiohttp.ClientSession(headers={"X-API-KEY": keys[0]}) as session,
     ):
-        yield Api(world, daemon, session)
+        yield Api(harness, daemon, session)
 
 
 @pytest.fixture
-async def api(world: World) -> AsyncIterator[Api]:
-    async with serving(world) as served:
+async def api(harness: DaemonHarness) -> AsyncIterator[Api]:
+    async with serving(harness) as served:
         yield served
 
 

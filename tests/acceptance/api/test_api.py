@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.acceptance.api.conftest import KEY, Api, mail, many, serving
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
 
 
@@ -21,9 +21,9 @@ def in_seconds(seconds: float) -> str:
 
 async def test_mail_of_the_api_is_sent_counted_and_has_a_history(api: Api) -> None:
     answer = await api.post(mail("a@example.com", "b@example.com", topic_id="t", reply_to="r@example.com"))
-    await api.world.wait_sent(2)
-    await api.world.emptied()
-    assert await api.world.sent() == dict.fromkeys(answer["ids"], 1)
+    await api.harness.wait_sent(2)
+    await api.harness.emptied()
+    assert await api.harness.sent() == dict.fromkeys(answer["ids"], 1)
     _, topic = await api.ask("GET", "/v1/topics/t")
     assert topic["request_counts"] == {"Created": 0, "Processed": 0, "Sent": 2, "Failed": 0, "Stopped": 0}
     _, told = await api.ask("GET", f"/v1/messages/{answer['ids'][0]}")
@@ -36,18 +36,18 @@ async def test_mail_of_the_api_is_sent_counted_and_has_a_history(api: Api) -> No
 
 
 async def test_mail_of_nats_counts_for_its_topic_too(api: Api) -> None:
-    await api.world.publisher.publish([as_map("n-1", topicId="t")])
-    await api.world.emptied()
+    await api.harness.publisher.publish([as_map("n-1", topicId="t")])
+    await api.harness.emptied()
     _, topic = await api.ask("GET", "/v1/topics/t")
     assert topic["request_counts"]["Sent"] == 1
 
 
 async def test_a_suppressed_copy_does_not_stop_the_mail(api: Api) -> None:
     await api.ask("POST", "/v1/suppressions", {"address": "archive@example.com", "detail": "bounced once"})
-    await api.world.publisher.publish([as_map("n-1", bcc=["Archive <Archive@Example.com>"], cc=["c@example.com"])])
-    await api.world.wait_sent(1)
-    await api.world.emptied()
-    [message] = (await api.world.sandbox.get("/messages"))["messages"]
+    await api.harness.publisher.publish([as_map("n-1", bcc=["Archive <Archive@Example.com>"], cc=["c@example.com"])])
+    await api.harness.wait_sent(1)
+    await api.harness.emptied()
+    [message] = (await api.harness.sandbox.get("/messages"))["messages"]
     assert (message["to"], message["cc"], message["bcc"]) == (["you@example.com"], ["c@example.com"], [])
     _, told = await api.ask("GET", "/v1/messages/n-1")
     assert (told["status"], told["error"]) == ("Sent", None)
@@ -64,10 +64,10 @@ async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
     await api.post(
         mail(topic_id="t", content="<html><body>Hi</BODY></html>"), mail("off@example.com", track_opens=False)
     )
-    await api.world.wait_sent(2)
-    await api.world.emptied()
+    await api.harness.wait_sent(2)
+    await api.harness.emptied()
     bodies = {}
-    for message in (await api.world.sandbox.get("/messages"))["messages"]:
+    for message in (await api.harness.sandbox.get("/messages"))["messages"]:
         bodies[message["to"][0]] = message["html"]
     assert bodies["off@example.com"] == "<p>b</p>"
     found = re.fullmatch(
@@ -75,7 +75,7 @@ async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
         bodies["a@example.com"],
     )
     assert found
-    with sqlite3.connect(api.world.directory / "daemon" / "data" / "email.db") as connection:
+    with sqlite3.connect(api.harness.directory / "daemon" / "data" / "email.db") as connection:
         connection.execute("UPDATE email_requests SET finished_at = finished_at - 60")  # nobody reads within a second
     url = f"http://127.0.0.1:{api.port}{found[1]}"
     async with api.session.get(url, headers={"User-Agent": "Mozilla/5.0 (X11) Firefox/140"}) as response:
@@ -92,63 +92,63 @@ async def test_a_schedule_fires_at_its_time_after_a_restart_too(api: Api, source
     if source == "api":
         assert (await api.post(mail(*many(1000)), scheduled_at=later))["scheduled"]
     else:
-        await api.world.publisher.publish([as_map(f"n-{number}", scheduled_at=later) for number in range(1000)])
-        await api.world.emptied()
+        await api.harness.publisher.publish([as_map(f"n-{number}", scheduled_at=later) for number in range(1000)])
+        await api.harness.emptied()
     assert await api.daemon.stop() == 0
     due = time.time() + 2
-    with sqlite3.connect(api.world.directory / "daemon" / "data" / "email.db") as connection:
+    with sqlite3.connect(api.harness.directory / "daemon" / "data" / "email.db") as connection:
         connection.execute("UPDATE email_requests SET scheduled_at = ?", (due,))
     await api.daemon.start()
-    await api.world.wait_sent(1000)
-    assert await first_arrival(api.world) >= due
+    await api.harness.wait_sent(1000)
+    assert await first_arrival(api.harness) >= due
 
 
 async def test_a_mail_scheduled_over_nats_fires_in_the_same_life(api: Api) -> None:
     due = time.time() + 1.5
-    await api.world.publisher.publish([as_map("n-1", scheduledAt=datetime.fromtimestamp(due, UTC).isoformat())])
-    await api.world.wait_sent(1)
-    assert await first_arrival(api.world) >= due
+    await api.harness.publisher.publish([as_map("n-1", scheduledAt=datetime.fromtimestamp(due, UTC).isoformat())])
+    await api.harness.wait_sent(1)
+    assert await first_arrival(api.harness) >= due
 
 
-async def first_arrival(world: World) -> float:
+async def first_arrival(harness: DaemonHarness) -> float:
     """By the clock of this machine, which all of its processes share."""
-    return min(float(at) for at, _ in (await world.sandbox.get("/messages/timeline"))["timeline"])
+    return min(float(at) for at, _ in (await harness.sandbox.get("/messages/timeline"))["timeline"])
 
 
-async def test_cancelling_in_the_middle_of_ten_thousand(world: World) -> None:
-    async with serving(world, SES_RATE_PER_SEC=400) as api:
+async def test_cancelling_in_the_middle_of_ten_thousand(harness: DaemonHarness) -> None:
+    async with serving(harness, SES_RATE_PER_SEC=400) as api:
         await api.post(mail(*many(10_000), topic_id="t"))
-        await world.wait_sent(300)
+        await harness.wait_sent(300)
         status, receipt = await api.ask("DELETE", "/v1/topics/t")
-        counted = (await world.sandbox.get("/messages/count"))["count"]
+        counted = (await harness.sandbox.get("/messages/count"))["count"]
         assert status == 200
         assert receipt["cancelled"] + receipt["sent"] + receipt["in_flight"] == 10_000
         assert receipt["cancelled"] > 5000
         assert receipt["sent"] <= counted
         while not receipt["final"]:
             receipt = (await api.ask("GET", "/v1/topics/t"))[1]["cancellation"]
-        counted = (await world.sandbox.get("/messages/count"))["count"]
+        counted = (await harness.sandbox.get("/messages/count"))["count"]
         assert receipt["in_flight"] == 0
         assert receipt["sent"] == counted == 10_000 - receipt["cancelled"]
         later = await api.post(mail(topic_id="t"))
-        await world.wait_sent(counted + 1)
-    assert later["ids"][0] in await world.sent()
-    with sqlite3.connect(world.directory / "daemon" / "data" / "email.db") as connection:
+        await harness.wait_sent(counted + 1)
+    assert later["ids"][0] in await harness.sent()
+    with sqlite3.connect(harness.directory / "daemon" / "data" / "email.db") as connection:
         rows = dict(connection.execute("SELECT status, count(*) FROM email_requests GROUP BY status"))
     assert rows[4] == receipt["cancelled"]
 
 
-async def test_what_is_queued_in_jetstream_is_cancelled_too(world: World) -> None:
-    async with serving(world, SES_RATE_PER_SEC=200) as api:
-        await world.publisher.publish(as_map(f"n-{number}", topic_id="t") for number in range(3000))
-        await world.wait_sent(100)
+async def test_what_is_queued_in_jetstream_is_cancelled_too(harness: DaemonHarness) -> None:
+    async with serving(harness, SES_RATE_PER_SEC=200) as api:
+        await harness.publisher.publish(as_map(f"n-{number}", topic_id="t") for number in range(3000))
+        await harness.wait_sent(100)
         _, receipt = await api.ask("DELETE", "/v1/topics/t")
-        await world.publisher.publish([as_map("later", topic_id="t")])
+        await harness.publisher.publish([as_map("later", topic_id="t")])
         while not receipt["final"]:
             receipt = (await api.ask("GET", "/v1/topics/t"))[1]["cancellation"]
-        await world.emptied()
+        await harness.emptied()
         receipt = (await api.ask("GET", "/v1/topics/t"))[1]["cancellation"]
-    sent = await world.sent()
+    sent = await harness.sent()
     assert "later" in sent
     assert receipt["cancelled"] + receipt["sent"] == 3001
     assert len(sent) == receipt["sent"] < 1500

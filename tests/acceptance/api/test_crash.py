@@ -8,28 +8,28 @@ import sqlite3
 import aiohttp
 
 from tests.acceptance.api.conftest import Api, mail, many, serving
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 
 KILLS = int(os.environ.get("SIDECAR_KILLS", "5"))
 RECIPIENTS = int(os.environ.get("SIDECAR_RECIPIENTS", "3000"))
 
 
-async def test_each_accepted_recipient_is_sent_once_or_visibly_in_doubt(world: World) -> None:
+async def test_each_accepted_recipient_is_sent_once_or_visibly_in_doubt(harness: DaemonHarness) -> None:
     chance = random.Random(20_241_225)
     # `park`: no event of SES arrives here, so what is in doubt must not be sent again.
-    async with serving(world, IN_DOUBT="park", SES_RATE_PER_SEC=3000, ACK_WAIT=2) as api:
+    async with serving(harness, IN_DOUBT="park", SES_RATE_PER_SEC=3000, ACK_WAIT=2) as api:
         accepted = await _post_until_accepted(api, chance)
         for _ in range(KILLS):
-            counted = (await world.sandbox.get("/messages/count"))["count"]
-            await world.wait_sent(min(counted + chance.randrange(1, RECIPIENTS // KILLS // 2), RECIPIENTS))
+            counted = (await harness.sandbox.get("/messages/count"))["count"]
+            await harness.wait_sent(min(counted + chance.randrange(1, RECIPIENTS // KILLS // 2), RECIPIENTS))
             await api.daemon.kill()
             await api.daemon.start()
-        while await _unfinished(world):
-            await world.emptied()
-        sent = await world.sent()
-        letters = await world.publisher.dead_letters()
+        while await _unfinished(harness):
+            await harness.emptied()
+        sent = await harness.sent()
+        letters = await harness.publisher.dead_letters()
     parked = {letter.kind for letter in letters}
-    rows = _rows(world)
+    rows = _rows(harness)
     assert set(rows) == set(accepted)
     assert set(sent.values()) == {1}
     assert parked <= {"in-doubt"}
@@ -52,18 +52,18 @@ async def _post_until_accepted(api: Api, chance: random.Random) -> list[str]:
         await api.daemon.kill()
         answers = await asyncio.gather(posting, return_exceptions=True)
         assert isinstance(answers[0], (tuple, aiohttp.ClientError))
-        assert len(_rows(api.world)) in {0, RECIPIENTS}
+        assert len(_rows(api.harness)) in {0, RECIPIENTS}
         await api.daemon.start()
     status, answer = await post()
     assert status == 200
     return answer["ids"]
 
 
-async def _unfinished(world: World) -> bool:
+async def _unfinished(harness: DaemonHarness) -> bool:
     await asyncio.sleep(0.1)
-    return any(status < 2 for status in _rows(world).values())
+    return any(status < 2 for status in _rows(harness).values())
 
 
-def _rows(world: World) -> dict[str, int]:
-    with sqlite3.connect(world.directory / "daemon" / "data" / "email.db") as connection:
+def _rows(harness: DaemonHarness) -> dict[str, int]:
+    with sqlite3.connect(harness.directory / "daemon" / "data" / "email.db") as connection:
         return dict(connection.execute("SELECT uuid, status FROM email_requests"))

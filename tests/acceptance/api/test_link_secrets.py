@@ -3,14 +3,14 @@
 import asyncio
 
 from tests.acceptance.api.conftest import KEY, Api, serving
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.links import DOES_NOT, WORKS, answer_of, linked, links_of, looked_at, unsubscribed
 from tests.servers.daemon import Daemon
 
 
 async def secret(api: Api, *arguments: str) -> str:
-    variables = api.world.variables | {"SERVER_PORT": str(api.port), "API_KEY": KEY}
-    return await answer_of(Daemon(api.world.directory / "daemon", variables, "secret", *arguments))
+    variables = api.harness.variables | {"SERVER_PORT": str(api.port), "API_KEY": KEY}
+    return await answer_of(Daemon(api.harness.directory / "daemon", variables, "secret", *arguments))
 
 
 async def opened(api: Api, uuid: str) -> bool:
@@ -18,21 +18,23 @@ async def opened(api: Api, uuid: str) -> bool:
     return any(result["kind"] == "Open" for result in told["results"])
 
 
-async def test_links_work_after_a_rotation_and_a_restart_and_no_more_once_it_is_forgotten(world: World) -> None:
-    async with serving(world) as api:
+async def test_links_work_after_a_rotation_and_a_restart_and_no_more_once_it_is_forgotten(
+    harness: DaemonHarness,
+) -> None:
+    async with serving(harness) as api:
         url = f"http://127.0.0.1:{api.port}"
-        await world.publisher.publish([linked("first"), linked("before")])
-        first, before = await links_of(world.sandbox, "first"), await links_of(world.sandbox, "before")
+        await harness.publisher.publish([linked("first"), linked("before")])
+        first, before = await links_of(harness.sandbox, "first"), await links_of(harness.sandbox, "before")
         assert await secret(api, "rotate") == (
             "Links are signed with a new secret. Those that 1 old secret signed go on working."
         )
-        await world.publisher.publish([linked("second")])
-        second = await links_of(world.sandbox, "second")
+        await harness.publisher.publish([linked("second")])
+        second = await links_of(harness.sandbox, "second")
         for links in (first, second):
             status, page = await looked_at(url, links)
             assert (status, "<button>" in page) == (WORKS, True)
         await api.daemon.stop()
-    async with serving(world) as api:
+    async with serving(harness) as api:
         url = f"http://127.0.0.1:{api.port}"
         assert await unsubscribed(url, first) == WORKS
         _, told = await api.ask("GET", "/v1/suppressions/first@example.com")
@@ -45,8 +47,8 @@ async def test_links_work_after_a_rotation_and_a_restart_and_no_more_once_it_is_
         assert await unsubscribed(url, before) == DOES_NOT
         assert (await api.ask("GET", "/v1/suppressions/before@example.com"))[0] == DOES_NOT
         assert await unsubscribed(url, second) == WORKS
-        await world.publisher.publish([linked("third")])
-        third = await links_of(world.sandbox, "third")
+        await harness.publisher.publish([linked("third")])
+        third = await links_of(harness.sandbox, "third")
         assert (await looked_at(url, third))[0] == WORKS
         while not await opened(api, "third"):  # noqa: ASYNC110 - only asking tells
             await asyncio.sleep(0.02)
@@ -55,11 +57,11 @@ async def test_links_work_after_a_rotation_and_a_restart_and_no_more_once_it_is_
 
 async def test_a_leaked_secret_is_replaced_in_one_step(api: Api) -> None:
     url = f"http://127.0.0.1:{api.port}"
-    await api.world.publisher.publish([linked("leaked")])
-    leaked = await links_of(api.world.sandbox, "leaked")
+    await api.harness.publisher.publish([linked("leaked")])
+    leaked = await links_of(api.harness.sandbox, "leaked")
     assert await secret(api, "rotate", "--forget-old") == (
         "Links are signed with a new secret. Links that old secrets signed no longer work."
     )
     assert await unsubscribed(url, leaked) == DOES_NOT
-    await api.world.publisher.publish([linked("safe")])
-    assert await unsubscribed(url, await links_of(api.world.sandbox, "safe")) == WORKS
+    await api.harness.publisher.publish([linked("safe")])
+    assert await unsubscribed(url, await links_of(api.harness.sandbox, "safe")) == WORKS

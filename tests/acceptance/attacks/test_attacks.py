@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.api.conftest import Api, serving
 from tests.acceptance.attacks import credentials, fuzz
 from tests.acceptance.attacks.raw import exchange, exchange_all, request
-from tests.acceptance.conftest import World
+from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
 from tests.acceptance.test_bombs import MEMORY, peak
 from tests.servers.daemon import LogLine
@@ -22,9 +22,9 @@ MOST_WARNINGS = 20
 
 
 @pytest.fixture
-async def api(world: World) -> AsyncIterator[Api]:
+async def api(harness: DaemonHarness) -> AsyncIterator[Api]:
     keys = (credentials.KEY.decode(), credentials.OTHER_KEY.decode())
-    async with serving(world, *keys, DASHBOARD_PUBLIC="true") as api:
+    async with serving(harness, *keys, DASHBOARD_PUBLIC="true") as api:
         yield api
 
 
@@ -147,6 +147,6 @@ async def test_no_odd_request_is_an_error_of_ours(api: Api) -> None:
     assert not [line for line in unusual(api) if line["level"] != "warning"]
     assert peak(api.daemon.pid) < MEMORY
     assert api.daemon.count("daemon.started") == 1
-    await api.world.publisher.publish([as_map("after-all")])
-    await api.world.emptied()
-    assert (await api.world.sent())["after-all"] == 1
+    await api.harness.publisher.publish([as_map("after-all")])
+    await api.harness.emptied()
+    assert (await api.harness.sent())["after-all"] == 1

@@ -25,7 +25,7 @@ _TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 
 
 @dataclass
-class Site:
+class FleetHarness:
     """What all tests of a file use together: each has uuids and topics of its own."""
 
     directory: Path
@@ -106,7 +106,7 @@ class Site:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(tmp_path_factory: Any) -> AsyncIterator[Site]:
+async def harness(tmp_path_factory: Any) -> AsyncIterator[FleetHarness]:
     directory = tmp_path_factory.mktemp("roles")
     [port] = free_ports(1)
     sandbox = SandboxProcess(
@@ -136,5 +136,5 @@ async def site(tmp_path_factory: Any) -> AsyncIterator[Site]:
             for worker in fleet.workers:  # in a fleet's first seconds nobody sends
                 while (await worker.wait_for("fleet.workers"))["workers"] < len(fleet.workers):
                     await worker.wait_for("fleet.workers", worker.count("fleet.workers") + 1)
-            yield Site(directory, variables, nats, sandbox, fleet, publisher, session)
+            yield FleetHarness(directory, variables, nats, sandbox, fleet, publisher, session)
         await publisher.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.acceptance.publisher import as_map
-from tests.acceptance.roles.conftest import Site
+from tests.acceptance.roles.conftest import FleetHarness
 from tests.servers.raw_publisher import RawPublisher
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,8 +27,8 @@ BLOCKS = [
 ]
 
 
-async def litter(site: Site) -> None:
-    async with RawPublisher(site.nats.url) as raw:
+async def litter(harness: FleetHarness) -> None:
+    async with RawPublisher(harness.nats.url) as raw:
         for place in PLACES:
             for payload in PAYLOADS:
                 for headers in BLOCKS if len(payload) < LARGE else BLOCKS[:1]:
@@ -38,21 +38,21 @@ async def litter(site: Site) -> None:
         await raw.publish(b"messages-dead.\xff", b"junk")
 
 
-async def test_roles_that_run_go_on_and_roles_that_start_begin(site: Site) -> None:
-    await litter(site)
-    await site.publisher.publish([as_map(f"junk-on-{number}", topic_id="junk") for number in range(50)])
-    await site.until_sent("junk-on-", 50)
-    await site.fleet.workers[0].kill()
-    await site.fleet.sidecar.kill()
-    await litter(site)
-    await site.fleet.sidecar.start()
-    await site.fleet.workers[0].start()
-    await site.publisher.publish([as_map(f"junk-after-{number}", topic_id="junk") for number in range(50)])
-    await site.until_sent("junk-after-", 50)
-    await site.until_counts("junk", Sent=100)
-    assert set((await site.sent("junk-")).values()) == {1}
-    processes = [site.fleet.sidecar, *site.fleet.workers]
+async def test_roles_that_run_go_on_and_roles_that_start_begin(harness: FleetHarness) -> None:
+    await litter(harness)
+    await harness.publisher.publish([as_map(f"junk-on-{number}", topic_id="junk") for number in range(50)])
+    await harness.until_sent("junk-on-", 50)
+    await harness.fleet.workers[0].kill()
+    await harness.fleet.sidecar.kill()
+    await litter(harness)
+    await harness.fleet.sidecar.start()
+    await harness.fleet.workers[0].start()
+    await harness.publisher.publish([as_map(f"junk-after-{number}", topic_id="junk") for number in range(50)])
+    await harness.until_sent("junk-after-", 50)
+    await harness.until_counts("junk", Sent=100)
+    assert set((await harness.sent("junk-")).values()) == {1}
+    processes = [harness.fleet.sidecar, *harness.fleet.workers]
     assert all(process.running for process in processes)
     assert [process.count(event) for process in processes for event in ("delivery.crashed", "task.crashed")] == [0] * 6
-    letters = await site.ask("GET", "/v1/dead-letters?limit=200")
+    letters = await harness.ask("GET", "/v1/dead-letters?limit=200")
     assert len(letters["dead_letters"]) > len(PAYLOADS) * len(BLOCKS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.api.stage import Stage, running
+from tests.integration.api.harness import ApiHarness, running
 from tests.servers.nats import NatsServer
 
 
@@ -16,6 +16,6 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, server: NatsServer) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, server: NatsServer) -> AsyncIterator[ApiHarness]:
     async with running(tmp_path, server.url) as started:
         yield started

@@ -11,15 +11,15 @@ from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.outcome import Duplicate, Failed, Sent, Stopped, StopReason
 from email_consumer.message.model import EmailMessage, encode
 from email_consumer.pipeline.gate import covers
-from tests.integration.api.stage import ORIGIN, Stage, mail, running
+from tests.integration.api.harness import ORIGIN, ApiHarness, mail, running
 from tests.servers.nats import NatsServer
 
 STOPPED = Stopped(StopReason.CANCELLED)
 
 
-async def last_stored(stage: Stage) -> Origin:
+async def last_stored(harness: ApiHarness) -> Origin:
     """Where the stream's last mail comes from, as the intake tells it."""
-    mark = await stage.queue.mark()
+    mark = await harness.queue.mark()
     return Origin("nats", f"messages:{mark.sequence}", mark.sequence, mark.before, stream=mark.stream or "")
 
 
@@ -27,16 +27,16 @@ def from_nats(uuid: str, topic_id: str = "t") -> EmailMessage:
     return EmailMessage(uuid=uuid, email="n@example.com", subject="s", body="b", topic_id=topic_id)
 
 
-async def test_every_mail_is_cancelled_sent_or_in_flight(stage: Stage) -> None:
-    await stage.post(mail(*(f"u{number}@example.com" for number in range(3000)), topic_id="t"))
-    pulled = await stage.pull(30)
+async def test_every_mail_is_cancelled_sent_or_in_flight(harness: ApiHarness) -> None:
+    await harness.post(mail(*(f"u{number}@example.com" for number in range(3000)), topic_id="t"))
+    pulled = await harness.pull(30)
     for message in pulled[:10]:
-        await stage.finish(message, Sent("ses"))
+        await harness.finish(message, Sent("ses"))
     for message in pulled[10:20]:
-        await stage.finish(message, Failed("503"))  # given back: it is not sent yet
+        await harness.finish(message, Failed("503"))  # given back: it is not sent yet
     for message in pulled[20:]:
-        await stage.ledger.claim(message, ORIGIN)
-    status, receipt = await stage.ask("DELETE", "/v1/topics/t")
+        await harness.ledger.claim(message, ORIGIN)
+    status, receipt = await harness.ask("DELETE", "/v1/topics/t")
     assert status == 200
     assert receipt.pop("cancelled_at").endswith("Z")
     assert receipt == {
@@ -48,20 +48,20 @@ async def test_every_mail_is_cancelled_sent_or_in_flight(stage: Stage) -> None:
         "final": False,
         "known": True,
     }
-    assert await stage.rows() == [(1, 10), (2, 10), (4, 2980)]
-    assert await stage.rows("DISTINCT error", "WHERE status = 4") == [("cancelled",)]
+    assert await harness.rows() == [(1, 10), (2, 10), (4, 2980)]
+    assert await harness.rows("DISTINCT error", "WHERE status = 4") == [("cancelled",)]
     for message in pulled[20:]:
-        await stage.ledger.finish(message, Sent("ses"), ORIGIN)
-    _, topic = await stage.ask("GET", "/v1/topics/t")
+        await harness.ledger.finish(message, Sent("ses"), ORIGIN)
+    _, topic = await harness.ask("GET", "/v1/topics/t")
     assert topic["request_counts"] == {"Created": 0, "Processed": 0, "Sent": 20, "Failed": 0, "Stopped": 2980}
     assert (topic["cancellation"]["sent"], topic["cancellation"]["in_flight"]) == (20, 0)
 
 
-async def test_a_claim_comes_before_the_cancellation_or_not_at_all(stage: Stage) -> None:
-    await stage.post(mail(*(f"u{number}@example.com" for number in range(500)), topic_id="t"))
-    pulled = await stage.pull(500)
-    claiming = [asyncio.create_task(stage.ledger.claim(message, ORIGIN)) for message in pulled]
-    cancelling = asyncio.create_task(stage.ask("DELETE", "/v1/topics/t"))
+async def test_a_claim_comes_before_the_cancellation_or_not_at_all(harness: ApiHarness) -> None:
+    await harness.post(mail(*(f"u{number}@example.com" for number in range(500)), topic_id="t"))
+    pulled = await harness.pull(500)
+    claiming = [asyncio.create_task(harness.ledger.claim(message, ORIGIN)) for message in pulled]
+    cancelling = asyncio.create_task(harness.ask("DELETE", "/v1/topics/t"))
     claims = await asyncio.gather(*claiming)
     _, receipt = await cancelling
     claimed = sum(isinstance(claim, Claim) for claim in claims)
@@ -70,69 +70,71 @@ async def test_a_claim_comes_before_the_cancellation_or_not_at_all(stage: Stage)
     assert all(isinstance(claim, Claim) or claim in (STOPPED, Duplicate()) for claim in claims)
 
 
-async def test_mail_of_the_stream_counts_as_it_is_pulled_until_the_receipt_is_final(stage: Stage) -> None:
+async def test_mail_of_the_stream_counts_as_it_is_pulled_until_the_receipt_is_final(harness: ApiHarness) -> None:
     for number in range(3):
-        await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
-    _, receipt = await stage.ask("DELETE", "/v1/topics/t")
+        await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+    _, receipt = await harness.ask("DELETE", "/v1/topics/t")
     assert (receipt["cancelled"], receipt["final"], receipt["known"]) == (0, False, False)
-    assert stage.cancelled["t"].sequence == 3
+    assert harness.cancelled["t"].sequence == 3
     for count, final in ((2, False), (1, True)):
-        for message in await stage.pull(count):
-            assert await stage.ledger.claim(message, ORIGIN) == STOPPED
-            await stage.ledger.finish(message, STOPPED, ORIGIN)
-        _, topic = await stage.ask("GET", "/v1/topics/t")
+        for message in await harness.pull(count):
+            assert await harness.ledger.claim(message, ORIGIN) == STOPPED
+            await harness.ledger.finish(message, STOPPED, ORIGIN)
+        _, topic = await harness.ask("GET", "/v1/topics/t")
         assert topic["cancellation"]["final"] is final
     assert topic["cancellation"]["cancelled"] == 3
 
 
-async def test_mail_of_another_subject_does_not_keep_a_receipt_from_being_final(stage: Stage) -> None:
-    await stage.client.jetstream().publish("messages.other", b"not ours")
-    _, receipt = await stage.ask("DELETE", "/v1/topics/t")
+async def test_mail_of_another_subject_does_not_keep_a_receipt_from_being_final(harness: ApiHarness) -> None:
+    await harness.client.jetstream().publish("messages.other", b"not ours")
+    _, receipt = await harness.ask("DELETE", "/v1/topics/t")
     assert receipt["final"]
 
 
-async def test_cancelling_again_covers_what_came_since_and_adds_up(stage: Stage) -> None:
-    await stage.post(mail("a@example.com", "b@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
-    assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
-    assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
-    await stage.post(mail("c@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
-    assert await stage.rows() == [(0, 1), (4, 2)]
-    assert (await stage.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 3
-    assert +stage.metrics.unsent == {"cancelled": 3}
+async def test_cancelling_again_covers_what_came_since_and_adds_up(harness: ApiHarness) -> None:
+    await harness.post(mail("a@example.com", "b@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    assert (await harness.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
+    assert (await harness.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
+    await harness.post(mail("c@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    assert await harness.rows() == [(0, 1), (4, 2)]
+    assert (await harness.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 3
+    assert +harness.metrics.unsent == {"cancelled": 3}
 
 
-async def test_other_topics_and_mail_without_one_go_on(stage: Stage) -> None:
+async def test_other_topics_and_mail_without_one_go_on(harness: ApiHarness) -> None:
     later = "2999-01-01T00:00:00Z"
-    await stage.post(mail(topic_id="t"), mail(topic_id="T"), mail(), scheduled_at=later)
-    await stage.ask("DELETE", "/v1/topics/t")
-    assert await stage.rows("topic_id, status", "ORDER BY id") == [("t", 4), ("T", 0), (None, 0)]
+    await harness.post(mail(topic_id="t"), mail(topic_id="T"), mail(), scheduled_at=later)
+    await harness.ask("DELETE", "/v1/topics/t")
+    assert await harness.rows("topic_id, status", "ORDER BY id") == [("t", 4), ("T", 0), (None, 0)]
 
 
-async def test_without_nats_nothing_is_cancelled_and_the_answer_says_so(stage: Stage, server: NatsServer) -> None:
-    await stage.post(mail(topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+async def test_without_nats_nothing_is_cancelled_and_the_answer_says_so(
+    harness: ApiHarness, server: NatsServer
+) -> None:
+    await harness.post(mail(topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
     await server.kill()
-    status, answer = await stage.ask("DELETE", "/v1/topics/t")
+    status, answer = await harness.ask("DELETE", "/v1/topics/t")
     assert (status, answer["error"]["code"]) == (503, "queue_unavailable")
-    assert await stage.rows() == [(0, 1)]
+    assert await harness.rows() == [(0, 1)]
     await server.restart()
-    while (await stage.ask("DELETE", "/v1/topics/t"))[0] == 503:
+    while (await harness.ask("DELETE", "/v1/topics/t"))[0] == 503:
         pass
-    assert await stage.rows() == [(4, 1)]
+    assert await harness.rows() == [(4, 1)]
 
 
 async def test_a_cancellation_outlives_a_restart_but_not_its_stream(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url) as stage:
+    async with running(tmp_path, server.url) as harness:
         for number in range(5):
-            await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
-        await stage.ask("DELETE", "/v1/topics/t")
-    async with running(tmp_path, server.url) as stage:
-        assert covers(stage.cancelled["t"], await last_stored(stage))
-        await stage.client.jetstream().delete_stream("messages")
-    async with running(tmp_path, server.url) as stage:
+            await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+        await harness.ask("DELETE", "/v1/topics/t")
+    async with running(tmp_path, server.url) as harness:
+        assert covers(harness.cancelled["t"], await last_stored(harness))
+        await harness.client.jetstream().delete_stream("messages")
+    async with running(tmp_path, server.url) as harness:
         for number in range(3):
-            await stage.client.jetstream().publish("messages.email", encode(from_nats(f"m-{number}")))
-        assert not covers(stage.cancelled["t"], await last_stored(stage))
-        _, topic = await stage.ask("GET", "/v1/topics/t")
+            await harness.client.jetstream().publish("messages.email", encode(from_nats(f"m-{number}")))
+        assert not covers(harness.cancelled["t"], await last_stored(harness))
+        _, topic = await harness.ask("GET", "/v1/topics/t")
         assert topic["cancellation"]["final"], "its mail is gone with its stream"
 
 
@@ -140,57 +142,57 @@ async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_cov
     tmp_path: Path, server: NatsServer
 ) -> None:
     async def next_start() -> dict[str, int]:
-        async with running(tmp_path, server.url) as stage, stage.database.transaction() as connection:
+        async with running(tmp_path, server.url) as harness, harness.database.transaction() as connection:
             await connection.execute("UPDATE cancellations SET cancelled_at = cancelled_at - 91 * 86400")
-            return {topic: mark.sequence for topic, mark in stage.cancelled.items()}
+            return {topic: mark.sequence for topic, mark in harness.cancelled.items()}
 
-    async with running(tmp_path, server.url) as stage:
-        await stage.client.jetstream().publish("messages.email", encode(from_nats("n-1")))
-        await stage.ask("DELETE", "/v1/topics/t")
+    async with running(tmp_path, server.url) as harness:
+        await harness.client.jetstream().publish("messages.email", encode(from_nats("n-1")))
+        await harness.ask("DELETE", "/v1/topics/t")
     assert await next_start() == {"t": 1}
     assert await next_start() == {"t": 1}, "its mail still waits in the stream"
-    async with running(tmp_path, server.url) as stage:
-        assert [message.uuid for message in await stage.pull(1)] == ["n-1"]
-        await stage.client.jetstream().publish("messages.email", encode(from_nats("n-2", topic_id="u")))
-        await stage.ask("DELETE", "/v1/topics/u")
-    async with running(tmp_path, server.url) as stage:
-        assert list(stage.cancelled) == ["u"], "one that is young, or whose mail is still to come, stays"
+    async with running(tmp_path, server.url) as harness:
+        assert [message.uuid for message in await harness.pull(1)] == ["n-1"]
+        await harness.client.jetstream().publish("messages.email", encode(from_nats("n-2", topic_id="u")))
+        await harness.ask("DELETE", "/v1/topics/u")
+    async with running(tmp_path, server.url) as harness:
+        assert list(harness.cancelled) == ["u"], "one that is young, or whose mail is still to come, stays"
 
 
 @pytest.mark.parametrize("skew", [-120.0, 120.0])
 async def test_the_order_decides_though_the_clocks_are_minutes_apart(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, skew: float
+    harness: ApiHarness, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
     nats_time = time.time
     monkeypatch.setattr(time, "time", lambda: nats_time() + skew)
     for number in range(280):
-        await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
-    _, receipt = await stage.ask("DELETE", "/v1/topics/t")
+        await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+    _, receipt = await harness.ask("DELETE", "/v1/topics/t")
     assert receipt["final"] is False
-    before = await last_stored(stage)
-    assert covers(stage.cancelled["t"], replace(before, sequence=1))
-    assert covers(stage.cancelled["t"], before)
-    await stage.client.jetstream().publish("messages.email", encode(from_nats("n-280")))
-    assert not covers(stage.cancelled["t"], await last_stored(stage))
+    before = await last_stored(harness)
+    assert covers(harness.cancelled["t"], replace(before, sequence=1))
+    assert covers(harness.cancelled["t"], before)
+    await harness.client.jetstream().publish("messages.email", encode(from_nats("n-280")))
+    assert not covers(harness.cancelled["t"], await last_stored(harness))
 
 
 async def test_what_the_version_before_noted_goes_on(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url) as stage:
+    async with running(tmp_path, server.url) as harness:
         for number in range(5):
-            await stage.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
-        last = await last_stored(stage)
+            await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+        last = await last_stored(harness)
         noted = [
             ("this stream", 5, time.time()),
             ("another machine's clock", 5, time.time() - 50),
             ("a stream that was longer", 6, time.time()),
             ("a stream that was there earlier", 5, time.time() - 3600),
         ]
-        async with stage.database.transaction() as connection:
+        async with harness.database.transaction() as connection:
             await connection.executemany(
                 "INSERT INTO cancellations (topic_id, sequence, cancelled_at) VALUES (?, ?, ?)", noted
             )
     for _ in range(2):  # as long as it is remembered
-        async with running(tmp_path, server.url) as stage:
-            stopped = {topic for topic, mark in stage.cancelled.items() if covers(mark, last)}
+        async with running(tmp_path, server.url) as harness:
+            stopped = {topic for topic, mark in harness.cancelled.items() if covers(mark, last)}
             assert stopped == {"this stream", "another machine's clock"}
-            assert not covers(stage.cancelled["a stream that was longer"], replace(last, stream=""))
+            assert not covers(harness.cancelled["a stream that was longer"], replace(last, stream=""))

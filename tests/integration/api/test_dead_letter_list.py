@@ -15,7 +15,7 @@ import pytest
 from email_consumer.cli.dead_letter_view import full
 from email_consumer.message.model import EmailMessage, encode
 from email_consumer.sources.jetstream.dead_letters import DeadLetters
-from tests.integration.api.stage import Stage, running
+from tests.integration.api.harness import ApiHarness, running
 from tests.servers.counting_proxy import CountingProxy
 from tests.servers.nats import NatsServer
 from tests.servers.raw_publisher import RawPublisher
@@ -56,16 +56,16 @@ ABSURD = {
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, server: NatsServer) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, server: NatsServer) -> AsyncIterator[ApiHarness]:
     """Without a worker and a schedule: what is replayed stays in the stream."""
-    async with running(tmp_path, server.url, schedule=False) as stage:
-        yield stage
+    async with running(tmp_path, server.url, schedule=False) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def absurd(server: NatsServer, stage: Stage) -> int:
+async def absurd(server: NatsServer, harness: ApiHarness) -> int:
     """How many letters there are; the last one is in order but for its subject."""
-    assert stage.client.is_connected
+    assert harness.client.is_connected
     async with RawPublisher(server.url) as raw:
         for headers in ABSURD.values():
             await raw.publish(b"messages-dead.rejected", MAIL, headers)
@@ -83,8 +83,8 @@ async def dlq(url: str, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def ask(stage: Stage, method: str, path: str) -> Any:
-    async with stage.session.request(method, stage.url + path) as response:
+async def ask(harness: ApiHarness, method: str, path: str) -> Any:
+    async with harness.session.request(method, harness.url + path) as response:
         assert response.status == 200, await response.text()
         return await response.json()
 
@@ -101,8 +101,8 @@ async def test_the_command_lists_each(server: NatsServer, absurd: int) -> None:
     }
 
 
-async def test_the_command_shows_replays_and_removes_each(server: NatsServer, stage: Stage, absurd: int) -> None:
-    letters = DeadLetters(stage.client, stream="messages", subject="messages.email", replicas=1)
+async def test_the_command_shows_replays_and_removes_each(server: NatsServer, harness: ApiHarness, absurd: int) -> None:
+    letters = DeadLetters(harness.client, stream="messages", subject="messages.email", replicas=1)
     for number in range(1, absurd + 1):
         assert "jane@example.com" in full(await letters.get(number), UTC)
     code, out, err = await dlq(server.url, "show", str(1 + [*ABSURD].index("a terminal's orders")))
@@ -113,38 +113,38 @@ async def test_the_command_shows_replays_and_removes_each(server: NatsServer, st
     assert (code, out.splitlines()[-1], err) == (0, f"{half} of {half} replayed", "")
     code, out, err = await dlq(server.url, "remove", "--all")
     assert (code, out.splitlines()[-1], err) == (0, f"{absurd - half} of {absurd - half} removed", "")
-    assert (await stage.client.jetstream().stream_info("messages")).state.messages == half
+    assert (await harness.client.jetstream().stream_info("messages")).state.messages == half
 
 
-async def test_the_api_and_the_page_list_show_replay_and_remove_each(stage: Stage, absurd: int) -> None:
-    listed = (await ask(stage, "GET", PAGE))["dead_letters"]
+async def test_the_api_and_the_page_list_show_replay_and_remove_each(harness: ApiHarness, absurd: int) -> None:
+    listed = (await ask(harness, "GET", PAGE))["dead_letters"]
     assert [(letter["sequence"], letter["size"]) for letter in listed] == [(n + 1, len(MAIL)) for n in range(absurd)]
     assert {letter["attempts"] for letter in listed} == {None, int("9" * 18)}
     for letter in listed:
         one = f"/v1/dead-letters/{letter['sequence']}"
-        assert (await ask(stage, "GET", one))["message"]["email"] == "jane@example.com"
-        await (ask(stage, "POST", f"{one}/replay") if letter["sequence"] % 2 else ask(stage, "DELETE", one))
-    assert await ask(stage, "GET", PAGE) == {"dead_letters": [], "next": None}
-    assert (await stage.client.jetstream().stream_info("messages")).state.messages == (absurd + 1) // 2
+        assert (await ask(harness, "GET", one))["message"]["email"] == "jane@example.com"
+        await (ask(harness, "POST", f"{one}/replay") if letter["sequence"] % 2 else ask(harness, "DELETE", one))
+    assert await ask(harness, "GET", PAGE) == {"dead_letters": [], "next": None}
+    assert (await harness.client.jetstream().stream_info("messages")).state.messages == (absurd + 1) // 2
 
 
-async def test_pages_go_on_over_letters_that_were_removed(stage: Stage, absurd: int) -> None:
+async def test_pages_go_on_over_letters_that_were_removed(harness: ApiHarness, absurd: int) -> None:
     for gone in (1, 3, 4, absurd):
-        await ask(stage, "DELETE", f"/v1/dead-letters/{gone}")
+        await ask(harness, "DELETE", f"/v1/dead-letters/{gone}")
     seen: list[int] = []
     after: str | None = ""
     while after is not None:
-        answer = await ask(stage, "GET", f"/v1/dead-letters?limit=3&after={after}")
+        answer = await ask(harness, "GET", f"/v1/dead-letters?limit=3&after={after}")
         seen += [letter["sequence"] for letter in answer["dead_letters"]]
         after = answer["next"]
     assert seen == [number for number in range(1, absurd) if number not in {1, 3, 4}]
-    assert (await ask(stage, "GET", "/v1/dead-letters?after=" + "9" * 18))["dead_letters"] == []
+    assert (await ask(harness, "GET", "/v1/dead-letters?after=" + "9" * 18))["dead_letters"] == []
 
 
-async def test_nothing_of_a_list_stays_on_the_server(stage: Stage, absurd: int) -> None:
+async def test_nothing_of_a_list_stays_on_the_server(harness: ApiHarness, absurd: int) -> None:
     for _ in range(3):
-        await ask(stage, "GET", f"/v1/dead-letters?limit={absurd // 2}")
-    assert await stage.client.jetstream().consumers_info("messages-dead") == []
+        await ask(harness, "GET", f"/v1/dead-letters?limit={absurd // 2}")
+    assert await harness.client.jetstream().consumers_info("messages-dead") == []
 
 
 LETTERS, SIZE = 50, 500_000
@@ -180,12 +180,12 @@ async def test_the_command_reads_no_payload_to_list_and_one_to_show(counted: Cou
 async def test_the_api_and_the_page_read_no_payload_to_list_and_one_to_show(
     tmp_path: Path, counted: CountingProxy
 ) -> None:
-    async with running(tmp_path, counted.url, schedule=False) as stage:
+    async with running(tmp_path, counted.url, schedule=False) as harness:
         for path, count in ((PAGE, 25), ("/v1/dead-letters", LETTERS), ("/v1/dead-letters?kind=rejected", LETTERS)):
             counted.received = 0
-            letters = (await ask(stage, "GET", path))["dead_letters"]
+            letters = (await ask(harness, "GET", path))["dead_letters"]
             assert [letter["size"] for letter in letters] == [SIZE] * count
             assert counted.received < MOST
         counted.received = 0
-        assert (await ask(stage, "GET", "/v1/dead-letters/7"))["size"] == SIZE
+        assert (await ask(harness, "GET", "/v1/dead-letters/7"))["size"] == SIZE
         assert SIZE < counted.received < 2 * SIZE

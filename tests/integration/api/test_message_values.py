@@ -8,7 +8,7 @@ import pytest
 
 from email_consumer.message.model import NOT_BUILT
 from email_consumer.message.problems import MAX_LENGTH, MAX_PROBLEMS
-from tests.integration.api.stage import Stage, mail
+from tests.integration.api.harness import ApiHarness, mail
 
 JSON = {"Content-Type": "application/json"}
 NEVER = "9999-12-31T23:59:59.9999999Z"
@@ -20,36 +20,36 @@ OPTIONAL = [
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}], ids=repr)
-async def test_empty_values_are_not_given(empty: object, stage: Stage) -> None:
-    answer = await stage.post(mail(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty)
+async def test_empty_values_are_not_given(empty: object, harness: ApiHarness) -> None:
+    answer = await harness.post(mail(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty)
     assert (answer["scheduled"], answer["warnings"]) == (False, [])
-    [message] = await stage.pull(1)
+    [message] = await harness.pull(1)
     assert message.model_fields_set == {"uuid", "email", "subject", "body"}
 
 
 @pytest.mark.parametrize("value", [NEVER, ZERO, "0001-01-01t00:00:00z", "9999-12-31 23:59:59"])
-async def test_never_and_zero_are_not_set(value: str, stage: Stage) -> None:
-    answer = await stage.post(mail(scheduled_at=value, expires_at=value), scheduled_at=value)
+async def test_never_and_zero_are_not_set(value: str, harness: ApiHarness) -> None:
+    answer = await harness.post(mail(scheduled_at=value, expires_at=value), scheduled_at=value)
     assert answer["scheduled"] is False
-    [message] = await stage.pull(1)
+    [message] = await harness.pull(1)
     assert (message.scheduled_at, message.expires_at) == (None, None)
-    assert (await stage.ask("GET", f"/v1/messages/{message.uuid}"))[0] == 200
+    assert (await harness.ask("GET", f"/v1/messages/{message.uuid}"))[0] == 200
 
 
-async def test_a_message_whose_time_is_not_set_is_due_with_the_others(stage: Stage) -> None:
+async def test_a_message_whose_time_is_not_set_is_due_with_the_others(harness: ApiHarness) -> None:
     later = "2035-01-01T00:00:00Z"
-    answer = await stage.post(mail(scheduled_at=ZERO), mail(scheduled_at=""), mail(), scheduled_at=later)
+    answer = await harness.post(mail(scheduled_at=ZERO), mail(scheduled_at=""), mail(), scheduled_at=later)
     for uuid in answer["ids"]:
-        _, shown = await stage.ask("GET", f"/v1/messages/{uuid}")
+        _, shown = await harness.ask("GET", f"/v1/messages/{uuid}")
         assert shown["scheduled_at"] == "2035-01-01T00:00:00.000Z"
 
 
-async def test_the_latest_time_of_all_can_be_kept_and_read(stage: Stage) -> None:
+async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) -> None:
     latest = "9998-12-31T23:59:59Z"
-    answer = await stage.post(mail(scheduled_at=latest, topic_id="t"), mail(expires_at=latest))
+    answer = await harness.post(mail(scheduled_at=latest, topic_id="t"), mail(expires_at=latest))
     for uuid in answer["ids"]:
-        assert (await stage.ask("GET", f"/v1/messages/{uuid}"))[0] == 200
-    [message] = await stage.pull(1)
+        assert (await harness.ask("GET", f"/v1/messages/{uuid}"))[0] == 200
+    [message] = await harness.pull(1)
     assert message.expires_at
     assert message.expires_at.year == 9998
 
@@ -81,72 +81,72 @@ async def test_the_latest_time_of_all_can_be_kept_and_read(stage: Stage) -> None
     ],
 )
 async def test_refused_with_a_short_reason_and_nothing_is_stored(
-    fields: dict[str, Any], top: dict[str, Any], status: int, named: str, stage: Stage
+    fields: dict[str, Any], top: dict[str, Any], status: int, named: str, harness: ApiHarness
 ) -> None:
-    answered, answer = await stage.ask("POST", "/v1/messages", {"messages": [mail(**fields)], **top})
+    answered, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail(**fields)], **top})
     assert answered == status
     assert named in json.dumps(answer)
     assert len(json.dumps(answer)) < 2 * MAX_PROBLEMS * MAX_LENGTH
-    assert await stage.rows() == []
+    assert await harness.rows() == []
 
 
-async def test_thousands_of_wrong_messages_are_left_at_the_first(stage: Stage) -> None:
+async def test_thousands_of_wrong_messages_are_left_at_the_first(harness: ApiHarness) -> None:
     wrong = {"emails": 1, "subject": 2, "content": 3, "text": 4, "cc": 5, "tags": 6, "headers": 7, "attachments": 8}
-    status, answer = await stage.ask("POST", "/v1/messages", {"messages": [wrong] * 5_000})
+    status, answer = await harness.ask("POST", "/v1/messages", {"messages": [wrong] * 5_000})
     assert status == 422
     assert {field.split(".")[1] for field in answer["error"]["fields"]} == {"0"}
 
 
-async def test_unknown_keys_are_ignored_and_named(stage: Stage) -> None:
-    answer = await stage.post(mail(html="<p>", priority=1), mail(priority=2), expires_at="2035-01-01T00:00:00Z")
+async def test_unknown_keys_are_ignored_and_named(harness: ApiHarness) -> None:
+    answer = await harness.post(mail(html="<p>", priority=1), mail(priority=2), expires_at="2035-01-01T00:00:00Z")
     assert [warning.split(":")[0] for warning in answer["warnings"]] == ["expires_at", "html", "priority"]
-    assert len(await stage.pull(2)) == 2
+    assert len(await harness.pull(2)) == 2
 
 
-async def test_warnings_are_few_and_short(stage: Stage) -> None:
-    answer = await stage.post(mail(**{f"{n}{'x' * 1_000}": n for n in range(1_000)}))
+async def test_warnings_are_few_and_short(harness: ApiHarness) -> None:
+    answer = await harness.post(mail(**{f"{n}{'x' * 1_000}": n for n in range(1_000)}))
     assert len(answer["warnings"]) == 20
     assert max(map(len, answer["warnings"])) < 200
 
 
-async def test_json_with_a_byte_order_mark_is_json(stage: Stage) -> None:
+async def test_json_with_a_byte_order_mark_is_json(harness: ApiHarness) -> None:
     body = b"\xef\xbb\xbf" + json.dumps({"messages": [mail()]}).encode()
-    async with stage.session.post(f"{stage.url}/v1/messages", data=body, headers=JSON) as response:
+    async with harness.session.post(f"{harness.url}/v1/messages", data=body, headers=JSON) as response:
         assert response.status == 200
-    assert await stage.pull(1)
+    assert await harness.pull(1)
 
 
 @pytest.mark.parametrize("body", [b"[" * 1_000_000, b"{}", b"[]", b"7", b'"\xff"', b"", b'{"messages": NaN}', b"[1,"])
-async def test_what_is_no_request_is_never_an_error_of_ours(body: bytes, stage: Stage) -> None:
-    async with stage.session.post(f"{stage.url}/v1/messages", data=body, headers=JSON) as response:
+async def test_what_is_no_request_is_never_an_error_of_ours(body: bytes, harness: ApiHarness) -> None:
+    async with harness.session.post(f"{harness.url}/v1/messages", data=body, headers=JSON) as response:
         assert response.status in {400, 413, 422}
         assert "error" in await response.json()
 
 
 @pytest.mark.parametrize("seconds", [253402300800.0, 1e300, -62135596801.0, float("inf")])
-async def test_a_row_of_the_version_before_can_be_read(seconds: float, stage: Stage) -> None:
-    [uuid] = (await stage.post(mail(topic_id="t", scheduled_at="2035-01-01T00:00:00Z")))["ids"]
-    async with stage.database.transaction() as connection:
+async def test_a_row_of_the_version_before_can_be_read(seconds: float, harness: ApiHarness) -> None:
+    [uuid] = (await harness.post(mail(topic_id="t", scheduled_at="2035-01-01T00:00:00Z")))["ids"]
+    async with harness.database.transaction() as connection:
         await connection.execute("UPDATE email_requests SET scheduled_at = ?, expires_at = ?", (seconds, abs(seconds)))
-    status, shown = await stage.ask("GET", f"/v1/messages/{uuid}")
+    status, shown = await harness.ask("GET", f"/v1/messages/{uuid}")
     assert status == 200
     assert datetime.fromisoformat(shown["scheduled_at"])
     assert datetime.fromisoformat(shown["expires_at"])
-    assert (await stage.ask("GET", "/v1/topics/t"))[0] == 200
+    assert (await harness.ask("GET", "/v1/topics/t"))[0] == 200
 
 
 @pytest.mark.parametrize("expires_at", [253402300800.0, 1e300])
-async def test_a_mail_of_the_version_before_that_expires_never_is_sent(expires_at: float, stage: Stage) -> None:
-    await stage.post(mail(scheduled_at="2035-01-01T00:00:00Z"))
-    async with stage.database.transaction() as connection:
+async def test_a_mail_of_the_version_before_that_expires_never_is_sent(expires_at: float, harness: ApiHarness) -> None:
+    await harness.post(mail(scheduled_at="2035-01-01T00:00:00Z"))
+    async with harness.database.transaction() as connection:
         await connection.execute("UPDATE email_requests SET scheduled_at = 1.0, expires_at = ?", (expires_at,))
-    stage.scheduler.wake()
-    [message] = await stage.pull(1)
+    harness.scheduler.wake()
+    [message] = await harness.pull(1)
     assert message.expires_at is None
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "1" * 100, "1" * 5_000, "-1", "1e300", "٣", "inf", "0x10"])
-async def test_a_number_that_no_place_can_hold_is_never_an_error_of_ours(number: str, stage: Stage) -> None:
+async def test_a_number_that_no_place_can_hold_is_never_an_error_of_ours(number: str, harness: ApiHarness) -> None:
     for path in (
         f"/v1/events/counts/sent?hours={number}",
         f"/v1/results/sent?hours={number}",
@@ -154,5 +154,5 @@ async def test_a_number_that_no_place_can_hold_is_never_an_error_of_ours(number:
         f"/v1/dead-letters?after={number}",
         f"/v1/dead-letters/{number}",
     ):
-        async with stage.session.get(stage.url + path) as response:
+        async with harness.session.get(harness.url + path) as response:
             assert response.status in {404, 422}, path

@@ -2,11 +2,11 @@
 
 from openapi_spec_validator import validate
 
-from tests.integration.api.stage import Stage
+from tests.integration.api.harness import ApiHarness
 
 
-async def test_the_document_is_valid_and_names_every_route(stage: Stage) -> None:
-    _, document = await stage.ask("GET", "/openapi.json")
+async def test_the_document_is_valid_and_names_every_route(harness: ApiHarness) -> None:
+    _, document = await harness.ask("GET", "/openapi.json")
     validate(document)
     assert {(method.upper(), path) for path, item in document["paths"].items() for method in item} == {
         ("POST", "/v1/messages"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster.crew import Crew
+from tests.integration.cluster.membership_harness import MembershipHarness
 from tests.servers.nats import NatsServer
 
 
@@ -16,7 +16,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 
 @pytest.fixture
-async def crew(server: NatsServer) -> AsyncIterator[Crew]:
-    crew = Crew(server)
-    yield crew
-    await crew.end()
+async def harness(server: NatsServer) -> AsyncIterator[MembershipHarness]:
+    harness = MembershipHarness(server)
+    yield harness
+    await harness.end()

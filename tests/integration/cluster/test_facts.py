@@ -16,7 +16,7 @@ from nats.js.kv import KeyValue
 
 from email_consumer.core.mail_queue import Mark
 from email_consumer.suppression.compact_set import shard_of
-from tests.integration.cluster.knowledge import connected, running, sidecar, worker
+from tests.integration.cluster.shared_state_harness import connected, running, sidecar, worker
 from tests.servers.nats import NatsServer
 from tests.waiting import patience, until
 

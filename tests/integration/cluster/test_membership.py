@@ -4,86 +4,88 @@ import asyncio
 
 import nats
 
-from tests.integration.cluster.crew import Crew
+from tests.integration.cluster.membership_harness import MembershipHarness
 from tests.servers.nats import NatsServer
 
 _EXACT = 1 + 1e-9
 
 
-async def test_a_worker_alone_has_it_all(crew: Crew) -> None:
-    worker = await crew.start()
+async def test_a_worker_alone_has_it_all(harness: MembershipHarness) -> None:
+    worker = await harness.start()
     assert worker.held == "waiting for the other workers to make room"
     await worker.until(1)
     assert worker.share == 1
 
 
-async def test_workers_that_join_and_leave_share_at_once(crew: Crew) -> None:
+async def test_workers_that_join_and_leave_share_at_once(harness: MembershipHarness) -> None:
     for number in range(1, 5):
-        await crew.start()
-        await crew.until(number)
-    for worker in crew.all:
+        await harness.start()
+        await harness.until(number)
+    for worker in harness.all:
         worker.membership._roster._ttl = 3600  # so nobody is forgotten for being silent
     for number in (3, 2):
-        await crew.all[number].leave()
-        await crew.until(number)
-    await crew.start()
-    await crew.until(3)
-    assert crew.most <= _EXACT
+        await harness.all[number].leave()
+        await harness.until(number)
+    await harness.start()
+    await harness.until(3)
+    assert harness.most <= _EXACT
 
 
-async def test_a_crowd_shares_too(crew: Crew) -> None:
-    await asyncio.gather(*(crew.start() for _ in range(12)))
-    await crew.until(12)
-    assert 0.999 < sum(worker.share for worker in crew.all) <= crew.most <= _EXACT
+async def test_a_crowd_shares_too(harness: MembershipHarness) -> None:
+    await asyncio.gather(*(harness.start() for _ in range(12)))
+    await harness.until(12)
+    assert 0.999 < sum(worker.share for worker in harness.all) <= harness.most <= _EXACT
 
 
-async def test_the_share_of_a_dead_worker_is_taken_over_after_the_ttl(crew: Crew) -> None:
-    first, second = await crew.start(), await crew.start()
-    await crew.until(2)
+async def test_the_share_of_a_dead_worker_is_taken_over_after_the_ttl(harness: MembershipHarness) -> None:
+    first, second = await harness.start(), await harness.start()
+    await harness.until(2)
     valid_until = second.membership.valid_until
     await second.die()
     await first.until(1)
     assert asyncio.get_running_loop().time() > valid_until
-    assert crew.most <= _EXACT
+    assert harness.most <= _EXACT
 
 
-async def test_a_joiner_waits_for_a_dead_worker_to_be_forgotten(crew: Crew) -> None:
-    first = await crew.start()
+async def test_a_joiner_waits_for_a_dead_worker_to_be_forgotten(harness: MembershipHarness) -> None:
+    first = await harness.start()
     await first.until(1)
     await first.die()
-    second = await crew.start()
+    second = await harness.start()
     await second.until(1)
     assert asyncio.get_running_loop().time() > first.membership.valid_until
-    assert crew.most <= _EXACT
+    assert harness.most <= _EXACT
 
 
-async def test_without_the_server_all_stop_and_go_on_when_it_is_back(crew: Crew, server: NatsServer) -> None:
-    workers = [await crew.start() for _ in range(3)]
-    await crew.until(3)
+async def test_without_the_server_all_stop_and_go_on_when_it_is_back(
+    harness: MembershipHarness, server: NatsServer
+) -> None:
+    workers = [await harness.start() for _ in range(3)]
+    await harness.until(3)
     await server.kill()
     await asyncio.gather(*(worker.until_held() for worker in workers))
     assert {worker.held for worker in workers} == {
         "out of touch with the other workers: who can't see them doesn't send"
     }
     await server.restart()
-    await crew.until(3)
-    assert crew.most <= _EXACT
+    await harness.until(3)
+    assert harness.most <= _EXACT
 
 
-async def test_a_deleted_bucket_keeps_nobody_apart(crew: Crew, server: NatsServer) -> None:
-    await crew.start()
-    await crew.start()
-    await crew.until(2)
+async def test_a_deleted_bucket_keeps_nobody_apart(harness: MembershipHarness, server: NatsServer) -> None:
+    await harness.start()
+    await harness.start()
+    await harness.until(2)
     client = await nats.connect(server.url)
     await client.jetstream().delete_key_value("messages-workers")
     await client.close()
-    await crew.start()
-    await crew.until(3)
-    assert crew.most <= _EXACT
+    await harness.start()
+    await harness.until(3)
+    assert harness.most <= _EXACT
 
 
-async def test_junk_in_the_bucket_is_nobody(crew: Crew, server: NatsServer) -> None:
-    await crew.start()
+async def test_junk_in_the_bucket_is_nobody(harness: MembershipHarness, server: NatsServer) -> None:
+    await harness.start()
     client = await nats.connect(server.url)
     store = await client.jetstream().key_value("messages-workers")
     for number, value in enumerate(
@@ -98,9 +100,9 @@ async def test_junk_in_the_bucket_is_nobody(crew: Crew, server: NatsServer) -> N
         )
     ):
         await store.put(f"junk{number}", value)
-    other = await crew.start()
-    await crew.until(2)
+    other = await harness.start()
+    await harness.until(2)
     await store.put(other.membership._roster.name, b"junk")  # as if it had never been written
-    await crew.start()
-    await crew.until(3)
+    await harness.start()
+    await harness.until(3)
     await client.close()

@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.jetstream.key_value import DELETION, bucket_age, ensure_bucket, subject
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
-from tests.integration.cluster.knowledge import connected
+from tests.integration.cluster.shared_state_harness import connected
 from tests.servers.nats import NatsServer
 
 BUCKET = "messages-facts"

@@ -3,14 +3,14 @@
 import re
 from importlib.resources import files
 
-from tests.integration.dashboard.door import KEY, door
+from tests.integration.dashboard.harness import KEY, run_harness
 
 STATIC = files("email_consumer.dashboard").joinpath("static")
 
 
 async def test_the_page_lets_a_browser_run_and_load_only_its_own_files() -> None:
-    async with door() as it:
-        status, page, headers = await it.ask("GET", "/")
+    async with run_harness() as harness:
+        status, page, headers = await harness.ask("GET", "/")
         assert status == 200
         assert headers["Content-Type"] == "text/html; charset=utf-8"
         policy = dict(directive.split(" ", 1) for directive in headers["Content-Security-Policy"].split("; "))
@@ -37,27 +37,27 @@ async def test_the_page_lets_a_browser_run_and_load_only_its_own_files() -> None
 
 async def test_what_the_page_names_is_there_with_its_type() -> None:
     types = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
-    async with door() as it:
-        _, page, _ = await it.ask("GET", "/")
+    async with run_harness() as harness:
+        _, page, _ = await harness.ask("GET", "/")
         named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
         assert len(named) == 6
         for path in named:
-            status, _, headers = await it.ask("GET", path)
+            status, _, headers = await harness.ask("GET", path)
             assert (status, headers["Content-Type"]) == (200, types[path.rpartition(".")[2]])
             assert headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
 async def test_a_file_is_sent_once() -> None:
-    async with door() as it:
+    async with run_harness() as harness:
         for path in ("/", "/assets/app.js"):
-            _, _, headers = await it.ask("GET", path)
-            status, body, again = await it.ask("GET", path, If_None_Match=headers["ETag"])
+            _, _, headers = await harness.ask("GET", path)
+            status, body, again = await harness.ask("GET", path, If_None_Match=headers["ETag"])
             assert (status, body, again["ETag"]) == (304, "", headers["ETag"])
-            assert await it.status("GET", path, If_None_Match='"older"') == 200
+            assert await harness.status("GET", path, If_None_Match='"older"') == 200
 
 
 async def test_no_path_leads_out_of_the_folder() -> None:
-    async with door() as it:
+    async with run_harness() as harness:
         for path in (
             "/assets/nothing",
             "/assets/",
@@ -65,13 +65,13 @@ async def test_no_path_leads_out_of_the_folder() -> None:
             "/assets/%2e%2e/page.py",
             "/assets//app.js",
         ):
-            assert await it.status("GET", path) == 404
+            assert await harness.status("GET", path) == 404
 
 
 async def test_answers_of_the_api_are_neither_kept_nor_guessed_at() -> None:
-    async with door() as it:
+    async with run_harness() as harness:
         for path, expected in (("/v1/thing", 200), ("/v1/nowhere", 404)):
-            status, _, headers = await it.ask("GET", path, X_API_KEY=KEY)
+            status, _, headers = await harness.ask("GET", path, X_API_KEY=KEY)
             assert status == expected
             assert headers["Cache-Control"] == "no-store"
             assert headers["X-Content-Type-Options"] == "nosniff"

@@ -3,100 +3,106 @@
 import pytest
 
 from email_consumer.dashboard.sessions import LIFETIME
-from tests.integration.dashboard.door import KEY, Door, door
+from tests.integration.dashboard.harness import KEY, DashboardHarness, run_harness
 
 SAME = {"Sec_Fetch_Site": "same-origin"}
 
 
 async def test_only_a_right_key_gets_a_cookie() -> None:
-    async with door() as it:
+    async with run_harness() as harness:
         for headers in ({}, {"X_API_KEY": "wrong"}, {"X_API_KEY": ""}, {"Authorization": "Bearer wrong"}):
-            status, answer, answered = await it.ask("POST", "/v1/session", **headers)
+            status, answer, answered = await harness.ask("POST", "/v1/session", **headers)
             assert (status, answer["error"]["code"]) == (401, "unauthorized")
             assert "Set-Cookie" not in answered
-        status, answer, answered = await it.ask("POST", "/v1/session", X_API_KEY=KEY)
+        status, answer, answered = await harness.ask("POST", "/v1/session", X_API_KEY=KEY)
         assert (status, answer) == (200, {"logged_in": True, "public": False, "key_set": True})
         value, *flags = answered["Set-Cookie"].split("; ")
         assert {"HttpOnly", "SameSite=Strict", "Path=/", f"Max-Age={LIFETIME}"} <= set(flags)
         assert KEY not in value
         assert len(value) > 60
-        assert it.host.partition(":")[0] not in answered["Set-Cookie"]  # a Domain would widen it
+        assert harness.host.partition(":")[0] not in answered["Set-Cookie"]  # a Domain would widen it
 
 
 async def test_the_cookie_is_secure_where_the_browser_came_by_https() -> None:
-    async with door() as it:
-        for origin, secure in ((f"https://{it.host}", True), (f"http://{it.host}", False)):
-            _, _, answered = await it.ask("POST", "/v1/session", X_API_KEY=KEY, Origin=origin)
+    async with run_harness() as harness:
+        for origin, secure in ((f"https://{harness.host}", True), (f"http://{harness.host}", False)):
+            _, _, answered = await harness.ask("POST", "/v1/session", X_API_KEY=KEY, Origin=origin)
             assert ("Secure" in answered["Set-Cookie"]) is secure
 
 
 async def test_the_cookie_opens_what_the_page_needs_until_logout() -> None:
-    async with door() as it:
-        assert await it.status("GET", "/v1/thing") == 401
-        cookie = await it.log_in()
-        assert await it.status("GET", "/v1/thing", Cookie=cookie) == 200
-        assert await it.status("POST", "/v1/thing", Cookie=cookie, **SAME) == 200
-        assert (await it.ask("GET", "/v1/session", Cookie=cookie))[1]["logged_in"]
-        status, _, answered = await it.ask("DELETE", "/v1/session", Cookie=cookie, **SAME)
+    async with run_harness() as harness:
+        assert await harness.status("GET", "/v1/thing") == 401
+        cookie = await harness.log_in()
+        assert await harness.status("GET", "/v1/thing", Cookie=cookie) == 200
+        assert await harness.status("POST", "/v1/thing", Cookie=cookie, **SAME) == 200
+        assert (await harness.ask("GET", "/v1/session", Cookie=cookie))[1]["logged_in"]
+        status, _, answered = await harness.ask("DELETE", "/v1/session", Cookie=cookie, **SAME)
         assert (status, "Max-Age=0" in answered["Set-Cookie"]) == (204, True)
-        assert await it.status("GET", "/v1/thing", Cookie=cookie) == 401
-        assert not (await it.ask("GET", "/v1/session", Cookie=cookie))[1]["logged_in"]
+        assert await harness.status("GET", "/v1/thing", Cookie=cookie) == 401
+        assert not (await harness.ask("GET", "/v1/session", Cookie=cookie))[1]["logged_in"]
 
 
 async def test_a_session_ends_by_itself_and_does_not_prolong_itself() -> None:
-    async with door() as it:
-        cookie = await it.log_in()
-        it.seconds[0] = LIFETIME - 1
-        assert await it.status("GET", "/v1/thing", Cookie=cookie) == 200
-        assert await it.status("POST", "/v1/session", Cookie=cookie, **SAME) == 401
-        it.seconds[0] = LIFETIME + 1
-        assert await it.status("GET", "/v1/thing", Cookie=cookie) == 401
+    async with run_harness() as harness:
+        cookie = await harness.log_in()
+        harness.seconds[0] = LIFETIME - 1
+        assert await harness.status("GET", "/v1/thing", Cookie=cookie) == 200
+        assert await harness.status("POST", "/v1/session", Cookie=cookie, **SAME) == 401
+        harness.seconds[0] = LIFETIME + 1
+        assert await harness.status("GET", "/v1/thing", Cookie=cookie) == 401
 
 
 @pytest.mark.parametrize("cookie", ["email_consumer_session=", "email_consumer_session=guess", "other=1", "="])
 async def test_made_up_cookies_open_nothing(cookie: str) -> None:
-    async with door() as it:
-        assert await it.status("GET", "/v1/thing", Cookie=cookie) == 401
+    async with run_harness() as harness:
+        assert await harness.status("GET", "/v1/thing", Cookie=cookie) == 401
 
 
 async def test_a_request_with_a_wrong_key_is_not_saved_by_its_cookie() -> None:
-    async with door() as it:
-        cookie = await it.log_in()
-        assert await it.status("GET", "/v1/thing", Cookie=cookie, X_API_KEY="wrong") == 401
-        assert await it.status("POST", "/v1/session", Cookie=cookie, X_API_KEY="wrong", **SAME) == 401
+    async with run_harness() as harness:
+        cookie = await harness.log_in()
+        assert await harness.status("GET", "/v1/thing", Cookie=cookie, X_API_KEY="wrong") == 401
+        assert await harness.status("POST", "/v1/session", Cookie=cookie, X_API_KEY="wrong", **SAME) == 401
 
 
 async def test_another_site_can_do_nothing_with_the_cookie() -> None:
-    async with door() as it:
-        cookie = await it.log_in()
+    async with run_harness() as harness:
+        cookie = await harness.log_in()
 
         async def code(method: str, **headers: str) -> int:
-            return await it.status(method, "/v1/thing", Cookie=cookie, **headers)
+            return await harness.status(method, "/v1/thing", Cookie=cookie, **headers)
 
         for site in ("cross-site", "same-site", "none", "", "SAME-ORIGIN"):
-            assert await code("POST", Sec_Fetch_Site=site, Origin=f"http://{it.host}") == 403
+            assert await code("POST", Sec_Fetch_Site=site, Origin=f"http://{harness.host}") == 403
         for site in ("cross-site", "same-site"):
             assert await code("GET", Sec_Fetch_Site=site) == 403
         assert await code("GET", Sec_Fetch_Site="none") == 200  # typed into the address bar
         # Browsers leave the header out over plain HTTP to another machine; Origin is then what tells.
-        assert await code("POST", Origin=f"http://{it.host}") == 200
-        for origin in ("http://evil.example", f"http://{it.host}.evil.example", f"http://{it.host}0", "null", ""):
+        assert await code("POST", Origin=f"http://{harness.host}") == 200
+        for origin in (
+            "http://evil.example",
+            f"http://{harness.host}.evil.example",
+            f"http://{harness.host}0",
+            "null",
+            "",
+        ):
             assert await code("POST", Origin=origin) == 403
         assert await code("POST") == 403
 
 
 async def test_without_a_key_nothing_opens_and_the_page_is_told_why() -> None:
-    async with door(keys=()) as it:
-        assert (await it.ask("GET", "/v1/session"))[1] == {"logged_in": False, "public": False, "key_set": False}
-        assert await it.status("POST", "/v1/session", X_API_KEY="") == 401
+    async with run_harness(keys=()) as harness:
+        assert (await harness.ask("GET", "/v1/session"))[1] == {"logged_in": False, "public": False, "key_set": False}
+        assert await harness.status("POST", "/v1/session", X_API_KEY="") == 401
 
 
 async def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("email_consumer.dashboard.sessions._MOST", 3)
-    async with door() as it:
-        cookies = [await it.log_in() for _ in range(5)]
-        assert [await _opens(it, cookie) for cookie in cookies] == [False, False, True, True, True]
+    async with run_harness() as harness:
+        cookies = [await harness.log_in() for _ in range(5)]
+        assert [await _opens(harness, cookie) for cookie in cookies] == [False, False, True, True, True]
 
 
-async def _opens(it: Door, cookie: str) -> bool:
-    return await it.status("GET", "/v1/thing", Cookie=cookie) == 200
+async def _opens(harness: DashboardHarness, cookie: str) -> bool:
+    return await harness.status("GET", "/v1/thing", Cookie=cookie) == 200

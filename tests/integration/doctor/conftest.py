@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from tests.integration.cluster.knowledge import connected
+from tests.integration.cluster.shared_state_harness import connected
 from tests.servers.nats import NatsServer
 
 

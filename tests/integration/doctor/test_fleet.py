@@ -8,8 +8,8 @@ from email_consumer.doctor import fleet
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
 from email_consumer.jetstream.key_value import ensure_bucket
-from tests.integration.cluster.crew import Crew
-from tests.integration.cluster.knowledge import running, sidecar
+from tests.integration.cluster.membership_harness import MembershipHarness
+from tests.integration.cluster.shared_state_harness import running, sidecar
 from tests.servers.nats import NatsServer
 from tests.waiting import patience
 
@@ -38,15 +38,15 @@ async def test_a_stream_in_memory_is_named(client: Client) -> None:
 
 async def test_workers_are_counted(server: NatsServer, client: Client) -> None:
     assert told(await check_workers(client, stream="messages"))[:2] == ("nats.workers", Severity.WARNING)
-    crew = Crew(server)
+    harness = MembershipHarness(server)
     for _ in range(2):
-        await crew.start()
-    await crew.until(2)
+        await harness.start()
+    await harness.until(2)
     assert told(await check_workers(client, stream="messages"))[2] == "Live workers that share the rate: 2."
-    await crew.all[0].leave()
-    await crew.until(1)  # a departure is published without an answer: another worker tells when it is stored
+    await harness.all[0].leave()
+    await harness.until(1)  # a departure is published without an answer: another worker tells when it is stored
     assert told(await check_workers(client, stream="messages"))[2] == "Live workers that share the rate: 1."
-    await crew.end()
+    await harness.end()
 
 
 async def test_the_sidecar_is_known_by_its_signs_of_life(

@@ -11,20 +11,20 @@ from email_consumer.core.outcome import InDoubt
 from email_consumer.feedback import inbox as inbox_module
 from email_consumer.sns.certificates import DownloadError
 from email_consumer.sns.envelope import MAX_BODY
-from tests.integration.feedback.site import serve
-from tests.integration.feedback.stage import KEY, event, open_stage
+from tests.integration.feedback.harness import KEY, event, open_harness
+from tests.integration.feedback.http_harness import serve
 from tests.unit.feedback.sns_key import SnsKey, body
 
 
 @pytest.mark.parametrize("url_path", ["/v1/events/results", "/v1/events/result"])
 async def test_an_event_is_applied_when_it_is_answered(path: Path, url_path: str) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
-        await stage.send()
+    async with open_harness(path) as harness, serve(harness) as http:
+        await harness.send()
         headers = {"x-amz-sns-message-type": "Notification", "Content-Type": "text/plain; charset=UTF-8"}
         envelope = body(KEY.notification(event("Bounce")))
-        assert await site.post(envelope, url_path, **headers) == (200, {})
-        assert await site.post(envelope, url_path, **headers) == (200, {})
-        assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
+        assert await http.post(envelope, url_path, **headers) == (200, {})
+        assert await http.post(envelope, url_path, **headers) == (200, {})
+        assert harness.rows("SELECT status FROM email_results") == [("Bounce",)]
 
 
 @pytest.mark.parametrize(
@@ -35,57 +35,57 @@ async def test_an_event_is_applied_when_it_is_answered(path: Path, url_path: str
     ],
 )
 async def test_greetings_and_events_of_others_are_answered_200(path: Path, message: str) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
-        assert await site.post(body(KEY.notification(message))) == (200, {})
+    async with open_harness(path) as harness, serve(harness) as http:
+        assert await http.post(body(KEY.notification(message))) == (200, {})
         foreign = event("Bounce", instance="staging")
-        assert await site.post(body(KEY.notification(foreign))) == (200, {})
-        assert stage.rows("SELECT count(*) FROM sns_messages") == [(0,)]
+        assert await http.post(body(KEY.notification(foreign))) == (200, {})
+        assert harness.rows("SELECT count(*) FROM sns_messages") == [(0,)]
 
 
 async def test_a_bounce_with_half_a_character_in_it_suppresses_the_address(path: Path) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
-        await stage.send()
+    async with open_harness(path) as harness, serve(harness) as http:
+        await harness.send()
         bounce = event(
             "Bounce", bouncedRecipients=[{"emailAddress": "jane@example.com", "diagnosticCode": "550 \ud83d"}]
         )
         assert "\\ud83d" in bounce
-        assert await site.post(body(KEY.notification(bounce))) == (200, {})
-        [suppression] = await stage.suppressions.page(10)
+        assert await http.post(body(KEY.notification(bounce))) == (200, {})
+        [suppression] = await harness.suppressions.page(10)
         assert (suppression.address, suppression.detail) == (
             "jane@example.com",
             "Permanent/General: 550 \N{REPLACEMENT CHARACTER}",
         )
-        assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
+        assert harness.rows("SELECT status FROM email_results") == [("Bounce",)]
 
 
 async def test_an_event_that_is_new_at_ses_is_kept_and_counted_and_proves_nothing(path: Path) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
-        await stage.claim(topic_id="t")
-        await stage.finish(InDoubt("no answer"), topic_id="t")
+    async with open_harness(path) as harness, serve(harness) as http:
+        await harness.claim(topic_id="t")
+        await harness.finish(InDoubt("no answer"), topic_id="t")
         with capture_logs() as lines:
             for uuid in ("u-1", "u-1", "of-nobody"):
-                assert await site.post(body(KEY.notification(event("Thunder", uuid)))) == (200, {})
-        assert stage.rows("SELECT status, in_doubt FROM email_requests") == [(1, 1)]
-        assert stage.proven == []
-        assert stage.rows("SELECT status, recipient FROM email_results") == [("Thunder", "jane@example.com")] * 2
-        assert stage.rows("SELECT tag FROM unmatched_events") == [("of-nobody",)]
-        assert stage.inbox.counts.kinds == {"Unknown": 3}
+                assert await http.post(body(KEY.notification(event("Thunder", uuid)))) == (200, {})
+        assert harness.rows("SELECT status, in_doubt FROM email_requests") == [(1, 1)]
+        assert harness.proven == []
+        assert harness.rows("SELECT status, recipient FROM email_results") == [("Thunder", "jane@example.com")] * 2
+        assert harness.rows("SELECT tag FROM unmatched_events") == [("of-nobody",)]
+        assert harness.inbox.counts.kinds == {"Unknown": 3}
         assert [(line["kind"], line["unlogged"]) for line in lines if line["event"] == "events.unknown"] == [
             ("Thunder", 0)
         ]
 
 
 async def test_a_genuine_event_without_its_mail_is_kept(path: Path) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
-        assert await site.post(body(KEY.notification('{"eventType": "Bounce", "mail": 5, "bounce": []}'))) == (200, {})
-        assert stage.rows("SELECT message_id, tag FROM unmatched_events") == [("", None)]
-        assert await stage.inbox.unmatched.sweep() == 0
+    async with open_harness(path) as harness, serve(harness) as http:
+        assert await http.post(body(KEY.notification('{"eventType": "Bounce", "mail": 5, "bounce": []}'))) == (200, {})
+        assert harness.rows("SELECT message_id, tag FROM unmatched_events") == [("", None)]
+        assert await harness.inbox.unmatched.sweep() == 0
 
 
 async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
+    async with open_harness(path) as harness, serve(harness) as http:
         with capture_logs() as lines:
-            assert await site.post(body(KEY.confirmation("UnsubscribeConfirmation"))) == (200, {})
+            assert await http.post(body(KEY.confirmation("UnsubscribeConfirmation"))) == (200, {})
         assert [(line["event"], line["log_level"]) for line in lines] == [("events.unsubscribed", "error")]
 
 
@@ -109,29 +109,29 @@ async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
 async def test_a_refusal_has_its_status_and_a_line_for_the_operator(
     path: Path, payload: bytes, headers: dict[str, str], status: int, words: str
 ) -> None:
-    async with open_stage(path) as stage, serve(stage) as site:
+    async with open_harness(path) as harness, serve(harness) as http:
         with capture_logs() as lines:
-            answered, document = await site.post(payload, **headers)
+            answered, document = await http.post(payload, **headers)
         assert answered == status
         assert document["error"]["code"]
         assert [words in line["reason"] for line in lines if line["event"] == "events.refused"] == [True]
-        assert stage.rows("SELECT count(*) FROM email_results") == [(0,)]
+        assert harness.rows("SELECT count(*) FROM email_results") == [(0,)]
 
 
 async def test_a_certificate_that_can_not_be_had_is_asked_for_again(path: Path) -> None:
     async def unreachable(_url: str) -> bytes:
         raise DownloadError("no route to host")
 
-    async with open_stage(path, download=unreachable) as stage, serve(stage) as site:
+    async with open_harness(path, download=unreachable) as harness, serve(harness) as http:
         # SNS repeats what got 429 as it does 5xx; and a stranger who invents names must not look like a failure of ours.
-        assert (await site.post(body(KEY.notification())))[0] == 429
+        assert (await http.post(body(KEY.notification())))[0] == 429
 
 
 async def test_faults_of_ours_are_5xx_so_that_sns_tries_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox_module, "_PATIENCE", 0.1)
-    async with open_stage(path) as stage, serve(stage) as site:
-        await stage.send()
+    async with open_harness(path) as harness, serve(harness) as http:
+        await harness.send()
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
-            assert (await site.post(body(KEY.notification(event("Open")))))[0] == 503
+            assert (await http.post(body(KEY.notification(event("Open")))))[0] == 503
             other.execute("ROLLBACK")

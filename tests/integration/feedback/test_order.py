@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from email_consumer.core.outcome import Failed, InDoubt
-from tests.integration.feedback.stage import Stage, event, open_stage
+from tests.integration.feedback.harness import FeedbackHarness, event, open_harness
 
 Message = tuple[str, str]
 
@@ -43,23 +43,23 @@ def messages() -> list[Message]:
     return [(str(uuid4()), text) for text in told]
 
 
-async def prepared(stage: Stage) -> Stage:
+async def prepared(harness: FeedbackHarness) -> FeedbackHarness:
     """Five mails: sent, sent, in doubt, in hand, and released after a failure."""
     for number in (1, 2):
-        await stage.send(f"u-{number}", f"ses-{number}", topic_id="t")
+        await harness.send(f"u-{number}", f"ses-{number}", topic_id="t")
     for number in (3, 4, 5):
-        await stage.claim(f"u-{number}", topic_id="t")
-    await stage.finish(InDoubt("cut"), "u-3", topic_id="t")
-    await stage.finish(Failed("502"), "u-5", topic_id="t")
-    return stage
+        await harness.claim(f"u-{number}", topic_id="t")
+    await harness.finish(InDoubt("cut"), "u-3", topic_id="t")
+    await harness.finish(Failed("502"), "u-5", topic_id="t")
+    return harness
 
 
 async def once_in_order(path: Path, told: list[Message]) -> dict[str, Any]:
-    async with open_stage(path, soft_bounce_limit=2) as stage:
-        await prepared(stage)
+    async with open_harness(path, soft_bounce_limit=2) as harness:
+        await prepared(harness)
         for sns_id, text in told:
-            await stage.take(text, sns_id)
-        return stage.tables()
+            await harness.take(text, sns_id)
+        return harness.tables()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -69,15 +69,15 @@ async def test_three_times_and_shuffled_is_as_once_in_order(tmp_path: Path, seed
     expected = await once_in_order(tmp_path / "once.db", told)
     thrice = told * 3
     random.Random(seed).shuffle(thrice)
-    async with open_stage(tmp_path / "shuffled.db", soft_bounce_limit=2) as stage:
-        await prepared(stage)
+    async with open_harness(tmp_path / "shuffled.db", soft_bounce_limit=2) as harness:
+        await prepared(harness)
         if at_once:
-            await asyncio.gather(*(stage.take(text, sns_id) for sns_id, text in thrice))
+            await asyncio.gather(*(harness.take(text, sns_id) for sns_id, text in thrice))
         else:
             for sns_id, text in thrice:
-                await stage.take(text, sns_id)
-        assert stage.tables() == expected
-        assert stage.inbox.counts.settled == 3
+                await harness.take(text, sns_id)
+        assert harness.tables() == expected
+        assert harness.inbox.counts.settled == 3
 
 
 async def test_what_that_comes_to(tmp_path: Path) -> None:

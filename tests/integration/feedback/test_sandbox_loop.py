@@ -15,8 +15,8 @@ from email_consumer.ses.client import SesClient
 from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.suppression.mirror import Mirror
 from ses_sandbox.testing import SandboxTask
-from tests.integration.feedback.site import serve
-from tests.integration.feedback.stage import ORIGIN, Stage, mail, open_stage
+from tests.integration.feedback.harness import ORIGIN, FeedbackHarness, mail, open_harness
+from tests.integration.feedback.http_harness import serve
 
 REGION = "ap-northeast-2"
 TOPIC = f"arn:aws:sns:{REGION}:000000000000:ses-events"
@@ -25,7 +25,7 @@ SIMULATOR = "simulator.amazonses.com"
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    stage: Stage
+    harness: FeedbackHarness
     sandbox: SandboxTask
     ses: SesClient
 
@@ -52,13 +52,13 @@ async def closed_loop(directory: Path, **options: Any) -> AsyncIterator[Loop]:
             configuration_set=None,
             instance="test",
         )
-        stage = open_stage(
+        harness = open_harness(
             directory / "email.db", topics=(TOPIC,), sandbox=certificate, sns_endpoint=sandbox.url, **options
         )
-        async with stage as opened, serve(opened) as site, sender as ses:
+        async with harness as opened, serve(opened) as http, sender as ses:
             async with aioboto3.Session(region_name=REGION).client("sns", endpoint_url=sandbox.url) as sns:
                 await sns.create_topic(Name="ses-events")
-                await sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=site.url + "/v1/events/results")
+                await sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=http.url + "/v1/events/results")
             loop = Loop(opened, sandbox, ses)
             await loop.events_delivered(1)
             [subscription] = (await sandbox.get("/sandbox/events"))["subscriptions"]
@@ -68,13 +68,13 @@ async def closed_loop(directory: Path, **options: Any) -> AsyncIterator[Loop]:
 
 async def test_a_lost_answer_is_settled_by_the_event(tmp_path: Path) -> None:
     async with closed_loop(tmp_path) as loop:
-        await loop.stage.claim()
+        await loop.harness.claim()
         sent = await loop.send(mail())
-        await loop.stage.finish(InDoubt("as if the answer had been cut off"))
+        await loop.harness.finish(InDoubt("as if the answer had been cut off"))
         await loop.events_delivered(3)
-        rows = loop.stage.rows("SELECT status, message_id, in_doubt FROM email_requests")
+        rows = loop.harness.rows("SELECT status, message_id, in_doubt FROM email_requests")
         assert rows == [(2, sent.message_id, 0)]
-        assert await loop.stage.claim() == Duplicate()
+        assert await loop.harness.claim() == Duplicate()
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -82,18 +82,18 @@ async def test_three_copies_in_any_order_count_once(tmp_path: Path, version: str
     async with closed_loop(tmp_path) as loop:
         await loop.sandbox.put("/sandbox/events", {"duplicates": 3, "shuffle": True, "signature_version": version})
         for number in range(10):
-            await loop.stage.claim(f"u-{number}", topic_id="t")
+            await loop.harness.claim(f"u-{number}", topic_id="t")
             await loop.send(mail(f"u-{number}", topic_id="t", email=f"r{number}@example.com"))
         await loop.events_delivered(1 + 10 * 2 * 3)
-        assert loop.stage.rows("SELECT kind, count FROM topic_results ORDER BY kind") == [
+        assert loop.harness.rows("SELECT kind, count FROM topic_results ORDER BY kind") == [
             ("Delivery", 10),
             ("Send", 10),
         ]
-        assert loop.stage.rows("SELECT status, count(*) FROM email_results GROUP BY 1") == [
+        assert loop.harness.rows("SELECT status, count(*) FROM email_results GROUP BY 1") == [
             ("Delivery", 10),
             ("Send", 10),
         ]
-        assert loop.stage.rows("SELECT status, count(*) FROM email_requests GROUP BY 1") == [(2, 10)]
+        assert loop.harness.rows("SELECT status, count(*) FROM email_requests GROUP BY 1") == [(2, 10)]
 
 
 @pytest.mark.parametrize(
@@ -112,40 +112,40 @@ async def test_a_simulator_address_is_suppressed_if_it_should_be(
     address = f"{local}+label@{SIMULATOR}"
     events = {"success": 2, "bounce": 2, "suppressionlist": 2}.get(local, 3)
     async with closed_loop(tmp_path) as loop:
-        await loop.stage.claim(email=address)
+        await loop.harness.claim(email=address)
         await loop.send(mail(email=address))
         await loop.events_delivered(1 + events)  # SNS has our answers: by then the gate knows
-        stopped = loop.stage.gate.check(mail("u-2", email=address), ORIGIN)
+        stopped = loop.harness.gate.check(mail("u-2", email=address), ORIGIN)
         assert stopped == (Stopped(StopReason.SUPPRESSED, f"{address}: {reason}") if reason else None)
         if reason:
-            assert await loop.stage.suppressions.remove(address)
-            assert loop.stage.gate.check(mail("u-2", email=address), ORIGIN) is None
+            assert await loop.harness.suppressions.remove(address)
+            assert loop.harness.gate.check(mail("u-2", email=address), ORIGIN) is None
 
 
 async def test_five_out_of_office_replies_suppress_nobody(tmp_path: Path) -> None:
     address = f"ooto@{SIMULATOR}"
     async with closed_loop(tmp_path, soft_bounce_limit=5) as loop:
         for number in range(5):
-            await loop.stage.claim(f"u-{number}", email=address)
+            await loop.harness.claim(f"u-{number}", email=address)
             await loop.send(mail(f"u-{number}", email=address))
         await loop.events_delivered(1 + 5 * 3)
-        assert loop.stage.rows("SELECT count(*) FROM email_results WHERE status = 'Bounce'") == [(5,)]
-        assert loop.stage.gate.check(mail("next", email=address), ORIGIN) is None
+        assert loop.harness.rows("SELECT count(*) FROM email_results WHERE status = 'Bounce'") == [(5,)]
+        assert loop.harness.gate.check(mail("next", email=address), ORIGIN) is None
 
 
 async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None:
     async with closed_loop(tmp_path, mirror=True) as loop:
         address = f"complaint@{SIMULATOR}"
-        await loop.stage.claim(email=address)
+        await loop.harness.claim(email=address)
         await loop.send(mail(email=address))
         await loop.events_delivered(4)
-        mirror = Mirror(loop.stage.database, region=REGION, endpoint=loop.sandbox.url)
+        mirror = Mirror(loop.harness.database, region=REGION, endpoint=loop.sandbox.url)
         async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
             await mirror.carry_over(ses)
             answer = await ses.get_suppressed_destination(EmailAddress=address)
             assert answer["SuppressedDestination"]["Reason"] == "COMPLAINT"
-            await loop.stage.suppressions.remove(address)
+            await loop.harness.suppressions.remove(address)
             await mirror.carry_over(ses)
             with pytest.raises(ses.exceptions.NotFoundException):
                 await ses.get_suppressed_destination(EmailAddress=address)
-        assert loop.stage.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]
+        assert loop.harness.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]

@@ -15,7 +15,7 @@ from email_consumer.feedback import sqs_events
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.sns.refusal import Refusal
 from email_consumer.sqs.queue import SqsQueue
-from tests.integration.feedback.stage import KEY, event, open_stage
+from tests.integration.feedback.harness import KEY, event, open_harness
 from tests.servers.sqs import REGION, SqsServer, TestQueue
 from tests.unit.feedback.sns_key import body
 from tests.waiting import until
@@ -45,24 +45,24 @@ async def reading(server: SqsServer, handle: Callable[[bytes], Awaitable[None]])
 
 
 async def test_an_event_settles_its_mail_and_leaves_the_queue(path: Path, sqs_server: SqsServer) -> None:
-    async with open_stage(path) as stage, reading(sqs_server, stage.receiver.handle) as found:
-        await stage.claim()
-        await stage.finish(InDoubt("no answer"))
+    async with open_harness(path) as harness, reading(sqs_server, harness.receiver.handle) as found:
+        await harness.claim()
+        await harness.finish(InDoubt("no answer"))
         envelope = body(KEY.notification(event("Send"))).decode()
         await found.queue.send([envelope, envelope])
         await found.queue.emptied()
-        assert stage.inbox.counts.settled == 1
-        assert await stage.claim() == Duplicate()
+        assert harness.inbox.counts.settled == 1
+        assert await harness.claim() == Duplicate()
 
 
 async def test_what_is_refused_stays_to_be_looked_at_later(path: Path, sqs_server: SqsServer) -> None:
     forged = KEY.notification(event("Send")) | {"Message": event("Send", "u-2")}
-    async with open_stage(path) as stage, reading(sqs_server, stage.receiver.handle) as found:
-        await stage.send()
+    async with open_harness(path) as harness, reading(sqs_server, harness.receiver.handle) as found:
+        await harness.send()
         await found.queue.send([json.dumps(forged), event("Send"), body(KEY.notification(event("Bounce"))).decode()])
         await until(lambda: _put_off(found.queue, 2))
-        assert stage.rows("SELECT status FROM email_results") == [("Bounce",)]
-        assert set(stage.receiver.refusals.refused) == {"signature", "raw delivery"}
+        assert harness.rows("SELECT status FROM email_results") == [("Bounce",)]
+        assert set(harness.receiver.refusals.refused) == {"signature", "raw delivery"}
         assert await found.queue.receive() == []
 
 

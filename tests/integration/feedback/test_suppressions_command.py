@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.feedback.site import API_KEY, Site, serve
-from tests.integration.feedback.stage import event, open_stage
+from tests.integration.feedback.harness import event, open_harness
+from tests.integration.feedback.http_harness import API_KEY, HttpHarness, serve
 
 
-async def run(site: Site, *arguments: str, key: str = API_KEY) -> tuple[int, str, str]:
+async def run(http: HttpHarness, *arguments: str, key: str = API_KEY) -> tuple[int, str, str]:
     """Exit code, output and errors."""
-    environment = {"PATH": os.environ["PATH"], "SERVER_PORT": site.url.rpartition(":")[2], "API_KEY": key}
+    environment = {"PATH": os.environ["PATH"], "SERVER_PORT": http.url.rpartition(":")[2], "API_KEY": key}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "email_consumer", "suppressions", *arguments),
@@ -28,21 +28,21 @@ async def run(site: Site, *arguments: str, key: str = API_KEY) -> tuple[int, str
 
 async def test_an_operator_looks_adds_and_removes(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # no .env there
-    async with open_stage(path) as stage, serve(stage) as site:
-        assert await run(site, "list") == (0, "No address is suppressed.\n", "")
-        await stage.send()
-        await stage.take(event("Bounce"))
-        code, output, _ = await run(site, "add", "Ann <Ann@example.com>", "--detail", "asked by phone")
+    async with open_harness(path) as harness, serve(harness) as http:
+        assert await run(http, "list") == (0, "No address is suppressed.\n", "")
+        await harness.send()
+        await harness.take(event("Bounce"))
+        code, output, _ = await run(http, "add", "Ann <Ann@example.com>", "--detail", "asked by phone")
         assert (code, output.startswith("ann@example.com  manual since 20")) == (0, True)
-        _, output, _ = await run(site, "list")
+        _, output, _ = await run(http, "list")
         assert output.splitlines()[1] == "jane@example.com  hard bounce since 2023-11-14T22:13 (Permanent/General)"
-        _, output, _ = await run(site, "list", "--reason", "hard bounce", "--json")
+        _, output, _ = await run(http, "list", "--reason", "hard bounce", "--json")
         assert [json.loads(line)["address"] for line in output.splitlines()] == ["jane@example.com"]
-        assert (await run(site, "remove", "ann@example.com"))[1].startswith("Removed: ann@example.com")
-        assert await run(site, "remove", "ann@example.com") == (
+        assert (await run(http, "remove", "ann@example.com"))[1].startswith("Removed: ann@example.com")
+        assert await run(http, "remove", "ann@example.com") == (
             1,
             "",
             "Error: The address is not on the suppression list.\n",
         )
-        code, _, errors = await run(site, "list", key="wrong")
+        code, _, errors = await run(http, "list", key="wrong")
         assert (code, "API_KEY" in errors) == (1, True)

@@ -41,7 +41,7 @@ AGAIN = replace(ORIGIN, reference="messages:99", sequence=99)
 
 
 @dataclass
-class Stage:
+class LostClaimsHarness:
     """The sidecar's file, and mail in a stream of its own."""
 
     jetstream: JetStreamBackend
@@ -99,7 +99,7 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[Stage]:
+async def harness(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[LostClaimsHarness]:
     context = jetstream.client.jetstream()
     retention = RetentionPolicy.WORK_QUEUE
     await context.add_stream(StreamConfig(name=STREAM, subjects=[f"{STREAM}.*"], retention=retention))
@@ -108,7 +108,7 @@ async def stage(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[Stage]
     async with open_database(path) as database:
         keeper = keeper_of(jetstream, database)
         await keeper.prepare()
-        yield Stage(jetstream, database, keeper)
+        yield LostClaimsHarness(jetstream, database, keeper)
 
 
 def keeper_of(jetstream: JetStreamBackend, database: Database) -> ClaimsKeeper:
@@ -127,10 +127,10 @@ def keeper_of(jetstream: JetStreamBackend, database: Database) -> ClaimsKeeper:
     )
 
 
-async def test_what_the_tables_know_is_known_again(stage: Stage) -> None:
+async def test_what_the_tables_know_is_known_again(harness: LostClaimsHarness) -> None:
     later = datetime.now(UTC) + timedelta(days=30)
     waiting = mail("waits", scheduled_at=later)
-    async with stage.jetstream.open(policy(grace=3600)) as ledger:
+    async with harness.jetstream.open(policy(grace=3600)) as ledger:
         outcomes: dict[str, Outcome] = {
             "sent": Sent("ses-1"),
             "rejected": Rejected("no"),
@@ -142,8 +142,8 @@ async def test_what_the_tables_know_is_known_again(stage: Stage) -> None:
             await ledger.claim(mail(uuid), ORIGIN)
             await ledger.finish(mail(uuid), outcome, ORIGIN)
         assert await ledger.schedule(waiting, ORIGIN) == Scheduled()
-        await stage.lose()
-        await stage.refill()
+        await harness.lose()
+        await harness.refill()
         answers = {
             uuid: await ledger.claim(mail(uuid), AGAIN) for uuid in ("sent", "rejected", "a uuid that is no tag")
         }
@@ -156,32 +156,32 @@ async def test_what_the_tables_know_is_known_again(stage: Stage) -> None:
         assert await ledger.schedule(waiting, AGAIN) == Duplicate()
         assert isinstance(await ledger.claim(mail("waits"), replace(AGAIN, kept=True)), Claim)
         assert isinstance(await ledger.claim(mail("rejected"), replace(AGAIN, replay_of="messages-dead:1:1.0")), Claim)
-    context, names = stage.jetstream.client.jetstream(), Names(STREAM)
+    context, names = harness.jetstream.client.jetstream(), Names(STREAM)
     sent = await context.get_msg(BUCKET, subject=names.key("sent"))
     assert 3500 < int((sent.headers or {})["Nats-TTL"]) <= 3600, "counted from its outcome"
 
 
-async def test_what_was_in_hand_counts_as_claimed(stage: Stage) -> None:
-    async with stage.jetstream.open(lease=60) as dead:
-        [origin] = await stage.deliver(mail())
+async def test_what_was_in_hand_counts_as_claimed(harness: LostClaimsHarness) -> None:
+    async with harness.jetstream.open(lease=60) as dead:
+        [origin] = await harness.deliver(mail())
         assert isinstance(await dead.claim(mail(), origin), Claim)
-    await stage.lose()
-    await stage.refill()
-    async with stage.jetstream.open() as other:
+    await harness.lose()
+    await harness.refill()
+    async with harness.jetstream.open() as other:
         assert await other.claim(mail(), AGAIN) == Busy(), "published twice"
         assert await other.claim(mail(), replace(origin, received=2)) == Busy(), "delivered again"
-    async with stage.jetstream.open(policy(grace=3600), after_crash=True) as later:
+    async with harness.jetstream.open(policy(grace=3600), after_crash=True) as later:
         assert isinstance(await later.claim(mail(), replace(origin, received=2)), InDoubt)
 
 
-async def test_a_worker_that_had_it_in_hand_finishes_it_by_its_own_word(stage: Stage) -> None:
+async def test_a_worker_that_had_it_in_hand_finishes_it_by_its_own_word(harness: LostClaimsHarness) -> None:
     mails = [mail(uuid) for uuid in ("sent", "rejected", "unclaimed")]
-    async with stage.jetstream.open() as ledger:
-        origins = await stage.deliver(*mails)
+    async with harness.jetstream.open() as ledger:
+        origins = await harness.deliver(*mails)
         for each, origin in zip(mails[:2], origins, strict=False):
             assert isinstance(await ledger.claim(each, origin), Claim)
-        await stage.lose()
-        await stage.refill()
+        await harness.lose()
+        await harness.refill()
         await ledger.finish(mails[0], Sent("ses-1"), origins[0])
         await ledger.finish(mails[1], Rejected("no"), origins[1])
         assert await ledger.claim(mails[0], AGAIN) == Duplicate()
@@ -189,118 +189,118 @@ async def test_a_worker_that_had_it_in_hand_finishes_it_by_its_own_word(stage: S
         assert isinstance(await ledger.claim(mails[2], origins[2]), Claim), "nobody had it before"
 
 
-async def test_of_two_deliveries_of_a_uuid_any_may_have_been_claimed(stage: Stage) -> None:
-    first, second = await stage.deliver(mail(), mail())
-    await stage.lose()
-    await stage.refill()
-    async with stage.jetstream.open() as ledger:
+async def test_of_two_deliveries_of_a_uuid_any_may_have_been_claimed(harness: LostClaimsHarness) -> None:
+    first, second = await harness.deliver(mail(), mail())
+    await harness.lose()
+    await harness.refill()
+    async with harness.jetstream.open() as ledger:
         assert await ledger.claim(mail(), first) == Busy()
         assert await ledger.claim(mail(), second) == Busy()
 
 
-async def test_outcomes_while_it_is_lost_are_told_and_refilled(stage: Stage) -> None:
-    async with stage.jetstream.open() as ledger:
-        [origin] = await stage.deliver(mail())
+async def test_outcomes_while_it_is_lost_are_told_and_refilled(harness: LostClaimsHarness) -> None:
+    async with harness.jetstream.open() as ledger:
+        [origin] = await harness.deliver(mail())
         await ledger.claim(mail(), origin)
-        await stage.lose()
+        await harness.lose()
         await ledger.finish(mail(), Sent("ses-1"), origin)  # doesn't wait for the bucket
-        await stage.refill()
+        await harness.refill()
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
-    [row] = await stage.database.fetch("SELECT status, message_id FROM email_requests")
+    [row] = await harness.database.fetch("SELECT status, message_id FROM email_requests")
     assert tuple(row) == (Status.SENT, "ses-1")
 
 
-async def test_an_outcome_that_comes_after_the_refill_is_brought_in(stage: Stage) -> None:
-    async with stage.jetstream.open() as ledger:
-        [origin] = await stage.deliver(mail())
+async def test_an_outcome_that_comes_after_the_refill_is_brought_in(harness: LostClaimsHarness) -> None:
+    async with harness.jetstream.open() as ledger:
+        [origin] = await harness.deliver(mail())
         claim = await ledger.claim(mail(), origin)
         assert isinstance(claim, Claim)
         held = ledger._held[mail().uuid]
-        await stage.lose()
-        await stage.refill()
+        await harness.lose()
+        await harness.refill()
         # It was written to the bucket that is gone, and its worker was stopped before it could tell.
         record = ClaimRecord(Status.SENT, attempts=1, finished_at=time.time(), message_id="ses-1", life=held.revision)
         told = encode_state(mail(), origin, BucketEntry(record, held.revision + 1), time.time())
-        await stage.jetstream.client.jetstream().publish(Names(STREAM).outcomes, told)
-        await stage.refill()
-        await stage.until_sent()
-        async with stage.jetstream.open() as other:
+        await harness.jetstream.client.jetstream().publish(Names(STREAM).outcomes, told)
+        await harness.refill()
+        await harness.until_sent()
+        async with harness.jetstream.open() as other:
             assert await other.claim(mail(), AGAIN) == Duplicate()
 
 
-async def test_nothing_is_claimed_before_it_is_refilled(stage: Stage) -> None:
-    guard = ClaimsGuard(ClaimsStream(stage.jetstream.client, STREAM))
-    async with stage.jetstream.open(guard=guard) as ledger:
-        await stage.lose()
+async def test_nothing_is_claimed_before_it_is_refilled(harness: LostClaimsHarness) -> None:
+    guard = ClaimsGuard(ClaimsStream(harness.jetstream.client, STREAM))
+    async with harness.jetstream.open(guard=guard) as ledger:
+        await harness.lose()
         claiming = asyncio.create_task(ledger.claim(mail(), ORIGIN))
         await guard.refresh()
         with pytest.raises(ConnectionError, match="the claims bucket was lost; waiting for the sidecar to refill it"):
             await guard.check()
-        await stage.keeper.make()  # it is there, and not full yet
+        await harness.keeper.make()  # it is there, and not full yet
         await guard.refresh()
         assert not claiming.done()
         guard.close()  # as a worker that ends
         for waiting in (claiming, ledger.claim(mail(), ORIGIN)):
             with pytest.raises(LedgerBlockedError, match="the claims bucket was lost"):
                 await waiting
-    await stage.refill()
+    await harness.refill()
     await guard.refresh()
     await guard.check()
 
 
-async def test_a_claim_waits_for_a_refill(stage: Stage) -> None:
-    async with stage.jetstream.open() as ledger:
-        await stage.lose()
+async def test_a_claim_waits_for_a_refill(harness: LostClaimsHarness) -> None:
+    async with harness.jetstream.open() as ledger:
+        await harness.lose()
         claiming = asyncio.create_task(ledger.claim(mail(), ORIGIN))
-        await stage.refill()
+        await harness.refill()
         assert isinstance(await claiming, Claim)
 
 
-async def test_a_bucket_that_was_made_again_by_somebody_is_noticed(stage: Stage) -> None:
-    async with stage.jetstream.open() as ledger:
+async def test_a_bucket_that_was_made_again_by_somebody_is_noticed(harness: LostClaimsHarness) -> None:
+    async with harness.jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
-    await stage.lose()
-    await stage.jetstream.client.jetstream().create_key_value(bucket=Names(STREAM).bucket, history=1)
-    await stage.refill()
-    async with stage.jetstream.open() as ledger:
+    await harness.lose()
+    await harness.jetstream.client.jetstream().create_key_value(bucket=Names(STREAM).bucket, history=1)
+    await harness.refill()
+    async with harness.jetstream.open() as ledger:
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
 
 
-async def test_a_refill_that_was_cut_off_goes_on(stage: Stage) -> None:
-    async with stage.jetstream.open() as ledger:
+async def test_a_refill_that_was_cut_off_goes_on(harness: LostClaimsHarness) -> None:
+    async with harness.jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
-    await stage.lose()
-    await stage.keeper.make()  # and no more
-    stage.keeper = keeper_of(stage.jetstream, stage.database)
-    await stage.keeper.prepare()
-    await stage.refill()
-    async with stage.jetstream.open() as ledger:
+    await harness.lose()
+    await harness.keeper.make()  # and no more
+    harness.keeper = keeper_of(harness.jetstream, harness.database)
+    await harness.keeper.prepare()
+    await harness.refill()
+    async with harness.jetstream.open() as ledger:
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
 
 
-async def test_revisions_go_on_above_those_that_rows_show(stage: Stage) -> None:
-    async with stage.database.transaction() as connection:
+async def test_revisions_go_on_above_those_that_rows_show(harness: LostClaimsHarness) -> None:
+    async with harness.database.transaction() as connection:
         ahead = int(time.time() * 1e6) + 10**12  # by a clock that was wrong
         await connection.execute(
             "INSERT INTO email_requests (uuid, email, status, source, revision, created_at, updated_at) "
             "VALUES ('u-1', 'a@example.com', 0, 'nats', ?, 1, 1)",
             (ahead,),
         )
-    await stage.lose()
-    await stage.refill()
-    async with stage.jetstream.open() as ledger:
+    await harness.lose()
+    await harness.refill()
+    async with harness.jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
-    await stage.refill()
-    await stage.until_sent()
+    await harness.refill()
+    await harness.until_sent()
 
 
-async def test_the_bucket_of_the_version_before_is_taken_over(stage: Stage) -> None:
-    context, names = stage.jetstream.client.jetstream(), Names(STREAM)
-    await stage.lose()
-    async with stage.database.transaction() as connection:
+async def test_the_bucket_of_the_version_before_is_taken_over(harness: LostClaimsHarness) -> None:
+    context, names = harness.jetstream.client.jetstream(), Names(STREAM)
+    await harness.lose()
+    async with harness.database.transaction() as connection:
         await connection.execute("DELETE FROM facts WHERE name = 'claims'")
     before = StreamConfig(
         name=BUCKET,
@@ -311,25 +311,28 @@ async def test_the_bucket_of_the_version_before_is_taken_over(stage: Stage) -> N
         deny_delete=True,
     )
     await context.add_stream(before)
-    async with stage.jetstream.open() as ledger:
+    async with harness.jetstream.open() as ledger:
         assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
-        stage.keeper = keeper_of(stage.jetstream, stage.database)
-        await stage.keeper.prepare()
+        harness.keeper = keeper_of(harness.jetstream, harness.database)
+        await harness.keeper.prepare()
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
-    await stage.keeper.check()
+    await harness.keeper.check()
     with pytest.raises(ServerError):  # from here on nobody empties it by mistake
         await context.purge_stream(BUCKET)
-    assert (await ClaimsStream(stage.jetstream.client, STREAM).state()).whole
+    assert (await ClaimsStream(harness.jetstream.client, STREAM).state()).whole
 
 
-async def test_lost_streams_are_made_again_and_named(stage: Stage) -> None:
-    made = await ensure_ledger_streams(stage.jetstream.client, STREAM, replicas=1)
+async def test_lost_streams_are_made_again_and_named(harness: LostClaimsHarness) -> None:
+    made = await ensure_ledger_streams(harness.jetstream.client, STREAM, replicas=1)
     assert made == []
     names = Names(STREAM)
     for name in (names.outcomes, names.scheduled):
-        await stage.jetstream.client.jetstream().delete_stream(name)
-    assert await ensure_ledger_streams(stage.jetstream.client, STREAM, replicas=1) == [names.outcomes, names.scheduled]
-    async with stage.jetstream.open() as ledger:
+        await harness.jetstream.client.jetstream().delete_stream(name)
+    assert await ensure_ledger_streams(harness.jetstream.client, STREAM, replicas=1) == [
+        names.outcomes,
+        names.scheduled,
+    ]
+    async with harness.jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)

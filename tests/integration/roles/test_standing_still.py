@@ -19,14 +19,14 @@ from email_consumer.roles.sidecar import build_sidecar
 from email_consumer.roles.worker import build_worker
 from email_consumer.sources.jetstream import receiver as jetstream
 from ses_sandbox.testing import SandboxTask
-from tests.integration.roles.site import KEY, Site
+from tests.integration.roles.harness import KEY, RolesHarness
 from tests.servers.claims import first_claims
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
 
 
 @pytest.fixture
-async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RolesHarness]:
     for name, value in {
         "AWS_ACCESS_KEY_ID": "sandbox",
         "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
@@ -56,164 +56,164 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             "SES_RATE_PER_SEC": "100",
             "SHUTDOWN_GRACE": "0.1",
         }
-        yield Site(tmp_path, server, sandbox, client, session, roles, mess, variables=variables)
+        yield RolesHarness(tmp_path, server, sandbox, client, session, roles, mess, variables=variables)
 
 
-async def nats_is_away(site: Site) -> None:
-    await site.start_well()
-    await site.nats.stop()
+async def nats_is_away(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.nats.stop()
 
 
-async def the_stream_is_gone_and_its_subjects_are_anothers(site: Site) -> None:
-    await site.start_well()
-    await site.client.jetstream().delete_stream("messages")
-    await site.client.jetstream().add_stream(name="other", subjects=["messages.*"])
+async def the_stream_is_gone_and_its_subjects_are_anothers(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.client.jetstream().delete_stream("messages")
+    await harness.client.jetstream().add_stream(name="other", subjects=["messages.*"])
 
 
-async def the_consumer_is_paused(site: Site) -> None:
-    await site.start_well()
-    await ask(site.client, "CONSUMER.PAUSE.messages.email-processor", {"pause_until": "2100-01-01T00:00:00Z"})
+async def the_consumer_is_paused(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await ask(harness.client, "CONSUMER.PAUSE.messages.email-processor", {"pause_until": "2100-01-01T00:00:00Z"})
 
 
-async def the_consumers_max_bytes_is_less_than_the_next_mail(site: Site) -> None:
-    await site.start_well()
-    await site.replace_consumer(max_bytes=10)
-    await site.publish("u-1")
+async def the_consumers_max_bytes_is_less_than_the_next_mail(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.replace_consumer(max_bytes=10)
+    await harness.publish("u-1")
 
 
-async def a_push_consumer_has_taken_its_place(site: Site) -> None:
-    await site.start_well()
-    await site.replace_consumer(deliver_subject="elsewhere", max_waiting=0)
+async def a_push_consumer_has_taken_its_place(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.replace_consumer(deliver_subject="elsewhere", max_waiting=0)
 
 
-async def the_consumer_is_of_another_subject(site: Site) -> None:
-    await site.start_well()
-    await site.replace_consumer(filter_subject="messages.other")
+async def the_consumer_is_of_another_subject(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.replace_consumer(filter_subject="messages.other")
 
 
-async def the_consumer_gives_headers_only(site: Site) -> None:
-    await site.start_well()
-    await site.replace_consumer(headers_only=True)
+async def the_consumer_gives_headers_only(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.replace_consumer(headers_only=True)
 
 
-async def all_that_max_ack_pending_allows_waits_for_another_attempt(site: Site) -> None:
-    await site.start_well(RETRY_DELAY=3_600)
-    await site.fault(kind="error", code="BrandNewException", match={"uuid": "bad-*"})
-    await site.change_consumer(max_ack_pending=2)
-    await site.publish("bad-1", "bad-2", "good")
+async def all_that_max_ack_pending_allows_waits_for_another_attempt(harness: RolesHarness) -> None:
+    await harness.start_well(RETRY_DELAY=3_600)
+    await harness.fault(kind="error", code="BrandNewException", match={"uuid": "bad-*"})
+    await harness.change_consumer(max_ack_pending=2)
+    await harness.publish("bad-1", "bad-2", "good")
 
 
-async def another_one_has_the_right_to_the_consumer(site: Site) -> None:
-    await site.start_well()
-    await site.launch()
+async def another_one_has_the_right_to_the_consumer(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.launch()
 
 
-async def mail_of_the_api_has_no_room_in_the_stream(site: Site) -> None:
-    await site.start_well()
-    await site.limit("messages", max_msgs=1)
-    await site.client.jetstream().publish("messages.other", b"")
-    await site.post()
+async def mail_of_the_api_has_no_room_in_the_stream(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.limit("messages", max_msgs=1)
+    await harness.client.jetstream().publish("messages.other", b"")
+    await harness.post()
 
 
-async def dead_letters_have_no_room_in_their_stream(site: Site) -> None:
-    await site.start_well()
-    await site.limit("messages-dead", max_bytes=1)
-    await site.client.jetstream().publish("messages.email", b"\x00 no message")
+async def dead_letters_have_no_room_in_their_stream(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.limit("messages-dead", max_bytes=1)
+    await harness.client.jetstream().publish("messages.email", b"\x00 no message")
 
 
-async def the_file_is_locked(site: Site) -> None:
-    await site.start_well()
-    operator = sqlite3.connect(site.database)
-    site.mess.callback(operator.close)
+async def the_file_is_locked(harness: RolesHarness) -> None:
+    await harness.start_well()
+    operator = sqlite3.connect(harness.database)
+    harness.mess.callback(operator.close)
     operator.execute("BEGIN IMMEDIATE")
-    await site.publish("u-1")
+    await harness.publish("u-1")
 
 
-async def the_account_is_paused(site: Site) -> None:
-    await site.sandbox.put("/sandbox/account", {"sending_enabled": False})
-    await site.start()
+async def the_account_is_paused(harness: RolesHarness) -> None:
+    await harness.sandbox.put("/sandbox/account", {"sending_enabled": False})
+    await harness.start()
 
 
-async def the_account_is_shut_down(site: Site) -> None:
-    await site.sandbox.put("/sandbox/account", {"enforcement_status": "SHUTDOWN"})
-    await site.start()
+async def the_account_is_shut_down(harness: RolesHarness) -> None:
+    await harness.sandbox.put("/sandbox/account", {"enforcement_status": "SHUTDOWN"})
+    await harness.start()
 
 
-async def the_quota_is_used_up(site: Site) -> None:
-    await site.sandbox.put("/sandbox/account", {"max_24_hour_send": 10, "sent_last_24_hours": 10})
-    await site.start()
+async def the_quota_is_used_up(harness: RolesHarness) -> None:
+    await harness.sandbox.put("/sandbox/account", {"max_24_hour_send": 10, "sent_last_24_hours": 10})
+    await harness.start()
 
 
-async def ses_can_not_be_reached(site: Site) -> None:
+async def ses_can_not_be_reached(harness: RolesHarness) -> None:
     [nobody] = free_ports(1)
-    await site.start_well(AWS_ENDPOINT_URL_SESV2=f"http://127.0.0.1:{nobody}")
-    await site.publish("u-1")
+    await harness.start_well(AWS_ENDPOINT_URL_SESV2=f"http://127.0.0.1:{nobody}")
+    await harness.publish("u-1")
 
 
-async def ses_refuses_our_credentials(site: Site) -> None:
-    await site.start_well()
-    await site.fault(kind="error", code="InvalidClientTokenId", status=403)
-    await site.publish("u-1")
+async def ses_refuses_our_credentials(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.fault(kind="error", code="InvalidClientTokenId", status=403)
+    await harness.publish("u-1")
 
 
-async def ses_has_not_verified_our_sender(site: Site) -> None:
-    await site.start_well()
-    await site.fault(kind="error", code="MailFromDomainNotVerifiedException")
-    await site.publish("u-1")
+async def ses_has_not_verified_our_sender(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.fault(kind="error", code="MailFromDomainNotVerifiedException")
+    await harness.publish("u-1")
 
 
-async def ses_fails_whatever_is_sent(site: Site) -> None:
-    await site.start_well()
-    await site.fault(kind="error", code="InternalFailure")
-    await site.publish(*(f"u-{number}" for number in range(10)))
+async def ses_fails_whatever_is_sent(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.fault(kind="error", code="InternalFailure")
+    await harness.publish(*(f"u-{number}" for number in range(10)))
 
 
-async def ses_never_answers(site: Site) -> None:
-    await site.start_well()
-    await site.fault(kind="hang")
-    await site.publish(*(f"u-{number}" for number in range(10)))
+async def ses_never_answers(harness: RolesHarness) -> None:
+    await harness.start_well()
+    await harness.fault(kind="hang")
+    await harness.publish(*(f"u-{number}" for number in range(10)))
 
 
-async def ses_throttles_whatever_is_sent(site: Site) -> None:
-    await site.start_well(CONCURRENCY_LIMIT=1)
-    await site.fault(kind="error", code="TooManyRequestsException")
-    await site.publish(*(f"u-{number}" for number in range(100)))
+async def ses_throttles_whatever_is_sent(harness: RolesHarness) -> None:
+    await harness.start_well(CONCURRENCY_LIMIT=1)
+    await harness.fault(kind="error", code="TooManyRequestsException")
+    await harness.publish(*(f"u-{number}" for number in range(100)))
 
 
-async def no_sidecar_has_made_the_bucket_of_claims(site: Site) -> None:
-    await site.launch(build_worker, LEDGER="jetstream")
+async def no_sidecar_has_made_the_bucket_of_claims(harness: RolesHarness) -> None:
+    await harness.launch(build_worker, LEDGER="jetstream")
 
 
-async def no_sidecar_has_told_the_worker_what_stops_mail(site: Site) -> None:
-    await first_claims(site.client, "messages")
-    await site.launch(build_worker, LEDGER="jetstream")
+async def no_sidecar_has_told_the_worker_what_stops_mail(harness: RolesHarness) -> None:
+    await first_claims(harness.client, "messages")
+    await harness.launch(build_worker, LEDGER="jetstream")
 
 
-async def outcomes_have_no_room_in_their_stream(site: Site) -> None:
-    await start_roles(site)
-    await site.limit(Names("messages").outcomes, max_bytes=1)
-    await site.publish("u-1")
+async def outcomes_have_no_room_in_their_stream(harness: RolesHarness) -> None:
+    await start_roles(harness)
+    await harness.limit(Names("messages").outcomes, max_bytes=1)
+    await harness.publish("u-1")
 
 
-async def claims_have_no_room_in_their_bucket(site: Site) -> None:
-    await start_roles(site)
-    await site.limit(Names("messages").bucket_stream, max_bytes=1)
-    await site.publish("u-1")
+async def claims_have_no_room_in_their_bucket(harness: RolesHarness) -> None:
+    await start_roles(harness)
+    await harness.limit(Names("messages").bucket_stream, max_bytes=1)
+    await harness.publish("u-1")
 
 
-async def the_workers_outcomes_reach_no_sidecar(site: Site) -> None:
-    await site.start_well(build_sidecar, LEDGER="jetstream")
+async def the_workers_outcomes_reach_no_sidecar(harness: RolesHarness) -> None:
+    await harness.start_well(build_sidecar, LEDGER="jetstream")
     pause = {"pause_until": "2100-01-01T00:00:00Z"}
-    await ask(site.client, f"CONSUMER.PAUSE.{Names('messages').outcomes}.sidecar", pause)
+    await ask(harness.client, f"CONSUMER.PAUSE.{Names('messages').outcomes}.sidecar", pause)
 
 
-async def start_roles(site: Site) -> None:
+async def start_roles(harness: RolesHarness) -> None:
     """The worker is the one that is asked."""
-    await site.start_well(build_sidecar, LEDGER="jetstream")
-    await site.start_well(build_worker, LEDGER="jetstream")
+    await harness.start_well(build_sidecar, LEDGER="jetstream")
+    await harness.start_well(build_worker, LEDGER="jetstream")
 
 
-Cause = Callable[[Site], Awaitable[None]]
+Cause = Callable[[RolesHarness], Awaitable[None]]
 WAYS: list[tuple[Cause, str, str]] = [
     (nats_is_away, "nats", "not connected"),
     (the_stream_is_gone_and_its_subjects_are_anothers, "nats", "NATS refuses stream 'messages'"),
@@ -245,6 +245,6 @@ WAYS: list[tuple[Cause, str, str]] = [
 
 
 @pytest.mark.parametrize(("cause", "check", "reason"), WAYS, ids=[way[0].__name__ for way in WAYS])
-async def test_ready_names_why_mail_stands_still(site: Site, cause: Cause, check: str, reason: str) -> None:
-    await cause(site)
-    await site.wait_named(check, reason)
+async def test_ready_names_why_mail_stands_still(harness: RolesHarness, cause: Cause, check: str, reason: str) -> None:
+    await cause(harness)
+    await harness.wait_named(check, reason)

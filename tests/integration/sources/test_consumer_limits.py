@@ -14,7 +14,7 @@ from nats.js.errors import APIError
 from email_consumer.core.delivery import Delivery
 from email_consumer.jetstream.api import ask
 from email_consumer.sources.jetstream import receiver as jetstream
-from tests.integration.sources.pulling import Hands, publish, pulling
+from tests.integration.sources.harness import ReceiverHarness, publish, pulling
 from tests.servers.nats import NatsServer
 from tests.waiting import until
 
@@ -59,16 +59,16 @@ async def make_both(client: Client, **config: Any) -> None:
 )
 async def test_all_mail_comes_within_the_limits(client: Client, config: dict[str, Any]) -> None:
     await make_both(client, **config)
-    hands = Hands(20)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(20)
+    async with pulling(client, harness) as intake:
         for total in (30, 60):
             await publish(client, 30)
-            while len(hands.seen) < total:
-                await hands.wait_until(lambda: len(hands.held) > 0)
-                await hands.ack_all()
+            while len(harness.seen) < total:
+                await harness.wait_until(lambda: len(harness.held) > 0)
+                await harness.ack_all()
         await until(lambda: not intake.held)
-    assert sorted(hands.seen) == list(range(1, 61))
-    assert hands.most <= 20
+    assert sorted(harness.seen) == list(range(1, 61))
+    assert harness.most <= 20
 
 
 async def test_the_servers_own_limit_is_kept_to(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ async def test_the_servers_own_limit_is_kept_to(tmp_path: Path) -> None:
         await server.stop()
         server._config = "jetstream { limits { max_request_batch: 3 } }"
         await server.restart()
-        hands = Hands(20)
-        async with pulling(client, hands):
+        harness = ReceiverHarness(20)
+        async with pulling(client, harness):
             await publish(client, 20)
-            await hands.wait_until(lambda: len(hands.seen) == 20)
+            await harness.wait_until(lambda: len(harness.seen) == 20)
 
 
 @asynccontextmanager
@@ -95,37 +95,37 @@ async def connected(directory: Path, config: str) -> AsyncIterator[tuple[Client,
 
 async def test_a_paused_consumer_is_told_until_it_goes_on(client: Client) -> None:
     await make_both(client)
-    hands = Hands(5)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(5)
+    async with pulling(client, harness) as intake:
         await ask(client, "CONSUMER.PAUSE.messages.c", {"pause_until": "2100-01-01T00:00:00Z"})
         await publish(client, 1)
         await until(lambda: intake.held == "the consumer 'c' is paused until 2100-01-01T00:00:00Z")
         await ask(client, "CONSUMER.PAUSE.messages.c", {})
-        await hands.wait_until(lambda: len(hands.seen) == 1)
+        await harness.wait_until(lambda: len(harness.seen) == 1)
         await until(lambda: not intake.held)
 
 
 async def test_a_mail_that_no_request_may_bring_is_told_and_comes_once_one_may(client: Client) -> None:
     await make_both(client, max_bytes=1000)
-    hands = Hands(5)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(5)
+    async with pulling(client, harness) as intake:
         await client.jetstream().publish("messages.email", b"x" * 5000)
         await until(lambda: "max_bytes" in intake.held)
         await make(client, update=True, max_bytes=10_000)
-        await hands.wait_until(lambda: len(hands.seen) == 1)
+        await harness.wait_until(lambda: len(harness.seen) == 1)
         await until(lambda: not intake.held)
 
 
 async def test_that_nothing_comes_before_something_is_settled_is_told(client: Client) -> None:
-    hands = Hands(5)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(5)
+    async with pulling(client, harness) as intake:
         await make(client, update=True, max_ack_pending=2)
         await publish(client, 3)
-        await hands.wait_until(lambda: len(hands.seen) == 2)
-        for delivery in hands.held:
+        await harness.wait_until(lambda: len(harness.seen) == 2)
+        for delivery in harness.held:
             await delivery.nak(3600)
-            hands.slots.release(len(delivery.payload))
-        hands.held.clear()
+            harness.slots.release(len(delivery.payload))
+        harness.held.clear()
         await until(lambda: "max_ack_pending" in intake.held)
 
 
@@ -142,18 +142,18 @@ async def test_that_nothing_comes_before_something_is_settled_is_told(client: Cl
 async def test_a_consumer_that_was_replaced_is_made_again_or_told(
     client: Client, change: Callable[[Client], Awaitable[object]], told: str
 ) -> None:
-    hands = Hands(5)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(5)
+    async with pulling(client, harness) as intake:
         await publish(client, 1)
-        await hands.wait_until(lambda: len(hands.held) == 1)
-        await hands.ack_all()
+        await harness.wait_until(lambda: len(harness.held) == 1)
+        await harness.ack_all()
         await client.flush()
         await change(client)
         if told:
             await until(lambda: told in intake.held)
             await ask(client, "CONSUMER.DELETE.messages.c")
         await publish(client, 1)
-        await hands.wait_until(lambda: 2 in hands.seen)
+        await harness.wait_until(lambda: 2 in harness.seen)
         await until(lambda: not intake.held)
 
 
@@ -197,16 +197,16 @@ async def test_large_mail_does_not_make_us_a_slow_consumer(tmp_path: Path) -> No
         await make_both(client)
         for _ in range(60):
             await other.jetstream().publish("messages.email", bytes(900_000))
-        hands = Busy(100, client)
-        async with pulling(client, hands) as intake:
-            while len(hands.seen) < 60:
-                await hands.wait_until(lambda: len(hands.held) > 0)
-                await hands.ack_all()
+        harness = Busy(100, client)
+        async with pulling(client, harness) as intake:
+            while len(harness.seen) < 60:
+                await harness.wait_until(lambda: len(harness.held) > 0)
+                await harness.ack_all()
             assert not intake.held
         assert not [line for line in server.log if "Slow Consumer" in line]
 
 
-class Busy(Hands):
+class Busy(ReceiverHarness):
     """Reads nothing for a while after the first mail, as when the machine has other things to do."""
 
     def __init__(self, capacity: int, client: Client) -> None:

@@ -10,7 +10,7 @@ from email_consumer.core.mail_queue import Mark
 from email_consumer.pipeline.gate import covers
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
 from email_consumer.sources.jetstream.topology import Topology
-from tests.integration.sources.pulling import Hands, publish, pulling
+from tests.integration.sources.harness import ReceiverHarness, publish, pulling
 from tests.servers.nats import NatsServer
 
 
@@ -29,29 +29,29 @@ async def make_again(url: str) -> None:
 
 
 async def test_what_was_stored_before_a_mark_is_covered_and_nothing_else(client: Client) -> None:
-    hands = Hands(10)
-    async with pulling(client, hands):
+    harness = ReceiverHarness(10)
+    async with pulling(client, harness):
         await publish(client, 3)
         cancelled = await mark(client)
         await publish(client, 2)
-        await hands.wait_until(lambda: len(hands.held) == 5)
-    stopped = [covers(cancelled, hands.origin(delivery)) for delivery in hands.held]
+        await harness.wait_until(lambda: len(harness.held) == 5)
+    stopped = [covers(cancelled, harness.origin(delivery)) for delivery in harness.held]
     assert stopped == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize("capacity", [10, 1], ids=["while we wait for mail", "while we ask for none"])
 async def test_a_stream_made_again_is_known_for_another_one(client: Client, server: NatsServer, capacity: int) -> None:
-    hands = Hands(capacity)
-    async with pulling(client, hands):
+    harness = ReceiverHarness(capacity)
+    async with pulling(client, harness):
         await publish(client, 1)
-        await hands.wait_until(lambda: len(hands.held) == 1)
+        await harness.wait_until(lambda: len(harness.held) == 1)
         cancelled = await mark(client)
-        assert covers(cancelled, hands.origin(hands.held[0]))
+        assert covers(cancelled, harness.origin(harness.held[0]))
         await make_again(server.url)
         await publish(client, 1)
-        await hands.ack_all()
-        await hands.wait_until(lambda: len(hands.held) == 1)
-        again = hands.origin(hands.held[0])
+        await harness.ack_all()
+        await harness.wait_until(lambda: len(harness.held) == 1)
+        again = harness.origin(harness.held[0])
     assert again.sequence == 1
     assert not covers(cancelled, again)
     assert covers(await mark_of(server), again)
@@ -66,18 +66,18 @@ async def mark_of(server: NatsServer) -> Mark:
 
 
 async def test_a_store_lost_with_its_server_is_noticed(client: Client, server: NatsServer, tmp_path: Path) -> None:
-    hands = Hands(10)
-    async with pulling(client, hands):
+    harness = ReceiverHarness(10)
+    async with pulling(client, harness):
         await publish(client, 1)
-        await hands.wait_until(lambda: len(hands.held) == 1)
+        await harness.wait_until(lambda: len(harness.held) == 1)
         cancelled = await mark(client)
         await server.kill()
         (tmp_path / "jetstream").rename(tmp_path / "lost")
         await server.restart()
         await make_stream_and_publish(server)
-        await hands.ack_all()
-        await hands.wait_until(lambda: len(hands.held) == 1)
-        assert not covers(cancelled, hands.origin(hands.held[0]))
+        await harness.ack_all()
+        await harness.wait_until(lambda: len(harness.held) == 1)
+        assert not covers(cancelled, harness.origin(harness.held[0]))
 
 
 async def make_stream_and_publish(server: NatsServer) -> None:

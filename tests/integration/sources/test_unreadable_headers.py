@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from email_consumer.jetstream.connection import NatsEndpoint, close, connect
-from tests.integration.sources.pulling import Hands, pulling
+from tests.integration.sources.harness import ReceiverHarness, pulling
 from tests.servers.nats import NatsServer
 from tests.servers.raw_publisher import RawPublisher
 
@@ -35,17 +35,17 @@ async def client(server: NatsServer) -> AsyncIterator[Client]:
 async def test_mail_with_headers_that_cannot_be_read_comes_and_so_does_the_mail_after_it(
     server: NatsServer, client: Client
 ) -> None:
-    hands = Hands(100)
-    async with pulling(client, hands), RawPublisher(server.url) as raw:
+    harness = ReceiverHarness(100)
+    async with pulling(client, harness), RawPublisher(server.url) as raw:
         for name, block in BLOCKS.items():
             await raw.publish(b"messages.email", name.encode(), block)
             await raw.publish(b"messages.email", b"good", b"NATS/1.0\r\nTrace-Id: 1\r\n\r\n")
-        await hands.wait_until(lambda: len(hands.held) == 2 * len(BLOCKS))
-        payloads = [delivery.payload.decode() for delivery in hands.held]
+        await harness.wait_until(lambda: len(harness.held) == 2 * len(BLOCKS))
+        payloads = [delivery.payload.decode() for delivery in harness.held]
         assert payloads == [each for name in BLOCKS for each in (name, "good")]
-        assert all(delivery.headers == {"Trace-Id": "1"} for delivery in hands.held if delivery.payload == b"good")
-        "".join(f"{name}{value}" for delivery in hands.held for name, value in delivery.headers.items()).encode()
-        await hands.ack_all()
+        assert all(delivery.headers == {"Trace-Id": "1"} for delivery in harness.held if delivery.payload == b"good")
+        "".join(f"{name}{value}" for delivery in harness.held for name, value in delivery.headers.items()).encode()
+        await harness.ack_all()
     assert client.stats["reconnects"] == 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.strangers.front import KEY, STRANGERS_BODY, front, request
+from tests.integration.strangers.harness import KEY, STRANGERS_BODY, request, run_harness
 from tests.waiting import patience
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -17,21 +17,21 @@ def chunk(size: int) -> bytes:
 
 
 async def test_a_body_of_the_right_size_is_taken_however_it_is_framed() -> None:
-    async with front() as it:
-        assert await it.post(bytes(STRANGERS_BODY)) == 200
-        socket = await it.connect(request("POST", "/post", CHUNKED) + chunk(STRANGERS_BODY) + b"0\r\n\r\n")
+    async with run_harness() as harness:
+        assert await harness.post(bytes(STRANGERS_BODY)) == 200
+        socket = await harness.connect(request("POST", "/post", CHUNKED) + chunk(STRANGERS_BODY) + b"0\r\n\r\n")
         assert await socket.status() == 200
-        assert it.bodies.strangers.taken == 0
+        assert harness.bodies.strangers.taken == 0
 
 
 @pytest.mark.parametrize("path", ["/post", "/known"])
 async def test_chunks_without_end_are_refused_at_the_limit(path: str) -> None:
-    async with front() as it:
-        socket = await it.connect(request("POST", path, CHUNKED, f"X-API-KEY: {KEY}"))
+    async with run_harness() as harness:
+        socket = await harness.connect(request("POST", path, CHUNKED, f"X-API-KEY: {KEY}"))
         sending = asyncio.create_task(_send_for_ever(socket))
         assert await socket.status() == 413
         sending.cancel()
-        assert it.bodies.strangers.taken == it.bodies.known.taken == 0
+        assert harness.bodies.strangers.taken == harness.bodies.known.taken == 0
 
 
 async def _send_for_ever(socket: Any) -> None:
@@ -40,16 +40,16 @@ async def _send_for_ever(socket: Any) -> None:
 
 
 async def test_a_length_beyond_the_limit_is_refused_before_anything_is_read() -> None:
-    async with front() as it:
-        socket = await it.connect(request("POST", "/post", f"Content-Length: {STRANGERS_BODY + 1}"))
+    async with run_harness() as harness:
+        socket = await harness.connect(request("POST", "/post", f"Content-Length: {STRANGERS_BODY + 1}"))
         assert await socket.status() == 413
 
 
 @pytest.mark.parametrize("framing", [CHUNKED, "Content-Length: 60000"])
 async def test_a_slow_body_has_a_total_time(framing: str) -> None:
-    async with front() as it:
-        it.bodies.strangers.seconds = 0.2
-        socket = await it.connect(request("POST", "/post", framing))
+    async with run_harness() as harness:
+        harness.bodies.strangers.seconds = 0.2
+        socket = await harness.connect(request("POST", "/post", framing))
         dripping = asyncio.create_task(_drip(socket))
         async with patience():
             assert await socket.status() == 408
@@ -64,40 +64,40 @@ async def _drip(socket: Any) -> None:
 
 async def test_bodies_that_never_end_hold_no_more_than_there_is_room_for_and_keep_nobody_out() -> None:
     """Each sends all but its last byte, and waits."""
-    async with front(most=1_000) as it:
-        it.bodies.strangers.most_bytes = 10 * STRANGERS_BODY
+    async with run_harness(most=1_000) as harness:
+        harness.bodies.strangers.most_bytes = 10 * STRANGERS_BODY
         length = f"Content-Length: {STRANGERS_BODY}"
         for _ in range(60):
-            await it.connect(request("POST", "/post", length) + bytes(STRANGERS_BODY - 1))
-            assert it.bodies.strangers.taken <= 10 * STRANGERS_BODY
+            await harness.connect(request("POST", "/post", length) + bytes(STRANGERS_BODY - 1))
+            assert harness.bodies.strangers.taken <= 10 * STRANGERS_BODY
         for _ in range(20):
-            assert await it.post(bytes(STRANGERS_BODY // 2)) == 200
-            assert it.bodies.strangers.taken <= 10 * STRANGERS_BODY
+            assert await harness.post(bytes(STRANGERS_BODY // 2)) == 200
+            assert harness.bodies.strangers.taken <= 10 * STRANGERS_BODY
 
 
 async def test_many_bodies_of_nothing_keep_nobody_out() -> None:
-    async with front(most=1_000) as it:
-        it.bodies.strangers.at_once = 10
-        waiting = [await it.connect(request("POST", "/post", "Content-Length: 5")) for _ in range(40)]
-        assert [await it.post(b"abc") for _ in range(10)] == [200] * 10
-        assert len(it.bodies.strangers.reading) <= 10
+    async with run_harness(most=1_000) as harness:
+        harness.bodies.strangers.at_once = 10
+        waiting = [await harness.connect(request("POST", "/post", "Content-Length: 5")) for _ in range(40)]
+        assert [await harness.post(b"abc") for _ in range(10)] == [200] * 10
+        assert len(harness.bodies.strangers.reading) <= 10
         async with patience():
             await waiting[0].closed()  # the oldest
 
 
 async def test_those_with_a_key_have_room_of_their_own_and_hear_when_it_is_full() -> None:
-    async with front() as it:
-        it.bodies.known.most_bytes = 1_000
+    async with run_harness() as harness:
+        harness.bodies.known.most_bytes = 1_000
         headers = (f"X-API-KEY: {KEY}", "Content-Length: 1000")
-        holding = await it.connect(request("POST", "/known", *headers) + bytes(999))
-        await it.until(lambda: it.bodies.known.taken == 999)
-        socket = await it.connect(request("POST", "/known", *headers) + bytes(1_000))
+        holding = await harness.connect(request("POST", "/known", *headers) + bytes(999))
+        await harness.until(lambda: harness.bodies.known.taken == 999)
+        socket = await harness.connect(request("POST", "/known", *headers) + bytes(1_000))
         assert await socket.status() == 503
         await holding.send(b"-")
         assert await holding.status() == 200
-        socket = await it.connect(request("POST", "/known", *headers) + bytes(1_000))
+        socket = await harness.connect(request("POST", "/known", *headers) + bytes(1_000))
         assert await socket.status() == 200
-        assert it.bodies.known.taken == 0
+        assert harness.bodies.known.taken == 0
 
 
 BROKEN = {
@@ -112,9 +112,9 @@ BROKEN = {
 @pytest.mark.parametrize("broken", BROKEN)
 async def test_a_body_that_is_badly_framed_is_the_callers_error(broken: str) -> None:
     framing, body = BROKEN[broken]
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            socket = await it.connect(request("POST", "/post", framing) + body)
+            socket = await harness.connect(request("POST", "/post", framing) + body)
             assert await socket.status() == 400
         assert log == []
 
@@ -123,25 +123,25 @@ async def test_a_body_that_is_badly_framed_is_the_callers_error(broken: str) -> 
 @pytest.mark.parametrize("framing", [CHUNKED, "Content-Length: 100"])
 @pytest.mark.parametrize("path", ["/post", "/known"])
 async def test_whoever_goes_away_in_the_middle_leaves_no_error_of_ours(path: str, framing: str, how: str) -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            socket = await it.connect(request("POST", path, framing, f"X-API-KEY: {KEY}") + b"1\r\na\r\n")
-            room = it.bodies.strangers if path == "/post" else it.bodies.known
-            await it.until(lambda: room.taken > 0)
+            socket = await harness.connect(request("POST", path, framing, f"X-API-KEY: {KEY}") + b"1\r\na\r\n")
+            room = harness.bodies.strangers if path == "/post" else harness.bodies.known
+            await harness.until(lambda: room.taken > 0)
             if how == "abort":
                 socket.close()
             else:
                 socket.writer.write_eof()
             async with patience():
-                await it.until(lambda: not room.taken)
+                await harness.until(lambda: not room.taken)
         assert log == []
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "x", "\xff"])
 async def test_what_is_packed_is_refused_unopened(encoding: str) -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         bomb = b"\x1f\x8b\x08" + bytes(1_000)
         head = request("POST", "/post", f"Content-Length: {len(bomb)}")
         head = head[:-2] + b"Content-Encoding: " + encoding.encode("latin-1") + b"\r\n\r\n"
-        socket = await it.connect(head + bomb)
+        socket = await harness.connect(head + bomb)
         assert await socket.status() == 415

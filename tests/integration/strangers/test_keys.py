@@ -4,33 +4,33 @@ import pytest
 from structlog.testing import capture_logs
 
 from email_consumer.web.descriptors import left_for_callers, raise_limit
-from tests.integration.strangers.front import KEY, front, request
+from tests.integration.strangers.harness import KEY, request, run_harness
 
 
 async def test_many_wrong_keys_wait_for_their_answer_and_a_right_one_does_not() -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            assert [await it.get("/known", f"X-API-KEY: {number}") for number in range(10)] == [401] * 10
+            assert [await harness.get("/known", f"X-API-KEY: {number}") for number in range(10)] == [401] * 10
             for number in range(32):
-                await it.connect(request("GET", "/known", f"X-API-KEY: {number}"))
-            await it.until(lambda: it.metrics.api_keys_refused == 42)
-            beyond = [await it.get("/known", f"Authorization: Bearer {number}") for number in range(10)]
+                await harness.connect(request("GET", "/known", f"X-API-KEY: {number}"))
+            await harness.until(lambda: harness.metrics.api_keys_refused == 42)
+            beyond = [await harness.get("/known", f"Authorization: Bearer {number}") for number in range(10)]
             assert beyond == [429] * 10
-            assert await it.get("/known", f"X-API-KEY: {KEY}") == 200
-            assert await it.get("/known") == 401  # none was tried
-        assert it.metrics.api_keys_refused == 52
+            assert await harness.get("/known", f"X-API-KEY: {KEY}") == 200
+            assert await harness.get("/known") == 401  # none was tried
+        assert harness.metrics.api_keys_refused == 52
         assert [line["event"] for line in log] == ["api.wrong_key"]
 
 
 async def test_the_answer_comes_after_the_pause() -> None:
-    async with front(pause=0.01) as it:
-        assert [await it.get("/known", "X-API-KEY: x") for _ in range(20)] == [401] * 20
+    async with run_harness(pause=0.01) as harness:
+        assert [await harness.get("/known", "X-API-KEY: x") for _ in range(20)] == [401] * 20
 
 
 async def test_an_error_of_ours_is_logged_once_in_a_while() -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            assert [await it.get(f"/broken?{number}") for number in range(20)] == [500] * 20
+            assert [await harness.get(f"/broken?{number}") for number in range(20)] == [500] * 20
         assert [(line["event"], line["unlogged"]) for line in log] == [("api.crashed", 0)]
 
 
@@ -48,9 +48,9 @@ BAD_TARGETS = [
 
 @pytest.mark.parametrize("target", BAD_TARGETS)
 async def test_what_is_no_text_is_no_target(target: bytes) -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            socket = await it.connect(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            socket = await harness.connect(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert await socket.status() == 400
         assert log == []
 
@@ -69,9 +69,9 @@ ODD_TARGETS = [
 
 @pytest.mark.parametrize("target", ODD_TARGETS)
 async def test_odd_targets_are_no_error_of_ours(target: bytes) -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            socket = await it.connect(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            socket = await harness.connect(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert await socket.status() in {200, 400, 404}
         assert log == []
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.strangers.front import front, request
+from tests.integration.strangers.harness import request, run_harness
 
 NO_HTTP = {
     "not_http": [
@@ -35,9 +35,9 @@ CASES = [(code, data) for code, each in NO_HTTP.items() for data in each]
 
 @pytest.mark.parametrize(("code", "data"), CASES)
 async def test_the_answer_says_what_is_wrong_and_does_not_repeat_it(code: str, data: bytes) -> None:
-    async with front() as it:
+    async with run_harness() as harness:
         with capture_logs() as log:
-            socket = await it.connect(data)
+            socket = await harness.connect(data)
             head = await socket.reader.readuntil(b"\r\n\r\n")
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             answer = json.loads(await socket.reader.readexactly(int(length.partition(b":")[2])))
@@ -46,13 +46,13 @@ async def test_the_answer_says_what_is_wrong_and_does_not_repeat_it(code: str, d
         assert answer["error"]["code"] == code
         assert set(answer["error"]) == {"code", "message"}
         assert log == []
-        assert await it.get() == 200
+        assert await harness.get() == 200
 
 
 @pytest.mark.parametrize("expected", ["100-continue", "100-Continue"])
 async def test_what_can_be_expected_comes(expected: str) -> None:
-    async with front() as it:
-        socket = await it.connect(request("POST", "/post", f"Expect: {expected}", "Content-Length: 1"))
+    async with run_harness() as harness:
+        socket = await harness.connect(request("POST", "/post", f"Expect: {expected}", "Content-Length: 1"))
         assert await socket.status() == 100
         await socket.send(b"a")
         assert await socket.status() == 200

@@ -27,7 +27,7 @@ _PATIENCE = 60
 
 
 @dataclass
-class Site:
+class RolesHarness:
     """`url` is that of the role that was started last."""
 
     directory: Path

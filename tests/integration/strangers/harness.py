@@ -58,7 +58,7 @@ class Socket:
 
 
 @dataclass
-class Front:
+class HttpHarness:
     server: Server
     connections: Connections
     bodies: Bodies
@@ -102,7 +102,7 @@ def request(method: str, path: str, *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def front(most: int = 100, pause: float = LONG, **patience: float) -> AsyncIterator[Front]:
+async def run_harness(most: int = 100, pause: float = LONG, **patience: float) -> AsyncIterator[HttpHarness]:
     """`most` connections; `pause` after many wrong keys; `patience` in place of a minute for everything."""
     answered: list[str] = []
     go_on = asyncio.Event()
@@ -146,10 +146,10 @@ async def front(most: int = 100, pause: float = LONG, **patience: float) -> Asyn
     app = create_app(routes, [KEY], version="1", wrong_keys=WrongKeys(metrics, pause=pause))
     connections = Connections(most, metrics, replace(PATIENT, **patience))  # type: ignore[arg-type]
     async with Server(app, 0, host="127.0.0.1", connections=connections) as server:
-        it = Front(server, connections, app[BODIES], metrics, go_on, answered)
+        harness = HttpHarness(server, connections, app[BODIES], metrics, go_on, answered)
         try:
-            yield it
+            yield harness
         finally:
             go_on.set()
-            for socket in it.sockets:
+            for socket in harness.sockets:
                 socket.close()

@@ -63,7 +63,7 @@ def event(kind: str, uuid: str | None = "u-1", *, message_id: str = "ses-1", at:
 
 
 @dataclass(slots=True)
-class Stage:
+class FeedbackHarness:
     path: Path
     database: Database
     ledger: SqliteLedger
@@ -112,7 +112,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(
+async def open_harness(
     path: Path,
     *,
     topics: tuple[str, ...] = (TOPIC,),
@@ -121,7 +121,7 @@ async def open_stage(
     sandbox: x509.Certificate | None = None,
     sns_endpoint: str | None = None,
     download: Callable[[str], Awaitable[bytes]] = key_download,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[FeedbackHarness]:
     gate = Gate()
     proven: list[Event] = []
 
@@ -139,7 +139,7 @@ async def open_stage(
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()
         async with ledger.running(), inbox.running():
-            yield Stage(path, database, ledger, gate, inbox, receiver, suppressions, proven)
+            yield FeedbackHarness(path, database, ledger, gate, inbox, receiver, suppressions, proven)
 
 
 def _iso(moment: float) -> str:

@@ -16,11 +16,11 @@ from email_consumer.web.routing import operation
 from email_consumer.web.security_headers import add_security_headers
 from email_consumer.web.server import Server
 
-KEY = "door-key"
+KEY = "dashboard-key"
 
 
 @dataclass
-class Door:
+class DashboardHarness:
     """`ask` sends exactly what it is told, and keeps no cookies by itself."""
 
     url: str
@@ -55,7 +55,7 @@ async def _protected(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def door(keys: tuple[str, ...] = (KEY,), *, public: bool = False) -> AsyncIterator[Door]:
+async def run_harness(keys: tuple[str, ...] = (KEY,), *, public: bool = False) -> AsyncIterator[DashboardHarness]:
     seconds = [0.0]
     sessions = Sessions(clock=lambda: seconds[0])
     routes = [
@@ -70,4 +70,4 @@ async def door(keys: tuple[str, ...] = (KEY,), *, public: bool = False) -> Async
         Server(app, 0, host="127.0.0.1") as server,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
-        yield Door(f"http://127.0.0.1:{server.port}", session, sessions, seconds)
+        yield DashboardHarness(f"http://127.0.0.1:{server.port}", session, sessions, seconds)

@@ -52,7 +52,7 @@ ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 
 
 @dataclass
-class Stage:
+class ApiHarness:
     """`ask` speaks HTTP with the key; `pull` is what a worker would be delivered."""
 
     database: Database
@@ -115,7 +115,7 @@ async def running(
     window: Window | None = None,
     schedule: bool = True,
     look_every: float = 30.0,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[ApiHarness]:
     """With `schedule` False nothing is published; `look_every`: seconds between two looks for what the stream lost."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(directory / "email.db"))
@@ -168,7 +168,7 @@ async def running(
         await stack.enter_async_context(
             supervised(Service("opens", opens.run), *([Service("scheduler", scheduler.run)] if schedule else []))
         )
-        yield Stage(
+        yield ApiHarness(
             database, client, queue, ledger, scheduler, metrics, f"http://127.0.0.1:{server.port}", session, cancelled
         )
 

@@ -105,7 +105,7 @@ class Worker:
         self._changed.set()
 
 
-class Crew:
+class MembershipHarness:
     """Starts workers, and adds up their shares whenever one of them changes its own."""
 
     def __init__(self, server: NatsServer) -> None:

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass
-class Site:
+class BrowserHarness:
     """`do` runs what is asynchronous."""
 
     loop: asyncio.AbstractEventLoop
@@ -78,10 +78,10 @@ class Site:
 
 
 @contextmanager
-def site(directory: Path, **variables: object) -> Iterator[Site]:
+def run_harness(directory: Path, **variables: object) -> Iterator[BrowserHarness]:
     """Until the block ends."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="site")
+    thread = threading.Thread(target=loop.run_forever, name="harness")
     thread.start()
     stack = AsyncExitStack()
 
@@ -100,7 +100,7 @@ def site(directory: Path, **variables: object) -> Iterator[Site]:
 @asynccontextmanager
 async def _running(
     directory: Path, loop: asyncio.AbstractEventLoop, variables: dict[str, object]
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[BrowserHarness]:
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     sandbox = SandboxProcess(
@@ -130,7 +130,7 @@ async def _running(
         publisher = await JetStreamPublisher.connect(nats.url)
         async with daemon:
             load = asyncio.create_task(_load(publisher))
-            yield Site(loop, url, nats, sandbox, daemon, publisher, session)
+            yield BrowserHarness(loop, url, nats, sandbox, daemon, publisher, session)
             load.cancel()
             await asyncio.wait([load])
         await publisher.close()

@@ -1,4 +1,4 @@
-"""The stage's routes, served as the sidecar serves them."""
+"""The routes of feedback and suppressions, served as the sidecar serves them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,14 +16,14 @@ from email_consumer.suppression.unsubscribe import Unsubscribe
 from email_consumer.suppression.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
-from tests.integration.feedback.stage import Stage
+from tests.integration.feedback.harness import FeedbackHarness
 
 API_KEY = "key"
 UNSUBSCRIBE = Unsubscribe("https://mail.example.com", LinkSecrets("secret"))
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class HttpHarness:
     url: str
     session: aiohttp.ClientSession
 
@@ -40,13 +40,13 @@ class Site:
 
 
 @asynccontextmanager
-async def serve(stage: Stage) -> AsyncIterator[Site]:
+async def serve(harness: FeedbackHarness) -> AsyncIterator[HttpHarness]:
     routes = [
-        *EventRoutes(stage.receiver).routes(),
-        *SuppressionRoutes(stage.suppressions).routes(),
-        *InDoubtRoutes(stage.database).routes(),
-        *UnsubscribeRoutes(UNSUBSCRIBE, stage.suppressions).routes(),
+        *EventRoutes(harness.receiver).routes(),
+        *SuppressionRoutes(harness.suppressions).routes(),
+        *InDoubtRoutes(harness.database).routes(),
+        *UnsubscribeRoutes(UNSUBSCRIBE, harness.suppressions).routes(),
     ]
     app = create_app(routes, [API_KEY], version="0")
     async with Server(app, 0, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
-        yield Site(f"http://127.0.0.1:{server.port}", session)
+        yield HttpHarness(f"http://127.0.0.1:{server.port}", session)

@@ -1,4 +1,4 @@
-"""An intake on a real server, and hands that hold what it delivers until the test settles it."""
+"""A receiver on a real server, and a harness that holds what it delivers until the test settles it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +14,7 @@ from email_consumer.sources.jetstream.topology import Topology
 from tests.waiting import patience
 
 
-class Hands:
+class ReceiverHarness:
     """Takes deliveries and holds them until the test settles them."""
 
     def __init__(self, capacity: int) -> None:
@@ -52,13 +52,13 @@ class Hands:
 
 
 @asynccontextmanager
-async def pulling(client: Client, hands: Hands) -> AsyncIterator[JetStreamReceiver]:
+async def pulling(client: Client, harness: ReceiverHarness) -> AsyncIterator[JetStreamReceiver]:
     topology = Topology(
         client, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=500, replicas=1
     )
     await topology.ensure()
     intake = JetStreamReceiver(
-        client, stream="messages", consumer="c", slots=hands.slots, start=hands.start, repair=topology.ensure
+        client, stream="messages", consumer="c", slots=harness.slots, start=harness.start, repair=topology.ensure
     )
     running = asyncio.create_task(intake.run())
     yield intake

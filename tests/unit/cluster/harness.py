@@ -1,4 +1,4 @@
-"""A small world in which workers start, lag, stall, die and leave, on a log that keeps the newest record of each."""
+"""A simulated cluster in which workers start, lag, stall, die and leave, on a log that keeps the newest record of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ class Worker:
         self.on_the_way.append((after_those_before, name, record))
 
 
-class World:
+class ClusterHarness:
     """Moves on by `step`. What happens is drawn from `random`; nothing bad happens while `calm`."""
 
     def __init__(self, random: Random) -> None:
