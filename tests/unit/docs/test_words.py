@@ -99,7 +99,6 @@ _PAGES = [
 ]
 _NOT_YET_CLEANED_PAGES = {
     "CHANGELOG.md",
-    "docs/decisions",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
 _PACKAGES = sorted(path.parent.name for path in _PACKAGE.glob("*/__init__.py"))
