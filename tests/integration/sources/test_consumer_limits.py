@@ -159,26 +159,26 @@ async def test_a_consumer_that_was_replaced_is_made_again_or_told(
 
 async def test_mail_is_not_taken_without_its_payload(client: Client) -> None:
     """An operator who edits the consumer in place ends no request: what comes next has headers only."""
-    hands = Hands(5)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(5)
+    async with pulling(client, harness) as intake:
         await publish(client, 1)
-        await hands.wait_until(lambda: len(hands.held) == 1)
-        await hands.ack_all()
+        await harness.wait_until(lambda: len(harness.held) == 1)
+        await harness.ack_all()
         await make(client, update=True, headers_only=True)
         await publish(client, 1)
         await until(lambda: "headers only" in intake.held)
         await make(client, update=True, headers_only=False)
-        await hands.wait_until(lambda: len(hands.held) == 1)
-        assert (hands.seen, bool(hands.held[0].payload)) == ([1, 2], True)
+        await harness.wait_until(lambda: len(harness.held) == 1)
+        assert (harness.seen, bool(harness.held[0].payload)) == ([1, 2], True)
         await until(lambda: not intake.held)
 
 
 async def test_a_publishers_own_size_header_holds_nothing_up(client: Client) -> None:
-    hands = Hands(5)
-    async with pulling(client, hands) as intake:
+    harness = ReceiverHarness(5)
+    async with pulling(client, harness) as intake:
         await client.jetstream().publish("messages.email", b"", headers={"Nats-Msg-Size": "5"})
         await publish(client, 1)
-        await hands.wait_until(lambda: sorted(hands.seen) == [1, 2])
+        await harness.wait_until(lambda: sorted(harness.seen) == [1, 2])
         assert not intake.held
 
 
