@@ -120,7 +120,7 @@ class Cancellations:
         try:
             backlog = await self._queue.backlog()
         except QueueUnavailableError:  # as before the first worker has made its consumer
-            backlog = Backlog(ack_floor=0, unsettled=1, in_hand=0)
+            backlog = Backlog(ack_floor=0, unsettled=1, delivered=0)
         here = {"stream": mark.stream, "sequence": mark.sequence, "made_at": _made_at(mark), "skew": _CLOCK_SKEW}
         settled = {"settled": max(backlog.ack_floor, 0), "nothing_left": not backlog.unsettled}
         async with self._database.transaction() as connection:
@@ -181,7 +181,7 @@ class Cancellations:
             return False, 0
         gone = backlog.stream != stream  # and its mail with it
         settled = gone or backlog.ack_floor >= sequence or not backlog.unsettled
-        return settled, 0 if settled or self._claims_show else backlog.in_hand
+        return settled, 0 if settled or self._claims_show else backlog.delivered
 
 
 def _made_at(mark: Mark) -> float:

@@ -15,9 +15,9 @@ class Account:
     max_24_hour_send: float | None
     """Recipients in any 24 hours; None is unlimited."""
     sent_last_24_hours: float
-    """Recipients, of everyone who sends by this account."""
+    """Recipients, sent by anyone who uses this account."""
     sending_enabled: bool
     enforcement_status: str
     """HEALTHY, PROBATION or SHUTDOWN."""
     production_access: bool
-    """False in SES's own sandbox, where every recipient has to be verified."""
+    """False while the account is in the SES sandbox, where every recipient must be verified."""

@@ -1,7 +1,7 @@
-"""Reads payloads, and gives up on one that keeps killing the process that reads it.
+"""Reads payloads, and gives up on one that repeatedly kills the process reading it.
 
-Reading is a single step without a pause. So a process that dies in it leaves a note about the one delivery that it was
-reading, and about none of those that waited in its hands.
+Reading never yields to the event loop. So a process that dies while reading leaves a journal entry for exactly the delivery
+it was reading, and for no other unsettled delivery.
 """
 
 import asyncio
@@ -14,29 +14,29 @@ from cachetools import LRUCache
 from email_consumer.core.delivery import Delivery
 
 FATAL = 3
-"""Readings that nobody survived, the first delivery not counted."""
+"""Fatal reads after which a delivery is left unread; its first delivery is not counted."""
 _REMEMBERED = 50_000
-"""Deliveries that were read and are still being retried, at the most: more are never in a source's hands."""
+"""Deliveries that were read and may be retried; a source never has more of them outstanding."""
 
 Read = TypeVar("Read")
 
 
 class ReadingJournal(Protocol):
-    """Outlives the process. Not being able to write is no reason to raise: then nothing is known."""
+    """Outlives the process. Implementations do not raise if they can't write: then nothing is known."""
 
     async def begin(self, key: str) -> int:
-        """Note that a reading begins; how many began before and never ended."""
+        """Record that a read begins; returns how many began before and never ended."""
 
     async def end(self, key: str) -> None:
-        """It was read, and this process is alive: what is noted about it is void."""
+        """Delete the record: the delivery was read, and this process is still alive."""
 
 
 class FatalDeliveryError(Exception):
-    """Whoever reads this delivery dies."""
+    """Processes die when they read this delivery."""
 
 
 class CarefulReader(Generic[Read]):
-    """Reads a first delivery at once. One that comes again is noted first, unless this process has read it before."""
+    """Reads a first delivery directly. A redelivery is recorded first, unless this process has read it before."""
 
     def __init__(self, read: Callable[[bytes], Read], journal: ReadingJournal) -> None:
         self._read = read
@@ -45,11 +45,11 @@ class CarefulReader(Generic[Read]):
         self._one_at_a_time = asyncio.Lock()
 
     async def read(self, delivery: Delivery) -> Read:
-        """What is in its payload.
+        """Read the payload.
 
         Raises:
-            FatalDeliveryError: it must stay unread.
-            Exception: what the reading raises.
+            FatalDeliveryError: it must not be read.
+            Exception: whatever the read raises.
         """
         if delivery.received <= 1:
             return self._read(delivery.payload)
@@ -60,7 +60,7 @@ class CarefulReader(Generic[Read]):
             begun = await self._journal.begin(key)
             if begun >= FATAL:
                 raise FatalDeliveryError(
-                    f"each of {begun} processes that began to read it was killed; it was left unread"
+                    f"each of the {begun} processes that began to read it was killed; it was left unread"
                 )
             try:
                 return self._read(delivery.payload)
@@ -70,6 +70,6 @@ class CarefulReader(Generic[Read]):
 
 
 def _key(delivery: Delivery) -> str:
-    """A stream that is made anew numbers its messages from 1 again, but doesn't store them at the same moment."""
+    """A recreated stream numbers its messages from 1 again, but stores them at other times."""
     name = f"{delivery.source} {delivery.reference} {delivery.stored_at!r}"
     return hashlib.sha256(name.encode()).hexdigest()[:32]

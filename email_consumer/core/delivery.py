@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 REPLAY_OF = "Email-Replay-Of"
-"""Header of a replayed message: which dead letter, of which time. A Failed uuid is tried again, once per replay."""
+"""Header of a replayed message: names the dead letter and its time. Each replay reopens a Failed uuid once."""
 
 
 class Original(Protocol):
-    """A message as it came, of which a dead letter can be made."""
+    """A message as published, which can be stored as a dead letter."""
 
     @property
     def payload(self) -> bytes:
@@ -16,7 +16,7 @@ class Original(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers it was published with; empty if none."""
+        """The headers it was published with."""
 
     @property
     def source(self) -> str:
@@ -24,15 +24,15 @@ class Original(Protocol):
 
     @property
     def reference(self) -> str:
-        """What names this message within its source for ever, such as `messages:4711`; the same on a redelivery."""
+        """Identifies the message within its source, such as `messages:4711`; the same for every redelivery."""
 
     @property
     def stream(self) -> str:
-        """Which stream of its name it comes from; empty where the source has no order."""
+        """Identity of its stream, which changes if the stream is recreated; empty if the source has no order."""
 
     @property
     def sequence(self) -> int:
-        """Its place in the stream; 0 where the source has no order."""
+        """Its position in the stream; 0 if the source has no order."""
 
     @property
     def stored_at(self) -> float:
@@ -40,20 +40,20 @@ class Original(Protocol):
 
 
 class Delivery(Original, Protocol):
-    """A message in hand. Only `settlement.py` and the heartbeat call its methods."""
+    """An unsettled message. Only the settlement and the dispatcher's heartbeat call its methods."""
 
     @property
     def received(self) -> int:
-        """How often it was delivered so far, this time included (so at least 1)."""
+        """How often it has been delivered, including this time (at least 1)."""
 
     async def ack(self) -> None:
-        """Done: the source may forget it."""
+        """Done: the source may delete it."""
 
     async def nak(self, delay: float) -> None:
-        """Deliver it again after `delay` seconds."""
+        """Redeliver it after `delay` seconds."""
 
     async def term(self) -> None:
-        """Never deliver it again; its dead letter is stored."""
+        """Never redeliver it; its dead letter is stored."""
 
     async def in_progress(self) -> None:
-        """Still in hand: the source's redelivery timer starts anew."""
+        """Still being handled: the source restarts its redelivery timer."""

@@ -1,4 +1,4 @@
-"""What lies in shared buckets and streams and is none of ours: skipped, and logged without filling the log."""
+"""Records in shared buckets and streams that are not ours: skipped, and logged without flooding the log."""
 
 import structlog
 from msgpack import UnpackException
@@ -6,47 +6,47 @@ from pydantic import ValidationError
 
 from email_consumer.message.problems import problems
 
-_LONGEST_TEXT = 200
-_MOST_KEYS = 100
-"""That are told of: whoever may write to the bucket could go on for ever."""
+_MAX_TEXT = 200
+_MAX_LOGGED_KEYS = 100
+"""Keys that are logged; anybody with write access to the bucket could create any number of them."""
 
 JUNK = (
     ValueError,
     LookupError,
     TypeError,
     AttributeError,
-    ArithmeticError,  # a number without bounds as an integer
-    RecursionError,  # lists in lists in lists
+    ArithmeticError,  # an infinite number read as an integer
+    RecursionError,  # deeply nested lists
     UnpackException,
 )
-"""What reading a value ends in that somebody else has put there."""
+"""Errors that reading a foreign value may raise."""
 
 _log = structlog.get_logger(__name__)
 
 
 class ForeignRecords:
-    """Of one reader of one bucket."""
+    """The unreadable records of one bucket, as seen by one reader."""
 
-    def __init__(self, bucket: str, hint: str = "skipped; delete it unless a newer version has written it") -> None:
+    def __init__(self, bucket: str, hint: str = "skipped; delete it unless a newer version wrote it") -> None:
         self._bucket = bucket
         self._hint = hint
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def skip(self, key: str, error: Exception) -> None:
-        """The value under `key` could not be read."""
-        if key in self._told or len(self._told) >= _MOST_KEYS:
+        """Log, once per key, that the value of `key` could not be read."""
+        if key in self._logged or len(self._logged) >= _MAX_LOGGED_KEYS:
             return
-        self._told.add(key)
+        self._logged.add(key)
         _log.warning(
             "bucket.unreadable",
             bucket=self._bucket,
-            key=key[:_LONGEST_TEXT],
+            key=key[:_MAX_TEXT],
             error=why_unreadable(error),
             hint=self._hint,
         )
 
 
 def why_unreadable(error: Exception) -> str:
-    """In a line for the log, without what was read."""
+    """One line for the log, without the content itself."""
     text = problems(error)[0] if isinstance(error, ValidationError) else repr(error)
-    return text[:_LONGEST_TEXT]
+    return text[:_MAX_TEXT]

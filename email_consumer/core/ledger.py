@@ -1,7 +1,7 @@
 """The ledger's contract: a durable claim right before sending, a durable outcome before settling.
 
-SES has no idempotency token, so between "SES accepted" and "we wrote it down" lies a gap that no retry rule closes.
-A claim that never got its outcome is *in doubt*: it waits for SES's own event, and after a grace the policy decides.
+SES has no idempotency token, so no retry rule can close the gap between "SES accepted it" and "we recorded that".
+A claim that never got an outcome is *in doubt*: it waits for an event from SES, and after a grace period the policy decides.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -24,24 +24,24 @@ from email_consumer.message.model import EmailMessage
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a message came from, as far as the ledger cares."""
+    """Where a message came from, as far as the ledger needs to know."""
 
     source: str
     """`nats` or `sqs`."""
     reference: str
-    """Names the message within its source, such as `messages:4711`."""
+    """Identifies the message within its source, such as `messages:4711`."""
     sequence: int
-    """Its place in the stream, from 1; 0 where the source keeps no order."""
+    """Its position in the stream, from 1; 0 if the source keeps no order."""
     stored_at: float
     """When the source stored it, in Unix seconds."""
     received: int = 1
-    """How often the source delivered it so far."""
+    """How often the source has delivered it, including this time."""
     replay_of: str | None = None
-    """The dead letter that was replayed, such as `messages-dead:12:1700000000.123456`: reopens a Failed uuid, once."""
+    """The replayed dead letter, such as `messages-dead:12:1700000000.123456`: reopens a Failed uuid, once."""
     stream: str = ""
-    """Which stream of its name `sequence` counts in; empty where that is not known."""
+    """Identity of the stream that `sequence` refers to; empty if unknown."""
     kept: bool = False
-    """Published from our own keeping, where erasure may have taken recipients off it."""
+    """Published from our own tables, where an erasure may have removed recipients."""
 
     @property
     def ordered(self) -> bool:
@@ -51,38 +51,38 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The uuid is ours, durably. Until `deadline` (event-loop clock, seconds) the request may be written."""
+    """A durable claim on the uuid. The request may be written until `deadline` (seconds of the event loop's clock)."""
 
     attempt: int
-    """The number of the attempt that now begins, from 1."""
+    """The number of the attempt that begins now, from 1."""
     deadline: float
 
 
 Refused = Duplicate | Conflict | Busy | InDoubt | Parked | Stopped | Unburied
-"""Why a uuid can't be had."""
+"""Why a uuid can't be claimed."""
 
 ClaimAnswer = Claim | Refused
 ScheduleAnswer = Scheduled | Refused
 
 
 class LedgerBlockedError(Exception):
-    """The ledger takes nothing at present, and who asked has waited long enough; the text says why.
+    """The ledger is unavailable, and the caller has waited long enough; the text says why.
 
-    What was to be claimed is not. What was to be finished is, as far as another attempt is concerned; but not everybody who
-    has to know of it could be told, so the mail has to come again.
+    From `claim`: nothing was claimed. From `finish`: the outcome is recorded as far as further attempts are concerned, but
+    has not reached everything that depends on it, so the message has to be redelivered.
     """
 
 
 class NotKeptError(Exception):
-    """A mail that is due later can't be put into its place now; it may be later."""
+    """Scheduled mail can't be stored at the moment."""
 
 
 class TooLargeToKeepError(Exception):
-    """A mail that is due later is larger than the place that would keep it takes."""
+    """Scheduled mail is larger than its storage accepts."""
 
 
 class Ledger(Protocol):
-    """Idempotency and status: one truth. What is written is durable when its method returns."""
+    """The single source of truth for idempotency and status. Whatever a method writes is durable when it returns."""
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Claims are answered, and outcomes recorded, while the block lasts."""
@@ -91,28 +91,28 @@ class Ledger(Protocol):
         """SES's events can reach us since `moment` (Unix seconds): no grace of a doubt begins earlier."""
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
-        """Answered from memory alone; None means: ask `claim`."""
+        """Look the uuid up in memory only; None means that `claim` has to decide."""
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         """Claim the uuid for one attempt.
 
         Raises:
-            LedgerBlockedError: not now.
+            LedgerBlockedError: not at the moment.
         """
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
-        """Record what became of the message; an outcome that sends it back releases its claim.
+        """Record the outcome of the message; an outcome after which it is redelivered releases the claim.
 
-        What was attempted waits here for as long as it takes: given back without its outcome it might be sent twice.
+        After an attempt this waits for as long as necessary: a message returned without its outcome might be sent twice.
 
         Raises:
-            LedgerBlockedError: it is recorded, but let the mail come again.
+            LedgerBlockedError: the outcome is recorded, but the message has to be redelivered.
         """
 
     async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
-        """Keep a mail that is due later.
+        """Store a mail until it is due.
 
         Raises:
-            TooLargeToKeepError: it never can be, as things are.
-            NotKeptError, LedgerBlockedError: not now.
+            TooLargeToKeepError: it can't be stored unless a limit is raised.
+            NotKeptError, LedgerBlockedError: not at the moment.
         """

@@ -1,6 +1,6 @@
-"""What signs the links in mail: open pixels and unsubscribe links.
+"""The secrets that sign the links in mail: open pixels and unsubscribe links.
 
-Mail lies in inboxes for years, so what an older secret signed is accepted for as long as that secret is kept.
+Mail stays in inboxes for years, so links signed with an older secret are accepted for as long as that secret is kept.
 """
 
 import hashlib
@@ -10,12 +10,12 @@ from itsdangerous import Signer
 
 
 def new_secret() -> str:
-    """Random enough to sign with."""
+    """A new random secret."""
     return token_hex(16)
 
 
 class LinkSecrets:
-    """One for all who sign or read links in a process: `replace` takes effect for every one of them."""
+    """Shared by everything in a process that signs or verifies links: `replace` takes effect everywhere."""
 
     def __init__(self, *kept: str) -> None:
         """`kept`: newest first."""
@@ -24,7 +24,7 @@ class LinkSecrets:
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Newest first; empty as long as none is known."""
+        """Newest first; empty while none is known."""
         return self._kept
 
     def replace(self, kept: tuple[str, ...]) -> None:
@@ -34,11 +34,11 @@ class LinkSecrets:
 
     @property
     def oldest_first(self) -> list[str]:
-        """As itsdangerous wants them: it signs with the last."""
+        """The order itsdangerous expects: it signs with the last one."""
         return list(reversed(self._kept))
 
     def signer(self, salt: str) -> Signer:
-        """Of one kind of link, as of now: ask again for each link."""
+        """The signer for one kind of link. Ask for it per link, since the secrets may be replaced."""
         if salt not in self._signers:
             self._signers[salt] = Signer(self.oldest_first, salt=salt, digest_method=hashlib.sha256)
         return self._signers[salt]

@@ -1,4 +1,4 @@
-"""The queue of mail as those see it who put mail in, or ask how far it has come; see `delivery` for the other end."""
+"""The mail queue as seen by publishers, and by those who ask how far it has been processed; `delivery` is the other end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,77 +6,77 @@ from enum import StrEnum
 from typing import Protocol
 
 ORIGIN = "Email-Origin"
-"""Header of mail that was published from our own keeping: `api`, or where else it first came from."""
+"""Header of mail published from our own tables: `api`, or the source it first came from."""
 
 
 def dead_letter_stream(stream: str) -> str:
-    """Beside the stream of mail: what can't be sent, on the subjects `<name>.<reason>`."""
+    """The stream that holds mail that can't be sent, on the subjects `<name>.<kind>`."""
     return f"{stream}-dead"
 
 
 class DeadLetterKind(StrEnum):
-    """Why a mail is among the dead letters; the end of its subject there."""
+    """Why a mail is a dead letter; the last token of its subject."""
 
     UNDECODABLE = "undecodable"
-    """It is no message, or not a valid one."""
+    """Not a message, or an invalid one."""
     REJECTED = "rejected"
-    """SES will not take it."""
+    """SES refuses it."""
     EXHAUSTED = "exhausted"
     """Its last attempt failed."""
     IN_DOUBT = "in-doubt"
     """SES may have accepted it; IN_DOUBT=park."""
     CONFLICT = "conflict"
-    """Its uuid stands for a mail to other recipients."""
+    """Its uuid belongs to a mail to other recipients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment in the order of what sources store: what was stored up to it lies before, whatever anybody's clock says."""
+    """A point in the order in which sources store messages, independent of anybody's clock."""
 
     stream: str | None
-    """Which stream of its name: one that is made again counts from 1 again. Empty where nothing is numbered; None where
-    the version before noted the moment, which knew no stream."""
+    """Identity of the stream, since a recreated stream counts from 1 again. Empty if the source has no sequence numbers; None
+    if the previous version, which did not know streams apart, wrote the mark."""
     sequence: int
-    """The stream's last sequence at that moment."""
+    """The stream's last sequence number at that point."""
     before: float
-    """Unix seconds by the source's own clock, for a source that numbers nothing: what it stored earlier."""
+    """Unix seconds by the source's clock. For a source without sequence numbers: everything stored earlier."""
     past_in: float = field(default=0.0, compare=False)
-    """Seconds until whatever that source stores is later for sure."""
+    """Seconds until everything the source stores is certain to be later."""
 
 
 class QueueUnavailableError(Exception):
-    """The queue gave no answer, or not now; in plain words."""
+    """The queue does not respond; the text says why."""
 
 
 class RefusedByQueueError(Exception):
-    """The queue has no room for this mail now; the text is its own."""
+    """The queue has no room for this mail at the moment; the text is the server's own."""
 
 
 class TooLargeForQueueError(Exception):
-    """The queue will never take this mail, as things are; the text names the limit."""
+    """The queue can't take this mail unless a limit is raised; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What the queue's consumer has yet to settle."""
+    """What the queue's consumer has not settled yet."""
 
     ack_floor: int
-    """Everything up to this sequence is settled."""
+    """Everything up to this sequence number is settled."""
     unsettled: int
-    """Messages that wait or are in hand, delayed ones included."""
-    in_hand: int = 0
-    """Of these, those that were delivered."""
+    """Messages that wait or are being handled, including delayed ones."""
+    delivered: int = 0
+    """How many of these have been delivered."""
     stream: str = ""
-    """Which stream of its name that is; see `Mark`."""
+    """Identity of the stream; see `Mark`."""
     last: int = 0
-    """The queue's last sequence, 0 where it has no order."""
+    """The queue's last sequence number; 0 if it has no order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unconsumed:
-    """Messages on subjects that no consumer takes: NATS acknowledges them, and nobody ever sends them.
+    """Messages on subjects without a consumer: NATS acknowledges them, and nobody ever sends them.
 
-    `subjects` are the fullest few, with the messages on each; `others` are those on the rest.
+    `subjects` are the few with the most messages, with their counts; `others` counts the messages on all other subjects.
     """
 
     subjects: tuple[tuple[str, int], ...] = ()
@@ -97,28 +97,28 @@ class Unconsumed:
 class MailQueue(Protocol):
     @property
     def max_payload(self) -> int:
-        """Bytes of a message, its headers included, that it takes."""
+        """Maximum size of a message in bytes, including its headers."""
 
     async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
         """Store payloads with their headers.
 
-        For each its sequence (0 where the queue has no order), or why it is not known to be stored; `RefusedByQueueError`
-        and `TooLargeForQueueError` mean that it certainly isn't.
+        Returns for each its sequence number (0 if the queue has no order), or the error due to which it may not be stored;
+        with `RefusedByQueueError` and `TooLargeForQueueError` it certainly is not.
 
         Raises:
-            QueueUnavailableError: none of them was tried.
+            QueueUnavailableError: nothing was published.
         """
 
     async def mark(self) -> Mark:
-        """This moment.
+        """Mark the current point.
 
         Raises:
-            QueueUnavailableError: no answer.
+            QueueUnavailableError: the queue does not respond.
         """
 
     async def backlog(self) -> Backlog:
-        """At this moment.
+        """Read the current backlog.
 
         Raises:
-            QueueUnavailableError: no answer.
+            QueueUnavailableError: the queue does not respond.
         """

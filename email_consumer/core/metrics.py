@@ -1,4 +1,4 @@
-"""What the daemon counts of itself, as plain numbers: cheap on the hot path, read by the log line and `/metrics`."""
+"""The process's own metrics as plain numbers: cheap on the hot path, read by the rate line and `/metrics`."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -9,15 +9,15 @@ from math import inf
 from email_consumer.core.outcome import SENT_BACK, Outcome
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
-"""Upper bounds of a distribution's buckets in seconds, inclusive."""
+"""Inclusive upper bounds of a distribution's buckets, in seconds."""
 
 
 @dataclass(slots=True)
 class Distribution:
-    """How often which duration (seconds) occurred, in fixed buckets: an observation costs a quarter of a microsecond."""
+    """A histogram of durations (seconds) with fixed buckets; one observation costs a quarter of a microsecond."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    """One for each of `BOUNDS`, and a last one for what is above."""
+    """One count for each of `BOUNDS`, and a last one for longer durations."""
     total: float = 0.0
     """The sum of all observed seconds."""
 
@@ -26,54 +26,54 @@ class Distribution:
         self.total += seconds
 
     def cumulative(self) -> list[int]:
-        """For each bound, then for all: how many were at or below it."""
+        """For each bound, how many durations were at or below it; then the total count."""
         return list(accumulate(self.counts))
 
 
 @dataclass(slots=True)
 class Metrics:
-    """One process's counts since its start. Written by the pipeline, read by everyone."""
+    """The counts of one process since its start."""
 
     received: int = 0
-    """Deliveries taken in hand."""
+    """Deliveries started."""
     outcomes: Counter[type[Outcome]] = field(default_factory=Counter)
-    """Settled deliveries by what became of them."""
+    """Settled deliveries by outcome."""
     unsent: Counter[str] = field(default_factory=Counter)
-    """Mails that are settled for good and were not sent, by reason; see `unsent`."""
+    """Mails settled for good without being sent, by reason; see `core.unsent`."""
     duplicates_changed: int = 0
-    """Of the duplicates, those that say something else than the mail that was finished."""
+    """Duplicates whose content differs from that of the finished mail."""
     unknown_keys: int = 0
-    """Keys of messages that mean nothing here and were ignored."""
+    """Unknown keys of messages, which were ignored."""
     recipients_sent: int = 0
-    """Recipients of mail that SES accepted; what SES's quota counts."""
+    """Recipients of mail SES accepted; this is what SES's quota counts."""
     copies_left_out: int = 0
-    """Copies (cc, bcc) of sent mail that did not go to their addresses, since those are suppressed."""
+    """Suppressed cc and bcc recipients that were left out of sent mail."""
     unsettled: int = 0
     """Deliveries between pull and settlement."""
     in_flight: int = 0
-    """SES calls under way."""
+    """SES requests in flight."""
     rate: float = 0.0
-    """Recipients a second that the pacer allows at this moment; 0 while the queue is held."""
+    """Recipients a second the pacer currently allows; 0 while sending is paused."""
     peak: int = 0
-    """The most recipients that were released in any sliding second since a reader last set this to 0."""
+    """Most recipients released in any sliding second since a reader last reset this to 0."""
     held: str = ""
-    """Why the queue is held; empty while it is not."""
+    """Why sending is paused; empty if it is not."""
     last_nak_reason: str = ""
-    """Why the last mail that was sent back to its source was; empty before the first."""
+    """Why mail was last returned to its source; empty before the first time."""
     last_systemic_nak_at: float = -inf
-    """When a mail was last sent back for a reason that holds for any other as well (monotonic seconds)."""
+    """When mail was last returned for a reason that affects all mail (monotonic seconds)."""
     api_keys_refused: int = 0
     """Requests with a wrong API key."""
     connections_sent_away: int = 0
-    """HTTP connections that were closed since they took too long, too much room, or somebody else's place."""
+    """HTTP connections closed because they took too long or too much memory, or to make room for others."""
     enqueue_to_ses: Distribution = field(default_factory=Distribution)
-    """From being stored by the source to being accepted by SES."""
+    """From storage by the source to acceptance by SES."""
     ses_call: Distribution = field(default_factory=Distribution)
-    """SES calls that were answered, whatever the answer."""
+    """SES calls that ended with any result."""
     loop_lag: Distribution = field(default_factory=Distribution)
-    """How late the event loop came to a timer."""
+    """How late the event loop ran a timer."""
 
     @property
     def settled(self) -> int:
-        """Deliveries that don't come again."""
+        """Deliveries that will not be redelivered."""
         return self.outcomes.total() - sum(self.outcomes[kind] for kind in SENT_BACK)

@@ -1,6 +1,6 @@
-"""The closed set of what can become of a delivery.
+"""The closed set of outcomes of a delivery.
 
-A stage returns one of these values; `settlement.py` alone turns them into ack, nak or term.
+Stages return one of these values; only `pipeline.settlement` turns them into ack, nak or term.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class StopReason(StrEnum):
     SUPPRESSED = "suppressed"
     """Its recipient, `email`, is on the suppression list."""
     EXPIRED = "expired"
-    """Its `expires_at` had passed before it could be sent."""
+    """Its `expires_at` passed before it could be sent."""
     MISFIRED = "misfired"
-    """It became due while nothing ran, and the misfire policy says to skip such mail."""
+    """It became due while no process was running, and the misfire policy skips such mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A copy, in cc or bcc, that is not sent, while the mail goes to all others."""
+    """A cc or bcc recipient that is left out, while the mail goes to all others."""
 
     address: str
     """In normal form."""
@@ -32,7 +32,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """SES accepted the mail. Ack; an attempt."""
+    """SES accepted the mail. Ack; counts as an attempt."""
 
     message_id: str
     left_out: tuple[LeftOut, ...] = ()
@@ -40,27 +40,27 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The uuid was finished for the same recipients inside the idempotency window. Ack, nothing sent."""
+    """The uuid was finished for the same recipients within the idempotency window. Ack; nothing is sent."""
 
     changed: bool = False
-    """It says something else by now, as it does where publishers render again on each retry."""
+    """Its content differs, as when a publisher renders the mail again for each retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The uuid stands for a mail to other recipients. Dead letter, term; no attempt."""
+    """The uuid belongs to a mail to other recipients. Dead letter, term; not an attempt."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """The mail is due later and now lies durably in the schedule. Ack."""
+    """The mail is due later and is stored durably until then. Ack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The mail shall not be sent. Ack."""
+    """The mail must not be sent. Ack."""
 
     reason: StopReason
     detail: str = ""
@@ -68,25 +68,25 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A transient failure: the mail was certainly not accepted and may be tried again. Nak; an attempt."""
+    """A transient failure: SES certainly did not accept the mail, which may be retried. Nak; counts as an attempt."""
 
     reason: str
     outage: bool = False
-    """Whether it is a failure of SES itself (5xx), in which any mail would have ended."""
+    """Whether SES itself failed (5xx), as it would have for any mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """SES asked us to slow down. Nak, no attempt."""
+    """SES asked us to slow down. Nak; not an attempt."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An error of ours (credentials, paused account, unverified sender), or an outage of SES. Nak, no attempt.
+    """An error on our side (credentials, paused account, unverified sender) or an outage of SES. Nak; not an attempt.
 
-    The pacer holds the whole queue until a probe goes through.
+    The pacer holds all mail until a probe succeeds.
     """
 
     reason: str
@@ -94,17 +94,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """Shutdown, or a claim too old to act on, came before the request was written. Nak, no attempt."""
+    """The request was not written because of a shutdown or an expired claim. Nak; not an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The same uuid is in hand elsewhere. Nak, no attempt."""
+    """The same uuid is being handled elsewhere. Nak; not an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """SES may or may not have accepted the mail. Nak, no attempt, until an event or the policy decides."""
+    """SES may or may not have accepted the mail. Nak; not an attempt until an event or the policy decides."""
 
     reason: str
     left_out: tuple[LeftOut, ...] = ()
@@ -112,43 +112,43 @@ class InDoubt:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A permanent rejection by SES. Dead letter, term; an attempt."""
+    """SES rejected the mail permanently. Dead letter, term; counts as an attempt."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """The last allowed attempt failed. Dead letter, term; an attempt."""
+    """The last allowed attempt failed. Dead letter, term; counts as an attempt."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """In doubt for longer than the grace, and the policy is `park`. Dead letter, term."""
+    """In doubt for longer than the grace period, with the policy `park`. Dead letter, term."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unburied:
-    """Given up, and its dead letter finds no place at present. Nak; the attempt is spent, and none follows."""
+    """Given up, but its dead letter could not be stored yet. Nak; the attempt counts, and no further one follows."""
 
     verdict: Rejected | Exhausted
     attempts: int
-    """That were made."""
+    """Attempts that were made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """Poison: not a message, or not a valid one. The raw bytes become a dead letter, term at once."""
+    """Not a message, or an invalid one. The raw bytes become a dead letter; term at once."""
 
     reason: str
 
 
 SendResult = Sent | Failed | Throttled | Held | InDoubt | Rejected
-"""What one call of SES can end in."""
+"""The possible results of one call to SES."""
 
 Outcome = (
     SendResult
@@ -165,4 +165,4 @@ Outcome = (
 )
 
 SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt, Unburied)
-"""Those after which the mail is delivered again."""
+"""Outcomes after which the source redelivers the message."""

@@ -1,20 +1,20 @@
-"""The pace as those who steer it see it: the account's governor, the workers' membership. `pipeline.pacer` keeps it."""
+"""The pacer as seen by those who control it: the account's governor and the cluster membership."""
 
 from typing import Protocol
 
 
 class Holdable(Protocol):
-    """What can be kept from releasing mail."""
+    """Something that can be kept from releasing mail."""
 
     def hold(self, holder: str, reason: str) -> None:
-        """Release nothing until `holder` resumes; a second call replaces the reason."""
+        """Release nothing until `holder` calls `resume`; a second call replaces the reason."""
 
     def resume(self, holder: str) -> None:
-        """Take the holder's hold back, if there is one."""
+        """Lift the hold of `holder`, if there is one."""
 
 
 class Pace(Holdable, Protocol):
-    """What releases mail: how fast, and when not at all."""
+    """Determines how fast mail is released, and whether it is released at all."""
 
     def set_rate(self, rate: float) -> None:
-        """Recipients a second, from now on."""
+        """Set the rate in recipients a second, effective immediately."""

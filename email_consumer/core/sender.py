@@ -1,4 +1,4 @@
-"""Sending as the pipeline sees it; `ses.client` does it, `pipeline.breaker` stands before it."""
+"""The sender as the pipeline sees it: implemented by `ses.client`, wrapped by `pipeline.breaker`."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from email_consumer.message.model import EmailMessage
 
 
 class Sender(Protocol):
-    """One attempt at sending."""
+    """Makes single attempts."""
 
     async def send(self, message: EmailMessage, deadline: float) -> SendResult | Interrupted:
-        """Exactly one request, or none; never a retry. After `deadline` (event-loop clock) none."""
+        """Make exactly one request, never a retry; none at all after `deadline` (event-loop clock)."""

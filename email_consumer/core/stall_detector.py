@@ -1,4 +1,4 @@
-"""Notices that mail waits and none moves, whatever the reason is."""
+"""Detects that mail is waiting while none is settled, whatever the reason."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,23 +10,23 @@ import structlog
 from email_consumer.core.metrics import Metrics
 
 PATIENCE = 60.0
-"""Seconds without a settlement while mail waits."""
-_LOOKS = 12
-"""In the time of patience."""
+"""Seconds without a settlement while mail waits, after which the source counts as stalled."""
+_CHECKS = 12
+"""How often the source is checked within the time of `patience`."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceProgress:
-    """How far a source has come, as it says itself."""
+    """How far a source has come, as reported by the source itself."""
 
     waiting: int
-    """Messages that were never delivered so far; those that wait for another attempt have reasons of their own."""
+    """Messages not delivered yet. Those waiting for a retry do not count: they have a reason to wait."""
     settled: int
-    """Changes whenever a message is settled, by whichever worker."""
+    """Changes whenever any worker settles a message."""
     hint: str = ""
-    """Why it may give us none at present."""
+    """Why the source may not be delivering at the moment."""
 
 
 class StallDetector:
@@ -40,13 +40,13 @@ class StallDetector:
         patience: float = PATIENCE,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Take what is watched.
+        """Watch one source.
 
         Args:
             source: its name.
-            ask: may raise where it gives no answer.
+            ask: reads its progress; may raise when the source does not respond.
             metrics: of this process.
-            oldest_unsettled: for how many seconds the oldest delivery has been in hand here; None: there is none.
+            oldest_unsettled: seconds since the oldest unsettled delivery of this process began; None without one.
             patience: in seconds.
             clock: seconds, monotonic.
         """
@@ -59,26 +59,26 @@ class StallDetector:
         self._moved_at = clock()
         self._settled: tuple[int, int] = (0, 0)
         self._text = ""
-        self._told = False
+        self._logged_as_stuck = False
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Check regularly until cancelled."""
         while True:
             await self.check_once()
-            await asyncio.sleep(self._patience / _LOOKS)
+            await asyncio.sleep(self._patience / _CHECKS)
 
     async def check_once(self) -> None:
-        """Once."""
+        """Read the progress once, and log when the source stalls or moves again."""
         try:
             progress = await self._ask()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it gives no answer
-            self._text = f"the queue of mail gives no answer: {error or repr(error)}"
+        except Exception as error:  # noqa: BLE001 - any error means "no answer"
+            self._text = f"the mail queue does not respond: {error or repr(error)}"
         else:
-            self._take(progress)
-        self._say()
+            self._update(progress)
+        self._log_change()
 
     async def check(self) -> None:
-        """Raise while nothing has moved for too long."""
+        """Raise while the source is stalled."""
         if self._stuck:
             raise ConnectionError(self._text)
 
@@ -86,21 +86,23 @@ class StallDetector:
     def _stuck(self) -> bool:
         return self._clock() - self._moved_at > self._patience
 
-    def _take(self, progress: SourceProgress) -> None:
+    def _update(self, progress: SourceProgress) -> None:
         now, metrics = self._clock(), self._metrics
         settled = (progress.settled, metrics.settled)
         held = (self._oldest_unsettled() or 0.0) > self._patience
-        sent_back = now - metrics.last_systemic_nak_at < 2 * self._patience / _LOOKS
+        sent_back = now - metrics.last_systemic_nak_at < 2 * self._patience / _CHECKS
         if settled != self._settled or not (progress.waiting or held or sent_back):
             self._moved_at = now
         self._settled = settled
-        silence = f"mail waits, and none was settled for {now - self._moved_at:.0f} s"
-        why = progress.hint or (metrics.last_nak_reason and f"the last one was sent back: {metrics.last_nak_reason}")
+        silence = f"mail is waiting, and none was settled for {now - self._moved_at:.0f} s"
+        why = progress.hint or (
+            metrics.last_nak_reason and f"the last one was returned to its source: {metrics.last_nak_reason}"
+        )
         self._text = f"{silence} ({why})" if why else silence
 
-    def _say(self) -> None:
-        if self._stuck != self._told:
-            self._told = self._stuck
+    def _log_change(self) -> None:
+        if self._stuck != self._logged_as_stuck:
+            self._logged_as_stuck = self._stuck
             if self._stuck:
                 _log.error("queue.stuck", source=self._source, reason=self._text)
             else:

@@ -1,4 +1,4 @@
-"""Keys in messages that mean nothing here: each is logged once, all are counted."""
+"""Message keys this version does not know: each is logged once, and all are counted."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ import structlog
 from email_consumer.core.metrics import Metrics
 
 MAX_LOGGED = 100
-"""Different keys; a publisher can invent any number of them."""
+"""Distinct keys; a publisher can invent any number of them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ class UnknownKeys:
         self._logged: set[str] = set()
 
     def record(self, keys: Iterable[str], source: str) -> None:
-        """Of one message or request. `source` says where it came in: `nats`, `sqs` or `api`."""
+        """Record the unknown keys of one message or request that came in through `source` (`nats`, `sqs` or `api`)."""
         for key in sorted(keys):
             self._metrics.unknown_keys += 1
             if key in self._logged or len(self._logged) >= MAX_LOGGED:

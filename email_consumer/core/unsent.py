@@ -1,7 +1,6 @@
-"""What is settled without being sent is never silent: it is counted by its reason, and told in a line.
+"""Counts and logs mail that is settled without being sent, by reason.
 
-What becomes of the mail itself stands in its row. Of many mails for the same reason one line every few seconds tells, and
-names one of them.
+The outcome of each mail is in its row. When many mails have the same reason, one log line every few seconds names one of them.
 """
 
 import structlog
@@ -11,7 +10,7 @@ from email_consumer.runtime.throttle import Throttle
 
 DUPLICATE = "duplicate"
 ERASED = "erased"
-"""Reasons beside those of `StopReason` and `DeadLetterKind`."""
+"""Reasons in addition to those of `StopReason` and `DeadLetterKind`."""
 _INTERVAL = 10.0
 
 _log = structlog.get_logger(__name__)
@@ -22,13 +21,13 @@ class Unsent:
         self._metrics = metrics
         self._throttle = Throttle(_INTERVAL)
 
-    def record(self, uuid: str, reason: str, **facts: object) -> None:
-        """One mail; `facts` go into its line."""
+    def record(self, uuid: str, reason: str, **fields: object) -> None:
+        """Count one mail; `fields` are added to its log line."""
         self.count(reason)
         unlogged = self._throttle.admit(reason)
         if unlogged is not None:
-            _log.info("mail.unsent", uuid=uuid, reason=reason, **facts, unlogged=unlogged)
+            _log.info("mail.unsent", uuid=uuid, reason=reason, **fields, unlogged=unlogged)
 
     def count(self, reason: str, mails: int = 1) -> None:
-        """Mails that have a line elsewhere."""
+        """Count mails that are logged elsewhere."""
         self._metrics.unsent[reason] += mails

@@ -1,1 +1,1 @@
-"""One delivery's life: dispatcher, pipeline, gate, pacer, breaker, settlement."""
+"""One delivery's life, in reading order: dispatcher → pipeline → gate, pacer, breaker → settlement."""

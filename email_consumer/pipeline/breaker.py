@@ -1,8 +1,8 @@
-"""Holds the queue while SES fails for a reason that is not the mail's, and tries again by itself.
+"""A circuit breaker: pauses sending while SES fails for reasons unrelated to the mail, and probes until that is over.
 
-It stands between the pipeline and SES, since what it knows decides what a failure costs. Two things open it: an error
-that is ours (`Held`), at once; and an outage, when several mails in a row end without SES having said anything about
-them. One mail alone never does: it has its attempts, and uses them up.
+It sits between the pipeline and SES because it decides what a failure costs. An error of ours (`Held`) opens it at once;
+an outage opens it when several attempts in a row end without a verdict of SES on the mail. A single mail never opens it:
+it uses up its attempts.
 """
 
 import asyncio
@@ -15,45 +15,46 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.pacer import Pacer
 
 _HOLDER = "ses"
-_IN_A_ROW = 5
-"""Attempts without an answer about the mail. Fewer would hold the queue often while SES fails now and then."""
-_DIFFERENT = 3
-"""Mails that these attempts belong to at the least."""
-_UNUSED = 0.2
-"""Seconds until another mail follows one that was let through and never got as far as SES.
+_UNANSWERED_TO_OPEN = 5
+"""Attempts without a verdict on the mail. A lower number would pause sending at every hiccup of SES."""
+_MAILS_TO_OPEN = 3
+"""Mails that these attempts have to belong to, at least."""
+_PROBE_INTERVAL = 0.2
+"""Seconds after which another mail is let through if the probe never reached SES.
 
-It may have expired, or be in doubt: after an outage these are many, and only their claims tell.
+It may have expired or be in doubt: there are many such mails after an outage, and only claiming them reveals it.
 """
 
 _log = structlog.get_logger(__name__)
 
 
 class Breaker:
-    """Once open, it lets one mail through after a pause that doubles, and closes on any answer about a mail.
+    """While open, lets one mail through after each pause, which doubles; any verdict of SES on a mail closes it.
 
-    While it is open no failure costs an attempt. Each process has its own: its line to SES is its own, too.
+    While it is open, failures cost no attempts. Each process has its own breaker, as it has its own connection to SES.
     """
 
     def __init__(self, sender: Sender, pacer: Pacer, *, first_pause: float = 2.0, longest_pause: float = 60.0) -> None:
-        """Pauses are in seconds."""
+        """`first_pause` and `longest_pause`: seconds between two probes."""
         self._sender = sender
         self._pacer = pacer
         self._first_pause = first_pause
         self._longest_pause = longest_pause
         self._pause = 0.0
-        """0 while it is closed."""
+        """Seconds until the next probe; 0 while the breaker is closed."""
         self._era = 0
-        """Counts the changes of what is believed of SES. An attempt that began before the last one tells nothing new."""
+        """Incremented when the breaker opens, stays open after a failed probe, or closes. The result of an attempt that began in
+        an earlier era says nothing new."""
         self._under_way = 0
-        """Attempts of this era."""
+        """Attempts of this era that are still running."""
         self._unanswered = 0
-        """Attempts in a row."""
-        self._mails: set[str] = set()
-        """That these attempts belong to."""
+        """Attempts in a row without a verdict on the mail."""
+        self._unanswered_uuids: set[str] = set()
+        """The uuids those attempts belong to."""
         self._timer: asyncio.TimerHandle | None = None
 
     async def send(self, message: EmailMessage, deadline: float) -> SendResult | Interrupted:
-        """One attempt by the sender; a failure in an outage is returned as `Held`."""
+        """Make one attempt; a failure during an outage is returned as `Held`."""
         era = self._era
         self._under_way += 1
         try:
@@ -65,26 +66,26 @@ class Breaker:
         if isinstance(result, Interrupted):
             return result
         if current:
-            self._learn(message.uuid, result)
+            self._update(message.uuid, result)
         if self._pause and isinstance(result, Failed) and result.outage:
             return Held(_failing(result.reason))
         return result
 
-    def _learn(self, uuid: str, result: SendResult) -> None:
+    def _update(self, uuid: str, result: SendResult) -> None:
         match result:
             case Held(reason):
                 self._open(reason)
             case Failed(reason, outage=True):
                 self._suspect(uuid, _failing(reason))
             case InDoubt(reason):
-                self._suspect(uuid, f"no attempt gets an answer of SES ({reason})")
+                self._suspect(uuid, f"SES does not respond ({reason})")
             case _:
                 self._trust()
 
     def _suspect(self, uuid: str, reason: str) -> None:
         self._unanswered += 1
-        self._mails.add(uuid)
-        if self._pause or (self._unanswered >= _IN_A_ROW and len(self._mails) >= _DIFFERENT):
+        self._unanswered_uuids.add(uuid)
+        if self._pause or (self._unanswered >= _UNANSWERED_TO_OPEN and len(self._unanswered_uuids) >= _MAILS_TO_OPEN):
             self._open(reason)
 
     def _open(self, reason: str) -> None:
@@ -100,7 +101,7 @@ class Breaker:
     def _trust(self) -> None:
         if self._unanswered:
             self._unanswered = 0
-            self._mails.clear()
+            self._unanswered_uuids.clear()
         if self._pause:
             self._pause = 0.0
             self._begin_era()
@@ -117,8 +118,8 @@ class Breaker:
     def _probe(self) -> None:
         if not self._under_way:
             self._pacer.probe()
-        self._timer = asyncio.get_running_loop().call_later(_UNUSED, self._probe)
+        self._timer = asyncio.get_running_loop().call_later(_PROBE_INTERVAL, self._probe)
 
 
 def _failing(reason: str) -> str:
-    return f"SES fails whatever is sent ({reason})"
+    return f"SES fails for every mail ({reason})"

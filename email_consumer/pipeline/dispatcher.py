@@ -1,4 +1,4 @@
-"""The deliveries in hand: a task each, kept from being delivered again meanwhile, and waited for at the end."""
+"""Runs one task per delivery, sends heartbeats to the sources meanwhile, and waits for the tasks when the process drains."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """Between the sources and the pipeline. One timer says in-progress for all deliveries of a source."""
+    """Sits between the sources and the pipeline, and knows every unsettled delivery of this process."""
 
     def __init__(
         self,
@@ -23,7 +23,14 @@ class Dispatcher:
         metrics: Metrics,
         heartbeat: float,
     ) -> None:
-        """`heartbeat` in seconds: a third of the source's redelivery time-out."""
+        """Create a dispatcher without deliveries.
+
+        Args:
+            handle: sees one delivery through to its settlement.
+            slots: one is taken per delivery, and released once it is settled.
+            metrics: gets the number of unsettled deliveries.
+            heartbeat: seconds between two in-progress signals; a third of the source's redelivery timeout.
+        """
         self._handle = handle
         self._slots = slots
         self._metrics = metrics
@@ -32,49 +39,49 @@ class Dispatcher:
         self._tasks: dict[asyncio.Task[None], tuple[Delivery, float]] = {}
 
     def start(self, delivery: Delivery) -> None:
-        """Take a delivery in hand; its slot is free again once it is settled."""
+        """Handle a delivery in a new task."""
         self._slots.take(len(delivery.payload))
         task = self._loop.create_task(self._handle(delivery))
         self._tasks[task] = (delivery, self._loop.time())
         self._metrics.unsettled = len(self._tasks)
         task.add_done_callback(self._done)
 
-    def oldest(self) -> float | None:
-        """For how many seconds the oldest has been in hand; None if there is none."""
-        began = [since for _, since in self._tasks.values()]
-        return self._loop.time() - min(began) if began else None
-
-    async def keep_alive(self) -> None:
-        """Until cancelled. A source that is slow to answer delays no other's heartbeat."""
-        telling: dict[str, asyncio.Task[None]] = {}
-        try:
-            while True:
-                await asyncio.sleep(self._heartbeat)
-                for source in {delivery.source for delivery, _ in self._tasks.values()}:
-                    if source not in telling or telling[source].done():
-                        telling[source] = self._loop.create_task(self._tell(source))
-        finally:
-            await end(*telling.values())
-
-    async def drain(self, grace: float) -> int:
-        """Wait up to `grace` seconds for all to be settled; how many were given up instead."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        left = list(self._tasks)
-        await end(*left)
-        return len(left)
-
-    async def _tell(self, source: str) -> None:
-        telling = [delivery.in_progress() for delivery, _ in self._tasks.values() if delivery.source == source]
-        results = await asyncio.gather(*telling, return_exceptions=True)
-        failures = [result for result in results if isinstance(result, Exception)]
-        if failures:
-            _log.warning("heartbeat.failed", source=source, deliveries=len(failures), error=str(failures[0]))
-
     def _done(self, task: asyncio.Task[None]) -> None:
         delivery, _ = self._tasks.pop(task)
         self._metrics.unsettled = len(self._tasks)
         self._slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):
-            # It comes back after the source's time-out, and the ledger knows how far it got.
+            # The source redelivers it after its timeout, and the ledger knows how far it got.
             _log.error("delivery.crashed", reference=delivery.reference, exc_info=error)
+
+    def oldest(self) -> float | None:
+        """Seconds since the oldest unsettled delivery was started; None without one."""
+        started = [started_at for _, started_at in self._tasks.values()]
+        return self._loop.time() - min(started) if started else None
+
+    async def keep_alive(self) -> None:
+        """Send heartbeats until cancelled. A source that responds slowly does not delay another source's heartbeats."""
+        running: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                await asyncio.sleep(self._heartbeat)
+                for source in {delivery.source for delivery, _ in self._tasks.values()}:
+                    if source not in running or running[source].done():
+                        running[source] = self._loop.create_task(self._send_heartbeats(source))
+        finally:
+            await end(*running.values())
+
+    async def _send_heartbeats(self, source: str) -> None:
+        signals = [delivery.in_progress() for delivery, _ in self._tasks.values() if delivery.source == source]
+        results = await asyncio.gather(*signals, return_exceptions=True)
+        errors = [result for result in results if isinstance(result, Exception)]
+        if errors:
+            _log.warning("heartbeat.failed", source=source, deliveries=len(errors), error=str(errors[0]))
+
+    async def drain(self, grace: float) -> int:
+        """Wait up to `grace` seconds until all deliveries are settled; returns how many had to be abandoned."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        abandoned = list(self._tasks)
+        await end(*abandoned)
+        return len(abandoned)

@@ -1,4 +1,4 @@
-"""What may stop a mail for good, or a copy of it: a cancelled topic, a suppressed address. Answered from memory."""
+"""Stops mail of cancelled topics and mail to suppressed addresses. Answers from memory."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,20 +10,20 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.suppression.compact_set import SuppressedAddresses
 
 _CLOCK_SKEW = 60.0
-"""Seconds by which clocks may differ, as the version before assumed."""
+"""Seconds by which clocks may differ, as the previous version assumed."""
 
 
 def covers(mark: Mark, origin: Origin) -> bool:
-    """Whether a mail was stored up to that moment."""
+    """Whether a mail was stored before or at the marked moment."""
     if not origin.ordered:
         return origin.stored_at < mark.before
-    if mark.stream is None:  # noted by the version before: the time has to tell whether it is still the same stream
+    if mark.stream is None:  # written by the previous version: only the time shows whether it is still the same stream
         return origin.sequence <= mark.sequence and origin.stored_at <= mark.before + _CLOCK_SKEW
     return origin.stream in ("", mark.stream) and origin.sequence <= mark.sequence
 
 
 class Gate:
-    """Holds what the whole program knows of cancelled topics and suppressed addresses."""
+    """All cancelled topics and suppressed addresses this process knows of."""
 
     def __init__(self) -> None:
         self._cancelled: dict[str, Mark] = {}
@@ -31,19 +31,19 @@ class Gate:
         self._listeners: list[Callable[[], None]] = []
 
     def on_cancel(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each cancellation: mail that passed before may be waiting."""
+        """Call `listener` after each cancellation: mail that passed the gate earlier may still be waiting for its turn."""
         self._listeners.append(listener)
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
-        """Stop mail of the topic that was stored up to this moment; later mail passes."""
-        if self._cancelled.get(topic_id) == mark:  # told again, as to a worker after each outage
+        """Stop mail of the topic that was stored up to `mark`; later mail passes."""
+        if self._cancelled.get(topic_id) == mark:  # repeated, as for a worker after each outage
             return
         self._cancelled[topic_id] = mark
         for listener in self._listeners:
             listener()
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these addresses (in normal form), each with its reason."""
+        """Stop mail to these addresses (in normal form); the values are the reasons."""
         for address, reason in addresses.items():
             self.suppressed.add(address, reason)
 
@@ -52,7 +52,7 @@ class Gate:
         self.suppressed.discard(address)
 
     def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
-        """None lets the mail pass."""
+        """Why the mail must not be sent; None if it may."""
         mark = self._cancelled.get(message.topic_id or "")
         if mark and covers(mark, origin):
             return Stopped(StopReason.CANCELLED)
@@ -61,7 +61,7 @@ class Gate:
         return None
 
     def permitted(self, message: EmailMessage) -> tuple[EmailMessage, tuple[LeftOut, ...]]:
-        """The mail without copies to suppressed addresses, and which those are: they are no reason to stop the mail."""
+        """The mail without cc and bcc recipients that are suppressed, and who they are. They do not stop the mail itself."""
         if not self.suppressed or not (message.cc or message.bcc):
             return message, ()
         reasons = {text: self.suppressed.reason(normal_form(text)) for text in (*message.cc, *message.bcc)}

@@ -1,11 +1,15 @@
-"""The pace at which recipients are released towards SES.
+"""The pacer: keeps to the allowed rate of recipients per second, and holds everything while sending is paused.
 
-SES counts recipients, not calls, over each second. aiolimiter's bucket either starts with a burst of twice the
-rate or runs well below it and sets one timer per waiter; this pacer sets one timer for all of them and releases
-what is due at each tick. Two rules hold together:
+SES counts recipients, not calls, over each second. aiolimiter's leaky bucket either starts with a burst of twice the rate
+or stays well below it, and needs one timer per waiter; the pacer has one timer for all waiters. It combines two rules:
 
 - a schedule: one recipient every 1/rate seconds; a late tick catches up, so the average is the rate itself;
-- a cap: by this clock no sliding second holds more than rate + max(1, 1 %) recipients, catching up included.
+- a cap: no sliding second contains more than rate + max(1, 1 %) recipients, catching up included.
+
+Four things here limit something, and none replaces another. The *request limiter* (`api.request_limiter`) bounds the HTTP
+requests whose bodies are read at the same time; *delivery slots* (`core.delivery_slots`) bound the unsettled deliveries
+of a process; the *publish window* (`scheduling.publish_window`) bounds how much scheduled mail waits in the queue; the
+*pacer* decides when the next recipients may go to SES.
 """
 
 import asyncio
@@ -17,9 +21,9 @@ from dataclasses import dataclass
 from email_consumer.core.metrics import Metrics
 
 _TICK = 0.005
-"""Seconds between two releases at the least: several waiters share one timer."""
+"""Minimum seconds between two releases: several waiters share one timer."""
 _CATCH_UP = 0.25
-"""Seconds of lateness that are made good; what is later than this is given up rather than sent in a rush."""
+"""Seconds of delay that are caught up on; anything beyond is dropped rather than sent in a burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class _Waiter:
 
 
 class Pacer:
-    """Releases waiters in order. Runs on the event loop's clock, needs no task of its own."""
+    """Releases waiters in order. Uses the event loop's clock and timers, and needs no task."""
 
     def __init__(self, rate: float, metrics: Metrics) -> None:
         """`rate` is in recipients a second, above 0."""
@@ -45,7 +49,7 @@ class Pacer:
         self._holds: dict[str, str] = {}
         self._probes = 0
         self._closed = False
-        self._show()
+        self._update_metrics()
 
     @property
     def rate(self) -> float:
@@ -53,42 +57,42 @@ class Pacer:
         return self._rate
 
     def set_rate(self, rate: float) -> None:
-        """Take effect at once, for those who wait already too."""
+        """Takes effect at once, also for those already waiting."""
         self._rate = rate
-        self._show()
+        self._update_metrics()
         self._wake()
 
     @property
     def held(self) -> str:
-        """Why nothing is released; empty while the queue flows."""
+        """Why nothing is released; empty while mail flows."""
         return "; ".join(self._holds.values())
 
     def hold(self, holder: str, reason: str) -> None:
-        """Release nothing until `holder` resumes; several may hold at once."""
+        """Release nothing until `holder` calls `resume`; there may be several holders."""
         self._holds[holder] = reason
-        self._show()
+        self._update_metrics()
 
     def resume(self, holder: str) -> None:
         self._holds.pop(holder, None)
-        self._show()
+        self._update_metrics()
         if not self._holds:
             self._probes = 0
         self._wake()
 
     def probe(self) -> None:
-        """Let one waiter through although one holder holds, to see whether its reason is gone."""
+        """Let one waiter through although there is a holder, to find out whether its reason is gone."""
         self._probes = 1
         self._wake()
 
     async def acquire(self, recipients: int, stopped: Callable[[], object] = lambda: None) -> bool:
-        """Wait for the turn of a mail with so many recipients; False when it gets none.
+        """Wait until a mail with this number of recipients may be sent; False if it may not.
 
-        It gets none once the pacer is closed, or when `stopped` tells at a `sift` that it isn't wanted any more.
+        That is the case once the pacer is closed, or if `stopped` returns something true when `drop_stopped` is called.
         """
         if self._closed:
             return False
         if not self._waiting:
-            self._due = max(self._due, self._loop.time())  # idle time is not made good
+            self._due = max(self._due, self._loop.time())  # idle time is not caught up on
         future: asyncio.Future[bool] = self._loop.create_future()
         self._waiting.append(_Waiter(recipients, future, stopped))
         if self._timer is None:
@@ -96,23 +100,23 @@ class Pacer:
         return await future
 
     def close(self) -> None:
-        """Send everyone who waits away, now and later."""
+        """Turn away all waiters, present and future."""
         self._closed = True
         for waiter in self._waiting:
-            _send_away(waiter)
+            _turn_away(waiter)
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _show(self) -> None:
+    def _update_metrics(self) -> None:
         self._metrics.held = self.held
         self._metrics.rate = 0.0 if self._holds else self._rate
 
-    def sift(self) -> None:
-        """Send those away who are stopped by now: they would hold their place for as long as the queue is."""
+    def drop_stopped(self) -> None:
+        """Turn away waiters that have been stopped: while the pacer is held they would otherwise keep their slots."""
         for waiter in self._waiting:
             if waiter.stopped():
-                _send_away(waiter)
+                _turn_away(waiter)
         self._waiting = deque(waiter for waiter in self._waiting if not waiter.future.done())
 
     def _wake(self) -> None:
@@ -147,7 +151,7 @@ class Pacer:
             waiter.future.set_result(True)
 
     def _room_at(self, recipients: int, now: float) -> float:
-        """When the sliding second has room for so many more."""
+        """When the sliding second has room for this number of recipients."""
         cap = math.floor(self._rate + max(1.0, self._rate / 100))
         excess = self._in_window + min(recipients, cap) - cap
         if excess <= 0:
@@ -159,6 +163,6 @@ class Pacer:
         return now
 
 
-def _send_away(waiter: _Waiter) -> None:
+def _turn_away(waiter: _Waiter) -> None:
     if not waiter.future.done():
         waiter.future.set_result(False)

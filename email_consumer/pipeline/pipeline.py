@@ -1,4 +1,4 @@
-"""One delivery's life, top to bottom: decode, look up, admit, pace, claim, send, record, settle."""
+"""One delivery's life, top to bottom: decode, check, wait for its turn, claim, send, record, settle."""
 
 import asyncio
 import time
@@ -41,22 +41,21 @@ from email_consumer.pipeline.settlement import Settlement
 _log = structlog.get_logger(__name__)
 
 
-class Watcher(Protocol):
-    """Learns from what SES answers."""
-
-    def report(self, result: SendResult) -> None:
-        """Take note of what one call ended in."""
-
-
-_LONGEST_NAME = 500
-"""Characters of a dead letter's name. Ours are shorter, and whatever else stands there must fit into what the ledger keeps."""
+_MAX_REPLAY_NAME = 500
+"""Characters of a dead letter's name. Ours are shorter; anything else in the header must still fit into the ledger."""
 
 Compose = Callable[[EmailMessage, Mapping[str, str]], EmailMessage]
 """Adds our links (open pixel, unsubscribe) to a mail, given the headers it was delivered with."""
 
 
+class ResultObserver(Protocol):
+    """Is notified of every result of SES, as the governor is."""
+
+    def report(self, result: SendResult) -> None: ...
+
+
 class Pipeline:
-    """Turns each delivery into an outcome and has it settled. Many run at once on one event loop."""
+    """Turns each delivery into an outcome and has it settled. Many deliveries are handled concurrently on one event loop."""
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class Pipeline:
         pacer: Pacer,
         compose: Compose,
         sender: Sender,
-        watchers: tuple[Watcher, ...],
+        observers: tuple[ResultObserver, ...],
         settlement: Settlement,
         metrics: Metrics,
         max_attempts: int,
@@ -78,18 +77,18 @@ class Pipeline:
         self._pacer = pacer
         self._compose = compose
         self._sender = sender
-        self._watchers = watchers
+        self._observers = observers
         self._settlement = settlement
         self._metrics = metrics
         self._max_attempts = max_attempts
         self._zone = zone
         self._reader = CarefulReader(self._decode, journal)
         self._unknown_keys = UnknownKeys(metrics)
-        self._uuids: set[str] = set()
+        self._handled_uuids: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
     async def handle(self, delivery: Delivery) -> None:
-        """See one delivery through to its settlement."""
+        """See one delivery through to its settlement; the entry point of the whole pipeline."""
         self._metrics.received += 1
         try:
             message, unknown = await self._reader.read(delivery)
@@ -104,14 +103,14 @@ class Pipeline:
             delivery.sequence,
             delivery.stored_at,
             delivery.received,
-            delivery.headers.get(REPLAY_OF, "")[:_LONGEST_NAME] or None,
+            delivery.headers.get(REPLAY_OF, "")[:_MAX_REPLAY_NAME] or None,
             delivery.stream,
             kept=ORIGIN in delivery.headers,
         )
-        if message.uuid in self._uuids:
+        if message.uuid in self._handled_uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
             return
-        self._uuids.add(message.uuid)
+        self._handled_uuids.add(message.uuid)
         try:
             unburied = self._settlement.unburied(delivery)
             outcome, attempt = (unburied, 0) if unburied else await self._deliver(message, origin, delivery.headers)
@@ -119,7 +118,7 @@ class Pipeline:
                 self._metrics.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
             await self._settlement.settle(delivery, message, outcome, origin, attempt)
         finally:
-            self._uuids.discard(message.uuid)
+            self._handled_uuids.discard(message.uuid)
 
     def _decode(self, payload: bytes) -> tuple[EmailMessage, set[str]]:
         reading = Reading(self._zone)
@@ -128,19 +127,19 @@ class Pipeline:
     async def _deliver(self, message: EmailMessage, origin: Origin, headers: Mapping[str, str]) -> tuple[Outcome, int]:
         if not origin.replay_of and (known := self._ledger.known(message)):
             return known, 0
-        if stopped := self._check(message, origin):
+        if stopped := self._stopped(message, origin):
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
         permitted, _ = self._gate.permitted(message)
-        if not await self._pacer.acquire(permitted.recipients, partial(self._check, message, origin)):
-            return self._check(message, origin) or Interrupted(), 0
-        if stopped := self._check(message, origin):
+        if not await self._pacer.acquire(permitted.recipients, partial(self._stopped, message, origin)):
+            return self._stopped(message, origin) or Interrupted(), 0
+        if stopped := self._stopped(message, origin):
             return stopped, 0
         try:
             claim = await self._ledger.claim(message, origin)
         except LedgerBlockedError as error:
-            return Held(f"the ledger takes no claims: {error}"), 0
+            return Held(f"the ledger accepts no claims: {error}"), 0
         if not isinstance(claim, Claim):
             return claim, 0
         return await self._attempt(message, headers, claim), claim.attempt
@@ -149,22 +148,22 @@ class Pipeline:
         try:
             return await self._ledger.schedule(message, origin)
         except TooLargeToKeepError as error:
-            return Rejected(f"it is due later and can't be kept: {error}")
+            return Rejected(f"it is scheduled for later and can't be stored until then: {error}")
         except (NotKeptError, LedgerBlockedError) as error:
-            return Held(f"it is due later and can't be kept now: {error}")
+            return Held(f"it is scheduled for later and can't be stored at the moment: {error}")
 
-    def _check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
+    def _stopped(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         if message.expires_at and message.expires_at.timestamp() <= time.time():
             return Stopped(StopReason.EXPIRED, _expired(message.expires_at))
         return self._gate.check(message, origin)
 
     async def _attempt(self, message: EmailMessage, headers: Mapping[str, str], claim: Claim) -> Outcome:
-        permitted, left_out = self._gate.permitted(message)  # once more: it may have waited for its turn for long
+        permitted, left_out = self._gate.permitted(message)  # checked again: the mail may have waited long for its turn
         began = self._loop.time()
         self._metrics.in_flight += 1
         try:
             result = await self._sender.send(self._compose(permitted, headers), claim.deadline)
-        except Exception as error:  # noqa: BLE001 - a bug of ours after the claim: the request may have been written
+        except Exception as error:  # noqa: BLE001 - a bug of ours after the claim; the request may have been written
             _log.exception("send.crashed", uuid=message.uuid)
             result = InDoubt(f"{type(error).__name__} while sending")
         finally:
@@ -172,20 +171,20 @@ class Pipeline:
         if isinstance(result, Interrupted):
             return result
         self._metrics.ses_call.observe(self._loop.time() - began)
-        self._report(result)
+        self._notify_observers(result)
         if isinstance(result, (Sent, InDoubt)):
             return replace(result, left_out=left_out) if left_out else result
         if isinstance(result, Failed) and claim.attempt >= self._max_attempts:
             return Exhausted(f"attempt {claim.attempt} of {self._max_attempts}: {result.reason}")
         return result
 
-    def _report(self, result: SendResult) -> None:
-        for watcher in self._watchers:
+    def _notify_observers(self, result: SendResult) -> None:
+        for observer in self._observers:
             try:
-                watcher.report(result)
+                observer.report(result)
             except Exception:  # noqa: BLE001 - see below
-                # The mail may be sent: what became of it has to be recorded, whatever else is wrong.
-                _log.exception("watcher.crashed", watcher=type(watcher).__name__)
+                # The mail may have been sent, so its outcome must be recorded no matter what.
+                _log.exception("observer.crashed", observer=type(observer).__name__)
 
 
 def _expired(expires_at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The one place that acks, naks or terminates a delivery, after its outcome is durable."""
+"""The only place that acks, naks or terminates deliveries, each one after its outcome is durable."""
 
 import asyncio
 import random
@@ -39,17 +39,17 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.runtime.throttle import Throttle
 
 BUSY_DELAY = 5.0
-"""Seconds until a uuid that is in hand elsewhere is looked at again."""
+"""Seconds before retrying a message whose uuid is being handled elsewhere."""
 _LONGEST_THROTTLE = 5.0
 _LONGEST_RETRY = 600.0
-_TELLING = 30.0
-"""Seconds that telling the source may take."""
+_SOURCE_TIMEOUT = 30.0
+"""Seconds that an ack, nak or term may take."""
 _FIRST_BURIAL_PAUSE = 5.0
 _REMEMBERED = 10_000
-"""Mails without a dead letter; what becomes of one more is asked of the ledger, when it's its turn to be sent."""
+"""Messages whose dead letter is not stored yet; beyond this number the ledger has to be asked, once a message has its turn."""
 
-_COPY_NOTED_EVERY = 60.0
-"""Seconds between two lines about one address: it may be in the copy of every mail."""
+_COPY_LOGGED_EVERY = 60.0
+"""Seconds between two log lines about one address: it may be in cc of every mail."""
 
 _KINDS = {
     Rejected: DeadLetterKind.REJECTED,
@@ -62,7 +62,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Settlement:
-    """Dead letter stored, then outcome recorded, then settled: a crash in between loses nothing."""
+    """Stores the dead letter, records the outcome, settles the delivery, in this order: a crash in between loses nothing."""
 
     def __init__(
         self,
@@ -72,67 +72,70 @@ class Settlement:
         retry_delay: float,
         burial: Burial | None = None,
     ) -> None:
-        """`retry_delay` in seconds, after the first transient failure."""
+        """`retry_delay`: seconds before the retry that follows the first transient failure."""
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._burial = burial or Burial()
         self._unburied: LRUCache[tuple[str, float], Unburied] = LRUCache(_REMEMBERED)
-        """By reference and time: a stream that is made anew gives the same references to others."""
+        """By reference and time stored: a recreated stream assigns the same references again."""
         self._metrics = metrics
         self._retry_delay = retry_delay
         self._unsent = Unsent(metrics)
-        self._copies = Throttle(_COPY_NOTED_EVERY)
+        self._copies = Throttle(_COPY_LOGGED_EVERY)
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
-        """Settle poison: it has no uuid that could be recorded."""
-        if not await self._bury(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0):
-            await self._leave(delivery)
+        """Settle a message that can't be decoded, and so has no uuid under which anything could be recorded."""
+        if not await self._store_dead_letter(delivery, DeadLetterKind.UNDECODABLE, outcome.reason, 0):
+            await self._send_back(delivery)
             return
         self._metrics.outcomes[Undecodable] += 1
         self._unsent.count(DeadLetterKind.UNDECODABLE)
-        await self._tell(delivery.term())
+        await self._notify_source(delivery.term())
 
     def unburied(self, delivery: Delivery) -> Unburied | None:
-        """What is known of a mail that was given up when it was delivered before, and is not to be sent again.
+        """The outcome of an earlier delivery of this message that was given up and must not be sent again; None if unknown.
 
-        None means: ask the ledger. It knows, but only once the mail has had its turn, which it would take from others.
+        The ledger knows it, too, but is only asked once the message has its turn, which it would take from other mail.
         """
         return self._unburied.get((delivery.reference, delivery.stored_at))
 
     async def settle(
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
     ) -> None:
-        """`attempt` is the number of the attempt that was made or claimed, 0 if there was none."""
+        """Record `outcome` and settle the delivery. `attempt`: number of the attempt that was made or claimed; 0 if none."""
         if isinstance(outcome, (Rejected, Exhausted, Parked, Conflict, Unburied)):
             verdict, attempts = (
                 (outcome.verdict, outcome.attempts) if isinstance(outcome, Unburied) else (outcome, attempt)
             )
-            if not await self._bury(delivery, _KINDS[type(verdict)], verdict.reason, attempts):
-                await self._keep_unburied(delivery, message, outcome, origin, attempt)
+            if not await self._store_dead_letter(delivery, _KINDS[type(verdict)], verdict.reason, attempts):
+                await self._retry_dead_letter(delivery, message, outcome, origin, attempt)
                 return
             self._unburied.pop((delivery.reference, delivery.stored_at), None)
             outcome = verdict
-        leaves_trace = attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict))
-        if leaves_trace and not await self._finish(message, outcome, origin):
-            self._count(message, outcome)
-            await self._tell(delivery.nak(BUSY_DELAY))
-            return
+        in_ledger = attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict))
+        recorded = await self._record(message, outcome, origin) if in_ledger else True
         self._count(message, outcome)
-        self._tell_unsent(delivery, message, outcome)
+        if not recorded:
+            await self._notify_source(delivery.nak(BUSY_DELAY))
+            return
+        self._log_unsent(delivery, message, outcome)
+        await self._settle(delivery, outcome, attempt)
+
+    async def _settle(self, delivery: Delivery, outcome: Outcome, attempt: int) -> None:
         if isinstance(outcome, (Failed, Throttled, Held)):
             self._metrics.last_nak_reason = outcome.reason
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
-                await self._tell(delivery.ack())
+                await self._notify_source(delivery.ack())
             case Failed():
-                await self._tell(delivery.nak(self._backoff(attempt)))
+                await self._notify_source(delivery.nak(self._backoff(attempt)))
             case Throttled() | Held() | Interrupted():
                 self._metrics.last_systemic_nak_at = monotonic()
-                await self._tell(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
+                await self._notify_source(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt() | Unburied():
-                await self._tell(delivery.nak(BUSY_DELAY))
+                await self._notify_source(delivery.nak(BUSY_DELAY))
             case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
-                await self._tell(delivery.term())
+                await self._notify_source(delivery.term())
             case _:
                 assert_never(outcome)
 
@@ -141,11 +144,11 @@ class Settlement:
         if isinstance(outcome, Sent):
             self._metrics.recipients_sent += message.recipients - len(outcome.left_out)
             for copy in outcome.left_out:
-                self._note(message, copy)
+                self._log_left_out(message, copy)
         elif isinstance(outcome, Duplicate):
             self._metrics.duplicates_changed += outcome.changed
 
-    def _tell_unsent(self, delivery: Delivery, message: EmailMessage, outcome: Outcome) -> None:
+    def _log_unsent(self, delivery: Delivery, message: EmailMessage, outcome: Outcome) -> None:
         match outcome:
             case Duplicate(changed):
                 self._unsent.record(message.uuid, DUPLICATE, changed=changed)
@@ -162,16 +165,16 @@ class Settlement:
                 hint="each mail needs its own UUID; `email-consumer dlq replay --new-uuid` sends this one",
             )
 
-    def _note(self, message: EmailMessage, copy: LeftOut) -> None:
+    def _log_left_out(self, message: EmailMessage, copy: LeftOut) -> None:
         self._metrics.copies_left_out += 1
-        held_back = self._copies.admit(copy.address)
-        if held_back is not None:
+        unlogged = self._copies.admit(copy.address)
+        if unlogged is not None:
             _log.warning(
                 "mail.copy_left_out",
                 uuid=message.uuid,
                 address=copy.address,
                 reason=copy.reason,
-                unlogged=held_back,
+                unlogged=unlogged,
                 hint="the mail went to its other recipients; free the address by `email-consumer suppressions remove`",
             )
 
@@ -179,7 +182,7 @@ class Settlement:
         delay = _doubling(self._retry_delay, attempt, _LONGEST_RETRY)
         return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
-    async def _keep_unburied(
+    async def _retry_dead_letter(
         self,
         delivery: Delivery,
         message: EmailMessage,
@@ -187,16 +190,16 @@ class Settlement:
         origin: Origin,
         attempt: int,
     ) -> None:
-        """Recorded as failed it would be taken for a duplicate when it comes again, and dropped."""
+        """Let the source redeliver it. If it were recorded as failed, the redelivery would be dropped as a duplicate."""
         if attempt and isinstance(outcome, (Rejected, Exhausted)):
             outcome = Unburied(outcome, attempt)
-            await self._finish(message, outcome, origin)
+            await self._record(message, outcome, origin)
         if isinstance(outcome, Unburied):
             self._unburied[delivery.reference, delivery.stored_at] = outcome
-        await self._leave(delivery)
+        await self._send_back(delivery)
 
-    async def _finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> bool:
-        """False: it has to come again."""
+    async def _record(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> bool:
+        """Record the outcome; False if the message has to be redelivered."""
         try:
             await self._ledger.finish(message, outcome, origin)
         except LedgerBlockedError as error:
@@ -204,23 +207,23 @@ class Settlement:
             return False
         return True
 
-    async def _bury(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> bool:
+    async def _store_dead_letter(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> bool:
         return await self._burial.bury(self._dead_letters, delivery, kind, reason, attempts)
 
-    async def _leave(self, delivery: Delivery) -> None:
-        """The source has the only copy, and delivers it again."""
+    async def _send_back(self, delivery: Delivery) -> None:
+        """Keep the only copy in the source, which redelivers it."""
         self._metrics.outcomes[Unburied] += 1
         pause = _doubling(_FIRST_BURIAL_PAUSE, delivery.received, LONGEST_PAUSE)
-        await self._tell(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
+        await self._notify_source(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
 
     @staticmethod
-    async def _tell(telling: Coroutine[object, object, None]) -> None:
-        # An answer that gets lost makes the source deliver again, and the ledger then says what became of it.
+    async def _notify_source(settling: Coroutine[object, object, None]) -> None:
+        # If the signal gets lost, the source redelivers the message, and the ledger knows its outcome.
         try:
-            async with asyncio.timeout(_TELLING):
-                await telling
+            async with asyncio.timeout(_SOURCE_TIMEOUT):
+                await settling
         except Exception as error:  # noqa: BLE001
-            _log.warning("delivery.not_settled", error=str(error) or f"no answer for {_TELLING:g} s")
+            _log.warning("delivery.not_settled", error=str(error) or f"no response within {_SOURCE_TIMEOUT:g} s")
 
 
 def _doubling(first: float, count: int, longest: float) -> float:

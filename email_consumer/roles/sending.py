@@ -87,14 +87,14 @@ def build_sending(
         pacer=paced.pacer,
         compose=_compose(settings, secrets),
         sender=Breaker(paced.sender, paced.pacer),
-        watchers=(paced.governor,),
+        observers=(paced.governor,),
         settlement=Settlement(ledger, parts.dead_letters, metrics, settings.retry_delay, parts.burial),
         metrics=metrics,
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
         journal=journal,
     )
-    gate.on_cancel(paced.pacer.sift)
+    gate.on_cancel(paced.pacer.drop_stopped)
     dispatcher = Dispatcher(pipeline.handle, paced.slots, metrics, settings.ack_wait / 3)
     sources = tuple(parts.sources.values())
     receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in sources)

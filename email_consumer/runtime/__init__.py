@@ -1,1 +1,1 @@
-"""Small helpers around asyncio and the machine."""
+"""The supervisor, operator errors, and small helpers around asyncio and the operating system."""

@@ -1,9 +1,9 @@
-"""Lets the event loop do its other work in the middle of a long computation."""
+"""Yields to the event loop during a long computation."""
 
 import asyncio
 
 _LONGEST = 0.005
-"""Seconds: what waits meanwhile hardly notices."""
+"""Seconds between two yields: short enough for other tasks not to notice."""
 
 
 class Breather:
@@ -12,7 +12,7 @@ class Breather:
         self._last = self._loop.time()
 
     async def breathe(self) -> None:
-        """To be called often: it gives way only if the last time is long enough ago."""
+        """Call this often: it only yields if the last yield was long enough ago."""
         if self._loop.time() - self._last > _LONGEST:
             await asyncio.sleep(0)
             self._last = self._loop.time()

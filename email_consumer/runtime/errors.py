@@ -1,5 +1,5 @@
-"""Errors that are meant for the operator."""
+"""The base class of errors that are shown to the operator as text, without a traceback."""
 
 
 class OperatorError(Exception):
-    """What keeps a program from starting or going on; its text says what is wrong and what to do about it."""
+    """Keeps the program from starting or continuing; the text says what is wrong and what to do about it."""

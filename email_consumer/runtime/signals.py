@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the first asks for a drain, the second ends the program at once."""
+"""SIGTERM and SIGINT: the first signal starts a drain, the second ends the process at once."""
 
 import asyncio
 import os
@@ -15,13 +15,13 @@ _log = structlog.get_logger(__name__)
 
 @contextmanager
 def stop_event() -> Iterator[asyncio.Event]:
-    """An event that the first signal sets, for as long as the block lasts."""
+    """An event that is set by the first signal, while the block lasts."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def receive(number: signal.Signals) -> None:
         if stop.is_set():
-            # What is in flight is in doubt from here on, as after any crash; the ledger knows it.
+            # Requests in flight are in doubt from here on, as after any crash; the ledger knows them.
             os._exit(_ENDED_BY_SIGNAL + number)
         _log.info("daemon.stopping", signal=number.name, hint="a second signal ends it at once")
         stop.set()

@@ -1,7 +1,7 @@
-"""The services of a process: started, restarted where that helps, drained and stopped, the last one started first.
+"""Starts the services of a process, restarts them where that helps, and drains and stops them in reverse order.
 
-A service is a coroutine that runs for as long as the process does. What it depends on is started before it, so the
-reverse order lets each end while everything it needs still runs.
+A service is a coroutine that runs for as long as the process does. Its dependencies are started before it, so in reverse
+order each service stops while everything it needs is still running.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ class OnCrash(Enum):
     """What happens when a service raises."""
 
     RESTART = auto()
-    """It is logged and started again after a pause; the other services carry on."""
+    """The crash is logged and the service restarts after a pause; the others carry on."""
     EXIT = auto()
-    """The process ends with the error at once: without this service it must not send, or would only seem to work."""
+    """The process ends with the error at once: without this service it must not send, or would only appear to work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Service:
 
     name: str
     run: Callable[[], Coroutine[Any, Any, None]]
-    """Runs until it is cancelled, or until `drain` lets it end."""
+    """Runs until cancelled, or until `drain` lets it finish."""
     drain: Callable[[], Awaitable[None]] | None = None
-    """Takes on no more work and finishes what was begun, while all services still run."""
+    """Stops accepting work and finishes what has begun, while all services are still running."""
     on_crash: OnCrash = OnCrash.RESTART
 
 
 class Supervisor:
-    """An asynchronous context manager: whatever was started in its block has ended when the block is left."""
+    """An asynchronous context manager: everything started in its block has ended when the block is left."""
 
     def __init__(self) -> None:
         self._ends = AsyncExitStack()
@@ -63,28 +63,28 @@ class Supervisor:
             await self._ends.__aexit__(kind, error, trace)
         finally:
             if self._crash.done():
-                self._crash.exception()  # whoever waits for it has it; asyncio must not report it once more
+                self._crash.exception()  # already raised to the caller; asyncio must not report it a second time
 
     def start(self, *services: Service) -> None:
-        """They run from now on."""
+        """Start services, in this order."""
         for service in services:
             task = asyncio.create_task(self._keep_running(service), name=service.name)
             self._started.append(service)
             self._ends.push_async_callback(end, task)
 
     async def enter(self, resource: AbstractAsyncContextManager[Resource]) -> Resource:
-        """Open a resource, to be closed when all services that were started after it have ended."""
+        """Open a resource, which is closed after all services started later have ended."""
         return await self._ends.enter_async_context(resource)
 
     def at_end(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Call when all services that are started after this have ended."""
+        """Call `callback` after all services started later have ended."""
         self._ends.push_async_callback(callback)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Wait for `stop`, then drain the services.
 
         Raises:
-            Exception: what a service raised whose crash ends the process, as soon as it does.
+            Exception: the error of a service whose crash ends the process, as soon as it occurs.
         """
         await self.unless_crashed(stop.wait())
         for service in reversed(self._started):
@@ -92,10 +92,10 @@ class Supervisor:
                 await self.unless_crashed(service.drain())
 
     async def unless_crashed(self, work: Awaitable[Resource]) -> Resource:
-        """The result of `work`, however long that takes.
+        """Wait for `work` and return its result.
 
         Raises:
-            Exception: as with `run`.
+            Exception: as `run`.
         """
         task = await until_done(_awaited(work), self._crash)
         if self._crash.done():
@@ -119,7 +119,7 @@ class Supervisor:
 
 @asynccontextmanager
 async def supervised(*services: Service) -> AsyncIterator[None]:
-    """Run services that restart until the block ends."""
+    """Run services, restarted when they crash, until the block ends."""
     async with Supervisor() as supervisor:
         supervisor.start(*services)
         yield

@@ -1,4 +1,4 @@
-"""The end of tasks."""
+"""Ending tasks reliably."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,7 +11,7 @@ _AGAIN = 0.5
 
 
 async def until_done(work: Coroutine[Any, Any, Result], over: asyncio.Future[Any]) -> asyncio.Task[Result]:
-    """`work` as a task that has ended: by itself, or cancelled (`cancelling` tells) because `over` was done first."""
+    """Run `work` to its end, or cancel it once `over` is done; the returned task has ended, and `cancelling()` says which."""
     task = asyncio.create_task(work)
     try:
         either: set[asyncio.Future[Any]] = {task, over}
@@ -22,10 +22,10 @@ async def until_done(work: Coroutine[Any, Any, Result], over: asyncio.Future[Any
 
 
 async def end(*tasks: asyncio.Task[object]) -> None:
-    """Cancel, and wait until all are done.
+    """Cancel tasks and wait until all are done.
 
-    More than once where needed: before Python 3.12 `asyncio.wait_for`, which nats-py waits with, swallows a
-    cancellation that comes in the same turn of the loop as its result.
+    A task is cancelled repeatedly if necessary: before Python 3.12 `asyncio.wait_for`, which nats-py uses, swallows a
+    cancellation that arrives in the same iteration of the event loop as the result.
     """
     pending = set(tasks)
     while pending:

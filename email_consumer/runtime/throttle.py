@@ -1,4 +1,4 @@
-"""Holds back what would be logged again and again."""
+"""Limits how often similar log lines are written."""
 
 from time import monotonic
 
@@ -6,16 +6,16 @@ from cachetools import LRUCache
 
 
 class Throttle:
-    """One of each kind within an interval; the others are counted. Bounded in memory, whatever the kinds are."""
+    """Admits one event per kind and interval, and counts the others. Bounded in memory, whatever the kinds are."""
 
     def __init__(self, interval: float, *, kinds: int = 1_000) -> None:
-        """`interval` in seconds; `kinds` is how many are remembered, those that came last."""
+        """`interval`: in seconds; `kinds`: how many of the most recent kinds are remembered."""
         self._interval = interval
         self._seen: LRUCache[str, tuple[float, int]] = LRUCache(kinds)
-        """When one was let through, and how many were held back since."""
+        """By kind: when an event was last admitted, and how many were suppressed since."""
 
     def admit(self, kind: str) -> int | None:
-        """How many were held back since the last that was let through; None: hold this one back as well."""
+        """How many events were suppressed since the last admitted one; None if this one is to be suppressed, too."""
         now = monotonic()
         seen = self._seen.get(kind)
         if seen is not None and now - seen[0] < self._interval:

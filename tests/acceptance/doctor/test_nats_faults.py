@@ -138,8 +138,8 @@ async def test_mail_that_nobody_takes(installation: Installation) -> None:
 
 
 async def test_what_the_running_program_says_of_itself(installation: Installation) -> None:
-    installation.sidecar.reasons = {"stuck": "mail waits, and none was settled for 70 s"}
+    installation.sidecar.reasons = {"stuck": "mail is waiting, and none was settled for 70 s"}
     found = await installation.findings()
     assert (list(found), found["server.ready"].severity) == (["server.ready"], "error")
-    assert "mail waits, and none was settled for 70 s" in found["server.ready"].text
+    assert "mail is waiting, and none was settled for 70 s" in found["server.ready"].text
     assert "queue.stuck" in found["server.ready"].fix

@@ -235,7 +235,7 @@ WAYS: list[tuple[Cause, str, str]] = [
     (ses_has_not_verified_our_sender, "ses", "the MAIL FROM domain of our sender FROM_EMAIL is not verified"),
     (ses_fails_whatever_is_sent, "ses", "SES fails whatever is sent"),
     (ses_never_answers, "ses", "no attempt gets an answer of SES"),
-    (ses_throttles_whatever_is_sent, "stuck", "mail waits, and none was settled for"),
+    (ses_throttles_whatever_is_sent, "stuck", "mail is waiting, and none was settled for"),
     (no_sidecar_has_made_the_bucket_of_claims, "claims", "the claims bucket is not there"),
     (no_sidecar_has_told_the_worker_what_stops_mail, "facts", "no sidecar"),
     (outcomes_have_no_room_in_their_stream, "ledger", "JetStream takes nothing into messages-outcomes"),

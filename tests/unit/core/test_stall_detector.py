@@ -42,7 +42,7 @@ async def test_mail_that_waits_while_none_moves_is_stuck_after_a_minute_and_no_e
     watched = Watched()
     watched.progress = SourceProgress(7, 0)
     assert await watched.reason(PATIENCE) == ""
-    assert await watched.reason(10) == "mail waits, and none was settled for 70 s"
+    assert await watched.reason(10) == "mail is waiting, and none was settled for 70 s"
     watched.progress = SourceProgress(7, 1)
     assert await watched.reason(5) == ""
 
@@ -82,7 +82,9 @@ async def test_mail_that_is_sent_back_again_and_again_for_what_is_no_fault_of_it
         watched.metrics.outcomes[Throttled] += 1
         watched.metrics.last_systemic_nak_at, watched.metrics.last_nak_reason = watched.now, "TooManyRequestsException"
         reason = await watched.reason(5)
-    assert reason.startswith("mail waits, and none was settled for 70 s (the last one was sent back: TooMany")
+    assert reason.startswith(
+        "mail is waiting, and none was settled for 70 s (the last one was returned to its source: TooMany"
+    )
 
 
 async def test_mail_that_waits_for_another_attempt_of_its_own_is_not_stuck() -> None:
@@ -98,7 +100,7 @@ async def test_a_source_that_gives_no_answer_for_a_minute_is_named(before: int) 
     await watched.reason(5)
     watched.progress = ConnectionError("nats: timeout")
     assert await watched.reason(50) == ""
-    assert await watched.reason(20) == "the queue of mail gives no answer: nats: timeout"
+    assert await watched.reason(20) == "the mail queue does not respond: nats: timeout"
 
 
 async def test_what_the_source_itself_says_of_why_is_told() -> None:

@@ -213,7 +213,7 @@ def test_who_is_stopped_leaves_and_takes_nobodys_turn(runner: asyncio.Runner, he
         ]
         await asyncio.sleep(0)
         stopped.set()
-        pacer.sift()
+        pacer.drop_stopped()
         assert [await task for task in waiting[:2]] == [False, False]
         pacer.resume("test")
         await asyncio.sleep(1.01)

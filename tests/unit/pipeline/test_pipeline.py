@@ -104,7 +104,7 @@ def pipeline(
         pacer=pacer or Pacer(1000, metrics),
         compose=lambda message, _headers: message,
         sender=sender or Ses(),
-        watchers=watchers,
+        observers=watchers,
         settlement=Settlement(ledger, letters, metrics, retry_delay=1),
         metrics=metrics,
         max_attempts=5,
@@ -126,7 +126,9 @@ async def test_mail_for_later_that_is_too_large_to_be_kept_is_a_dead_letter() ->
     ledger, letters = SmallLedger(), Letters()
     delivery = FakeDelivery(encode(MAIL.model_copy(update={"scheduled_at": datetime(2999, 1, 1, tzinfo=UTC)})))
     await pipeline(ledger, letters).handle(delivery)
-    assert letters.reasons == [("rejected", "it is due later and can't be kept: max_payload leaves 9")]
+    assert letters.reasons == [
+        ("rejected", "it is scheduled for later and can't be stored until then: max_payload leaves 9")
+    ]
     assert delivery.calls == ["term"]
     assert [type(outcome) for outcome in ledger.outcomes] == [Rejected]
 

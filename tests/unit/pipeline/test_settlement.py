@@ -173,8 +173,8 @@ async def test_a_mail_that_never_was_claimed_is_recorded_as_rejected() -> None:
 
 
 async def test_a_source_that_never_hears_holds_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.pipeline.settlement._TELLING", 0.01)
+    monkeypatch.setattr("email_consumer.pipeline.settlement._SOURCE_TIMEOUT", 0.01)
     delivery = Deaf()
     with capture_logs() as logs:
         await Settlement(GrantingLedger(), Letters(), Metrics(), 5).settle(delivery, MAIL, Duplicate(), ORIGIN, 0)
-    assert [line["error"] for line in logs if line["event"] == "delivery.not_settled"] == ["no answer for 0.01 s"]
+    assert [line["error"] for line in logs if line["event"] == "delivery.not_settled"] == ["no response within 0.01 s"]
