@@ -34,11 +34,6 @@ _NOT_YET_CLEANED = {
     "observe",
     "replica",
     "roles",
-<<<<<<< HEAD
-    "runtime",
-=======
-    "sandbox",
->>>>>>> 3fa5378 (core, pipeline, runtime: plain English, the field's words; the four limiters told apart in one docstring)
     "scheduling",
     "ses",
     "settings",
