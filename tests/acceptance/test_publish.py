@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from nats.js.client import JetStreamContext
 from email_consumer.local.servers import LocalServers
 from email_consumer.message.fingerprint import address_hash
 from tests.servers.nats import NatsServer
+from tests.servers.program import run_program
 from tests.waiting import patience
 
 _MAIL = ("--subject", "Grüße", "--html", "-")
@@ -32,17 +32,8 @@ class Answer:
 
 async def _publish(*arguments: str, cwd: Path, nats_url: str = "", html: bytes = b"<p>hi</p>") -> Answer:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NATS_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "email_consumer", "publish", *arguments),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        cwd=cwd,
-        env=environ | ({"NATS_URL": nats_url} if nats_url else {}),
-    )
-    out, err = await process.communicate(html)
-    return Answer(process.returncode or 0, out.decode(), err.decode())
+    environ |= {"NATS_URL": nats_url} if nats_url else {}
+    return Answer(*await run_program("publish", *arguments, directory=cwd, environment=environ, stdin=html))
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from tests.servers.program import Program
 from tests.waiting import patience
 
 LogLine = dict[str, Any]
@@ -22,17 +22,18 @@ class Daemon:
         directory: its working directory; the ledger lies in it and outlives a kill.
         environment: its variables, beside PATH and the like; nothing of the surrounding AWS or NATS variables.
         command: another command line than `run`.
-        python: of another environment, where it is another version of the program that runs.
+        python: the interpreter to start, which may have another version of the program; without one, the process is
+            forked from one that has the modules imported already, which takes a tenth of the time.
     """
 
     def __init__(
-        self, directory: Path, environment: Mapping[str, str], *command: str, python: str = sys.executable
+        self, directory: Path, environment: Mapping[str, str], *command: str, python: str | None = None
     ) -> None:
         self._python = python
         self._directory = directory
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LOG_FORMAT": "json", **environment}
         self._command = command or ("run",)
-        self._process: Process | None = None
+        self._process: Process | Program | None = None
         self._reader: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
         self.log: list[LogLine] = []
@@ -69,17 +70,22 @@ class Daemon:
     async def launch(self) -> None:
         """Run it without waiting for anything."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._process = await asyncio.create_subprocess_exec(
-            self._python,
-            "-m",
-            "email_consumer",
-            *self._command,
-            cwd=self._directory,
-            env=self._environment,
-            stdout=PIPE,
-            stderr=STDOUT,
-            limit=2**20,
-        )
+        if self._python is None:
+            self._process = await Program.start(
+                *self._command, directory=self._directory, environment=self._environment
+            )
+        else:
+            self._process = await asyncio.create_subprocess_exec(
+                self._python,
+                "-m",
+                "email_consumer",
+                *self._command,
+                cwd=self._directory,
+                env=self._environment,
+                stdout=PIPE,
+                stderr=STDOUT,
+                limit=2**20,
+            )
         self._reader = asyncio.create_task(self._read(self._process))
 
     @property
@@ -126,7 +132,7 @@ class Daemon:
         assert self._process is not None
         return await self._process.wait()
 
-    async def _read(self, process: Process) -> None:
+    async def _read(self, process: Process | Program) -> None:
         assert process.stdout is not None
         async for raw in process.stdout:
             try:

@@ -1,7 +1,6 @@
 """One installation on real parts, of any version of the program: its database and its JetStream store outlive it."""
 
 import sqlite3
-import sys
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -36,7 +35,7 @@ class Installation:
 
     directory: Path
     shape: Shape
-    python: str
+    python: str | None
     nats: NatsServer
     sandbox: SandboxProcess
     publisher: JetStreamPublisher
@@ -127,7 +126,7 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(directory: Path, shape: Shape, python: str = sys.executable) -> AsyncIterator[Installation]:
+async def installation(directory: Path, shape: Shape, python: str | None = None) -> AsyncIterator[Installation]:
     """In `directory`, on what lies there already."""
     [port] = free_ports(1)
     sandbox = SandboxProcess(

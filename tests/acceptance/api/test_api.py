@@ -3,16 +3,16 @@
 import json
 import re
 import sqlite3
-import sys
 import time
-from asyncio.subprocess import PIPE, create_subprocess_exec
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.api.conftest import KEY, Api, mail, many, serving
 from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
+from tests.servers.program import run_program
 
 
 def in_seconds(seconds: float) -> str:
@@ -176,10 +176,6 @@ async def test_the_commands_speak_to_the_running_daemon(api: Api) -> None:
     assert (status, "is `email-consumer run` running" in error) == (1, True)
 
 
-async def run(variables: dict[str, str], *command: str) -> tuple[int | None, str, str]:
+async def run(variables: dict[str, str], *command: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a command."""
-    process = await create_subprocess_exec(
-        sys.executable, "-m", "email_consumer", *command, env=variables, stdout=PIPE, stderr=PIPE
-    )
-    out, error = await process.communicate()
-    return process.returncode, out.decode(), error.decode()
+    return await run_program(*command, directory=Path(), environment=variables)

@@ -1,28 +1,18 @@
 """The commands that look at a running program find a daemon in local mode by themselves."""
 
-import asyncio
 import json
 import os
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 from tests.servers.daemon import Daemon
+from tests.servers.program import run_program
 
 
 async def _run(directory: Path, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "email_consumer",
-        *arguments,
-        cwd=directory,
-        env={"PATH": os.environ["PATH"], "HOME": str(directory)},
-        stdout=PIPE,
-    )
-    out, _ = await process.communicate()
-    return out.decode()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory)}
+    _, out, _ = await run_program(*arguments, directory=directory, environment=environment)
+    return out
 
 
 async def _answer(directory: Path, *arguments: str) -> dict[str, Any]:

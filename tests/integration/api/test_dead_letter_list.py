@@ -1,10 +1,7 @@
 """Dead letters as the command, the API and the page read them: whatever their headers are, and without their payloads."""
 
-import asyncio
 import json
 import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from datetime import UTC
 from pathlib import Path
@@ -18,6 +15,7 @@ from email_consumer.sources.jetstream.dead_letters import DeadLetters
 from tests.integration.api.harness import ApiHarness, running
 from tests.servers.counting_proxy import CountingProxy
 from tests.servers.nats import NatsServer
+from tests.servers.program import run_program
 from tests.servers.raw_publisher import RawPublisher
 
 PAGE = "/v1/dead-letters?limit=25&after="
@@ -75,12 +73,7 @@ async def absurd(server: NatsServer, harness: ApiHarness) -> int:
 
 async def dlq(url: str, *arguments: str) -> tuple[int, str, str]:
     environ = {"PATH": os.environ["PATH"], "NATS_URL": url}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "email_consumer", "dlq", *arguments, stdout=PIPE, stderr=PIPE, env=environ
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return await run_program("dlq", *arguments, directory=Path(), environment=environ)
 
 
 async def ask(harness: ApiHarness, method: str, path: str) -> Any:

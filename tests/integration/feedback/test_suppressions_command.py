@@ -1,29 +1,20 @@
 """`email-consumer suppressions` as a process, asking routes that are really served."""
 
-import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.integration.feedback.harness import event, open_harness
 from tests.integration.feedback.http_harness import API_KEY, HttpHarness, serve
+from tests.servers.program import run_program
 
 
 async def run(http: HttpHarness, *arguments: str, key: str = API_KEY) -> tuple[int, str, str]:
     """Exit code, output and errors."""
     environment = {"PATH": os.environ["PATH"], "SERVER_PORT": http.url.rpartition(":")[2], "API_KEY": key}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "email_consumer", "suppressions", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-    )
-    output, errors = await process.communicate()
-    return process.returncode or 0, output.decode(), errors.decode()
+    return await run_program("suppressions", *arguments, directory=Path.cwd(), environment=environment)
 
 
 async def test_an_operator_looks_adds_and_removes(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

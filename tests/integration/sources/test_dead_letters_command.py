@@ -1,10 +1,7 @@
 """`email-consumer dlq` as a process, as an operator calls it."""
 
-import asyncio
 import json
 import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from email_consumer.sources.jetstream.dead_letters import DeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
+from tests.servers.program import run_program
 
 
 @pytest.fixture
@@ -60,12 +58,7 @@ async def _mails(client: Client) -> None:
 async def _dlq(server: NatsServer, *arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr."""
     environ = {"PATH": os.environ["PATH"], "NATS_URL": server.url}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "email_consumer", "dlq", *arguments, stdout=PIPE, stderr=PIPE, env=environ
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return await run_program("dlq", *arguments, directory=Path(), environment=environ)
 
 
 async def test_list(server: NatsServer, client: Client) -> None:

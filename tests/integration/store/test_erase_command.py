@@ -1,10 +1,7 @@
 """`email-consumer erase` as a process: directly, and by whoever has the database open."""
 
-import asyncio
 import json
 import os
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 from email_consumer.api.erasure_routes import ErasureRoutes
@@ -14,26 +11,15 @@ from email_consumer.store.database import open_database
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
 from tests.integration.store.mails import add_mail, rows
+from tests.servers.program import run_program
 
 KEY = "0123456789abcdef"
 
 
 async def _erase(path: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "email_consumer",
-        "erase",
-        *arguments,
-        cwd=path.parent,
-        env={"PATH": os.environ["PATH"], "DB_PATH": str(path), **variables},
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    environment = {"PATH": os.environ["PATH"], "DB_PATH": str(path), **variables}
+    return await run_program("erase", *arguments, directory=path.parent, environment=environment)
 
 
 async def test_directly_when_nobody_has_the_database(tmp_path: Path) -> None:
