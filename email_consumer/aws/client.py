@@ -23,7 +23,7 @@ class NoAnswerError(Exception):
 
 
 async def answered(call: Awaitable[Any], *, within: float) -> dict[str, Any]:
-    """The answer to an operation of an aioboto3 client, within so many seconds, all attempts and credentials included.
+    """The answer to an operation of an aioboto3 client within this number of seconds, all attempts and credentials included.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
@@ -48,10 +48,10 @@ def server_time(answer: Mapping[str, Any]) -> float | None:
     """
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        told = parsedate_to_datetime(date)
+        parsed = parsedate_to_datetime(date)
     except ValueError:
         return None
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 def client_config(*, connect: float, answer: float, attempts: int = 1, connections: int = 10) -> AioConfig:

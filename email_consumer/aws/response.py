@@ -8,7 +8,7 @@ _MOST_ENCODINGS = 3
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """For sessions that ask for `identity` and don't decompress by themselves (`auto_decompress=False`)."""
+    """For sessions that ask for `identity` and don't decompress automatically (`auto_decompress=False`)."""
 
     MOST = 2**16
     """Bytes, as they come and as they are read."""

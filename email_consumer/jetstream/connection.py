@@ -1,4 +1,4 @@
-"""The connection to NATS: explains itself when it can't be made, and comes back by itself once it was."""
+"""The connection to NATS: explains itself when it can't be made, and reconnects automatically afterwards."""
 
 import asyncio
 import contextlib

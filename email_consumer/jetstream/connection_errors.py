@@ -18,7 +18,7 @@ class NatsConnectError(OperatorError):
 
 
 def explain(error: Exception) -> tuple[str, bool]:
-    """The words, and whether it is a refusal: one that waiting won't mend."""
+    """The message, and whether it is a refusal, which waiting doesn't fix."""
     text = str(error)
     match error:
         case ssl.SSLCertVerificationError():

@@ -48,7 +48,7 @@ class NatsCredentials:
 class UrlLogin:
     """User and password, or a token, from the URLs of servers.
 
-    nats-py sends them as they stand there, percent signs and all, and to no server that a cluster has told it of.
+    nats-py sends them as they stand there, percent signs and all, and to no server that it learned of from the cluster.
     """
 
     def __init__(self, client: Client, servers: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ class UrlLogin:
         self._first: SplitResult | ParseResult | None = next((url for url in logins if url.username), None)
 
     def options(self) -> dict[str, Any]:
-        """What nats-py's `connect` takes; asked for anew at each connect."""
+        """What nats-py's `connect` takes; called at each connect."""
         if self._first is None:
             return {}
         if self._first.password is None:
@@ -77,7 +77,7 @@ class UrlLogin:
 
 
 def _creds_options(path: Path) -> dict[str, Any]:
-    """The file is read anew at each connect, since credentials that expire are renewed under the same name.
+    """The file is read again at each connect, since credentials that expire are renewed under the same name.
 
     nats-py's own reader never returns from a file without a JWT, and would freeze the whole process.
     """

@@ -47,8 +47,8 @@ async def bucket_age(client: Client, bucket: str) -> float:
     Raises:
         nats.errors.Error: JetStream refused or did not answer.
     """
-    told = await ask(client, f"STREAM.INFO.KV_{bucket}", patience=_PATIENCE)
-    age = datetime.fromisoformat(told["ts"]) - datetime.fromisoformat(told["created"])
+    info = await ask(client, f"STREAM.INFO.KV_{bucket}", patience=_PATIENCE)
+    age = datetime.fromisoformat(info["ts"]) - datetime.fromisoformat(info["created"])
     return max(0.0, age.total_seconds())  # two servers of a cluster may have said so
 
 

@@ -26,7 +26,7 @@ _PAUSE = 0.25
 _PAUSES = 4
 """While there is no connection."""
 _REMEMBERED = 60.0
-"""Seconds that a refusal is believed in: whoever has to store something tries again before."""
+"""Seconds for which a refusal is assumed to last: a publisher with something to store retries sooner."""
 _WRONG_LAST_SEQUENCE = {10071, 10164}
 _TOO_LARGE_FOR_STREAM = 10054
 
@@ -44,7 +44,7 @@ class RefusedError(Exception):
 
 
 class NoStreamError(RefusedError):
-    """No stream takes the subject now: there is none, or it has no leader at present."""
+    """No stream takes the subject: it does not exist, or has no leader at the moment."""
 
 
 class TooLargeError(RefusedError):
@@ -139,7 +139,7 @@ class Publisher:
     async def store(self, subject: str, payload: bytes, identity: str, headers: Mapping[str, str]) -> Stored:
         """Once, under this name; but a duplicate is only believed of a message that the stream still holds.
 
-        One that is gone was settled, or purged and lost: it is stored again, under a name of its own. So this is for
+        One that is gone was settled, or purged and lost: it is stored again, under another name. So this is for
         streams whose consumers know what they have had.
 
         Raises:
@@ -161,7 +161,9 @@ class Publisher:
         except NotFoundError:
             return False
         except (NatsError, TimeoutError) as error:
-            raise LostAckError(f"known, and whether {stored.stream} still holds it can't be told: {error!r}") from None
+            raise LostAckError(
+                f"known, but it is uncertain whether {stored.stream} still holds it: {error!r}"
+            ) from None
         return (raw.headers or {}).get(Header.MSG_ID.value) == identity
 
     async def pause(self, reason: Exception, subject: str) -> None:
@@ -236,12 +238,12 @@ def _read(answer: bytes) -> Stored:
     if not answer:  # nobody listens to the subject, as while a stream has no leader
         raise NoStreamError("no stream takes it at present")
     try:
-        told = orjson.loads(answer)
-        error = told.get("error")
+        reply = orjson.loads(answer)
+        error = reply.get("error")
         if not error:
-            return Stored(told["stream"], told["seq"], told.get("duplicate", False))
-    except (ValueError, KeyError, AttributeError):  # from whoever else listens to the subject
-        raise LostAckError("the answer is none of JetStream's") from None
+            return Stored(reply["stream"], reply["seq"], reply.get("duplicate", False))
+    except (ValueError, KeyError, AttributeError):  # from another subscriber of the subject
+        raise LostAckError("the answer is not from JetStream") from None
     code, text = error.get("err_code"), error.get("description") or str(error)
     if code in _WRONG_LAST_SEQUENCE:
         raise ConflictError(text)

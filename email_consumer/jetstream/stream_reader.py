@@ -1,6 +1,6 @@
 """The messages of a stream in their order, read through a consumer that is gone afterwards. Nothing is consumed.
 
-A page is asked for at a time: whoever wants fifty of a million gets no more. nats-py's own ordered consumer takes a stored
+One page is requested at a time: a caller that wants fifty of a million gets no more. nats-py's own ordered consumer takes a stored
 message with the headers of a heartbeat for a heartbeat.
 """
 
@@ -25,7 +25,7 @@ _PAGE_BYTES = 16 * 1024 * 1024
 async def read_stream(
     client: Client, stream: str, *, subject: str, after: int = 0, page: int = 500, headers_only: bool = False
 ) -> AsyncGenerator[Msg, None]:
-    """All that is there now behind sequence `after`. `subject` may be a filter.
+    """Everything now stored after sequence `after`. `subject` may be a filter.
 
     With `headers_only` messages come without payloads; the header `Nats-Msg-Size` says how large each is.
 

@@ -1,1 +1,1 @@
-"""Local mode: a real nats-server and the sandbox, started beside the daemon and ended with it."""
+"""Local mode: a real nats-server and the sandbox, started and stopped together with the daemon."""

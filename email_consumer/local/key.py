@@ -10,7 +10,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 def keep_key(data: Path) -> str:
-    """The one in the data directory; made if there is none."""
+    """The key in the data directory, created if missing."""
     path = data / "api-key"
     known = path.read_text(errors="replace").strip() if path.exists() else ""
     if _KEY.fullmatch(known):

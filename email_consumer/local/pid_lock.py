@@ -103,6 +103,6 @@ class PidLock:
             os.close(descriptor)
             return False
         with contextlib.suppress(PermissionError):
-            os.fchmod(descriptor, 0o600)  # whoever may read it could hold the lock
+            os.fchmod(descriptor, 0o600)  # a process that can read it could hold the lock
         self.descriptor = descriptor
         return True

@@ -38,7 +38,7 @@ def nats_server(directory: Path) -> Program:
     def command(port: int) -> Sequence[str]:
         config = directory / "nats-server.conf"
         store = json.dumps(str((directory / "store").resolve()))
-        # The default syncs every two minutes: what a publisher was told is stored would be lost in a power cut.
+        # The default syncs every two minutes: acknowledged messages would be lost in a power cut.
         config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: {store}, sync_interval: "1s" }}\n')
         return [find_nats_server() or "nats-server", "-c", str(config)]
 

@@ -30,7 +30,7 @@ def json_exceeds(document: bytes, limit: int) -> bool:
     """Whether a JSON document has more than `limit` keys and values."""
     if len(document) - len(document.translate(None, _MARKS)) < limit:
         return False
-    # Texts hold marks as well, so they have to be told apart.
+    # Texts contain marks too, so they must be distinguished.
     bare = document.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NEITHER_MARK_NOR_QUOTE)
     elements = 1
     for number, found in enumerate(_TEXT_OR_MARK.finditer(bare)):

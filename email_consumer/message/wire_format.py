@@ -30,7 +30,7 @@ def parse(payload: bytes) -> object:
     with a character that base64 doesn't have.
 
     Raises:
-        ValueError: it has none of these forms; the text says why and is safe to log.
+        ValueError: it is not in a supported form; the text says why and is safe to log.
     """
     if payload.startswith(_BYTE_ORDER_MARK):  # of MessagePack it would be a number, which is no message
         return parse_json(payload)

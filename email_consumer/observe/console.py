@@ -55,7 +55,7 @@ def _shown(value: object) -> str:
 
 
 def _lines(head: str, pairs: list[str]) -> list[str]:
-    """Pairs after the head as long as they fit, then on lines of their own; a long text is broken at its blanks."""
+    """Pairs after the head as long as they fit, then on separate lines; a long text is wrapped at spaces."""
     lines = [head]
     for pair in pairs:
         if len(lines[-1]) + 2 + len(pair) <= WIDTH:

@@ -70,7 +70,7 @@ def configure(log_filter: LogFilter, form: LogForm, stream: TextIO) -> None:
 
 
 def _no_tls_noise(record: logging.LogRecord) -> bool:
-    """False for what asyncio says of a TLS connection that broke: whoever uses the connection gets the error itself."""
+    """False for what asyncio says of a TLS connection that broke: the user of the connection gets the error anyway."""
     return not str(record.msg).startswith(_TLS_NOISE)
 
 

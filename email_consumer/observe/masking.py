@@ -41,7 +41,7 @@ def _mask(value: object) -> object:
 
 
 def _mask_word(word: str) -> str:
-    """Goes from @ to @ and looks at each part once: a search for whole addresses would begin anew at each letter."""
+    """Goes from @ to @ and looks at each part once: a search for whole addresses would start again at each letter."""
     first, *parts = word.split("@")
     shown, local = [], first
     for number, part in enumerate(parts, start=1):

@@ -21,7 +21,7 @@ _LIMITS = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
 def create_registry(metrics: Metrics) -> CollectorRegistry:
-    """What `prometheus_client.generate_latest` takes. Others may register collectors of their own with it."""
+    """What `prometheus_client.generate_latest` takes. Others may register further collectors."""
     registry = CollectorRegistry()
     registry.register(MetricsCollector(metrics))
     ProcessCollector(namespace="email", registry=registry)
@@ -37,7 +37,7 @@ class MetricsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metric families of the metrics."""
         metrics = self._metrics
-        yield CounterMetricFamily("email_received", "Deliveries taken in hand.", metrics.received)
+        yield CounterMetricFamily("email_received", "Deliveries received.", metrics.received)
         yield CounterMetricFamily(
             "email_unknown_keys", "Keys of messages that mean nothing and were ignored.", metrics.unknown_keys
         )

@@ -68,7 +68,7 @@ class RateLine:
 
 
 async def report(metrics: Metrics, interval: float = 1.0) -> None:
-    """Log the line every `interval` seconds until cancelled, and then for what is not told yet."""
+    """Log the line every `interval` seconds until cancelled, and then once for what was not logged yet."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     line = RateLine(metrics, due, interval)

@@ -12,12 +12,12 @@ from email_consumer.core.mail_queue import Unconsumed
 
 @dataclass(slots=True)
 class SampledMetrics:
-    """The newest values; None is not known at present, and then not told."""
+    """The newest values; None means unknown at the moment, and the metric is then absent."""
 
     queue_messages: float | None = None
-    """Mails in the stream that are not settled, those in hand left out."""
+    """Mails in the stream that are waiting, without unsettled deliveries."""
     queue_oldest_seconds: float | None = None
-    """How long the oldest of them has been there; 0 if there is none."""
+    """Age of the oldest of them; 0 if the queue is empty."""
     dead_letters: float | None = None
     in_doubt: float | None = None
     """Mails that SES may or may not have accepted."""
@@ -68,7 +68,7 @@ class SampledMetricsCollector(Collector):
         if readings.unconsumed.others:
             lost.add_metric(["(others)"], readings.unconsumed.others)
         yield lost
-        yield GaugeMetricFamily("email_events_expected", "1 if SES's events shall come in.", readings.events_expected)
+        yield GaugeMetricFamily("email_events_expected", "1 if SES events are expected.", readings.events_expected)
         events = CounterMetricFamily("email_events", "Events of SES by kind.", labels=["kind"])
         for kind, count in {**dict.fromkeys(_KINDS, 0), **readings.events}.items():
             events.add_metric([kind], count)

@@ -37,7 +37,7 @@ _PART = re.compile(
 def reporting(dsn: str, *, release: str, environment: str) -> Iterator[None]:
     """Report every log at error or above, with the lines before it as breadcrumbs, and what ends the block.
 
-    At the end it flushes for two seconds at most. To be entered after `observe.logging.configure`, which starts the list of handlers anew.
+    At the end it flushes for two seconds at most. To be entered after `observe.logging.configure`, which resets the list of handlers.
     """
     sentry_sdk.init(
         dsn,

@@ -11,7 +11,7 @@ class AccountUnavailableError(Exception):
     """GetAccount gave no answer; the text says why. Sending may well work all the same."""
 
     def __init__(self, reason: str, *, forbidden: bool) -> None:
-        """`forbidden` is whether our credentials lack the permission ses:GetAccount, which will not pass by itself."""
+        """`forbidden` is whether our credentials lack the permission ses:GetAccount, which retrying does not fix."""
         super().__init__(reason)
         self.forbidden = forbidden
 

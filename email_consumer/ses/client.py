@@ -1,6 +1,6 @@
 """The hot path: one message, one signed request, one attempt.
 
-botocore would retry SendEmail by itself, also after a time-out, and SES has no idempotency token: a retry of a request
+botocore would retry SendEmail automatically, even after a timeout, and SES has no idempotency token: a retry of a request
 that SES had accepted doubles the mail. So this client never retries; it says what is known about the one attempt.
 """
 
@@ -84,7 +84,7 @@ class SesClient:
         """Find credentials and endpoint; connections are opened when they are needed.
 
         Raises:
-            MissingCredentialsError: there are none.
+            MissingCredentialsError: no credentials were found.
         """
         self._aws = await self._open_session()
         url = self._aws.endpoint + PATH
@@ -120,7 +120,7 @@ class SesClient:
             async with asyncio.timeout_at(until - self._timeout / 2):  # and as long for SES at the least
                 credentials = await self._credentials()
         except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
-            return Held(f"there are no valid AWS credentials ({_told(error)})")
+            return Held(f"there are no valid AWS credentials ({_text_of(error)})")
         body = self._writer.body(message)
         headers = self._signer.headers(credentials, body, time())
         headers["User-Agent"] = _USER_AGENT
@@ -136,9 +136,9 @@ class SesClient:
             ):
                 answer = await response.read()
         except _NOT_WRITTEN as error:
-            return Held(f"no connection to SES: {_told(error)}")  # as true of the next mail as of this one
+            return Held(f"no connection to SES: {_text_of(error)}")  # as true of the next mail as of this one
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return InDoubt(f"the request was written, the answer is missing: {_told(error)}")
+            return InDoubt(f"the request was written, the answer is missing: {_text_of(error)}")
         if response.status == HTTPStatus.OK:
             return _accepted(answer)
         refusal = ServiceError.read(response.status, response.headers, answer)
@@ -204,7 +204,7 @@ def _accepted(answer: bytes) -> SendResult:
     return InDoubt("HTTP 200 without the message id that SES gives")
 
 
-def _told(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the URL, and that a proxy's password
         return f"{type(error).__name__}: {error.status} {error.message}"
     return f"{type(error).__name__}: {error}".rstrip(": ")

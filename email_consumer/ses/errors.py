@@ -199,7 +199,7 @@ def _cause(error: ServiceError) -> _Cause:
     if cause is None:
         return _cause_by_status(error)
     text = error.text.lower()
-    return next((refined for of, told, refined in _REFINED if cause in of and told.search(text)), cause)
+    return next((refined for causes, pattern, refined in _REFINED if cause in causes and pattern.search(text)), cause)
 
 
 def _cause_by_status(error: ServiceError) -> _Cause:  # for codes that the table doesn't know

@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 class Governor:
     """Sets the pace to min(setting, MaxSendRate) / workers, less after throttles; holds it while sending is no use.
 
-    It is told of each result by `report`, and looks at the account by `look` and, from then on, `run`.
+    `report` takes each result; `look` reads the account once, `run` keeps reading it.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Governor:
 
         Args:
             rate: the setting, in recipients a second over all workers.
-            pace: is told the outcome.
+            pace: gets the resulting rate.
             metrics: tell how many recipients were sent.
             account: asks SES; may raise `AccountUnavailableError`.
             poll: seconds between two looks at the account.
@@ -78,7 +78,7 @@ class Governor:
         return self._control.ceiling / self._workers
 
     def set_workers(self, workers: int) -> None:
-        """So many live workers share the rate and the quota."""
+        """The number of live workers that share the rate and the quota."""
         self._workers = workers
         self._apply()
 
@@ -172,7 +172,7 @@ class Governor:
         return ""
 
     def _budget_is_used(self) -> bool:
-        # What the account had left at the last look, shared by the workers: SES counts the others' mail by itself then.
+        # What the account had left at the last look, shared by the workers: SES counts the other workers' mail itself.
         account = self._account
         if account is None or account.max_24_hour_send is None:
             return False

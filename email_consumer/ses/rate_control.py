@@ -25,7 +25,7 @@ class RateControl:
     """Pure arithmetic; times are seconds of any monotonic clock, rates are recipients a second."""
 
     def __init__(self, ceiling: float) -> None:
-        """Begin at the ceiling: what we were told is true until a throttle says otherwise."""
+        """Start at the ceiling: the known limit is right until a throttle says otherwise."""
         self.ceiling = ceiling
         self._cut_at: float | None = None
         self._plateau = ceiling

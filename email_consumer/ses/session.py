@@ -1,4 +1,4 @@
-"""What botocore knows better than anyone: credentials, the endpoint, TLS and proxies; and the calls beside sending."""
+"""What botocore knows better than anyone: credentials, the endpoint, TLS and proxies; and all calls other than sending."""
 
 import ssl
 from typing import Any, Self
@@ -42,7 +42,7 @@ class AwsSession:
         """Find the credentials. An `endpoint` of None is the region's own, or what AWS's variables and files name.
 
         Raises:
-            MissingCredentialsError: there are none.
+            MissingCredentialsError: no credentials were found.
         """
         session = aioboto3.Session(region_name=region)
         try:

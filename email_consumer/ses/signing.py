@@ -1,6 +1,6 @@
 """AWS Signature Version 4 of a JSON POST to one fixed URL.
 
-botocore's own signer costs more than the rest of the request, since it derives the signing key anew for each one. The key
+botocore's own signer costs more than the rest of the request, since it derives a signing key for each one. The key
 depends on the secret, the day, the region and the service alone, so it is kept here. Tests hold both signers equal.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """

@@ -172,7 +172,7 @@ class Settings(BaseModel):
     @classmethod
     def _subject_belongs_to_stream(cls, subject: str, info: ValidationInfo) -> str:
         stream = info.data.get("stream")
-        if stream is not None and not checks.is_subject_of(stream, subject):  # None: STREAM has an error of its own
+        if stream is not None and not checks.is_subject_of(stream, subject):  # None: STREAM has its own error
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
         return subject
 

@@ -13,7 +13,7 @@ from email_consumer.observe.level import LogFilter
 from email_consumer.sns.topic_arn import TopicArn
 
 _LONGEST_NAME = 200
-"""Of streams and consumers: nats-server makes files of these names, with suffixes of its own and ours."""
+"""Of streams and consumers: nats-server creates files with these names, with its suffixes and ours."""
 _NATS_SCHEMES = {"nats", "tls", "ws", "wss"}
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}")
 

@@ -1,4 +1,4 @@
-"""The certificates of SNS that were fetched, on disk: a restart in the middle of a flood needs none of them again."""
+"""SNS certificates on disk, so that a restart in the middle of a flood needs no fetch."""
 
 import sqlite3
 import time

@@ -78,7 +78,7 @@ def _envelope(fields: dict[str, Any], type_header: str | None) -> Envelope:
     try:
         kind = MessageType(_text(fields, "Type"))
     except ValueError:
-        raise Refusal("format", "the Type is none that SNS sends", 400) from None
+        raise Refusal("format", "unknown Type", 400) from None
     if type_header is not None and type_header != kind:
         raise Refusal("format", "the header x-amz-sns-message-type differs from the body's Type", 400)
     if not _MESSAGE_ID.fullmatch(_text(fields, "MessageId")):
@@ -115,5 +115,5 @@ def _time(text: str) -> float:
     except ValueError:
         moment = None
     if moment is None:
-        raise Refusal("format", "the Timestamp is none", 400)
+        raise Refusal("format", "Timestamp is not a valid date", 400)
     return moment.timestamp()

@@ -8,7 +8,7 @@ import structlog
 from email_consumer.runtime.throttle import Throttle
 
 _QUIET = 10.0
-"""Seconds between two lines of the same cause: whoever floods us must not flood the log."""
+"""Seconds between two lines of the same cause: a flood of requests must not flood the log."""
 
 AGAIN = HTTPStatus.TOO_MANY_REQUESTS
 """For what may pass, and what a stranger may have caused: 5xx are for what is ours alone."""
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
-    """Nothing was done. The text tells the operator what to mend."""
+    """Nothing was done. The text tells the operator what to fix."""
 
     def __init__(self, cause: str, text: str, status: int) -> None:
         """`cause` names the kind for counters; `status` is HTTP's: SNS repeats what got 429 or 5xx, nothing else."""

@@ -1,4 +1,4 @@
-"""The sandbox signs with a certificate of its own; only beside a local SES endpoint is it trusted."""
+"""The sandbox signs with its own certificate, which is trusted only with a local SES endpoint."""
 
 import ipaddress
 from pathlib import Path
@@ -19,7 +19,7 @@ class SandboxCertificateError(OperatorError):
 def sandbox_certificate(path: Path | None, ses_endpoint: str | None) -> x509.Certificate | None:
     """The certificate for topics of account 000000000000, or None.
 
-    It is None whenever mail goes anywhere but to this machine: real mail must not be settled by the sandbox's word.
+    Always None unless mail goes to this machine: the sandbox must not settle real mail.
 
     Raises:
         SandboxCertificateError: it should be used, but can't be read.

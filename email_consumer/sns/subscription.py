@@ -11,7 +11,7 @@ from email_consumer.sns.refusal import Refusal
 from email_consumer.sns.topic_arn import TopicArn
 
 _CONNECT, _ANSWER = 4.0, 6.0
-"""Seconds; SNS waits 15 for our answer, and repeats its request by itself."""
+"""Seconds; SNS waits 15 for our answer, then repeats its request."""
 _DEAD_TOKEN = frozenset({"InvalidParameter", "InvalidParameterException", "NotFound", "NotFoundException"})
 
 _log = structlog.get_logger(__name__)

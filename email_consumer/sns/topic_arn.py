@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 SANDBOX_ACCOUNT = "000000000000"
-"""The account of the sandbox's topics; AWS has none of this number."""
+"""The account of the sandbox's topics; AWS has no account with this number."""
 
 _ARN = re.compile(r"arn:(aws[a-z-]*):sns:([a-z]{2}(?:-[a-z]+)+-\d{1,2}):(\d{12}):([A-Za-z0-9_-]{1,256})")
 

@@ -22,7 +22,7 @@ for longer than this (see `inbox`), so that what was once applied can't be repla
 
 
 class Verifier:
-    """Anyone can sign with a topic of their own: the list of topics is what authenticates."""
+    """Anyone can sign with another topic: the list of topics is what authenticates."""
 
     def __init__(
         self, topics: Collection[str], certificates: Certificates, sandbox: x509.Certificate | None = None

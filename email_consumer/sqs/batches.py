@@ -82,7 +82,7 @@ class Batches:
             try:
                 answer = await self._call([{"Id": number, **entry} for number, (entry, _) in left.items()])
                 failed = not_done(answer, left)
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            except Exception as error:  # noqa: BLE001 - the waiting callers must get any error
                 _resolve(left.values(), error)
                 return
             _resolve(pair for number, pair in left.items() if number not in failed)
@@ -97,7 +97,7 @@ class Batches:
 
 def _resolve(pairs: Iterable[tuple[Entry, "asyncio.Future[None]"]], error: Exception | None = None) -> None:
     for _, done in pairs:
-        if done.done():  # whoever waited was cancelled
+        if done.done():  # the waiting caller was cancelled
             continue
         if error is None:
             done.set_result(None)

@@ -25,7 +25,7 @@ _SPELLINGS = {
 
 
 class SqsError(OperatorError):
-    """A call of SQS failed; the text says which, and what to mend where that is known."""
+    """An SQS call failed; the text says which and, if known, what to fix."""
 
     def __init__(self, text: str, code: str = "") -> None:
         """`code` is SQS's own, in its current spelling; empty where there was no answer."""
@@ -39,10 +39,10 @@ def in_plain_words(queue_url: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        told = error.response.get("Error", {})
-        code = told.get("Code", "")
+        detail = error.response.get("Error", {})
+        code = detail.get("Code", "")
         code = _SPELLINGS.get(code, code)
-        text = _HINTS.get(code) or told.get("Message") or "refused"
+        text = _HINTS.get(code) or detail.get("Message") or "refused"
         raise SqsError(f"SQS queue {queue_url}: {text} ({error.operation_name}: {code})", code) from error
     except NoAnswerError as error:
         raise SqsError(f"SQS queue {queue_url}: no answer: {error}") from error

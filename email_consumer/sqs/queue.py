@@ -72,7 +72,7 @@ class SqsQueue:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, *, region: str, endpoint: str | None) -> AsyncIterator[Self]:
-        """A queue with a client of its own; `region` counts where the URL doesn't name one."""
+        """A queue with its own client; `region` is used if the URL doesn't name one."""
         named = _REGION.match(url)
         config = client_config(connect=_CONNECT_TIMEOUT, answer=_READ_TIMEOUT, attempts=3, connections=_CONNECTIONS)
         session = aioboto3.Session(region_name=named[1] if named else region)
@@ -94,7 +94,7 @@ class SqsQueue:
         return size
 
     async def count(self) -> int:
-        """Messages that wait, are delayed or in hand; SQS says "approximate", which is a matter of seconds."""
+        """Messages that are waiting, delayed or unsettled; SQS calls the number approximate, which means seconds."""
         return sum(await self._numbers(*_COUNTS))
 
     async def now(self) -> float:
@@ -114,7 +114,7 @@ class SqsQueue:
             account, name = arn.split(":")[4:6]
         with in_plain_words(arn):
             answer = await self._ask("get_queue_url", QueueName=name, QueueOwnerAWSAccountId=account)
-            url = _told(answer, "QueueUrl")
+            url = _member(answer, "QueueUrl")
         return SqsQueue(self._client, url)
 
     async def receive(self, count: int, *, visibility: float, wait: int = LONG_POLL) -> list[Received]:
@@ -154,7 +154,7 @@ class SqsQueue:
             answer = await self._ask(
                 "send_message", QueueUrl=self.url, MessageBody=body, MessageAttributes=_typed(attributes)
             )
-            _told(answer, "MessageId")
+            _member(answer, "MessageId")
 
     async def send_batch(self, messages: Sequence[tuple[str, Mapping[str, str]]]) -> list[SqsError | None]:
         """Put up to ten in, bodies with their attributes; for each, None or why it is not stored."""
@@ -191,10 +191,10 @@ class SqsQueue:
         return await answered(getattr(self._client, operation)(**arguments), within=seconds)
 
 
-def _told(answer: Mapping[str, Any], member: str) -> str:
+def _member(answer: Mapping[str, Any], member: str) -> str:
     value = answer.get(member)
     if not isinstance(value, str) or not value:  # HTTP 200, but something on the way wrote it, and not SQS
-        raise SqsError(f"an answer without {member}, which is none of SQS")
+        raise SqsError(f"an answer without {member}, which is not from SQS")
     return value
 
 
@@ -207,8 +207,8 @@ def _typed(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _server_time(answer: Mapping[str, Any]) -> float:
-    told = server_time(answer)
-    return float(int(time.time())) if told is None else told
+    at_server = server_time(answer)
+    return float(int(time.time())) if at_server is None else at_server
 
 
 def _received(message: Mapping[str, Any], now: float) -> Received:

@@ -28,7 +28,7 @@ class SqsReceiver:
     def __init__(
         self, queue: SqsQueue, *, slots: DeliverySlots, visibility: float, start: Callable[[Received], None]
     ) -> None:
-        """`start` takes a message in hand at once, and a slot; `visibility` (seconds) is for how long it is nobody else's."""
+        """`start` accepts a message immediately and takes a slot; for `visibility` seconds nobody else receives it."""
         self._queue = queue
         self._slots = slots
         self._visibility = visibility
@@ -62,7 +62,7 @@ class SqsReceiver:
             self._ended.set()
 
     async def stop(self) -> None:
-        """Take nothing more in hand; what still arrives goes back at once."""
+        """Accept nothing more; what still arrives is given back immediately."""
         self._stopping.set()
         self._wake.set()
         await self._ended.wait()
@@ -102,7 +102,7 @@ class SqsReceiver:
         elif not messages:
             self._allowed = 1
         if self._stopping.is_set():
-            # What can't be given back comes back by itself.
+            # What can't be given back is redelivered after its visibility timeout.
             giving = [self._queue.change_visibility(message.receipt_handle, 0) for message in messages]
             await asyncio.gather(*giving, return_exceptions=True)
             return
@@ -110,7 +110,7 @@ class SqsReceiver:
             self._start(message)
 
     def _failed(self, error: SqsError) -> None:
-        if not self._pause:  # told once, not at each try
+        if not self._pause:  # logged once, not at each try
             _log.warning("sqs.interrupted", queue=self._queue.name, answer=str(error))
         self._back_off()
 
