@@ -19,7 +19,7 @@ from email_consumer.runtime import private_files
 from email_consumer.runtime.errors import OperatorError
 
 _KNOWN = "local.json"
-_RUNNING = {"nats_url", "ses_endpoint", "server_port", "api_key"}
+_NEEDED = {"nats_url", "ses_endpoint", "server_port", "api_key"}
 _PEEK_PATIENCE = 1.0
 """Seconds; a command that looks whether we run holds our lock for a moment."""
 
@@ -117,4 +117,4 @@ def _running(data: Path) -> dict[str, Any] | None:
         known = orjson.loads((data / _KNOWN).read_bytes())
     except (OSError, orjson.JSONDecodeError):  # another user's, or not ours
         return None
-    return known if isinstance(known, dict) and known.keys() >= _RUNNING else None
+    return known if isinstance(known, dict) and known.keys() >= _NEEDED else None
