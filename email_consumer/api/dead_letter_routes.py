@@ -1,15 +1,20 @@
 """`/v1/dead-letters`: what could not be sent, looked at and sent on its way again."""
 
 import base64
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import orjson
 from aiohttp import web
 from pydantic import Field
 
-from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.dead_letters import (
+    DeadLetter,
+    DeadLetterArchive,
+    DeadLetterError,
+    DeadLetterKind,
+    WholeDeadLetter,
+)
 from email_consumer.message.model import UndecodableError, decode
 from email_consumer.web.routing import (
     ApiError,
@@ -24,50 +29,6 @@ from email_consumer.web.routing import (
 
 _LONGEST_NUMBER = 18
 """Digits; NATS counts in 64 bits."""
-
-
-class DeadLetter(Protocol):
-    """What is known of one kept message."""
-
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def reference(self) -> str: ...
-    @property
-    def attempts(self) -> int | None: ...
-    @property
-    def stored_at(self) -> datetime: ...
-    @property
-    def size(self) -> int: ...
-
-
-class WholeDeadLetter(DeadLetter, Protocol):
-    """With what it says."""
-
-    @property
-    def payload(self) -> bytes: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-
-class DeadLetters(Protocol):
-    """Where they are kept."""
-
-    async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> Sequence[DeadLetter]:
-        """Those behind sequence `after`, oldest first."""
-
-    async def get(self, sequence: int) -> WholeDeadLetter:
-        """One of them."""
-
-    async def remove(self, sequence: int) -> None:
-        """Delete it for good."""
-
-    async def replay(self, sequence: int, *, new_uuid: bool = False) -> tuple[int, str]:
-        """Publish it again and take it off the list; its sequence in the mail stream, and its uuid."""
 
 
 class DeadLettersQuery(NumberedPageQuery):
@@ -113,10 +74,8 @@ class Replayed(ApiModel):
 
 
 class DeadLetterRoutes:
-    def __init__(self, letters: DeadLetters, refusal: type[Exception]) -> None:
-        """`refusal` is what `letters` raises if a letter is not there or can't be replayed; its text is for people."""
+    def __init__(self, letters: DeadLetterArchive) -> None:
         self._letters = letters
-        self._refusal = refusal
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -146,7 +105,7 @@ class DeadLetterRoutes:
         letter = await self._find(request)
         try:
             await self._letters.remove(letter.sequence)
-        except self._refusal as error:
+        except DeadLetterError as error:
             raise ApiError(409, "not_removed", f"{error}.") from None
         return answer(Letter(**_facts(letter)))
 
@@ -157,7 +116,7 @@ class DeadLetterRoutes:
         try:
             sequence, uuid = await self._letters.replay(letter.sequence, new_uuid=query.new_uuid)
             return answer(Replayed(sequence=sequence, uuid=uuid))
-        except self._refusal as error:
+        except DeadLetterError as error:
             raise ApiError(409, "not_replayed", f"{error}.") from None
 
     async def _find(self, request: web.Request) -> WholeDeadLetter:
@@ -165,7 +124,7 @@ class DeadLetterRoutes:
         try:
             if len(number) <= _LONGEST_NUMBER and int(number):
                 return await self._letters.get(int(number))
-        except self._refusal:
+        except DeadLetterError:
             pass
         raise ApiError(404, "not_found", f"There is no dead letter {number[:_LONGEST_NUMBER]}.")
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 
+from email_consumer.core.dead_letters import DeadLetter, WholeDeadLetter
 from email_consumer.message.keys import Reading
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from email_consumer.runtime.visible import printable
-from email_consumer.sources.jetstream.dead_letter import DeadLetter, WholeDeadLetter
 
 _LONGEST_REASON = 70
 _LONGEST_TEXT = 600

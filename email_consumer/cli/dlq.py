@@ -17,11 +17,11 @@ from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.dead_letter_view import attributes, full, table
 from email_consumer.cli.options import data_option
 from email_consumer.cli.terminal import say
-from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.dead_letters import DeadLetterError, DeadLetterKind
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.settings import Settings
-from email_consumer.sources.jetstream.dead_letters import DeadLetterError, DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 
 _SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 
@@ -52,7 +52,7 @@ def command(data: Path) -> None:
 def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
     """List dead letters, oldest first."""
 
-    async def answer(letters: DeadLetters, _: Settings) -> None:
+    async def answer(letters: JetStreamDeadLetters, _: Settings) -> None:
         found = await letters.list(limit, after, kind or "*")
         if as_json:
             for letter in found:
@@ -70,7 +70,7 @@ def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
 def show(sequence: int) -> None:
     """Show one dead letter: why it is there, its headers, and the mail."""
 
-    async def answer(letters: DeadLetters, settings: Settings) -> None:
+    async def answer(letters: JetStreamDeadLetters, settings: Settings) -> None:
         say(full(await letters.get(sequence), ZoneInfo(settings.timezone)))
 
     _ask(answer)
@@ -87,7 +87,7 @@ def replay(sequences: Sequence[int], *, every: bool, kind: str | None, new_uuid:
     """Publish dead letters again. Each one is removed from the list once the stream has stored it."""
     _check_choice(sequences, every=every, kind=kind)
 
-    async def answer(letters: DeadLetters, settings: Settings) -> None:
+    async def answer(letters: JetStreamDeadLetters, settings: Settings) -> None:
         async def replay_one(sequence: int) -> None:
             replayed = await letters.replay(sequence, new_uuid=new_uuid)
             say(f"{sequence} → {settings.stream}:{replayed.sequence}" + (f" as {replayed.uuid}" if new_uuid else ""))
@@ -106,7 +106,7 @@ def remove(*, sequences: Sequence[int], every: bool, kind: str | None, yes: bool
     """Delete dead letters permanently. Each one is the only copy of its mail."""
     _check_choice(sequences, every=every, kind=kind)
 
-    async def answer(letters: DeadLetters, _: Settings) -> None:
+    async def answer(letters: JetStreamDeadLetters, _: Settings) -> None:
         chosen = await _chosen(letters, sequences, every=every, kind=kind)
         confirm(f"Delete {len(chosen)} dead letters for good?", yes=yes)
         await _each(chosen, letters.remove, "removed")
@@ -121,7 +121,9 @@ def _check_choice(sequences: Sequence[int], *, every: bool, kind: str | None) ->
         raise click.UsageError("--reason goes with --all")
 
 
-async def _chosen(letters: DeadLetters, sequences: Sequence[int], *, every: bool, kind: str | None) -> Sequence[int]:
+async def _chosen(
+    letters: JetStreamDeadLetters, sequences: Sequence[int], *, every: bool, kind: str | None
+) -> Sequence[int]:
     # Noted before the first is replayed: what fails again comes back after these, and would never end.
     return [letter.sequence async for letter in letters.walk(kind=kind or "*")] if every else sequences
 
@@ -139,7 +141,7 @@ async def _each(sequences: Sequence[int], act: Callable[[int], Awaitable[None]],
         raise click.exceptions.Exit(1)
 
 
-def _ask(answer: Callable[[DeadLetters, Settings], Awaitable[None]]) -> None:
+def _ask(answer: Callable[[JetStreamDeadLetters, Settings], Awaitable[None]]) -> None:
     async def run() -> None:
         settings = answering()
         async with _dead_letters(settings) as letters:
@@ -149,10 +151,12 @@ def _ask(answer: Callable[[DeadLetters, Settings], Awaitable[None]]) -> None:
 
 
 @asynccontextmanager
-async def _dead_letters(settings: Settings) -> AsyncIterator[DeadLetters]:
+async def _dead_letters(settings: Settings) -> AsyncIterator[JetStreamDeadLetters]:
     async with nats_connection(settings) as client:
         try:
-            yield DeadLetters(client, stream=settings.stream, subject=settings.subject, replicas=settings.nats_replicas)
+            yield JetStreamDeadLetters(
+                client, stream=settings.stream, subject=settings.subject, replicas=settings.nats_replicas
+            )
         except DeadLetterError as error:
             raise click.ClickException(str(error)) from None
         except (NatsError, TimeoutError) as error:

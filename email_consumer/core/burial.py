@@ -5,10 +5,10 @@ Until its dead letter is stored, the only copy of a mail is in its source. It wa
 
 import asyncio
 from time import monotonic
-from typing import Protocol
 
 import structlog
 
+from email_consumer.core.dead_letters import DeadLetterRefusedError, DeadLetterStore
 from email_consumer.core.delivery import Original
 from email_consumer.runtime.throttle import Throttle
 
@@ -22,22 +22,6 @@ _LOG_EVERY = 10.0
 _log = structlog.get_logger(__name__)
 
 
-class DeadLetterRefusedError(Exception):
-    """The dead letter is too large to be stored; the text says which limit to raise."""
-
-
-class DeadLetters(Protocol):
-    """Stores mail that can't be sent."""
-
-    async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
-        """Return once the copy is durable; storing the same original again creates no second copy.
-
-        Raises:
-            DeadLetterRefusedError: it can't be stored unless a limit is raised.
-            Exception: it is not stored, or it is unknown whether it is; try again.
-        """
-
-
 class Burial:
     """All dead letters of one process, so that `check` can report those that can't be stored."""
 
@@ -48,7 +32,9 @@ class Burial:
         self._errors: dict[str, tuple[str, float]] = {}
         """Why and when the last try failed, by source."""
 
-    async def bury(self, dead_letters: DeadLetters, original: Original, kind: str, reason: str, attempts: int) -> bool:
+    async def bury(
+        self, dead_letters: DeadLetterStore, original: Original, kind: str, reason: str, attempts: int
+    ) -> bool:
         """Try once to store the dead letter; False if it is not known to be stored."""
         try:
             async with asyncio.timeout(self._patience):

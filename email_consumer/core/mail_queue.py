@@ -2,31 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 ORIGIN = "Email-Origin"
 """Header of mail published from our own tables: `api`, or the source it first came from."""
-
-
-def dead_letter_stream(stream: str) -> str:
-    """The stream that holds mail that can't be sent, on the subjects `<name>.<kind>`."""
-    return f"{stream}-dead"
-
-
-class DeadLetterKind(StrEnum):
-    """Why a mail is a dead letter; the last token of its subject."""
-
-    UNDECODABLE = "undecodable"
-    """Not a message, or an invalid one."""
-    REJECTED = "rejected"
-    """SES refuses it."""
-    EXHAUSTED = "exhausted"
-    """Its last attempt failed."""
-    IN_DOUBT = "in-doubt"
-    """SES may have accepted it; IN_DOUBT=park."""
-    CONFLICT = "conflict"
-    """Its uuid belongs to a mail to other recipients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK, Check, reason, reasons
+from email_consumer.core.source import Source
 from email_consumer.dashboard.snapshot import Part, Quota, State
-from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.store.database import Database
 
 # By the partial index of what is in hand: bounded by that, not by the table.
@@ -29,10 +29,9 @@ class Observer:
         self,
         *,
         metrics: Metrics,
-        sources: Mapping[str, Check],
+        sources: Sequence[Source],
         checks: Mapping[str, Check],
         unconsumed: Callable[[], Unconsumed],
-        gauge: StreamStats | None,
         database: Database,
         account: Callable[[], Account | None],
         refused: Mapping[str, int],
@@ -42,10 +41,9 @@ class Observer:
 
         Args:
             metrics: of this process.
-            sources: where mail comes from, by name; a check raises if it can't be reached now.
+            sources: where mail comes from; the first one's queue is shown.
             checks: all that `/ready` looks at.
             unconsumed: what was found of it last.
-            gauge: of the mail stream, if there is one.
             database: the ledger's file.
             account: SES's last word on it.
             refused: refused SNS messages by cause, since the start.
@@ -55,7 +53,6 @@ class Observer:
         self._sources = sources
         self._checks = checks
         self._unconsumed = unconsumed
-        self._gauge = gauge
         self._database = database
         self._ask_account = account
         self._refused = refused
@@ -65,9 +62,9 @@ class Observer:
 
     async def look(self) -> State:
         """What can't be had is None in it, and the part that fails says why."""
-        metrics, gauge = self._metrics, self._gauge
-        (queue, dead_letters), (in_doubt, last_event, sqlite), sources, obstacles = await asyncio.gather(
-            gauge.read(metrics.unsettled) if gauge else _unknown(),
+        metrics = self._metrics
+        stats, (in_doubt, last_event, sqlite), sources, obstacles = await asyncio.gather(
+            self._sources[0].stats(metrics.unsettled),
             self._read_database(),
             self._check_sources(),
             self._obstacles(),
@@ -75,8 +72,8 @@ class Observer:
         return State(
             in_hand=metrics.unsettled,
             in_flight=metrics.in_flight,
-            queue=queue,
-            dead_letters=dead_letters,
+            queue=stats.queue,
+            dead_letters=stats.dead_letters,
             in_doubt=in_doubt,
             quota=self._quota(),
             parts=(*sources, self._ses(), sqlite, self._sns(last_event), *obstacles),
@@ -102,11 +99,11 @@ class Observer:
         return Quota(account.sent_last_24_hours + sent_since, account.max_24_hour_send)
 
     async def _check_sources(self) -> list[Part]:
-        return [await _check(name.upper(), check) for name, check in self._sources.items()]
+        return [await _check(source.name.upper(), source.check) for source in self._sources]
 
     async def _obstacles(self) -> list[Part]:
         """What else lets no mail through."""
-        shown = {*self._sources, *_PARTS}
+        shown = {*(source.name for source in self._sources), *_PARTS}
         down = await reasons(self._checks)
         parts = [Part(_TITLES.get(name, name), "held", text) for name, text in down.items() if name not in shown]
         if found := self._unconsumed():
@@ -137,7 +134,3 @@ class Observer:
 async def _check(name: str, check: Check) -> Part:
     fault = await reason(check)
     return Part(name, "down", fault) if fault else Part(name, "up", "connected")
-
-
-async def _unknown() -> tuple[None, None]:
-    return None, None

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from email_consumer.core.source import QueueDepth
+
 Condition = Literal["up", "held", "down", "off"]
 """`held`: there, but it doesn't let mail pass at present; `off`: not set up."""
 
@@ -20,16 +22,6 @@ class Point:
     in_flight: int
     throttled: int
     retried: int
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """The stream, as far as the consumer has yet to settle it."""
-
-    waiting: int
-    """Not delivered yet, or put back for later."""
-    oldest_at: float | None
-    """Unix seconds when the oldest unsettled message was stored; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class State:
 
     in_hand: int
     in_flight: int
-    queue: Queue | None
+    queue: QueueDepth | None
     dead_letters: int | None
     in_doubt: int | None
     quota: Quota | None

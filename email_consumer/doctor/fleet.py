@@ -9,7 +9,6 @@ from nats.js.api import StorageType, StreamInfo
 from nats.js.errors import NotFoundError
 
 from email_consumer.cluster.shared_state import RECEIVER
-from email_consumer.core.mail_queue import dead_letter_stream
 from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.key_value import shared_state_bucket, subject, workers_bucket
@@ -17,6 +16,7 @@ from email_consumer.jetstream.watch import WatchBrokenError, follow
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.replica.stream import stream_name
 from email_consumer.sources.jetstream.consumer_lease import lease_bucket
+from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
 
 _SILENT = 10.0
 """Seconds; the sidecar gives a sign of life every two."""

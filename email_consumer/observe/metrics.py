@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.metrics import BOUNDS, Distribution, Metrics
 from email_consumer.core.outcome import Outcome, Sent, StopReason
 from email_consumer.core.unsent import DUPLICATE, ERASED

@@ -9,10 +9,10 @@ from typing import assert_never
 import structlog
 from cachetools import LRUCache
 
-from email_consumer.core.burial import LONGEST_PAUSE, Burial, DeadLetters
+from email_consumer.core.burial import LONGEST_PAUSE, Burial
+from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.ledger import Ledger, LedgerBlockedError, Origin
-from email_consumer.core.mail_queue import DeadLetterKind
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
@@ -67,7 +67,7 @@ class Settlement:
     def __init__(
         self,
         ledger: Ledger,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterStore,
         metrics: Metrics,
         retry_delay: float,
         burial: Burial | None = None,

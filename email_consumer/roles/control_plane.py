@@ -41,7 +41,6 @@ from email_consumer.sns.certificates import Certificates
 from email_consumer.sns.sandbox_certificate import SandboxCertificateError, sandbox_certificate
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
-from email_consumer.sources.jetstream.dead_letters import DeadLetterError
 from email_consumer.store.database import Database
 from email_consumer.suppression.mirror import Mirror
 from email_consumer.suppression.routes import SuppressionRoutes
@@ -92,6 +91,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     ]
     await listen(parts, routes, admits=dashboard.admits)
     resources.workers.events_expected_from(time.time())
+    parts.services.start(*feedback.services)  # they may say that events are expected later than now: after that
     return scheduler.wake
 
 
@@ -117,13 +117,15 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         ).routes(),
         *MailHistory(database).routes(),
         *TopicRoutes(Statistics(database), cancellations).routes(),
-        *(DeadLetterRoutes(parts.nats.dead_letters, DeadLetterError).routes() if parts.nats else ()),
+        *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Feedback:
     routes: list[web.RouteDef]
+    services: list[Service]
+    """To be started once events are expected."""
     events: Counter[str]
     """SES's events by kind, since the start."""
     refused: Counter[str]
@@ -148,17 +150,18 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
     await certificates.open()
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
+    services = []
     if settings.sns_events_queue_url:
         queue = await open_events_queue(settings, settings.sns_events_queue_url, parts.services)
         events = SqsEvents(queue, receiver.handle, workers.events_expected_from)
-        parts.services.start(Service("events", events.run, on_crash=OnCrash.EXIT))
+        services.append(Service("events", events.run, on_crash=OnCrash.EXIT))
     routes = [
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
         *UnsubscribeRoutes(Unsubscribe(settings.server_url, resources.secrets), suppressions).routes(),
     ]
-    return _Feedback(routes, inbox.counts.kinds, receiver.refusals.refused)
+    return _Feedback(routes, services, inbox.counts.kinds, receiver.refusals.refused)
 
 
 def _open_routes(parts: Parts, resources: Resources) -> list[web.RouteDef]:

@@ -14,7 +14,6 @@ from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.snapshot import State
-from email_consumer.dashboard.stream_stats import StreamStats
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers
@@ -40,15 +39,11 @@ def build_dashboard(
 ) -> Dashboard:
     """`refused` counts refused SNS messages by cause; `unconsumed` is what lies in the stream for nobody."""
     settings = parts.settings
-    gauge = None
-    if parts.nats:
-        gauge = StreamStats(parts.nats.client, stream=settings.stream, consumer=settings.consumer)
     observer = Observer(
         metrics=workers.metrics,
-        sources={name: source.check for name, source in parts.sources.items()},
+        sources=parts.sources,
         checks=parts.checks,
         unconsumed=unconsumed,
-        gauge=gauge,
         database=database,
         account=lambda: workers.account,
         refused=refused,

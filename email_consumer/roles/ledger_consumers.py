@@ -8,9 +8,10 @@ from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
 from email_consumer.ledgers.jetstream.streams import CONSUMER, restore_ledger_streams
 from email_consumer.pipeline.dispatcher import Dispatcher
-from email_consumer.roles.nats import NatsLink, NatsSource
+from email_consumer.roles.nats import NatsLink
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.sources.jetstream.source import JetStreamSource
 
 _HEARTBEAT = 10.0
 """Seconds: a third of the consumers' time-out."""
@@ -19,7 +20,7 @@ _HEARTBEAT = 10.0
 class LedgerConsumers:
     """`add` those there are, then start the `services`."""
 
-    def __init__(self, link: NatsLink, nats: NatsSource, grace: float) -> None:
+    def __init__(self, link: NatsLink, nats: JetStreamSource, grace: float) -> None:
         """Take the connection.
 
         Args:
@@ -46,7 +47,7 @@ class LedgerConsumers:
             repair=self._repair,
         )
         self._receivers.append(receiver)
-        self._nats.receivers.append(receiver)
+        self._nats.include(receiver)
         self._dispatchers.append(dispatcher)
 
     def services(self) -> list[Service]:

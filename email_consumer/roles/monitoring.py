@@ -21,8 +21,7 @@ from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
-from email_consumer.sources.jetstream.unconsumed import UnconsumedWatch
-from email_consumer.sources.progress import progress_of_consumer, progress_of_queue
+from email_consumer.sources.unconsumed import UnconsumedWatch
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 
@@ -52,10 +51,8 @@ def report_on(parts: Parts) -> None:
 
 
 def watch_unconsumed(parts: Parts) -> Callable[[], Unconsumed]:
-    """What was found last of mail that nobody takes from the stream."""
-    if parts.nats is None:
-        return Unconsumed
-    watch = UnconsumedWatch(parts.nats.client, parts.settings.stream)
+    """What was found last of mail that no consumer takes."""
+    watch = UnconsumedWatch(parts.sources)
     parts.services.start(Service("unconsumed", watch.run))
     return lambda: watch.found
 
@@ -97,12 +94,10 @@ def watch_progress(parts: Parts, metrics: Metrics, oldest_unsettled: Callable[[]
     """From here on `/ready` tells. `metrics` are the workers', as far as known here; for `oldest_unsettled` see `StallDetector`."""
     settings = parts.settings
     patience = max(PATIENCE, 2 * settings.ses_timeout, _FEW / settings.ses_rate_per_sec)
-    asks = {}
-    if parts.nats:
-        asks["nats"] = progress_of_consumer(parts.nats.client, settings.stream, settings.consumer)
-    if parts.sqs:
-        asks["sqs"] = progress_of_queue(parts.sqs.queue)
-    watchers = [StallDetector(name, ask, metrics, oldest_unsettled, patience=patience) for name, ask in asks.items()]
+    watchers = [
+        StallDetector(source.name, source.progress, metrics, oldest_unsettled, patience=patience)
+        for source in parts.sources
+    ]
     parts.services.start(*(Service("progress", watcher.run) for watcher in watchers))
 
     async def check() -> None:

@@ -1,16 +1,12 @@
-"""Mail from JetStream: the connection, the stream and its consumer, and the right to them."""
+"""JetStream for a role: the connection, the stream and its consumer, and the right to them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
-import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
-from email_consumer.core.delivery import Delivery
-from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.connection_errors import ConnectionLostError
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
@@ -20,64 +16,14 @@ from email_consumer.settings import Settings
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.sources.jetstream.consumer import consumer_in_use
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
-from email_consumer.sources.jetstream.dead_letters import DeadLetters
-from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
-from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.sources.jetstream.topology import Topology
-
-_FLUSH_TIMEOUT = 2
 
 OnTakeover = Callable[[], Awaitable[None]]
 """Notes what whoever had the consumer before may have left behind."""
 
 _LEDGER = "jetstream"
 """The identity of the one ledger that all of them have."""
-
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class NatsSource:
-    """The stream as a source of mail, and what stands beside it in NATS."""
-
-    settings: Settings
-    client: Client
-    topology: Topology
-    mail_queue: JetStreamQueue
-    dead_letters: DeadLetters
-    lease: ConsumerLease
-    receivers: list[JetStreamReceiver] = field(default_factory=list)
-    """All that pulls over this connection."""
-
-    def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
-        """Not yet running."""
-        receiver = JetStreamReceiver(
-            self.client,
-            stream=self.settings.stream,
-            consumer=self.settings.consumer,
-            slots=slots,
-            start=start,
-            repair=self.topology.ensure,
-        )
-        self.receivers.append(receiver)
-        return receiver
-
-    async def flush(self) -> None:
-        """Wait until the server has what deliveries were settled with."""
-        try:
-            await self.client.flush(timeout=_FLUSH_TIMEOUT)
-        except (NatsError, TimeoutError, OSError) as error:
-            _log.warning("daemon.acks_not_flushed", error=repr(error), hint="the ledger knows what was sent")
-
-    async def check(self) -> None:
-        """Raise if the server can't be reached now, or gives us no mail."""
-        if not self.client.is_connected:
-            raise ConnectionError("not connected")
-        if asyncio.get_running_loop().time() > self.lease.valid_until:
-            raise ConnectionError("the right to the consumer can't be renewed")
-        for receiver in self.receivers:
-            if receiver.held:
-                raise ConnectionError(receiver.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +45,17 @@ class NatsLink:
         in_use = partial(consumer_in_use, self.client, stream, consumer)
         return self._lease(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
 
-    def source(self, lease: ConsumerLease) -> NatsSource:
+    def source(self, lease: ConsumerLease) -> JetStreamSource:
         """What comes by the consumer, while the right to it lasts."""
-        settings, client = self.settings, self.client
-        stream, subject = settings.stream, settings.subject
-        return NatsSource(
-            settings=settings,
-            client=client,
-            topology=self.topology,
-            mail_queue=JetStreamQueue(client, stream=stream, subject=subject, consumer=settings.consumer),
-            dead_letters=DeadLetters(client, stream=stream, subject=subject, replicas=settings.nats_replicas),
-            lease=lease,
+        settings = self.settings
+        return JetStreamSource(
+            self.client,
+            self.topology,
+            lease,
+            stream=settings.stream,
+            subject=settings.subject,
+            consumer=settings.consumer,
+            replicas=settings.nats_replicas,
         )
 
     def _lease(
@@ -176,7 +122,7 @@ async def _nothing() -> None:
 
 async def join_ledger(
     link: NatsLink, services: Supervisor, claims_there: Callable[[], Awaitable[None]] = _nothing
-) -> NatsSource:
+) -> JetStreamSource:
     """Wait until no ledger of one process has the consumer; its streams must be there.
 
     `claims_there` waits for the claims bucket: what another ledger left behind is noted in it.

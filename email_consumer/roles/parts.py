@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from email_consumer.core.burial import Burial, DeadLetters
+from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letters import DeadLetterArchive, DeadLetterStore
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
-from email_consumer.roles.nats import NatsSource
-from email_consumer.roles.sqs import SqsSource
+from email_consumer.core.source import Source
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
@@ -20,8 +20,8 @@ class Parts:
 
     settings: Settings
     metrics: Metrics
-    nats: NatsSource | None
-    sqs: SqsSource | None
+    sources: tuple[Source, ...]
+    """At least one; the first one takes mail that came to us first, and its dead letters."""
     services: Supervisor
     local: bool = False
     """Nobody but this machine is served."""
@@ -31,26 +31,34 @@ class Parts:
 
     def __post_init__(self) -> None:
         """`/ready` looks at the sources first."""
-        self.checks.update({name: source.check for name, source in self.sources.items()})
+        self.checks.update({source.name: source.check for source in self.sources})
         self.checks["dead_letters"] = self.burial.check
 
     @property
-    def sources(self) -> dict[str, NatsSource | SqsSource]:
-        """By the name that their deliveries carry; there is at least one."""
-        named = {"nats": self.nats, "sqs": self.sqs}
-        return {name: source for name, source in named.items() if source}
+    def valid_until(self) -> float:
+        """Event-loop clock: until then all sources are surely ours."""
+        return min(source.valid_until for source in self.sources)
 
     @property
     def mail_queue(self) -> MailQueue:
-        """Where mail is put that first came to us: the stream if there is one, since it keeps an order."""
-        first, *others = (source.mail_queue for source in self.sources.values())
-        return JointMailQueue(first, others[0]) if others else first
+        """Where mail is put that first came to us."""
+        first, *others = self.sources
+        if any(source.ordered for source in others):
+            raise ValueError("a moment can be noted in one ordered source, which has to be the first")
+        return (
+            JointMailQueue(first.mail_queue, *(source.mail_queue for source in others)) if others else first.mail_queue
+        )
 
     @property
-    def dead_letters_of_keeping(self) -> DeadLetters:
+    def dead_letters_of_keeping(self) -> DeadLetterStore:
         """Where mail goes that first came to us, and can't be put into `mail_queue`."""
-        return next(iter(self.sources.values())).dead_letters
+        return self.sources[0].dead_letters
 
     @property
-    def dead_letters(self) -> DeadLetters:
-        return DeadLettersBySource({name: source.dead_letters for name, source in self.sources.items()})
+    def dead_letters(self) -> DeadLetterStore:
+        return DeadLettersBySource({source.name: source.dead_letters for source in self.sources})
+
+    @property
+    def archives(self) -> list[DeadLetterArchive]:
+        """Dead letters that operators can read here."""
+        return [source.archive for source in self.sources if source.archive]

@@ -1,8 +1,8 @@
 """Worker and sidecar in one process, with the ledger in one SQLite file."""
 
 import json
-import math
 import time
+from functools import partial
 from uuid import uuid4
 
 from email_consumer.core.link_secrets import LinkSecrets
@@ -12,14 +12,15 @@ from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.control_plane import Resources, build_control_plane
 from email_consumer.roles.monitoring import report_on
-from email_consumer.roles.nats import NatsLink, NatsSource, connect_nats, hold
+from email_consumer.roles.nats import NatsLink, connect_nats, hold
 from email_consumer.roles.paced_sender import open_paced_sender
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.sending import build_sending, policy
-from email_consumer.roles.sqs import open_sqs
+from email_consumer.roles.sources import open_sources
 from email_consumer.roles.workers import EmbeddedWorker
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.facts import keep_fact, set_fact
 from email_consumer.store.link_secrets import keep_link_secrets
@@ -29,16 +30,15 @@ from email_consumer.store.reading_journal import open_journal
 async def build_run(settings: Settings, services: Supervisor, *, local: bool = False) -> None:
     """Open the file, then the sources; wait until the stream's consumer is ours. `local`: only this machine is served."""
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
-    nats = await _open_nats(settings, database, services) if "nats" in settings.source else None
-    sqs = await open_sqs(settings, nats.dead_letters if nats else None, services) if "sqs" in settings.source else None
-    parts = Parts(settings, Metrics(), nats, sqs, services, local=local)
+    sources = await open_sources(settings, services, partial(_take_consumer, settings, database, services))
+    parts = Parts(settings, Metrics(), sources, services, local=local)
     gate = Gate()
     ledger = SqliteLedger(
         database,
         gate.check,
         policy(settings),
         takeover=await _takeover(database),
-        valid_until=lambda: nats.lease.valid_until if nats else math.inf,
+        valid_until=lambda: parts.valid_until,
     )
     await services.enter(ledger.running())
     paced = await open_paced_sender(parts)
@@ -53,7 +53,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     services.start(*sending.services())
 
 
-async def _open_nats(settings: Settings, database: Database, services: Supervisor) -> NatsSource:
+async def _take_consumer(settings: Settings, database: Database, services: Supervisor) -> JetStreamSource:
     link = await connect_nats(settings, services)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     lease = link.consumer_lease(identity, shared=False)

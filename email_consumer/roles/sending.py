@@ -10,6 +10,7 @@ import structlog
 from email_consumer.core.careful_reader import ReadingJournal
 from email_consumer.core.ledger import Ledger
 from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.source import Receiver, Source
 from email_consumer.ledgers.rule import Policy
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
@@ -20,14 +21,10 @@ from email_consumer.pipeline.pipeline import Compose, Pipeline
 from email_consumer.pipeline.settlement import Settlement
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.monitoring import watch_progress
-from email_consumer.roles.nats import NatsSource
 from email_consumer.roles.paced_sender import PacedSender
 from email_consumer.roles.parts import Parts
-from email_consumer.roles.sqs import SqsSource
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.settings import Settings
-from email_consumer.sources.jetstream.receiver import JetStreamReceiver
-from email_consumer.sqs.receiver import SqsReceiver
 from email_consumer.suppression.unsubscribe import Unsubscribe
 from email_consumer.tracking.open_tracking import OpenTracking
 from email_consumer.tracking.tokens import OpenTokens
@@ -39,8 +36,8 @@ _log = structlog.get_logger(__name__)
 class Sending:
     """From the sources to SES, and the order in which that ends."""
 
-    sources: tuple[NatsSource | SqsSource, ...]
-    receivers: tuple[JetStreamReceiver | SqsReceiver, ...]
+    sources: tuple[Source, ...]
+    receivers: tuple[Receiver, ...]
     pacer: Pacer
     dispatcher: Dispatcher
     grace: float
@@ -96,11 +93,10 @@ def build_sending(
     )
     gate.on_cancel(paced.pacer.drop_stopped)
     dispatcher = Dispatcher(pipeline.handle, paced.slots, metrics, settings.ack_wait / 3)
-    sources = tuple(parts.sources.values())
-    receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in sources)
+    receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in parts.sources)
     check_pace(parts, metrics)
     watch_progress(parts, metrics, dispatcher.oldest)
-    return Sending(sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
+    return Sending(parts.sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
 
 
 def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:

@@ -67,7 +67,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
-    parts = Parts(settings, Metrics(), nats, None, services)
+    parts = Parts(settings, Metrics(), (nats,), services)
     parts.checks["claims"] = keeper.check
     scheduled_mail_kept = await build_control_plane(parts, Resources(database, queue, workers, secrets))
     services.start(Service("shared state", facts.run, on_crash=OnCrash.EXIT))

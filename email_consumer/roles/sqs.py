@@ -1,23 +1,18 @@
 """Mail from an SQS queue, and the queue that SES's events come through."""
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
 import structlog
 
-from email_consumer.core.burial import DeadLetters
-from email_consumer.core.delivery import Delivery
-from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
-from email_consumer.sources.sqs.receiver import sqs_receiver
+from email_consumer.sources.sqs.source import SqsSource
 from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
-from email_consumer.sqs.receiver import SqsReceiver
 
 _FEW_RECEIVES = 100
 """A redrive policy that allows fewer takes mail away that was only throttled for a few minutes."""
@@ -25,30 +20,8 @@ _FEW_RECEIVES = 100
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SqsSource:
-    """The queue as a source of mail."""
-
-    settings: Settings
-    queue: SqsQueue
-    mail_queue: SqsMailQueue
-    dead_letters: DeadLetters
-
-    def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> SqsReceiver:
-        """Not yet running."""
-        return sqs_receiver(self.queue, slots=slots, visibility=self.settings.ack_wait, start=start)
-
-    async def flush(self) -> None:
-        """Nothing to wait for: SQS has answered each settling."""
-
-    async def check(self) -> None:
-        """Raise if the queue gave no answer when it was last asked."""
-        if self.queue.last_error:
-            raise ConnectionError(self.queue.last_error)
-
-
-async def open_sqs(settings: Settings, stream: DeadLetters | None, services: Supervisor) -> SqsSource:
-    """Check that the queue is there. `stream` takes its dead letters where it has no redrive policy.
+async def open_sqs(settings: Settings, fallback: DeadLetterStore | None, services: Supervisor) -> SqsSource:
+    """Check that the queue is there. `fallback` takes its dead letters where it has no redrive policy.
 
     Raises:
         OperatorError: its dead letters would have no place.
@@ -56,7 +29,7 @@ async def open_sqs(settings: Settings, stream: DeadLetters | None, services: Sup
     """
     queue = await services.enter(_queue(settings, str(settings.sqs_queue_url)))
     policy = await queue.redrive_policy()
-    dead_letters = stream
+    dead_letters = fallback
     if policy:
         _advise(policy, queue.name)
         dead_letters = SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))
@@ -65,7 +38,7 @@ async def open_sqs(settings: Settings, stream: DeadLetters | None, services: Sup
             "SQS_QUEUE_URL: the queue has no RedrivePolicy, so what can't be sent would have no place; give it a"
             " dead-letter queue, or use SOURCE=nats,sqs to keep dead letters in NATS"
         )
-    return SqsSource(settings, queue, await SqsMailQueue.of(queue), dead_letters)
+    return SqsSource(queue, await SqsMailQueue.of(queue), dead_letters, visibility=settings.ack_wait)
 
 
 async def open_marks(settings: Settings, services: Supervisor) -> SqsMailQueue | None:

@@ -24,10 +24,11 @@ from email_consumer.roles.nats import NatsLink, connect_nats, join_ledger
 from email_consumer.roles.paced_sender import PacedSender, open_paced_sender
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.sending import build_sending, policy
-from email_consumer.roles.sqs import open_sqs
+from email_consumer.roles.sources import open_sources
 from email_consumer.roles.waiting_server import WaitingServer
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.source import JetStreamSource
 
 _CLAIMS = "claims"
 """What `/ready` calls the bucket of claims."""
@@ -49,10 +50,13 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
     )
     claims = ClaimsStream(link.client, settings.stream)
     claims_there = partial(_wait_for_claims, claims, settings)
-    nats = await join_ledger(link, services, claims_there)
-    await claims_there()
-    sqs = await open_sqs(settings, nats.dead_letters, services) if "sqs" in settings.source else None
-    parts = Parts(settings, Metrics(), nats, sqs, services)
+
+    async def take_consumer() -> JetStreamSource:
+        nats = await join_ledger(link, services, claims_there)
+        await claims_there()
+        return nats
+
+    parts = Parts(settings, Metrics(), await open_sources(settings, services, take_consumer), services)
     gate = Gate()
     paced = await open_paced_sender(parts)
     membership = await _join_cluster(parts, link, paced)
@@ -69,7 +73,7 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
         publisher,
         gate,
         guard=guard,
-        valid_until=lambda: min(nats.lease.valid_until, membership.valid_until),
+        valid_until=lambda: min(parts.valid_until, membership.valid_until),
         services=services,
     )
     facts = SharedStateWatcher(

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from cachetools import LRUCache
 from nats.js.api import Header
 
-from email_consumer.core.mail_queue import ORIGIN, Backlog, DeadLetterKind
+from email_consumer.core.dead_letters import DeadLetterKind
+from email_consumer.core.mail_queue import ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address

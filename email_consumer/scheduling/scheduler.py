@@ -10,7 +10,8 @@ from itertools import takewhile
 
 import structlog
 
-from email_consumer.core.burial import Burial, DeadLetters
+from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.core.mail_queue import (
     MailQueue,
     QueueUnavailableError,
@@ -50,7 +51,7 @@ class Scheduler:
         mail: DueMail,
         queue: MailQueue,
         misfires: Misfires,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterStore,
         unsent: Unsent,
         *,
         burial: Burial,

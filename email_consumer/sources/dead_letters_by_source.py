@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from email_consumer.core.burial import DeadLetters
+from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.core.delivery import Original
 
 
 class DeadLettersBySource:
-    """See `email_consumer.core.burial.DeadLetters`."""
+    """See `email_consumer.core.dead_letters.DeadLetterStore`."""
 
-    def __init__(self, stores: Mapping[str, DeadLetters]) -> None:
+    def __init__(self, stores: Mapping[str, DeadLetterStore]) -> None:
         """`stores` by `Original.source`."""
         self._stores = stores
 

@@ -12,11 +12,11 @@ import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from email_consumer.core.burial import Burial, DeadLetters
+from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
 from email_consumer.core.ledger import NotKeptError, Origin, TooLargeToKeepError
-from email_consumer.core.mail_queue import DeadLetterKind
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError, TooLargeError
 from email_consumer.ledgers import statements
@@ -126,7 +126,7 @@ class ScheduledMail:
         self,
         database: Database,
         stopper: Stopper,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterStore,
         unsent: Unsent,
         *,
         burial: Burial,

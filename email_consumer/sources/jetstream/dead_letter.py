@@ -1,13 +1,12 @@
-"""One kept message as its headers tell of it: facts for people, and with them the payload where it was loaded."""
+"""One message of the dead-letter stream: what its headers say, and which stream that is."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from nats.js.api import RawStreamMsg
 
+from email_consumer.core.dead_letters import DeadLetter, WholeDeadLetter
 from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.sources.jetstream.message_heads import Head
 
@@ -24,47 +23,32 @@ _INVISIBLE = re.compile(r"[^ -~]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 token, all that nats-py lets through
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """What its headers did not tell is empty: they may not have fitted, and anybody may have written them."""
-
-    sequence: int
-    """Its place in the dead-letter stream."""
-    kind: str
-    """A `DeadLetterKind`."""
-    reason: str
-    reference: str
-    """What named it in its source, such as `messages:4711`."""
-    attempts: int | None
-    stored_at: datetime
-    size: int
-    """Bytes of the payload."""
-
-    @classmethod
-    def of(cls, head: Head, size: int) -> Self:
-        return cls(**_facts(head.subject, head.headers), sequence=head.sequence, stored_at=head.stored_at, size=size)
+def dead_letter_stream(stream: str) -> str:
+    """The stream that keeps what can't be sent, on the subjects `<name>.<kind>`."""
+    return f"{stream}-dead"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WholeDeadLetter(DeadLetter):
-    payload: bytes
-    headers: Mapping[str, str]
-    """All of them, those of the original message included."""
+def listed(head: Head, size: int) -> DeadLetter:
+    """As its headers describe it; `size` in bytes."""
+    return DeadLetter(
+        **_described(head.subject, head.headers), sequence=head.sequence, stored_at=head.stored_at, size=size
+    )
 
-    @classmethod
-    def read(cls, raw: RawStreamMsg) -> Self:
-        headers = {name: str(value) for name, value in (raw.headers or {}).items()}
-        payload = raw.data or b""
-        assert raw.seq is not None  # noqa: S101 - the server always says
-        assert raw.time is not None  # noqa: S101
-        return cls(
-            **_facts(raw.subject or "", headers),
-            sequence=raw.seq,
-            stored_at=raw.time,
-            size=len(payload),
-            payload=payload,
-            headers=headers,
-        )
+
+def whole(raw: RawStreamMsg) -> WholeDeadLetter:
+    """As the server has it."""
+    headers = {name: str(value) for name, value in (raw.headers or {}).items()}
+    payload = raw.data or b""
+    assert raw.seq is not None  # noqa: S101 - the server always says
+    assert raw.time is not None  # noqa: S101
+    return WholeDeadLetter(
+        **_described(raw.subject or "", headers),
+        sequence=raw.seq,
+        stored_at=raw.time,
+        size=len(payload),
+        payload=payload,
+        headers=headers,
+    )
 
 
 def foreign_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +66,7 @@ def header_value(text: str) -> str:
     return " ".join(visible.split())[:_LONGEST_VALUE]
 
 
-def _facts(subject: str, headers: Mapping[str, str]) -> dict[str, Any]:
+def _described(subject: str, headers: Mapping[str, str]) -> dict[str, Any]:
     attempts = headers.get(ATTEMPTS, "")
     return {
         "kind": subject.rpartition(".")[2],

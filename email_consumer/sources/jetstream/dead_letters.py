@@ -7,16 +7,21 @@ import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from nats.aio.client import Client
 from nats.js.api import Header
 from nats.js.errors import APIError, NotFoundError
 
-from email_consumer.core.burial import DeadLetterRefusedError
+from email_consumer.core.dead_letters import (
+    DeadLetter,
+    DeadLetterError,
+    DeadLetterKind,
+    DeadLetterRefusedError,
+    Replayed,
+    WholeDeadLetter,
+)
 from email_consumer.core.delivery import REPLAY_OF, Original
-from email_consumer.core.mail_queue import DeadLetterKind, dead_letter_stream
 from email_consumer.jetstream.publisher import (
     LostAckError,
     NoStreamError,
@@ -28,17 +33,17 @@ from email_consumer.jetstream.publisher import (
     header_bytes,
 )
 from email_consumer.message.model import UndecodableError, decode, with_uuid
-from email_consumer.runtime.errors import OperatorError
 from email_consumer.sources.jetstream.dead_letter import (
     ATTEMPTS,
     FAILED_AT,
     REASON,
     REFERENCE,
     SEQUENCE,
-    DeadLetter,
-    WholeDeadLetter,
+    dead_letter_stream,
     foreign_headers,
     header_value,
+    listed,
+    whole,
 )
 from email_consumer.sources.jetstream.message_heads import heads
 from email_consumer.sources.jetstream.topology import ensure_dead_letter_stream
@@ -49,18 +54,8 @@ _REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
 """Names new uuids after their letters: replayed twice, a letter has the same one."""
 
 
-class DeadLetterError(OperatorError):
-    """A dead letter is not there, or can't be stored or replayed; in plain words."""
-
-
-class Replayed(NamedTuple):
-    sequence: int
-    """Its place in the mail stream."""
-    uuid: str
-
-
-class DeadLetters:
-    """Stores, lists and replays."""
+class JetStreamDeadLetters:
+    """See `email_consumer.core.dead_letters.DeadLetterArchive`."""
 
     def __init__(self, client: Client, *, stream: str, subject: str, replicas: int) -> None:
         """`subject` is where a replay goes; `replicas` counts if the dead-letter stream has to be made anew."""
@@ -121,18 +116,18 @@ class DeadLetters:
             return False
 
     async def walk(self, *, after: int = 0, kind: str = "*", page: int = _PAGE) -> AsyncGenerator[DeadLetter, None]:
-        """All letters behind sequence `after`, oldest first; `page` is how many are asked for at a time."""
+        """All letters after sequence `after`, oldest first; `page` is how many are asked for at a time."""
         subject = f"{self._stream}.{kind}"
         async with aclosing(heads(self._client, self._stream, subject=subject, after=after, page=page)) as found:
             async for head in found:
                 if head.size is not None:
-                    yield DeadLetter.of(head, head.size)
+                    yield listed(head, head.size)
                     continue
                 with suppress(DeadLetterError):  # removed meanwhile
                     yield await self.get(head.sequence)
 
     async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> list[DeadLetter]:
-        """At most `limit` letters behind sequence `after`, oldest first."""
+        """At most `limit` letters after sequence `after`, oldest first."""
         letters: list[DeadLetter] = []
         async with aclosing(self.walk(after=after, kind=kind, page=min(limit, _PAGE))) as found:
             async for letter in found:
@@ -148,7 +143,7 @@ class DeadLetters:
             DeadLetterError: there is none of that number.
         """
         try:
-            return WholeDeadLetter.read(await self._jetstream.get_msg(self._stream, seq=sequence))
+            return whole(await self._jetstream.get_msg(self._stream, seq=sequence))
         except NotFoundError:
             raise DeadLetterError(f"there is no dead letter {sequence} in {self._stream}") from None
 

@@ -17,10 +17,10 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError
 
-from email_consumer.core.mail_queue import dead_letter_stream
 from email_consumer.jetstream.api import ask
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.sources.jetstream.consumer import StreamIdentity
+from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
 from email_consumer.sources.jetstream.drift import (
     Changes,
     ConsumerNeeds,

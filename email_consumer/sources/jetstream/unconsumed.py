@@ -1,13 +1,9 @@
 """Mail on subjects of the stream that no consumer takes: NATS acknowledges it, and nobody ever sends it."""
 
-import asyncio
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.jetstream.api import ask
@@ -17,43 +13,6 @@ MOST_SUBJECTS = 1_000
 _MOST_CONSUMERS = 1_024
 _NAMED = 10
 _LONGEST = 100
-_EVERY = 15.0
-
-_log = structlog.get_logger(__name__)
-
-
-class UnconsumedWatch:
-    """Looks now and then, and keeps what it `found` last."""
-
-    def __init__(self, client: Client, stream: str, every: float = _EVERY) -> None:
-        """`every` in seconds."""
-        self._client = client
-        self._stream = stream
-        self._every = every
-        self.found = Unconsumed()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            with contextlib.suppress(NatsError, TimeoutError):  # others say that the server is gone
-                await self.look()
-            await asyncio.sleep(self._every)
-
-    async def look(self) -> None:
-        """Once.
-
-        Raises:
-            nats.errors.Error: no answer.
-        """
-        before, self.found = self.found, await find_unconsumed(self._client, self._stream)
-        if self.found and not before:
-            _log.warning(
-                "queue.unconsumed",
-                stream=self._stream,
-                messages=self.found.messages,
-                subjects=str(self.found),
-                hint="no consumer takes these subjects, so nobody sends what lies there; publish to SUBJECT",
-            )
 
 
 async def find_unconsumed(client: Client, stream: str) -> Unconsumed:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from email_consumer.core.burial import DeadLetterRefusedError
+from email_consumer.core.dead_letters import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF, Original
 from email_consumer.sources.jetstream.dead_letter import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
 from email_consumer.sqs.errors import SqsError

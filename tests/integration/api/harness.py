@@ -33,7 +33,7 @@ from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import Window
 from email_consumer.scheduling.scheduler import Scheduler
-from email_consumer.sources.jetstream.dead_letters import DeadLetterError, DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
 from email_consumer.sources.jetstream.topology import Topology
 from email_consumer.store.database import Database, open_database
@@ -132,7 +132,7 @@ async def running(
 
         ledger = SqliteLedger(database, stopper, Policy(3600, "resend", 0, 3))
         await stack.enter_async_context(ledger.running())
-        letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
+        letters = JetStreamDeadLetters(client, stream="messages", subject="messages.email", replicas=1)
         misfires = Misfires(database, misfire, 5)  # type: ignore[arg-type]
         metrics = Metrics()
         unsent = Unsent(metrics)
@@ -159,7 +159,7 @@ async def running(
             ).routes(),
             *MailHistory(database).routes(),
             *TopicRoutes(Statistics(database), cancellations).routes(),
-            *DeadLetterRoutes(letters, DeadLetterError).routes(),
+            *DeadLetterRoutes(letters).routes(),
             *HealthRoutes({"nats": _down_if(client), "sqlite": _nothing}, lambda: b"email_sent_total 0\n").routes(),
             *OpenRoutes(OpenTokens(LinkSecrets("secret")), opens.record).routes(),
         ]

@@ -11,7 +11,7 @@ import pytest
 
 from email_consumer.cli.dead_letter_view import full
 from email_consumer.message.model import EmailMessage, encode
-from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from tests.integration.api.harness import ApiHarness, running
 from tests.servers.counting_proxy import CountingProxy
 from tests.servers.nats import NatsServer
@@ -95,7 +95,7 @@ async def test_the_command_lists_each(server: NatsServer, absurd: int) -> None:
 
 
 async def test_the_command_shows_replays_and_removes_each(server: NatsServer, harness: ApiHarness, absurd: int) -> None:
-    letters = DeadLetters(harness.client, stream="messages", subject="messages.email", replicas=1)
+    letters = JetStreamDeadLetters(harness.client, stream="messages", subject="messages.email", replicas=1)
     for number in range(1, absurd + 1):
         assert "jane@example.com" in full(await letters.get(number), UTC)
     code, out, err = await dlq(server.url, "show", str(1 + [*ABSURD].index("a terminal's orders")))

@@ -12,10 +12,12 @@ from nats.js.api import RetentionPolicy
 from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
+from email_consumer.core.source import QueueDepth, SourceStats
 from email_consumer.dashboard.observer import Observer
-from email_consumer.dashboard.snapshot import Part, Queue, Quota
-from email_consumer.dashboard.stream_stats import StreamStats
+from email_consumer.dashboard.snapshot import Part, Quota
+from email_consumer.sources.jetstream.stream_stats import StreamStats
 from email_consumer.store.database import open_database
+from tests.memory_source import MemorySource
 from tests.servers.nats import NatsServer
 
 ACCOUNT = Account(50, 1000, 100, sending_enabled=True, enforcement_status="HEALTHY", production_access=False)
@@ -43,16 +45,17 @@ async def test_the_oldest_unsettled_mail_is_found_in_a_stream_of_any_retention(
 ) -> None:
     async with stream(tmp_path, retention) as (_, client, gauge):
         jetstream = client.jetstream()
-        assert await gauge.read(0) == (Queue(0, None), 0)
+        assert await gauge.read(0) == SourceStats(QueueDepth(0, None), 0)
         for number in range(3):
             await jetstream.publish("messages.email", b"%d" % number)
         await jetstream.publish("messages-dead.rejected", b"x")
         consumer = await jetstream.pull_subscribe_bind("email-processor", "messages")
         first, _ = await consumer.fetch(2, timeout=5)
         await first.ack_sync()
-        queue, dead_letters = await gauge.read(1)  # the second one is in hand
+        stats = await gauge.read(1)  # the second one is unsettled
+        queue = stats.queue
         assert queue is not None
-        assert (queue.waiting, dead_letters) == (1, 1)
+        assert (queue.waiting, stats.dead_letters) == (1, 1)
         second = await jetstream.get_msg("messages", 2)
         assert queue.oldest_at == pytest.approx(second.time.timestamp(), abs=1e-3)
 
@@ -60,28 +63,24 @@ async def test_the_oldest_unsettled_mail_is_found_in_a_stream_of_any_retention(
 async def test_a_server_that_is_gone_is_told_as_not_known(tmp_path: Path) -> None:
     async with stream(tmp_path, RetentionPolicy.WORK_QUEUE) as (server, _, gauge):
         await server.kill()
-        assert await gauge.read(0) == (None, None)
+        assert await gauge.read(0) == SourceStats()
 
 
 async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
-    async def well() -> None: ...
-
-    async def gone() -> None:
-        raise ConnectionError("not connected")
-
     async def paused() -> None:
         raise ConnectionError("the consumer is paused")
 
+    source, gone = MemorySource(), MemorySource()
+    gone.name, gone.error = "sqs", "not connected"
     unconsumed = Unconsumed((("messages.other", 2),))
     metrics, refused = Metrics(unsettled=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
     account: Account | None = ACCOUNT
     async with open_database(tmp_path / "email.db") as database:
         observer = Observer(
             metrics=metrics,
-            sources={"nats": well, "sqs": gone},
-            checks={"nats": well, "sqs": gone, "consumer": paused},
+            sources=[source, gone],
+            checks={"memory": source.check, "sqs": gone.check, "consumer": paused},
             unconsumed=lambda: unconsumed,
-            gauge=None,
             database=database,
             account=lambda: account,
             refused=refused,
@@ -93,9 +92,9 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
                 " VALUES ('u', 'a@example.com', 1, 1, 'nats', 0, 0)"
             )
         state = await observer.look()
-        assert (state.in_hand, state.in_flight, state.in_doubt, state.queue) == (3, 2, 1, None)
+        assert (state.in_hand, state.in_flight, state.in_doubt, state.dead_letters) == (3, 2, 1, 0)
         parts = {part.name: part for part in state.parts}
-        assert parts["NATS"] == Part("NATS", "up", "connected")
+        assert parts["MEMORY"] == Part("MEMORY", "up", "connected")
         assert parts["SQS"] == Part("SQS", "down", "not connected")
         assert parts["SES"] == Part("SES", "up", "HEALTHY, 50/s, in SES's sandbox: verified recipients only")
         assert parts["SNS"] == Part("SNS", "up", "no event yet; refused 3 (signature 2, topic 1)")
@@ -123,10 +122,9 @@ async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
     async with open_database(tmp_path / "email.db") as database:
         observer = Observer(
             metrics=Metrics(),
-            sources={},
+            sources=[MemorySource()],
             checks={},
             unconsumed=Unconsumed,
-            gauge=None,
             database=database,
             account=lambda: None,
             refused={},

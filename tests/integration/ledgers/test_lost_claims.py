@@ -29,7 +29,7 @@ from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams
 from email_consumer.ledgers.rule import CONFLICT
 from email_consumer.message.model import EmailMessage, encode
-from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.status import Status
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
@@ -72,7 +72,7 @@ class LostClaimsHarness:
         scheduled = ScheduledMail(
             self.database,
             lambda *_: None,
-            DeadLetters(client, stream=STREAM, subject=f"{STREAM}.email", replicas=1),
+            JetStreamDeadLetters(client, stream=STREAM, subject=f"{STREAM}.email", replicas=1),
             Unsent(Metrics()),
             burial=Burial(),
             kept=lambda: None,

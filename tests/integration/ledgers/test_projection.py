@@ -12,7 +12,7 @@ import pytest
 from email_consumer.api.batch import Batch as Request
 from email_consumer.api.batch import BatchMessage
 from email_consumer.api.mail_store import MailStore
-from email_consumer.core.mail_queue import DeadLetterKind
+from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.outcome import Exhausted, Failed, Outcome, Sent, Stopped, StopReason
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.projection import Projection

@@ -19,7 +19,7 @@ from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import Stopper
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.message.times import from_unix
-from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.store.database import open_database
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query
 from tests.integration.ledgers.sidecar import drain
@@ -249,5 +249,5 @@ async def keep(jetstream: JetStreamBackend, path: Path, stopper: Stopper = passi
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)
 
 
-def dead_letters(jetstream: JetStreamBackend) -> DeadLetters:
-    return DeadLetters(jetstream.client, stream=STREAM, subject=f"{STREAM}.email", replicas=1)
+def dead_letters(jetstream: JetStreamBackend) -> JetStreamDeadLetters:
+    return JetStreamDeadLetters(jetstream.client, stream=STREAM, subject=f"{STREAM}.email", replicas=1)

@@ -11,11 +11,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from email_consumer.core.burial import DeadLetterRefusedError
+from email_consumer.core.dead_letters import DeadLetterError, DeadLetterRefusedError
 from email_consumer.core.delivery import Delivery
 from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.message.model import EmailMessage, decode, encode
-from email_consumer.sources.jetstream.dead_letters import DeadLetterError, DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
@@ -43,8 +43,8 @@ def jetstream(client: Client) -> JetStreamContext:
 
 
 @pytest.fixture
-def letters(client: Client) -> DeadLetters:
-    return DeadLetters(client, stream="mail", subject="mail.email", replicas=1)
+def letters(client: Client) -> JetStreamDeadLetters:
+    return JetStreamDeadLetters(client, stream="mail", subject="mail.email", replicas=1)
 
 
 def _mail(body: str) -> bytes:
@@ -61,7 +61,7 @@ def _delivery(
     return JetStreamDelivery(client, Msg(client, "mail.email", reply, payload, dict(headers or {})), "")
 
 
-async def test_a_letter_is_kept_with_its_facts(client: Client, letters: DeadLetters) -> None:
+async def test_a_letter_is_kept_with_its_facts(client: Client, letters: JetStreamDeadLetters) -> None:
     headers = {"Trace-Id": "t-1", "Nats-Msg-Id": "u-1", "Email-Reason": "forged", "Bad Name": "x"}
     await letters.store(_delivery(client, b"\x00raw\xff", headers=headers), "rejected", "no\nsuch\x1b ☺ mailbox", 3)
     letter = await letters.get(1)
@@ -74,13 +74,15 @@ async def test_a_letter_is_kept_with_its_facts(client: Client, letters: DeadLett
     assert letter.headers["Nats-Msg-Id"] == "dlq:mail:7"
 
 
-async def test_storing_again_makes_no_second_copy(client: Client, letters: DeadLetters) -> None:
+async def test_storing_again_makes_no_second_copy(client: Client, letters: JetStreamDeadLetters) -> None:
     for _ in range(3):
         await letters.store(_delivery(client), "undecodable", "poison", 0)
     assert [letter.sequence for letter in await letters.list()] == [1]
 
 
-async def test_the_same_number_of_another_mail_is_not_taken_for_a_copy(client: Client, letters: DeadLetters) -> None:
+async def test_the_same_number_of_another_mail_is_not_taken_for_a_copy(
+    client: Client, letters: JetStreamDeadLetters
+) -> None:
     await letters.store(_delivery(client, b"before the stream was made anew"), "undecodable", "poison", 0)
     for _ in range(2):
         await letters.store(_delivery(client, b"after"), "undecodable", "poison", 0)
@@ -89,7 +91,9 @@ async def test_the_same_number_of_another_mail_is_not_taken_for_a_copy(client: C
 
 
 @pytest.mark.parametrize("room", [0, 1, 11, 60, 150, 400])
-async def test_a_payload_up_to_the_limit_is_kept_whole(client: Client, letters: DeadLetters, room: int) -> None:
+async def test_a_payload_up_to_the_limit_is_kept_whole(
+    client: Client, letters: JetStreamDeadLetters, room: int
+) -> None:
     payload = bytes(client.max_payload - room)
     headers = {"Trace-Id": "t" * 200}
     await letters.store(_delivery(client, payload, headers=headers), "undecodable", "poison", 0)
@@ -102,7 +106,7 @@ async def test_a_payload_up_to_the_limit_is_kept_whole(client: Client, letters: 
 
 
 async def test_more_than_the_server_takes_is_said_and_the_connection_lives(
-    client: Client, letters: DeadLetters
+    client: Client, letters: JetStreamDeadLetters
 ) -> None:
     with pytest.raises(DeadLetterRefusedError, match="raise its max_payload"):
         await letters.store(_delivery(client, bytes(client.max_payload + 1)), "undecodable", "poison", 0)
@@ -111,7 +115,7 @@ async def test_more_than_the_server_takes_is_said_and_the_connection_lives(
 
 
 async def test_more_than_an_operator_lets_the_stream_take_is_said(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     await jetstream.update_stream((await jetstream.stream_info("mail-dead")).config.evolve(max_msg_size=1000))
     with pytest.raises(DeadLetterRefusedError, match="raise max_msg_size of the stream mail-dead"):
@@ -119,14 +123,14 @@ async def test_more_than_an_operator_lets_the_stream_take_is_said(
 
 
 async def test_the_stream_is_made_anew_when_it_was_deleted(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     await jetstream.delete_stream("mail-dead")
     await letters.store(_delivery(client), "undecodable", "poison", 0)
     assert len(await letters.list()) == 1
 
 
-async def test_pages_and_kinds(client: Client, letters: DeadLetters) -> None:
+async def test_pages_and_kinds(client: Client, letters: JetStreamDeadLetters) -> None:
     for sequence in range(1, 7):
         kind = "rejected" if sequence % 2 else "exhausted"
         await letters.store(_delivery(client, sequence=sequence), kind, "r", 1)
@@ -136,7 +140,7 @@ async def test_pages_and_kinds(client: Client, letters: DeadLetters) -> None:
 
 
 async def test_a_replay_publishes_the_raw_payload_once_and_takes_the_letter_off(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     headers = {"Trace-Id": "t-1", "Nats-Msg-Id": "u-1"}
     await letters.store(_delivery(client, MAIL, headers=headers), "exhausted", "tried 5 times", 5)
@@ -154,7 +158,7 @@ async def test_a_replay_publishes_the_raw_payload_once_and_takes_the_letter_off(
 
 
 async def test_a_replay_names_the_letter_of_its_time_also_when_the_stream_was_made_anew(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     names = set()
     for _ in range(2):
@@ -166,7 +170,7 @@ async def test_a_replay_names_the_letter_of_its_time_also_when_the_stream_was_ma
 
 
 async def test_a_replay_that_was_cut_off_doubles_nothing(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     await letters.store(_delivery(client), "exhausted", "tried", 5)
     await jetstream.update_stream((await jetstream.stream_info("mail-dead")).config.evolve(sealed=True))
@@ -180,7 +184,7 @@ async def test_a_replay_that_was_cut_off_doubles_nothing(
     "form", [MAIL, orjson.dumps(msgpack.unpackb(MAIL)), msgpack.packb(list(msgpack.unpackb(MAIL).values())[:4])]
 )
 async def test_a_conflict_is_replayed_as_another_mail(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters, form: bytes
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters, form: bytes
 ) -> None:
     await letters.store(_delivery(client, form), "conflict", "its uuid stands for others", 0)
     with pytest.raises(
@@ -197,7 +201,7 @@ async def test_a_conflict_is_replayed_as_another_mail(
 
 
 async def test_replayed_twice_under_a_new_uuid_it_is_the_same_one(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     """As after a crash between publishing it and taking the letter off."""
     await letters.store(_delivery(client), "conflict", "its uuid stands for others", 0)
@@ -213,7 +217,7 @@ async def test_replayed_twice_under_a_new_uuid_it_is_the_same_one(
 
 
 async def test_two_replays_at_once_publish_once(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     await letters.store(_delivery(client), "exhausted", "tried", 5)
     await asyncio.gather(*(letters.replay(1) for _ in range(5)), return_exceptions=True)
@@ -222,7 +226,7 @@ async def test_two_replays_at_once_publish_once(
 
 
 async def test_a_replay_without_room_for_its_mark_is_refused(
-    client: Client, jetstream: JetStreamContext, letters: DeadLetters
+    client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     room = client.max_payload - len(_mail("b" * 70_000))
     await letters.store(_delivery(client, _mail("b" * (70_000 + room))), "rejected", "r", 1)
@@ -233,6 +237,6 @@ async def test_a_replay_without_room_for_its_mark_is_refused(
 
 
 async def test_a_filter_with_wildcards_gets_replays_all_the_same(client: Client, jetstream: JetStreamContext) -> None:
-    letters = DeadLetters(client, stream="mail", subject="mail.*", replicas=1)
+    letters = JetStreamDeadLetters(client, stream="mail", subject="mail.*", replicas=1)
     await letters.store(_delivery(client), "exhausted", "tried", 5)
     assert (await jetstream.get_msg("mail", (await letters.replay(1)).sequence)).subject == "mail.replay"

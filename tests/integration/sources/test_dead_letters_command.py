@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.message.model import EmailMessage, decode, encode
-from email_consumer.sources.jetstream.dead_letters import DeadLetters
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
@@ -43,7 +43,7 @@ async def client(server: NatsServer) -> AsyncIterator[Client]:
 
 
 async def _store(client: Client, payload: bytes, kind: str, reason: str, sequence: int) -> None:
-    letters = DeadLetters(client, stream="messages", subject="messages.email", replicas=1)
+    letters = JetStreamDeadLetters(client, stream="messages", subject="messages.email", replicas=1)
     reply = f"$JS.ACK.messages.c.1.{sequence}.1.1700000000000000000.0"
     await letters.store(JetStreamDelivery(client, Msg(client, "", reply, payload, None), ""), kind, reason, 2)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from email_consumer.core.burial import DeadLetterRefusedError
+from email_consumer.core.dead_letters import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.core.burial import Burial, DeadLetterRefusedError, DeadLetters
+from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letters import DeadLetterRefusedError, DeadLetterStore
 from email_consumer.core.delivery import Original
 from email_consumer.core.ledger import Origin
 from email_consumer.core.metrics import Metrics
@@ -64,7 +65,7 @@ class Room:
     ],
 )
 async def test_a_mail_without_a_dead_letter_goes_back_and_is_not_recorded_as_failed(
-    letters: DeadLetters, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
+    letters: DeadLetterStore, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
 ) -> None:
     ledger, metrics, delivery = GrantingLedger(), Metrics(), FakeDelivery()
     settlement = Settlement(ledger, letters, metrics, 5, Burial(patience=0.05))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from email_consumer.core.mail_queue import dead_letter_stream
 from email_consumer.settings import Settings, SettingsError, load_settings, variables
+from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
 
 
 def _faults(environ: dict[str, str]) -> list[str]:

@@ -8,8 +8,8 @@ import orjson
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from email_consumer.core.mail_queue import dead_letter_stream
-from email_consumer.dashboard.snapshot import Queue
+from email_consumer.core.source import QueueDepth, SourceStats
+from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
 
 _PATIENCE = 0.8
 """Seconds; a new look is due after one."""
@@ -27,11 +27,8 @@ class StreamStats:
         self._stream = stream
         self._consumer = consumer
 
-    async def read(self, in_hand: int) -> tuple[Queue | None, int | None]:
-        """The queue and the number of dead letters, None where the server doesn't tell.
-
-        `in_hand` messages are delivered and don't wait.
-        """
+    async def read(self, unsettled_here: int) -> SourceStats:
+        """None for what the server doesn't answer; `unsettled_here` messages are delivered and don't wait."""
         stream, consumer, dead = await asyncio.gather(
             self._ask(f"STREAM.INFO.{self._stream}"),
             self._ask(f"CONSUMER.INFO.{self._stream}.{self._consumer}"),
@@ -39,10 +36,10 @@ class StreamStats:
         )
         dead_letters = dead["state"]["messages"] if dead else None
         if stream is None or consumer is None:
-            return None, dead_letters
+            return SourceStats(None, dead_letters)
         unsettled = consumer["num_pending"] + consumer["num_ack_pending"]
         oldest_at = await self._oldest(stream["state"], consumer["ack_floor"]["stream_seq"]) if unsettled else None
-        return Queue(max(0, unsettled - in_hand), oldest_at), dead_letters
+        return SourceStats(QueueDepth(max(0, unsettled - unsettled_here), oldest_at), dead_letters)
 
     async def _oldest(self, state: dict[str, Any], floor: int) -> float | None:
         if state["first_seq"] > floor:  # always so in a work queue, which keeps only what is unsettled

@@ -1,0 +1,111 @@
+"""A stream and its pull consumer as a `Source`."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.core.mail_queue import QueueUnavailableError, Unconsumed
+from email_consumer.core.source import SourceStats
+from email_consumer.core.stall_detector import SourceProgress
+from email_consumer.jetstream.api import ask
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
+from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
+from email_consumer.sources.jetstream.receiver import JetStreamReceiver
+from email_consumer.sources.jetstream.stream_stats import StreamStats
+from email_consumer.sources.jetstream.topology import Topology
+from email_consumer.sources.jetstream.unconsumed import find_unconsumed
+
+_FLUSH_TIMEOUT = 2
+_PATIENCE = 2.0
+"""Seconds for an answer of the server."""
+
+_log = structlog.get_logger(__name__)
+
+
+class JetStreamSource:
+    """See `email_consumer.core.source.Source`. It is ours while the consumer lease lasts."""
+
+    name = "nats"
+    ordered = True
+
+    def __init__(
+        self,
+        client: Client,
+        topology: Topology,
+        lease: ConsumerLease,
+        *,
+        stream: str,
+        subject: str,
+        consumer: str,
+        replicas: int,
+    ) -> None:
+        """`topology` restores stream and consumer; `replicas` are of a dead-letter stream that has to be created."""
+        self.lease = lease
+        self.mail_queue = JetStreamQueue(client, stream=stream, subject=subject, consumer=consumer)
+        self.dead_letters = self.archive = JetStreamDeadLetters(
+            client, stream=stream, subject=subject, replicas=replicas
+        )
+        self._client = client
+        self._topology = topology
+        self._stream = stream
+        self._consumer = consumer
+        self._stats = StreamStats(client, stream=stream, consumer=consumer)
+        self._receivers: list[JetStreamReceiver] = []
+
+    @property
+    def valid_until(self) -> float:
+        return self.lease.valid_until
+
+    def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> JetStreamReceiver:
+        receiver = JetStreamReceiver(
+            self._client,
+            stream=self._stream,
+            consumer=self._consumer,
+            slots=slots,
+            start=start,
+            repair=self._topology.ensure,
+        )
+        self.include(receiver)
+        return receiver
+
+    def include(self, receiver: JetStreamReceiver) -> None:
+        """`check` reports what holds this one, too, which pulls over the same connection."""
+        self._receivers.append(receiver)
+
+    async def flush(self) -> None:
+        try:
+            await self._client.flush(timeout=_FLUSH_TIMEOUT)
+        except (NatsError, TimeoutError, OSError) as error:
+            _log.warning("daemon.acks_not_flushed", error=repr(error), hint="the ledger knows what was sent")
+
+    async def check(self) -> None:
+        if not self._client.is_connected:
+            raise ConnectionError("not connected")
+        if asyncio.get_running_loop().time() > self.lease.valid_until:
+            raise ConnectionError("the right to the consumer can't be renewed")
+        for receiver in self._receivers:
+            if receiver.held:
+                raise ConnectionError(receiver.held)
+
+    async def progress(self) -> SourceProgress:
+        found = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}", patience=_PATIENCE)
+        unsettled, most = found["num_ack_pending"], found["config"].get("max_ack_pending", 0)
+        hint = ""
+        if 0 < most <= unsettled:
+            hint = f"{unsettled:,} deliveries wait for another attempt, all that max_ack_pending of {self._consumer!r} allows"
+        return SourceProgress(found["num_pending"], found["delivered"]["stream_seq"] - unsettled, hint)
+
+    async def unconsumed(self) -> Unconsumed:
+        try:
+            return await find_unconsumed(self._client, self._stream)
+        except (NatsError, TimeoutError) as error:
+            raise QueueUnavailableError(f"stream {self._stream}: {error}") from error
+
+    async def stats(self, unsettled: int) -> SourceStats:
+        return await self._stats.read(unsettled)

@@ -1,0 +1,56 @@
+"""An SQS queue as a `Source`."""
+
+import math
+from collections.abc import Callable
+
+from email_consumer.core.dead_letters import DeadLetterStore
+from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.source import SourceStats
+from email_consumer.core.stall_detector import SourceProgress
+from email_consumer.sources.sqs.mail_queue import SqsMailQueue
+from email_consumer.sources.sqs.receiver import sqs_receiver
+from email_consumer.sqs.queue import SqsQueue
+from email_consumer.sqs.receiver import SqsReceiver
+
+
+class SqsSource:
+    """See `email_consumer.core.source.Source`."""
+
+    name = "sqs"
+    ordered = False
+    archive = None
+    """Operators have AWS's own tools for a dead-letter queue."""
+    valid_until = math.inf
+
+    def __init__(
+        self, queue: SqsQueue, mail_queue: SqsMailQueue, dead_letters: DeadLetterStore, *, visibility: float
+    ) -> None:
+        """`visibility`: seconds for which a delivery is hidden from others; each heartbeat restarts them."""
+        self.mail_queue = mail_queue
+        self.dead_letters = dead_letters
+        self._queue = queue
+        self._visibility = visibility
+
+    def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> SqsReceiver:
+        return sqs_receiver(self._queue, slots=slots, visibility=self._visibility, start=start)
+
+    async def flush(self) -> None:
+        """Nothing to wait for: SQS has answered each settlement."""
+
+    async def check(self) -> None:
+        if self._queue.last_error:
+            raise ConnectionError(self._queue.last_error)
+
+    async def progress(self) -> SourceProgress:
+        """SQS doesn't count what was settled."""
+        return SourceProgress(await self._queue.waiting(), 0)
+
+    async def unconsumed(self) -> Unconsumed:
+        """A queue has one kind of consumer."""
+        return Unconsumed()
+
+    async def stats(self, unsettled: int) -> SourceStats:  # noqa: ARG002 - see `Source`
+        """CloudWatch has them."""
+        return SourceStats()
