@@ -1,4 +1,4 @@
-"""`python -m ses_sandbox`: the sandbox as a process of its own."""
+"""The command `ses-sandbox`, also `python -m ses_sandbox`."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ def _forever(_context: click.Context, _parameter: click.Parameter, retries: int)
 @click.command()
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="Directory to keep.")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--name", "names", multiple=True, help="A further name that it is reached by, such as its container's.")
+@click.option("--name", "names", multiple=True, help="Another name it is reached by, such as its container's.")
 @click.option("--port", default=0, show_default=True, help="0 takes a free one.")
 @click.option("--access-key", default="sandbox", show_default=True)
 @click.option("--secret-key", default="sandbox-secret", show_default=True)

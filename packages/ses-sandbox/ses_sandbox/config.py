@@ -12,16 +12,16 @@ DEFAULT_REGION = "ap-northeast-2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig:
-    """Start-up configuration; what can be changed while it runs is changed over HTTP and not remembered."""
+    """Start-up configuration; changes made over HTTP while it runs are not stored."""
 
     data: Path
     """Directory of everything that must survive a kill; created if absent."""
 
     host: str = "127.0.0.1"
     names: tuple[str, ...] = ()
-    """Further names that it is reached by, such as that of its container."""
+    """Other names it is reached by, such as its container's."""
     port: int = 0
-    """TCP port; 0 takes a free one."""
+    """TCP port; 0: a free one."""
 
     access_key: str = "sandbox"
     secret_key: str = "sandbox-secret"  # noqa: S105 - a test credential by design
@@ -34,10 +34,10 @@ class SandboxConfig:
     """Recipients a second."""
 
     max_24_hour_send: float = -1.0
-    """Recipients in any 24 hours; -1 is unlimited, as GetAccount puts it."""
+    """Recipients in any 24 hours; -1 is unlimited, as in GetAccount."""
 
     keep: int = 100_000
-    """How many mails (the newest) stay stored."""
+    """How many mails, the newest, are kept."""
 
     events_to: str | None = None
     """URL that gets the SES events: subscribed to the topic `ses-events`, asked to confirm until it does."""
@@ -46,7 +46,7 @@ class SandboxConfig:
     """Seconds between attempts to post an event; SNS takes 20."""
 
     event_max_retries: int | None = 3
-    """Attempts after the first; None is for ever."""
+    """Attempts after the first; None: no limit."""
 
     @property
     def home_region(self) -> str:

@@ -76,7 +76,7 @@ class FaultScript(_Strict):
     operation: str = "SendEmail"
     """Name of the SES or SNS operation; `*` is any."""
     match: dict[Literal["to", "subject", "uuid"], str] = Field(default_factory=dict)
-    """Patterns as of a shell (`*`, `?`), all of which must match, whatever the case; `to` matches any recipient."""
+    """Shell patterns (`*`, `?`), all of which must match, ignoring case; `to` matches any recipient."""
     times: int | None = Field(default=None, ge=1)
     """How often it applies before it is spent; None: until it is removed."""
     every: int = Field(default=1, ge=1)
@@ -121,13 +121,13 @@ class Faults:
     """All scripted faults, in the order they were added; the first that ends the request wins, the others add up."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """No faults at first."""
         self.scripted: dict[int, Fault] = {}
         self._next_id = 1
         self._applied = Change()
 
     def add(self, script: FaultScript) -> Fault:
-        """Script one more."""
+        """Add a fault."""
         fault = Fault(self._next_id, script)
         self._next_id += 1
         self.scripted[fault.id] = fault
@@ -139,7 +139,7 @@ class Faults:
         attributes: Mapping[str, tuple[str, ...]],
         change_response: Callable[[ResponseChange], None],
     ) -> AfterAcceptance | None:
-        """Do to a request what is scripted for the time before it takes effect; return what is due `after` it.
+        """Apply to a request what is scripted for before it takes effect; return what remains for `after`.
 
         `attributes` are what the faults match: `to`, `subject`, `uuid`, each with all its values. `change_response` takes what
         is to be done to the answer, whatever it will be.

@@ -24,7 +24,7 @@ ON CONFLICT (minute) DO UPDATE SET recipients = recipients + excluded.recipients
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMail:
-    """A request SES said yes to."""
+    """An accepted request."""
 
     message_id: str
     received_at: float
@@ -57,12 +57,12 @@ class Mailbox:
         self.arrival = Change()
         """Announced after every mail, once it is on the disk."""
         self.accepted: int = database.read_now("SELECT count(*) FROM mails")[0][0]
-        """Mails accepted since the mailbox was emptied, as far as they were still kept at the last start."""
+        """Mails accepted since the mailbox was emptied, counting those still stored at the last start."""
         self._keep = keep
         self._companion = companion
 
     async def store(self, mail: AcceptedMail) -> None:
-        """Return once the mail is on the disk. It gets there even if the caller is cancelled meanwhile."""
+        """Return once the mail is on the disk. It is stored even if the caller is cancelled meanwhile."""
         stored = self.database.submit(lambda connection: self._insert(connection, mail))
         stored.add_done_callback(self._announce)
         await asyncio.shield(stored)
@@ -93,7 +93,7 @@ class Mailbox:
         self._companion.write(connection, mail)
 
     async def empty(self) -> None:
-        """Forget all mails; the quota they used stays used."""
+        """Delete all mails; the quota they used stays used."""
         await self.database.write(_empty)
         self.accepted = 0
         self.arrival.announce()

@@ -1,4 +1,4 @@
-"""The root path, where SNS and STS are asked in the query protocol."""
+"""The root path, where SNS and STS speak the query protocol."""
 
 import sqlite3
 from collections.abc import Mapping

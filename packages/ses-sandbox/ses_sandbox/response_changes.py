@@ -12,13 +12,13 @@ _CHANGES: web.RequestKey[list[ResponseChange]] = web.RequestKey("changes", list)
 
 
 def changes_of(request: web.Request) -> list[ResponseChange]:
-    """What is to be done to the request's answer; add to it."""
+    """The changes to make to the request's response; callers append to it."""
     changes: list[ResponseChange] = request.setdefault(_CHANGES, [])
     return changes
 
 
 async def send_changed(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """The answer with its changes; sent already where it trickles."""
+    """The changed response; already sent if it trickles."""
     body, pause = response.body or b"", 0.0
     assert isinstance(body, bytes)  # noqa: S101 - as everything here makes them
     for change in changes_of(request):

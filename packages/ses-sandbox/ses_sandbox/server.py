@@ -40,7 +40,7 @@ async def _serve(
             sandbox.application,
             access_log=None,
             handle_signals=False,
-            handler_cancellation=True,  # a client that gives up ends the hang it was scripted
+            handler_cancellation=True,  # a client that gives up ends its scripted hang
             shutdown_timeout=_SHUTDOWN_TIMEOUT,
         )
         try:

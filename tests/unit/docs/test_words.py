@@ -1,6 +1,6 @@
 """Words that don't belong here: turns of phrase that betray a translation, and names that were replaced.
 
-Documentation, settings, deployment files and log hints are always checked. Each package of email_consumer is checked in
+Documentation, settings, deployment files and log hints are always checked. Each package, ses_sandbox among them, is checked in
 addition (docstrings, comments, messages, identifiers) unless it is in `_NOT_YET_CLEANED`. When you have cleaned a package,
 delete it from that set; `.venv/bin/python -m tests.unit.docs.test_words` prints what is left in each package.
 
@@ -91,7 +91,11 @@ _NOT_YET_CLEANED_PAGES = {
     "CHANGELOG.md",
 }
 """Pages, or folders of pages. CHANGELOG.md stays: it is about former versions, too."""
-_PACKAGES = sorted(path.parent.name for path in _PACKAGE.glob("*/__init__.py"))
+_PACKAGES = {
+    path.parent.name: path.parent
+    for path in (*_PACKAGE.glob("*/__init__.py"), *_ROOT.glob("packages/*/*/__init__.py"))
+    if path.parent.name != "tests"
+}
 
 
 def _words(text: str) -> list[str]:
@@ -129,16 +133,16 @@ def _identifiers(tree: ast.AST) -> Iterator[str]:
 
 
 def _findings(package: str) -> Iterator[str]:
-    for path in sorted((_PACKAGE / package).rglob("*.py")):
-        source, name = path.read_text(), path.relative_to(_PACKAGE)
+    for path in sorted(_PACKAGES[package].rglob("*.py")):
+        source, name = path.read_text(), path.relative_to(_ROOT)
         tree = ast.parse(source)
         for text in (*_prose(tree), _comments(source)):
             yield from (f"{name}: {word}" for word in _words(text))
         found = {each for each in _identifiers(tree) if _OLD_IDENTIFIERS.search(each)} - _KEPT_IDENTIFIERS
         yield from (f"{name}: {word}" for word in sorted(found))
-    for path in (_PACKAGE / package).rglob("*.[jh][st]*"):
+    for path in _PACKAGES[package].rglob("*.[jh][st]*"):
         if "vendor" not in path.parts:
-            yield from (f"{path.relative_to(_PACKAGE)}: {word}" for word in _words(path.read_text()))
+            yield from (f"{path.relative_to(_ROOT)}: {word}" for word in _words(path.read_text()))
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
@@ -154,7 +158,7 @@ def test_log_hints() -> None:
     assert {path: words for path, words in found.items() if words} == {}
 
 
-@pytest.mark.parametrize("package", sorted(set(_PACKAGES) - _NOT_YET_CLEANED))
+@pytest.mark.parametrize("package", sorted(_PACKAGES.keys() - _NOT_YET_CLEANED))
 def test_package(package: str) -> None:
     assert list(_findings(package)) == []
 

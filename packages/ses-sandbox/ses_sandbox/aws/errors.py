@@ -46,7 +46,7 @@ KNOWN_ERRORS: dict[str, tuple[int, str]] = {
 
 
 class AwsError(Exception):
-    """An operation ends in an AWS error; each protocol writes it in its own way."""
+    """An operation ends in an AWS error; each protocol formats it differently."""
 
     def __init__(self, code: str, message: str | None = None, status: int | None = None) -> None:
         """Defaults come from `KNOWN_ERRORS`; an unknown code is a 400."""
@@ -67,4 +67,4 @@ class BareStatus(Exception):  # noqa: N818 - not an error of ours: a fault asked
 
 
 class ConnectionCut(Exception):  # noqa: N818 - see BareStatus
-    """The connection is to be cut without an answer."""
+    """Cut the connection without an answer."""

@@ -48,7 +48,7 @@ class SignatureCheck:
     """Checks that a request was signed with the sandbox's credentials, for the service and region it reached."""
 
     def __init__(self, credentials: Credentials, region: str | None, clock: Callable[[], float] = time) -> None:
-        """Accept any region if `region` is None."""
+        """`region` is the only one accepted; None accepts any."""
         self.credentials = credentials
         self._region = region
         self._clock = clock

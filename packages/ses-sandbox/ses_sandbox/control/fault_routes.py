@@ -29,7 +29,7 @@ class FaultRoutes:
         return reply({"faults": [_document(fault) for fault in self._faults.scripted.values()]})
 
     async def add(self, request: web.Request) -> web.Response:
-        """Script one more; answers it with its id."""
+        """Add a fault; the answer has its id."""
         return reply(_document(self._faults.add(await read_model(request, FaultScript))), status=201)
 
     async def clear(self, _request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from ses_sandbox.control.wire import number, patience, reply
 from ses_sandbox.mailbox import Mailbox, searchable
 
 _MAX_PAGE = 1_000
-# SQLite itself builds the long lists: one step without the interpreter lock instead of one a row.
+# SQLite itself builds the long lists: one step without the interpreter lock instead of one per row.
 _UUIDS = """
 SELECT json_group_array(json_array(uuid, n)) FROM (SELECT uuid, count(*) AS n FROM mails GROUP BY uuid)
 """
@@ -47,7 +47,7 @@ class MessageRoutes:
             number(request, "offset", 0),
         )
         rows = await self._database.read(
-            "SELECT mails.id, message_id, received_at, body FROM mails JOIN requests ON mail_id = mails.id"  # noqa: S608 - `where` is made of our own text
+            "SELECT mails.id, message_id, received_at, body FROM mails JOIN requests ON mail_id = mails.id"  # noqa: S608 - `where` contains only our text
             f" WHERE {where} AND mails.id > ? ORDER BY mails.id LIMIT ? OFFSET ?",
             (*values, *page),
         )
@@ -102,7 +102,7 @@ class MessageRoutes:
         return reply({"reached": True, "count": await stored()})
 
     async def empty(self, _request: web.Request) -> web.Response:
-        """Forget all mails."""
+        """Delete all mails."""
         await self._mailbox.empty()
         return reply({"count": 0})
 

@@ -1,4 +1,4 @@
-"""The mails as pages for people: a list, one mail, and its HTML shut in a sandboxed frame."""
+"""The mails as pages for people: a list, one mail, and its HTML in a sandboxed frame."""
 
 from datetime import UTC, datetime
 from html import escape
@@ -14,8 +14,8 @@ _NEWEST = 100
 _REFRESH = 3
 """Seconds after which the list reloads."""
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-# `sandbox` takes script, forms and the origin away from what a mail brings along. Pictures are loaded, as most mail
-# programs do, so that the open-tracking pixel can be tried.
+# `sandbox` denies the mail's HTML scripts, forms and an origin. Images are loaded, as in most mail clients, so that open
+# tracking can be tried.
 _BODY_POLICY = "sandbox; default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'"
 _ONE = "SELECT id, message_id, received_at, body FROM mails JOIN requests ON mail_id = id WHERE id = ?"
 
@@ -83,7 +83,7 @@ class Page:
         return _page(mail["subject"] or "(no subject)", content)
 
     async def body(self, request: web.Request) -> web.Response:
-        """The HTML of a mail as it was sent, its embedded pictures linked to their attachments."""
+        """The HTML of a mail as it was sent, its embedded images linked to their attachments."""
         mail = mail_document(*await self._row(request))
         html = mail["html"] or ""
         for number, file in enumerate(mail["attachments"]):
@@ -93,7 +93,7 @@ class Page:
         return web.Response(text=html, content_type="text/html", headers=headers)
 
     async def attachment(self, request: web.Request) -> web.Response:
-        """An attachment; pictures may be shown, everything else is only saved."""
+        """An attachment; images may be displayed, everything else is downloaded."""
         mail = mail_document(*await self._row(request))
         files = mail_body(mail["content"]).attachments
         number = int(request.match_info["number"])

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 _LONGEST_NUMBER = 18
-"""Digits that surely fit into the 64 bits of SQLite."""
+"""Digits that always fit into the 64 bits of SQLite."""
 _LONGEST_PATIENCE = 86_400
 
 Model = TypeVar("Model", bound=BaseModel)

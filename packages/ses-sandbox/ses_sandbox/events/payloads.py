@@ -115,7 +115,7 @@ def _complaint(recipients: list[str], at: str) -> Record:
 def _bounce(fate: Fate, recipients: list[str], at: str) -> Record:
     record: Record = {"timestamp": at, "feedbackId": _feedback_id(), "reportingMTA": _MTA}
     if fate is Fate.OUT_OF_OFFICE:
-        # No status: there is no DSN behind it, only an automatic answer.
+        # No status: it comes from an automatic reply, not from a DSN.
         bounced = [{"emailAddress": address} for address in recipients]
         return record | {"bounceType": "Transient", "bounceSubType": "General", "bouncedRecipients": bounced}
     suppressed = fate is Fate.SUPPRESSED

@@ -13,10 +13,10 @@ class EventSettings:
     """The defaults are those of SNS."""
 
     enabled: bool = True
-    """Off: accepted mail causes no events. What is already to be posted still is."""
+    """Off: accepted mail causes no events. Queued messages are still posted."""
     types: tuple[EventType, ...] = EVENT_TYPES
     duplicates: int = 1
-    """Copies of every message; 1 is no duplicate."""
+    """Copies of every message; 1: no duplicates."""
     delay: float = 0.0
     """Seconds before a message is posted."""
     shuffle: bool = False
@@ -24,7 +24,7 @@ class EventSettings:
     retry_delay: float = 20.0
     """Seconds between attempts."""
     max_retries: int | None = 3
-    """Attempts after the first; None is for ever."""
+    """Attempts after the first; None: no limit."""
     signature_version: Literal["1", "2"] = "1"
     raw_delivery: bool = False
     """Post every message without its envelope, whatever the subscription says."""

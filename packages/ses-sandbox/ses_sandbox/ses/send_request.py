@@ -17,7 +17,7 @@ MAX_RECIPIENTS = 50
 _MAX_HEADERS = 15
 _MAX_HEADER_NAME = 126
 _MAX_HEADER = 996
-"""Characters of name and value together, since March 2026; the service model that botocore brings may still say 870."""
+"""Characters of name and value together, since March 2026; botocore's service model may still say 870."""
 _MAX_TAGS = 50
 _HEADER_NAME = re.compile(r"[!-9;-@A-~]+")
 _HEADER_VALUE = re.compile(r"[ -~]+")

@@ -20,7 +20,7 @@ _LONGEST_NUMBER = 18
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Why and since when an address is suppressed."""
+    """Why an address is suppressed, and since when."""
 
     reason: str
     updated_at: float
@@ -37,7 +37,7 @@ class SuppressionList:
         self.entries = {address: Suppressed(reason, at) for address, reason, at in rows}
 
     async def put(self, address: str, reason: str) -> None:
-        """Add an address, or change why it is there."""
+        """Add an address, or change its reason."""
         row = (address.lower(), reason, time())
         await self._database.write(
             lambda connection: connection.execute("REPLACE INTO suppressed VALUES (?, ?, ?)", row)
@@ -45,7 +45,7 @@ class SuppressionList:
         self.entries[row[0]] = Suppressed(*row[1:])
 
     async def remove(self, address: str) -> None:
-        """Remove an address that is there."""
+        """Remove an address."""
 
         def delete(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM suppressed WHERE address = ?", (address.lower(),))

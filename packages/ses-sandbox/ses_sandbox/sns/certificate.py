@@ -1,4 +1,4 @@
-"""The key that signs SNS messages and its self-signed certificate, made at the first start."""
+"""The key that signs SNS messages and its self-signed certificate, created at the first start."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ _LIFETIME = timedelta(days=3650)
 
 
 def load_or_create(directory: Path) -> tuple[RSAPrivateKey, x509.Certificate]:
-    """The key pair kept in `directory`; the certificate, in PEM, is there for receivers to trust."""
+    """The key pair kept in `directory`; the certificate, in PEM, is for receivers to trust."""
     key_file, certificate_file = directory / _KEY_FILE, directory / CERTIFICATE_FILE
     if not certificate_file.exists():  # written last: where it is, the key is
         key = generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
@@ -26,7 +26,7 @@ def load_or_create(directory: Path) -> tuple[RSAPrivateKey, x509.Certificate]:
             ),
         )
         _replace(certificate_file, _self_signed(key).public_bytes(serialization.Encoding.PEM))
-    # The check takes as long as all the rest, and the key is our own.
+    # The check takes as long as everything else, and the key is ours.
     loaded = serialization.load_pem_private_key(
         key_file.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
     )

@@ -1,4 +1,4 @@
-"""SNS messages as they are posted to an HTTP endpoint, really signed.
+"""SNS messages as they are posted to an HTTP endpoint, with a real signature.
 
 Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html and
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html

@@ -20,7 +20,7 @@ Action = Callable[[Form, str], Awaitable[dict[str, Node] | None]]
 
 _SETTABLE = ("RawMessageDelivery", "DeliveryPolicy")
 _LONGEST = 3600
-"""Seconds from the first try to the last that SNS's policies can express; ours may go on for ever."""
+"""Longest time, in seconds, from the first attempt to the last that an SNS policy can express; ours may be unlimited."""
 # As in SNS's default policy.
 _STEADY = {
     "numMaxDelayRetries": 0,
@@ -31,7 +31,7 @@ _STEADY = {
 
 
 class SnsOperations:
-    """Delivery policies are kept and shown, but what rules retries here is `PUT /sandbox/events`: the default that is shown."""
+    """Delivery policies are stored and returned, but retries follow `PUT /sandbox/events`, which is the default policy returned."""
 
     def __init__(self, topics: Topics, outbox: Outbox, settings: EventSettings) -> None:
         self._topics = topics

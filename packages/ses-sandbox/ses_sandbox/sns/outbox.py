@@ -1,4 +1,4 @@
-"""What is still to be posted: written in the transaction that causes it, gone once it is delivered or given up."""
+"""The messages still to be posted: added in the transaction that causes them, removed once delivered or given up."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from ses_sandbox.sns.envelope import MessageType, SnsMessage
 from ses_sandbox.sns.topics import Subscription
 
 SUBJECT = "Amazon SES Email Event Notification"
-"""Subject of SES events, as SES gives it."""
+"""The subject SES gives its events."""
 
 _SHUFFLE_SPREAD = 1.0
 """Seconds within which shuffled messages become due in any order."""
@@ -23,7 +23,7 @@ _INSERT = """
 INSERT INTO outbox (subscription_arn, topic_arn, type, message_id, subject, message, token, created_at, due_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# A subscription that waits for its confirmation gets nothing but the request to confirm it.
+# Until a subscription is confirmed, it gets nothing but the request to confirm it.
 _DUE = """
 SELECT outbox.id, attempts, type, message_id, outbox.topic_arn, subscription_arn, message, subject, outbox.token, created_at
 FROM outbox JOIN subscriptions ON arn = subscription_arn
@@ -52,7 +52,7 @@ class Outbox:
         """`keep` bounds the number of entries; the oldest are dropped first."""
         self.database = database
         self.change = Change()
-        """Announced when entries have come or gone."""
+        """Announced when entries were added or removed."""
         self.settings = settings
         self._keep = keep
 
@@ -76,7 +76,7 @@ class Outbox:
         return message_id
 
     async def publish(self, subscriptions: Iterable[Subscription], message: str, subject: str | None) -> str:
-        """Add a notification for each subscription in a transaction of its own; returns its message id."""
+        """Add a notification for each subscription in a separate transaction; returns its message id."""
         message_id = await self.database.write(lambda connection: self.put(connection, subscriptions, message, subject))
         self.change.announce()
         return message_id
@@ -98,12 +98,12 @@ class Outbox:
         self.change.announce()
 
     def due(self, limit: int) -> list[Posting]:
-        """What may be posted now, longest due first; entries already in flight among them."""
+        """The entries due now, oldest first, including those already in flight."""
         rows = self.database.read_now(_DUE, (time(), limit))
         return [Posting(row[0], row[1], SnsMessage(MessageType(row[2]), *row[3:])) for row in rows]
 
     def next_due(self) -> float | None:
-        """When the next entry becomes due that isn't yet, in Unix seconds."""
+        """When the next entry becomes due, in Unix seconds."""
         [(moment,)] = self.database.read_now(_NEXT, (time(),))
         return float(moment) if moment is not None else None
 

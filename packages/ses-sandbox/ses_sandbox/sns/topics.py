@@ -1,4 +1,4 @@
-"""Topics and their subscriptions: durable in SQLite, mirrored in memory because every accepted mail asks for them."""
+"""Topics and their subscriptions: durable in SQLite, mirrored in memory because every accepted mail needs them."""
 
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -39,7 +39,7 @@ class Topics:
         """Read what earlier runs left."""
         self._database = database
         self.change = Change()
-        """Announced whenever a subscription has come, gone or been confirmed."""
+        """Announced when a subscription was added, removed or confirmed."""
         self.topics: dict[str, dict[str, str]] = {
             arn: orjson.loads(attributes) for arn, attributes in database.read_now("SELECT * FROM topics")
         }
@@ -55,7 +55,7 @@ class Topics:
         }
 
     async def create(self, region: str, name: str) -> str:
-        """The ARN of the topic of that name, made if absent."""
+        """The ARN of the topic of that name, created if absent."""
         arn = topic_arn(region, name)
         if arn not in self.topics:
             await self.set_attributes(arn, {})
@@ -89,7 +89,7 @@ class Topics:
     async def subscribe(
         self, topic_arn: str, endpoint: str, *, at_startup: bool = False, attributes: dict[str, str] | None = None
     ) -> Subscription:
-        """The subscription of the endpoint, made if absent and then pending."""
+        """The subscription of the endpoint; if absent, it is created, pending."""
         for existing in self.of(topic_arn):
             if existing.endpoint == endpoint:
                 return existing

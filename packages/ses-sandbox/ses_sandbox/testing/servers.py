@@ -36,7 +36,7 @@ def _provide_certificate(data: Path) -> None:
 
 
 class SandboxTask(Control):
-    """`async with SandboxTask(tmp_path) as sandbox:` runs one in the test's own event loop: quick to start.
+    """`async with SandboxTask(tmp_path) as sandbox:` runs one in the test's event loop: quick to start.
 
     Args:
         data: directory of the sandbox.
@@ -105,7 +105,7 @@ class SandboxProcess(Control):
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int | None:
-        """An orderly end; returns the exit code."""
+        """SIGTERM; returns the exit code."""
         return await self._end(signal.SIGTERM)
 
     async def _end(self, how: signal.Signals) -> int | None:
