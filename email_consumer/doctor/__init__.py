@@ -1,4 +1,4 @@
-"""Tells what is wrong with an installation, in plain words, and how to mend it. Looks at everything, changes nothing.
+"""Checks an installation and suggests fixes, in plain words. Changes nothing.
 
 `examination` runs the checks, one file each; every check answers `Finding`s.
 """

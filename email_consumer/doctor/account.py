@@ -17,7 +17,7 @@ async def check_credentials(aws: ControlPlane) -> tuple[Account | None, list[Fin
         account = read_account(await aws.ses("get_account"))
     except AwsError as fault:
         if fault.forbidden:
-            text = f"{fault} The rate can't follow SES's limits, and a paused account is noticed only by its refusals."
+            text = f"{fault} The rate can't follow SES's limits, and a paused account is noticed only when SES refuses mail."
             return None, [warning("ses.credentials", text, fault.fix)]
         return None, [error("ses.credentials", str(fault), fault.fix)]
     return account, [ok("ses.credentials", "SES accepts our credentials.")]
@@ -41,7 +41,7 @@ def _standing(account: Account) -> list[Finding]:
             warning(
                 "ses.standing",
                 "The account is under review: too many bounces or complaints. SES may shut it down.",
-                "See the AWS console (SES, Reputation metrics), mend the cause, and answer AWS's mail.",
+                "See the AWS console (SES, Reputation metrics), fix the cause, and answer AWS's mail.",
             )
         )
     if not account.sending_enabled:
@@ -49,7 +49,7 @@ def _standing(account: Account) -> list[Finding]:
             error(
                 "ses.sending",
                 "Sending is paused for the account.",
-                "Resume it: `aws sesv2 put-account-sending-attributes --sending-enabled`; the daemon goes on by itself.",
+                "Resume it: `aws sesv2 put-account-sending-attributes --sending-enabled`; the daemon resumes automatically.",
             )
         )
     return findings or [ok("ses.standing", "The account may send.")]
@@ -57,10 +57,10 @@ def _standing(account: Account) -> list[Finding]:
 
 def _production(account: Account) -> Finding:
     if account.production_access:
-        return ok("ses.production", "The account is out of SES's sandbox.")
+        return ok("ses.production", "The account has left SES's sandbox.")
     return warning(
         "ses.production",
-        "The account is in SES's sandbox: mail goes to verified addresses only, 200 a day.",
+        "The account is in SES's sandbox: it can send only to verified addresses, 200 mails a day.",
         "Ask for production access: `aws sesv2 put-account-details --production-access-enabled …`, see docs/aws.md.",
     )
 
@@ -71,7 +71,7 @@ def _quota(account: Account) -> Finding:
         return ok("ses.quota", f"{used:,.0f} recipients in the last 24 hours, without a limit.")
     text = f"{used:,.0f} of {limit:,.0f} recipients of 24 hours are used"
     if used >= limit:
-        return error("ses.quota", f"{text} up: nothing goes out until some of them are a day old.", _MORE)
+        return error("ses.quota", f"{text} up: nothing is sent until some of them are a day old.", _MORE)
     if used >= _NEARLY_USED * limit:
         return warning("ses.quota", f"{text}.", _MORE)
     return ok("ses.quota", f"{text}.")
@@ -84,7 +84,7 @@ def _rate(account: Account, rate: float) -> Finding:
     if 0 < account.max_send_rate < rate:
         return warning(
             "ses.rate",
-            f"SES_RATE_PER_SEC is {rate:g}, SES allows {account.max_send_rate:g}: that is what counts.",
+            f"SES_RATE_PER_SEC is {rate:g}, SES allows {account.max_send_rate:g}: the lower limit applies.",
             f"Set SES_RATE_PER_SEC={account.max_send_rate:g}, or ask AWS for a higher rate.",
         )
     return ok("ses.rate", f"{rate:g} recipients a second, SES allows {account.max_send_rate:g}.")
@@ -94,7 +94,7 @@ def check_clock(clocks: Clocks) -> Finding:
     """How far this machine's clock is from AWS's."""
     skew = clocks.ours - clocks.aws
     text = f"This machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
-    fix = "Set the clock by NTP: `timedatectl set-ntp true`, or see to the host of the container."
+    fix = "Set the clock by NTP: `timedatectl set-ntp true`, or on the host of the container."
     if abs(skew) >= _SKEW_ERROR:
         return error("clock", f"{text}; beyond 300 s AWS refuses what we sign.", fix)
     if abs(skew) >= _SKEW_WARNING:

@@ -1,4 +1,4 @@
-"""The calls of SES and SNS beside sending, slow enough for SES, with refusals in plain words."""
+"""SES and SNS calls other than sending, slow enough for SES, with errors in plain words."""
 
 import re
 import time
@@ -22,7 +22,7 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
 _BAD_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException"})
 _BAD_CLOCK = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
-_TELLS_OF_TIME = re.compile("Signature (expired|not yet current)")
+_ABOUT_TIME = re.compile("Signature (expired|not yet current)")
 
 
 class AwsError(Exception):
@@ -104,9 +104,9 @@ class ControlPlane:
         return self._clients[service, region]
 
     def _note_time(self, answer: Any) -> None:  # noqa: ANN401 - botocore's form of an answer or an error
-        told = server_time(answer)
-        if told is not None:
-            self.clocks = Clocks(told, time.time())
+        at_aws = server_time(answer)
+        if at_aws is not None:
+            self.clocks = Clocks(at_aws, time.time())
 
 
 _NAMES = {"sesv2": "SES", "sns": "SNS"}
@@ -121,7 +121,7 @@ async def control_plane(
     """Find the credentials; an endpoint of None is AWS's own. `per_second` bounds the calls of SES.
 
     Raises:
-        MissingCredentialsError: there are none.
+        MissingCredentialsError: no credentials were found.
     """
     async with AsyncExitStack() as stack:
         session = aioboto3.Session(region_name=region)
@@ -151,8 +151,8 @@ def _fault(error: ClientError, service: str, operation: str) -> AwsError:
         )
     if code in _UNKNOWN_KEY:
         return AwsError("AWS does not know our access key.", "Set AWS_ACCESS_KEY_ID to a key that is active.")
-    if code in _BAD_CLOCK or (code in _BAD_SIGNATURE and _TELLS_OF_TIME.search(text)):
+    if code in _BAD_CLOCK or (code in _BAD_SIGNATURE and _ABOUT_TIME.search(text)):
         return AwsError("AWS refuses what we sign: this machine's clock is off.", "Set the clock by NTP.")
     if code in _BAD_SIGNATURE:
-        return AwsError("Our secret key does not belong to our access key.", "Set AWS_SECRET_ACCESS_KEY anew.")
+        return AwsError("Our secret key does not belong to our access key.", "Set AWS_SECRET_ACCESS_KEY again.")
     return AwsError(f"{name} answers {action} with {code}: {text}", "Ask again; if it stays so, its text tells more.")

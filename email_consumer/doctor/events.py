@@ -1,4 +1,4 @@
-"""The way of SES's events out of SES: the configuration set, its SNS destination, the topic."""
+"""SES events on their way out of SES: the configuration set, its SNS destination, the topic."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -46,7 +46,7 @@ def _without(topics: Collection[str]) -> Finding:
         )
     else:
         text = (
-            "No way back is set up: bounces and complaints go unseen, nobody is suppressed, and mail in doubt is settled"
+            "No way back is set up: bounces and complaints go unnoticed, nobody is suppressed, and mail in doubt is settled"
             " by IN_DOUBT alone."
         )
     return warning("ses.configuration_set", text, fix)
@@ -55,7 +55,7 @@ def _without(topics: Collection[str]) -> Finding:
 def _fault(fault: AwsError, name: str) -> Finding:
     if fault.absent:
         text = f"The configuration set {name} does not exist in this region: SES refuses all mail."
-        create = f"`aws sesv2 create-configuration-set --configuration-set-name {name}`, or mend CONFIGURATION_SET."
+        create = f"`aws sesv2 create-configuration-set --configuration-set-name {name}`, or fix CONFIGURATION_SET."
         return error("ses.configuration_set", text, create)
     return (skipped if fault.forbidden else error)("ses.configuration_set", str(fault), fault.fix)
 
@@ -77,7 +77,7 @@ def _topics(destinations: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
 
 def _destination(name: str, carried: dict[str, set[str]], topics: Collection[str]) -> list[Finding]:
     if not carried:
-        text = f"The configuration set {name} publishes no events to SNS: bounces and complaints go unseen."
+        text = f"The configuration set {name} publishes no events to SNS: bounces and complaints go unnoticed."
         return [error("ses.event_destination", text, f"Give it an (enabled) event destination to an SNS topic: {_HOW}")]
     findings = []
     types = set().union(*carried.values())

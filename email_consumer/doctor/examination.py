@@ -33,7 +33,7 @@ from email_consumer.sources.jetstream.drift import ConsumerNeeds
 async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> list[Finding]:
     """Look at everything that the settings name; changes nothing.
 
-    Takes some seconds: SES allows one call beside sending a second, for the whole account.
+    Takes some seconds: SES allows one call other than sending per second, for the whole account.
     """
     groups = await asyncio.gather(
         _nats(settings),
@@ -65,7 +65,7 @@ async def send_through(settings: Settings, *, patience: float = 60.0) -> list[Fi
 def unreadable(lines: str) -> list[Finding]:
     """What there is to say when the settings can't be read: a line for each of them."""
     faults = [
-        error("settings.valid", f"{line}.", "Mend it in the environment or in .env.") for line in lines.splitlines()
+        error("settings.valid", f"{line}.", "Fix it in the environment or in .env.") for line in lines.splitlines()
     ]
     return [*faults, skipped("nats.reachable", _FIRST), skipped("ses.credentials", _FIRST)]
 

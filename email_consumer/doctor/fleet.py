@@ -1,4 +1,4 @@
-"""What many workers rely on: as many copies of everything in JetStream as are wanted, live workers, a live sidecar."""
+"""What many workers rely on: enough replicas of everything in JetStream, live workers, a live sidecar."""
 
 from contextlib import aclosing
 from datetime import datetime
@@ -51,16 +51,14 @@ async def check_workers(client: Client, *, stream: str) -> Finding:
     except NotFoundError:
         workers = 0
     except (NatsError, TimeoutError, WatchBrokenError) as fault:
-        return error(
-            "nats.workers", f"The list of workers can't be read ({fault!r}).", "Look at the NATS servers first."
-        )
+        return error("nats.workers", f"The list of workers can't be read ({fault!r}).", "Check the NATS servers first.")
     if not workers:
         return warning("nats.workers", "No worker is running: mail waits.", "Start one: `email-consumer worker`.")
     return ok("nats.workers", f"Live workers that share the rate: {workers}.")
 
 
 async def check_sidecar(client: Client, *, stream: str) -> Finding:
-    """Whether the sidecar told the workers lately that it hears SES's events."""
+    """Whether the sidecar recently reported to the workers that it receives SES events."""
     bucket = shared_state_bucket(stream)
     try:
         last = await client.jetstream().get_last_msg(f"KV_{bucket}", subject(bucket, RECEIVER))
@@ -69,10 +67,10 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
         text = "No sidecar has been here yet; no worker begins before it."
         return warning("nats.sidecar", text, "Start it: `email-consumer sidecar`.")
     except (NatsError, TimeoutError) as fault:
-        return error("nats.sidecar", f"The shared facts can't be read ({fault!r}).", "Look at the NATS servers first.")
+        return error("nats.sidecar", f"The shared state can't be read ({fault!r}).", "Check the NATS servers first.")
     silent = (now - last.time).total_seconds() if last.time else 0.0
     if silent > _SILENT:
-        text = f"The sidecar has been silent for {silent:.0f} s: mail is sent, but mail in doubt waits and events are not heard."
+        text = f"The sidecar has been silent for {silent:.0f} s: mail is sent, but mail in doubt waits and no events are received."
         return warning("nats.sidecar", text, "Start it: `email-consumer sidecar`.")
     return ok("nats.sidecar", "The sidecar is alive.")
 
@@ -104,10 +102,12 @@ def _copies(found: StreamInfo, name: str, replicas: int) -> list[Finding]:
         )
     if found.config.storage == StorageType.MEMORY:
         text = f"{name!r} is kept in memory alone: what is in it is lost when the NATS servers restart."
-        findings.append(warning("nats.replicas", text, "Make it anew with file storage; the kind can't be edited."))
+        findings.append(
+            warning("nats.replicas", text, "Recreate it with file storage; the storage type can't be edited.")
+        )
     peers = (found.cluster.replicas if found.cluster else None) or []
-    behind = [str(peer.name) for peer in peers if peer.offline or not peer.current]
-    if behind:
-        text = f"Copies of {name!r} are missing or behind on: {', '.join(sorted(behind))}."
+    lagging = [str(peer.name) for peer in peers if peer.offline or not peer.current]
+    if lagging:
+        text = f"Copies of {name!r} are missing or out of sync on: {', '.join(sorted(lagging))}."
         findings.append(warning("nats.replicas", text, "Start those NATS servers, or look at their disks and logs."))
     return findings

@@ -1,4 +1,4 @@
-"""The sender: verified in SES by itself, its domain or a parent of that, and signed with DKIM."""
+"""The sender: the address, its domain or a parent domain is verified in SES, and mail is signed with DKIM."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.jetstream.connection_errors import NatsConnectError, without_password
 
 _PATIENCE = 5.0
-"""Seconds; someone sits in front of it and waits."""
+"""Seconds; somebody is waiting at the terminal."""
 _OLDEST = (2, 11)
 """Key-value entries with a time to live, which LEDGER=jetstream needs, came with it."""
 _SMALL_PAYLOAD = 1024 * 1024
@@ -33,7 +33,7 @@ async def connection(endpoint: NatsEndpoint, findings: list[Finding]) -> AsyncIt
             error(
                 "nats.reachable",
                 f"There is {fault}." if str(fault).startswith("no ") else f"{fault}.",
-                "Mend what it names, then ask again.",
+                "Fix what it names, then run doctor again.",
             )
         )
         yield None
@@ -83,7 +83,7 @@ async def check_jetstream(client: Client) -> list[Finding]:
             return [
                 error(
                     "nats.jetstream",
-                    "JetStream is not enabled on the NATS server, or not for our account.",
+                    "JetStream is not enabled on the NATS server, or not for this account.",
                     "Put a jetstream block into the server's configuration (or into the account's).",
                 )
             ]
@@ -104,7 +104,7 @@ async def check_jetstream(client: Client) -> list[Finding]:
                 "nats.storage",
                 f"{account.storage:,} of the {limits.max_storage:,} bytes that our account may store are used; when they"
                 " are full, publishers are refused.",
-                "Raise the account's max_file, or look at what fills it: `nats stream report`.",
+                "Raise the account's max_file, or check what fills it: `nats stream report`.",
             )
         )
     if limits.max_streams and limits.max_streams > 0 and limits.max_streams < _STREAMS:

@@ -28,7 +28,7 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
     except NotFoundError:
         text = f"The stream {stream!r} does not exist yet; until then nobody can publish."
         return [
-            warning("queue.stream", text, "Start `email-consumer run` once: it makes it."),
+            warning("queue.stream", text, "Start `email-consumer run` once: it creates it."),
             skipped("queue.consumer", "There is no stream yet."),
         ]
     except (NatsError, TimeoutError) as fault:
@@ -39,7 +39,7 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
         return findings + _consumer(theirs, found, needs, client.max_payload)
     except NotFoundError:
         text = f"The consumer {consumer!r} does not exist yet."
-        return [*findings, warning("queue.consumer", text, "Start `email-consumer run` once: it makes it.")]
+        return [*findings, warning("queue.consumer", text, "Start `email-consumer run` once: it creates it.")]
     except (NatsError, TimeoutError) as fault:
         return [*findings, _no_answer("queue.consumer", fault)]
 
@@ -77,7 +77,7 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
         error(
             "queue.consumer",
             f"Consumer {name!r}: {fault}.",
-            "Name another one in CONSUMER, or delete it: `email-consumer run` makes it anew.",
+            "Set CONSUMER to another name, or delete it: `email-consumer run` recreates it.",
         )
         for fault in consumer_faults(config, stream.config, needs.subject)
     ]
@@ -88,7 +88,7 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
         warning(
             "queue.consumer",
             f"Consumer {name!r}: {field} is {now}, not {wanted}; {reason}.",
-            "Restart `email-consumer run`: it brings that in line. If it comes back, somebody else changes it.",
+            "Restart `email-consumer run`: it corrects that. If this happens again, another program changes it.",
         )
         for field, (now, wanted, reason) in consumer_changes(config, needs).items()
     ]
@@ -97,10 +97,12 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
         for risk in consumer_risks(found["config"], max_payload)
     ]
     if found["num_pending"] and not (found["num_ack_pending"] or found["num_waiting"]):
-        text = f"Consumer {name!r}: {found['num_pending']:,} mails wait, none is in hand, and no program asks for them."
+        text = f"Consumer {name!r}: {found['num_pending']:,} mails are waiting, none is being processed, and no program requests them."
         fix = "Start `email-consumer run`, or see its log (intake.interrupted)."
         risks.append(warning("queue.consumer", text, fix))
-    waiting = f"{found['num_pending']:,} wait, {found['num_ack_pending']:,} are in hand or wait for a retry"
+    waiting = (
+        f"{found['num_pending']:,} are waiting, {found['num_ack_pending']:,} are being processed or waiting for a retry"
+    )
     summary = ok("queue.consumer", f"Consumer {name!r}: {waiting}{_limits(found['config'])}.")
     return faults + changes + risks or [summary]
 

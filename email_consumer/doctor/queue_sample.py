@@ -1,4 +1,4 @@
-"""Some of the mail that waits, read as the daemon will read it: what would become a dead letter, and why. Nothing is consumed."""
+"""A sample of the waiting mail, read as the daemon will read it: what would become a dead letter, and why. Nothing is consumed."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ _SPREAD = 100
 """And from all over the rest of it."""
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_SECONDS = 5.0
-_TOLD = 5
+_LISTED = 5
 """Different reasons."""
 _LONGEST_REASON = 200
 _CONFLICT = "the uuid of another one that waits, which goes to other recipients"
@@ -115,12 +115,12 @@ def _finding(sample: _Sample, waiting: int) -> Finding:
     if not sample.refused:
         return ok("queue.waiting", f"{looked_at}: each can be read.")
     by_count = sorted(sample.refused.items(), key=lambda each: len(each[1]), reverse=True)
-    reasons = [f"{reason} ({_where(found)})" for reason, found in by_count[:_TOLD]]
-    if len(by_count) > _TOLD:
-        reasons.append(f"{len(by_count) - _TOLD} other reasons")
+    reasons = [f"{reason} ({_where(found)})" for reason, found in by_count[:_LISTED]]
+    if len(by_count) > _LISTED:
+        reasons.append(f"{len(by_count) - _LISTED} other reasons")
     refused = sum(map(len, sample.refused.values()))
     text = f"{looked_at}, and {refused:,} will be refused and kept as dead letters: {'; '.join(reasons)}."
-    fix = "Mend what publishes them. Before an upgrade, let the version that runs empty the queue, if it takes them."
+    fix = "Fix their publisher. Before an upgrade, let the running version empty the queue, if it accepts them."
     return warning("queue.waiting", text, fix)
 
 

@@ -15,7 +15,7 @@ async def check_receiver(server_url: str, *, events_expected: bool, stand_in: bo
 
     Args:
         server_url: the setting.
-        events_expected: SES's events shall come in there.
+        events_expected: SES events are expected there.
         stand_in: they come from the sandbox on this machine, which reaches it anyway.
     """
     bad = error if events_expected else warning

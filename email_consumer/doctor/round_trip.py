@@ -34,7 +34,7 @@ class RoundTrip:
         self._patience = patience
         name = uuid4().hex[:12]
         self._uuid = f"doctor-{name}"
-        # SES's simulator takes labels: an address of our own is on nobody's list yet.
+        # SES's simulator accepts labels: a new address is on no suppression list yet.
         self._address = f"bounce+{name}@simulator.amazonses.com"
         self._mail = f"/v1/messages/{self._uuid}"
         self._suppression = f"/v1/suppressions/{quote(self._address)}"

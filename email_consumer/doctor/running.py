@@ -21,8 +21,8 @@ async def check_running(url: str) -> list[Finding]:
     """`url` is the sidecar's, as this machine reaches it; nothing to say where nothing of ours answers there."""
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{url}/ready") as answer:
-            told = await answer.json()
-            reasons = dict(told["reasons"]) if not told["ready"] else {}
+            answered = await answer.json()
+            reasons = dict(answered["reasons"]) if not answered["ready"] else {}
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
         return []  # whether anything of ours should answer is looked at elsewhere
     if not reasons:

@@ -1,4 +1,4 @@
-"""The SQLite file: there or makeable, on a disk with room, in whose hands, of which version."""
+"""The SQLite file: present or creatable, free disk space, its lock and its version."""
 
 import os
 import re
@@ -60,7 +60,7 @@ _MAKE_ROOM = "Make room, or lower RETENTION_DAYS."
 
 
 def _absent(path: Path) -> Finding:
-    return ok("storage.file", f"{path} is not there yet; `email-consumer run` makes it.")
+    return ok("storage.file", f"{path} does not exist yet; `email-consumer run` creates it.")
 
 
 def _version(path: Path) -> Finding:
@@ -70,7 +70,7 @@ def _version(path: Path) -> Finding:
     except sqlite3.DatabaseError as fault:
         text = f"DB_PATH: {path} can't be read: {fault}."
         return error(
-            "storage.file", text, "If it is no SQLite file, name another one; if it is damaged, restore a backup."
+            "storage.file", text, "If it is not an SQLite file, use another one; if it is damaged, restore a backup."
         )
     if version > newest_version():
         text = f"DB_PATH: {path} was written by a newer email-consumer (version {version})."
@@ -107,7 +107,7 @@ def _holder(path: Path) -> Finding:
 
 
 def lock_holder(lock: Path) -> int | None:
-    """Who holds the lock, asked of the kernel; None where nobody does, or where it can't be told."""
+    """The process that holds the lock, according to the kernel; None if there is no such process or it is unknown."""
     try:
         inode = lock.stat().st_ino
         locks = _LOCKS.read_text()

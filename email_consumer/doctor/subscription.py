@@ -1,4 +1,4 @@
-"""The way of SES's events from their SNS topic to us: the subscription, confirmed, with enough patience, not raw."""
+"""SES events on their way from the SNS topic to us: the subscription is confirmed, retries for long enough, and is not raw."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ async def check_subscription(aws: ControlPlane, topic: str, server_url: str, que
     except AwsError as fault:
         if fault.absent:
             text = f"The topic {topic} does not exist."
-            return [error("sns.topic", text, "Create it, or mend SNS_TOPIC_ARNS and the event destination.")]
+            return [error("sns.topic", text, "Create it, or fix SNS_TOPIC_ARNS and the event destination.")]
         return [(skipped if fault.forbidden else error)("sns.subscription", str(fault), fault.fix)]
     found = ok("sns.subscription", f"{topic} → {confirmed['Endpoint']}, confirmed.")
     return [found, *_delivery(arn, answer["Attributes"], tries_again=way.tries_again)]
@@ -73,8 +73,8 @@ class _Endpoint:
     def fix(self) -> str:
         protocol = urlsplit(self.server_url).scheme
         return (
-            f"--protocol {protocol} --notification-endpoint {self}`; the running sidecar confirms it by itself. If"
-            " SERVER_URL is wrong, mend it."
+            f"--protocol {protocol} --notification-endpoint {self}`; the running sidecar confirms it automatically. If"
+            " SERVER_URL is wrong, fix it."
         )
 
 
@@ -104,16 +104,16 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int]:
 def _none_of_ours(topic: str, way: _Endpoint | _Queue, subscriptions: list[dict[str, str]]) -> Finding:
     others = ", ".join(sorted({each["Endpoint"] for each in subscriptions}))
     but = f", only {others}" if others else ""
-    text = f"{way} is not subscribed to {topic}{but}: no events come here."
+    text = f"{way} is not subscribed to {topic}{but}: no events arrive here."
     return error("sns.subscription", text, f"`aws sns subscribe --topic-arn {topic} {way.fix}")
 
 
 def _pending(topic: str, endpoint: str) -> Finding:
     return error(
         "sns.subscription",
-        f"The subscription of {endpoint} to {topic} was never confirmed: no events come here.",
+        f"The subscription of {endpoint} to {topic} was never confirmed: no events arrive here.",
         "Start the sidecar, with the topic in SNS_TOPIC_ARNS and sns:ConfirmSubscription allowed, then subscribe again:"
-        " SNS asks anew, and the sidecar confirms. Its log says why it refused, if it did (events.refused).",
+        " SNS asks again, and the sidecar confirms. If it refuses, its log says why (events.refused).",
     )
 
 
@@ -133,7 +133,7 @@ def _delivery(arn: str, attributes: dict[str, str], *, tries_again: bool) -> lis
         findings.append(
             warning(
                 "sns.delivery_policy",
-                f"SNS gives up on an event after {patience:.0f} s: what happens while we are away for longer is lost.",
+                f"SNS gives up on an event after {patience:.0f} s: events are lost if the sidecar is down for longer.",
                 f"`aws sns set-subscription-attributes --subscription-arn {arn} --attribute-name DeliveryPolicy"
                 f" --attribute-value '{_PATIENT_POLICY}'`",
             )

@@ -19,13 +19,13 @@ async def test_nothing_is_wrong_with_an_installation_without_a_fault(installatio
 @pytest.mark.parametrize(
     ("account", "check", "severity", "words"),
     [
-        ({"production_access": False}, "ses.production", "warning", "verified addresses only"),
+        ({"production_access": False}, "ses.production", "warning", "only to verified addresses"),
         ({"sending_enabled": False}, "ses.sending", "error", "paused"),
         ({"enforcement_status": "SHUTDOWN"}, "ses.standing", "error", "shut the account down"),
         ({"enforcement_status": "PROBATION"}, "ses.standing", "warning", "under review"),
         ({"max_send_rate": 14}, "ses.rate", "warning", "SES_RATE_PER_SEC is 50, SES allows 14"),
         ({"max_24_hour_send": 200, "sent_last_24_hours": 180}, "ses.quota", "warning", "180 of 200"),
-        ({"max_24_hour_send": 200, "sent_last_24_hours": 200}, "ses.quota", "error", "nothing goes out"),
+        ({"max_24_hour_send": 200, "sent_last_24_hours": 200}, "ses.quota", "error", "nothing is sent"),
     ],
 )
 async def test_the_account(
@@ -125,7 +125,7 @@ async def test_no_configuration_set(installation: Installation) -> None:
         assert (topics, finding.severity) == ({TOPIC}, "warning")
         topics, [finding] = await check_events(aws, None, [], stand_in=False)
         assert (topics, finding.severity) == (set(), "warning")
-    assert "bounces and complaints go unseen" in finding.text
+    assert "bounces and complaints go unnoticed" in finding.text
 
 
 async def test_a_configuration_set_that_does_not_exist(installation: Installation) -> None:

@@ -26,7 +26,7 @@ async def made(client: Client) -> Client:
 @pytest.mark.parametrize(
     ("config", "severity", "text"),
     [
-        ({}, Severity.OK, "0 wait, 0 are in hand or wait for a retry."),
+        ({}, Severity.OK, "0 are waiting, 0 are being processed or waiting for a retry."),
         ({"max_batch": 5}, Severity.OK, "requests are kept to max_batch 5."),
         ({"max_bytes": 1000}, Severity.WARNING, "1,000 bytes (max_bytes): a larger mail never comes."),
         ({"max_expires": 1_000_000}, Severity.WARNING, "after 0.001 s (max_expires)"),

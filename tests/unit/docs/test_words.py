@@ -24,7 +24,6 @@ _NOT_YET_CLEANED = {
     "api",
     "cluster",
     "dashboard",
-    "doctor",
     "feedback",
     "ledgers",
     "replica",
