@@ -1,1 +1,1 @@
-"""The HTTP side: mail taken in and scheduled, topics and their numbers, what operators ask."""
+"""The HTTP API: submitting mail, topics and statistics, dead letters, erasure."""

@@ -1,4 +1,4 @@
-"""Cancelling a topic: what is not sent yet and was created, or stored in the stream, up to that moment."""
+"""Cancels a topic: mail created or stored in the stream up to that moment that is not sent yet."""
 
 import asyncio
 import time
@@ -32,13 +32,13 @@ _IN_OUR_KEEPING = """
 SELECT count(*) FROM email_requests
 WHERE topic_id = ? AND status = 0 AND published_at IS NULL AND content_id IS NOT NULL
 """
-# One statement, so that all numbers are of the same moment.
+# One statement, so that all numbers come from the same snapshot.
 _COUNTS = """
 SELECT stream, sequence, cancelled_at, cancelled, status, count
 FROM cancellations LEFT JOIN topic_counts USING (topic_id) WHERE topic_id = ?
 """
-# What the version before noted belongs to this stream, unless that has not come so far yet, or was made later: then it
-# belongs to one that is gone, and stops no mail of this one.
+# What the previous version recorded belongs to this stream, unless the stream has not reached that sequence or was created
+# later: then it belongs to a deleted stream and stops no mail of this one.
 _ADOPT = """
 UPDATE cancellations
 SET (stream, sequence) = (
@@ -47,9 +47,9 @@ SET (stream, sequence) = (
 WHERE stream IS NULL
 """
 _CLOCK_SKEW = 60.0
-"""Seconds by which the version before let clocks differ."""
+"""Clock skew in seconds that the previous version tolerated."""
 _KEPT = 90 * 86_400.0
-"""Seconds; SQS keeps no message for longer than 14 days, and the stream's consumer tells how far it has come."""
+"""Seconds; SQS keeps a message for at most 14 days, and the stream's consumer shows its progress."""
 _FORGET = """
 DELETE FROM cancellations
 WHERE cancelled_at < :before AND (stream <> :stream OR sequence <= :settled OR :nothing_left)
@@ -62,22 +62,22 @@ Apply = Callable[[str, Mark], None]
 
 
 class Receipt(ApiModel):
-    """What became of a topic's mail, all its cancellations together.
+    """The effect of all cancellations of a topic.
 
-    Exact for mail of the API; mail that came over NATS counts as it is pulled, until the receipt is final.
+    Exact for mail from the API; mail from NATS counts as it is pulled, until the receipt is final.
     """
 
     topic_id: str
     cancelled: int
     sent: int
     in_flight: int
-    """In hand at this moment, or in doubt: it may still be sent, or has been. Over several workers: at the most."""
+    """Being sent or in doubt, so it may still go out or have gone out. With several workers, an upper bound."""
     failed: int
     final: bool
-    """Nothing that the cancellation covers is left in the stream or in hand."""
+    """Nothing covered by the cancellation is left in the stream or in flight."""
     cancelled_at: Moment
     known: bool
-    """Whether mail of the topic is in the tables. If not, it may still lie in the stream, and is cancelled there."""
+    """Whether any mail of the topic is recorded. Mail that is only in the stream is cancelled all the same."""
 
 
 class Cancellations:
@@ -91,35 +91,35 @@ class Cancellations:
         unsent: Unsent,
         claims_visible: bool,
     ) -> None:
-        """Take what a cancellation has to reach.
+        """Store what a cancellation needs.
 
         Args:
-            database: holds the mail in our keeping.
-            queue: holds the rest.
-            apply: takes topic and moment: from its return on, no mail of the topic that was stored before may be claimed.
-            publishing_paused: while it lasts, no mail goes from our keeping into the queue.
-            unsent: counts what is stopped in our keeping; the rest is counted where it is delivered.
-            claims_visible: whether the tables show each claim; if not, whatever was delivered counts as in flight.
+            database: holds mail that is not published yet.
+            queue: holds the published mail.
+            apply: takes topic and mark; once it returns, no mail of the topic stored before the mark can be claimed.
+            publishing_paused: pauses publishing from the database for its duration.
+            unsent: counts what is stopped here; the rest is counted on delivery.
+            claims_visible: whether the tables show each claim; if not, everything delivered counts as in flight.
         """
         self._database = database
         self._queue = queue
         self._apply = apply
         self._publishing_paused = publishing_paused
         self._unsent = unsent
-        self._claims_show = claims_visible
+        self._claims_visible = claims_visible
 
     async def load(self) -> None:
-        """Apply what was cancelled before this start; to be called before mail is pulled.
+        """Apply earlier cancellations; to be called before mail is pulled.
 
-        What can't cover any mail that is still to come is forgotten after a season.
+        Cancellations that can't cover future deliveries are deleted after 90 days.
 
         Raises:
-            QueueUnavailableError: the stream gave no answer.
+            QueueUnavailableError: the stream did not respond.
         """
         mark = await self._queue.mark()
         try:
             backlog = await self._queue.backlog()
-        except QueueUnavailableError:  # as before the first worker has made its consumer
+        except QueueUnavailableError:  # the first worker has not created its consumer yet
             backlog = Backlog(ack_floor=0, unsettled=1, delivered=0)
         here = {"stream": mark.stream, "sequence": mark.sequence, "made_at": _made_at(mark), "skew": _CLOCK_SKEW}
         settled = {"settled": max(backlog.ack_floor, 0), "nothing_left": not backlog.unsettled}
@@ -130,12 +130,12 @@ class Cancellations:
             self._apply(row["topic_id"], Mark(row["stream"], row["sequence"], row["before"]))
 
     async def cancel(self, topic_id: str) -> Receipt:
-        """Cancelling again is no error: it covers what came since.
+        """Cancel, or cancel again to cover what came since.
 
         Raises:
-            QueueUnavailableError: the stream gave no answer; nothing is cancelled.
+            QueueUnavailableError: the stream did not respond; nothing is cancelled.
         """
-        async with self._publishing_paused():  # or mail from our keeping could come to lie behind `sequence`
+        async with self._publishing_paused():  # or unpublished mail could get a sequence after the mark
             mark = await self._queue.mark()
             async with self._database.transaction() as connection:
                 place = {"stream": mark.stream, "sequence": mark.sequence, "before": mark.before, "now": time.time()}
@@ -144,20 +144,20 @@ class Cancellations:
                 values = {"topic_id": topic_id, "now": time.time(), "error": str(StopReason.CANCELLED)}
                 await connection.execute(_STOP, values)
             self._unsent.count(StopReason.CANCELLED, kept)
-            # Nobody else has had the writer's turn yet: claims made so far are counted as in flight, none comes after.
+            # Still before any other write: claims made so far are counted as in flight, and none can follow.
             self._apply(topic_id, mark)
-            await asyncio.sleep(mark.past_in)  # what is stored after our answer is later mail, and passes
+            await asyncio.sleep(mark.past_in)  # mail stored after our response is later mail and must pass
         receipt = await self.receipt(topic_id)
         assert receipt is not None  # noqa: S101 - just written
         _log.info("topic.cancelled", **receipt.model_dump(exclude={"cancelled_at"}))
         return receipt
 
     async def receipt(self, topic_id: str) -> Receipt | None:
-        """As things stand now; None if the topic was never cancelled."""
+        """The current state; None if the topic was never cancelled."""
         noted = await self._database.fetch(_COUNTS, (topic_id,))
         if not noted:
             return None
-        # First: what is settled by now shows in the counts.
+        # Before the counts: they include whatever is settled by now.
         settled, unseen = await self._settled(noted[0]["stream"], noted[0]["sequence"])
         rows = await self._database.fetch(_COUNTS, (topic_id,))
         counts = {row["status"]: row["count"] for row in rows}
@@ -174,16 +174,16 @@ class Cancellations:
         )
 
     async def _settled(self, stream: str, sequence: int) -> tuple[bool, int]:
-        """Whether all mail up to there is settled; how much may be in flight that the tables don't show."""
+        """Whether all mail up to the sequence is settled; how much may be in flight that the tables don't show."""
         try:
             backlog = await self._queue.backlog()
         except QueueUnavailableError:
             return False, 0
-        gone = backlog.stream != stream  # and its mail with it
+        gone = backlog.stream != stream  # and so is its mail
         settled = gone or backlog.ack_floor >= sequence or not backlog.unsettled
-        return settled, 0 if settled or self._claims_show else backlog.delivered
+        return settled, 0 if settled or self._claims_visible else backlog.delivered
 
 
 def _made_at(mark: Mark) -> float:
-    """When a stream was made, by NATS's clock in Unix seconds; its name among others of its name is that moment."""
+    """When a stream was created (Unix seconds, NATS's clock); the mark identifies a stream by that time."""
     return datetime.fromisoformat(mark.stream).timestamp() if mark.stream else 0.0

@@ -1,4 +1,4 @@
-"""`/v1/dead-letters`: what could not be sent, looked at and sent on its way again."""
+"""`/v1/dead-letters`: list, inspect, replay and remove mail that could not be sent."""
 
 import base64
 from datetime import datetime
@@ -28,12 +28,12 @@ from email_consumer.web.routing import (
 )
 
 _LONGEST_NUMBER = 18
-"""Digits; NATS counts in 64 bits."""
+"""Digits; NATS sequences have 64 bits."""
 
 
 class DeadLettersQuery(NumberedPageQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    """Entries in a page, at the most."""
+    """Maximum number of entries in a page."""
     kind: DeadLetterKind | None = None
     """Only those of this kind."""
 
@@ -43,7 +43,7 @@ class Letter(ApiModel):
     kind: str
     reason: str
     reference: str
-    """What named the message in its source, such as `messages:4711`."""
+    """Identifies the message in its source, such as `messages:4711`."""
     attempts: int | None
     stored_at: datetime
     size: int
@@ -57,14 +57,14 @@ class Letters(PageAnswer):
 class WholeLetter(Letter):
     headers: dict[str, str]
     message: dict[str, Any] | None
-    """The message; null if it can't be decoded."""
+    """The decoded message; null if it is undecodable."""
     payload: str
-    """As it came, in base64."""
+    """The original payload in base64."""
 
 
 class ReplayQuery(ApiModel):
     new_uuid: bool = False
-    """Send it as another mail, under a uuid that is made of the letter. A conflict can't be replayed otherwise."""
+    """Send it as a different mail, with a uuid derived from the dead letter; required for a conflict."""
 
 
 class Replayed(ApiModel):
@@ -92,7 +92,7 @@ class DeadLetterRoutes:
         following = next_page(letters, query, lambda letter: letter.sequence)
         return answer(Letters(dead_letters=[Letter(**_facts(letter)) for letter in letters], next=following))
 
-    @operation("One dead letter with all of its message", answer=WholeLetter)
+    @operation("One dead letter with its message", answer=WholeLetter)
     async def show(self, request: web.Request) -> web.Response:
         letter = await self._find(request)
         payload = base64.b64encode(letter.payload).decode()
@@ -100,7 +100,7 @@ class DeadLetterRoutes:
         message = _message(letter.payload)
         return answer(WholeLetter(**_facts(letter), headers=headers, message=message, payload=payload))
 
-    @operation("Delete one dead letter, and with it the only copy of its mail", answer=Letter, errors=(409,))
+    @operation("Delete a dead letter and with it the only copy of its mail", answer=Letter, errors=(409,))
     async def remove(self, request: web.Request) -> web.Response:
         letter = await self._find(request)
         try:
@@ -109,7 +109,7 @@ class DeadLetterRoutes:
             raise ApiError(409, "not_removed", f"{error}.") from None
         return answer(Letter(**_facts(letter)))
 
-    @operation("Send it on its way again", query=ReplayQuery, answer=Replayed, errors=(409,))
+    @operation("Publish the mail again", query=ReplayQuery, answer=Replayed, errors=(409,))
     async def replay(self, request: web.Request) -> web.Response:
         query = read_query(request, ReplayQuery)
         letter = await self._find(request)

@@ -1,4 +1,4 @@
-"""`POST /v1/erasures`: one address is erased from the tables."""
+"""`POST /v1/erasures`: erases one address from the tables."""
 
 from typing import Annotated
 
@@ -18,18 +18,18 @@ class NewErasure(ApiModel):
 
 
 class ErasureReceipt(ApiModel):
-    """What there was of the address; see `email_consumer.store.erasure.Erased`."""
+    """What was erased; see `email_consumer.store.erasure.Erased`."""
 
     mails: int
     stopped: int
-    """Of these: not sent yet, and now never."""
+    """Of these: not sent yet, and now stopped."""
     contents: int
-    """Subjects and bodies that are gone."""
+    """Deleted subjects and bodies."""
     contents_kept: int
-    """Contents that name the address and are still to be sent to others: erase again after that."""
+    """Contents that mention the address but are still to be sent to others: erase again afterwards."""
     events: int
     suppressed: bool
-    """The address is on the suppression list, and stays there: it must go on stopping mail."""
+    """The address is on the suppression list and stays there, so that it keeps blocking mail."""
 
 
 class ErasureRoutes:

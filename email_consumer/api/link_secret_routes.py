@@ -1,4 +1,4 @@
-"""`POST /v1/link-secrets`: links are signed with a new secret; `DELETE /v1/link-secrets/old`: it alone counts."""
+"""`POST /v1/link-secrets` starts signing with a new secret; `DELETE /v1/link-secrets/old` invalidates the older ones."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,61 +11,61 @@ from email_consumer.store.database import Database
 from email_consumer.store.link_secrets import write_link_secrets
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
 
-_PATIENCE = 10.0
-"""Seconds for JetStream to take what workers have to know."""
+_TIMEOUT = 10.0
+"""Seconds for JetStream to store the secrets for the workers."""
 
 _log = structlog.get_logger(__name__)
 
 
 class NewLinkSecret(ApiModel):
     forget_old: bool = False
-    """Links of all mail that was sent before stop working: for a secret that others may know."""
+    """Invalidate the links in all mail sent so far: for a secret that may be compromised."""
 
 
 class KeptLinkSecrets(ApiModel):
     old: int
-    """How many old secrets are kept; links that they signed work."""
+    """Number of older secrets whose links still work."""
 
 
 class LinkSecretRoutes:
-    def __init__(self, database: Database, secrets: LinkSecrets, tell: Callable[[], Awaitable[None]]) -> None:
-        """`tell` returns when all who sign links elsewhere can know of a change."""
+    def __init__(self, database: Database, secrets: LinkSecrets, publish: Callable[[], Awaitable[None]]) -> None:
+        """`publish` returns once the workers can read the changed secrets."""
         self._database = database
         self._secrets = secrets
-        self._tell = tell
-        self._one_at_a_time = asyncio.Lock()
+        self._publish = publish
+        self._lock = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/link-secrets", self.rotate), web.delete("/v1/link-secrets/old", self.forget_old)]
 
-    @operation("Sign the links in mail with a new secret", body=NewLinkSecret, answer=KeptLinkSecrets, errors=(503,))
+    @operation("Sign links in mail with a new secret", body=NewLinkSecret, answer=KeptLinkSecrets, errors=(503,))
     async def rotate(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewLinkSecret)
-        async with self._one_at_a_time:
+        async with self._lock:
             await self._keep((new_secret(), *self._secrets.kept))
             if new.forget_old:
-                # Only now: forgotten before JetStream has the new one, the old one would come back with a crash.
+                # In this order: dropped before JetStream stored the new one, the old one would come back after a crash.
                 await self._keep(self._secrets.kept[:1])
             return self._answer()
 
-    @operation("Links that old secrets signed stop working", answer=KeptLinkSecrets, errors=(503,))
+    @operation("Invalidate links signed with older secrets", answer=KeptLinkSecrets, errors=(503,))
     async def forget_old(self, _request: web.Request) -> web.Response:
-        async with self._one_at_a_time:
-            await self._tell_in_time()  # of a rotation that JetStream may not have heard of
+        async with self._lock:
+            await self._publish_in_time()  # an earlier rotation may not have reached JetStream
             await self._keep(self._secrets.kept[:1])
             return self._answer()
 
     async def _keep(self, kept: tuple[str, ...]) -> None:
         await write_link_secrets(self._database, kept)
         self._secrets.replace(kept)
-        await self._tell_in_time()
+        await self._publish_in_time()
 
-    async def _tell_in_time(self) -> None:
+    async def _publish_in_time(self) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._tell()
+            async with asyncio.timeout(_TIMEOUT):
+                await self._publish()
         except TimeoutError:
-            raise ApiError(503, "not_told", "JetStream does not take what workers have to know; try again.") from None
+            raise ApiError(503, "not_told", "JetStream did not store the secrets for the workers; try again.") from None
 
     def _answer(self) -> web.Response:
         old = len(self._secrets.kept) - 1

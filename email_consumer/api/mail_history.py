@@ -1,4 +1,4 @@
-"""`GET /v1/messages/{uuid}`: one mail's status and what happened to it."""
+"""`GET /v1/messages/{uuid}`: status and history of one mail."""
 
 import json
 from typing import Any
@@ -19,11 +19,11 @@ SELECT created_at, status, recipient, machine, raw FROM email_results
 WHERE request_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
 """
 _LONGEST = 200
-"""Entries of a history, the newest."""
+"""Maximum number of history entries; the newest are shown."""
 
 
 class Attempt(ApiModel):
-    """What went wrong once; a first attempt that succeeded leaves none."""
+    """A failed attempt; a successful first attempt leaves no entry."""
 
     at: Moment
     outcome: str
@@ -31,13 +31,13 @@ class Attempt(ApiModel):
 
 
 class Result(ApiModel):
-    """An event of SES, an open, a click."""
+    """An SES event, an open or a click."""
 
     at: Moment
     kind: str
     recipient: str
     machine: bool
-    """Done by a program, as far as can be told."""
+    """Probably caused by a program, not a person."""
     detail: dict[str, Any]
 
 
@@ -72,7 +72,7 @@ class MailHistory:
     async def show(self, request: web.Request) -> web.Response:
         found = await self._database.fetch(_MAIL, (request.match_info["uuid"],))
         if not found:
-            raise ApiError(404, "not_found", "No mail of this uuid is known.")
+            raise ApiError(404, "not_found", "No mail with this uuid.")
         row = dict(found[0])
         attempts = await self._database.fetch(_ATTEMPTS, (row["id"], _LONGEST))
         results = await self._database.fetch(_RESULTS, (row["id"], _LONGEST))

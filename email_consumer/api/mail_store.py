@@ -1,4 +1,4 @@
-"""Mail taken in over HTTP, stored with one commit; and the answers that an Idempotency-Key gets again."""
+"""Stores mail from the HTTP API in one commit, and remembers the responses of Idempotency-Keys."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
 from email_consumer.web.routing import ApiError
 
-# All recipients of one content in one statement: SQLite works through them without the interpreter.
+# All recipients of a content in one statement, so that SQLite loops over them instead of Python.
 _INSERT = """
 INSERT INTO email_requests
     (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, recipients_hash, content_hash, created_at,
@@ -23,7 +23,7 @@ FROM json_each(:recipients)
 """
 _ANSWERED = "SELECT hash, answer FROM idempotency_keys WHERE key = ?"
 _REMEMBER = "INSERT INTO idempotency_keys (key, hash, answer, created_at) VALUES (?, ?, ?, ?)"
-# A few at a time: whoever brings a key pays for little more than their own.
+# A few at a time, so that no request pays for a large cleanup.
 _FORGET = """
 DELETE FROM idempotency_keys WHERE key IN
     (SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 10)
@@ -32,24 +32,24 @@ DELETE FROM idempotency_keys WHERE key IN
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """An Idempotency-Key and what came with it."""
+    """An Idempotency-Key and the request it came with."""
 
     key: str
     hash: bytes
-    """SHA-256 of the request's body."""
+    """SHA-256 of the request body."""
 
 
 class MailStore:
     def __init__(self, database: Database, keep_answers: float) -> None:
-        """`keep_answers`: seconds that a key's answer is remembered."""
+        """`keep_answers`: seconds for which a key's response is remembered."""
         self._database = database
         self._keep_answers = keep_answers
 
     async def store(self, batch: Batch, answer: Callable[[], str], key: RequestKey | None) -> str:
-        """Return the answer once all is on disk; one that was given to the same key before comes again instead.
+        """Return the response once everything is on disk; if the key was used before, its earlier response.
 
         Raises:
-            ApiError: 422 the key was used for another request.
+            ApiError: 422 the key was used with a different request.
             sqlite3.OperationalError: nothing was stored.
         """
         now = time.time()
@@ -65,10 +65,10 @@ class MailStore:
         return text
 
     async def answered(self, key: RequestKey) -> str | None:
-        """What this key was answered before, if it was.
+        """The earlier response to this key, if any.
 
         Raises:
-            ApiError: 422 the key was used for another request.
+            ApiError: 422 the key was used with a different request.
         """
         return await _earlier(self._database.reader, key)
 
@@ -76,7 +76,7 @@ class MailStore:
 async def _earlier(connection: aiosqlite.Connection, key: RequestKey) -> str | None:
     for row in await connection.execute_fetchall(_ANSWERED, (key.key,)):
         if row["hash"] != key.hash:
-            raise ApiError(422, "key_reused", "This Idempotency-Key was used for another request.")
+            raise ApiError(422, "key_reused", "This Idempotency-Key was used with a different request.")
         return str(row["answer"])
     return None
 

@@ -1,4 +1,4 @@
-"""`POST /v1/messages`: stored first, answered then; publishing follows."""
+"""`POST /v1/messages`: responds once the mail is stored; it is published afterwards."""
 
 import hashlib
 import time
@@ -19,7 +19,7 @@ from email_consumer.web.routing import JSON, ApiError, operation, read_json_byte
 
 _KEY = "Idempotency-Key"
 _LONGEST_KEY = 255
-_AT_ONCE = 2
+_CONCURRENT = 2
 _WAITING = 16
 
 
@@ -33,27 +33,29 @@ class MessageRoutes:
         max_payload: Callable[[], int],
         stored: Callable[[], None],
     ) -> None:
-        """`max_payload`: bytes that NATS takes now; `stored` wakes whoever publishes; `zone` is of naive times."""
+        """`max_payload`: bytes that NATS accepts now; `stored` wakes the scheduler; `zone` is for naive times."""
         self._store = store
         self._unknown_keys = UnknownKeys(metrics)
         self._zone = zone
         self._max_payload = max_payload
         self._stored = stored
-        self._turns = RequestLimiter(_AT_ONCE, _WAITING)
+        self._limiter = RequestLimiter(_CONCURRENT, _WAITING)
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/messages", self.create)]
 
     @operation(
-        "Take in mail: stored durably when answered, sent as the rate allows or when it is due",
+        "Submit mail: durably stored when this responds, sent when due and as the rate allows",
         body=NewMessages,
         answer=Accepted,
-        headers={_KEY: "The same key and body again get the same answer, and no second mail"},
+        headers={
+            _KEY: "Repeating a request with the same key and body returns the same response and sends no second mail"
+        },
     )
     async def create(self, request: web.Request) -> web.Response:
-        # Before our turn: a body that doesn't come to its end would keep others from theirs.
+        # Before taking a slot: a slow upload must not block other requests.
         body = await read_json_bytes(request)
-        async with self._turns.turn():
+        async with self._limiter.slot():
             began = time.perf_counter()
             key = _request_key(request, body)
             if key and (earlier := await self._store.answered(key)):
@@ -64,7 +66,7 @@ class MessageRoutes:
             batch = await prepare(new, self._zone, self._max_payload())
             if not batch.messages:
                 details = {"refused": [refusal.model_dump() for refusal in batch.refused]}
-                raise ApiError(422, "no_recipient", "None of the recipients is an e-mail address.", details)
+                raise ApiError(422, "no_recipient", "No recipient is a valid e-mail address.", details)
             text = await self._store.store(
                 batch, lambda: _answer(batch, reading.unknown, time.perf_counter() - began), key
             )
@@ -77,7 +79,7 @@ def _request_key(request: web.Request, body: bytes) -> RequestKey | None:
     if key is None:
         return None
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
-        raise ApiError(400, "bad_key", f"{_KEY} must have 1 to {_LONGEST_KEY} printable characters.")
+        raise ApiError(400, "bad_key", f"{_KEY} must consist of 1 to {_LONGEST_KEY} printable characters.")
     return RequestKey(key, hashlib.sha256(body).digest())
 
 
@@ -94,5 +96,5 @@ def _answer(batch: Batch, unknown: Iterable[str], seconds: float) -> str:
         merged=batch.merged,
         ids=batch.ids,
         refused=batch.refused,
-        warnings=[f"{key}: this key means nothing here and was ignored" for key in sorted(unknown)],
+        warnings=[f"{key}: unknown key, ignored" for key in sorted(unknown)],
     ).model_dump_json()

@@ -1,4 +1,4 @@
-"""What `POST /v1/messages` takes and answers."""
+"""Request and response of `POST /v1/messages`."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -22,15 +22,15 @@ from email_consumer.web.routing import ApiModel
 
 MAX_RECIPIENTS = 10_000
 MAX_ELEMENTS = 250_000
-"""Keys and values of a request: 25 for each message, should there be as many messages as recipients."""
+"""Keys and values in a request: 25 per message if each recipient has one."""
 
-# Read by hand (`clock.parse_time`): an unparsable time is a 400 in a contract older than this program.
+# Parsed later (`batch`): an unparsable time must be a 400, as in an earlier service, not a 422.
 Time = Annotated[
     Any,
     WithJsonSchema(
         {
             "type": ["string", "null"],
-            "description": "RFC 3339 with an offset, or naive and then read in TIMEZONE",
+            "description": "RFC 3339 with an offset; a naive time is read in TIMEZONE",
             "examples": ["2024-12-25T10:00:00+09:00", "2024-01-01 09:00:00"],
         }
     ),
@@ -38,7 +38,7 @@ Time = Annotated[
 
 
 class NewMessage(FromOutside):
-    """One content for many recipients; each of them gets a mail of their own."""
+    """One content for many recipients; each gets a separate mail."""
 
     OTHER_NAMES: ClassVar = {"plan_id": "topic_id"}
     NOT_BUILT: ClassVar = NOT_BUILT
@@ -48,7 +48,7 @@ class NewMessage(FromOutside):
     emails: Annotated[list[str], FailFast(), Field(min_length=1), at_most(MAX_RECIPIENTS)]
     subject: OneLine
     content: str | None = None
-    """HTML; may be absent where `text` is given."""
+    """HTML; optional if `text` is given."""
     scheduled_at: Time = None
     expires_at: Time = None
     text: str | None = None
@@ -65,7 +65,7 @@ class NewMessage(FromOutside):
 
 
 class NewMessages(FromOutside):
-    """`scheduled_at` holds for all messages that name none of their own."""
+    """`scheduled_at` applies to all messages without one."""
 
     NOT_BUILT: ClassVar = NOT_BUILT
 
@@ -73,8 +73,8 @@ class NewMessages(FromOutside):
     scheduled_at: Time = None
 
 
-class Refusal(ApiModel):
-    """A recipient that got no mail."""
+class RefusedRecipient(ApiModel):
+    """A recipient whose mail was refused."""
 
     message: int
     """Index in `messages`."""
@@ -84,22 +84,22 @@ class Refusal(ApiModel):
 
 
 class Accepted(ApiModel):
-    """What was stored, durably."""
+    """What was durably stored."""
 
     total: int
     success: int
     errors: int
     duration_ms: int
     scheduled: bool
-    """Something is due later."""
+    """At least one mail is due later."""
     count: int
-    """The same as `success`, as an earlier service named it."""
+    """Same as `success`; the name of an earlier service."""
     elapsed: str
-    """The same as `duration_ms`, as an earlier service wrote it."""
+    """Same as `duration_ms`, in the form of an earlier service."""
     merged: int
-    """Recipients whose address was given before in the same message: all of them get one mail, with one uuid."""
+    """Recipients whose address occurs earlier in the same message: they share one mail and uuid."""
     ids: list[str | None]
-    """A uuid for each recipient in the order given; null for one that was refused."""
-    refused: list[Refusal]
+    """A uuid for each recipient in the order given; null for a refused one."""
+    refused: list[RefusedRecipient]
     warnings: list[str]
-    """Keys of the request that mean nothing and were ignored."""
+    """Unknown keys of the request, which were ignored."""

@@ -1,4 +1,4 @@
-"""Bounds what large requests may hold in memory: few at once, some waiting, the rest come back later."""
+"""Bounds the memory of large requests: a few run, some wait, the rest are refused with 429."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,23 +8,23 @@ from email_consumer.web.routing import ApiError
 
 
 class RequestLimiter:
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self._places = asyncio.Semaphore(at_once)
-        self._queue = at_once + waiting
-        self._taken = 0
+    def __init__(self, concurrent: int, waiting: int) -> None:
+        self._slots = asyncio.Semaphore(concurrent)
+        self._capacity = concurrent + waiting
+        self._admitted = 0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """The block runs when it is our turn.
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a slot and hold it for the block.
 
         Raises:
-            ApiError: 429, too many wait already.
+            ApiError: 429, too many requests are waiting.
         """
-        if self._taken >= self._queue:
-            raise ApiError(429, "busy", "Too many requests at once; try again.", headers={"Retry-After": "1"})
-        self._taken += 1
+        if self._admitted >= self._capacity:
+            raise ApiError(429, "busy", "Too many concurrent requests; try again.", headers={"Retry-After": "1"})
+        self._admitted += 1
         try:
-            async with self._places:
+            async with self._slots:
                 yield
         finally:
-            self._taken -= 1
+            self._admitted -= 1

@@ -1,4 +1,4 @@
-"""Reads the body of `POST /v1/messages` one message after another: sixteen megabytes in one step would stop everything."""
+"""Validates `POST /v1/messages` message by message: 16 MB in one step would block the event loop."""
 
 from typing import Annotated, Any
 
@@ -11,23 +11,23 @@ from email_consumer.runtime.breather import Breather
 from email_consumer.web.routing import invalid, parse_body
 
 
-class _Unread(NewMessages):
+class _Unvalidated(NewMessages):
     messages: Annotated[list[Any], Field(min_length=1), at_most(MAX_RECIPIENTS)]
 
 
 async def read_request(body: bytes, reading: Reading) -> NewMessages:
-    """The messages of a request; at the first one that is wrong it stops.
+    """The messages of a request, validated up to the first invalid one.
 
     Raises:
         ApiError: as `parse_body`.
     """
-    unread = parse_body(body, _Unread, context=reading, max_elements=MAX_ELEMENTS)
+    unvalidated = parse_body(body, _Unvalidated, context=reading, max_elements=MAX_ELEMENTS)
     breather = Breather()
     messages = []
-    for index, message in enumerate(unread.messages):
+    for index, message in enumerate(unvalidated.messages):
         try:
             messages.append(NewMessage.model_validate(message, context=reading))
         except ValidationError as error:
             raise invalid(error, f"messages.{index}") from None
         await breather.breathe()
-    return NewMessages.model_construct(messages=messages, scheduled_at=unread.scheduled_at)
+    return NewMessages.model_construct(messages=messages, scheduled_at=unvalidated.scheduled_at)

@@ -1,4 +1,4 @@
-"""Numbers of topics and hours, read from sums that triggers keep: their cost does not grow with the tables."""
+"""Statistics by topic and hour, from sums that triggers maintain: the cost does not grow with the tables."""
 
 import time
 
@@ -16,16 +16,16 @@ class Statistics:
         self._database = database
 
     async def requests(self, topic_id: str) -> dict[Status, int]:
-        """A topic's mails by status, all statuses included."""
+        """Number of a topic's mails by status, zeros included."""
         rows = await self._database.fetch(_REQUESTS, (topic_id,))
         return dict.fromkeys(Status, 0) | {Status(row["status"]): row["count"] for row in rows}
 
     async def results(self, topic_id: str) -> dict[str, int]:
-        """A topic's distinct recipients by what SES, or they, answered; the usual kinds always."""
+        """Number of a topic's distinct recipients by kind of result; the common kinds even if zero."""
         rows = await self._database.fetch(_RESULTS, (topic_id,))
         return dict.fromkeys(ResultCounts.model_fields, 0) | {row["kind"]: row["count"] for row in rows}
 
     async def sent(self, hours: int) -> int:
-        """Mails that SES accepted in the last hours, to the minute."""
+        """Mails that SES accepted in the last `hours`, to the minute."""
         ((count,),) = await self._database.fetch(_SENT, (int(time.time()) // 60 - hours * 60,))
         return int(count)

@@ -1,4 +1,4 @@
-"""Topics and their numbers, under today's paths and those of earlier services."""
+"""Topics and their statistics, including the paths of earlier services."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from email_consumer.web.routing import ApiModel, ResultCounts, StatusCounts, ans
 
 class Hours(ApiModel):
     hours: Annotated[int, Field(ge=1, le=168)] = 24
-    """How far back to count."""
+    """Hours to look back."""
 
 
 class Count(ApiModel):
@@ -21,19 +21,19 @@ class Count(ApiModel):
 
 
 class Topic(ApiModel):
-    """`result_counts` counts distinct recipients; what programs opened or clicked is counted apart, as MachineOpen."""
+    """Opens and clicks by programs are counted separately, such as MachineOpen."""
 
     request_counts: StatusCounts
     """Mails by status."""
     result_counts: ResultCounts
-    """Distinct recipients by what SES, or they, answered."""
+    """Distinct recipients by kind of result."""
     known: bool
-    """Whether mail of the topic is in the tables; mail that still lies in the stream is counted once it is pulled."""
+    """Whether any mail of the topic is recorded; mail in the stream counts once it is pulled."""
     cancellation: Receipt | None
 
 
 class PlanCounts(ApiModel):
-    """What an earlier service told of a plan, which is a topic here; `created` includes what is in hand."""
+    """The format of an earlier service, whose plans are topics here; `created` includes mail being sent."""
 
     total: int
     created: int
@@ -52,11 +52,11 @@ class TopicRoutes:
             web.get("/v1/topics/{topic_id:[^/]+}", self.show),
             web.delete("/v1/topics/{topic_id:[^/]+}", self.cancel),
             web.get("/v1/events/counts/sent", self.count_sent),
-            web.get("/v1/results/sent", self.count_sent_formerly),
+            web.get("/v1/results/sent", self.count_sent_by_old_path),
             web.get("/v1/results/count/{plan_id:[^/]+}", self.count_plan),
         ]
 
-    @operation("A topic's numbers, and the receipt of its newest cancellation", answer=Topic)
+    @operation("A topic's statistics and latest cancellation", answer=Topic)
     async def show(self, request: web.Request) -> web.Response:
         topic_id = request.match_info["topic_id"]
         requests = await self._statistics.requests(topic_id)
@@ -71,7 +71,7 @@ class TopicRoutes:
             )
         )
 
-    @operation("Cancel what is not sent yet; later mail of the topic is sent", answer=Receipt)
+    @operation("Cancel mail that is not sent yet; later mail of the topic is sent", answer=Receipt)
     async def cancel(self, request: web.Request) -> web.Response:
         return answer(await self._cancellations.cancel(request.match_info["topic_id"]))
 
@@ -81,7 +81,7 @@ class TopicRoutes:
         return answer(Count(count=await self._statistics.sent(hours)))
 
     @operation("Older path of /v1/events/counts/sent", query=Hours, answer=Count)
-    async def count_sent_formerly(self, request: web.Request) -> web.Response:
+    async def count_sent_by_old_path(self, request: web.Request) -> web.Response:
         return await self.count_sent(request)
 
     @operation("Older form of /v1/topics/{topic_id}", answer=PlanCounts)

@@ -36,7 +36,7 @@ class SessionRoutes:
     @operation("Log in: the key against a cookie that only this program's page can use", answer=Standing)
     async def begin(self, request: web.Request) -> web.Response:
         if not brings_key(request):  # a session must not prolong itself for ever
-            raise ApiError(401, "unauthorized", "Unauthorized.")
+            raise ApiError(401, "unauthorized", "Missing or invalid API key.")
         response = answer(self._standing(logged_in=True))
         response.set_cookie(
             COOKIE,

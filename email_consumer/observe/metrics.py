@@ -75,9 +75,9 @@ class MetricsCollector(Collector):
         )
         yield CounterMetricFamily("email_api_keys_refused", "Requests with a wrong API key.", metrics.api_keys_refused)
         yield CounterMetricFamily(
-            "email_http_connections_sent_away",
+            "email_http_connections_evicted",
             "HTTP connections closed since they took too long, or too much room.",
-            metrics.connections_sent_away,
+            metrics.connections_evicted,
         )
         yield _histogram(
             "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", metrics.enqueue_to_ses

@@ -14,7 +14,7 @@ from email_consumer.roles.parts import Parts
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.web.app import create_app
 from email_consumer.web.connections import Connections
-from email_consumer.web.descriptors import left_for_callers, raise_limit
+from email_consumer.web.descriptors import connection_limit, raise_descriptor_limit
 from email_consumer.web.health import HealthRoutes
 from email_consumer.web.origin import names_this_machine
 from email_consumer.web.security_headers import add_security_headers
@@ -44,7 +44,7 @@ async def listen(
         routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys
     )
     app.on_response_prepare.append(add_security_headers)
-    most = left_for_callers(raise_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
+    most = connection_limit(raise_descriptor_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
     connections = Connections(most, parts.metrics)
     server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
     try:

@@ -1,4 +1,4 @@
-"""Who may call a protected route."""
+"""Which requests may use a protected route."""
 
 import hashlib
 import hmac
@@ -14,30 +14,30 @@ from email_consumer.web.wrong_keys import WrongKeys
 
 _BEARER = "Bearer "
 _QUIET = 60.0
-"""Seconds between two lines in the log."""
+"""Seconds between two log lines."""
 
 _log = structlog.get_logger(__name__)
 
 
 class ApiKeys:
-    """Any of several keys opens, so that one can be replaced while the other still works."""
+    """Any of several keys is valid, so that keys can be rotated."""
 
     def __init__(self, keys: Sequence[str], admits: Callable[[web.Request], bool], wrong_keys: WrongKeys) -> None:
-        """`admits` tells what else lets a request through that brings no key; `guesses` hears of wrong ones."""
+        """`admits` accepts other credentials than a key; `wrong_keys` records and slows down wrong keys."""
         self._keys = [_digest(key) for key in keys]
         self._admits = admits
         self._wrong_keys = wrong_keys
         self._throttle = Throttle(_QUIET)
 
     def allow(self, request: web.Request) -> bool:
-        """`X-API-KEY`, or `Authorization: Bearer` for what can't set a header of its own, as Prometheus."""
+        """Accept `X-API-KEY`, or `Authorization: Bearer` for clients that can't set custom headers, such as Prometheus."""
         candidate = _digest(_given(request))
-        # All are compared, each in constant time: the time taken tells nothing about any of them, nor of their length.
+        # All are compared, each in constant time: timing reveals nothing about the keys or their length.
         return any([hmac.compare_digest(candidate, key) for key in self._keys])  # noqa: C419 - a generator would stop early
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request through if its route is open, its key is right, or it leads nowhere anyway."""
+        """Let a request through if its route is open, its credentials are valid, or no route matches (404, 405)."""
         match = request.match_info
         operation = operation_of(match.handler)
         if match.http_exception or (operation and operation.open_to_all):
@@ -45,10 +45,15 @@ class ApiKeys:
         if self.allow(request) or self._admits(request):
             return await handler(request)
         if self._keys and _given(request):
-            await self._wrong_keys.note(request.remote or "")
+            await self._wrong_keys.record(request.remote or "")
         elif not self._keys and self._throttle.admit("no key set") is not None:
-            _log.warning("api.no_key_set", path=request.path, hint="set API_KEY; without it protected routes refuse")
-        raise ApiError(401, "unauthorized", "Unauthorized.", headers={"WWW-Authenticate": "Bearer"})
+            _log.warning(
+                "api.no_key_set",
+                path=request.path,
+                hint="set API_KEY; without it, protected routes refuse every request",
+            )
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise ApiError(401, "unauthorized", "Missing or invalid API key.", headers=headers)
 
 
 def _given(request: web.Request) -> str:

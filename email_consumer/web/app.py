@@ -1,4 +1,4 @@
-"""The application: the routes of all stages under one key check and one shape of error."""
+"""The application: all routes, with one key check and one shape of error."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -6,15 +6,14 @@ from aiohttp import web
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.web.api_keys import ApiKeys
-from email_consumer.web.bodies import BODIES, Bodies
-from email_consumer.web.error_responses import Faults
-from email_consumer.web.hosts import known_hosts
+from email_consumer.web.bodies import BODIES, RequestBodies
+from email_consumer.web.error_responses import ErrorResponses
 from email_consumer.web.openapi import document_route
-from email_consumer.web.targets import plain_targets
+from email_consumer.web.request_checks import known_hosts, plain_targets
 from email_consumer.web.wrong_keys import WrongKeys
 
 MAX_BODY = 16 * 2**20
-"""Bytes: 10,000 addresses of the longest kind, and a content as large as NATS takes by default, several times over."""
+"""Bytes: 10,000 addresses of maximum length and several times the largest content that NATS accepts by default."""
 
 
 def create_app(
@@ -27,21 +26,21 @@ def create_app(
     serves: Callable[[str], bool] | None = None,
     wrong_keys: WrongKeys | None = None,
 ) -> web.Application:
-    """Each route's handler says by `operation` what it does and whether it is open to all.
+    """Build it; `operation` on each handler describes it and says whether it needs a key.
 
     Args:
-        routes: of every stage.
-        api_keys: any of them opens the protected routes; none: these refuse.
+        routes: of all packages.
+        api_keys: any of them grants access to protected routes; without keys these refuse every request.
         version: of the program, for the OpenAPI document.
-        max_body: bytes of a request body.
-        admits: what opens them else, such as a browser's session.
-        serves: whether a request with this Host header is for us; None: with any.
-        wrong_keys: hears of wrong keys.
+        max_body: largest request body, in bytes.
+        admits: other credentials that grant access, such as a browser session.
+        serves: whether to accept a request with this Host header; None accepts any.
+        wrong_keys: records requests with a wrong key.
     """
-    bodies = Bodies()
+    bodies = RequestBodies()
     checks = [known_hosts(serves)] if serves else []
     keys = ApiKeys(api_keys, admits, wrong_keys or WrongKeys(Metrics()))
-    middlewares = [Faults().middleware, *checks, plain_targets, keys.middleware, bodies.middleware]
+    middlewares = [ErrorResponses().middleware, *checks, plain_targets, keys.middleware, bodies.middleware]
     app = web.Application(middlewares=middlewares, client_max_size=max_body)
     app[BODIES] = bodies
     routes = list(routes)

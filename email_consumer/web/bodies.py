@@ -1,7 +1,7 @@
-"""The bodies of requests: read within a time and a size, and bounded in what they hold in memory together.
+"""Request bodies: limits on time and size of each, and on the memory they use together.
 
-Strangers, for whom no key vouches, have room of their own. When it is used up, the one that has taken longest gives way:
-what SNS and mail programs post arrives at once, so it is the others that wait.
+Unauthenticated requests have a separate budget. When it is exhausted, the oldest upload is aborted: SNS and mail clients
+send their bodies in one piece, so it is an abusive upload that has been pending longest.
 """
 
 import asyncio
@@ -13,121 +13,122 @@ from aiohttp.typedefs import Handler
 
 from email_consumer.web.errors import ApiError
 
-_KNOWN_BYTES, _KNOWN_SECONDS = 64 * 2**20, 60.0
-_STRANGERS_BYTES, _STRANGERS_SECONDS = 8 * 2**20, 10.0
-_STRANGERS_AT_ONCE = 200
+_AUTHENTICATED_BYTES, _AUTHENTICATED_SECONDS = 64 * 2**20, 60.0
+_ANONYMOUS_BYTES, _ANONYMOUS_SECONDS = 8 * 2**20, 10.0
+_ANONYMOUS_UPLOADS = 200
 
 
 @dataclass(slots=True, eq=False)
-class _Held:
-    """What a request holds."""
+class _Upload:
+    """The body of one request."""
 
-    room: "Room"
+    budget: "BodyBudget"
     transport: asyncio.Transport | None
     size: int = 0
 
 
-_HELD = web.RequestKey("held", _Held)
+_UPLOAD = web.RequestKey("upload", _Upload)
 
 
 @dataclass(slots=True)
-class Room:
-    """For the bodies of one kind of caller."""
+class BodyBudget:
+    """Limits for the bodies of one kind of client."""
 
-    most_bytes: int
+    max_bytes: int
+    """Of all bodies together."""
     seconds: float
-    """For a body to arrive in."""
-    at_once: int | None = None
-    """How many may be on their way; None: as many as there is room for."""
-    taken: int = 0
+    """For one body to arrive."""
+    max_uploads: int | None = None
+    """Concurrent uploads; None is unlimited. With a limit, the oldest upload is aborted to make room."""
+    used: int = 0
     """Bytes."""
-    reading: dict[_Held, None] = field(default_factory=dict)
-    """Those on their way, the oldest first."""
+    uploads: dict[_Upload, None] = field(default_factory=dict)
+    """In progress, oldest first."""
 
-    def begin(self, held: _Held) -> None:
-        self.reading[held] = None
-        if self.at_once is not None and len(self.reading) > self.at_once:
-            self._send_away_oldest()
+    def begin(self, upload: _Upload) -> None:
+        self.uploads[upload] = None
+        if self.max_uploads is not None and len(self.uploads) > self.max_uploads:
+            self._abort_oldest()
 
-    def take(self, held: _Held, size: int) -> None:
-        """So much more of it has come.
+    def take(self, upload: _Upload, size: int) -> None:
+        """Account for `size` more bytes.
 
         Raises:
-            ApiError: 503, there is no room left.
+            ApiError: 503, the budget is exhausted.
         """
-        held.size += size
-        self.taken += size
-        while self.taken > self.most_bytes:
-            if self.at_once is None or next(iter(self.reading), held) is held:
-                raise ApiError(503, "busy", "Too much is being uploaded; try again.", headers={"Retry-After": "1"})
-            self._send_away_oldest()
+        upload.size += size
+        self.used += size
+        while self.used > self.max_bytes:
+            if self.max_uploads is None or next(iter(self.uploads), upload) is upload:
+                raise ApiError(503, "busy", "Too many uploads; try again.", headers={"Retry-After": "1"})
+            self._abort_oldest()
 
-    def end(self, held: _Held) -> None:
-        """It is read, or never will be."""
-        self.reading.pop(held, None)
+    def end(self, upload: _Upload) -> None:
+        """The upload is complete, or failed."""
+        self.uploads.pop(upload, None)
 
-    def let_go(self, held: _Held) -> None:
-        """Nobody needs it any more."""
-        self.end(held)
-        self.taken -= held.size
-        held.size = 0
+    def release(self, upload: _Upload) -> None:
+        """Its memory is no longer needed."""
+        self.end(upload)
+        self.used -= upload.size
+        upload.size = 0
 
-    def _send_away_oldest(self) -> None:
-        oldest = next(iter(self.reading))
-        self.let_go(oldest)
+    def _abort_oldest(self) -> None:
+        oldest = next(iter(self.uploads))
+        self.release(oldest)
         if oldest.transport:
             oldest.transport.abort()
 
 
-class Bodies:
+class RequestBodies:
     """Of one application."""
 
-    def __init__(self, known: Room | None = None, strangers: Room | None = None) -> None:
-        """`known` is for callers with a key, `strangers` for all others."""
-        self.known = known or Room(_KNOWN_BYTES, _KNOWN_SECONDS)
-        self.strangers = strangers or Room(_STRANGERS_BYTES, _STRANGERS_SECONDS, _STRANGERS_AT_ONCE)
+    def __init__(self, authenticated: BodyBudget | None = None, anonymous: BodyBudget | None = None) -> None:
+        """`authenticated` is for clients with a key, `anonymous` for all others."""
+        self.authenticated = authenticated or BodyBudget(_AUTHENTICATED_BYTES, _AUTHENTICATED_SECONDS)
+        self.anonymous = anonymous or BodyBudget(_ANONYMOUS_BYTES, _ANONYMOUS_SECONDS, _ANONYMOUS_UPLOADS)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What a request holds, it holds until it is answered."""
+        """A body counts against its budget until the request is answered."""
         try:
             return await handler(request)
         finally:
-            if held := request.get(_HELD):
-                held.room.let_go(held)
+            if upload := request.get(_UPLOAD):
+                upload.budget.release(upload)
             if error := request.content.exception():
-                # Its frames hold the request, which holds the error: a cycle that would wait for the garbage collector.
+                # Its frames hold the request, which holds the error: a reference cycle that would wait for the garbage collector.
                 error.__traceback__ = error.__context__ = None
 
-    async def read(self, request: web.Request, *, at_most: int, known: bool) -> bytes:
+    async def read(self, request: web.Request, *, at_most: int, authenticated: bool) -> bytes:
         """The whole body.
 
         Raises:
-            ApiError: 408 too slow, 413 too large, 400 broken off or badly framed, 503 no room.
+            ApiError: 408 too slow, 413 too large, 400 truncated or badly framed, 503 budget exhausted.
         """
         if (request.content_length or 0) > at_most:
             raise _too_large(at_most)
-        room = self.known if known else self.strangers
-        held = request[_HELD] = _Held(room, request.transport)
+        budget = self.authenticated if authenticated else self.anonymous
+        upload = request[_UPLOAD] = _Upload(budget, request.transport)
         body = bytearray()
-        room.begin(held)
+        budget.begin(upload)
         try:
-            async with asyncio.timeout(room.seconds):
+            async with asyncio.timeout(budget.seconds):
                 while piece := await request.content.readany():
                     if len(body) + len(piece) > at_most:
                         raise _too_large(at_most)
-                    room.take(held, len(piece))
+                    budget.take(upload, len(piece))
                     body += piece
         except TimeoutError:
-            raise ApiError(408, "too_slow", f"The body took more than {room.seconds:g} seconds.") from None
+            raise ApiError(408, "too_slow", f"The body took more than {budget.seconds:g} seconds.") from None
         except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
-            raise ApiError(400, "unreadable", "The body can't be read to its end.") from None
+            raise ApiError(400, "unreadable", "The body is truncated or malformed.") from None
         finally:
-            room.end(held)
+            budget.end(upload)
         return bytes(body)
 
 
-BODIES = web.AppKey("bodies", Bodies)
+BODIES = web.AppKey("bodies", RequestBodies)
 
 
 def _too_large(at_most: int) -> ApiError:

@@ -1,4 +1,4 @@
-"""File descriptors: each connection takes one, and strangers must not take those that mail is sent by."""
+"""File descriptors: each connection takes one, and HTTP clients must not exhaust those that sending needs."""
 
 import resource
 
@@ -6,14 +6,14 @@ import structlog
 
 _WANTED = 2**16
 _OWN = 64 + 128
-"""Files, NATS, SQS, AWS; and connections that are accepted in a burst, before the first too many is closed."""
+"""Files, NATS, SQS, AWS; and a burst of connections accepted before the first excess one is closed."""
 _FEWEST, _ENOUGH = 16, 64
 
 _log = structlog.get_logger(__name__)
 
 
-def raise_limit() -> int:
-    """As far as the system lets us; many start programs with 1,024, and allow far more. How many there are."""
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit as far as allowed (it often is 1,024 with a far higher hard limit); the limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED if hard == resource.RLIM_INFINITY else min(hard, _WANTED)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -22,11 +22,11 @@ def raise_limit() -> int:
     return soft if soft != resource.RLIM_INFINITY else _WANTED
 
 
-def left_for_callers(limit: int, concurrency: int, most: int) -> int:
-    """HTTP connections that may be open beside `concurrency` calls to SES; `most` are ever useful."""
+def connection_limit(limit: int, concurrency: int, maximum: int) -> int:
+    """HTTP connections that may be open in addition to `concurrency` SES calls; at most `maximum`."""
     left = limit - concurrency - _OWN
     if left < _ENOUGH:
         needed = concurrency + _OWN + _ENOUGH
         hint = f"raise `ulimit -n` to at least {needed}, or lower CONCURRENCY_LIMIT"
         _log.warning("daemon.few_descriptors", limit=limit, needed=needed, hint=hint)
-    return max(_FEWEST, min(most, left))
+    return max(_FEWEST, min(maximum, left))

@@ -1,4 +1,4 @@
-"""Every error becomes JSON of one shape, whoever raised it."""
+"""Turns every error, wherever it was raised, into JSON of one shape."""
 
 import sqlite3
 
@@ -12,13 +12,13 @@ from email_consumer.runtime.throttle import Throttle
 from email_consumer.web.routing import ApiError
 
 _QUIET = 10.0
-"""Seconds between two lines of the log about the same: anybody may ask again and again."""
+"""Seconds between two log lines about the same error: anybody can repeat a request."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Faults:
-    """Makes answers of errors, and logs those that are ours."""
+class ErrorResponses:
+    """Makes responses of errors, and logs those that are our fault."""
 
     def __init__(self) -> None:
         self._throttle = Throttle(_QUIET)
@@ -30,35 +30,40 @@ class Faults:
         except ApiError as error:
             return error.response()
         except web.HTTPException as error:
-            if error.status < 400:  # noqa: PLR2004 - a redirect is no fault
+            if error.status < 400:  # noqa: PLR2004 - a redirect is not an error
                 raise
             return _of_aiohttp(error).response()
         except sqlite3.OperationalError as error:
             return self._storage_unavailable(request, error).response()
         except (QueueUnavailableError, NatsError, TimeoutError) as error:
             return self._queue_unavailable(request, error).response()
-        except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever happened
+        except Exception as error:  # noqa: BLE001 - the client gets a response whatever happened
             return self._crashed(request, error).response()
 
     def _storage_unavailable(self, request: web.Request, error: Exception) -> ApiError:
         unlogged = self._throttle.admit("storage")
         if unlogged is not None:
             _log.warning("api.storage_unavailable", path=request.path, error=str(error), unlogged=unlogged)
-        return ApiError(503, "storage_unavailable", "Nothing was changed; try again.", headers={"Retry-After": "1"})
+        return ApiError(
+            503,
+            "storage_unavailable",
+            "The database is not writable at present; nothing was changed. Try again.",
+            headers={"Retry-After": "1"},
+        )
 
     def _queue_unavailable(self, request: web.Request, error: Exception) -> ApiError:
         unlogged = self._throttle.admit("queue")
         if unlogged is not None:
             _log.warning("api.queue_unavailable", path=request.path, error=str(error), unlogged=unlogged)
-        return ApiError(503, "queue_unavailable", "NATS gave no answer; try again.", headers={"Retry-After": "2"})
+        return ApiError(503, "queue_unavailable", "NATS did not respond; try again.", headers={"Retry-After": "2"})
 
     def _crashed(self, request: web.Request, error: Exception) -> ApiError:
         if request.transport is None and isinstance(error, ConnectionError):
-            return ApiError(400, "gone", "The caller has gone.")  # to nobody
+            return ApiError(400, "gone", "The client disconnected.")  # nobody receives it
         unlogged = self._throttle.admit(f"{type(error).__name__} {request.method} {_route(request)}")
         if unlogged is not None:
             _log.error("api.crashed", method=request.method, path=request.path, unlogged=unlogged, exc_info=error)
-        return ApiError(500, "internal", "A fault of this program; its log tells more.")
+        return ApiError(500, "internal", "Internal error; see the server log.")
 
 
 def _route(request: web.Request) -> str:

@@ -1,4 +1,4 @@
-"""What ends a request otherwise than in its answer."""
+"""The error that a handler raises to end a request."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ class ApiError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`code` is for programs and stays as it is; `message` is for people; `details` stand beside them."""
+        """`code` is for programs and stable; `message` is for people; `details` are further fields of the error."""
         super().__init__(message)
         self.status = status
         self.code = code

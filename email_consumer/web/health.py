@@ -1,4 +1,4 @@
-"""`/health`: the process answers. `/ready`: so does all it needs. `/metrics`: what it counts."""
+"""`/health`: the process responds. `/ready`: everything it needs is available. `/metrics`: counters and gauges."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,7 @@ class Health(ApiModel):
 
 
 class Readiness(ApiModel):
-    """`down` names what lets no mail through, 503 if it names anything; `reasons` says why, in words of ours alone."""
+    """`down` names what blocks mail (status 503 unless empty); `reasons` explains it without text from other systems."""
 
     ready: bool
     up: list[str]
@@ -28,11 +28,11 @@ class Readiness(ApiModel):
 
 class HealthRoutes:
     def __init__(self, checks: Mapping[str, Check], metrics: Callable[[], bytes]) -> None:
-        """`checks` by the name that `/ready` tells, more may be added; `metrics` gives the Prometheus text."""
+        """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text."""
         self._checks = checks
         self._metrics = metrics
-        self._shared_check = SharedCheck(self._look)
-        self._said: dict[str, str] = {}
+        self._shared_check = SharedCheck(self._check)
+        self._logged: dict[str, str] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -41,12 +41,12 @@ class HealthRoutes:
             web.get("/metrics", self.metrics),
         ]
 
-    @operation("The process answers", answer=Health, open_to_all=True)
+    @operation("Liveness: the process responds", answer=Health, open_to_all=True)
     async def health(self, _request: web.Request) -> web.Response:
         return answer(Health(status="ok"))
 
     @operation(
-        "All that is needed is there; else 503 and what is down",
+        "Readiness: 200, or 503 with what is down",
         answer=Readiness,
         also={503: Readiness},
         open_to_all=True,
@@ -61,12 +61,12 @@ class HealthRoutes:
         )
         return answer(readiness, status=503 if down else 200)
 
-    async def _look(self) -> dict[str, str]:
+    async def _check(self) -> dict[str, str]:
         down = await reasons(self._checks)
         for name, text in down.items():
-            if in_public(text) != in_public(self._said.get(name, "")):
+            if in_public(text) != in_public(self._logged.get(name, "")):
                 _log.warning("ready.down", what=name, error=text)
-        self._said = down
+        self._logged = down
         return down
 
     @operation("Counters and gauges for Prometheus", answer_type="text/plain")

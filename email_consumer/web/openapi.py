@@ -1,4 +1,4 @@
-"""The OpenAPI document (https://spec.openapis.org/oas/v3.1.0), made from what the routes carry with them."""
+"""The OpenAPI document (https://spec.openapis.org/oas/v3.1.0), generated from the `operation` on each handler."""
 
 import asyncio
 import re
@@ -18,38 +18,38 @@ _PLACEHOLDER = re.compile(r"\{(\w+)(?::([^{}]*))?\}")  # aiohttp's {name:regex}
 _REFERENCE = "#/components/schemas/{model}"
 
 Shape = tuple[type[BaseModel], JsonSchemaMode]
-"""A model as it is read, or as it is written: the two may differ."""
+"""A model for validation or for serialization; their schemas may differ."""
 References = Mapping[Any, JsonSchemaValue]
-"""How to point at each `Shape`."""
+"""The `$ref` for each `Shape`."""
 
 
-class Fault(ApiModel):
-    """What is wrong; `code` is for programs, `message` for people, `fields` names what was not valid."""
+class ErrorDetail(ApiModel):
+    """`code` is stable and for programs, `message` is for people, `fields` names the invalid fields."""
 
     code: str
     message: str
     fields: list[str] | None = None
 
 
-class ErrorAnswer(ApiModel):
+class ErrorResponse(ApiModel):
     """Every error has this shape."""
 
-    error: Fault
+    error: ErrorDetail
 
 
-_ERROR: Shape = (ErrorAnswer, "serialization")
+_ERROR: Shape = (ErrorResponse, "serialization")
 
 _OF_ANY_ROUTE = frozenset({400, 417, 421, 500, 503})
-"""No HTTP or a bad target; an unknown `Expect`; a foreign Host in local mode; an error of ours; what is needed is down."""
+"""Malformed HTTP or target; unknown `Expect`; foreign Host in local mode; internal error; a dependency is down."""
 _WITH_A_KEY = frozenset({401, 403, 429})
-"""None or a wrong one; another site uses a browser's session; too many wrong ones."""
+"""Missing or wrong key; another site uses a browser session; too many wrong keys."""
 _WITH_A_BODY = frozenset({400, 408, 413, 415, 422, 503})
 _WITH_A_QUERY = frozenset({422})
 _WITH_A_PLACEHOLDER = frozenset({404})
 
 
 def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef:
-    """`GET /openapi.json`, itself included in what it tells; made when it is first asked for."""
+    """`GET /openapi.json`, which describes itself too; generated on first use."""
     routes = list(routes)
 
     @cache
@@ -58,7 +58,7 @@ def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef
 
     @operation("This document")
     async def openapi(_request: web.Request) -> web.Response:
-        # The first time it takes a tenth of a second, in which the loop must go on.
+        # The first call takes a tenth of a second, too long for the event loop.
         return web.Response(body=await asyncio.to_thread(body), content_type=JSON)
 
     route = web.get("/openapi.json", openapi)
@@ -66,7 +66,7 @@ def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef
 
 
 def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
-    """All routes whose handlers have a description."""
+    """The document, with all routes whose handlers carry an `operation`."""
     described = [(route, found) for route in routes if (found := operation_of(route.handler))]
     models: set[Shape] = {_ERROR}
     for _, found in described:
@@ -77,7 +77,7 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     schemas = definitions["$defs"]
     for schema in schemas.values():
         for one in schema.get("properties", {}).values():
-            one.pop("default", None)  # some generators (openapi-typescript) take a field that has one for required
+            one.pop("default", None)  # some generators (openapi-typescript) treat a field with a default as required
     for _, found in described:
         if found.query:
             schemas |= _query_schema(found.query).get("$defs", {})
@@ -86,7 +86,7 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     for route, found in described:
         path = _PLACEHOLDER.sub(r"{\1}", route.path)
         described_route = _describe(route, found, references)
-        if described_route["operationId"] in names:  # a path of an earlier service beside today's
+        if described_route["operationId"] in names:  # the same handler under a path of an earlier service
             described_route["operationId"] += f"_by_{route.path.rpartition('/')[2]}"
             described_route["deprecated"] = True
         names.add(described_route["operationId"])
@@ -125,7 +125,7 @@ def _describe(route: web.RouteDef, found: Operation, references: References) -> 
 
 
 def _tag(path: str) -> str:
-    """The group that generated clients put a route into: `/v1/dead-letters/…` belongs to `dead-letters`."""
+    """The group in generated clients: `/v1/dead-letters/…` belongs to `dead-letters`."""
     named = re.match(r"/v1/([a-z-]+)", path)
     return named[1] if named else "service"
 

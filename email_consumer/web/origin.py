@@ -1,4 +1,4 @@
-"""Whether a browser was led to us by somebody else's page: what listens on this machine only is reached that way too."""
+"""Whether another site's page made a browser send a request: that reaches servers on the loopback interface, too."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -6,16 +6,16 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-_SHOWN = frozenset({"document", "image"})
-"""What another site may point at: a link, and an image in a mail, whose page has no origin of its own."""
+_EMBEDDABLE = frozenset({"document", "image"})
+"""What another site may load: a link, and an image in a mail (web mail has another origin)."""
 
 
 def names_this_machine(host: str, *, any_address: bool = False) -> bool:
-    """Whether a Host header can only mean a program on this machine.
+    """Whether a Host header can only refer to this machine.
 
-    A name that somebody else's DNS points at us (DNS rebinding) makes their page one of ours in the browser's eyes.
-    Browsers always send the header, so one that is missing comes from no page. `any_address` also lets IP addresses
-    pass, for who listens on more than the loopback interface.
+    DNS rebinding: a foreign name that resolves to us would make the browser treat a foreign page as ours. Browsers always
+    send the header, so a request without it comes from no page. `any_address` also accepts IP addresses, for a
+    server that listens on more than the loopback interface.
     """
     name = without_port(host).rstrip(".").lower()
     if not host or name == "localhost" or name.endswith(".localhost"):
@@ -28,18 +28,18 @@ def names_this_machine(host: str, *, any_address: bool = False) -> bool:
 
 
 def crosses_sites(request: web.BaseRequest) -> bool:
-    """Whether a page of another site made the browser send it, other than by a link or an image."""
+    """Whether a page of another site made the browser send it, except by a link or an image."""
     site = request.headers.get("Sec-Fetch-Site")
     if site in {"cross-site", "same-site"}:
-        return request.method not in _SAFE_METHODS or request.headers.get("Sec-Fetch-Dest") not in _SHOWN
+        return request.method not in _SAFE_METHODS or request.headers.get("Sec-Fetch-Dest") not in _EMBEDDABLE
     if site is not None or request.method in _SAFE_METHODS or "Origin" not in request.headers:
         return False
-    # Browsers that don't know Sec-Fetch-Site.
+    # Browsers without Sec-Fetch-Site.
     return authority(request.headers["Origin"]) != request.headers.get("Host", "").lower()
 
 
 def authority(url: str) -> str:
-    """Host and port; empty where it is no URL."""
+    """Host and port; empty if it is not a URL."""
     try:
         return urlsplit(url).netloc.lower()
     except ValueError:

@@ -1,7 +1,7 @@
-"""What every HTTP route of ours shares: who may call it, how input is read, what an answer and an error look like.
+"""What every route shares: access, reading input, the shape of responses and errors.
 
-A handler carries its own description (`operation`); the OpenAPI document is made from it, and a handler without one
-needs a key and is not documented.
+A handler carries its description (`operation`), from which the OpenAPI document is generated. A handler without one needs a
+key and is not documented. HEAD is allowed wherever GET is (aiohttp's default), except on event streams, which never end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,36 +24,36 @@ Model = TypeVar("Model", bound=BaseModel)
 Entry = TypeVar("Entry")
 
 _OPERATION = "__operation__"
-_STRANGERS_BODY = 2**14
-"""Bytes, where a route doesn't say otherwise."""
+_ANONYMOUS_BODY = 2**14
+"""Default limit of a body on open routes, in bytes."""
 
 
 class ApiModel(BaseModel):
-    """Base of request and answer models: snake_case is documented, camelCase accepted, unknown keys are ignored."""
+    """Base of request and response models: snake_case is documented, camelCase accepted, unknown keys are ignored."""
 
     model_config = ConfigDict(
         frozen=True,
         alias_generator=to_camel,
         populate_by_name=True,
         extra="ignore",
-        defer_build=True,  # a process starts sooner: most of what it could be asked it never is
+        defer_build=True,  # faster start: most models are never used in a process
         use_attribute_docstrings=True,  # they are the descriptions in the OpenAPI document
     )
 
 
 class StatusCounts(ApiModel):
-    """How many mails have each status."""
+    """Number of mails by status."""
 
     Created: int
     Processed: int
-    """In hand, or in doubt."""
+    """Being sent, or in doubt."""
     Sent: int
     Failed: int
     Stopped: int
 
 
 class ResultCounts(ApiModel):
-    """How many distinct recipients have each result; further kinds of SES's events stand beside those named here."""
+    """Number of distinct recipients by result; other kinds of SES events are added when they occur."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -66,59 +66,59 @@ class ResultCounts(ApiModel):
 
 
 class PageQuery(ApiModel):
-    """Base of what a list is asked for."""
+    """Base of the query of a list."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Entries in a page, at the most."""
+    """Maximum number of entries in a page."""
     after: Annotated[str, Field(max_length=400)] = ""
-    """What the page before answered as `next`; empty for the first page."""
+    """The `next` of the previous page; empty for the first page."""
 
 
 class NumberedPageQuery(PageQuery):
-    """Base of what a list is asked for whose entries are in the order of a number."""
+    """Base of the query of a list that is ordered by a number."""
 
     after: Annotated[str, Field(pattern=r"^[0-9]{0,18}$")] = ""
-    """What the page before answered as `next`; empty for the first page."""
+    """The `next` of the previous page; empty for the first page."""
 
 
 class PageAnswer(ApiModel):
     """Base of a page."""
 
     next: str | None
-    """What to give as `after` for the next page; null on the last one."""
+    """The `after` of the next page; null on the last one."""
 
 
 def next_page(entries: Sequence[Entry], query: PageQuery, place: Callable[[Entry], object]) -> str | None:
-    """The `next` of a page of entries; `place` tells that of an entry."""
+    """The `next` of a page; `place` gives the position of an entry."""
     return str(place(entries[-1])) if len(entries) == query.limit else None
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the OpenAPI document says of a handler. Models are of what `read_body` and `read_query` are called with."""
+    """What the OpenAPI document says about a handler; `body` and `query` are what it passes to `read_body` and `read_query`."""
 
     summary: str
     body: type[BaseModel] | None = None
     body_type: str = JSON
     query: type[BaseModel] | None = None
     headers: Mapping[str, str] | None = None
-    """Optional request headers and what each is for."""
+    """Optional request headers with their purpose."""
     answer: type[BaseModel] | None = None
-    """The JSON answer; None where `answer_type` is not JSON, or where there is none."""
+    """The JSON response; None if `answer_type` is not JSON, or without a response body."""
     answer_type: str = JSON
     status: int = 200
     not_found_type: str = JSON
-    """Of a 404, which a person may see."""
+    """Content type of a 404, which a person may see."""
     errors: Sequence[int] = ()
-    """Statuses it may fail with beyond those of any route and those that its inputs and the key imply."""
+    """Error statuses beyond those that any route, its inputs and the key imply."""
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
-    """Further answers that are no errors."""
+    """Further responses that are not errors."""
     open_to_all: bool = False
-    """No API key needed."""
+    """Needs no API key."""
 
 
 def operation(summary: str, **description: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401 - fields of Operation
-    """Mark a handler; see `Operation` for the arguments."""
+    """Describe a handler; see `Operation` for the arguments."""
 
     def mark(handler: Handler) -> Handler:
         setattr(handler, _OPERATION, Operation(summary, **description))
@@ -128,29 +128,31 @@ def operation(summary: str, **description: Any) -> Callable[[Handler], Handler]:
 
 
 def operation_of(handler: object) -> Operation | None:
-    """The description that a handler carries."""
+    """The description of a handler, if it has one."""
     found: Operation | None = getattr(handler, _OPERATION, None)
     return found
 
 
 def answer(document: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
+    """A JSON response."""
     return web.Response(status=status, text=document.model_dump_json(), content_type=JSON, headers=headers)
 
 
 async def read_bytes(request: web.Request, *, at_most: int | None = None) -> bytes:
-    """The whole body; `at_most` bytes, or else what the application or a stranger is allowed.
+    """The whole body, of up to `at_most` bytes; by default the limit of the application, or of open routes.
 
     Raises:
-        ApiError: 413 too large, 415 compressed, 400 broken off or badly framed, 408 too slow, 503 no room for it.
+        ApiError: 413 too large, 415 compressed, 400 truncated or badly framed, 408 too slow, 503 too many uploads.
     """
-    if request.headers.get("Content-Encoding", "identity") != "identity":  # a few bytes could become gigabytes
-        raise ApiError(415, "compressed", "Send the body as it is, without a Content-Encoding.")
+    if (
+        request.headers.get("Content-Encoding", "identity") != "identity"
+    ):  # a decompression bomb would turn a few bytes into gigabytes
+        raise ApiError(415, "compressed", "Send the body uncompressed, without Content-Encoding.")
     operation = operation_of(request.match_info.handler)
-    known = operation is None or not operation.open_to_all
+    authenticated = operation is None or not operation.open_to_all
     if at_most is None:
-        at_most = request.client_max_size if known else _STRANGERS_BODY
-    return await request.app[BODIES].read(request, at_most=at_most, known=known)
+        at_most = request.client_max_size if authenticated else _ANONYMOUS_BODY
+    return await request.app[BODIES].read(request, at_most=at_most, authenticated=authenticated)
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
@@ -163,10 +165,10 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
 
 
 async def read_json_bytes(request: web.Request) -> bytes:
-    """The body, which says of itself that it is JSON.
+    """The body of a request whose Content-Type is JSON.
 
     Raises:
-        ApiError: 415 it says something else; else as `read_bytes`.
+        ApiError: 415 another Content-Type; otherwise as `read_bytes`.
     """
     if request.content_type != JSON and not request.content_type.endswith("+json"):
         raise ApiError(415, "not_json", f"Send the body as {JSON}.")
@@ -174,7 +176,7 @@ async def read_json_bytes(request: web.Request) -> bytes:
 
 
 def parse_body(body: bytes, model: type[Model], *, context: object = None, max_elements: int = MAX_ELEMENTS) -> Model:
-    """A JSON document as `model`; `context` is what its validators are handed.
+    """A JSON document as `model`; `context` is passed to its validators.
 
     Raises:
         ApiError: 400 not JSON, 413 too many keys and values, 422 naming the fields that are wrong.
@@ -190,7 +192,7 @@ def parse_body(body: bytes, model: type[Model], *, context: object = None, max_e
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
-    """The query parameters as `model`; one that is given twice counts once.
+    """The query parameters as `model`; the first of a repeated parameter counts.
 
     Raises:
         ApiError: 422 naming the parameters that are wrong.
@@ -202,6 +204,8 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 
 def invalid(error: ValidationError, place: str = "") -> ApiError:
-    """A 422 that names what is wrong; `place` is that of the whole in what was sent."""
+    """A 422 that names the invalid fields; `place` is where the validated part is in the document."""
     lines = problems(error, place)
-    return ApiError(422, "invalid", lines[0] if len(lines) == 1 else f"{len(lines)} faults.", {"fields": lines})
+    return ApiError(
+        422, "invalid", lines[0] if len(lines) == 1 else f"{len(lines)} errors; see fields.", {"fields": lines}
+    )

@@ -1,4 +1,4 @@
-"""What every answer tells a browser to refuse; see https://owasp.org/www-project-secure-headers/."""
+"""Security headers of every response; see https://owasp.org/www-project-secure-headers/."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from aiohttp import web
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    # No text becomes markup, whoever forgets what.
+    # Text can never become markup, even through a mistake in a script.
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 PAGE_HEADERS: Mapping[str, str] = {
@@ -16,10 +16,10 @@ PAGE_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
-    "Cache-Control": "no-cache",  # kept, but asked for anew each time: an upgrade shows at once
+    "Cache-Control": "no-cache",  # cached but revalidated each time: an upgrade shows at once
 }
 
-_UNLESS_SAID_OTHERWISE: Mapping[str, str] = {
+_DEFAULTS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -28,7 +28,7 @@ _UNLESS_SAID_OTHERWISE: Mapping[str, str] = {
 
 
 async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """For `on_response_prepare`: a handler that says otherwise is left its word."""
-    for name, value in _UNLESS_SAID_OTHERWISE.items():
+    """For `on_response_prepare`: headers that a handler has set take precedence."""
+    for name, value in _DEFAULTS.items():
         response.headers.setdefault(name, value)
-    response.headers["Server"] = "email-consumer"  # versions are nobody's business
+    response.headers["Server"] = "email-consumer"  # reveals no version

@@ -1,6 +1,6 @@
-"""Wrong API keys: counted, logged, and answered the slower the more of them come from one place.
+"""Wrong API keys: counted, logged, and answered with a delay when many come from one address.
 
-Right keys are not slowed, wherever they come from: behind a proxy all callers may share one address.
+Valid keys are never delayed, whatever the address: clients that share a proxy share its address.
 """
 
 import asyncio
@@ -13,30 +13,30 @@ from email_consumer.runtime.throttle import Throttle
 from email_consumer.web.routing import ApiError
 
 _FREE = 10
-"""Wrong keys from one address that are answered at once, for whoever is setting something up."""
+"""Wrong keys from one address that are answered without delay, as while somebody sets up a client."""
 _FORGOTTEN_AFTER = 60.0
 _ADDRESSES = 10_000
 _SLOWED_AT_ONCE = 32
 _QUIET = 10.0
-"""Seconds between two lines in the log."""
+"""Seconds between two log lines."""
 
 _log = structlog.get_logger(__name__)
 
 
 class WrongKeys:
     def __init__(self, metrics: Metrics, *, pause: float = 1.0) -> None:
-        """`pause` in seconds, before the answer to one of many."""
+        """`pause`: delay in seconds once an address has sent many wrong keys."""
         self._metrics = metrics
         self._pause = pause
         self._by_address: TTLCache[str, int] = TTLCache(_ADDRESSES, _FORGOTTEN_AFTER)
         self._slowed = 0
         self._throttle = Throttle(_QUIET)
 
-    async def note(self, address: str) -> None:
-        """Return when it may be answered.
+    async def record(self, address: str) -> None:
+        """Count it, and return once it may be answered.
 
         Raises:
-            ApiError: 429, too many wait for that already.
+            ApiError: 429, too many delayed requests already.
         """
         self._metrics.api_keys_refused += 1
         unlogged = self._throttle.admit("wrong key")

@@ -9,16 +9,16 @@ from aiohttp import web
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.web.app import create_app
-from email_consumer.web.bodies import BODIES, Bodies
-from email_consumer.web.connections import Connections, Patience
+from email_consumer.web.bodies import BODIES, RequestBodies
+from email_consumer.web.connections import ConnectionLimits, Connections
 from email_consumer.web.routing import operation, read_bytes
 from email_consumer.web.server import Server
 from email_consumer.web.wrong_keys import WrongKeys
 
 KEY = "a-key-of-sixteen"
-STRANGERS_BODY = 2**16
+ANONYMOUS_BODY = 2**16
 LONG = 60.0
-PATIENT = Patience(head=LONG, idle=LONG, rest=LONG, writing=LONG)
+PATIENT = ConnectionLimits(head=LONG, idle=LONG, rest=LONG, writing=LONG)
 """Nothing times out; a test shortens what it is about."""
 
 
@@ -61,7 +61,7 @@ class Socket:
 class HttpHarness:
     server: Server
     connections: Connections
-    bodies: Bodies
+    bodies: RequestBodies
     metrics: Metrics
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     """What `/wait` waits for."""
@@ -123,7 +123,7 @@ async def run_harness(most: int = 100, pause: float = LONG, **patience: float) -
 
     @operation("Takes a body of strangers", open_to_all=True)
     async def post(request: web.Request) -> web.Response:
-        return web.Response(text=str(len(await read_bytes(request, at_most=STRANGERS_BODY))))
+        return web.Response(text=str(len(await read_bytes(request, at_most=ANONYMOUS_BODY))))
 
     @operation("Takes a body of those with a key")
     async def known(request: web.Request) -> web.Response:

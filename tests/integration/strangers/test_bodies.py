@@ -1,4 +1,4 @@
-"""Bodies are read within a time and a size, and together hold no more than there is room for."""
+"""Bodies are read within a time and a size, and together hold no more than there is budget for."""
 
 import asyncio
 from typing import Any

@@ -77,9 +77,9 @@ async def test_odd_targets_are_no_error_of_ours(target: bytes) -> None:
 
 
 def test_the_senders_descriptors_are_kept_apart() -> None:
-    assert left_for_callers(20_000, concurrency=500, most=512) == 512
-    assert left_for_callers(1_024, concurrency=500, most=512) == 332
+    assert connection_limit(20_000, concurrency=500, maximum=512) == 512
+    assert connection_limit(1_024, concurrency=500, maximum=512) == 332
     with capture_logs() as log:
-        assert left_for_callers(256, concurrency=500, most=512) == 16
+        assert connection_limit(256, concurrency=500, maximum=512) == 16
     assert (log[0]["event"], log[0]["needed"]) == ("daemon.few_descriptors", 756)
-    assert raise_limit() >= 1_024
+    assert raise_descriptor_limit() >= 1_024

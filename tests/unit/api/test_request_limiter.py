@@ -9,13 +9,13 @@ from email_consumer.web.routing import ApiError
 
 
 async def test_those_beyond_the_queue_are_refused_and_the_others_take_turns() -> None:
-    turns = RequestLimiter(at_once=2, waiting=3)
+    turns = RequestLimiter(concurrent=2, waiting=3)
     finish = asyncio.Event()
     inside = most = 0
 
     async def request() -> None:
         nonlocal inside, most
-        async with turns.turn():
+        async with turns.slot():
             inside += 1
             most = max(most, inside)
             await finish.wait()
@@ -29,13 +29,13 @@ async def test_those_beyond_the_queue_are_refused_and_the_others_take_turns() ->
     assert [(error.status, error.headers) for error in refused] == [(429, {"Retry-After": "1"})] * 2
     assert done
     assert most == 2
-    async with turns.turn():
+    async with turns.slot():
         pass
 
 
 async def test_a_failed_turn_is_over() -> None:
-    turns = RequestLimiter(at_once=1, waiting=0)
+    turns = RequestLimiter(concurrent=1, waiting=0)
     for _ in range(3):
         with pytest.raises(ValueError, match="no"):
-            async with turns.turn():
+            async with turns.slot():
                 raise ValueError("no")
