@@ -101,7 +101,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         database,
         queue,
         resources.workers.cancel,
-        scheduler.pausing,
+        scheduler.paused,
         unsent=Unsent(parts.metrics),
         claims_visible=resources.workers.claims_visible,
     )

@@ -1,1 +1,1 @@
-"""Mail for later: found when due, published no faster than the queue drains."""
+"""Scheduled mail: published when due, no faster than the queue drains."""

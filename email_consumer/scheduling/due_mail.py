@@ -1,4 +1,4 @@
-"""Mail in our own keeping whose time has come: found, made into messages, noted as published."""
+"""Due mail in the database: selected, turned into messages, marked as published."""
 
 import json
 import sqlite3
@@ -22,19 +22,19 @@ from email_consumer.store.database import Database
 from email_consumer.store.retired import published_uuid
 from email_consumer.store.status import Status
 
-_OF_DUE = "(status = 0 OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
+_UNPUBLISHED = "(status = 0 OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
 _DUE = f"""
 SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at FROM email_requests
-WHERE {_OF_DUE} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:but))
+WHERE {_UNPUBLISHED} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
-"""  # noqa: S608 - put together from our own text
+"""  # noqa: S608 - constants
 _NEXT = f"""
 SELECT coalesce(scheduled_at, created_at) FROM email_requests
-WHERE {_OF_DUE} AND content_id NOT IN (SELECT value FROM json_each(:but))
+WHERE {_UNPUBLISHED} AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY coalesce(scheduled_at, created_at), id LIMIT 1
 """  # noqa: S608
 _CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
-# It stays in our keeping; who asks what became of the mail is told why.
+# The mail stays unpublished; its status shows the reason.
 _REFUSED = """
 UPDATE email_requests SET error = :reason, updated_at = :now
 WHERE content_id = :content AND status = 0 AND published_at IS NULL AND error IS NOT :reason
@@ -48,8 +48,8 @@ _FINISH = """
 UPDATE email_requests SET status = :status, error = :error, in_doubt = 0, finished_at = :now, updated_at = :now
 WHERE id = :id AND (status = 0 OR in_doubt = 1)
 """
-# Open, and the queue's consumer is past it, or it lay in a stream that is gone: whoever lost it, it is published again.
-# 0 is the sequence of mail that was published by an earlier version, or to a queue without an order.
+# Open, but the queue's consumer is past it, or its stream is gone: however it got lost, it is published again.
+# Sequence 0: published by an earlier version, or to an unordered queue.
 _UNPUBLISH = """
 UPDATE email_requests SET published_at = NULL
 WHERE published_at < :before AND published_at IS NOT NULL AND status < 2 AND (status = 0 OR in_doubt = 1)
@@ -60,12 +60,12 @@ _CACHED_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One due mail as the queue takes it."""
+    """One due mail as it is published."""
 
     id: int
-    """Its row's."""
+    """Row id."""
     content: int
-    """Its content's row."""
+    """Row id of its content."""
     payload: bytes
     headers: dict[str, str]
 
@@ -76,12 +76,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Unpublishable:
-    """A row that has to become a dead letter; see `email_consumer.core.delivery.Original`."""
+    """A row that must become a dead letter; see `email_consumer.core.delivery.Original`."""
 
     id: int
     content: int
     payload: bytes
-    """The message, or what the row and its content hold, as JSON."""
+    """The message, or the fields of the row and its content as JSON."""
     reference: str
     kind: DeadLetterKind
     reason: str
@@ -97,66 +97,66 @@ class Due:
     messages: list[Message]
     unpublishable: list[Unpublishable]
     expired: int = 0
-    """How many were stopped instead."""
+    """Number of mails that were stopped because they expired."""
 
 
 class DueMail:
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Thousands of recipients share a content: it is read and checked once.
+        # Thousands of recipients may share a content: it is read and validated once.
         self._contents: LRUCache[int, EmailMessage] = LRUCache(_CACHED_BYTES, getsizeof=lambda mail: mail.size)
 
-    async def take(self, limit: int, but: Sequence[int] = ()) -> Due:
-        """The longest due, at most so many, without mail of the contents `but`; what has expired is stopped."""
+    async def take(self, limit: int, excluded: Sequence[int] = ()) -> Due:
+        """Up to `limit` mails, longest due first, except those with `excluded` contents; expired mail is stopped."""
         now = time.time()
         due, expired = Due([], []), []
-        for row in await self._database.fetch(_DUE, {"now": now, "limit": limit, "but": json.dumps(but)}):
+        for row in await self._database.fetch(_DUE, {"now": now, "limit": limit, "excluded": json.dumps(excluded)}):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
             try:
                 message = _message(row, await self._content(row["content_id"]))
-            except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not stop the others
-                due.unpublishable.append(await self._broken(row, f"what is stored of it: {error}"))
+            except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not block the others
+                due.unpublishable.append(await self._broken(row, f"stored mail is invalid: {error}"))
                 continue
             if row["uuid"] == published_uuid(row["uuid"]):
                 due.messages.append(message)
             else:
-                due.unpublishable.append(_displaced(row, message))
+                due.unpublishable.append(_conflict(row, message))
         await self.finish(expired)
         return replace(due, expired=len(expired))
 
     async def finish(self, mails: list[tuple[int, Status, str]]) -> None:
-        """Settle mails (row, status, reason) that will not be published."""
+        """Finish mails (row, status, reason) that will not be published."""
         if mails:
             now = time.time()
             rows = [{"id": mail, "status": status, "error": error, "now": now} for mail, status, error in mails]
             async with self._database.transaction() as connection:
                 await connection.executemany(_FINISH, rows)
 
-    async def next_due(self, but: Sequence[int] = ()) -> float | None:
-        """When the next one is due (Unix seconds), perhaps in the past; None without any beside those of `but`."""
-        rows = await self._database.fetch(_NEXT, {"but": json.dumps(but)})
+    async def next_due(self, excluded: Sequence[int] = ()) -> float | None:
+        """When the next mail is due (Unix seconds, may be in the past); None if there is none without `excluded` contents."""
+        rows = await self._database.fetch(_NEXT, {"excluded": json.dumps(excluded)})
         return float(rows[0][0]) if rows else None
 
-    async def note_published(self, mails: Sequence[tuple[int, int]]) -> None:
-        """Mails (row, sequence in the queue) that the queue has stored."""
+    async def mark_published(self, mails: Sequence[tuple[int, int]]) -> None:
+        """Record mails (row, sequence in the queue) that the queue has stored."""
         async with self._database.transaction() as connection:
             await connection.execute(_PUBLISHED, {"now": time.time(), "published": json.dumps(mails)})
 
-    async def note_refused(self, content: int, reason: str) -> None:
-        """Mail of this content can't be published at present."""
+    async def record_refusal(self, content: int, reason: str) -> None:
+        """Record why mail with this content can't be published at present."""
         async with self._database.transaction() as connection:
             await connection.execute(_REFUSED, {"content": content, "reason": reason, "now": time.time()})
 
     async def outstanding(self) -> set[int]:
-        """Rows that were published and nothing became of yet."""
+        """Rows that are published but not finished."""
         return {row[0] for row in await self._database.fetch(_OUTSTANDING)}
 
-    async def publish_again(self, before: float, backlog: Backlog) -> int:
-        """Take what was published before then (Unix seconds), is still open and yet not in the queue as never published.
+    async def unpublish_lost(self, before: float, backlog: Backlog) -> int:
+        """Mark mail as unpublished that was published before (Unix seconds), is open, and is no longer in the queue.
 
-        `backlog` is of that moment or later. How many there were.
+        `backlog` is from that moment or later. Returns the number of mails.
         """
         state = {"nothing_left": not backlog.unsettled, "settled": backlog.ack_floor, "last": backlog.last}
         async with self._database.transaction() as connection:
@@ -166,7 +166,7 @@ class DueMail:
         if content_id not in self._contents:
             fields = await self._fields(content_id)
             if fields is None:
-                raise UndecodableError("it is not there any more")
+                raise UndecodableError("its content no longer exists")
             content = from_value(fields | {"uuid": "-", "email": "to@localhost"})
             if content.size > _CACHED_BYTES:
                 return content
@@ -184,9 +184,9 @@ class DueMail:
         return _unpublishable(row, payload, DeadLetterKind.UNDECODABLE, reason)
 
 
-def _displaced(row: sqlite3.Row, message: Message) -> Unpublishable:
-    """With roles apart, a worker sent another mail of this uuid, to others, before this one was published."""
-    reason = "its uuid was taken by a mail to other recipients"
+def _conflict(row: sqlite3.Row, message: Message) -> Unpublishable:
+    """With separate roles, a worker sent a mail with this uuid to other recipients before this one was published."""
+    reason = "its uuid was used by a mail to other recipients"
     return _unpublishable(row, message.payload, DeadLetterKind.CONFLICT, reason, message.headers)
 
 
@@ -211,12 +211,12 @@ def _unpublishable(
 
 
 def _message(row: sqlite3.Row, content: EmailMessage) -> Message:
-    parse_address(row["email"])  # or each worker would refuse it, each time that it is published
+    parse_address(row["email"])  # or workers would refuse it each time it is published
     own = {name: row[name] for name in ("email", "topic_id") if row[name] is not None}
     own["uuid"] = published_uuid(row["uuid"])
     if row["expires_at"] is not None:
         own["expires_at"] = from_unix(row["expires_at"])
     source = row["source"]
-    # The same name again within the stream's duplicate window is stored once: a crash before `note_published`.
+    # After a crash before `mark_published` it is published again, and the stream drops the duplicate id.
     headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}", ORIGIN: source}
     return Message(row["id"], row["content_id"], encode(content.model_copy(update=own)), headers)

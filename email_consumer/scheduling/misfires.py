@@ -1,4 +1,4 @@
-"""Mail that became due while nothing ran: sent late, or not at all."""
+"""Mail that became due while the scheduler was not running: sent late, or skipped."""
 
 import time
 from typing import Literal
@@ -21,22 +21,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Misfires:
-    """Mail that is late because much was due at once is no misfire: somebody was there."""
+    """Mail that is late only because of a backlog is not a misfire: the scheduler was running."""
 
     def __init__(self, database: Database, policy: Literal["send", "skip"], limit: float) -> None:
-        """Lateness of up to `limit` seconds is always forgiven; beyond it the policy decides."""
+        """Mail that is up to `limit` seconds late is always sent; beyond that the policy decides."""
         self._database = database
         self._policy = policy
         self._limit = limit
-        self._noted_at = 0.0
+        self._recorded_at = 0.0
 
     async def settle(self) -> int:
-        """To be called once, before the first mail is published; how many are not sent at all."""
+        """Apply the policy once, before the first mail is published; the number of skipped mails."""
         rows = await self._database.fetch("SELECT value FROM facts WHERE name = ?", (_ALIVE,))
         skipped = 0
         if self._policy == "skip" and rows:
             now = time.time()
-            reason = f"{StopReason.MISFIRED}: nothing ran when it became due"
+            reason = f"{StopReason.MISFIRED}: the scheduler was not running when it became due"
             times = {"now": now, "alive": float(rows[0][0]), "late": now - self._limit, "error": reason}
             async with self._database.transaction() as connection:
                 skipped = (await connection.execute(_SKIP, times)).rowcount
@@ -44,9 +44,9 @@ class Misfires:
                 _log.warning("schedule.misfired", mails=skipped, limit=self._limit, hint="see MISFIRE")
         return skipped
 
-    async def note_alive(self) -> None:
-        """Remember that somebody is there; cheap to call often."""
+    async def record_alive(self) -> None:
+        """Record that the scheduler is running; cheap to call often."""
         now = time.time()
-        if now - self._noted_at >= _ALIVE_INTERVAL:
+        if now - self._recorded_at >= _ALIVE_INTERVAL:
             await set_fact(self._database, _ALIVE, str(now))
-            self._noted_at = now
+            self._recorded_at = now

@@ -1,7 +1,7 @@
-"""How much of our own mail may lie in the queue unsettled.
+"""Bounds how much published mail may be unsettled in the queue.
 
-What is not in the queue yet can be cancelled exactly and costs the queue no disk: a body is stored once here and once
-for each recipient there.
+Mail that is not published yet can be cancelled exactly and needs less disk: the database stores a body once, the queue once
+per recipient.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ MAX_MAILS = 1_000
 MAX_BYTES = 64 * 2**20
 
 
-class Window:
+class PublishWindow:
     def __init__(self, max_mails: int = MAX_MAILS, max_bytes: int = MAX_BYTES) -> None:
         self._max_mails = max_mails
         self._max_bytes = max_bytes
@@ -19,7 +19,7 @@ class Window:
 
     @property
     def mails(self) -> int:
-        """How many more fit in."""
+        """How many more mails fit."""
         return max(0, self._max_mails - len(self._sizes))
 
     @property
@@ -27,13 +27,13 @@ class Window:
         return not self._sizes
 
     def keep_only(self, outstanding: Iterable[int]) -> None:
-        """Forget all mails (rows) but these; one that is new to us counts as a large one."""
+        """Drop all mails (row ids) but these; one of unknown size counts as the average that fits."""
         unknown = self._max_bytes // self._max_mails
         self._sizes = {mail: self._sizes.get(mail, unknown) for mail in outstanding}
         self._bytes = sum(self._sizes.values())
 
     def add(self, mail: int, size: int) -> bool:
-        """False, and nothing is changed, if it doesn't fit in. A single mail always does."""
+        """False, without effect, if it doesn't fit. A single mail always fits."""
         if not self.mails or (self._sizes and self._bytes + size > self._max_bytes):
             return False
         self._sizes[mail] = size

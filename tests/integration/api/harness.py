@@ -31,7 +31,7 @@ from email_consumer.message.model import EmailMessage, decode
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
-from email_consumer.scheduling.publish_window import Window
+from email_consumer.scheduling.publish_window import PublishWindow
 from email_consumer.scheduling.scheduler import Scheduler
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
@@ -112,7 +112,7 @@ async def running(
     *,
     zone: str = "UTC",
     misfire: str = "send",
-    window: Window | None = None,
+    window: PublishWindow | None = None,
     schedule: bool = True,
     look_every: float = 30.0,
 ) -> AsyncIterator[ApiHarness]:
@@ -137,13 +137,20 @@ async def running(
         metrics = Metrics()
         unsent = Unsent(metrics)
         scheduler = Scheduler(
-            DueMail(database), queue, misfires, letters, unsent, burial=Burial(), window=window, look_every=look_every
+            DueMail(database),
+            queue,
+            misfires,
+            letters,
+            unsent,
+            burial=Burial(),
+            window=window,
+            check_interval=check_interval,
         )
         cancellations = Cancellations(
             database,
             queue,
             lambda topic, mark: cancelled.update({topic: mark}),
-            scheduler.pausing,
+            scheduler.paused,
             unsent=unsent,
             claims_visible=True,
         )

@@ -1,8 +1,8 @@
-from email_consumer.scheduling.publish_window import Window
+from email_consumer.scheduling.publish_window import PublishWindow
 
 
 def test_mails_and_bytes_bound_it() -> None:
-    window = Window(max_mails=3, max_bytes=100)
+    window = PublishWindow(max_mails=3, max_bytes=100)
     assert [window.add(mail, 40) for mail in (1, 2, 3)] == [True, True, False]
     assert window.mails == 1
     window.keep_only({2})
@@ -10,7 +10,7 @@ def test_mails_and_bytes_bound_it() -> None:
 
 
 def test_a_single_mail_fits_whatever_its_size() -> None:
-    window = Window(max_mails=3, max_bytes=100)
+    window = PublishWindow(max_mails=3, max_bytes=100)
     assert window.add(1, 1000)
     assert not window.add(2, 1)
     window.keep_only(())
@@ -19,6 +19,6 @@ def test_a_single_mail_fits_whatever_its_size() -> None:
 
 
 def test_mail_of_an_earlier_life_counts_as_large() -> None:
-    window = Window(max_mails=4, max_bytes=100)
+    window = PublishWindow(max_mails=4, max_bytes=100)
     window.keep_only({1, 2, 3})
     assert [window.add(mail, 20) for mail in (4, 5)] == [True, False]
