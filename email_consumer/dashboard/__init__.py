@@ -1,1 +1,1 @@
-"""The page that operators look at: who may see it, what it shows live, and the lists behind it."""
+"""The operators' page: access, live numbers, and the lists it links to."""

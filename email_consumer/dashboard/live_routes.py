@@ -1,4 +1,4 @@
-"""`GET /v1/live`: the sampler's events, for as long as somebody listens and may."""
+"""`GET /v1/live`: streams the sampler's events while the viewer is connected and authorized."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,22 +10,23 @@ from email_consumer.dashboard.sampler import Frame, Sampler
 from email_consumer.dashboard.sessions import Sessions, brings_key
 from email_consumer.web.routing import ApiError, operation
 
-_MOST_VIEWERS = 200
-_MOST_PUBLIC_VIEWERS = 100
-"""Less, so that the public can't crowd out those with a key."""
-_PATIENCE = 10.0
-"""Seconds that a viewer may take to read what was written; one who is gone without a word must not count for ever."""
+_MAX_VIEWERS = 200
+_MAX_PUBLIC_VIEWERS = 100
+"""Lower, so that public viewers can't lock out those with a key."""
+_WRITE_TIMEOUT = 10.0
+"""Seconds for a viewer to read what was written, so that a vanished connection does not count for ever."""
 _EVENT_STREAM = "text/event-stream"
 
 
 class LiveRoutes:
     def __init__(self, sampler: Sampler, sessions: Sessions, *, public: bool) -> None:
-        """`public` also offers the numbers without any text to everyone."""
+        """`public` also serves the numbers, without any text, to everyone."""
         self._sampler = sampler
         self._sessions = sessions
         self._public = public
 
     def routes(self) -> list[web.RouteDef]:
+        # No HEAD: the response never ends.
         routes = [web.get("/v1/live", self.full, allow_head=False)]
         if self._public:
             routes.append(web.get("/v1/live/public", self.public, allow_head=False))
@@ -37,21 +38,21 @@ class LiveRoutes:
             request,
             lambda frame: frame.full,
             still_allowed=lambda: brings_key(request) or self._sessions.holds(request),
-            most=_MOST_VIEWERS,
+            limit=_MAX_VIEWERS,
         )
 
     @operation("The same without any text", answer_type=_EVENT_STREAM, open_to_all=True)
     async def public(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(
-            request, lambda frame: frame.public, still_allowed=lambda: True, most=_MOST_PUBLIC_VIEWERS
+            request, lambda frame: frame.public, still_allowed=lambda: True, limit=_MAX_PUBLIC_VIEWERS
         )
 
     async def _stream(
-        self, request: web.Request, choose: Callable[[Frame], bytes], *, still_allowed: Callable[[], bool], most: int
+        self, request: web.Request, choose: Callable[[Frame], bytes], *, still_allowed: Callable[[], bool], limit: int
     ) -> web.StreamResponse:
-        if self._sampler.viewers >= most:
-            raise ApiError(503, "too_many_viewers", f"{most} viewers look already.")
-        response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})  # nginx would hold the events back
+        if self._sampler.viewers >= limit:
+            raise ApiError(503, "too_many_viewers", f"The limit of {limit} viewers is reached.")
+        response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})  # or nginx would buffer the events
         response.content_type = _EVENT_STREAM
         with self._sampler.viewer(), suppress(ConnectionError, TimeoutError):
             await response.prepare(request)
@@ -62,5 +63,5 @@ class LiveRoutes:
 
 
 async def _write(response: web.StreamResponse, event: bytes) -> None:
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_WRITE_TIMEOUT):
         await response.write(event)

@@ -1,4 +1,4 @@
-"""`GET /v1/messages?email=…`: the mails to one address, the latest first."""
+"""`GET /v1/messages?email=…`: mails to one address, latest first."""
 
 import sqlite3
 from datetime import datetime
@@ -22,11 +22,9 @@ from email_consumer.web.routing import (
     read_query,
 )
 
-# Each stops after a page, since an index holds the ids of an address in order.
+# Each reads one page at most: an index holds the ids of an address in order.
 _IN_NORMAL_FORM = "SELECT * FROM email_requests WHERE email = :address AND id < :before ORDER BY id DESC LIMIT :limit"
-_WRITTEN_OTHERWISE = (
-    "SELECT * FROM email_requests WHERE address = :address AND id < :before ORDER BY id DESC LIMIT :limit"
-)
+_IN_OTHER_FORM = "SELECT * FROM email_requests WHERE address = :address AND id < :before ORDER BY id DESC LIMIT :limit"
 
 _NEWEST = 2**63 - 1
 
@@ -35,12 +33,12 @@ class MailsQuery(NumberedPageQuery):
     email: Annotated[str, Field(min_length=1, max_length=320)]
     """The recipient's address."""
     limit: Annotated[int, Field(ge=1, le=200)] = 25
-    """Entries in a page, at the most."""
+    """Maximum number of entries in a page."""
 
 
-class MailLine(ApiModel):
+class MailSummary(ApiModel):
     uuid: str
-    """Followed by a NUL and a number where the uuid was used again later, and stands for another mail now."""
+    """With a NUL and a number appended if the uuid was reused later and now identifies another mail."""
     topic_id: str | None
     email: str
     """As the publisher wrote it."""
@@ -50,38 +48,40 @@ class MailLine(ApiModel):
     created_at: datetime
 
 
-class Mails(PageAnswer):
-    mails: list[MailLine]
+class MailPage(PageAnswer):
+    mails: list[MailSummary]
 
 
 class MailSearch:
-    """Costs the same whatever the table's size."""
+    """The cost does not depend on the size of the table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/v1/messages", self.list, allow_head=False)]
+        return [web.get("/v1/messages", self.list)]
 
-    @operation("The mails to an address (not those it got as cc or bcc)", query=MailsQuery, answer=Mails)
+    @operation("Mails to an address (not those it received as cc or bcc)", query=MailsQuery, answer=MailPage)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, MailsQuery)
-        place = {"address": _normal(query.email), "before": int(query.after or _NEWEST), "limit": query.limit}
-        found = [row for sql in (_IN_NORMAL_FORM, _WRITTEN_OTHERWISE) for row in await self._database.fetch(sql, place)]
+        parameters = {"address": _normal(query.email), "before": int(query.after or _NEWEST), "limit": query.limit}
+        found = [
+            row for sql in (_IN_NORMAL_FORM, _IN_OTHER_FORM) for row in await self._database.fetch(sql, parameters)
+        ]
         latest = sorted(found, key=lambda row: row["id"], reverse=True)[: query.limit]
         more = next_page(latest, query, lambda row: row["id"])
-        return answer(Mails(mails=[_line(row) for row in latest], next=more))
+        return answer(MailPage(mails=[_line(row) for row in latest], next=more))
 
 
 def _normal(text: str) -> str:
     try:
         return normal_form(text)
     except ValueError:
-        raise ApiError(422, "invalid", "email: is not an e-mail address", {"fields": ["email"]}) from None
+        raise ApiError(422, "invalid", "email: not an e-mail address", {"fields": ["email"]}) from None
 
 
-def _line(row: sqlite3.Row) -> MailLine:
-    return MailLine(
+def _line(row: sqlite3.Row) -> MailSummary:
+    return MailSummary(
         uuid=row["uuid"],
         topic_id=row["topic_id"],
         email=row["email"],

@@ -1,4 +1,4 @@
-"""The page itself: static files out of this package, held in memory."""
+"""Serves the page: static files of this package, held in memory."""
 
 import hashlib
 import mimetypes
@@ -17,15 +17,15 @@ _PAGE = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file."""
+    """A static file."""
 
     body: bytes
     content_type: str
     etag: str
 
 
-class Page:
-    """Open to all: it holds no data, and asks for what it shows with the browser's session."""
+class PageRoutes:
+    """Open to all: the page contains no data and loads what it shows with the browser's session."""
 
     def __init__(self) -> None:
         self._assets = dict(_read(files("email_consumer.dashboard").joinpath("static")))
@@ -33,11 +33,11 @@ class Page:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/", self.page), web.get("/assets/{path:.+}", self.asset)]
 
-    @operation("The page for operators", answer_type="text/html", open_to_all=True)
+    @operation("The operators' page", answer_type="text/html", open_to_all=True)
     async def page(self, request: web.Request) -> web.Response:
         return _answer(request, self._assets[_PAGE])
 
-    @operation("What the page is made of", answer_type="*/*", open_to_all=True)
+    @operation("Static files of the page", answer_type="*/*", open_to_all=True)
     async def asset(self, request: web.Request) -> web.Response:
         asset = self._assets.get(request.match_info["path"])
         if asset is None:
@@ -62,7 +62,7 @@ def _read(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Asset]]:
             yield from _read(entry, f"{prefix}{entry.name}/")
         else:
             body = entry.read_bytes()
-            # The system's own table of types may say otherwise, and the browser insists on these.
+            # The system's MIME table may differ, and browsers require this type.
             content_type = "text/javascript" if entry.name.endswith(".js") else mimetypes.guess_type(entry.name)[0]
             etag = hashlib.sha256(body).hexdigest()[:32]
             yield f"{prefix}{entry.name}", Asset(body, content_type or "text/plain", etag)

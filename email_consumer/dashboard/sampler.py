@@ -1,4 +1,4 @@
-"""Once a second, for all viewers together: a point of the plot, and how things stand."""
+"""Once a second, shared by all viewers: a point of the plot and a snapshot."""
 
 import asyncio
 import time
@@ -11,32 +11,34 @@ import orjson
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Throttled
-from email_consumer.dashboard.snapshot import Point, State
+from email_consumer.dashboard.snapshot import Point, Snapshot
 
 _HISTORY = 300
 """Points: five minutes."""
 _SMOOTHED = 3
-"""Points that `sent` is the mean of."""
+"""Points over which `sent` is averaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html), ready for the wire."""
+    """An encoded server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
     full: bytes
     public: bytes
 
 
 class Sampler:
-    """Points are taken always, so that who opens the page sees what was; the rest only while somebody looks."""
+    """Points are always taken, so that a new viewer sees the history; snapshots only while there are viewers."""
 
-    def __init__(self, metrics: Metrics, look: Callable[[], Awaitable[State]], *, interval: float = 1.0) -> None:
-        """`interval` in seconds; `look` may take most of it, and must not raise."""
+    def __init__(
+        self, metrics: Metrics, take_snapshot: Callable[[], Awaitable[Snapshot]], *, interval: float = 1.0
+    ) -> None:
+        """`interval` in seconds; `take_snapshot` may take most of it, and must not raise."""
         self._metrics = metrics
-        self._look = look
+        self._take_snapshot = take_snapshot
         self._interval = interval
         self._points: deque[Point] = deque(maxlen=_HISTORY)
-        self._seen = _counts(metrics)
+        self._counted = _counts(metrics)
         self._sent: deque[float] = deque(maxlen=_SMOOTHED)
         self._next: asyncio.Future[Frame | None] | None = None
         self._ended = False
@@ -44,7 +46,7 @@ class Sampler:
 
     @contextmanager
     def viewer(self) -> Iterator[None]:
-        """Somebody looks."""
+        """Count a viewer for the block."""
         self.viewers += 1
         try:
             yield
@@ -52,11 +54,11 @@ class Sampler:
             self.viewers -= 1
 
     def history(self) -> bytes:
-        """The event that fills the plot."""
+        """The event with the points so far."""
         return _event("history", [astuple(point) for point in self._points])
 
     async def next(self) -> Frame | None:
-        """The next second's event; None when there will be none. A viewer who is slow misses some."""
+        """The event of the next second; None at the end. A slow viewer misses some."""
         if self._ended:
             return None
         if self._next is None:
@@ -64,13 +66,13 @@ class Sampler:
         return await asyncio.shield(self._next)
 
     async def run(self) -> None:
-        """Until cancelled, which sends the viewers home."""
+        """Until cancelled, which ends the viewers' streams."""
         loop = asyncio.get_running_loop()
         before = due = loop.time()
         try:
             while True:
                 due += self._interval
-                if due <= loop.time():  # the loop was kept busy: a whole interval anew, there is no rate over none
+                if due <= loop.time():  # the loop was blocked: start a full interval, a rate needs one
                     due = loop.time() + self._interval
                 await asyncio.sleep(due - loop.time())
                 now = loop.time()
@@ -78,15 +80,15 @@ class Sampler:
                 before = now
                 self._points.append(point)
                 if self.viewers:
-                    self._tell(_frame(point, await self._look()))
+                    self._publish(_frame(point, await self._take_snapshot()))
         finally:
             self._ended = True
-            self._tell(None)
+            self._publish(None)
 
     def _point(self, seconds: float) -> Point:
         metrics, counts = self._metrics, _counts(self._metrics)
-        sent, throttled, retried = (now - before for now, before in zip(counts, self._seen, strict=True))
-        self._seen = counts
+        sent, throttled, retried = (now - before for now, before in zip(counts, self._counted, strict=True))
+        self._counted = counts
         self._sent.append(sent / seconds)
         return Point(
             at=round(time.time(), 2),
@@ -97,7 +99,7 @@ class Sampler:
             retried=retried,
         )
 
-    def _tell(self, frame: Frame | None) -> None:
+    def _publish(self, frame: Frame | None) -> None:
         if self._next is not None:
             self._next.set_result(frame)
             self._next = None
@@ -107,8 +109,8 @@ def _counts(metrics: Metrics) -> tuple[int, int, int]:
     return metrics.recipients_sent, metrics.outcomes[Throttled], metrics.outcomes[Failed]
 
 
-def _frame(point: Point, state: State) -> Frame:
-    full, public = ({"point": astuple(point), "state": each} for each in (state, state.for_the_public()))
+def _frame(point: Point, state: Snapshot) -> Frame:
+    full, public = ({"point": astuple(point), "state": each} for each in (state, state.public()))
     return Frame(_event("sample", full), _event("sample", public))
 
 

@@ -1,4 +1,4 @@
-"""Login and logout: the key, sent once as the header it always is, against a cookie."""
+"""Login and logout: exchanges an API key for a session cookie."""
 
 from aiohttp import web
 
@@ -6,14 +6,14 @@ from email_consumer.dashboard.sessions import COOKIE, LIFETIME, Sessions, brings
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 
 
-class Standing(ApiModel):
-    """What a browser may see; told to everyone."""
+class SessionState(ApiModel):
+    """What this browser may see; public."""
 
     logged_in: bool
     public: bool
-    """The live numbers are shown without a key."""
+    """Whether the live numbers are public."""
     key_set: bool
-    """False: there is no key that could open anything; set API_KEY."""
+    """False if API_KEY is not set, so that nobody can log in."""
 
 
 class SessionRoutes:
@@ -24,27 +24,27 @@ class SessionRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/v1/session", self.show, allow_head=False),
+            web.get("/v1/session", self.show),
             web.post("/v1/session", self.begin),
             web.delete("/v1/session", self.end),
         ]
 
-    @operation("Whether this browser is logged in", answer=Standing, open_to_all=True)
+    @operation("Whether this browser is logged in", answer=SessionState, open_to_all=True)
     async def show(self, request: web.Request) -> web.Response:
-        return answer(self._standing(logged_in=self._sessions.holds(request)))
+        return answer(self._state(logged_in=self._sessions.holds(request)))
 
-    @operation("Log in: the key against a cookie that only this program's page can use", answer=Standing)
+    @operation("Log in: exchange the API key for a session cookie", answer=SessionState)
     async def begin(self, request: web.Request) -> web.Response:
-        if not brings_key(request):  # a session must not prolong itself for ever
+        if not brings_key(request):  # a session must not be able to renew itself
             raise ApiError(401, "unauthorized", "Missing or invalid API key.")
-        response = answer(self._standing(logged_in=True))
+        response = answer(self._state(logged_in=True))
         response.set_cookie(
             COOKIE,
             self._sessions.begin(),
             max_age=LIFETIME,
             httponly=True,
             samesite="Strict",
-            # The proxy that ends TLS may not tell us of it; the browser does.
+            # Behind a TLS proxy the request may look like plain HTTP; the browser knows.
             secure=request.secure or request.headers.get("Origin", "").startswith("https:"),
         )
         return response
@@ -56,5 +56,5 @@ class SessionRoutes:
         response.del_cookie(COOKIE, httponly=True, samesite="Strict")
         return response
 
-    def _standing(self, *, logged_in: bool) -> Standing:
-        return Standing(logged_in=logged_in, public=self._public, key_set=self._key_set)
+    def _state(self, *, logged_in: bool) -> SessionState:
+        return SessionState(logged_in=logged_in, public=self._public, key_set=self._key_set)

@@ -1,4 +1,4 @@
-"""A browser that logged in: a random cookie stands for the key, so that the key is kept nowhere in the browser."""
+"""Sessions of browsers: a random cookie replaces the key, so that the browser need not store the key."""
 
 import hashlib
 import secrets
@@ -13,37 +13,37 @@ from email_consumer.web.routing import ApiError
 
 COOKIE = "email_consumer_session"
 LIFETIME = 12 * 3600
-"""Seconds from the login; a restart of the program ends all sessions too, and with them those of a key taken away."""
+"""Seconds from the login. A restart ends all sessions, including those of a revoked key."""
 
-_MOST = 1_000
+_MAX_SESSIONS = 1_000
 _SAFE_METHODS = {"GET", "HEAD"}
 
 
 class Sessions:
-    """Kept in memory as hashes: what is looked up says nothing, by its time or in a dump, of what would be let in."""
+    """Kept in memory as hashes, so that neither timing nor a memory dump reveals a valid token."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         """`clock` in seconds."""
-        self._open: TTLCache[bytes, None] = TTLCache(_MOST, LIFETIME, timer=clock)
+        self._open: TTLCache[bytes, None] = TTLCache(_MAX_SESSIONS, LIFETIME, timer=clock)
 
     def begin(self) -> str:
-        """A new session; what its cookie holds."""
+        """Start a session; its cookie value."""
         token = secrets.token_urlsafe(32)
         self._open[_digest(token)] = None
         return token
 
     def end(self, request: web.Request) -> None:
-        """The cookie of this request opens nothing any more."""
+        """End the session of this request, if any."""
         self._open.pop(_digest(request.cookies.get(COOKIE, "")), None)
 
     def holds(self, request: web.Request) -> bool:
-        """Whether the request comes with the cookie of an open session."""
+        """Whether the request has the cookie of a valid session."""
         return _digest(request.cookies.get(COOKIE, "")) in self._open
 
     def admits(self, request: web.Request) -> bool:
-        """Whether its session lets a request through that would else need a key.
+        """Whether the session of the request replaces a key.
 
-        One that brings a key, right or wrong, is judged by that alone.
+        A request with a key, right or wrong, is judged by the key alone.
 
         Raises:
             ApiError: 403, another site made the browser send it.
@@ -51,21 +51,21 @@ class Sessions:
         if brings_key(request) or not self.holds(request):
             return False
         if not _of_our_page(request):
-            raise ApiError(403, "cross_origin", "A session serves this program's own page only.")
+            raise ApiError(403, "cross_origin", "A session is valid only for this program's own page.")
         return True
 
 
 def brings_key(request: web.Request) -> bool:
-    """Whether the request has credentials of its own beside a cookie."""
+    """Whether the request carries a key in addition to or instead of a cookie."""
     return "X-API-KEY" in request.headers or "Authorization" in request.headers
 
 
 def _of_our_page(request: web.Request) -> bool:
-    """Browsers tell it by Sec-Fetch-Site; over plain HTTP to another machine they leave that out but send Origin."""
+    """By Sec-Fetch-Site; over plain HTTP to another machine browsers omit it but send Origin."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin" or (site == "none" and request.method in _SAFE_METHODS)
-    if request.method in _SAFE_METHODS:  # they change nothing, and their answers can't be read across origins
+    if request.method in _SAFE_METHODS:  # they change nothing, and other origins can't read the response
         return True
     return authority(request.headers.get("Origin", "")) == request.headers.get("Host", "").lower() != ""
 

@@ -1,4 +1,4 @@
-"""What the page shows live, as plain values."""
+"""The live values of the page."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from email_consumer.core.source import QueueDepth
 
 Condition = Literal["up", "held", "down", "off"]
-"""`held`: there, but it doesn't let mail pass at present; `off`: not set up."""
+"""`held`: available, but currently blocking mail; `off`: not configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,11 @@ class Point:
     """One second of the plot."""
 
     at: float
-    """Unix seconds; the second ends here."""
+    """Unix seconds at the end of the second."""
     sent: float
-    """Recipients a second that SES accepted: the mean of a few seconds, since outcomes are recorded in groups."""
+    """Recipients per second that SES accepted: a mean over a few seconds, as outcomes are recorded in groups."""
     limit: float
-    """Recipients a second that the pacer allows; 0 while the queue is held."""
+    """Recipients per second that the pacer allows; 0 while sending is paused."""
     in_flight: int
     throttled: int
     retried: int
@@ -30,7 +30,7 @@ class Quota:
 
     used: float
     limit: float | None
-    """None is unlimited."""
+    """None if unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class Part:
     name: str
     condition: Condition
     text: str
-    """For people; may name addresses, so it is not for the public."""
+    """For operators; may contain addresses, so it is not public."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """How things stand now; None is not known."""
+class Snapshot:
+    """The current state; None is unknown."""
 
-    in_hand: int
+    unsettled: int
     in_flight: int
     queue: QueueDepth | None
     dead_letters: int | None
@@ -55,6 +55,6 @@ class State:
     quota: Quota | None
     parts: tuple[Part, ...]
 
-    def for_the_public(self) -> "State":
+    def public(self) -> "Snapshot":
         """Without any text."""
         return replace(self, parts=tuple(replace(part, text="") for part in self.parts))

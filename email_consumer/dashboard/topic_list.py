@@ -1,4 +1,4 @@
-"""`GET /v1/topics`: all topics with their numbers, those that mail came for last first."""
+"""`GET /v1/topics`: all topics with their statistics, the most recently active first."""
 
 import json
 from collections import defaultdict
@@ -30,32 +30,32 @@ WHERE (active_at, id) < (:active_at, :id) ORDER BY active_at DESC, id DESC LIMIT
 _REQUESTS = "SELECT topic_id, status, count FROM topic_counts WHERE topic_id IN (SELECT value FROM json_each(?))"
 _RESULTS = "SELECT topic_id, kind, count FROM topic_results WHERE topic_id IN (SELECT value FROM json_each(?))"
 
-_PLACE = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
+_CURSOR = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
 _NO_MAIL = dict.fromkeys(StatusCounts.model_fields, 0)
 _NO_RESULT = dict.fromkeys(ResultCounts.model_fields, 0)
-_BEGINNING = "999999999999-0"
+_FIRST_PAGE = "999999999999-0"
 
 
 class TopicsQuery(PageQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 25
-    """Entries in a page, at the most."""
-    after: Annotated[str, Field(pattern=rf"^({_PLACE})?$")] = ""
-    """What the page before answered as `next`; empty for the first page."""
+    """Maximum number of entries in a page."""
+    after: Annotated[str, Field(pattern=rf"^({_CURSOR})?$")] = ""
+    """The `next` of the previous page; empty for the first page."""
 
 
-class TopicLine(ApiModel):
+class TopicSummary(ApiModel):
     topic_id: str
     active_at: datetime
-    """When mail came for it last, to the minute."""
+    """When its latest mail arrived, to the minute."""
     request_counts: StatusCounts
     """Mails by status."""
     result_counts: ResultCounts
-    """Distinct recipients by what SES, or they, answered."""
+    """Distinct recipients by kind of result."""
     cancelled_at: datetime | None
 
 
-class Topics(PageAnswer):
-    topics: list[TopicLine]
+class TopicPage(PageAnswer):
+    topics: list[TopicSummary]
 
 
 class TopicList:
@@ -63,12 +63,12 @@ class TopicList:
         self._database = database
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/v1/topics", self.list, allow_head=False)]
+        return [web.get("/v1/topics", self.list)]
 
-    @operation("Topics and their numbers, the latest first", query=TopicsQuery, answer=Topics)
+    @operation("Topics and their statistics, most recently active first", query=TopicsQuery, answer=TopicPage)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, TopicsQuery)
-        active_at, _, number = (query.after or _BEGINNING).partition("-")
+        active_at, _, number = (query.after or _FIRST_PAGE).partition("-")
         place = {"active_at": float(active_at), "id": int(number), "limit": query.limit}
         rows = await self._database.fetch(_PAGE, place)
         names = json.dumps([row["topic_id"] for row in rows])
@@ -79,7 +79,7 @@ class TopicList:
         for topic_id, kind, count in await self._database.fetch(_RESULTS, (names,)):
             results[topic_id][kind] = count
         topics = [
-            TopicLine(
+            TopicSummary(
                 topic_id=row["topic_id"],
                 active_at=from_unix(row["active_at"]),
                 request_counts=StatusCounts.model_validate(requests[row["topic_id"]]),
@@ -89,4 +89,4 @@ class TopicList:
             for row in rows
         ]
         last = next_page(rows, query, lambda row: f"{row['active_at']!r}-{row['id']}")
-        return answer(Topics(topics=topics, next=last))
+        return answer(TopicPage(topics=topics, next=last))

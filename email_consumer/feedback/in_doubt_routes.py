@@ -32,7 +32,7 @@ class InDoubtRoutes:
         self._database = database
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/v1/in-doubt", self.list, allow_head=False)]
+        return [web.get("/v1/in-doubt", self.list)]
 
     @operation("Mails that SES may or may not have accepted", query=NumberedPageQuery, answer=MailsInDoubt)
     async def list(self, request: web.Request) -> web.Response:

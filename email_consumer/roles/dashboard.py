@@ -8,12 +8,11 @@ from aiohttp import web
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.mail_search import MailSearch
-from email_consumer.dashboard.observer import Observer
-from email_consumer.dashboard.page import Page
+from email_consumer.dashboard.page import PageRoutes
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.dashboard.snapshot import State
+from email_consumer.dashboard.snapshot import Snapshot
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers
@@ -26,7 +25,7 @@ class Dashboard:
     routes: list[web.RouteDef]
     admits: Callable[[web.Request], bool]
     """Whether a request of the page needs no key."""
-    look: Callable[[], Awaitable[State]]
+    look: Callable[[], Awaitable[Snapshot]]
     """How things stand now."""
 
 
@@ -39,7 +38,7 @@ def build_dashboard(
 ) -> Dashboard:
     """`refused` counts refused SNS messages by cause; `unconsumed` is what lies in the stream for nobody."""
     settings = parts.settings
-    observer = Observer(
+    snapshot_reader = SnapshotReader(
         metrics=workers.metrics,
         sources=parts.sources,
         checks=parts.checks,
@@ -49,15 +48,15 @@ def build_dashboard(
         refused=refused,
         expects_events=bool(settings.sns_topic_arns),
     )
-    sampler = Sampler(workers.metrics, observer.look)
+    sampler = Sampler(workers.metrics, snapshot_reader.take)
     parts.services.start(Service("live", sampler.run))
     sessions = Sessions()
     public = settings.dashboard_public
     routes = [
-        *Page().routes(),
+        *PageRoutes().routes(),
         *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key)).routes(),
         *LiveRoutes(sampler, sessions, public=public).routes(),
         *TopicList(database).routes(),
         *MailSearch(database).routes(),
     ]
-    return Dashboard(routes, sessions.admits, observer.look)
+    return Dashboard(routes, sessions.admits, snapshot_reader.take)

@@ -15,7 +15,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK
 from email_consumer.core.stall_detector import PATIENCE, StallDetector
 from email_consumer.core.unsent import Unsent
-from email_consumer.dashboard.snapshot import State
+from email_consumer.dashboard.snapshot import Snapshot
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
@@ -59,7 +59,7 @@ def watch_unconsumed(parts: Parts) -> Callable[[], Unconsumed]:
 
 def build_metrics(
     parts: Parts,
-    look: Callable[[], Awaitable[State]],
+    look: Callable[[], Awaitable[Snapshot]],
     events: Counter[str],
     refused: Counter[str],
     unconsumed: Callable[[], Unconsumed],
@@ -75,7 +75,7 @@ def build_metrics(
 
 
 async def _keep_reading(
-    readings: SampledMetrics, look: Callable[[], Awaitable[State]], unconsumed: Callable[[], Unconsumed]
+    readings: SampledMetrics, look: Callable[[], Awaitable[Snapshot]], unconsumed: Callable[[], Unconsumed]
 ) -> None:
     while True:
         state = await look()

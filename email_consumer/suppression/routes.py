@@ -66,9 +66,9 @@ class SuppressionRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/v1/suppressions", self.list, allow_head=False),
+            web.get("/v1/suppressions", self.list),
             web.post("/v1/suppressions", self.add),
-            web.get("/v1/suppressions/{address:[^/]+}", self.get, allow_head=False),
+            web.get("/v1/suppressions/{address:[^/]+}", self.get),
             web.delete("/v1/suppressions/{address:[^/]+}", self.remove),
         ]
 

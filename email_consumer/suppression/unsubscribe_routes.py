@@ -47,7 +47,7 @@ class UnsubscribeRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get(PATH + "{token}", self.ask, allow_head=False),
+            web.get(PATH + "{token}", self.ask),
             web.post(PATH + "{token}", self.unsubscribe),
         ]
 

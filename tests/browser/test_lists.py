@@ -51,17 +51,17 @@ def test_a_dead_letter_that_someone_else_replayed_is_told_to_be_gone(page: Page,
     last = page.wait(lambda: page.all("#dead-letters .row"))[-1]
     harness.ask("POST", f"/v1/dead-letters/{last.get_attribute('data-sequence')}/replay")
     last.find_element("css selector", ".actions button").click()
-    page.read("#dead-letters .status.fault", "There is no dead letter")
+    page.read("#dead-letters .status.error", "There is no dead letter")
 
 
 def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, harness: BrowserHarness) -> None:
     row = '#suppressions [data-address="listed@example.com"]'
     page.go("suppressions")
     page.submit("#suppress-address", "no address")
-    page.read("#suppressions .status.fault", "is not an e-mail address")
+    page.read("#suppressions .status.error", "is not an e-mail address")
     page.fill("#suppress-detail", "asked by phone")
     page.submit("#suppress-address", "Listed <Listed@example.com>")
-    page.read("#suppressions .status", "Mail to listed@example.com is stopped.")
+    page.read("#suppressions .status", "Mail to listed@example.com is blocked.")
     assert "asked by phone" in page.read(row, "manual")
     harness.publish([as_map("listed-1", email="listed@example.com")])
     page.wait(lambda: harness.ask("GET", "/v1/messages/listed-1").get("status") == "Stopped")

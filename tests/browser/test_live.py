@@ -91,9 +91,9 @@ def test_throttles_and_retries_are_counted(page: Page, harness: BrowserHarness) 
 def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, harness: BrowserHarness) -> None:
     harness.account(sending_enabled=False)
     try:
-        page.read("#notice", "SES is holding mail back")
-        page.read('[data-part="SES"]', "holding")
-        page.wait(lambda: page.number("#tile-in-hand dd") + page.number("#tile-waiting dd") > LOAD)
+        page.read("#notice", "SES is blocking mail")
+        page.read('[data-part="SES"]', "blocking mail")
+        page.wait(lambda: page.number("#tile-unsettled dd") + page.number("#tile-waiting dd") > LOAD)
         page.wait(lambda: re.match(r"[1-9]", page.text("#tile-oldest dd")))
         page.wait(lambda: page.number("#legend-limit") == 0)
         page.wait(lambda: page.driver.title.startswith("⚠"))

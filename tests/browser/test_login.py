@@ -25,7 +25,7 @@ def test_only_a_right_key_opens_the_page(visitor: Page) -> None:
     assert not visitor.find("#live").is_displayed()
     for wrong in ("wrong", "ключ"):
         visitor.log_in(wrong)
-        visitor.read("#login-error", "none of the keys")
+        visitor.read("#login-error", "Invalid API key")
     visitor.log_in()
     visitor.wait(lambda: visitor.find("#live").is_displayed())
     assert not visitor.find("#login").is_displayed()

@@ -45,7 +45,7 @@ def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, harness: Brow
     evil.look_for(uuid)
     evil.read("#search .row summary", NAME)
     evil.look_for(EVIL)
-    evil.read("#search .status", "Nothing is known")
+    evil.read("#search .status", "Nothing found")
 
 
 def test_dead_letters_with_their_reasons_headers_and_messages(evil: Page, harness: BrowserHarness) -> None:
@@ -71,7 +71,7 @@ def test_suppressions(evil: Page) -> None:
     evil.submit("#suppress-address", f"{NAME} <evil-suppressed@example.com>")
     evil.read('#suppressions [data-address="evil-suppressed@example.com"]', EVIL)
     evil.submit("#suppressed-find", EVIL)
-    evil.read("#suppressions .status.fault", "not on the suppression list")
+    evil.read("#suppressions .status.error", "not on the suppression list")
 
 
 def test_mail_in_doubt(evil: Page, harness: BrowserHarness) -> None:

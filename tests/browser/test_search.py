@@ -51,7 +51,7 @@ def test_a_suppressed_address_is_told_as_such(page: Page, harness: BrowserHarnes
 def test_what_is_not_known_is_said_to_be_so(page: Page) -> None:
     for text in ("nobody@example.com", "no-such-uuid"):
         page.look_for(text)
-        page.read("#search .status", "Nothing is known of it.")
+        page.read("#search .status", "Nothing found.")
     page.look_for("not@an@address")
     page.read("#search .status", "is not an e-mail address")
 

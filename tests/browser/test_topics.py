@@ -56,7 +56,7 @@ def test_an_open_shows(page: Page, harness: BrowserHarness) -> None:
 def test_a_topic_is_cancelled_and_its_receipt_watched_until_it_is_final(page: Page, harness: BrowserHarness) -> None:
     harness.publish([as_map(f"cancel-{number}", topic_id="cancelled") for number in range(2_000)])
     page.click(f"{row('cancelled')} button", "Cancel")
-    assert "cancelled" in page.read("#confirm-text", "Cancel what is not sent yet")
+    assert "cancelled" in page.read("#confirm-text", "Cancel all unsent mail")
     page.click("#confirm-yes")
     text = page.read(f"{row('cancelled')} .receipt", "· final")
     cancelled, sent, in_flight, failed = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", text))

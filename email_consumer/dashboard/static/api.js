@@ -1,6 +1,6 @@
-// Asks the sidecar. The browser's session cookie goes along by itself.
+// Requests to the sidecar. The browser adds the session cookie.
 
-/** What the sidecar refused, in its own words. */
+/** An error response, with the message of the sidecar. */
 export class Refused extends Error {
   constructor(status, message) {
     super(message);
@@ -8,7 +8,7 @@ export class Refused extends Error {
   }
 }
 
-/** The JSON answer, null if there is none. Fires "session-lost" on the window where a login is needed. */
+/** The JSON response, null without one. Fires "session-lost" on the window when a login is needed. */
 export async function ask(method, path, body) {
   const options = { method, cache: "no-store" };
   if (body !== undefined) {
@@ -18,10 +18,10 @@ export async function ask(method, path, body) {
   return answer(await reach(path, options));
 }
 
-/** Trades the key for a session; the key is kept nowhere. */
+/** Exchanges the key for a session; the key is not stored. */
 export const logIn = async (key) => {
-  // A header holds no more than ASCII; no other key can be right.
-  if (/[^\x21-\x7e]/.test(key)) throw new Refused(401, "Unauthorized.");
+  // Headers are ASCII; no other key can be valid.
+  if (/[^\x21-\x7e]/.test(key)) throw new Refused(401, "Invalid API key.");
   return answer(await reach("/v1/session", { method: "POST", headers: { "X-API-KEY": key } }));
 };
 
@@ -29,7 +29,7 @@ async function reach(path, options) {
   try {
     return await fetch(path, options);
   } catch {
-    throw new Refused(0, "The daemon can't be reached.");
+    throw new Refused(0, "The daemon is unreachable.");
   }
 }
 
@@ -38,5 +38,5 @@ async function answer(response) {
   const document = await response.json().catch(() => ({}));
   if (response.ok) return document;
   if (response.status === 401) window.dispatchEvent(new Event("session-lost"));
-  throw new Refused(response.status, document.error?.message ?? `The sidecar answered ${response.status}.`);
+  throw new Refused(response.status, document.error?.message ?? `The sidecar responded with ${response.status}.`);
 }

@@ -1,4 +1,4 @@
-// Puts the page together: who may see what, the live part, and the lists behind the links.
+// Assembles the page: access, the live part, and the lists.
 
 import { ask, logIn } from "./api.js";
 import { byId } from "./dom.js";
@@ -28,16 +28,16 @@ const lists = {
 let live = null;
 let loggedIn = false;
 
-function show(standing) {
-  loggedIn = standing.logged_in;
-  const open = loggedIn || standing.public;
+function show(session) {
+  loggedIn = session.logged_in;
+  const open = loggedIn || session.public;
   byId("login").hidden = open;
-  byId("no-key").hidden = standing.key_set;
-  byId("login-form").hidden = !standing.key_set;
+  byId("no-key").hidden = session.key_set;
+  byId("login-form").hidden = !session.key_set;
   byId("live").hidden = !open;
   byId("lists").hidden = !loggedIn;
   byId("logout").hidden = !loggedIn;
-  byId("show-login").hidden = loggedIn || !standing.public;
+  byId("show-login").hidden = loggedIn || !session.public;
   byId("notice").hidden = true;
   live?.end();
   live = open ? new Live(loggedIn ? "/v1/live" : "/v1/live/public", heard, silent) : null;
@@ -55,15 +55,15 @@ function heard(name, data) {
   plot.add(point);
   showTiles(state, plot, point[0]);
   showParts(state.parts);
-  const faults = state.parts.filter(({ condition }) => condition === "down" || condition === "held");
-  notice(faults.map(({ name, condition, text }) => `${name} is ${condition === "held" ? "holding mail back" : "down"}${text && `: ${text}`}`).join("\n"));
-  document.title = `${faults.length ? "⚠ " : ""}${decimal(point[1])}/s · email_consumer`;
+  const problems = state.parts.filter(({ condition }) => condition === "down" || condition === "held");
+  notice(problems.map(({ name, condition, text }) => `${name} is ${condition === "held" ? "blocking mail" : "down"}${text && `: ${text}`}`).join("\n"));
+  document.title = `${problems.length ? "⚠ " : ""}${decimal(point[1])}/s · email_consumer`;
 }
 
 async function silent() {
-  notice("No connection to the daemon; trying again …");
-  const standing = await ask("GET", "/v1/session").catch(() => null);
-  if (standing && standing.logged_in !== loggedIn) show(standing);
+  notice("No connection to the daemon; retrying …");
+  const session = await ask("GET", "/v1/session").catch(() => null);
+  if (session && session.logged_in !== loggedIn) show(session);
 }
 
 function notice(text) {
@@ -88,11 +88,11 @@ byId("login-form").addEventListener("submit", async (event) => {
   const key = byId("key");
   byId("login-error").textContent = "";
   try {
-    const standing = await logIn(key.value);
+    const session = await logIn(key.value);
     key.value = "";
-    show(standing);
+    show(session);
   } catch (error) {
-    byId("login-error").textContent = error.status === 401 ? "That is none of the keys." : error.message;
+    byId("login-error").textContent = error.status === 401 ? "Invalid API key." : error.message;
     key.select();
   }
 });
@@ -102,7 +102,7 @@ byId("show-login").addEventListener("click", () => {
 });
 byId("logout").addEventListener("click", async () => {
   await ask("DELETE", "/v1/session").catch(() => null);
-  location.reload(); // nothing of what was shown stays behind
+  location.reload(); // clears everything that was shown
 });
 window.addEventListener("session-lost", async () => {
   if (loggedIn) show(await ask("GET", "/v1/session"));

@@ -1,16 +1,16 @@
-// What could not be sent: looked at, and sent on its way again.
+// Mail that could not be sent: inspect, replay, remove.
 
 import { ask } from "./api.js";
-import { confirmed, el, facts, json } from "./dom.js";
+import { confirmed, el, attributes, json } from "./dom.js";
 import { bytes, moment } from "./format.js";
 import { folded, List } from "./list.js";
 
 const PAGE = 25;
 const KINDS = ["undecodable", "rejected", "exhausted", "in-doubt", "conflict"];
 
-/** Without NATS there is no such route. */
+/** The route exists only with NATS. */
 function explain(error) {
-  if (error.status === 404) throw new Error("With SOURCE=sqs, what can't be sent goes to the queue's own dead-letter queue.");
+  if (error.status === 404) throw new Error("With SOURCE=sqs, dead letters are in the dead-letter queue of the SQS queue.");
   throw error;
 }
 
@@ -47,7 +47,7 @@ export class DeadLetters extends List {
         [
           el("b", {}, `#${letter.sequence}`),
           el("span", { class: `badge ${letter.kind}` }, letter.kind),
-          el("span", { class: "grow" }, letter.reason || "no reason was kept"),
+          el("span", { class: "grow" }, letter.reason || "no reason recorded"),
           moment(letter.stored_at),
         ],
         () => this.content(letter),
@@ -60,7 +60,7 @@ export class DeadLetters extends List {
   async content(letter) {
     const whole = await ask("GET", `/v1/dead-letters/${letter.sequence}`);
     return [
-      facts([
+      attributes([
         ["Source", letter.reference],
         ["Attempts", letter.attempts == null ? null : String(letter.attempts)],
         ["Size", bytes(letter.size)],
@@ -79,7 +79,7 @@ export class DeadLetters extends List {
     button.disabled = false;
     if (!answer) return;
     item.remove();
-    this.say(`Dead letter #${letter.sequence} is removed.`);
+    this.showStatus(`Dead letter #${letter.sequence} is removed.`);
   }
 
   async replay(letter, item, button) {
@@ -89,11 +89,11 @@ export class DeadLetters extends List {
     button.disabled = false;
     if (!answer) return;
     item.remove();
-    this.say(`Dead letter #${letter.sequence} is back in the stream as message ${answer.sequence}.`);
+    this.showStatus(`Dead letter #${letter.sequence} is back in the stream as message ${answer.sequence}.`);
   }
 }
 
-// Its own uuid stands for a mail to other recipients.
+// Its uuid belongs to a mail to other recipients.
 function conflicting(letter) {
   return letter.kind === "conflict";
 }

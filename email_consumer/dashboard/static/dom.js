@@ -1,6 +1,6 @@
-// Builds elements. Text only ever becomes text nodes: whatever users wrote can't turn into markup.
+// Builds elements. Text always becomes text nodes, so user input can't become markup.
 
-/** An element. `on…` properties are listeners, the others attributes (false and null leave them out). */
+/** An element. `on…` properties are listeners, others attributes (omitted if false or null). */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,16 +14,16 @@ export function el(tag, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Terms and their descriptions; those that are empty are left out. */
-export function facts(pairs) {
+/** A description list of [term, value] pairs; empty values are omitted. */
+export function attributes(pairs) {
   const shown = pairs.filter(([, value]) => value != null && value !== "");
-  return el("dl", { class: "facts" }, ...shown.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  return el("dl", { class: "attributes" }, ...shown.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
-/** Any JSON, readable. */
+/** Formatted JSON. */
 export const json = (value) => el("pre", { tabindex: "0" }, JSON.stringify(value, null, 2));
 
-/** Asks before something that can't be taken back; true if it was affirmed. */
+/** Asks for confirmation; true if confirmed. */
 export function confirmed(question, action) {
   const dialog = byId("confirm");
   byId("confirm-text").textContent = question;

@@ -8,7 +8,7 @@ export const count = (value) => (value == null ? "–" : whole.format(value));
 export const decimal = (value) => (value == null ? "–" : some.format(value));
 export const compact = (value) => (value < 10_000 ? whole.format(value) : short.format(value));
 
-/** Seconds, in the two largest units that say something. */
+/** A duration in seconds, in a suitable unit. */
 export function duration(seconds) {
   if (seconds == null) return "–";
   if (seconds < 10) return `${some.format(Math.max(0, seconds))} s`;

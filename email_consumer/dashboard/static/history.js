@@ -1,6 +1,6 @@
-// Everything that is known of one mail, in the order in which it happened.
+// The history of one mail, in chronological order.
 
-import { el, facts, json } from "./dom.js";
+import { el, attributes, json } from "./dom.js";
 import { moment } from "./format.js";
 
 export function history(mail) {
@@ -14,12 +14,12 @@ export function history(mail) {
       detail: result.detail,
     })),
   ];
-  const told = mail.history.at(-1)?.reason === mail.error;
-  if (mail.finished_at) events.push({ at: mail.finished_at, what: mail.status, text: told ? null : mail.error });
+  const shown = mail.history.at(-1)?.reason === mail.error;
+  if (mail.finished_at) events.push({ at: mail.finished_at, what: mail.status, text: shown ? null : mail.error });
   events.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   return [
-    facts([
-      ["uuid", mail.uuid.split("\0")[0]], // what follows tells a former life of the uuid from its present one
+    attributes([
+      ["uuid", mail.uuid.split("\0")[0]], // the suffix marks a mail whose uuid was reused
       ["To", mail.email],
       ["Topic", mail.topic_id],
       ["Attempts", String(mail.attempts)],
@@ -40,6 +40,6 @@ function step({ at, what, text, detail }) {
     moment(at),
     el("b", {}, what),
     text && el("span", {}, text),
-    raw && el("details", {}, el("summary", {}, "as SES told it"), json(detail)),
+    raw && el("details", {}, el("summary", {}, "SES event"), json(detail)),
   );
 }

@@ -1,4 +1,4 @@
-// Mails of which nobody knows whether SES accepted them.
+// Mails that SES may or may not have accepted.
 
 import { ask } from "./api.js";
 import { el } from "./dom.js";
@@ -16,7 +16,7 @@ export class InDoubt extends List {
         el(
           "p",
           { class: "dim" },
-          "SES may or may not have accepted these. Its own event settles each of them; if none comes, IN_DOUBT decides after IN_DOUBT_GRACE.",
+          "SES may or may not have accepted these. An SES event settles each of them; without one, IN_DOUBT decides after IN_DOUBT_GRACE.",
         ),
       ],
       empty: "No mail is in doubt.",

@@ -1,11 +1,11 @@
-// A list that is read page by page.
+// A paginated list.
 
 import { el } from "./dom.js";
 
 export class List {
   /**
-   * `head`: elements above the rows. `read(next)` asks for a page, `next` being what the page before ended with (null at
-   * first), and answers { items, next }. `row(item)` makes the element of an item. `empty`: what an empty list says.
+   * `head`: elements above the rows. `read(next)` loads a page, `next` being the cursor of the previous page (null at
+   * first), and resolves to { items, next }. `row(item)` builds the element of an item. `empty`: text of an empty list.
    */
   constructor(section, { title, head = [], read, row, empty }) {
     this.read = read;
@@ -36,32 +36,32 @@ export class List {
   }
 
   async load() {
-    const turn = (this.turn = {}); // whoever asked later is answered alone
+    const turn = (this.turn = {}); // only the latest request counts
     const page = await this.attempt(() => this.read(this.next));
     if (!page || turn !== this.turn) return;
     this.next = page.next;
     this.more.hidden = page.next == null;
     this.rows.append(...page.items.map((item) => this.row(item)));
-    this.say(this.rows.children.length ? "" : this.empty);
+    this.showStatus(this.rows.children.length ? "" : this.empty);
   }
 
-  /** What `work` answers; undefined if the sidecar refused it, which is then said. */
+  /** The result of `work`; undefined, with the error shown, if it failed. */
   async attempt(work) {
     try {
       return await work();
     } catch (error) {
-      this.say(error.message, true);
+      this.showStatus(error.message, true);
       return undefined;
     }
   }
 
-  say(text, fault = false) {
+  showStatus(text, error = false) {
     this.status.textContent = text;
-    this.status.classList.toggle("fault", fault);
+    this.status.classList.toggle("error", error);
   }
 }
 
-/** A row with a summary line; `fill` makes what it unfolds to, when it is unfolded first. */
+/** A row with a summary line; `fill` builds its content when it is first opened. */
 export function folded(summary, fill) {
   const inside = el("div", { class: "unfolded" });
   const opened = async (event) => {
@@ -70,7 +70,7 @@ export function folded(summary, fill) {
     try {
       inside.replaceChildren(...(await fill()));
     } catch (error) {
-      inside.replaceChildren(el("p", { class: "fault" }, error.message));
+      inside.replaceChildren(el("p", { class: "error" }, error.message));
     }
   };
   return el("details", { ontoggle: opened }, el("summary", {}, ...summary), inside);

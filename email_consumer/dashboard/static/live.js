@@ -1,4 +1,4 @@
-// The live events, while somebody looks: a hidden page costs the daemon nothing.
+// The live events, while the page is visible: a hidden page costs the daemon nothing.
 
 const RETRY = 3_000;
 
@@ -23,7 +23,7 @@ export class Live {
     }
     source.addEventListener("error", () => {
       this.silent();
-      // Closed: the answer was no stream, so the browser won't try again by itself.
+      // Closed: the response was not a stream, so the browser does not retry.
       if (source.readyState === EventSource.CLOSED) this.retry = setTimeout(() => this.connect(), RETRY);
     });
   }

@@ -1,5 +1,5 @@
 /* global uPlot */
-// The moving plot of the last five minutes. A point is [at, sent, limit, in flight, throttled, retried].
+// Plot of the last five minutes. A point is [at, sent, limit, in flight, throttled, retried].
 
 import { byId, el } from "./dom.js";
 import { decimal } from "./format.js";
@@ -13,7 +13,7 @@ export class Plot {
     this.box = byId("plot");
     this.points = [];
     new ResizeObserver(() => this.resize()).observe(this.box);
-    // Canvas colours don't follow the style sheet by themselves.
+    // Canvas colours don't follow the style sheet automatically.
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
   }
 
@@ -29,7 +29,7 @@ export class Plot {
     else this.build();
   }
 
-  /** How often something happened in the time shown; `index` is its place in a point. */
+  /** The total of one value in the time shown; `index` is its position in a point. */
   sum(index) {
     return this.points.reduce((total, point) => total + point[index], 0);
   }

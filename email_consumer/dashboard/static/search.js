@@ -1,4 +1,4 @@
-// One address or uuid, with its whole history.
+// Search by address or uuid, with the full history.
 
 import { ask } from "./api.js";
 import { el } from "./dom.js";
@@ -40,7 +40,7 @@ export class Search extends List {
 
   async page(text, next) {
     if (!text) return { items: [], next: null };
-    this.empty = "Nothing is known of it.";
+    this.empty = "Nothing found.";
     if (next) return this.mailsTo(text, next);
     const byUuid = await unless(404, ask("GET", `/v1/messages/${encodeURIComponent(text)}`));
     if (byUuid) return { items: [byUuid], next: null };

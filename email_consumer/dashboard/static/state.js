@@ -1,15 +1,15 @@
-// How things stand now: the parts that mail depends on, and the numbers.
+// The current state: the parts that mail depends on, and the numbers.
 
 import { byId, el } from "./dom.js";
 import { count, duration } from "./format.js";
 
-const WORDS = { up: "up", held: "holding", down: "down", off: "not set up" };
+const WORDS = { up: "up", held: "blocking mail", down: "down", off: "not configured" };
 
-/** `text` tells a number of (state, plot, now); `alarm` whether someone should look. */
+/** `text` formats a number of (state, plot, now); `alarm` marks what needs attention. */
 const TILES = [
   { id: "waiting", name: "Waiting", text: ({ queue }) => count(queue?.waiting) },
   { id: "oldest", name: "Oldest unsettled", text: ({ queue }, _, now) => (queue?.oldest_at ? duration(now - queue.oldest_at) : "–") },
-  { id: "in-hand", name: "In hand", text: (state) => count(state.in_hand) },
+  { id: "unsettled", name: "Unsettled", text: (state) => count(state.unsettled) },
   { id: "in-flight", name: "In flight to SES", text: (state) => count(state.in_flight) },
   { id: "throttles", name: "Throttles, 5 min", text: (_, plot) => count(plot.sum(4)), alarm: (_, plot) => plot.sum(4) > 0 },
   { id: "retries", name: "Retries, 5 min", text: (_, plot) => count(plot.sum(5)), alarm: (_, plot) => plot.sum(5) > 0 },
@@ -18,7 +18,7 @@ const TILES = [
   { id: "quota", name: "24 h quota", text: ({ quota }) => (quota ? count(quota.used) : "–"), share: ({ quota }) => quota?.limit ? quota.used / quota.limit : null },
 ];
 
-/** Once; `linked` makes tiles lead to the lists behind them. */
+/** Once; `linked` makes tiles link to their lists. */
 export function buildTiles(linked) {
   byId("tiles").replaceChildren(
     ...TILES.map((tile) =>

@@ -1,4 +1,4 @@
-// Addresses that get no mail.
+// The suppression list.
 
 import { ask } from "./api.js";
 import { confirmed, el } from "./dom.js";
@@ -27,14 +27,14 @@ export class Suppressions extends List {
         el(
           "form",
           { class: "bar", onsubmit: (event) => this.submit(event, () => this.add(address, detail)) },
-          el("label", { for: "suppress-address" }, "Stop mail to"),
+          el("label", { for: "suppress-address" }, "Block mail to"),
           address,
           el("label", { for: "suppress-detail" }, "because"),
           detail,
           el("button", {}, "Add"),
         ),
       ],
-      empty: "Mail to nobody is stopped.",
+      empty: "No address is suppressed.",
       read: (next) => (wanted.value.trim() ? this.lookUp(wanted.value.trim()) : this.page(next)),
       row: (entry) => this.entry(entry),
     });
@@ -59,7 +59,7 @@ export class Suppressions extends List {
 
   entry(entry) {
     const remove = async () => {
-      if (await confirmed(`Let mail to ${entry.address} pass again?`, "Remove")) await this.remove(entry, item);
+      if (await confirmed(`Allow mail to ${entry.address} again?`, "Remove")) await this.remove(entry, item);
     };
     const item = el(
       "li",
@@ -83,7 +83,7 @@ export class Suppressions extends List {
     if (!entry) return;
     this.wanted.value = address.value = detail.value = "";
     await this.open();
-    this.say(`Mail to ${entry.address} is stopped.`);
+    this.showStatus(`Mail to ${entry.address} is blocked.`);
   }
 
   async remove(entry, item) {
@@ -93,6 +93,6 @@ export class Suppressions extends List {
     });
     if (!removed) return;
     item.remove();
-    this.say(`Mail to ${entry.address} passes again.`);
+    this.showStatus(`Mail to ${entry.address} is allowed again.`);
   }
 }

@@ -1,4 +1,4 @@
-// Topics with what became of their mail; one can be cancelled, and its receipt is watched until it is final.
+// Topics with their statistics; cancelling one polls its receipt until it is final.
 
 import { ask } from "./api.js";
 import { confirmed, el } from "./dom.js";
@@ -52,7 +52,7 @@ export class Topics extends List {
     clearInterval(this.timer);
   }
 
-  /** New numbers for those that are shown, new topics on top; the others keep their place, and the focus its own. */
+  /** Updates the topics shown and adds new ones on top, without moving the others or the focus. */
   async refresh() {
     const turn = this.turn;
     const latest = await this.attempt(this.first);
@@ -61,13 +61,13 @@ export class Topics extends List {
       if (this.topics.has(topic.topic_id)) this.topics.get(topic.topic_id).update(topic);
       else this.rows.prepend(this.shown(topic));
     }
-    this.say(this.rows.children.length ? "" : this.empty);
+    this.showStatus(this.rows.children.length ? "" : this.empty);
   }
 
   shown(topic) {
     const known = this.topics.get(topic.topic_id);
     if (known) {
-      known.update(topic); // it has moved from one page to the next meanwhile
+      known.update(topic); // it moved to the next page meanwhile
       return known.element;
     }
     const row = new TopicRow(topic, this);
@@ -122,7 +122,7 @@ class TopicRow {
   }
 
   async cancel() {
-    const question = `Cancel what is not sent yet of ${this.name}? Later mail of this topic is sent as usual.`;
+    const question = `Cancel all unsent mail of ${this.name}? Later mail of this topic is sent as usual.`;
     if (!(await confirmed(question, "Cancel the topic"))) return;
     let receipt = await this.list.attempt(() => ask("DELETE", path(this.name)));
     while (receipt && this.element.isConnected) {

@@ -1,4 +1,4 @@
-"""How much mail waits in the stream, how long, and how much was given up: asked of the NATS server."""
+"""Statistics from the NATS server: waiting mail, its age, and dead letters."""
 
 import asyncio
 from datetime import datetime
@@ -11,13 +11,13 @@ from nats.errors import Error as NatsError
 from email_consumer.core.source import QueueDepth, SourceStats
 from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
 
-_PATIENCE = 0.8
-"""Seconds; a new look is due after one."""
+_TIMEOUT = 0.8
+"""Seconds; the next snapshot is due after one."""
 _UNREACHABLE = (NatsError, TimeoutError, OSError)
 
 
 class StreamStats:
-    """Three small requests a look, whatever the stream's size. nats-py leaves out times, so they are made here.
+    """Three small requests per read, whatever the size of the stream; made here because nats-py drops times.
 
     Source: https://docs.nats.io/reference/reference-protocols/nats_api_reference
     """
@@ -42,7 +42,7 @@ class StreamStats:
         return SourceStats(QueueDepth(max(0, unsettled - unsettled_here), oldest_at), dead_letters)
 
     async def _oldest(self, state: dict[str, Any], floor: int) -> float | None:
-        if state["first_seq"] > floor:  # always so in a work queue, which keeps only what is unsettled
+        if state["first_seq"] > floor:  # always true for a work queue, which keeps only unsettled messages
             return _time(state["first_ts"])
         found = await self._ask(f"STREAM.MSG.GET.{self._stream}", {"seq": floor + 1, "next_by_subj": ">"})
         return _time(found["message"]["time"]) if found else None
@@ -52,7 +52,7 @@ class StreamStats:
             return None
         payload = orjson.dumps(question) if question else b""
         try:
-            answer = await self._client.request(f"$JS.API.{what}", payload, timeout=_PATIENCE)
+            answer = await self._client.request(f"$JS.API.{what}", payload, timeout=_TIMEOUT)
         except _UNREACHABLE:
             return None
         found: dict[str, Any] = orjson.loads(answer.data)
@@ -60,5 +60,5 @@ class StreamStats:
 
 
 def _time(text: str) -> float:
-    """RFC 3339; the nanoseconds beyond microseconds are cut off by Python itself."""
+    """Parse RFC 3339; Python truncates nanoseconds to microseconds."""
     return datetime.fromisoformat(text).timestamp()

@@ -101,7 +101,7 @@ async def test_old_ones_are_forgotten_only_when_all_know_the_new_one(database: D
 async def test_whoever_never_hears_is_not_waited_for_for_ever(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_secret_routes, "_PATIENCE", 0.0)
+    monkeypatch.setattr(link_secret_routes, "_TIMEOUT", 0.0)
     await write_link_secrets(database, ("first",))
     secrets = LinkSecrets("first")
     async with serving(database, secrets, Elsewhere(database)) as client:

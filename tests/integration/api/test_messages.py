@@ -121,7 +121,7 @@ async def test_without_one_good_recipient_nothing_is_stored(harness: ApiHarness)
         ({"cc": [f"c{number}@example.com" for number in range(50)]}, 422, "SES takes at most 50"),
         ({"content": None}, 422, "messages.1.content"),
         ({"content": None, "text": ""}, 422, "messages.1.content"),
-        ({"content": "x" * 1_048_000}, 413, "NATS takes"),
+        ({"content": "x" * 1_048_000}, 413, "NATS accepts"),
         ({"attachments": [{"filename": "f", "content": "no base64!"}]}, 422, "attachments.0.content"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from email_consumer.dashboard.page import Page
+from email_consumer.dashboard.page import PageRoutes
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.web.app import create_app
@@ -59,7 +59,7 @@ async def run_harness(keys: tuple[str, ...] = (KEY,), *, public: bool = False) -
     seconds = [0.0]
     sessions = Sessions(clock=lambda: seconds[0])
     routes = [
-        *Page().routes(),
+        *PageRoutes().routes(),
         *SessionRoutes(sessions, public=public, key_set=bool(keys)).routes(),
         web.get("/v1/thing", _protected),
         web.post("/v1/thing", _protected),

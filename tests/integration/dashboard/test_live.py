@@ -16,7 +16,7 @@ from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.dashboard.snapshot import Part, State
+from email_consumer.dashboard.snapshot import Part, Snapshot
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
 from tests.waiting import PATIENCE, patience, until
@@ -66,10 +66,10 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
     metrics = Metrics(rate=50)
     ticks: asyncio.Queue[None] = asyncio.Queue()
 
-    async def look() -> State:
+    async def look() -> Snapshot:
         await ticks.get()
         it.looks += 1
-        return State(0, 0, None, None, 2, None, (Part("SES", "held", SECRET),))
+        return Snapshot(0, 0, None, None, 2, None, (Part("SES", "held", SECRET),))
 
     sampler, sessions = Sampler(metrics, look, interval=0.01), Sessions()
     routes = [
@@ -188,7 +188,7 @@ async def test_streams_end_with_the_sampler_so_that_nobody_keeps_the_server_from
 
 
 async def test_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.dashboard.live_routes._MOST_PUBLIC_VIEWERS", 1)
+    monkeypatch.setattr("email_consumer.dashboard.live_routes._MAX_PUBLIC_VIEWERS", 1)
     monkeypatch.setattr("email_consumer.dashboard.live_routes._MOST_VIEWERS", 2)
     async with show(public=True) as it:
         await event(await it.watch("/v1/live/public"))

@@ -8,10 +8,10 @@ import uvloop
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.dashboard.sampler import Sampler
-from email_consumer.dashboard.snapshot import State
+from email_consumer.dashboard.snapshot import Snapshot
 
 
-async def _nobody_looks() -> State:
+async def _nobody_looks() -> Snapshot:
     raise AssertionError
 
 

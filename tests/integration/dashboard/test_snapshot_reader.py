@@ -13,7 +13,7 @@ from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.source import QueueDepth, SourceStats
-from email_consumer.dashboard.observer import Observer
+from email_consumer.dashboard.snapshot_reader import SnapshotReader
 from email_consumer.dashboard.snapshot import Part, Quota
 from email_consumer.sources.jetstream.stream_stats import StreamStats
 from email_consumer.store.database import open_database
@@ -76,7 +76,7 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
     metrics, refused = Metrics(unsettled=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
     account: Account | None = ACCOUNT
     async with open_database(tmp_path / "email.db") as database:
-        observer = Observer(
+        snapshot_reader = SnapshotReader(
             metrics=metrics,
             sources=[source, gone],
             checks={"memory": source.check, "sqs": gone.check, "consumer": paused},
@@ -91,8 +91,8 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
                 "INSERT INTO email_requests (uuid, email, status, in_doubt, source, created_at, updated_at)"
                 " VALUES ('u', 'a@example.com', 1, 1, 'nats', 0, 0)"
             )
-        state = await observer.look()
-        assert (state.in_hand, state.in_flight, state.in_doubt, state.dead_letters) == (3, 2, 1, 0)
+        state = await snapshot_reader.take()
+        assert (state.unsettled, state.in_flight, state.in_doubt, state.dead_letters) == (3, 2, 1, 0)
         parts = {part.name: part for part in state.parts}
         assert parts["MEMORY"] == Part("MEMORY", "up", "connected")
         assert parts["SQS"] == Part("SQS", "down", "not connected")
@@ -101,26 +101,26 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
         assert parts["SQLite"].condition == "up"
         assert parts["Consumer"] == Part("Consumer", "held", "the consumer is paused")
         assert parts["Stream"] == Part(
-            "Stream", "held", "2 messages on subjects that no consumer takes, so nobody sends them: messages.other (2)"
+            "Stream", "held", "2 messages on subjects that no consumer reads, so they are never sent: messages.other (2)"
         )
         unconsumed = Unconsumed()
-        assert "Stream" not in {part.name for part in (await observer.look()).parts}
+        assert "Stream" not in {part.name for part in (await snapshot_reader.take()).parts}
 
         assert state.quota == Quota(100, 1000)
         metrics.recipients_sent += 5  # counted by us until SES is asked again
-        assert (await observer.look()).quota == Quota(105, 1000)
+        assert (await snapshot_reader.take()).quota == Quota(105, 1000)
         account = Account(50, None, 110, sending_enabled=True, enforcement_status="HEALTHY", production_access=True)
-        assert (await observer.look()).quota == Quota(110, None)
+        assert (await snapshot_reader.take()).quota == Quota(110, None)
         account, metrics.held = None, "paused by anna@example.com"
-        state = await observer.look()
+        state = await snapshot_reader.take()
         assert state.quota is None
         assert state.parts[2] == Part("SES", "held", "paused by anna@example.com")
-        assert "anna" not in str(state.for_the_public())
+        assert "anna" not in str(state.public())
 
 
 async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
     async with open_database(tmp_path / "email.db") as database:
-        observer = Observer(
+        snapshot_reader = SnapshotReader(
             metrics=Metrics(),
             sources=[MemorySource()],
             checks={},
@@ -130,5 +130,5 @@ async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
             refused={},
             expects_events=False,
         )
-        *_, sns = (await observer.look()).parts
+        *_, sns = (await snapshot_reader.take()).parts
         assert (sns.name, sns.condition) == ("SNS", "off")

@@ -1,4 +1,4 @@
-"""Looks at everything that the page tells about, in one go."""
+"""Takes a snapshot of everything that the page shows."""
 
 import asyncio
 import sqlite3
@@ -10,20 +10,20 @@ from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK, Check, reason, reasons
 from email_consumer.core.source import Source
-from email_consumer.dashboard.snapshot import Part, Quota, State
+from email_consumer.dashboard.snapshot import Part, Quota, Snapshot
 from email_consumer.store.database import Database
 
-# By the partial index of what is in hand: bounded by that, not by the table.
+# Uses the partial index of mail being sent, so the cost does not grow with the table.
 _IN_DOUBT = "SELECT count(*) FROM email_requests WHERE status = 1 AND in_doubt = 1"
 _LAST_EVENT = "SELECT received_at FROM sns_messages ORDER BY id DESC LIMIT 1"
 _MEGABYTE = 1_000_000
 _PARTS = {"ses", "ledger"}
-"""Checks whose parts are shown always."""
+"""Checks whose parts are always shown."""
 _TITLES = {STUCK: "Stuck", "consumer": "Consumer", "dead_letters": "Dead letters", "schedule": "Schedule"}
 
 
-class Observer:
-    """Costs a few small requests to the NATS server and two short queries a look."""
+class SnapshotReader:
+    """A snapshot costs a few small requests to the NATS server and two short queries."""
 
     def __init__(
         self,
@@ -37,15 +37,15 @@ class Observer:
         refused: Mapping[str, int],
         expects_events: bool,
     ) -> None:
-        """Take what is looked at.
+        """Store what a snapshot is taken of.
 
         Args:
             metrics: of this process.
-            sources: where mail comes from; the first one's queue is shown.
-            checks: all that `/ready` looks at.
-            unconsumed: what was found of it last.
-            database: the ledger's file.
-            account: SES's last word on it.
+            sources: the mail sources; the queue of the first one is shown.
+            checks: all checks of `/ready`.
+            unconsumed: the latest result of that check.
+            database: the ledger's database.
+            account: the latest GetAccount result.
             refused: refused SNS messages by cause, since the start.
             expects_events: at least one SNS topic is allowed.
         """
@@ -54,29 +54,29 @@ class Observer:
         self._checks = checks
         self._unconsumed = unconsumed
         self._database = database
-        self._ask_account = account
+        self._latest_account = account
         self._refused = refused
         self._expects_events = expects_events
         self._account: Account | None = None
         self._sent_before = 0
 
-    async def look(self) -> State:
-        """What can't be had is None in it, and the part that fails says why."""
+    async def take(self) -> Snapshot:
+        """Unavailable values are None; the part that failed shows the reason."""
         metrics = self._metrics
-        stats, (in_doubt, last_event, sqlite), sources, obstacles = await asyncio.gather(
+        stats, (in_doubt, last_event, sqlite), sources, blocked = await asyncio.gather(
             self._sources[0].stats(metrics.unsettled),
             self._read_database(),
             self._check_sources(),
-            self._obstacles(),
+            self._blocked_parts(),
         )
-        return State(
-            in_hand=metrics.unsettled,
+        return Snapshot(
+            unsettled=metrics.unsettled,
             in_flight=metrics.in_flight,
             queue=stats.queue,
             dead_letters=stats.dead_letters,
             in_doubt=in_doubt,
             quota=self._quota(),
-            parts=(*sources, self._ses(), sqlite, self._sns(last_event), *obstacles),
+            parts=(*sources, self._ses(), sqlite, self._sns(last_event), *blocked),
         )
 
     async def _read_database(self) -> tuple[int | None, float | None, Part]:
@@ -90,8 +90,8 @@ class Observer:
         return in_doubt, events[0][0] if events else None, Part("SQLite", "up", f"{size / _MEGABYTE:,.1f} MB")
 
     def _quota(self) -> Quota | None:
-        account = self._ask_account()
-        if account is not self._account:  # SES was asked anew; from here on we count ourselves
+        account = self._latest_account()
+        if account is not self._account:  # a new GetAccount result; from here on we add our own count
             self._account, self._sent_before = account, self._metrics.recipients_sent
         if account is None:
             return None
@@ -101,28 +101,28 @@ class Observer:
     async def _check_sources(self) -> list[Part]:
         return [await _check(source.name.upper(), source.check) for source in self._sources]
 
-    async def _obstacles(self) -> list[Part]:
-        """What else lets no mail through."""
+    async def _blocked_parts(self) -> list[Part]:
+        """Other parts that block mail."""
         shown = {*(source.name for source in self._sources), *_PARTS}
         down = await reasons(self._checks)
         parts = [Part(_TITLES.get(name, name), "held", text) for name, text in down.items() if name not in shown]
         if found := self._unconsumed():
-            text = f"{found.messages:,} messages on subjects that no consumer takes, so nobody sends them: {found}"
+            text = f"{found.messages:,} messages on subjects that no consumer reads, so they are never sent: {found}"
             parts.append(Part("Stream", "held", text))
         return parts
 
     def _ses(self) -> Part:
         if self._metrics.held:
             return Part("SES", "held", self._metrics.held)
-        account = self._ask_account()
+        account = self._latest_account()
         if account is None:
-            return Part("SES", "up", "sending; the account's limits can't be read (ses:GetAccount)")
+            return Part("SES", "up", "sending; the account limits can't be read (ses:GetAccount)")
         access = "" if account.production_access else ", in SES's sandbox: verified recipients only"
         return Part("SES", "up", f"{account.enforcement_status}, {account.max_send_rate:,g}/s{access}")
 
     def _sns(self, last_event: float | None) -> Part:
         if not self._expects_events:
-            return Part("SNS", "off", "no topic is allowed; set SNS_TOPIC_ARNS")
+            return Part("SNS", "off", "no topic is configured; set SNS_TOPIC_ARNS")
         last = "no event yet"
         if last_event is not None:
             last = f"last event {max(0, time.time() - last_event):,.0f} s ago"
@@ -132,5 +132,5 @@ class Observer:
 
 
 async def _check(name: str, check: Check) -> Part:
-    fault = await reason(check)
-    return Part(name, "down", fault) if fault else Part(name, "up", "connected")
+    error = await reason(check)
+    return Part(name, "down", error) if error else Part(name, "up", "connected")
