@@ -64,7 +64,7 @@ class Metrics:
     """When mail was last returned for a reason that affects all mail (monotonic seconds)."""
     api_keys_refused: int = 0
     """Requests with a wrong API key."""
-    connections_sent_away: int = 0
+    connections_evicted: int = 0
     """HTTP connections closed because they took too long or too much memory, or to make room for others."""
     enqueue_to_ses: Distribution = field(default_factory=Distribution)
     """From storage by the source to acceptance by SES."""

@@ -75,7 +75,7 @@ def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, har
     page.click(f"{row} .actions button")
     page.read("#confirm-text", "listed@example.com")
     page.click("#confirm-yes")
-    page.read("#suppressions .status", "passes again")
+    page.read("#suppressions .status", "is allowed again")
     harness.publish([as_map("listed-2", email="listed@example.com")])
     page.wait(lambda: harness.sent("listed-2") == 1)
     page.submit("#suppressed-find", "listed@example.com")

@@ -114,9 +114,9 @@ async def running(
     misfire: str = "send",
     window: PublishWindow | None = None,
     schedule: bool = True,
-    look_every: float = 30.0,
+    check_interval: float = 30.0,
 ) -> AsyncIterator[ApiHarness]:
-    """With `schedule` False nothing is published; `look_every`: seconds between two looks for what the stream lost."""
+    """With `schedule` False nothing is published; `check_interval`: seconds between two looks for what the stream lost."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(directory / "email.db"))
         client = SteadyClient()

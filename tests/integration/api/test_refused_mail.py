@@ -9,7 +9,7 @@ import pytest
 from nats.js.api import DiscardPolicy
 
 from email_consumer.core.outcome import Sent
-from email_consumer.scheduling.publish_window import Window
+from email_consumer.scheduling.publish_window import PublishWindow
 from tests.integration.api.harness import ApiHarness, mail, running
 from tests.servers.nats import NatsServer
 from tests.waiting import until
@@ -52,7 +52,7 @@ async def test_a_content_that_the_stream_never_takes_stays_and_the_others_go_on(
     tmp_path: Path, server: NatsServer, limits: dict[str, int], named: str
 ) -> None:
     large = mail("large-1@example.com", "large-2@example.com") | {"content": "x" * 5000}
-    async with running(tmp_path, server.url, look_every=LOOK) as harness:
+    async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await harness.post(large, mail("small@example.com"), scheduled_at=LATER)
         await limit(harness, **limits)
         await due_now(harness)
@@ -69,7 +69,7 @@ async def test_a_content_that_the_stream_never_takes_stays_and_the_others_go_on(
 
 async def test_a_mail_that_does_not_fit_now_lets_smaller_ones_past(tmp_path: Path, server: NatsServer) -> None:
     middling = mail("middling@example.com") | {"content": "x" * 5000}
-    async with running(tmp_path, server.url, look_every=LOOK) as harness:
+    async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await harness.client.jetstream().publish("messages.email", bytes(5000))
         await limit(harness, max_bytes=8000)
         await harness.post(middling, mail("small@example.com"), scheduled_at=LATER)
@@ -101,7 +101,7 @@ async def test_a_full_stream_is_named_in_its_own_words_and_loses_nothing(harness
 async def test_what_a_purge_took_is_stored_again_although_the_stream_remembers_its_name(
     tmp_path: Path, server: NatsServer
 ) -> None:
-    async with running(tmp_path, server.url, look_every=LOOK) as harness:
+    async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await limit(harness, duplicate_window=3600)
         (uuid,) = (await harness.post(mail()))["ids"]
         await published(harness, "a@example.com")
@@ -118,7 +118,7 @@ async def in_stream(harness: ApiHarness, count: int) -> bool:
 
 
 async def test_what_a_purge_took_is_missed_although_other_mail_waits(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, look_every=LOOK) as harness:
+    async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await harness.post(mail("a@example.com"))
         await published(harness, "a@example.com")
         jetstream = harness.client.jetstream()
@@ -173,7 +173,7 @@ async def test_an_address_that_no_worker_would_take_is_not_published_again_and_a
     tmp_path: Path, server: NatsServer
 ) -> None:
     """As one that an earlier version stored, and that is no address any more."""
-    async with running(tmp_path, server.url, look_every=LOOK) as harness:
+    async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await harness.post(mail("bad@example.com", "good@example.com"), scheduled_at=LATER)
         async with harness.database.transaction() as connection:
             await connection.execute("UPDATE email_requests SET email = 'bad@example..com' WHERE id = 1")
@@ -190,7 +190,7 @@ async def test_an_address_that_no_worker_would_take_is_not_published_again_and_a
 
 
 async def test_many_contents_that_do_not_fit_hold_nobody_up(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, window=Window(10, 2**20), look_every=LOOK) as harness:
+    async with running(tmp_path, server.url, window=PublishWindow(10, 2**20), check_interval=LOOK) as harness:
         larger = [mail(f"large-{number}@example.com", content=f"{number}" + "x" * 5000) for number in range(60)]
         await harness.post(*larger, mail("small@example.com"), scheduled_at=LATER)
         await limit(harness, max_msg_size=2000)

@@ -13,7 +13,7 @@ from email_consumer.core.outcome import Scheduled, Sent
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.scheduling.due_mail import DueMail
-from email_consumer.scheduling.publish_window import Window
+from email_consumer.scheduling.publish_window import PublishWindow
 from tests.integration.api.harness import ORIGIN as FROM_NATS
 from tests.integration.api.harness import ApiHarness, mail, running
 from tests.servers.nats import NatsServer
@@ -96,7 +96,7 @@ async def test_scheduled_mail_of_the_stream_comes_back_when_it_is_due(
 
 
 async def test_only_a_window_of_mail_lies_in_the_stream(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, window=Window(10, 2**20)) as harness:
+    async with running(tmp_path, server.url, window=PublishWindow(10, 2**20)) as harness:
         await harness.post(mail(*(f"u{number}@example.com" for number in range(35))))
         await published(harness, 10)
         assert await harness.in_stream() == 10
@@ -110,7 +110,7 @@ async def test_only_a_window_of_mail_lies_in_the_stream(tmp_path: Path, server: 
 
 
 async def test_bytes_bound_the_window_too(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, window=Window(1000, 100_000)) as harness:
+    async with running(tmp_path, server.url, window=PublishWindow(1000, 100_000)) as harness:
         await harness.post(mail(*(f"u{number}@example.com" for number in range(5)), content="x" * 40_000))
         await published(harness, 2)
         for message in await harness.pull(2):

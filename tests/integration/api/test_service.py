@@ -25,7 +25,7 @@ PROTECTED = [
 
 
 async def test_protected_routes_want_a_key_and_do_not_say_why(harness: ApiHarness) -> None:
-    refused = (401, {"error": {"code": "unauthorized", "message": "Unauthorized."}})
+    refused = (401, {"error": {"code": "unauthorized", "message": "Missing or invalid API key."}})
     for method, path in PROTECTED:
         for key in ("", "wrong", "key-", "key-1x", "ключ"):
             assert await harness.ask(method, path, headers={"X-API-KEY": key}) == refused

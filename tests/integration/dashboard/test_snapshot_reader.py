@@ -101,7 +101,9 @@ async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
         assert parts["SQLite"].condition == "up"
         assert parts["Consumer"] == Part("Consumer", "held", "the consumer is paused")
         assert parts["Stream"] == Part(
-            "Stream", "held", "2 messages on subjects that no consumer reads, so they are never sent: messages.other (2)"
+            "Stream",
+            "held",
+            "2 messages on subjects that no consumer reads, so they are never sent: messages.other (2)",
         )
         unconsumed = Unconsumed()
         assert "Stream" not in {part.name for part in (await snapshot_reader.take()).parts}

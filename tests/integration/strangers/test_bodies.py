@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.strangers.harness import KEY, STRANGERS_BODY, request, run_harness
+from tests.integration.strangers.harness import ANONYMOUS_BODY, KEY, request, run_harness
 from tests.waiting import patience
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -18,10 +18,10 @@ def chunk(size: int) -> bytes:
 
 async def test_a_body_of_the_right_size_is_taken_however_it_is_framed() -> None:
     async with run_harness() as harness:
-        assert await harness.post(bytes(STRANGERS_BODY)) == 200
-        socket = await harness.connect(request("POST", "/post", CHUNKED) + chunk(STRANGERS_BODY) + b"0\r\n\r\n")
+        assert await harness.post(bytes(ANONYMOUS_BODY)) == 200
+        socket = await harness.connect(request("POST", "/post", CHUNKED) + chunk(ANONYMOUS_BODY) + b"0\r\n\r\n")
         assert await socket.status() == 200
-        assert harness.bodies.strangers.taken == 0
+        assert harness.bodies.anonymous.used == 0
 
 
 @pytest.mark.parametrize("path", ["/post", "/known"])
@@ -31,7 +31,7 @@ async def test_chunks_without_end_are_refused_at_the_limit(path: str) -> None:
         sending = asyncio.create_task(_send_for_ever(socket))
         assert await socket.status() == 413
         sending.cancel()
-        assert harness.bodies.strangers.taken == harness.bodies.known.taken == 0
+        assert harness.bodies.anonymous.used == harness.bodies.authenticated.used == 0
 
 
 async def _send_for_ever(socket: Any) -> None:
@@ -41,14 +41,14 @@ async def _send_for_ever(socket: Any) -> None:
 
 async def test_a_length_beyond_the_limit_is_refused_before_anything_is_read() -> None:
     async with run_harness() as harness:
-        socket = await harness.connect(request("POST", "/post", f"Content-Length: {STRANGERS_BODY + 1}"))
+        socket = await harness.connect(request("POST", "/post", f"Content-Length: {ANONYMOUS_BODY + 1}"))
         assert await socket.status() == 413
 
 
 @pytest.mark.parametrize("framing", [CHUNKED, "Content-Length: 60000"])
 async def test_a_slow_body_has_a_total_time(framing: str) -> None:
     async with run_harness() as harness:
-        harness.bodies.strangers.seconds = 0.2
+        harness.bodies.anonymous.seconds = 0.2
         socket = await harness.connect(request("POST", "/post", framing))
         dripping = asyncio.create_task(_drip(socket))
         async with patience():
@@ -65,39 +65,39 @@ async def _drip(socket: Any) -> None:
 async def test_bodies_that_never_end_hold_no_more_than_there_is_room_for_and_keep_nobody_out() -> None:
     """Each sends all but its last byte, and waits."""
     async with run_harness(most=1_000) as harness:
-        harness.bodies.strangers.most_bytes = 10 * STRANGERS_BODY
-        length = f"Content-Length: {STRANGERS_BODY}"
+        harness.bodies.anonymous.max_bytes = 10 * ANONYMOUS_BODY
+        length = f"Content-Length: {ANONYMOUS_BODY}"
         for _ in range(60):
-            await harness.connect(request("POST", "/post", length) + bytes(STRANGERS_BODY - 1))
-            assert harness.bodies.strangers.taken <= 10 * STRANGERS_BODY
+            await harness.connect(request("POST", "/post", length) + bytes(ANONYMOUS_BODY - 1))
+            assert harness.bodies.anonymous.used <= 10 * ANONYMOUS_BODY
         for _ in range(20):
-            assert await harness.post(bytes(STRANGERS_BODY // 2)) == 200
-            assert harness.bodies.strangers.taken <= 10 * STRANGERS_BODY
+            assert await harness.post(bytes(ANONYMOUS_BODY // 2)) == 200
+            assert harness.bodies.anonymous.used <= 10 * ANONYMOUS_BODY
 
 
 async def test_many_bodies_of_nothing_keep_nobody_out() -> None:
     async with run_harness(most=1_000) as harness:
-        harness.bodies.strangers.at_once = 10
+        harness.bodies.anonymous.max_uploads = 10
         waiting = [await harness.connect(request("POST", "/post", "Content-Length: 5")) for _ in range(40)]
         assert [await harness.post(b"abc") for _ in range(10)] == [200] * 10
-        assert len(harness.bodies.strangers.reading) <= 10
+        assert len(harness.bodies.anonymous.uploads) <= 10
         async with patience():
             await waiting[0].closed()  # the oldest
 
 
 async def test_those_with_a_key_have_room_of_their_own_and_hear_when_it_is_full() -> None:
     async with run_harness() as harness:
-        harness.bodies.known.most_bytes = 1_000
+        harness.bodies.authenticated.max_bytes = 1_000
         headers = (f"X-API-KEY: {KEY}", "Content-Length: 1000")
         holding = await harness.connect(request("POST", "/known", *headers) + bytes(999))
-        await harness.until(lambda: harness.bodies.known.taken == 999)
+        await harness.until(lambda: harness.bodies.authenticated.used == 999)
         socket = await harness.connect(request("POST", "/known", *headers) + bytes(1_000))
         assert await socket.status() == 503
         await holding.send(b"-")
         assert await holding.status() == 200
         socket = await harness.connect(request("POST", "/known", *headers) + bytes(1_000))
         assert await socket.status() == 200
-        assert harness.bodies.known.taken == 0
+        assert harness.bodies.authenticated.used == 0
 
 
 BROKEN = {
@@ -126,14 +126,14 @@ async def test_whoever_goes_away_in_the_middle_leaves_no_error_of_ours(path: str
     async with run_harness() as harness:
         with capture_logs() as log:
             socket = await harness.connect(request("POST", path, framing, f"X-API-KEY: {KEY}") + b"1\r\na\r\n")
-            room = harness.bodies.strangers if path == "/post" else harness.bodies.known
-            await harness.until(lambda: room.taken > 0)
+            budget = harness.bodies.anonymous if path == "/post" else harness.bodies.authenticated
+            await harness.until(lambda: budget.used > 0)
             if how == "abort":
                 socket.close()
             else:
                 socket.writer.write_eof()
             async with patience():
-                await harness.until(lambda: not room.taken)
+                await harness.until(lambda: not budget.used)
         assert log == []
 
 

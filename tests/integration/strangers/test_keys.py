@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.web.descriptors import left_for_callers, raise_limit
+from email_consumer.web.descriptors import connection_limit, raise_descriptor_limit
 from tests.integration.strangers.harness import KEY, request, run_harness
 
 
