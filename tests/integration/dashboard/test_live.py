@@ -189,7 +189,7 @@ async def test_streams_end_with_the_sampler_so_that_nobody_keeps_the_server_from
 
 async def test_viewers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("email_consumer.dashboard.live_routes._MAX_PUBLIC_VIEWERS", 1)
-    monkeypatch.setattr("email_consumer.dashboard.live_routes._MOST_VIEWERS", 2)
+    monkeypatch.setattr("email_consumer.dashboard.live_routes._MAX_VIEWERS", 2)
     async with show(public=True) as it:
         await event(await it.watch("/v1/live/public"))
         assert (await it.watch("/v1/live/public")).status == 503
