@@ -13,6 +13,7 @@ from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.snapshot import Snapshot
+from email_consumer.dashboard.snapshot_reader import SnapshotReader
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers

@@ -98,7 +98,7 @@ async def test_without_a_key_nothing_opens_and_the_page_is_told_why() -> None:
 
 
 async def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.dashboard.sessions._MOST", 3)
+    monkeypatch.setattr("email_consumer.dashboard.sessions._MAX_SESSIONS", 3)
     async with run_harness() as harness:
         cookies = [await harness.log_in() for _ in range(5)]
         assert [await _opens(harness, cookie) for cookie in cookies] == [False, False, True, True, True]

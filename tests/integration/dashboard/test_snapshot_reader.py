@@ -13,8 +13,8 @@ from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.source import QueueDepth, SourceStats
-from email_consumer.dashboard.snapshot_reader import SnapshotReader
 from email_consumer.dashboard.snapshot import Part, Quota
+from email_consumer.dashboard.snapshot_reader import SnapshotReader
 from email_consumer.sources.jetstream.stream_stats import StreamStats
 from email_consumer.store.database import open_database
 from tests.memory_source import MemorySource
