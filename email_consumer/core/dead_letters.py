@@ -89,7 +89,7 @@ class DeadLetterArchive(DeadLetterStore, Protocol):
         """One of them.
 
         Raises:
-            DeadLetterError: there is none of that number.
+            DeadLetterError: no letter has that number.
         """
 
     async def remove(self, sequence: int) -> None:

@@ -20,6 +20,7 @@ class ReceiverHarness:
     def __init__(self, capacity: int) -> None:
         self.slots = DeliverySlots(capacity)
         self.held: list[Delivery] = []
+        self.delivered: list[Delivery] = []
         self.most = 0
         self.seen: list[int] = []
         self._changed = asyncio.Condition()
@@ -27,6 +28,7 @@ class ReceiverHarness:
     def start(self, delivery: Delivery) -> None:
         self.slots.take(len(delivery.payload))
         self.held.append(delivery)
+        self.delivered.append(delivery)
         self.seen.append(delivery.sequence)
         self.most = max(self.most, len(self.held))
         asyncio.get_running_loop().create_task(self._tell())
@@ -44,7 +46,9 @@ class ReceiverHarness:
     @staticmethod
     def origin(delivery: Delivery) -> Origin:
         """As the pipeline tells it to those who decide."""
-        return Origin("nats", delivery.reference, delivery.sequence, delivery.stored_at, stream=delivery.stream)
+        return Origin(
+            delivery.source, delivery.reference, delivery.sequence, delivery.stored_at, stream=delivery.stream
+        )
 
     async def _tell(self) -> None:
         async with self._changed:
