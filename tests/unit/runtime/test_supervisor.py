@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.runtime import supervisor
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor, supervised
+from tests.waiting import patience
 
 
 async def forever() -> None:
@@ -51,7 +52,7 @@ class Recorder:
 async def test_all_is_drained_before_anything_ends_and_the_last_started_is_first() -> None:
     recorder, stop = Recorder(), asyncio.Event()
     stop.set()
-    async with asyncio.timeout(10), Supervisor() as services:
+    async with patience(), Supervisor() as services:
         assert await services.enter(recorder.resource()) == "opened"
         services.start(recorder.service("store"))
         services.start(recorder.service("sender"), Service("deaf", deaf_once))
@@ -73,7 +74,7 @@ async def test_nothing_ends_before_the_signal() -> None:
         assert not done
         assert recorder.seen == []
         stop.set()
-        async with asyncio.timeout(10):
+        async with patience():
             await serving
     assert recorder.seen == ["sender drained", "sender ended"]
 
@@ -94,7 +95,7 @@ async def test_a_crash_that_ends_the_process_does_so_at_once_even_while_it_drain
         stop.set()
     else:
         crash.set()
-    async with asyncio.timeout(10), Supervisor() as services:
+    async with patience(), Supervisor() as services:
         services.start(Service("lease", lease, on_crash=OnCrash.EXIT), Service("mail", deaf_once, never_drained))
         with pytest.raises(ValueError, match="lost"):
             await services.run(stop)
@@ -114,7 +115,7 @@ async def test_a_service_that_crashes_is_logged_and_restarted(monkeypatch: pytes
         await forever()
 
     with capture_logs() as log:
-        async with asyncio.timeout(10), supervised(Service("page", work)):
+        async with patience(), supervised(Service("page", work)):
             await again.wait()
     [line] = log
     assert (line["event"], line["service"], line["log_level"], line["exc_info"]) == (
