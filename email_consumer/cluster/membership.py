@@ -25,7 +25,7 @@ _JOINING = "waiting for the other workers to make room"
 _CUT_OFF = "out of touch with the other workers: who can't see them doesn't send"
 _FLUSH = 2
 _KEPT = 2
-"""So many times the ttl the bucket keeps a record; what matters is how long readers count it."""
+"""The bucket keeps a record for this multiple of the ttl; what matters is how long readers count it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -54,11 +54,11 @@ class Membership:
             client: connected.
             stream: names the bucket.
             replicas: of the bucket, where it is still to be made.
-            set_workers: is told by how many the rate is to be divided.
+            set_workers: called with the number of workers that share the rate.
             pace: is held while this one must not send.
             beat: seconds between two records of ours, above 0.3.
             ttl: seconds after which a silent worker is taken for dead.
-            margin: so many seconds earlier it stops sending.
+            margin: it stops sending this many seconds earlier.
         """
         about = {"host": socket.gethostname(), "started": str(int(time.time()))}
         self._roster = Roster(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
@@ -70,7 +70,7 @@ class Membership:
         self._pace = pace
         self._beat = beat
         self._max_age = _KEPT * ttl
-        self._told = MemberState(1, sends=False)
+        self._applied = MemberState(1, sends=False)
         self._following = False
         self._trouble = ""
         self._write_now = asyncio.Event()
@@ -84,7 +84,7 @@ class Membership:
     @property
     def workers(self) -> int:
         """Live workers that we know, this one included."""
-        return self._told.workers
+        return self._applied.workers
 
     async def open(self) -> None:
         """Hold the pace, and see to it that there is a bucket.
@@ -129,7 +129,7 @@ class Membership:
                 _log.debug("fleet.no_bucket", error=repr(error))
 
     def _report(self, trouble: str) -> None:
-        if trouble != self._trouble:  # an outage is told once
+        if trouble != self._trouble:  # an outage is logged once
             _log.warning("fleet.watch_broken", error=trouble, hint="resumed automatically")
         self._trouble = trouble
 
@@ -145,14 +145,14 @@ class Membership:
         now = self._loop.time()
         try:
             record = None if entry.value is None else _decode(entry.value)
-        except JUNK as error:  # whoever wrote it shares no rate with us
+        except JUNK as error:  # its writer shares no rate with us
             self._junk.skip(entry.key, error)
         else:
             if self._roster.read(entry.key, record, now):
                 self._write_now.set()  # it waits for us to say that we know it
         if not entry.pending:
             self._roster.caught_up(now)
-        self._tell(now)
+        self._apply(now)
 
     async def _write(self) -> None:
         while True:
@@ -175,7 +175,7 @@ class Membership:
         """Until the next beat, or until there is a reason to write sooner; stop sending on time meanwhile."""
         end = self._loop.time() + self._beat
         while (now := self._loop.time()) < end:
-            self._tell(now)
+            self._apply(now)
             until = min(end, self._roster.valid_until or end)
             try:
                 async with asyncio.timeout_at(until):
@@ -184,11 +184,11 @@ class Membership:
                 continue
             return
 
-    def _tell(self, now: float) -> None:
-        state, before = self._roster.state(now), self._told
+    def _apply(self, now: float) -> None:
+        state, before = self._roster.state(now), self._applied
         if state == before:
             return
-        self._told = state
+        self._applied = state
         if state.workers != before.workers:
             self._set_workers(state.workers)
         if state.sends and not before.sends:
@@ -210,5 +210,5 @@ def _decode(value: bytes) -> MemberRecord:
     if not all(isinstance(name, str) for name in knows):
         raise TypeError("names that are no text")
     if not isfinite(sent):
-        raise ValueError("a time that is none")
+        raise ValueError("not a valid time")
     return MemberRecord(sent, knows, fields)

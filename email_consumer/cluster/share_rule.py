@@ -5,8 +5,8 @@ that it knows; so the shares never add up to more than the rate if everyone who 
 
 - a name sends only after each member it knows has written that it knows the name, so nobody is overlooked;
 - a name stops sending less than `ttl` after it wrote the last record that it read back, and is forgotten only by who
-  has read a record of its own that is `ttl` younger: so nobody is forgotten while it sends;
-- a name that had to stop is never used again: its owner joins anew, under another one;
+  has read one of its records that is `ttl` younger: so no member is forgotten while it sends;
+- a name that had to stop is never used again: its owner joins again, under another one;
 - in a log that is younger than `ttl` nobody begins to send: the one before it may have been lost, with those still in it
   who send and have not noticed yet.
 
@@ -35,7 +35,7 @@ class MemberState:
     """How a member stands at a moment."""
 
     workers: int
-    """Among so many the rate is divided."""
+    """The number of workers that the rate is divided among."""
     sends: bool
 
 
@@ -55,7 +55,7 @@ class Roster:
             about: goes into each record.
             new_name: makes names that nobody has ever used.
             ttl: seconds after which a silent member is forgotten.
-            margin: so many seconds earlier it stops sending.
+            margin: it stops sending this many seconds earlier.
         """
         self._about = about
         self._new_name = new_name
@@ -92,7 +92,7 @@ class Roster:
         return {name: member.record for name, member in self._others.items()}
 
     def found(self, age: float, now: float) -> None:
-        """What we read is a log that is so many seconds old."""
+        """What we read is a log of this age in seconds."""
         self._trusted_at = now - age + self._ttl
 
     def lost(self) -> None:

@@ -1,4 +1,4 @@
-"""What every worker must know, as it lies in the facts bucket. The sidecar alone writes it.
+"""The shared state: what every worker must know, as stored in the bucket `<STREAM>-facts`. Only the sidecar writes it.
 
 | key | value |
 |---|---|
@@ -28,7 +28,7 @@ KINDS = (CANCELLED, SUPPRESSED, RECEIVER, SECRET)
 
 
 STREAM_HEADER = "Email-Stream"
-"""Beside the value and not in it: workers of the version before refuse a value with a name that they don't know."""
+"""Stored separately, not in the value: workers of the previous version refuse a value with an unknown name."""
 
 OLDER_SECRETS_HEADER = "Email-Older-Secrets"
 """Workers only sign; it is for a sidecar whose file was lost."""
@@ -78,7 +78,7 @@ class Cancellation:
         cancellation = cls(str(value["topic_id"]), mark)
         cancellation.topic_id.encode()
         if not isfinite(mark.before):
-            raise ValueError("a time that is none")
+            raise ValueError("not a valid time")
         return cancellation
 
 
@@ -108,7 +108,7 @@ def shard_number(key: str) -> int:
     """The shard that lies under the key.
 
     Raises:
-        ValueError: there is none of that number.
+        ValueError: no secret has that number.
     """
     number = int(key.removeprefix(SUPPRESSED))
     if not 0 <= number < SHARDS or key != shard_key(number):

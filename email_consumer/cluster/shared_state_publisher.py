@@ -1,4 +1,4 @@
-"""Tells all workers what they must know: the sidecar's side of the facts bucket."""
+"""The sidecar's side of the shared state: publishes it to all workers."""
 
 import asyncio
 import json
@@ -40,9 +40,9 @@ _log = structlog.get_logger(__name__)
 
 
 class SharedStatePublisher:
-    """`open` it, tell it all that SQLite holds, then `announce` and `run` it.
+    """`open` it, pass it everything from SQLite, then `announce` and `run`.
 
-    Everything it is told is stored sooner or later, or told again after the next start: only what differs from what is
+    Everything passed to it is stored eventually, or passed again after the next start: only what differs from what is
     stored is written. `cancel`, `suppress` and `release` are those of the gate.
     """
 
@@ -75,7 +75,7 @@ class SharedStatePublisher:
         return decode_secrets(self._values[SECRET]) if SECRET in self._values else ()
 
     async def open(self) -> None:
-        """Read what is stored; made anew if there is nothing.
+        """Read what is stored; create the bucket if it does not exist.
 
         Raises:
             nats.errors.Error: JetStream refused or did not answer.
@@ -113,7 +113,7 @@ class SharedStatePublisher:
         self._set(SECRET, SECRET, encode_secrets(secrets))
 
     def announce(self, secrets: tuple[str, ...], events_since: float) -> None:
-        """All that was suppressed and cancelled before has been told; workers may begin once it is stored.
+        """Everything suppressed and cancelled before has been passed; workers may start once it is stored.
 
         `secrets`: see `sign_links`. `events_since`: when the event receiver became ready, in Unix seconds.
         """
@@ -122,11 +122,11 @@ class SharedStatePublisher:
         self.sign_links(secrets)
 
     async def stored(self) -> None:
-        """Wait until all that was told so far is stored, while `run` runs."""
+        """Wait until everything passed so far is stored, while `run` runs."""
         await self._all_stored.wait()
 
     async def run(self) -> None:
-        """Store what is told, again and again until it is, until cancelled."""
+        """Store what is passed, retrying until it succeeds; runs until cancelled."""
         async with supervised(Service("heartbeat", self._beat), Service("guard", self._guard)):
             await self._store_all()
 
@@ -196,7 +196,7 @@ class SharedStatePublisher:
                     "facts.not_stored", values=len(faults), error=repr(faults[0]), hint="retried automatically"
                 )
                 await asyncio.sleep(_RETRY)
-                await self._mend()
+                await self._recreate()
 
     async def _store(self, kind: str, key: str) -> Exception | None:
         fact = self._fact(kind, key)
@@ -216,8 +216,8 @@ class SharedStatePublisher:
             return SharedValue(json.dumps({"for": since, "since": time.time() - since}).encode())
         return self._values[key]
 
-    async def _mend(self) -> None:
-        """If the bucket is gone, make it anew and tell everything again."""
+    async def _recreate(self) -> None:
+        """If the bucket is gone, recreate it and publish everything again."""
         try:
             made = await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
         except (NatsError, TimeoutError):

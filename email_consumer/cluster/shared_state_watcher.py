@@ -1,4 +1,4 @@
-"""Knows what every worker must know: the worker's side of the facts bucket. Nothing is looked up when a mail comes."""
+"""The worker's side of the shared state: kept up to date in memory, so that no mail needs a lookup."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SharedStateWatcher:
-    """`run` it beside all the rest; no mail may be taken in before `ready`."""
+    """`run` runs in the background; no mail may be pulled before `ready`."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class SharedStateWatcher:
         heartbeat: float = 1.0,
         silence: float = 6.0,
     ) -> None:
-        """Take what is to be told.
+        """Take the receivers of updates.
 
         Args:
             client: connected.
             stream: names the bucket.
-            cancel: is told topic and moment of each cancellation.
+            cancel: called with topic and mark of each cancellation.
             suppressed: is kept as the sidecar has it.
-            events_since: is told since when SES's events reach the sidecar, by NATS's clock (Unix seconds); infinity while
+            events_since: called with the moment since which SES events reach the sidecar, by NATS's clock (Unix seconds); infinity while
                 they don't.
             heartbeat: seconds between two signs of life of JetStream.
             silence: seconds without a sign of life of the sidecar after which it is taken to be down.
@@ -101,7 +101,7 @@ class SharedStateWatcher:
             await asyncio.sleep(_RETRY)
 
     def _report(self, trouble: str) -> None:
-        if trouble != self._trouble:  # an outage is told once
+        if trouble != self._trouble:  # an outage is logged once
             _log.warning("facts.not_followed", error=trouble, hint="resumed automatically")
         self._trouble = trouble
 
@@ -130,11 +130,11 @@ class SharedStateWatcher:
 
     def _pulse(self, fact: SharedValue, stored_at: float) -> None:
         """`stored_at` is by NATS's clock, and so is what comes of it: the sidecar's clock may differ."""
-        told = json.loads(fact.value)
-        if "for" in told:
-            since = stored_at - float(told["for"])
+        record = json.loads(fact.value)
+        if "for" in record:
+            since = stored_at - float(record["for"])
             if not math.isfinite(since):
-                raise ValueError("a time that is none")
+                raise ValueError("not a valid time")
             self._since = since
         elif not self._silent:  # a sidecar of the version before: ready at the latest when we first heard it
             self._since = stored_at

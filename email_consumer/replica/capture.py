@@ -73,7 +73,7 @@ async def changed_rows(database: Database, table: Table, up_to: int) -> AsyncIte
     )
     sql = f"""
         SELECT change.key AS {KEY}, row.* FROM (SELECT DISTINCT key FROM {CHANGES} WHERE name = ? AND seq <= ?) AS change
-        LEFT JOIN {table.name} AS row ON {matches}"""  # noqa: S608 - names of our own tables
+        LEFT JOIN {table.name} AS row ON {matches}"""  # noqa: S608 - names of our tables
     async with database.cursors.execute(sql, (table.name, up_to)) as cursor:
         async for row in cursor:
             yield row[KEY], row if row[table.key[0]] is not None else None
@@ -85,7 +85,7 @@ async def next_rows(database: Database, table: Table, after: str | None, limit: 
     where = "" if after is None else f"WHERE ({columns}) > ({table.key_from(':after')})"
     sql = f"""
         SELECT {table.key_of("row")} AS {KEY}, row.* FROM {table.name} AS row {where}
-        ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - names of our own tables
+        ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - names of our tables
     async with database.cursors.execute(sql, {"after": after, "limit": limit}) as cursor:
         async for row in cursor:
             yield row[KEY], row
@@ -93,8 +93,8 @@ async def next_rows(database: Database, table: Table, after: str | None, limit: 
 
 async def count_rows(database: Database, copied: Iterable[Table]) -> tuple[dict[str, int], int]:
     """How many each table has, and how many changes are still to be copied: both of one moment."""
-    counts = ", ".join(f"(SELECT count(*) FROM {table.name})" for table in copied)  # noqa: S608 - names of our own tables
-    ((*rows, changes),) = await database.fetch(f"SELECT {counts}, (SELECT count(*) FROM {CHANGES})")  # noqa: S608 - names of our own tables
+    counts = ", ".join(f"(SELECT count(*) FROM {table.name})" for table in copied)  # noqa: S608 - names of our tables
+    ((*rows, changes),) = await database.fetch(f"SELECT {counts}, (SELECT count(*) FROM {CHANGES})")  # noqa: S608 - names of our tables
     return dict(zip((table.name for table in copied), rows, strict=True)), changes
 
 
@@ -102,4 +102,4 @@ def _trigger(table: Table, event: str, row: str) -> str:
     return f"""
     CREATE TEMP TRIGGER IF NOT EXISTS replica_{table.name}_{event} AFTER {event} ON main.{table.name} BEGIN
         INSERT INTO {CHANGES} (name, key) VALUES ('{table.name}', {table.key_of(row)});
-    END"""  # noqa: S608 - names of our own tables
+    END"""  # noqa: S608 - names of our tables

@@ -1,4 +1,4 @@
-"""Keeps the copy of the rows in JetStream: begun where there is none, looked after, begun again where it lost something."""
+"""Keeps the copy of the rows in JetStream: starts it, maintains it, and starts again if it lost something."""
 
 import asyncio
 import sqlite3

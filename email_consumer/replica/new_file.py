@@ -15,7 +15,7 @@ from email_consumer.store.database import Database, open_database
 
 _AT_ONCE = 500
 _NEEDED = ("ledger", "secret")
-"""Facts without which it would be another file, and links in mail that was sent would not work."""
+"""Rows of the table `facts` without which it would be another file, and links in sent mail would not work."""
 _LATE = 500
 """Rows that may have been copied before the ones they refer to when the sidecar ended."""
 UNMARKED = 7
@@ -74,19 +74,19 @@ class NewFile:
         if len(late) <= _LATE:
             async with self._database.transaction() as connection:
                 for table, rowid in late:
-                    await connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - names of our own tables
+                    await connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - names of our tables
 
     async def counts(self) -> Counter[str]:
         """Rows by table."""
         counts: Counter[str] = Counter()
         for name in self._tables:
-            ((counts[name],),) = await self._database.fetch(f"SELECT count(*) FROM {name}")  # noqa: S608 - names of our own tables
+            ((counts[name],),) = await self._database.fetch(f"SELECT count(*) FROM {name}")  # noqa: S608 - names of our tables
         return counts
 
     async def gaps(self) -> list[str]:
         """What its rows show to be missing."""
-        facts = {row["name"] for row in await self._database.fetch("SELECT name FROM facts")}
-        gaps = [f"the fact {name!r}" for name in _NEEDED if name not in facts]
+        present = {row["name"] for row in await self._database.fetch("SELECT name FROM facts")}
+        gaps = [f"the fact {name!r}" for name in _NEEDED if name not in present]
         violations = await self._database.fetch("PRAGMA foreign_key_check")
         for (table, parent), rows in Counter((row["table"], row["parent"]) for row in violations).items():
             gaps.append(f"rows of {parent} that {rows:,} rows of {table} refer to")
@@ -117,12 +117,12 @@ def _insert(copied: dict[str, Table], rows: list[CopiedRow], connection: sqlite3
         table = copied.get(row.table)
         columns = [column for column in table.columns if column in row.values] if table else []
         if len(columns) != len(row.values) or not columns:
-            refused.append((row.table, "this table has other columns, or there is none of that name"))
+            refused.append((row.table, "the table does not exist, or has other columns"))
             continue
         names, places = ", ".join(columns), ", ".join("?" * len(columns))
         values = [row.values[column] for column in columns]
         try:
-            connection.execute(f"INSERT OR REPLACE INTO {row.table} ({names}) VALUES ({places})", values)  # noqa: S608 - names of our own tables
+            connection.execute(f"INSERT OR REPLACE INTO {row.table} ({names}) VALUES ({places})", values)  # noqa: S608 - names of our tables
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             refused.append((row.table, str(error)))
     return refused

@@ -13,7 +13,7 @@ from email_consumer.core.foreign_records import JUNK
 from email_consumer.jetstream.stream_reader import read_stream
 from email_consumer.replica.stream import PARTS, CopyStream
 
-_TOLD = 5
+_LOGGED = 5
 """How many messages that are no rows are logged each."""
 
 _log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class RowReader:
     def skip(self, subject: str, why: str) -> None:
         """Count a message that is no row of ours."""
         self.skipped += 1
-        if self.skipped <= _TOLD:
+        if self.skipped <= _LOGGED:
             _log.warning("rebuild.skipped", subject=subject[:100], reason=why[:200])
 
     def _row(self, message: Msg) -> CopiedRow | None:

@@ -1,7 +1,7 @@
 """Addresses in the tables: one normal form, known to SQL by the name of the function that makes it.
 
 `email_requests.email` stays as the publisher wrote it, since the mail is sent by it; `address` repeats it in normal form
-where that differs, so `coalesce(address, email)` is what to compare. Its writer sees to that by itself, whatever statement
+where that differs, so `coalesce(address, email)` is what to compare. The writer ensures that, whatever statement
 inserts the row.
 """
 

@@ -1,4 +1,4 @@
-"""The SQLite file: opened, locked to one process, migrated; one writer, and readers beside it."""
+"""The SQLite file: opened, locked to one process, migrated; one writer and several readers."""
 
 import asyncio
 import fcntl
@@ -22,7 +22,7 @@ from email_consumer.store.addresses import add_functions, keep_normal_forms
 Result = TypeVar("Result")
 
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",  # readers beside the writer
+    "PRAGMA journal_mode = WAL",  # readers run in parallel with the writer
     "PRAGMA synchronous = {synchronous}",
     "PRAGMA foreign_keys = {foreign_keys}",
     "PRAGMA busy_timeout = 2000",  # milliseconds; a longer lock is retried by the writer, with a log line
@@ -43,7 +43,7 @@ _PASSING = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
 }
-"""What somebody outside can mend while we wait."""
+"""Errors that can be fixed from outside while we wait."""
 
 
 class StoreError(OperatorError):
@@ -82,7 +82,7 @@ class Database:
     """Made by `open_database`. Writes go through `transaction` or `call`, reads through `reader`.
 
     Rows that are taken one by one are read through `cursors`: until the last is taken, its connection sees the file as it
-    was, and whoever shares it would take settled mail for unsettled.
+    was, and other users of it would take settled mail for unsettled.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ async def open_database(
     """Open (and make, and migrate) the file for this process alone.
 
     `group_reads`: whether the file's group may read it; other users of the machine never may. `synchronous` is FULL in
-    earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` are OFF for whoever puts rows back in any order.
+    earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` is OFF for restoring rows in any order.
     With `version` the schema is brought up to that one alone, for rows that are to be put back as they were then.
 
     Raises:
@@ -204,18 +204,18 @@ async def _open_reader(path: Path, stack: AsyncExitStack) -> aiosqlite.Connectio
 
 
 def _keep_private(path: Path, *, group_reads: bool) -> None:
-    """SQLite gives the files beside it the mode of the first; those that an earlier version left are closed here."""
+    """SQLite gives its side files the mode of the main file; those left by an earlier version are closed here."""
     private = private_files.make_file(path, group_reads=group_reads)
     for suffix in ("-wal", "-shm"):
-        beside = path.resolve().with_name(path.resolve().name + suffix)
-        private = private_files.restrict(beside, group_reads=group_reads) and private
+        side_file = path.resolve().with_name(path.resolve().name + suffix)
+        private = private_files.restrict(side_file, group_reads=group_reads) and private
     if not private:
         _log.warning("store.not_private", path=str(path), hint="its mode can't be changed; who owns it?")
 
 
 @contextmanager
 def _only_process(path: Path) -> Iterator[None]:
-    # What is marked as in hand belongs to the one process that holds this lock; it goes with the process.
+    # Rows marked as being processed belong to the one process that holds this lock; it is released with the process.
     lock_file = path.with_name(path.name + ".lock")
     private_files.make_file(lock_file)
     with lock_file.open("ab") as lock:

@@ -114,7 +114,7 @@ class Erased:
 
 
 async def erase(database: Database, address: str) -> Erased:
-    """Erase an address (in normal form); whoever sends meanwhile waits some milliseconds at the most.
+    """Erase an address (in normal form); senders wait some milliseconds at most.
 
     Raises:
         sqlite3.OperationalError: the file takes no writes at present; run it again.
@@ -132,7 +132,7 @@ class _Erasure:
 
     def __init__(self, database: Database, address: str) -> None:
         self._database = database
-        self._facts: dict[str, Any] = {
+        self._values: dict[str, Any] = {
             "address": address,
             "name": f"erased-{uuid4().hex[:12]}@erased.invalid",
             "now": time.time(),
@@ -143,7 +143,7 @@ class _Erasure:
 
     async def rename_in_mails(self) -> None:
         for sql in (_ADDRESSED, _COPIED):
-            while rows := await self._database.fetch(sql, self._facts | {"most": _AT_ONCE}):
+            while rows := await self._database.fetch(sql, self._values | {"most": _AT_ONCE}):
                 await self._rename([row["id"] for row in rows])
 
     async def drop_contents(self) -> None:
@@ -162,7 +162,7 @@ class _Erasure:
 
     async def _leave_out(self, content: int) -> None:
         async with self._database.transaction() as connection:
-            new = await keep_without_copy(connection, content, self._facts["address"], self._facts["now"])
+            new = await keep_without_copy(connection, content, self._values["address"], self._values["now"])
             if new is not None:
                 await connection.execute(_GO_ON_WITH, {"old": content, "new": new})
 
@@ -172,11 +172,11 @@ class _Erasure:
             async with self._database.transaction() as connection:
                 self.done.events += (await connection.execute(_DELETE_UNMATCHED, _given(ids))).rowcount
         async with self._database.transaction() as connection:
-            self.done.suppressed = (await connection.execute(_SUPPRESSION, self._facts)).rowcount > 0
-            await connection.execute(_FORMER_SUPPRESSION, self._facts)
+            self.done.suppressed = (await connection.execute(_SUPPRESSION, self._values)).rowcount > 0
+            await connection.execute(_FORMER_SUPPRESSION, self._values)
 
     async def _rename(self, ids: Sequence[int]) -> None:
-        concerned = self._facts | _given(ids)
+        concerned = self._values | _given(ids)
         async with self._database.transaction() as connection:
             rows = await connection.execute_fetchall(_CONTENTS_OF, concerned)
             self._contents.update(row["content_id"] for row in rows)
@@ -189,7 +189,7 @@ class _Erasure:
         """The ids that a query finds."""
         ((end,),) = await self._database.fetch(last)
         for after in range(0, end, _LOOKED_AT):
-            rows = await self._database.fetch(sql, self._facts | {"after": after, "most": _LOOKED_AT})
+            rows = await self._database.fetch(sql, self._values | {"after": after, "most": _LOOKED_AT})
             if rows:
                 yield [row["id"] for row in rows]
 

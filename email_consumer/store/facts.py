@@ -1,4 +1,4 @@
-"""Small durable facts by name."""
+"""The table `facts`: small durable values by name."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from email_consumer.store.database import Database
 
 
 async def keep_fact(database: Database, name: str, make: Callable[[], str]) -> str:
-    """The fact's value; made and stored if there is none yet."""
+    """The stored value; created if missing."""
     async with database.transaction() as connection:
         await connection.execute("INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)", (name, make()))
         rows = await connection.execute_fetchall("SELECT value FROM facts WHERE name = ?", (name,))

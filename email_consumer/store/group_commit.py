@@ -1,4 +1,4 @@
-"""Many small writes, one commit: whoever writes at about the same time shares a transaction and its fsync."""
+"""Many small writes, one commit: writes at about the same time share a transaction and its fsync."""
 
 import asyncio
 import sqlite3
@@ -51,7 +51,7 @@ class _Groups(ABC, Generic[Item, Result]):
         """Write the items, all or none, and answer each in its place."""
 
     def submit(self, item: Item, patience: float = inf) -> "asyncio.Future[Result]":
-        """What was answered for the item, once that is on disk; `StoreBlockedError` after so many seconds without."""
+        """The answer for the item, once it is on disk; `StoreBlockedError` after this many seconds without."""
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting.append(_Waiting(item, future, self._loop.time() + patience))
         self._arrived.set()
@@ -73,7 +73,7 @@ class _Groups(ABC, Generic[Item, Result]):
         while group:
             try:
                 answers = await self._transact([each.item for each in group])
-            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            except Exception as error:  # noqa: BLE001 - passed to the waiting caller
                 if not will_pass(error):
                     await self._fail(group, error)
                     return
@@ -94,7 +94,7 @@ class _Groups(ABC, Generic[Item, Result]):
             _answer(each.future, answer)
 
     def _patient(self, waiting: list[_Waiting[Item, Result]], error: Exception) -> list[_Waiting[Item, Result]]:
-        """Those who wait on, the others told."""
+        """Those that keep waiting; the others get the error."""
         now = self._loop.time()
         for each in waiting:
             if each.give_up_at <= now:

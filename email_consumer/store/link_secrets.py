@@ -1,4 +1,4 @@
-"""The secrets of the links in the file: two facts, since versions before knew of one secret."""
+"""The link secrets in the file: two rows of `facts`, since earlier versions knew only one secret."""
 
 import json
 
@@ -11,7 +11,7 @@ _NEWEST, _OLDER = "secret", "older_secrets"
 
 
 async def read_link_secrets(database: Database) -> tuple[str, ...]:
-    """Newest first; empty if there is none yet."""
+    """Newest first; empty before the first one."""
     newest = [str(row["value"]) for row in await database.fetch(_READ, (_NEWEST,))]
     older = [secret for row in await database.fetch(_READ, (_OLDER,)) for secret in json.loads(row["value"])]
     return (*newest, *older)
@@ -26,7 +26,7 @@ async def write_link_secrets(database: Database, kept: tuple[str, ...]) -> None:
 
 
 async def keep_link_secrets(database: Database) -> tuple[str, ...]:
-    """Newest first; one is made if there is none yet."""
+    """Newest first; the first one is created if missing."""
     kept = await read_link_secrets(database)
     if not kept:
         kept = (new_secret(),)

@@ -1,4 +1,4 @@
-"""What the process was reading when it was killed: a small file beside the database, see `CarefulReader`.
+"""What the process was reading when it was killed: a small file next to the database, see `CarefulReader`.
 
 It isn't synced: what was written survives the process, and the end of a whole machine is no mail's doing. So a note costs
 microseconds, and nothing is waited for: a kill from outside would have to hit the reading itself to be counted.
@@ -72,7 +72,7 @@ class FileJournal:
 
 @asynccontextmanager
 async def open_journal(database: Path) -> AsyncIterator[FileJournal]:
-    """Beside the database's file, which this process must have locked.
+    """Next to the database file, which this process must have locked.
 
     Raises:
         StoreError: it can't be opened.

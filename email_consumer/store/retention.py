@@ -68,7 +68,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """`run` it beside everything else."""
+    """`run` runs in the background."""
 
     def __init__(self, database: Database, keep: float, *, interval: float = 3_600.0) -> None:
         """`keep`: seconds from the outcome, not less than uuids are remembered; `interval`: between two sweeps."""

@@ -6,7 +6,7 @@ from enum import IntEnum
 class Status(IntEnum):
     CREATED = 0
     PROCESSED = 1
-    """In hand, or in doubt."""
+    """Being processed, or in doubt."""
     SENT = 2
     FAILED = 3
     STOPPED = 4

@@ -22,15 +22,12 @@ _PACKAGE = _ROOT / "email_consumer"
 
 _NOT_YET_CLEANED = {
     "api",
-    "cluster",
     "dashboard",
     "feedback",
     "ledgers",
-    "replica",
     "roles",
     "scheduling",
     "sources",
-    "store",
     "suppression",
     "tracking",
     "web",
