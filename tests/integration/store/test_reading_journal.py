@@ -43,7 +43,7 @@ async def test_it_is_left_unread_in_the_end_and_nobody_else_is(reading: Reading)
     assert code == 0
     assert [line for line in said if not line.endswith(" read")] == [
         "1 not decodable",
-        f"5 left unread: each of {FATAL} processes that began to read it was killed; it was left unread",
+        f"5 left unread: each of the {FATAL} processes that began to read it was killed; it was left unread",
     ]
 
 

@@ -30,7 +30,6 @@ _NOT_YET_CLEANED = {
     "sources",
     "suppression",
     "tracking",
-    "web",
 }
 """Folders of email_consumer. Only ever remove from this."""
 
