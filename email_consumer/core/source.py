@@ -28,7 +28,7 @@ class QueueDepth:
     waiting: int
     """Messages not delivered yet, or put back for later."""
     oldest_at: float | None
-    """Unix seconds when the oldest unsettled message was stored; None if there is none."""
+    """Unix seconds when the oldest unsettled message was stored; None for an empty queue."""
 
 
 @dataclass(frozen=True, slots=True)
