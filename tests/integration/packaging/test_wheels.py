@@ -100,6 +100,15 @@ async def test_the_first_mail_from_nothing_but_wheels(all_wheels: Path, tmp_path
         assert await daemon.stop() == 0
 
 
+def test_the_sandbox_alone_needs_nothing_of_the_product(all_wheels: Path, tmp_path: Path) -> None:
+    environment = _empty(tmp_path / "venv", all_wheels)
+    assert environment.install("ses-sandbox").returncode == 0
+
+    assert environment.run("ses-sandbox", "--help").returncode == 0
+    assert environment.run("python", "-c", "import ses_sandbox.testing").returncode == 0
+    assert environment.run("python", "-c", "import email_consumer").returncode == 1
+
+
 @pytest.mark.parametrize("version", ["0.1.0", "0.1.0.post1", "9.9"])
 def test_a_strangers_package_of_that_name_is_never_taken(all_wheels: Path, tmp_path: Path, version: str) -> None:
     """No index takes an upload whose version has a local label, and no other satisfies the requirement."""
