@@ -1,4 +1,4 @@
-"""A delivery that notes what it is told."""
+"""A delivery that records the calls it gets."""
 
 from collections.abc import Mapping
 

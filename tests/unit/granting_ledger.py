@@ -1,4 +1,4 @@
-"""A ledger that grants each claim and keeps the outcomes."""
+"""A ledger that grants every claim and records the outcomes."""
 
 import math
 from contextlib import AbstractAsyncContextManager, nullcontext

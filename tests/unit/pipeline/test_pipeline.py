@@ -1,4 +1,4 @@
-"""What becomes of a mail although a part of the pipeline fails."""
+"""One delivery through the pipeline: first the happy path, then what happens when a part fails."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
 
 
 class SlowTurn(Pacer):
-    """Somebody bounces while the mail waits."""
+    """An address is suppressed while the mail waits for its turn."""
 
     def __init__(self, gate: Gate) -> None:
         super().__init__(1000, Metrics())
@@ -57,18 +57,18 @@ class Ses:
         return self._answer
 
 
-class Watcher:
-    def __init__(self, fault: Exception | None = None) -> None:
+class Observer:
+    def __init__(self, error: Exception | None = None) -> None:
         self.seen: list[SendResult] = []
-        self._fault = fault
+        self._error = error
 
     def report(self, result: SendResult) -> None:
         self.seen.append(result)
-        if self._fault:
-            raise self._fault
+        if self._error:
+            raise self._error
 
 
-class Letters:
+class DeadLetters:
     def __init__(self) -> None:
         self.reasons: list[tuple[str, str]] = []
 
@@ -90,8 +90,8 @@ class SmallLedger(GrantingLedger):
 
 def pipeline(
     ledger: GrantingLedger,
-    letters: Letters,
-    *watchers: Watcher,
+    dead_letters: DeadLetters,
+    *observers: Observer,
     gate: Gate | None = None,
     pacer: Pacer | None = None,
     sender: Sender | None = None,
@@ -104,8 +104,8 @@ def pipeline(
         pacer=pacer or Pacer(1000, metrics),
         compose=lambda message, _headers: message,
         sender=sender or Ses(),
-        observers=watchers,
-        settlement=Settlement(ledger, letters, metrics, retry_delay=1),
+        observers=observers,
+        settlement=Settlement(ledger, dead_letters, metrics, retry_delay=1),
         metrics=metrics,
         max_attempts=5,
         zone=UTC,
@@ -113,20 +113,44 @@ def pipeline(
     )
 
 
-async def test_a_watcher_that_raises_loses_no_outcome() -> None:
+async def test_a_mail_is_sent_recorded_and_acked() -> None:
+    ledger, sender, observer, metrics = GrantingLedger(), Ses(Sent("ses-1")), Observer(), Metrics()
+    delivery = FakeDelivery(encode(MAIL))
+    await pipeline(ledger, DeadLetters(), observer, sender=sender, metrics=metrics).handle(delivery)
+    assert sender.sent == [MAIL]
+    assert ledger.outcomes == observer.seen == [Sent("ses-1")]
+    assert delivery.calls == ["ack"]
+    assert (metrics.received, metrics.settled, metrics.recipients_sent, metrics.in_flight) == (1, 1, 1, 0)
+
+
+async def test_a_failed_attempt_is_recorded_and_redelivered() -> None:
     ledger, delivery = GrantingLedger(), FakeDelivery(encode(MAIL))
-    broken, sound = Watcher(ZeroDivisionError("a bug")), Watcher()
-    await pipeline(ledger, Letters(), broken, sound).handle(delivery)
+    await pipeline(ledger, DeadLetters(), sender=Ses(Failed("503"))).handle(delivery)
+    assert ledger.outcomes == [Failed("503")]
+    assert [call[:3] for call in delivery.calls] == ["nak"]
+
+
+async def test_an_undecodable_message_becomes_a_dead_letter() -> None:
+    ledger, dead_letters, sender, delivery = GrantingLedger(), DeadLetters(), Ses(), FakeDelivery(b"\xc1")
+    await pipeline(ledger, dead_letters, sender=sender).handle(delivery)
+    assert [kind for kind, _ in dead_letters.reasons] == ["undecodable"]
+    assert (delivery.calls, sender.sent, ledger.outcomes) == (["term"], [], [])
+
+
+async def test_an_observer_that_raises_loses_no_outcome() -> None:
+    ledger, delivery = GrantingLedger(), FakeDelivery(encode(MAIL))
+    broken, sound = Observer(ZeroDivisionError("a bug")), Observer()
+    await pipeline(ledger, DeadLetters(), broken, sound).handle(delivery)
     assert ledger.outcomes == [Sent("ses-1")]
     assert delivery.calls == ["ack"]
     assert broken.seen == sound.seen == [Sent("ses-1")]
 
 
-async def test_mail_for_later_that_is_too_large_to_be_kept_is_a_dead_letter() -> None:
-    ledger, letters = SmallLedger(), Letters()
+async def test_scheduled_mail_that_is_too_large_to_be_stored_becomes_a_dead_letter() -> None:
+    ledger, dead_letters = SmallLedger(), DeadLetters()
     delivery = FakeDelivery(encode(MAIL.model_copy(update={"scheduled_at": datetime(2999, 1, 1, tzinfo=UTC)})))
-    await pipeline(ledger, letters).handle(delivery)
-    assert letters.reasons == [
+    await pipeline(ledger, dead_letters).handle(delivery)
+    assert dead_letters.reasons == [
         ("rejected", "it is scheduled for later and can't be stored until then: max_payload leaves 9")
     ]
     assert delivery.calls == ["term"]
@@ -144,8 +168,8 @@ async def test_copies_to_suppressed_addresses_are_left_out_and_the_mail_is_sent(
     pace = SlowTurn(gate)
     delivery = FakeDelivery(encode(COPIED))
     with capture_logs() as logs:
-        await pipeline(ledger, Letters(), gate=gate, pacer=pace, sender=sender, metrics=metrics).handle(delivery)
-    assert pace.recipients == [3], "what is left out takes no place"
+        await pipeline(ledger, DeadLetters(), gate=gate, pacer=pace, sender=sender, metrics=metrics).handle(delivery)
+    assert pace.recipients == [3], "left-out recipients do not count towards the rate"
     [sent] = sender.sent
     assert [str(address) for address in sent.all_recipients] == ["a@example.com", "good@example.com"]
     assert ledger.outcomes == [replace(answer, left_out=LEFT_OUT)]
@@ -157,26 +181,26 @@ async def test_copies_to_suppressed_addresses_are_left_out_and_the_mail_is_sent(
         assert lines == [("u-1", copy.address, copy.reason) for copy in LEFT_OUT]
 
 
-async def test_an_attempt_that_failed_left_nothing_out() -> None:
+async def test_a_failed_attempt_left_nobody_out() -> None:
     gate, ledger = Gate(), GrantingLedger()
     gate.suppress({"old@example.com": "complaint"})
-    await pipeline(ledger, Letters(), gate=gate, sender=Ses(Failed("503"))).handle(FakeDelivery(encode(COPIED)))
+    await pipeline(ledger, DeadLetters(), gate=gate, sender=Ses(Failed("503"))).handle(FakeDelivery(encode(COPIED)))
     assert ledger.outcomes == [Failed("503")]
 
 
-async def test_a_suppressed_recipient_stops_the_mail_and_the_reason_says_whose_address_it_was() -> None:
+async def test_a_suppressed_recipient_stops_the_mail_and_the_reason_names_the_address() -> None:
     gate, ledger, sender = Gate(), GrantingLedger(), Ses()
     gate.suppress({"a@example.com": "complaint", "old@example.com": "complaint"})
     delivery = FakeDelivery(encode(COPIED))
-    await pipeline(ledger, Letters(), gate=gate, sender=sender).handle(delivery)
+    await pipeline(ledger, DeadLetters(), gate=gate, sender=sender).handle(delivery)
     assert ledger.outcomes == [Stopped(StopReason.SUPPRESSED, "a@example.com: complaint")]
     assert (sender.sent, delivery.calls) == ([], ["ack"])
 
 
-async def test_an_archive_that_is_in_every_mail_is_logged_now_and_then() -> None:
+async def test_a_suppressed_archive_address_in_every_mail_is_logged_now_and_then() -> None:
     gate, metrics = Gate(), Metrics()
     gate.suppress({"old@example.com": "complaint"})
-    line = pipeline(GrantingLedger(), Letters(), gate=gate, metrics=metrics)
+    line = pipeline(GrantingLedger(), DeadLetters(), gate=gate, metrics=metrics)
     with capture_logs() as logs:
         for number in range(50):
             await line.handle(FakeDelivery(encode(COPIED.model_copy(update={"uuid": f"u-{number}"}))))

@@ -1,24 +1,33 @@
-"""A dead letter that has no place: the mail stays in its source, and in no slot."""
+"""Every outcome, what the source is notified of and with which delay, what is recorded, and which dead letter is stored."""
 
 import asyncio
+from dataclasses import dataclass
+from typing import get_args
 
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.core.burial import Burial
-from email_consumer.core.dead_letters import DeadLetterRefusedError, DeadLetterStore
 from email_consumer.core.delivery import Original
-from email_consumer.core.ledger import Origin
+from email_consumer.core.ledger import LedgerBlockedError, Origin
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
+    Busy,
     Conflict,
     Duplicate,
     Exhausted,
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    LeftOut,
     Outcome,
     Parked,
     Rejected,
+    Scheduled,
+    Sent,
     Stopped,
     StopReason,
+    Throttled,
     Unburied,
     Undecodable,
 )
@@ -27,105 +36,146 @@ from email_consumer.pipeline.settlement import Settlement
 from tests.unit.delivery import FakeDelivery
 from tests.unit.granting_ledger import GrantingLedger
 
-MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
+MAIL = EmailMessage(uuid="u-1", email="a@example.com", cc=("b@example.com",), subject="s", body="b")
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)
+RETRY_DELAY = 10.0
 
 
-class Full:
-    async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
-        raise DeadLetterRefusedError("raise its max_payload")
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    outcome: Outcome
+    attempt: int
+    """Number of the attempt; 0 if the message was not claimed."""
+    call: str
+    """The call the source gets."""
+    delay: tuple[float, float] = (0.0, 0.0)
+    """Bounds of the nak's delay in seconds."""
+    recorded: Outcome | None = None
+    dead_letter: str | None = None
+    received: int = 1
+    """How often the source has delivered the message."""
+
+    def __str__(self) -> str:
+        return f"{self.outcome} in attempt {self.attempt}, delivery {self.received}"
 
 
-class NoAnswer:
-    async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
-        await asyncio.Event().wait()
+SENT = Sent("ses-1")
+SENT_WITHOUT_COPY = Sent("ses-1", (LeftOut("b@example.com", "complaint"),))
+FAILED, THROTTLED, HELD, DOUBT = Failed("503"), Throttled("slow down"), Held("paused"), InDoubt("timeout")
+REJECTED, EXHAUSTED = Rejected("no such domain"), Exhausted("503")
+
+TABLE = [
+    # Settled for good.
+    Row(SENT, 1, "ack", recorded=SENT),
+    Row(SENT_WITHOUT_COPY, 1, "ack", recorded=SENT_WITHOUT_COPY),
+    Row(Duplicate(), 0, "ack"),
+    Row(Duplicate(changed=True), 0, "ack"),
+    Row(Scheduled(), 0, "ack"),
+    *(Row(Stopped(reason), 0, "ack", recorded=Stopped(reason)) for reason in StopReason),
+    # A dead letter.
+    Row(REJECTED, 1, "term", recorded=REJECTED, dead_letter="rejected"),
+    Row(REJECTED, 0, "term", recorded=REJECTED, dead_letter="rejected"),
+    Row(EXHAUSTED, 5, "term", recorded=EXHAUSTED, dead_letter="exhausted"),
+    Row(Parked("no event"), 0, "term", recorded=Parked("no event"), dead_letter="in-doubt"),
+    Row(Conflict("other recipients"), 0, "term", recorded=Conflict("other recipients"), dead_letter="conflict"),
+    Row(Unburied(EXHAUSTED, 5), 0, "term", recorded=EXHAUSTED, dead_letter="exhausted"),
+    # Redelivered after a transient failure: the retry delay doubles with each attempt, ± 20 %, up to ten minutes.
+    Row(FAILED, 1, "nak", (8, 12), recorded=FAILED),
+    Row(FAILED, 2, "nak", (16, 24), recorded=FAILED),
+    Row(FAILED, 4, "nak", (64, 96), recorded=FAILED),
+    Row(FAILED, 40, "nak", (480, 720), recorded=FAILED),
+    # Redelivered for a reason that affects all mail: soon, and later with each delivery, up to five seconds.
+    Row(THROTTLED, 1, "nak", (1, 1), recorded=THROTTLED),
+    Row(THROTTLED, 1, "nak", (2, 2), recorded=THROTTLED, received=2),
+    Row(THROTTLED, 1, "nak", (5, 5), recorded=THROTTLED, received=9),
+    Row(HELD, 1, "nak", (1, 1), recorded=HELD),
+    Row(HELD, 0, "nak", (4, 4), received=3),
+    Row(Interrupted(), 1, "nak", (1, 1), recorded=Interrupted()),
+    Row(Interrupted(), 0, "nak", (1, 1)),
+    # Redelivered because this process can't decide yet.
+    Row(Busy(), 0, "nak", (5, 5)),
+    Row(DOUBT, 1, "nak", (5, 5), recorded=DOUBT),
+    Row(DOUBT, 0, "nak", (5, 5)),
+]
 
 
-class Room:
-    """A place that has some later."""
-
-    def __init__(self) -> None:
-        self.full = True
-        self.stored: list[tuple[str, str, int]] = []
-
-    async def store(self, _original: Original, kind: str, reason: str, attempts: int) -> None:
-        if self.full:
-            raise ConnectionError("maximum messages exceeded")
-        self.stored.append((kind, reason, attempts))
-
-
-@pytest.mark.parametrize("letters", [Full(), Room(), NoAnswer()])
-@pytest.mark.parametrize(
-    ("outcome", "attempt", "recorded"),
-    [
-        (Rejected("no such domain"), 1, [Unburied(Rejected("no such domain"), 1)]),
-        (Exhausted("503"), 5, [Unburied(Exhausted("503"), 5)]),
-        (Parked("no event came"), 0, []),
-        (Conflict("others"), 0, []),
-    ],
-)
-async def test_a_mail_without_a_dead_letter_goes_back_and_is_not_recorded_as_failed(
-    letters: DeadLetterStore, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
-) -> None:
-    ledger, metrics, delivery = GrantingLedger(), Metrics(), FakeDelivery()
-    settlement = Settlement(ledger, letters, metrics, 5, Burial(patience=0.05))
-    await settlement.settle(delivery, MAIL, outcome, ORIGIN, attempt)
-    [told] = delivery.calls
-    assert 4 <= float(told.removeprefix("nak ")) <= 5
-    assert ledger.outcomes == recorded
-    assert (metrics.outcomes, metrics.settled, metrics.unsent) == ({Unburied: 1}, 0, {})
-
-
-async def test_poison_stays_in_its_source() -> None:
-    delivery = FakeDelivery()
-    await Settlement(GrantingLedger(), Full(), Metrics(), retry_delay=5).discard(
-        delivery, Undecodable("not MessagePack")
-    )
-    assert [told[:3] for told in delivery.calls] == ["nak"]
-
-
-async def test_a_mail_without_a_dead_letter_is_buried_when_it_comes_again() -> None:
-    ledger, letters, delivery, burial = GrantingLedger(), Room(), FakeDelivery(), Burial()
-    settlement = Settlement(ledger, letters, Metrics(), 5, burial)
-    await settlement.settle(delivery, MAIL, Exhausted("503"), ORIGIN, 5)
-    assert settlement.unburied(delivery) == Unburied(Exhausted("503"), 5)
-    other = FakeDelivery()
-    other.stored_at = 1.0
-    assert settlement.unburied(other) is None, "of the same number in a stream that was made anew"
-    with pytest.raises(ConnectionError, match="dead letters can't be stored: maximum messages exceeded"):
-        await burial.check()
-    # The ledger says the same to a process that doesn't remember it; once written it is not written again.
-    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
-    letters.full = False
-    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
-    assert letters.stored == [("exhausted", "503", 5)]
-    assert ledger.outcomes == [Unburied(Exhausted("503"), 5), Exhausted("503")]
-    assert [told[:4] for told in delivery.calls] == ["nak ", "nak ", "term"]
-    assert settlement.unburied(delivery) is None
-    await burial.check()
-
-
-async def test_a_full_place_for_dead_letters_is_told_in_few_lines() -> None:
-    settlement = Settlement(GrantingLedger(), Room(), Metrics(), retry_delay=5)
-    with capture_logs() as logs:
-        for _ in range(100):
-            await settlement.discard(FakeDelivery(), Undecodable("not MessagePack"))
-    assert [(line["event"], line["error"]) for line in logs] == [
-        ("dead_letter.not_stored", "maximum messages exceeded")
-    ]
-
-
-class Deaf(FakeDelivery):
-    async def ack(self) -> None:
-        await asyncio.Event().wait()
-
-
-class Letters:
+class StoredDeadLetters:
     def __init__(self) -> None:
         self.kinds: list[str] = []
 
     async def store(self, _original: Original, kind: str, _reason: str, _attempts: int) -> None:
         self.kinds.append(kind)
+
+
+class BlockedLedger(GrantingLedger):
+    async def finish(self, _message: EmailMessage, _outcome: Outcome, _origin: Origin) -> None:
+        raise LedgerBlockedError("the stream of outcomes is full")
+
+
+def settlement(
+    ledger: GrantingLedger, dead_letters: StoredDeadLetters | None = None, metrics: Metrics | None = None
+) -> Settlement:
+    return Settlement(ledger, dead_letters or StoredDeadLetters(), metrics or Metrics(), RETRY_DELAY)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+async def test_each_outcome(row: Row) -> None:
+    ledger, dead_letters, metrics, delivery = GrantingLedger(), StoredDeadLetters(), Metrics(), FakeDelivery()
+    delivery.received = row.received
+    await settlement(ledger, dead_letters, metrics).settle(delivery, MAIL, row.outcome, ORIGIN, row.attempt)
+    [(call, _, delay)] = [each.partition(" ") for each in delivery.calls]
+    assert call == row.call
+    shortest, longest = row.delay
+    assert shortest <= float(delay or 0) <= longest
+    assert ledger.outcomes == ([row.recorded] if row.recorded else [])
+    assert dead_letters.kinds == ([row.dead_letter] if row.dead_letter else [])
+    assert metrics.outcomes.total() == 1
+    assert metrics.settled == (row.call != "nak")
+
+
+def test_the_table_is_complete() -> None:
+    assert {type(row.outcome) for row in TABLE} == set(get_args(Outcome)) - {Undecodable}
+
+
+async def test_an_undecodable_message_becomes_a_dead_letter_and_is_not_recorded() -> None:
+    ledger, dead_letters, metrics, delivery = GrantingLedger(), StoredDeadLetters(), Metrics(), FakeDelivery()
+    await settlement(ledger, dead_letters, metrics).discard(delivery, Undecodable("not MessagePack"))
+    assert (delivery.calls, dead_letters.kinds, ledger.outcomes) == (["term"], ["undecodable"], [])
+    assert (metrics.outcomes, metrics.unsent) == ({Undecodable: 1}, {"undecodable": 1})
+
+
+async def test_the_dead_letter_is_stored_before_the_outcome_and_both_before_the_source_is_notified() -> None:
+    steps: list[str] = []
+
+    class Ledger(GrantingLedger):
+        async def finish(self, _message: EmailMessage, _outcome: Outcome, _origin: Origin) -> None:
+            steps.append("outcome")
+
+    class Letters(StoredDeadLetters):
+        async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
+            steps.append("dead letter")
+
+    class Delivery(FakeDelivery):
+        async def term(self) -> None:
+            steps.append("term")
+
+    await settlement(Ledger(), Letters()).settle(Delivery(), MAIL, REJECTED, ORIGIN, 1)
+    assert steps == ["dead letter", "outcome", "term"]
+
+
+async def test_an_outcome_the_ledger_could_not_pass_on_is_redelivered() -> None:
+    metrics, delivery = Metrics(), FakeDelivery()
+    await settlement(BlockedLedger(), metrics=metrics).settle(delivery, MAIL, SENT, ORIGIN, 1)
+    assert delivery.calls == ["nak 5"]
+    assert metrics.last_nak_reason == "the stream of outcomes is full"
+
+
+async def test_recipients_that_were_left_out_are_not_counted_as_sent() -> None:
+    metrics = Metrics()
+    await settlement(GrantingLedger(), metrics=metrics).settle(FakeDelivery(), MAIL, SENT_WITHOUT_COPY, ORIGIN, 1)
+    assert (metrics.recipients_sent, metrics.copies_left_out) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -136,46 +186,35 @@ class Letters:
         *((Stopped(reason), reason) for reason in StopReason),
     ],
 )
-async def test_what_is_acked_unsent_leaves_a_line_and_a_count(outcome: Outcome, reason: str) -> None:
-    metrics, delivery = Metrics(), FakeDelivery()
-    settlement = Settlement(GrantingLedger(), Letters(), metrics, retry_delay=5)
+async def test_mail_that_is_acked_unsent_is_counted_and_logged(outcome: Outcome, reason: str) -> None:
+    metrics = Metrics()
+    settle = settlement(GrantingLedger(), metrics=metrics).settle
     with capture_logs() as logs:
         for _ in range(3):
-            await settlement.settle(delivery, MAIL, outcome, ORIGIN, 0)
-    assert delivery.calls == ["ack"] * 3
+            await settle(FakeDelivery(), MAIL, outcome, ORIGIN, 0)
     assert metrics.unsent == {reason: 3}
     assert [(line["event"], line["uuid"], line["reason"]) for line in logs] == [("mail.unsent", "u-1", reason)]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "attempt", "kind"),
-    [
-        (Rejected("no"), 1, "rejected"),
-        (Exhausted("no"), 5, "exhausted"),
-        (Parked("no"), 0, "in-doubt"),
-        (Conflict("no"), 0, "conflict"),
-    ],
-)
-async def test_what_fails_leaves_a_dead_letter_a_line_and_a_count(outcome: Outcome, attempt: int, kind: str) -> None:
-    ledger, letters, metrics, delivery = GrantingLedger(), Letters(), Metrics(), FakeDelivery()
+@pytest.mark.parametrize("row", [row for row in TABLE if row.dead_letter], ids=str)
+async def test_dead_letters_are_counted_and_logged(row: Row) -> None:
+    metrics = Metrics()
     with capture_logs() as logs:
-        await Settlement(ledger, letters, metrics, retry_delay=5).settle(delivery, MAIL, outcome, ORIGIN, attempt)
-    assert (delivery.calls, letters.kinds, metrics.unsent) == (["term"], [kind], {kind: 1})
-    assert ledger.outcomes == [outcome]
+        await settlement(GrantingLedger(), metrics=metrics).settle(
+            FakeDelivery(), MAIL, row.outcome, ORIGIN, row.attempt
+        )
+    assert metrics.unsent == {row.dead_letter: 1}
     assert {line["log_level"] for line in logs} == {"warning"}
-    assert [line["event"] for line in logs] == ["mail.dead_letter"] + ["mail.conflict"] * (kind == "conflict")
+    conflict = ["mail.conflict"] * isinstance(row.outcome, Conflict)
+    assert [line["event"] for line in logs] == ["mail.dead_letter", *conflict]
 
 
-async def test_a_mail_that_never_was_claimed_is_recorded_as_rejected() -> None:
-    """As one that is due later and too large to be kept."""
-    ledger = GrantingLedger()
-    await Settlement(ledger, Letters(), Metrics(), 5).settle(FakeDelivery(), MAIL, Rejected("too large"), ORIGIN, 0)
-    assert ledger.outcomes == [Rejected("too large")]
+async def test_a_source_that_does_not_respond_does_not_block_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(FakeDelivery):
+        async def ack(self) -> None:
+            await asyncio.Event().wait()
 
-
-async def test_a_source_that_never_hears_holds_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("email_consumer.pipeline.settlement._SOURCE_TIMEOUT", 0.01)
-    delivery = Deaf()
     with capture_logs() as logs:
-        await Settlement(GrantingLedger(), Letters(), Metrics(), 5).settle(delivery, MAIL, Duplicate(), ORIGIN, 0)
+        await settlement(GrantingLedger()).settle(Hanging(), MAIL, Duplicate(), ORIGIN, 0)
     assert [line["error"] for line in logs if line["event"] == "delivery.not_settled"] == ["no response within 0.01 s"]

@@ -1,0 +1,112 @@
+"""Settlement while the dead letter can't be stored: the message stays in its source and occupies no slot."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letters import DeadLetterRefusedError, DeadLetterStore
+from email_consumer.core.delivery import Original
+from email_consumer.core.ledger import Origin
+from email_consumer.core.metrics import Metrics
+from email_consumer.core.outcome import (
+    Conflict,
+    Exhausted,
+    Outcome,
+    Parked,
+    Rejected,
+    Unburied,
+    Undecodable,
+)
+from email_consumer.message.model import EmailMessage
+from email_consumer.pipeline.settlement import Settlement
+from tests.unit.delivery import FakeDelivery
+from tests.unit.granting_ledger import GrantingLedger
+
+MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
+ORIGIN = Origin("nats", "messages:1", 1, 0.0)
+
+
+class TooSmall:
+    async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
+        raise DeadLetterRefusedError("raise its max_payload")
+
+
+class NoAnswer:
+    async def store(self, _original: Original, _kind: str, _reason: str, _attempts: int) -> None:
+        await asyncio.Event().wait()
+
+
+class FullAtFirst:
+    """Has room once `full` is reset."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.stored: list[tuple[str, str, int]] = []
+
+    async def store(self, _original: Original, kind: str, reason: str, attempts: int) -> None:
+        if self.full:
+            raise ConnectionError("maximum messages exceeded")
+        self.stored.append((kind, reason, attempts))
+
+
+@pytest.mark.parametrize("dead_letters", [TooSmall(), FullAtFirst(), NoAnswer()])
+@pytest.mark.parametrize(
+    ("outcome", "attempt", "recorded"),
+    [
+        (Rejected("no such domain"), 1, [Unburied(Rejected("no such domain"), 1)]),
+        (Exhausted("503"), 5, [Unburied(Exhausted("503"), 5)]),
+        (Parked("no event came"), 0, []),
+        (Conflict("others"), 0, []),
+    ],
+)
+async def test_the_message_is_returned_and_not_recorded_as_failed(
+    dead_letters: DeadLetterStore, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
+) -> None:
+    ledger, metrics, delivery = GrantingLedger(), Metrics(), FakeDelivery()
+    settlement = Settlement(ledger, dead_letters, metrics, 5, Burial(patience=0.05))
+    await settlement.settle(delivery, MAIL, outcome, ORIGIN, attempt)
+    [call] = delivery.calls
+    assert 4 <= float(call.removeprefix("nak ")) <= 5
+    assert ledger.outcomes == recorded
+    assert (metrics.outcomes, metrics.settled, metrics.unsent) == ({Unburied: 1}, 0, {})
+
+
+async def test_an_undecodable_message_is_returned() -> None:
+    delivery = FakeDelivery()
+    await Settlement(GrantingLedger(), TooSmall(), Metrics(), retry_delay=5).discard(
+        delivery, Undecodable("not MessagePack")
+    )
+    assert [call[:3] for call in delivery.calls] == ["nak"]
+
+
+async def test_the_dead_letter_is_stored_on_a_redelivery() -> None:
+    ledger, dead_letters, delivery, burial = GrantingLedger(), FullAtFirst(), FakeDelivery(), Burial()
+    settlement = Settlement(ledger, dead_letters, Metrics(), 5, burial)
+    await settlement.settle(delivery, MAIL, Exhausted("503"), ORIGIN, 5)
+    assert settlement.unburied(delivery) == Unburied(Exhausted("503"), 5)
+    other = FakeDelivery()
+    other.stored_at = 1.0
+    assert settlement.unburied(other) is None, "has the same number in a recreated stream"
+    with pytest.raises(ConnectionError, match="dead letters can't be stored: maximum messages exceeded"):
+        await burial.check()
+    # The ledger returns the same to a process that does not remember it; the outcome is recorded only once.
+    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
+    dead_letters.full = False
+    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
+    assert dead_letters.stored == [("exhausted", "503", 5)]
+    assert ledger.outcomes == [Unburied(Exhausted("503"), 5), Exhausted("503")]
+    assert [call[:4] for call in delivery.calls] == ["nak ", "nak ", "term"]
+    assert settlement.unburied(delivery) is None
+    await burial.check()
+
+
+async def test_a_full_stream_is_logged_in_few_lines() -> None:
+    settlement = Settlement(GrantingLedger(), FullAtFirst(), Metrics(), retry_delay=5)
+    with capture_logs() as logs:
+        for _ in range(100):
+            await settlement.discard(FakeDelivery(), Undecodable("not MessagePack"))
+    assert [(line["event"], line["error"]) for line in logs] == [
+        ("dead_letter.not_stored", "maximum messages exceeded")
+    ]
