@@ -81,7 +81,7 @@ async def _fleet(workers: int, mails: int, rate: float) -> AsyncIterator[tuple[E
 
 
 def _sees(worker: Daemon, workers: int) -> bool:
-    return any(line.get("event") == "fleet.workers" and line["workers"] == workers for line in worker.log)
+    return any(line.get("event") == "cluster.workers" and line["workers"] == workers for line in worker.log)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""A worker among workers: makes itself known, knows the others, and sends at its share of the rate or not at all."""
+"""A worker's membership in the cluster: it announces itself, knows the other workers, and sends at its share of the rate or not at all."""
 
 import asyncio
 import json
@@ -22,18 +22,18 @@ from email_consumer.runtime.supervisor import Service, supervised
 
 _HOLDER = "fleet"
 _JOINING = "waiting for the other workers to make room"
-_CUT_OFF = "out of touch with the other workers: who can't see them doesn't send"
+_CUT_OFF = "out of touch with the other workers; a worker that can't see them must not send"
 _FLUSH = 2
-_KEPT = 2
-"""The bucket keeps a record for this multiple of the ttl; what matters is how long readers count it."""
+_MAX_AGE_FACTOR = 2
+"""The bucket keeps records for this multiple of the ttl; what matters is how long readers count them."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Membership:
-    """`open` it before mail is taken in: from then on the pace is held until the others have made room.
+    """`open` it before mail is pulled: the pace is held until the other workers have made room.
 
-    Then `run` it, and `leave` when nothing more is released. The rule is in `roll`.
+    Then `run` it, and `leave` when no more mail is released. The rule is in `share_rule`.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class Membership:
         ttl: float = 6.0,
         margin: float = 1.0,
     ) -> None:
-        """Take what it steers. All workers of a stream must have the same times.
+        """Create it outside the cluster. All workers of a stream must have the same `beat`, `ttl` and `margin`.
 
         Args:
             client: connected.
-            stream: names the bucket.
-            replicas: of the bucket, where it is still to be made.
+            stream: the mail stream, which names the bucket.
+            replicas: of the bucket, if it has to be created.
             set_workers: called with the number of workers that share the rate.
-            pace: is held while this one must not send.
-            beat: seconds between two records of ours, above 0.3.
-            ttl: seconds after which a silent worker is taken for dead.
-            margin: it stops sending this many seconds earlier.
+            pace: held while this worker must not send.
+            beat: seconds between two records of this worker, above 0.3.
+            ttl: seconds after which a silent worker counts as dead.
+            margin: seconds before that at which it stops sending.
         """
         about = {"host": socket.gethostname(), "started": str(int(time.time()))}
         self._roster = Roster(about, lambda: uuid4().hex[:12], ttl=ttl, margin=margin)
@@ -69,7 +69,7 @@ class Membership:
         self._set_workers = set_workers
         self._pace = pace
         self._beat = beat
-        self._max_age = _KEPT * ttl
+        self._max_age = _MAX_AGE_FACTOR * ttl
         self._applied = MemberState(1, sends=False)
         self._following = False
         self._trouble = ""
@@ -78,16 +78,16 @@ class Membership:
 
     @property
     def valid_until(self) -> float:
-        """No mail may be released after this moment of the event loop's clock; it moves on with each beat."""
+        """No mail may be released after this time of the event loop's clock; each beat extends it."""
         return self._roster.valid_until
 
     @property
     def workers(self) -> int:
-        """Live workers that we know, this one included."""
+        """Number of known live workers, including this one."""
         return self._applied.workers
 
     async def open(self) -> None:
-        """Hold the pace, and see to it that there is a bucket.
+        """Hold the pace, and create the bucket if it is missing.
 
         Raises:
             nats.errors.Error: JetStream refused or did not answer.
@@ -96,18 +96,18 @@ class Membership:
         await ensure_bucket(self._client, self._bucket, replicas=self._replicas, max_age=self._max_age)
 
     async def run(self) -> None:
-        """Keep the place among the others until cancelled; an outage of any length is bridged."""
+        """Stay a member until cancelled, through outages of any length."""
         async with supervised(Service("membership record", self._write)):
             await self._read()
 
     async def leave(self) -> None:
-        """Give the share to the others at once; to be called after `run` ended and when nothing is released any more."""
+        """Give the share to the others at once; call it after `run` has ended and when no more mail is released."""
         try:
             for name in {self._roster.name, *self._roster.former_names}:
                 await self._client.publish(subject(self._bucket, name), headers=DELETION)
             await self._client.flush(_FLUSH)
         except (NatsError, TimeoutError) as error:
-            _log.debug("fleet.left_in_silence", error=repr(error))
+            _log.debug("cluster.leave_not_announced", error=repr(error))
 
     async def _read(self) -> None:
         while True:
@@ -126,16 +126,16 @@ class Membership:
             try:
                 await ensure_bucket(self._client, self._bucket, replicas=self._replicas, max_age=self._max_age)
             except (NatsError, TimeoutError) as error:
-                _log.debug("fleet.no_bucket", error=repr(error))
+                _log.debug("cluster.no_bucket", error=repr(error))
 
     def _report(self, trouble: str) -> None:
-        if trouble != self._trouble:  # an outage is logged once
-            _log.warning("fleet.watch_broken", error=trouble, hint="resumed automatically")
+        if trouble != self._trouble:  # each outage is logged once
+            _log.warning("cluster.watch_broken", error=trouble, hint="resumed automatically")
         self._trouble = trouble
 
     async def _begin(self) -> None:
-        """All that was stored has been read: from here on our word counts."""
-        # Asked only now: a bucket that is lost after this ends the watch.
+        """Everything stored has been read: from here on this worker takes part."""
+        # Only read now, since losing the bucket after this point ends the watch.
         age = await bucket_age(self._client, self._bucket)
         self._roster.found(age, self._loop.time())
         self._following, self._trouble = True, ""
@@ -145,11 +145,11 @@ class Membership:
         now = self._loop.time()
         try:
             record = None if entry.value is None else _decode(entry.value)
-        except JUNK as error:  # its writer shares no rate with us
+        except JUNK as error:  # its writer does not share the rate
             self._junk.skip(entry.key, error)
         else:
             if self._roster.read(entry.key, record, now):
-                self._write_now.set()  # it waits for us to say that we know it
+                self._write_now.set()  # the new member waits until we acknowledge it
         if not entry.pending:
             self._roster.caught_up(now)
         self._apply(now)
@@ -157,22 +157,22 @@ class Membership:
     async def _write(self) -> None:
         while True:
             self._write_now.clear()
-            if self._following:  # who sees nothing keeps silent, so that nobody counts on its word
+            if self._following:  # a worker that can't read must not write, so that nobody relies on it
                 try:
                     await self._publish()
                 except NatsError as error:
-                    _log.debug("fleet.not_written", error=repr(error))
+                    _log.debug("cluster.not_written", error=repr(error))
             await self._pause()
 
     async def _publish(self) -> None:
-        # Not waited for: reading it back is what counts.
+        # No acknowledgement: reading the record back is what counts.
         for name in self._roster.former_names:
             await self._client.publish(subject(self._bucket, name), headers=DELETION)
         record = self._roster.write(self._loop.time())
         await self._client.publish(subject(self._bucket, self._roster.name), _encode(record))
 
     async def _pause(self) -> None:
-        """Until the next beat, or until there is a reason to write sooner; stop sending on time meanwhile."""
+        """Wait until the next beat, or until there is a reason to write sooner, and stop sending in time."""
         end = self._loop.time() + self._beat
         while (now := self._loop.time()) < end:
             self._apply(now)
@@ -195,9 +195,9 @@ class Membership:
             self._pace.resume(_HOLDER)
         elif before.sends and not state.sends:
             self._pace.hold(_HOLDER, _CUT_OFF)
-            _log.warning("fleet.cut_off", hint="JetStream does not answer; sending resumes automatically")
+            _log.warning("cluster.cut_off", hint="JetStream does not respond; sending resumes automatically")
         if state.sends:
-            _log.info("fleet.workers", workers=state.workers)
+            _log.info("cluster.workers", workers=state.workers)
 
 
 def _encode(record: MemberRecord) -> bytes:
@@ -208,7 +208,7 @@ def _decode(value: bytes) -> MemberRecord:
     fields = json.loads(value)
     sent, knows = float(fields.pop("sent")), frozenset(fields.pop("knows"))
     if not all(isinstance(name, str) for name in knows):
-        raise TypeError("names that are no text")
+        raise TypeError("names that are not text")
     if not isfinite(sent):
-        raise ValueError("not a valid time")
+        raise ValueError("not a finite time")
     return MemberRecord(sent, knows, fields)

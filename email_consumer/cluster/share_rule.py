@@ -1,16 +1,16 @@
-"""Who shares the rate: the rule itself, apart from the wire and the event loop.
+"""The share rule: which workers share the rate. Pure logic, without I/O or an event loop.
 
-All members write their records to one log (a KV bucket) and read it in its order. Each divides the rate by the members
-that it knows; so the shares never add up to more than the rate if everyone who sends is known to everyone who sends:
+All members write their records to one log (a KV bucket) and read it in order. Each divides the rate by the number of
+members it knows. So the shares never exceed the rate as long as every sending member knows all other sending members:
 
-- a name sends only after each member it knows has written that it knows the name, so nobody is overlooked;
-- a name stops sending less than `ttl` after it wrote the last record that it read back, and is forgotten only by who
-  has read one of its records that is `ttl` younger: so no member is forgotten while it sends;
-- a name that had to stop is never used again: its owner joins again, under another one;
-- in a log that is younger than `ttl` nobody begins to send: the one before it may have been lost, with those still in it
-  who send and have not noticed yet.
+- a name sends only after every member it knows has written that it knows the name, so nobody is overlooked;
+- a name stops sending less than `ttl` after writing the last record it has read back, and another member forgets it only
+  after reading back its own record that is `ttl` younger: so nobody is forgotten while sending;
+- a name that had to stop is never used again: its owner joins again under a new name;
+- nobody starts sending in a log younger than `ttl`: the previous log may have been lost together with members that are
+  still sending and have not noticed yet.
 
-Every time is the reader's own: nobody's clocks are compared, they only have to run at the same speed.
+All times are the reader's own. No clocks are compared; they only have to run at the same speed.
 """
 
 import math
@@ -20,22 +20,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """What a member writes, again and again, under its name."""
+    """What a member writes under its name with each beat."""
 
     sent: float
-    """When it wrote this, by its own clock: means something to itself alone."""
+    """When it was written by the member's own clock; only meaningful to the member itself."""
     knows: frozenset[str]
-    """The names of the other members that it knows."""
+    """The names of the other members it knows."""
     about: Mapping[str, str]
-    """For people: where it runs, since when."""
+    """Information for operators: host and start time."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberState:
-    """How a member stands at a moment."""
+    """The state of a member at some point in time."""
 
     workers: int
-    """The number of workers that the rate is divided among."""
+    """Number of workers that share the rate."""
     sends: bool
 
 
@@ -46,16 +46,16 @@ class _Member:
 
 
 class Roster:
-    """One member's view of all members, itself included."""
+    """One member's view of all members, including itself."""
 
     def __init__(self, about: Mapping[str, str], new_name: Callable[[], str], *, ttl: float, margin: float) -> None:
-        """Begin unknown to all.
+        """Start unknown to all others.
 
         Args:
-            about: goes into each record.
-            new_name: makes names that nobody has ever used.
+            about: part of every record.
+            new_name: creates a name that has never been used.
             ttl: seconds after which a silent member is forgotten.
-            margin: it stops sending this many seconds earlier.
+            margin: seconds before that at which it stops sending.
         """
         self._about = about
         self._new_name = new_name
@@ -65,7 +65,7 @@ class Roster:
         self._former: set[str] = set()
         self._others: dict[str, _Member] = {}
         self._good_from: float | None = None
-        """When the newest record was written that we have read back; at first, when the first one was written."""
+        """When the newest record we have read back was written; initially, when the first one was written."""
         self._read_back: float | None = None
         self._confirmed = False
         self._sends = False
@@ -73,41 +73,41 @@ class Roster:
 
     @property
     def name(self) -> str:
-        """The one we have at present."""
+        """The current name."""
         return self._name
 
     @property
     def former_names(self) -> frozenset[str]:
-        """Names of ours that the others may still count, and that ought to be struck off the log."""
+        """Our former names, which others may still count and which have to be removed from the log."""
         return frozenset(self._former)
 
     @property
     def valid_until(self) -> float:
-        """Nobody forgets us before; we must not send later. 0 while we don't send."""
+        """We must not send after this time; nobody forgets us before it. 0 while we don't send."""
         return self._expires() if self._sends else 0.0
 
     @property
     def others(self) -> Mapping[str, MemberRecord]:
-        """The members that we know, without ourselves."""
+        """The members we know, without ourselves."""
         return {name: member.record for name, member in self._others.items()}
 
     def found(self, age: float, now: float) -> None:
-        """What we read is a log of this age in seconds."""
+        """The log we read has an age of `age` seconds."""
         self._trusted_at = now - age + self._ttl
 
     def lost(self) -> None:
-        """We don't read it any more; what we read next may be another one."""
+        """We stopped reading the log; the next one we read may be another one."""
         self._trusted_at = math.inf
 
     def write(self, now: float) -> MemberRecord:
-        """What is to be written under our `name` at this moment."""
+        """The record to write under our `name` now."""
         self._lapse_if_due(now)
         if self._good_from is None:
             self._good_from = now
         return MemberRecord(now, frozenset(self._others), self._about)
 
     def read(self, name: str, record: MemberRecord | None, now: float) -> bool:
-        """Take note of the next record in the log, None when its member left; True if it was not known before."""
+        """Process the next record of the log (None: its member left); True if the member was unknown before."""
         self._lapse_if_due(now)
         if name == self._name:
             self._read_back = record.sent if record else None
@@ -123,10 +123,10 @@ class Roster:
         return not known
 
     def caught_up(self, now: float) -> None:
-        """Nothing is left in the log that we have not read.
+        """We have read everything in the log.
 
-        Only now is it certain that we know everyone who wrote before us: the log keeps but the newest record of each,
-        so that a reader who lags may come to a member's first record only by way of a later one.
+        Only now is it certain that we know everyone who wrote before us: the log keeps only the newest record of each
+        member, so a lagging reader may learn of a member only through a later record.
         """
         self._lapse_if_due(now)
         if self._read_back is None:
@@ -142,7 +142,7 @@ class Roster:
             self._sends = True
 
     def state(self, now: float) -> MemberState:
-        """How we stand at this moment."""
+        """Our state at this time."""
         self._lapse_if_due(now)
         return MemberState(len(self._others) + 1, self._sends)
 

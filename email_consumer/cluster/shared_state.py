@@ -1,11 +1,11 @@
-"""The shared state: what every worker must know, as stored in the bucket `<STREAM>-facts`. Only the sidecar writes it.
+"""The shared state in its bucket (`<STREAM>-facts`): what every worker must know. Only the sidecar writes it.
 
 | key | value |
 |---|---|
-| `cancelled.<hash of the topic>` | JSON: topic, and a `Mark` but for its stream, which the header `Email-Stream` names |
+| `cancelled.<hash of the topic>` | JSON: the topic and a `Mark`, whose stream is in the header `Email-Stream` |
 | `suppressed.<shard>` | a shard of `SuppressedAddresses` |
-| `receiver` | JSON: `for` how many seconds SES's events have reached the sidecar; written again and again while they do |
-| `secret` | what open and unsubscribe links are signed with; written last, so that it says "all the rest is here"; the header `Email-Older-Secrets` has those that are still accepted |
+| `receiver` | JSON: `for` how many seconds the sidecar has been receiving events from SES; rewritten regularly while it does |
+| `secret` | the secret that signs open and unsubscribe links; written last, so it also means that everything else is complete; the header `Email-Older-Secrets` lists secrets that are still accepted |
 """
 
 import hashlib
@@ -24,41 +24,41 @@ RECEIVER = "receiver"
 SECRET = "secret"  # noqa: S105 - the key it is found under
 
 KINDS = (CANCELLED, SUPPRESSED, RECEIVER, SECRET)
-"""What keys begin with, the most urgent first."""
+"""Prefixes of the keys, the most urgent first."""
 
 
 STREAM_HEADER = "Email-Stream"
-"""Stored separately, not in the value: workers of the previous version refuse a value with an unknown name."""
+"""A header, since workers of the previous version reject values with names they don't know."""
 
 OLDER_SECRETS_HEADER = "Email-Older-Secrets"
-"""Workers only sign; it is for a sidecar whose file was lost."""
+"""For a sidecar whose database was lost; workers only sign."""
 
 _HEADERS = (STREAM_HEADER, OLDER_SECRETS_HEADER)
 
 
 @dataclass(frozen=True, slots=True)
 class SharedValue:
-    """A value, and the headers that it is stored with."""
+    """A value of the bucket with its headers."""
 
     value: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, value: bytes, headers: Mapping[str, str]) -> Self:
-        """As it was stored; of the headers those that we write."""
+        """The value as stored, with those headers that we write."""
         return cls(value, {name: headers[name] for name in _HEADERS if name in headers})
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """Mail of the topic that was stored up to then is not sent."""
+    """Mail of the topic that was stored up to `mark` must not be sent."""
 
     topic_id: str
     mark: Mark
 
     @property
     def key(self) -> str:
-        # Keys may hold few characters, topics any.
+        # Topics may contain characters that are not allowed in keys.
         return CANCELLED + hashlib.sha256(self.topic_id.encode()).hexdigest()[:32]
 
     def encode(self) -> SharedValue:
@@ -67,18 +67,18 @@ class Cancellation:
         return SharedValue(json.dumps(value).encode(), headers)
 
     @classmethod
-    def decode(cls, fact: SharedValue) -> Self:
-        """What `encode` wrote, or the version before.
+    def decode(cls, shared: SharedValue) -> Self:
+        """Read what `encode` of this or the previous version wrote.
 
         Raises:
             JUNK: it is something else.
         """
-        value = json.loads(fact.value)
-        mark = Mark(fact.headers.get(STREAM_HEADER), int(value["sequence"]), float(value["cancelled_at"]))
+        value = json.loads(shared.value)
+        mark = Mark(shared.headers.get(STREAM_HEADER), int(value["sequence"]), float(value["cancelled_at"]))
         cancellation = cls(str(value["topic_id"]), mark)
         cancellation.topic_id.encode()
         if not isfinite(mark.before):
-            raise ValueError("not a valid time")
+            raise ValueError("not a finite time")
         return cancellation
 
 
@@ -88,15 +88,15 @@ def encode_secrets(kept: tuple[str, ...]) -> SharedValue:
     return SharedValue(newest.encode(), {OLDER_SECRETS_HEADER: ",".join(older)} if older else {})
 
 
-def decode_secrets(fact: SharedValue) -> tuple[str, ...]:
+def decode_secrets(shared: SharedValue) -> tuple[str, ...]:
     """Newest first, at least one.
 
     Raises:
         ValueError: it is something else.
     """
-    if not fact.value:
+    if not shared.value:
         raise ValueError("an empty secret")
-    return (fact.value.decode(), *filter(None, fact.headers.get(OLDER_SECRETS_HEADER, "").split(",")))
+    return (shared.value.decode(), *filter(None, shared.headers.get(OLDER_SECRETS_HEADER, "").split(",")))
 
 
 def shard_key(shard: int) -> str:
@@ -105,10 +105,10 @@ def shard_key(shard: int) -> str:
 
 
 def shard_number(key: str) -> int:
-    """The shard that lies under the key.
+    """The number of the shard with this key.
 
     Raises:
-        ValueError: no secret has that number.
+        ValueError: no shard has this key.
     """
     number = int(key.removeprefix(SUPPRESSED))
     if not 0 <= number < SHARDS or key != shard_key(number):

@@ -1,4 +1,4 @@
-"""The sidecar's side of the shared state: publishes it to all workers."""
+"""Publishes the shared state to all workers: the sidecar's side."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.suppression.compact_set import SuppressedAddresses
 
-_TOGETHER = 64
-"""Values on their way at once: a million suppressed addresses take a second."""
+_CONCURRENT = 64
+"""Values published concurrently: a million suppressed addresses take a second."""
 _RETRY = 0.5
 _HEARTBEAT = 1.0
 
@@ -40,14 +40,14 @@ _log = structlog.get_logger(__name__)
 
 
 class SharedStatePublisher:
-    """`open` it, pass it everything from SQLite, then `announce` and `run`.
+    """`open` it, pass it everything the database contains, then `announce` and `run` it.
 
-    Everything passed to it is stored eventually, or passed again after the next start: only what differs from what is
-    stored is written. `cancel`, `suppress` and `release` are those of the gate.
+    Every change is stored eventually, or passed again after the next start; only differences are written. `cancel`,
+    `suppress` and `release` correspond to those of the gate.
     """
 
     def __init__(self, client: Client, *, stream: str, replicas: int, pulse: float = 2.0) -> None:
-        """`pulse`: seconds between two signs of life of the event receiver."""
+        """`pulse`: seconds between two heartbeats of the event receiver."""
         self._client = client
         self._publisher = Publisher(client)
         self._bucket = shared_state_bucket(stream)
@@ -55,9 +55,9 @@ class SharedStatePublisher:
         self._junk = ForeignRecords(self._bucket)
         self._pulse = pulse
         self._values: dict[str, SharedValue] = {}
-        """All but the suppressed addresses and the sign of life."""
+        """Everything except the suppressed addresses and the heartbeat."""
         self._receiving_from: float | None = None
-        """Since when (event-loop clock) SES's events have reached us."""
+        """Since when (event-loop clock) events from SES have been reaching us."""
         self._suppressed = SuppressedAddresses()
         self._unstored: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self._some_unstored = asyncio.Event()
@@ -66,20 +66,20 @@ class SharedStatePublisher:
 
     @property
     def suppressed(self) -> int:
-        """How many addresses the workers know as suppressed, or are about to."""
+        """Number of addresses the workers know, or are about to know, as suppressed."""
         return len(self._suppressed)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What signed links, as it was stored before: newest first, empty if nothing was."""
+        """The stored secrets, newest first; empty without any."""
         return decode_secrets(self._values[SECRET]) if SECRET in self._values else ()
 
     async def open(self) -> None:
-        """Read what is stored; create the bucket if it does not exist.
+        """Read the bucket, and create it if it is missing.
 
         Raises:
             nats.errors.Error: JetStream refused or did not answer.
-            email_consumer.jetstream.watch.WatchBrokenError: the connection broke meanwhile.
+            email_consumer.jetstream.watch.WatchBrokenError: the connection broke.
         """
         await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
         async with aclosing(follow(self._client, self._bucket, _HEARTBEAT)) as entries:
@@ -90,58 +90,58 @@ class SharedStatePublisher:
                     continue
                 try:
                     self._read(entry.key, SharedValue.of(entry.value, entry.headers))
-                except JUNK as error:  # not ours; where it takes the place of ours, we write again
+                except JUNK as error:  # not ours; if it replaced a value of ours, that is written again
                     self._junk.skip(entry.key, error)
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
-        """Mail of the topic that was stored up to this moment must not be sent."""
+        """Stop mail of the topic that was stored up to `mark`."""
         cancellation = Cancellation(topic_id, mark)
         self._set(CANCELLED, cancellation.key, cancellation.encode())
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
-        """No mail to these (in normal form), each with its reason."""
+        """Stop mail to these addresses (in normal form); the values are the reasons."""
         changed = {self._suppressed.add(address, reason) for address, reason in addresses.items()}
         for shard in changed:
             self._mark_shard(shard)
 
     def release(self, address: str) -> None:
-        """Mail to the address (in normal form) passes again."""
+        """Let mail to the address (in normal form) pass again."""
         self._mark_shard(self._suppressed.discard(address))
 
     def sign_links(self, secrets: tuple[str, ...]) -> None:
-        """Workers sign with the first of these (newest first)."""
+        """Publish the secrets (newest first); workers sign with the first one."""
         self._set(SECRET, SECRET, encode_secrets(secrets))
 
     def announce(self, secrets: tuple[str, ...], events_since: float) -> None:
-        """Everything suppressed and cancelled before has been passed; workers may start once it is stored.
+        """Declare the state complete: workers may start once it is stored.
 
-        `secrets`: see `sign_links`. `events_since`: when the event receiver became ready, in Unix seconds.
+        `secrets`: see `sign_links`. `events_since`: when the event receiver became ready (Unix seconds).
         """
         self._receiving_from = asyncio.get_running_loop().time() - (time.time() - events_since)
         self._mark(RECEIVER, RECEIVER)
         self.sign_links(secrets)
 
     async def stored(self) -> None:
-        """Wait until everything passed so far is stored, while `run` runs."""
+        """Wait until everything passed so far is stored; `run` has to be running."""
         await self._all_stored.wait()
 
     async def run(self) -> None:
-        """Store what is passed, retrying until it succeeds; runs until cancelled."""
+        """Store changes, with retries, until cancelled."""
         async with supervised(Service("heartbeat", self._beat), Service("guard", self._guard)):
             await self._store_all()
 
-    def _read(self, key: str, fact: SharedValue) -> None:
+    def _read(self, key: str, shared: SharedValue) -> None:
         if key.startswith(SUPPRESSED):
-            self._suppressed.load(shard_number(key), fact.value)
+            self._suppressed.load(shard_number(key), shared.value)
         elif key.startswith(CANCELLED):
-            self._values[key] = fact
+            self._values[key] = shared
         elif key == SECRET:
-            decode_secrets(fact)
-            self._values[key] = fact
+            decode_secrets(shared)
+            self._values[key] = shared
 
-    def _set(self, kind: str, key: str, fact: SharedValue) -> None:
-        if self._values.get(key) != fact:
-            self._values[key] = fact
+    def _set(self, kind: str, key: str, shared: SharedValue) -> None:
+        if self._values.get(key) != shared:
+            self._values[key] = shared
             self._mark(kind, key)
 
     def _mark_shard(self, shard: int | None) -> None:
@@ -160,22 +160,22 @@ class SharedStatePublisher:
             await asyncio.sleep(self._pulse)
 
     async def _guard(self) -> None:
-        """Store again what somebody has deleted or put junk in its place: workers that begin now know no other source."""
+        """Restore values that somebody deleted or overwrote: workers that start now have no other source."""
         while True:
             with suppress(NatsError, TimeoutError, WatchBrokenError):
                 async with aclosing(follow(self._client, self._bucket, _HEARTBEAT)) as entries:
                     async for entry in entries:
-                        if entry is not None and (kind := self._spoilt(entry)):
+                        if entry is not None and (kind := self._damaged_kind(entry)):
                             self._mark(kind, entry.key)
             await asyncio.sleep(_RETRY)
 
-    def _spoilt(self, entry: Entry) -> str | None:
-        """What kind of ours it took the place of; None where it is ours, or never was."""
+    def _damaged_kind(self, entry: Entry) -> str | None:
+        """The kind of our value that this entry replaced; None if it is ours, or not one of our keys."""
         key, value = entry.key, entry.value
         if key in self._values:
             same = value is not None and SharedValue.of(value, entry.headers) == self._values[key]
             return None if same else next(kind for kind in KINDS if key.startswith(kind))
-        with suppress(ValueError):  # it is no key of ours
+        with suppress(ValueError):  # not one of our keys
             number = shard_number(key)
             if self._suppressed.holds(number) and not _is_shard(number, value or b""):
                 return SUPPRESSED
@@ -189,35 +189,35 @@ class SharedStatePublisher:
                 self._some_unstored.clear()
                 self._all_stored.set()
                 continue
-            keys = [self._unstored[kind].pop() for _ in range(min(_TOGETHER, len(self._unstored[kind])))]
-            faults = [fault for fault in await asyncio.gather(*(self._store(kind, key) for key in keys)) if fault]
-            if faults:
+            keys = [self._unstored[kind].pop() for _ in range(min(_CONCURRENT, len(self._unstored[kind])))]
+            errors = [error for error in await asyncio.gather(*(self._store(kind, key) for key in keys)) if error]
+            if errors:
                 _log.warning(
-                    "facts.not_stored", values=len(faults), error=repr(faults[0]), hint="retried automatically"
+                    "shared_state.not_stored", values=len(errors), error=repr(errors[0]), hint="retried automatically"
                 )
                 await asyncio.sleep(_RETRY)
-                await self._recreate()
+                await self._restore_bucket()
 
     async def _store(self, kind: str, key: str) -> Exception | None:
-        fact = self._fact(kind, key)
+        shared = self._value(kind, key)
         try:
-            await self._publisher.once(subject(self._bucket, key), fact.value, fact.headers)
+            await self._publisher.once(subject(self._bucket, key), shared.value, shared.headers)
         except (LostAckError, RefusedError) as error:
             self._unstored[kind].add(key)
             return error
         return None
 
-    def _fact(self, kind: str, key: str) -> SharedValue:
+    def _value(self, kind: str, key: str) -> SharedValue:
         if kind == SUPPRESSED:
             return SharedValue(self._suppressed.dump(shard_number(key)))
         if kind == RECEIVER:
             since = asyncio.get_running_loop().time() - (self._receiving_from or 0.0)
-            # `since`, by our own clock, is what workers of the version before go by.
+            # `since`, by our own clock, is for workers of the previous version.
             return SharedValue(json.dumps({"for": since, "since": time.time() - since}).encode())
         return self._values[key]
 
-    async def _recreate(self) -> None:
-        """If the bucket is gone, recreate it and publish everything again."""
+    async def _restore_bucket(self) -> None:
+        """Recreate the bucket if it is missing, and store everything again."""
         try:
             made = await ensure_bucket(self._client, self._bucket, replicas=self._replicas)
         except (NatsError, TimeoutError):

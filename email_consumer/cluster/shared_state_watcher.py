@@ -1,4 +1,4 @@
-"""The worker's side of the shared state: kept up to date in memory, so that no mail needs a lookup."""
+"""Follows the shared state: the worker's side. Nothing has to be looked up when mail arrives."""
 
 import asyncio
 import json
@@ -29,13 +29,13 @@ from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
 from email_consumer.suppression.compact_set import SuppressedAddresses
 
 _RETRY = 0.5
-_NO_SIDECAR = "no sidecar has been here yet: start one by `email-consumer sidecar`"
+_NO_SIDECAR = "no sidecar has run yet; start one with `email-consumer sidecar`"
 
 _log = structlog.get_logger(__name__)
 
 
 class SharedStateWatcher:
-    """`run` runs in the background; no mail may be pulled before `ready`."""
+    """`run` it as a service; no mail may be pulled before `ready` returns."""
 
     def __init__(
         self,
@@ -48,17 +48,17 @@ class SharedStateWatcher:
         heartbeat: float = 1.0,
         silence: float = 6.0,
     ) -> None:
-        """Take the receivers of updates.
+        """Create it without any state.
 
         Args:
             client: connected.
             stream: names the bucket.
             cancel: called with topic and mark of each cancellation.
-            suppressed: is kept as the sidecar has it.
-            events_since: called with the moment since which SES events reach the sidecar, by NATS's clock (Unix seconds); infinity while
-                they don't.
-            heartbeat: seconds between two signs of life of JetStream.
-            silence: seconds without a sign of life of the sidecar after which it is taken to be down.
+            suppressed: kept in step with the sidecar.
+            events_since: called with the time since which events from SES reach the sidecar, by NATS's clock (Unix seconds);
+                infinity while they don't.
+            heartbeat: seconds between two heartbeats of JetStream.
+            silence: seconds without a heartbeat of the sidecar after which it counts as down.
         """
         self._client = client
         self._bucket = shared_state_bucket(stream)
@@ -76,17 +76,17 @@ class SharedStateWatcher:
         self._ready = asyncio.Event()
 
     async def ready(self) -> LinkSecrets:
-        """Wait until all is known; what links are signed with, which is kept as the sidecar has it."""
+        """Wait until the state is complete; returns the secrets for links, which are kept in step with the sidecar."""
         await self._ready.wait()
         return self._secrets
 
     async def check(self) -> None:
-        """Raise if not all is known yet."""
+        """Raise until the state is complete."""
         if not self._ready.is_set():
-            raise ConnectionError(self._trouble or "not read yet")
+            raise ConnectionError(self._trouble or "the shared state is not loaded yet")
 
     async def run(self) -> None:
-        """Follow the bucket until cancelled; after an outage everything is read again, so no change is missed."""
+        """Follow the bucket until cancelled. After an outage everything is read again, so no change is missed."""
         self._events_since(math.inf)
         while True:
             try:
@@ -94,15 +94,15 @@ class SharedStateWatcher:
                     async for entry in entries:
                         self._note(entry)
             except NotFoundError:
-                self._report(_NO_SIDECAR)  # it alone makes the bucket: who makes it fills it
+                self._report(_NO_SIDECAR)  # only the sidecar creates the bucket, since it also fills it
             except (NatsError, TimeoutError, WatchBrokenError) as error:
                 self._report(str(error) or repr(error))
             self._complete = False
             await asyncio.sleep(_RETRY)
 
     def _report(self, trouble: str) -> None:
-        if trouble != self._trouble:  # an outage is logged once
-            _log.warning("facts.not_followed", error=trouble, hint="resumed automatically")
+        if trouble != self._trouble:  # each outage is logged once
+            _log.warning("shared_state.not_followed", error=trouble, hint="resumed automatically")
         self._trouble = trouble
 
     def _note(self, entry: Entry | None) -> None:
@@ -111,32 +111,32 @@ class SharedStateWatcher:
         elif entry.value is not None:
             try:
                 self._take(entry.key, SharedValue.of(entry.value, entry.headers), entry.stored_at)
-            except JUNK as error:  # what was known before stays, and the rest is read
+            except JUNK as error:  # what is known stays; the rest is still read
                 self._junk.skip(entry.key, error)
         if self._complete and self._secrets.kept and not self._ready.is_set():
             self._ready.set()
-            _log.info("facts.known", suppressed=len(self._suppressed))
+            _log.info("shared_state.loaded", suppressed=len(self._suppressed))
 
-    def _take(self, key: str, fact: SharedValue, stored_at: float) -> None:
+    def _take(self, key: str, shared: SharedValue, stored_at: float) -> None:
         if key.startswith(CANCELLED):
-            cancellation = Cancellation.decode(fact)
+            cancellation = Cancellation.decode(shared)
             self._cancel(cancellation.topic_id, cancellation.mark)
         elif key.startswith(SUPPRESSED):
-            self._suppressed.load(shard_number(key), fact.value)
+            self._suppressed.load(shard_number(key), shared.value)
         elif key == SECRET:
-            self._secrets.replace(decode_secrets(fact))
-        elif key == RECEIVER and self._complete:  # what was stored before may be the last word of a dead one
-            self._pulse(fact, stored_at)
+            self._secrets.replace(decode_secrets(shared))
+        elif key == RECEIVER and self._complete:  # an older one may be the last heartbeat of a dead sidecar
+            self._pulse(shared, stored_at)
 
-    def _pulse(self, fact: SharedValue, stored_at: float) -> None:
-        """`stored_at` is by NATS's clock, and so is what comes of it: the sidecar's clock may differ."""
-        record = json.loads(fact.value)
-        if "for" in record:
-            since = stored_at - float(record["for"])
+    def _pulse(self, shared: SharedValue, stored_at: float) -> None:
+        """`stored_at` and the result are by NATS's clock, since the sidecar's clock may differ."""
+        heartbeat = json.loads(shared.value)
+        if "for" in heartbeat:
+            since = stored_at - float(heartbeat["for"])
             if not math.isfinite(since):
-                raise ValueError("not a valid time")
+                raise ValueError("not a finite time")
             self._since = since
-        elif not self._silent:  # a sidecar of the version before: ready at the latest when we first heard it
+        elif not self._silent:  # a sidecar of the previous version: ready at the latest when we first heard from it
             self._since = stored_at
         if self._silent:
             self._silent.cancel()

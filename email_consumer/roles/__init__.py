@@ -1,4 +1,4 @@
-"""The composition root: the only place that builds the parts and hands them to each other."""
+"""The composition root: the only place that builds the parts of a process and connects them."""
 
 from email_consumer.roles.process import run, sidecar, worker
 from email_consumer.runtime.errors import OperatorError

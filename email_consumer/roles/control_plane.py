@@ -1,4 +1,4 @@
-"""The sidecar: what takes mail over HTTP, hears what became of it, and answers operators."""
+"""The control plane: accepts mail over HTTP, processes events from SES, and answers operators."""
 
 import time
 from collections import Counter
@@ -55,25 +55,25 @@ from email_consumer.tracking.tokens import OpenTokens
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the control plane works with, in addition to the parts of every role."""
+    """What the control plane needs in addition to the parts of every role."""
 
     database: Database
     queue: MailQueue
-    """Where mail is put that first came to us."""
+    """Where mail accepted over HTTP is published."""
     workers: Workers
     secrets: LinkSecrets
-    """Sign the links in mails."""
+    """The secrets that sign links in mail."""
 
 
 async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[], None]:
-    """Listening when this returns; what stops mail is told to the workers.
+    """Start the control plane; its server is listening on return.
 
-    What it returns is to be called when there is new mail in our keeping.
+    The returned function wakes the scheduler, and has to be called after scheduled mail was stored.
     """
     feedback = await _feedback(parts, resources)
     unconsumed = watch_unconsumed(parts)
     dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
-    metrics = build_metrics(parts, dashboard.look, feedback.events, feedback.refused, unconsumed)
+    metrics = build_metrics(parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
     mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
     scheduler = Scheduler(mail, resources.queue, misfires, parts.dead_letters_of_keeping, unsent, burial=parts.burial)
@@ -127,7 +127,7 @@ class _Feedback:
     services: list[Service]
     """To be started once events are expected."""
     events: Counter[str]
-    """SES's events by kind, since the start."""
+    """Events from SES by kind, since the start."""
     refused: Counter[str]
     """SNS messages by cause, since the start."""
 

@@ -1,4 +1,4 @@
-"""The page and what it is fed with."""
+"""Builds the dashboard: its page, routes and data sources."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ from email_consumer.store.database import Database
 class Dashboard:
     routes: list[web.RouteDef]
     admits: Callable[[web.Request], bool]
-    """Whether a request of the page needs no key."""
-    look: Callable[[], Awaitable[Snapshot]]
-    """How things stand now."""
+    """Whether a request of the page is allowed without an API key."""
+    snapshot: Callable[[], Awaitable[Snapshot]]
+    """Takes a snapshot of the current state."""
 
 
 def build_dashboard(
@@ -37,7 +37,7 @@ def build_dashboard(
     refused: Mapping[str, int],
     unconsumed: Callable[[], Unconsumed],
 ) -> Dashboard:
-    """`refused` counts refused SNS messages by cause; `unconsumed` is what lies in the stream for nobody."""
+    """`refused` counts refused SNS messages by cause; `unconsumed` returns mail without a consumer."""
     settings = parts.settings
     snapshot_reader = SnapshotReader(
         metrics=workers.metrics,

@@ -30,14 +30,14 @@ async def listen(
     *,
     admits: Callable[[web.Request], bool] = lambda _: False,
 ) -> None:
-    """Serve `routes` until the end; `admits` opens protected ones to whom it knows.
+    """Serve `routes` until the process ends. Requests for which `admits` is true need no API key.
 
     Raises:
-        OperatorError: the port is taken.
+        OperatorError: the server can't listen on its address or port.
     """
     settings = parts.settings
     keys = [key.get_secret_value() for key in settings.api_key]
-    # A page that DNS leads to this machine reaches also what listens on loopback alone.
+    # A web page whose host name resolves to this machine can reach servers that listen on loopback only (DNS rebinding).
     serves = partial(names_this_machine, any_address=not settings.on_loopback) if parts.local else None
     wrong_keys = WrongKeys(parts.metrics)
     app = create_app(
@@ -56,12 +56,12 @@ async def listen(
 
 
 def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
-    """`/ready` runs the checks that the parts have by then."""
+    """`/health`, `/ready` and `/metrics`; `/ready` includes checks that are added later."""
     return HealthRoutes(parts.checks, lambda: generate_latest(metrics)).routes()
 
 
 def check_pace(parts: Parts, metrics: Metrics) -> None:
-    """`/ready` tells from here on why SES, or we, let nothing out; `metrics` are the workers', as far as known here."""
+    """Add a check that fails while sending is paused; `metrics` are those of the workers, as far as this process knows."""
 
     async def ses() -> None:
         if metrics.held:

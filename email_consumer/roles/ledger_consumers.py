@@ -1,4 +1,4 @@
-"""What the workers put into the ledger's streams, taken into the sidecar's tables."""
+"""Consumes the ledger's streams, into which the workers publish, for the sidecar's tables."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,19 +14,19 @@ from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sources.jetstream.source import JetStreamSource
 
 _HEARTBEAT = 10.0
-"""Seconds: a third of the consumers' time-out."""
+"""Seconds; a third of the consumers' redelivery timeout."""
 
 
 class LedgerConsumers:
-    """`add` those there are, then start the `services`."""
+    """`add` each consumer, then start the `services`."""
 
     def __init__(self, link: NatsLink, nats: JetStreamSource, grace: float) -> None:
-        """Take the connection.
+        """Create it without consumers.
 
         Args:
-            link: to JetStream.
-            nats: its check reports what holds these consumers, too.
-            grace: seconds that a drain waits; what outlasts it comes again after the next start.
+            link: the connection to JetStream.
+            nats: its readiness check also covers these consumers.
+            grace: seconds a drain waits; unfinished deliveries are redelivered after the next start.
         """
         self._link = link
         self._nats = nats
@@ -35,9 +35,11 @@ class LedgerConsumers:
         self._dispatchers: list[Dispatcher] = []
 
     def add(self, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]], at_once: int) -> None:
-        """Hand what comes in the stream to `handle`, up to `at_once` deliveries at a time."""
+        """Pass deliveries of the stream to `handle`, up to `at_once` concurrently."""
         slots = DeliverySlots(at_once)
-        dispatcher = Dispatcher(handle, slots, Metrics(), _HEARTBEAT)  # the process's own metrics count mail
+        dispatcher = Dispatcher(
+            handle, slots, Metrics(), _HEARTBEAT
+        )  # separate metrics: those of the process count mail
         receiver = JetStreamReceiver(
             self._link.client,
             stream=stream,
@@ -51,7 +53,7 @@ class LedgerConsumers:
         self._dispatchers.append(dispatcher)
 
     def services(self) -> list[Service]:
-        """To be started last: deliveries come from then on."""
+        """Start them last: deliveries arrive from then on."""
         return [
             Service("ledger consumers", self._keep_alive, drain=self._drain, on_crash=OnCrash.EXIT),
             *(Service("ledger consumer", receiver.run, on_crash=OnCrash.EXIT) for receiver in self._receivers),

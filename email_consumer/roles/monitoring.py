@@ -1,4 +1,4 @@
-"""What operators watch: `/metrics`, the rate line, mail that waits while none moves, mail that nobody consumes."""
+"""Monitoring: `/metrics`, the rate line, stalled sources, and mail without a consumer."""
 
 import asyncio
 import time
@@ -26,15 +26,15 @@ from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 
 _EVERY = 15.0
-"""Seconds; as often as Prometheus usually scrapes."""
+"""Seconds between two samples; Prometheus usually scrapes this often."""
 _DAY = 86_400.0
 
-_FEW = 3
-"""Mails that the rate lets go in the time of patience, at the least."""
+_MIN_MAILS = 3
+"""Mails the rate must allow within the patience of the stall detector."""
 
 
 def build_operations(parts: Parts, database: Database) -> list[web.RouteDef]:
-    """Keep what RETENTION_DAYS says, and forget whom operators name."""
+    """Start retention (RETENTION_DAYS), and return the routes for erasing addresses."""
     settings = parts.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
     parts.services.start(Service("retention", Retention(database, keep).run))
@@ -42,7 +42,7 @@ def build_operations(parts: Parts, database: Database) -> list[web.RouteDef]:
 
 
 def report_on(parts: Parts) -> None:
-    """Once a second a line of what goes on."""
+    """Write the rate line once a second, and measure the event loop's lag."""
     metrics = parts.metrics
     parts.services.start(
         Service("rate line", lambda: rate_line.report(metrics)),
@@ -51,7 +51,7 @@ def report_on(parts: Parts) -> None:
 
 
 def watch_unconsumed(parts: Parts) -> Callable[[], Unconsumed]:
-    """What was found last of mail that no consumer takes."""
+    """Watch for mail without a consumer; the returned function gives the last result."""
     watch = UnconsumedWatch(parts.sources)
     parts.services.start(Service("unconsumed", watch.run))
     return lambda: watch.found
@@ -59,49 +59,47 @@ def watch_unconsumed(parts: Parts) -> Callable[[], Unconsumed]:
 
 def build_metrics(
     parts: Parts,
-    look: Callable[[], Awaitable[Snapshot]],
+    snapshot: Callable[[], Awaitable[Snapshot]],
     events: Counter[str],
     refused: Counter[str],
     unconsumed: Callable[[], Unconsumed],
 ) -> CollectorRegistry:
-    """What `/metrics` tells. `events` of SES by kind, `refused` SNS messages by cause, both since the start."""
-    readings = SampledMetrics(
-        events_expected=bool(parts.settings.sns_topic_arns), events=events, events_refused=refused
-    )
-    parts.services.start(Service("sampled metrics", partial(_keep_reading, readings, look, unconsumed)))
+    """The registry served at `/metrics`. `events`: SES events by kind; `refused`: refused SNS messages by cause, since the start."""
+    sampled = SampledMetrics(events_expected=bool(parts.settings.sns_topic_arns), events=events, events_refused=refused)
+    parts.services.start(Service("sampled metrics", partial(_keep_sampling, sampled, snapshot, unconsumed)))
     registry = create_registry(parts.metrics)
-    registry.register(SampledMetricsCollector(readings))
+    registry.register(SampledMetricsCollector(sampled))
     return registry
 
 
-async def _keep_reading(
-    readings: SampledMetrics, look: Callable[[], Awaitable[Snapshot]], unconsumed: Callable[[], Unconsumed]
+async def _keep_sampling(
+    sampled: SampledMetrics, snapshot: Callable[[], Awaitable[Snapshot]], unconsumed: Callable[[], Unconsumed]
 ) -> None:
     while True:
-        state = await look()
+        state = await snapshot()
         queue, quota, now = state.queue, state.quota, time.time()
-        readings.queue_messages = queue.waiting if queue else None
-        readings.queue_oldest_seconds = max(0.0, now - (queue.oldest_at or now)) if queue else None
-        readings.dead_letters = state.dead_letters
-        readings.in_doubt = state.in_doubt
-        readings.unconsumed = unconsumed()
-        readings.quota_used = quota.used if quota else None
-        readings.quota_limit = quota.limit if quota else None
+        sampled.queue_messages = queue.waiting if queue else None
+        sampled.queue_oldest_seconds = max(0.0, now - (queue.oldest_at or now)) if queue else None
+        sampled.dead_letters = state.dead_letters
+        sampled.in_doubt = state.in_doubt
+        sampled.unconsumed = unconsumed()
+        sampled.quota_used = quota.used if quota else None
+        sampled.quota_limit = quota.limit if quota else None
         await asyncio.sleep(_EVERY)
 
 
 def watch_progress(parts: Parts, metrics: Metrics, oldest_unsettled: Callable[[], float | None]) -> None:
-    """From here on `/ready` tells. `metrics` are the workers', as far as known here; for `oldest_unsettled` see `StallDetector`."""
+    """Add a readiness check for stalled sources. `metrics`: those of the workers; `oldest_unsettled`: see `StallDetector`."""
     settings = parts.settings
-    patience = max(PATIENCE, 2 * settings.ses_timeout, _FEW / settings.ses_rate_per_sec)
-    watchers = [
+    patience = max(PATIENCE, 2 * settings.ses_timeout, _MIN_MAILS / settings.ses_rate_per_sec)
+    detectors = [
         StallDetector(source.name, source.progress, metrics, oldest_unsettled, patience=patience)
         for source in parts.sources
     ]
-    parts.services.start(*(Service("progress", watcher.run) for watcher in watchers))
+    parts.services.start(*(Service("progress", detector.run) for detector in detectors))
 
     async def check() -> None:
-        for watcher in watchers:
-            await watcher.check()
+        for detector in detectors:
+            await detector.check()
 
     parts.checks[STUCK] = check

@@ -1,4 +1,4 @@
-"""JetStream for a role: the connection, the stream and its consumer, and the right to them."""
+"""JetStream for a role: the connection, the stream with its consumer, and the consumer lease."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,33 +20,33 @@ from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.sources.jetstream.topology import Topology
 
 OnTakeover = Callable[[], Awaitable[None]]
-"""Notes what whoever had the consumer before may have left behind."""
+"""Records what the previous holder of the consumer may have left unfinished."""
 
 _LEDGER = "jetstream"
-"""The identity of the one ledger that all of them have."""
+"""The identity of the ledger that all workers share."""
 
 
 @dataclass(frozen=True, slots=True)
 class NatsLink:
-    """Connected; stream and consumer are there. Whose the consumer is, is still open."""
+    """A connection with an existing stream and consumer, but without the consumer lease."""
 
     settings: Settings
     client: Client
     topology: Topology
 
     def consumer_lease(self, ledger: str, *, shared: bool) -> ConsumerLease:
-        """The right to the consumer for the ledger of that identity."""
+        """The consumer lease for the ledger with this identity."""
         consumer = self.settings.consumer
         in_use = partial(consumer_in_use, self.client, self.settings.stream, consumer)
         return self._lease(consumer, f"the consumer {consumer!r}", ledger, in_use, shared=shared)
 
     def role_lease(self, role: str, ledger: str, *, stream: str, consumer: str) -> ConsumerLease:
-        """The right to be the only one in a role; whoever has it takes from that consumer."""
+        """The lease on a role of which there may be only one process; its holder uses that consumer."""
         in_use = partial(consumer_in_use, self.client, stream, consumer)
-        return self._lease(f"role.{role}", f"the {role}'s place", ledger, in_use, shared=False)
+        return self._lease(f"role.{role}", f"the {role} lease", ledger, in_use, shared=False)
 
     def source(self, lease: ConsumerLease) -> JetStreamSource:
-        """What comes by the consumer, while the right to it lasts."""
+        """The source that the lease gives access to."""
         settings = self.settings
         return JetStreamSource(
             self.client,
@@ -75,7 +75,7 @@ class NatsLink:
 
 
 async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
-    """Connect, and make stream and consumer if they are absent."""
+    """Connect, and create stream and consumer if they are missing."""
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
     services.at_end(partial(close, client))
@@ -99,9 +99,9 @@ async def hold(
     services: Supervisor,
     on_takeover: OnTakeover | None = None,
 ) -> None:
-    """Wait until it is ours; from then on it is kept, however long the rest takes, and released at the end."""
+    """Wait for the lease; from then on it is renewed, however long the rest of the startup takes, and released at the end."""
     waiting_server = WaitingServer(settings)
-    async with waiting_server.standing():
+    async with waiting_server.running():
         await lease.acquire(on_takeover, lambda reason: waiting_server.open("consumer", reason))
     services.at_end(lease.release)
     services.start(Service("consumer lease", lease.keep, on_crash=OnCrash.EXIT))
@@ -117,27 +117,27 @@ def _fail(lost: "asyncio.Future[None]", error: Exception) -> None:
 
 
 async def _nothing() -> None:
-    """Wait for nothing."""
+    """Nothing to wait for."""
 
 
 async def join_ledger(
-    link: NatsLink, services: Supervisor, claims_there: Callable[[], Awaitable[None]] = _nothing
+    link: NatsLink, services: Supervisor, claims_exist: Callable[[], Awaitable[None]] = _nothing
 ) -> JetStreamSource:
-    """Wait until no ledger of one process has the consumer; its streams must be there.
+    """Wait until no single-process ledger holds the consumer. The ledger's streams must exist.
 
-    `claims_there` waits for the claims bucket: what another ledger left behind is noted in it.
+    `claims_exist` waits for the claims bucket, in which a takeover from another ledger is recorded.
 
     Raises:
-        LeaseRefusedError: one is alive there.
+        LeaseRefusedError: such a ledger is alive.
         nats.errors.Error: JetStream did not answer.
     """
     settings = link.settings
 
-    async def note_takeover() -> None:
-        await claims_there()
+    async def record_takeover() -> None:
+        await claims_exist()
         delivered = await link.topology.delivered()
         await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
 
     lease = link.consumer_lease(_LEDGER, shared=True)
-    await hold(lease, settings, services, note_takeover)
+    await hold(lease, settings, services, record_takeover)
     return link.source(lease)

@@ -1,4 +1,4 @@
-"""How fast mail goes out: the client to SES, the pacer, and the governor that follows the account's limits."""
+"""The SES client, the pacer, and the governor that keeps to the account's limits."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from email_consumer.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PacedSender:
-    """What every mail leaves by."""
+    """Everything a mail passes on its way out."""
 
     sender: SesClient
     pacer: Pacer
@@ -22,7 +22,7 @@ class PacedSender:
 
 
 async def open_paced_sender(parts: Parts) -> PacedSender:
-    """The account's limits are known when this returns, if we may ask for them."""
+    """Open the client and start the governor. On return the account's limits are known, if we are allowed to read them."""
     settings, metrics = parts.settings, parts.metrics
     sender = await parts.services.enter(ses_client(settings))
     pacer = Pacer(settings.ses_rate_per_sec, metrics)
@@ -36,7 +36,7 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
 
 
 def ses_client(settings: Settings) -> SesClient:
-    """Not yet opened."""
+    """Create the client without opening it."""
     return SesClient(
         region=settings.aws_region,
         endpoint=settings.ses_endpoint,
@@ -50,7 +50,7 @@ def ses_client(settings: Settings) -> SesClient:
 
 @dataclass(frozen=True, slots=True)
 class _Pace:
-    """The pacer, and with it how much is taken in hand: about two seconds' worth, so that nothing ages here."""
+    """Sets the pacer's rate together with the number of slots: about two seconds' worth, so that no mail ages here."""
 
     pacer: Pacer
     slots: DeliverySlots

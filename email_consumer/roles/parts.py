@@ -1,4 +1,4 @@
-"""What every role is built from: the settings, the metrics, the services, and the sources of mail."""
+"""What every role is built from: settings, metrics, services, and the sources of mail."""
 
 from dataclasses import dataclass, field
 
@@ -24,13 +24,13 @@ class Parts:
     """At least one; the first one takes mail that came to us first, and its dead letters."""
     services: Supervisor
     local: bool = False
-    """Nobody but this machine is served."""
+    """Only requests from this machine are served."""
     checks: dict[str, Check] = field(default_factory=dict)
-    """What `/ready` looks at beside the sources: each part that may let no mail through puts its own in."""
+    """The checks of `/ready`, by name: every part that may block mail adds its own."""
     burial: Burial = field(default_factory=Burial)
 
     def __post_init__(self) -> None:
-        """`/ready` looks at the sources first."""
+        """The checks of the sources come first."""
         self.checks.update({source.name: source.check for source in self.sources})
         self.checks["dead_letters"] = self.burial.check
 

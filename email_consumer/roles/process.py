@@ -1,4 +1,4 @@
-"""The life of a process: its role is built, runs until a signal comes, and is drained."""
+"""The life of a process: its role is built, runs until a signal arrives, and drains."""
 
 import asyncio
 import gc
@@ -26,42 +26,42 @@ Build = Callable[[Settings, Supervisor], Coroutine[None, None, None]]
 """Starts the services of a role."""
 
 _PATIENCE = 30.0
-"""Seconds: an election, or a server that restarts, takes less."""
+"""Seconds to wait for JetStream at startup: longer than an election or a server restart takes."""
 _PAUSE = 1.0
-_NO_ANSWER = (NatsError, TimeoutError, WatchBrokenError, QueueUnavailableError)
+_UNAVAILABLE = (NatsError, TimeoutError, WatchBrokenError, QueueUnavailableError)
 
 _log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings, *, local: bool = False) -> None:
-    """Worker and sidecar in one process: send mail until SIGTERM or SIGINT, then drain.
+    """Run worker and sidecar in one process until SIGTERM or SIGINT, then drain.
 
     Raises:
-        OperatorError: something it needs isn't there, or another one has taken over.
+        OperatorError: something it depends on is missing, or another process has taken over.
     """
     if settings.ledger != "sqlite":
         raise OperatorError(
-            f"LEDGER: {settings.ledger} is for roles apart, `email-consumer worker` (any number of them) and "
+            f"LEDGER: {settings.ledger} is for separate roles, `email-consumer worker` (any number) and "
             "`email-consumer sidecar` (one); `run` is both in one process and needs sqlite"
         )
     await _run("run", partial(build_run, local=local), settings, local=local)
 
 
 async def worker(settings: Settings) -> None:
-    """One of many that send mail, until SIGTERM or SIGINT; then drain.
+    """Run one of any number of processes that send mail, until SIGTERM or SIGINT; then drain.
 
     Raises:
-        OperatorError: something it needs isn't there, or another ledger has the consumer.
+        OperatorError: something it depends on is missing, or another ledger holds the consumer.
     """
     _require_jetstream("worker", settings)
     await _run("worker", build_worker, settings)
 
 
 async def sidecar(settings: Settings) -> None:
-    """The one beside the workers that has the API, the schedule, SES's events and the tables, until SIGTERM or SIGINT.
+    """Run the one process that has the API, the schedule, the events from SES and the tables, until SIGTERM or SIGINT.
 
     Raises:
-        OperatorError: something it needs isn't there, or another one has taken over.
+        OperatorError: something it depends on is missing, or another process has taken over.
     """
     _require_jetstream("sidecar", settings)
     await _run("sidecar", build_sidecar, settings)
@@ -69,9 +69,11 @@ async def sidecar(settings: Settings) -> None:
 
 def _require_jetstream(role: str, settings: Settings) -> None:
     if settings.ledger != "jetstream":
-        raise OperatorError(f"LEDGER: `email-consumer {role}` needs jetstream; with {settings.ledger} it is `run`")
+        raise OperatorError(
+            f"LEDGER: `email-consumer {role}` needs jetstream; with {settings.ledger} use `email-consumer run`"
+        )
     if "nats" not in settings.source:
-        raise OperatorError(f"SOURCE: must name nats: by it `email-consumer {role}` meets the other roles")
+        raise OperatorError(f"SOURCE: must contain nats, through which `email-consumer {role}` reaches the other roles")
 
 
 async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
@@ -81,17 +83,17 @@ async def _run(name: str, build: Build, settings: Settings, *, local: bool = Fal
         if services is None:
             return
         async with services:
-            _spare_the_collector()
+            _tune_garbage_collection()
             _log.info("daemon.started", role=name, local=local, **settings.public())
             await services.run(stop)
             _log.info("daemon.stopped")
 
 
 async def _start(build: Build, settings: Settings) -> Supervisor:
-    """The services of a role, running; the caller ends them. JetStream may give no answer for a while.
+    """Start the services of a role, retrying for a while if JetStream does not respond; the caller has to end them.
 
     Raises:
-        OperatorError: something the role needs isn't there.
+        OperatorError: something the role depends on is missing.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + _PATIENCE
@@ -100,9 +102,9 @@ async def _start(build: Build, settings: Settings) -> Supervisor:
             services = await attempt.enter_async_context(Supervisor())
             try:
                 await services.unless_crashed(build(settings, services))
-            except _NO_ANSWER as error:
+            except _UNAVAILABLE as error:
                 if loop.time() > give_up_at:
-                    raise OperatorError(f"the queue of mail gave no answer: {str(error) or repr(error)}") from error
+                    raise OperatorError(f"the mail queue does not respond: {str(error) or repr(error)}") from error
                 _log.warning("daemon.start_delayed", error=str(error) or repr(error), retry_in=_PAUSE)
             else:
                 attempt.pop_all()
@@ -111,7 +113,7 @@ async def _start(build: Build, settings: Settings) -> Supervisor:
 
 
 async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, Supervisor]) -> Supervisor | None:
-    """What was started, or None where a signal came first."""
+    """The started services, or None if a signal arrived first."""
     stopped = asyncio.create_task(stop.wait())
     try:
         started = await until_done(starting, stopped)
@@ -120,11 +122,11 @@ async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, Superviso
     return None if started.cancelling() else started.result()
 
 
-def _spare_the_collector() -> None:
-    """A quarter of the CPU would go into looking for garbage again and again in what is alive."""
+def _tune_garbage_collection() -> None:
+    """Otherwise a quarter of the CPU time would go into traversing live objects again and again."""
     gc.collect()
-    gc.freeze()  # what was built up to here lives as long as the process
-    gc.set_threshold(50_000, 20, 100)  # the mails in hand are that many objects, and hardly leave cycles behind
+    gc.freeze()  # everything built so far lives as long as the process
+    gc.set_threshold(50_000, 20, 100)  # unsettled mails are that many objects, and rarely leave cycles
 
 
 def _sentry(settings: Settings) -> AbstractContextManager[None]:

@@ -1,6 +1,7 @@
-"""The workers in processes of their own, as the sidecar knows them; see `Workers`."""
+"""Workers in other processes, as the sidecar sees them; see `Workers`."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -30,32 +31,32 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AccountMonitor:
-    """A governor that steers nothing."""
+    """A governor that controls nothing: it only keeps the account and its metrics up to date."""
 
     metrics: Metrics
     governor: Governor | None
-    """None: there are no credentials here; the workers have theirs."""
+    """None if the sidecar has no credentials; the workers have theirs."""
 
     @property
     def account(self) -> Account | None:
-        """SES's last word on it."""
+        """The SES account as of the last answer of SES."""
         return self.governor.account if self.governor else None
 
     def count_sent(self, mails: int) -> None:
-        """So many more were sent, by whichever worker."""
+        """Count `mails` that were sent by any worker."""
         self.metrics.recipients_sent += mails
         self.metrics.outcomes[Sent] += mails
 
 
 async def monitor_account(settings: Settings, services: Supervisor) -> AccountMonitor:
-    """Ask SES now and then, if we may."""
+    """Read the SES account regularly, if credentials exist."""
     metrics = Metrics(rate=settings.ses_rate_per_sec)
     try:
         client = await services.enter(ses_client(settings))
     except MissingCredentialsError as error:
         _log.info("account.not_asked", reason=str(error))
         return AccountMonitor(metrics, None)
-    pace = _ShownPace(metrics)
+    pace = _DisplayedPace(metrics)
     governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=client.account)
     await governor.check_account()
     services.start(Service("account", governor.run))
@@ -63,8 +64,8 @@ async def monitor_account(settings: Settings, services: Supervisor) -> AccountMo
 
 
 @dataclass(frozen=True, slots=True)
-class _ShownPace:
-    """What the workers' governors decide from the same answers of SES."""
+class _DisplayedPace:
+    """Shows in the metrics what the workers' governors decide from the same answers of SES."""
 
     metrics: Metrics
 
@@ -79,13 +80,13 @@ class _ShownPace:
 
 
 class RemoteWorkers:
-    """Told through the facts bucket; what SES's events prove is told through the bucket of claims."""
+    """Reaches the workers through the shared-state bucket, and through the claims bucket for mail that events prove sent."""
 
     claims_visible = False
 
     def __init__(
         self,
-        facts: SharedStatePublisher,
+        shared_state: SharedStatePublisher,
         claims: ClaimBucket,
         database: Database,
         gate: Gate,
@@ -93,16 +94,14 @@ class RemoteWorkers:
         *,
         secrets: LinkSecrets,
     ) -> None:
-        """`gate` is the sidecar's own: mail on its way into our keeping is asked about there. `secrets` sign links."""
+        """`gate` is the sidecar's own, and decides on scheduled mail before it is stored. `secrets` sign links."""
         self.metrics = monitor.metrics
         self._monitor = monitor
-        self._facts = facts
+        self._shared_state = shared_state
         self._claims = claims
         self._database = database
         self._gate = gate
         self._secrets = secrets
-        self.suppress = facts.suppress
-        self.release = facts.release
 
     @property
     def account(self) -> Account | None:
@@ -110,18 +109,24 @@ class RemoteWorkers:
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
         self._gate.cancel(topic_id, mark)
-        self._facts.cancel(topic_id, mark)
+        self._shared_state.cancel(topic_id, mark)
+
+    def suppress(self, addresses: Mapping[str, str]) -> None:
+        self._shared_state.suppress(addresses)
+
+    def release(self, address: str) -> None:
+        self._shared_state.release(address)
 
     def events_expected_from(self, moment: float) -> None:
-        self._facts.announce(self._secrets.kept, moment)
+        self._shared_state.announce(self._secrets.kept, moment)
 
     async def sign_links(self) -> None:
-        self._facts.sign_links(self._secrets.kept)
-        await self._facts.stored()
+        self._shared_state.sign_links(self._secrets.kept)
+        await self._shared_state.stored()
 
     async def proven(self, event: Event) -> None:
-        """A worker must not send again what the event proves, whether or not its own word has come here yet."""
-        if event.tag is None or not is_tag(event.tag):  # another program's, which may be anything
+        """Mark the claim as sent, so that no worker sends the mail again, even if the worker's own outcome has not arrived yet."""
+        if event.tag is None or not is_tag(event.tag):  # sent by another program
             return
         known = await self._database.fetch(_KNOWN_AS_SENT, (event.message_id, Status.SENT))
         if not known:

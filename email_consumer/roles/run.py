@@ -28,7 +28,7 @@ from email_consumer.store.reading_journal import open_journal
 
 
 async def build_run(settings: Settings, services: Supervisor, *, local: bool = False) -> None:
-    """Open the file, then the sources; wait until the stream's consumer is ours. `local`: only this machine is served."""
+    """Open the database, then the sources; wait for the consumer lease. `local`: only serve this machine."""
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
     sources = await open_sources(settings, services, partial(_take_consumer, settings, database, services))
     parts = Parts(settings, Metrics(), sources, services, local=local)
@@ -57,11 +57,11 @@ async def _take_consumer(settings: Settings, database: Database, services: Super
     link = await connect_nats(settings, services)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
     lease = link.consumer_lease(identity, shared=False)
-    await hold(lease, settings, services, lambda: _note_takeover(database, link))
+    await hold(lease, settings, services, lambda: _record_takeover(database, link))
     return link.source(lease)
 
 
-async def _note_takeover(database: Database, link: NatsLink) -> None:
+async def _record_takeover(database: Database, link: NatsLink) -> None:
     sequence, stream = await link.topology.delivered()
     await set_fact(database, "inheritance", json.dumps([sequence, time.time(), stream]))
 

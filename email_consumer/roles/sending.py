@@ -1,4 +1,4 @@
-"""The worker: what takes mail from its sources to SES."""
+"""The services that take mail from its sources to SES, and how they drain."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -33,8 +33,8 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """From the sources to SES, and the order in which that ends."""
+class SendingServices:
+    """Receivers, dispatcher and pacer, and the order in which they drain."""
 
     sources: tuple[Source, ...]
     receivers: tuple[Receiver, ...]
@@ -44,25 +44,27 @@ class Sending:
     before_drain: Callable[[], None]
 
     def services(self) -> list[Service]:
-        """To be started last: mail is pulled from then on."""
+        """Start them last: mail is pulled from then on."""
         return [
             Service("heartbeat", self.dispatcher.keep_alive, drain=self.drain, on_crash=OnCrash.EXIT),
             *(Service("source", receiver.run, on_crash=OnCrash.EXIT) for receiver in self.receivers),
         ]
 
     async def drain(self) -> None:
-        """In the data's order; what outlasts the grace is in doubt afterwards, and the ledger knows it."""
+        """Drain in the order in which mail flows. Whatever exceeds the grace period is in doubt, and the ledger knows it."""
         self.before_drain()
-        await asyncio.gather(*(receiver.stop() for receiver in self.receivers))  # nothing more is taken in hand
-        self.pacer.close()  # who still waits for a turn goes back to the stream
-        left = await self.dispatcher.drain(self.grace)  # requests under way get their answer, and it is recorded
-        if left:
-            _log.warning("daemon.gave_up_waiting", deliveries=left, hint="they are in doubt now; the ledger knows them")
+        await asyncio.gather(*(receiver.stop() for receiver in self.receivers))  # no more deliveries are started
+        self.pacer.close()  # mail still waiting for its turn returns to its source
+        abandoned = await self.dispatcher.drain(self.grace)  # requests in flight get their response, and it is recorded
+        if abandoned:
+            _log.warning(
+                "daemon.gave_up_waiting", deliveries=abandoned, hint="they are in doubt now; the ledger knows them"
+            )
         await asyncio.gather(*(source.flush() for source in self.sources))
 
 
 def policy(settings: Settings) -> Policy:
-    """What the ledger goes by, whichever it is."""
+    """The claim policy, for either ledger."""
     return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
 
 
@@ -75,8 +77,8 @@ def build_sending(
     secrets: LinkSecrets,
     journal: ReadingJournal,
     before_drain: Callable[[], None] = lambda: None,
-) -> Sending:
-    """Not yet started. `secrets` sign the links in mails. `before_drain` is called first when it drains."""
+) -> SendingServices:
+    """Build the services without starting them. `secrets` sign links in mail; `before_drain` is called first when draining."""
     settings, metrics = parts.settings, parts.metrics
     pipeline = Pipeline(
         ledger=ledger,
@@ -96,7 +98,7 @@ def build_sending(
     receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in parts.sources)
     check_pace(parts, metrics)
     watch_progress(parts, metrics, dispatcher.oldest)
-    return Sending(parts.sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
+    return SendingServices(parts.sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
 
 
 def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:

@@ -1,4 +1,4 @@
-"""The sidecar as a process of its own: the one that keeps a file, fed by the workers through JetStream."""
+"""Builds the sidecar role: the only process with a database, which the workers reach through JetStream."""
 
 import asyncio
 from uuid import uuid4
@@ -40,7 +40,7 @@ _MAILS_AT_ONCE = 200
 
 
 async def build_sidecar(settings: Settings, services: Supervisor) -> None:
-    """Wait until no other sidecar and no other kind of ledger is there."""
+    """Start the sidecar once no other sidecar and no other kind of ledger is running."""
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
     link = await connect_nats(settings, services)
     client, stream, replicas = link.client, settings.stream, settings.nats_replicas
@@ -50,27 +50,27 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     await keeper.make()
     nats = await join_ledger(link, services)
     identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
-    place = await _take_place(link, identity, services)
+    lease = await _acquire_lease(link, identity, services)
     await keeper.prepare()
     services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
     if settings.copy_rows:
-        await _begin_copy(copier, place, services)
+        await _begin_copy(copier, lease, services)
     else:
         await copier.retire()
-    facts = SharedStatePublisher(client, stream=stream, replicas=replicas)
-    await facts.open()
-    gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, facts))
+    shared_state = SharedStatePublisher(client, stream=stream, replicas=replicas)
+    await shared_state.open()
+    gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, shared_state))
     monitor = await monitor_account(settings, services)
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
-    workers = RemoteWorkers(facts, claims, database, gate, monitor, secrets=secrets)
+    workers = RemoteWorkers(shared_state, claims, database, gate, monitor, secrets=secrets)
     marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
-    queue = ProjectedQueue(mail_queue, client, stream=stream, told=facts.stored)
+    queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
     parts = Parts(settings, Metrics(), (nats,), services)
     parts.checks["claims"] = keeper.check
-    scheduled_mail_kept = await build_control_plane(parts, Resources(database, queue, workers, secrets))
-    services.start(Service("shared state", facts.run, on_crash=OnCrash.EXIT))
+    wake_scheduler = await build_control_plane(parts, Resources(database, queue, workers, secrets))
+    services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
     projection = Projection(database, monitor.count_sent, keeper.take)
     scheduled = ScheduledMail(
         database,
@@ -78,14 +78,14 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
         nats.dead_letters,
         Unsent(parts.metrics),
         burial=parts.burial,
-        kept=scheduled_mail_kept,
+        kept=wake_scheduler,
         idempotency_ttl=settings.idempotency_ttl,
     )
     await services.enter(projection.running())
     await services.enter(scheduled.running())
     queue.follow()
     check_pace(parts, monitor.metrics)
-    watch_progress(parts, monitor.metrics, lambda: None)  # what is in hand, each worker tells
+    watch_progress(parts, monitor.metrics, lambda: None)  # each worker checks its own unsettled deliveries
     report_on(parts)
     consumers, names = LedgerConsumers(link, nats, settings.shutdown_grace), Names(stream)
     consumers.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
@@ -93,13 +93,13 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     services.start(*consumers.services())
 
 
-async def _take_place(link: NatsLink, identity: str, services: Supervisor) -> ConsumerLease:
-    """Be the one sidecar, and take over what the one before had in hand."""
+async def _acquire_lease(link: NatsLink, identity: str, services: Supervisor) -> ConsumerLease:
+    """Become the only sidecar, and take over the unsettled deliveries of the previous one."""
     stream = link.settings.stream
-    place = link.role_lease("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
-    await hold(place, link.settings, services)
+    lease = link.role_lease("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
+    await hold(lease, link.settings, services)
     await deliver_again(link.client, stream)
-    return place
+    return lease
 
 
 def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> ClaimsKeeper:
@@ -114,22 +114,22 @@ def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> 
     )
 
 
-async def _begin_copy(copier: Copier, place: ConsumerLease, services: Supervisor) -> None:
-    """From here on all that is written is copied, up to the very end."""
+async def _begin_copy(copier: Copier, lease: ConsumerLease, services: Supervisor) -> None:
+    """Copy every change to JetStream from here on, until the process ends."""
     await copier.prepare()
 
     async def finish() -> None:
-        if asyncio.get_running_loop().time() < place.valid_until:  # else another one's rows may be there by now
+        if asyncio.get_running_loop().time() < lease.valid_until:  # otherwise another sidecar may be writing its rows
             await copier.finish()
 
     services.at_end(finish)
     services.start(Service("replica", copier.run, on_crash=OnCrash.EXIT))
 
 
-async def _link_secrets(database: Database, facts: SharedStatePublisher) -> tuple[str, ...]:
-    """Newest first: the file's, unless it does not know what workers sign with; then it is new, or older than that."""
-    told, kept = facts.secrets, await keep_link_secrets(database)
-    if told and told[0] not in kept:
-        await write_link_secrets(database, told)
-        return told
+async def _link_secrets(database: Database, shared_state: SharedStatePublisher) -> tuple[str, ...]:
+    """Newest first: those of the database, unless workers sign with a newer secret because the database is new or was restored."""
+    published, kept = shared_state.secrets, await keep_link_secrets(database)
+    if published and published[0] not in kept:
+        await write_link_secrets(database, published)
+        return published
     return kept

@@ -1,4 +1,4 @@
-"""The sources of mail that SOURCE can name, and how each is opened. A new one is a folder in `sources/` and a line here."""
+"""The sources that SOURCE can name, and how each is opened. A new source is a folder in `sources/` and a line here."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from email_consumer.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a source may need in order to be opened."""
+    """What a source may need to be opened."""
 
     settings: Settings
     services: Supervisor
     take_consumer: Callable[[], Awaitable[Source]]
-    """Waits, in the way of the role, for the right to the stream's consumer."""
+    """Waits for the consumer lease, as the role requires."""
     fallback: DeadLetterStore | None
-    """Of the source before it, for one whose dead letters have no place of their own."""
+    """The store of the source opened first, for sources that can't store dead letters."""
 
 
 Open = Callable[[Opening], Awaitable[Source]]
@@ -28,16 +28,16 @@ SOURCES: Mapping[str, Open] = {
     "nats": lambda opening: opening.take_consumer(),
     "sqs": lambda opening: open_sqs(opening.settings, opening.fallback, opening.services),
 }
-"""By their names in SOURCE, in the order in which they are opened."""
+"""By name in SOURCE, in the order in which they are opened."""
 
 
 async def open_sources(
     settings: Settings, services: Supervisor, take_consumer: Callable[[], Awaitable[Source]]
 ) -> tuple[Source, ...]:
-    """All that SOURCE names.
+    """Open the sources that SOURCE names.
 
     Raises:
-        OperatorError: something a source needs isn't there, or another one has it.
+        OperatorError: something a source depends on is missing or in use.
     """
     opened: list[Source] = []
     for name, open_ in SOURCES.items():

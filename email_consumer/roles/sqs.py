@@ -1,4 +1,4 @@
-"""Mail from an SQS queue, and the queue that SES's events come through."""
+"""Mail from an SQS queue, and the queue that delivers events from SES."""
 
 from contextlib import AbstractAsyncContextManager
 
@@ -15,47 +15,47 @@ from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
 
 _FEW_RECEIVES = 100
-"""A redrive policy that allows fewer takes mail away that was only throttled for a few minutes."""
+"""A redrive policy with a lower limit moves mail away that was merely throttled for a few minutes."""
 
 _log = structlog.get_logger(__name__)
 
 
 async def open_sqs(settings: Settings, fallback: DeadLetterStore | None, services: Supervisor) -> SqsSource:
-    """Check that the queue is there. `fallback` takes its dead letters where it has no redrive policy.
+    """Check that the queue exists. `fallback` stores its dead letters if it has no redrive policy.
 
     Raises:
-        OperatorError: its dead letters would have no place.
-        SqsError: there is no such queue, or we may not use it.
+        OperatorError: its dead letters could not be stored anywhere.
+        SqsError: the queue does not exist, or we are not allowed to use it.
     """
     queue = await services.enter(_queue(settings, str(settings.sqs_queue_url)))
     policy = await queue.redrive_policy()
     dead_letters = fallback
     if policy:
-        _advise(policy, queue.name)
+        _warn_if_few_receives(policy, queue.name)
         dead_letters = SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))
     if dead_letters is None:
         raise OperatorError(
-            "SQS_QUEUE_URL: the queue has no RedrivePolicy, so what can't be sent would have no place; give it a"
-            " dead-letter queue, or use SOURCE=nats,sqs to keep dead letters in NATS"
+            "SQS_QUEUE_URL: the queue has no RedrivePolicy, so dead letters could not be stored; give it a"
+            " dead-letter queue, or use SOURCE=nats,sqs to store dead letters in NATS"
         )
     return SqsSource(queue, await SqsMailQueue.of(queue), dead_letters, visibility=settings.ack_wait)
 
 
 async def open_marks(settings: Settings, services: Supervisor) -> SqsMailQueue | None:
-    """The queue for who takes no mail from it, and only has to say what it stored before a moment; None if we may not ask."""
+    """The queue for a process that receives no mail from it but needs `mark`; None if we are not allowed to use it."""
     try:
         return await SqsMailQueue.of(await services.enter(_queue(settings, str(settings.sqs_queue_url))))
     except SqsError as error:
-        hint = "a cancelled topic's mail in the queue is told apart by NATS's clock"
+        hint = "mail of cancelled topics in the queue is recognised by NATS's clock"
         _log.warning("sqs.not_asked", reason=str(error), hint=hint)
         return None
 
 
 async def open_events_queue(settings: Settings, url: str, services: Supervisor) -> SqsQueue:
-    """The queue that SES's events come through.
+    """Open the queue that delivers events from SES.
 
     Raises:
-        SqsError: there is no such queue, or we may not use it.
+        SqsError: the queue does not exist, or we are not allowed to use it.
     """
     queue = await services.enter(_queue(settings, url))
     await queue.count()
@@ -66,7 +66,7 @@ def _queue(settings: Settings, url: str) -> AbstractAsyncContextManager[SqsQueue
     return SqsQueue.open(url, region=settings.aws_region, endpoint=settings.sqs_endpoint)
 
 
-def _advise(policy: RedrivePolicy, queue: str) -> None:
+def _warn_if_few_receives(policy: RedrivePolicy, queue: str) -> None:
     if policy.max_receives < _FEW_RECEIVES:
         _log.warning(
             "sqs.few_receives",

@@ -1,4 +1,4 @@
-"""Answers `/health` and `/ready` while the program still waits for its turn, so that whoever looks learns for what."""
+"""Answers `/health` and `/ready` while the process waits to start, so that operators can see what it waits for."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,20 +17,20 @@ _log = structlog.get_logger(__name__)
 
 
 class WaitingServer:
-    """`open` may be called while the block of `standing` lasts; with its end the port is free again."""
+    """`open` may be called within the block of `running`; the port is free again after it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
 
     @asynccontextmanager
-    async def standing(self) -> AsyncIterator[None]:
-        """Nothing is listened on before `open`."""
+    async def running(self) -> AsyncIterator[None]:
+        """Close the server at the end of the block, if it was opened."""
         async with self._stack:
             yield
 
     async def open(self, name: str, reason: str) -> None:
-        """Say that we wait for what `name` stands for, and why."""
+        """Start the server; `/ready` reports `reason` under `name`."""
 
         async def waits() -> None:
             raise ConnectionError(reason)
@@ -41,5 +41,5 @@ class WaitingServer:
             await self._stack.enter_async_context(
                 Server(app, self._settings.server_port, host=self._settings.server_bind)
             )
-        except OSError as error:  # as where the one that we wait for runs on this machine
-            _log.debug("porch.not_open", error=str(error))
+        except OSError as error:  # for example because the process we wait for runs on this machine
+            _log.debug("waiting_server.not_listening", error=str(error))

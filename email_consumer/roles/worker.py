@@ -1,4 +1,4 @@
-"""The worker as a process of its own, one of many: it keeps no file, and knows the others through JetStream."""
+"""Builds the worker role, of which there may be many processes: it has no database, and shares state through JetStream."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,14 +31,14 @@ from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.source import JetStreamSource
 
 _CLAIMS = "claims"
-"""What `/ready` calls the bucket of claims."""
-_LOOK = 0.5
+"""Name of the claims bucket's check in `/ready`."""
+_POLL = 0.5
 
 _log = structlog.get_logger(__name__)
 
 
 async def build_worker(settings: Settings, services: Supervisor) -> None:
-    """Wait until no other kind of ledger has the consumer, and until all is known that stops mail."""
+    """Start the worker once no other kind of ledger holds the consumer, and the shared state is loaded."""
     link = await connect_nats(settings, services)
     await ensure_ledger_streams(link.client, settings.stream, replicas=settings.nats_replicas)
     services.start(
@@ -49,11 +49,11 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
         )
     )
     claims = ClaimsStream(link.client, settings.stream)
-    claims_there = partial(_wait_for_claims, claims, settings)
+    claims_exist = partial(_wait_for_claims, claims, settings)
 
     async def take_consumer() -> JetStreamSource:
-        nats = await join_ledger(link, services, claims_there)
-        await claims_there()
+        nats = await join_ledger(link, services, claims_exist)
+        await claims_exist()
         return nats
 
     parts = Parts(settings, Metrics(), await open_sources(settings, services, take_consumer), services)
@@ -76,17 +76,17 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
         valid_until=lambda: min(parts.valid_until, membership.valid_until),
         services=services,
     )
-    facts = SharedStateWatcher(
+    shared_state = SharedStateWatcher(
         link.client,
         stream=settings.stream,
         cancel=gate.cancel,
         suppressed=gate.suppressed,
         events_since=ledger.events_expected_from,
     )
-    services.start(Service("shared state", facts.run))
-    parts.checks["facts"] = facts.check
+    services.start(Service("shared state", shared_state.run))
+    parts.checks["shared_state"] = shared_state.check
     await listen(parts, health_routes(parts, create_registry(parts.metrics)))
-    secrets = await facts.ready()
+    secrets = await shared_state.ready()
     journal = BucketJournal(link.client, settings.stream)
     sending = build_sending(
         parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal, before_drain=guard.close
@@ -96,20 +96,20 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
 
 
 async def _wait_for_claims(claims: ClaimsStream, settings: Settings) -> None:
-    """Until the sidecar has made the bucket, or refilled it: an empty one would know nothing of what was sent."""
+    """Wait until the sidecar has created or refilled the bucket: an empty one would not know what has been sent."""
     waiting_server, logged = WaitingServer(settings), False
-    async with waiting_server.standing():
+    async with waiting_server.running():
         while not await claims.is_open():
             if not logged:
                 logged = True
-                reason = "the claims bucket is not there, or not refilled yet; waiting for the sidecar"
+                reason = "the claims bucket is missing or not refilled yet; waiting for the sidecar"
                 _log.warning("claims.waiting", hint=reason)
                 await waiting_server.open(_CLAIMS, reason)
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL)
 
 
 async def _join_cluster(parts: Parts, link: NatsLink, paced: PacedSender) -> Membership:
-    """From here on nothing is released until the other workers have made room."""
+    """Join the other workers; no mail is released until they have made room."""
     membership = Membership(
         link.client,
         stream=parts.settings.stream,

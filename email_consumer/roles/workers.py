@@ -1,4 +1,4 @@
-"""The workers as the sidecar knows them: what it tells them, and what it learns of the account through them."""
+"""The workers as the sidecar sees them: what it passes on to them, and what it learns about the account through them."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -13,55 +13,65 @@ from email_consumer.ses.governor import Governor
 
 
 class Workers(Protocol):
-    """In the sidecar's own process, or in others."""
+    """One worker in the sidecar's own process, or any number of workers in other processes."""
 
     claims_visible: bool
     """Whether the tables show each claim as soon as it is made."""
     metrics: Metrics
-    """What they did, as far as it is known here."""
+    """What the workers did, as far as this process knows."""
 
     @property
     def account(self) -> Account | None:
-        """SES's last word on it."""
+        """The SES account as of the last answer of SES."""
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
-        """Mail of the topic that was stored up to this moment must not be sent."""
+        """Stop mail of the topic that was stored up to `mark`."""
 
     def suppress(self, addresses: Mapping[str, str]) -> None:
-        """No mail to these (in normal form), each with its reason."""
+        """Stop mail to these addresses (in normal form); the values are the reasons."""
 
     def release(self, address: str) -> None:
-        """Mail to the address (in normal form) passes again."""
+        """Let mail to the address (in normal form) pass again."""
 
     async def sign_links(self) -> None:
-        """Links are signed with another secret from now on; returns when each worker can know it."""
+        """Announce a new secret for links; returns once every worker can know it."""
 
     def events_expected_from(self, moment: float) -> None:
-        """SES's events can reach us since then (Unix seconds)."""
+        """Announce that events from SES can reach us since `moment` (Unix seconds)."""
 
     async def proven(self, event: Event) -> None:
-        """SES accepted the mail that the event is about; what follows from it is about to be written down."""
+        """Record that SES accepted the mail of `event`, before the event itself is applied to the tables."""
 
 
 class EmbeddedWorker:
-    """The one worker beside the sidecar in one process; see `Workers`."""
+    """The only worker, in the same process as the sidecar; see `Workers`."""
 
     claims_visible = True
 
     def __init__(self, gate: Gate, ledger: SqliteLedger, governor: Governor, metrics: Metrics) -> None:
         self.metrics = metrics
+        self._gate = gate
+        self._ledger = ledger
         self._governor = governor
-        self.cancel = gate.cancel
-        self.suppress = gate.suppress
-        self.release = gate.release
-        self.events_expected_from = ledger.events_expected_from
 
     @property
     def account(self) -> Account | None:
         return self._governor.account
 
+    def cancel(self, topic_id: str, mark: Mark) -> None:
+        self._gate.cancel(topic_id, mark)
+
+    def suppress(self, addresses: Mapping[str, str]) -> None:
+        self._gate.suppress(addresses)
+
+    def release(self, address: str) -> None:
+        self._gate.release(address)
+
     async def sign_links(self) -> None:
-        """Nothing to do: the secrets are the same object."""
+        """Nothing to do: both use the same `LinkSecrets`."""
+
+    def events_expected_from(self, moment: float) -> None:
+        self._ledger.events_expected_from(moment)
 
     async def proven(self, event: Event) -> None:
-        """Nothing to do: the tables, which say so in a moment, are the ledger."""
+        """Nothing to do: the tables to which the event is applied are the ledger."""

@@ -1,4 +1,4 @@
-"""The queue of mail for whoever compares it with the tables: what it says is settled, the tables show."""
+"""The mail queue for readers that compare it with the tables: mail it reports as settled is visible in the tables."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,23 +12,25 @@ from email_consumer.core.mail_queue import Backlog, MailQueue, Mark, QueueUnavai
 from email_consumer.ledgers.jetstream.streams import projected
 
 _PATIENCE = 2.0
-"""Seconds; the tables follow within a tenth of one, unless they have much to catch up with."""
+"""Seconds; the tables usually follow within a tenth of a second."""
 _PAUSE = 0.02
 
 
 class ProjectedQueue:
     """See `email_consumer.core.mail_queue.MailQueue`."""
 
-    def __init__(self, queue: MailQueue, client: Client, *, stream: str, told: Callable[[], Awaitable[None]]) -> None:
-        """`told` waits until the workers can know what was cancelled up to now."""
+    def __init__(
+        self, queue: MailQueue, client: Client, *, stream: str, published: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`published` waits until the workers can know all cancellations so far."""
         self._queue = queue
         self._client = client
         self._stream = stream
-        self._told = told
+        self._published = published
         self._patience = 0.0
 
     def follow(self) -> None:
-        """From here on the tables follow the workers, so that it is worth waiting for them."""
+        """Call this once the projection is running: from then on waiting for the tables makes sense."""
         self._patience = _PATIENCE
 
     @property
@@ -44,22 +46,22 @@ class ProjectedQueue:
     async def backlog(self) -> Backlog:
         try:
             async with asyncio.timeout(self._patience):
-                await self._told()
+                await self._published()
         except TimeoutError:
-            raise QueueUnavailableError("the workers can't be told at present") from None
+            raise QueueUnavailableError("the workers can't be reached at the moment") from None
         backlog = await self._queue.backlog()
         if await self._tables_follow():
             return backlog
         return replace(backlog, ack_floor=0, unsettled=backlog.unsettled + 1)
 
     async def _tables_follow(self) -> bool:
-        """Whether the tables show, in time, all that the workers have told by now."""
+        """Whether the tables show, within the patience, everything the workers have published so far."""
         give_up_at = monotonic() + self._patience
         try:
-            shown, told = await projected(self._client, self._stream)
-            while shown < told and monotonic() < give_up_at:
+            applied, last = await projected(self._client, self._stream)
+            while applied < last and monotonic() < give_up_at:
                 await asyncio.sleep(_PAUSE)
-                shown, _ = await projected(self._client, self._stream)
+                applied, _ = await projected(self._client, self._stream)
         except (NatsError, TimeoutError):
             return False
-        return shown >= told
+        return applied >= last

@@ -164,7 +164,7 @@ class ConsumerLease:
                 told = True
                 host = holder.host if holder else ""
                 hint = f"another email-consumer holds {self._what}; waiting until it ends"
-                _log.warning("tenancy.waiting", key=self._key, host=host, hint=hint)
+                _log.warning("lease.waiting", key=self._key, host=host, hint=hint)
                 if waiting:
                     await waiting(hint)
             await asyncio.sleep(_POLL)
@@ -182,13 +182,13 @@ class ConsumerLease:
                     if await self._renew():
                         break
             except (NatsError, TimeoutError) as error:
-                _log.debug("tenancy.not_renewed", error=repr(error))
+                _log.debug("lease.not_renewed", error=repr(error))
                 self._warn_once_lapsed(repr(error))
 
     def _warn_once_lapsed(self, error: str) -> None:
         if not self._lapsed and self._now() > self._valid_until:
             self._lapsed = True
-            _log.error("tenancy.lapsed", error=error, hint="nothing is sent until JetStream answers again")
+            _log.error("lease.lapsed", error=error, hint="nothing is sent until JetStream answers again")
 
     async def release(self) -> None:
         """Let the next one begin at once."""
@@ -199,7 +199,7 @@ class ConsumerLease:
             if holder == self._record:
                 await self._write(replace(self._record, released=True), revision, 0.0)
         except (NatsError, TimeoutError) as error:
-            _log.debug("tenancy.not_released", error=repr(error))
+            _log.debug("lease.not_released", error=repr(error))
 
     async def _renew(self) -> bool:
         """Write it again as we find it; False if somebody who shares it did so at the same moment.
@@ -215,7 +215,7 @@ class ConsumerLease:
             self._absent_since = began if self._absent_since is None else self._absent_since
             if self._valid_until <= began <= self._absent_since + LEASE:
                 return True
-            _log.warning("tenancy.record_gone", key=self._key, hint="it is written again")
+            _log.warning("lease.record_gone", key=self._key, hint="it is written again")
         elif holder != self._record:
             raise LeaseLostError(f"another email-consumer has taken over {self._what}")
         return await self._write(self._record, revision, began)
@@ -248,7 +248,7 @@ class ConsumerLease:
         except KeyWrongLastSequenceError:
             return False
         except NoStreamResponseError:  # a server that lost its store, or somebody deleted the bucket
-            _log.warning("tenancy.bucket_gone", bucket=self._bucket, hint="it is made again")
+            _log.warning("lease.bucket_gone", bucket=self._bucket, hint="it is made again")
             self._store = await self._open()
             return False
         self._valid_until = began + LEASE - _MARGIN

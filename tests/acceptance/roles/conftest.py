@@ -134,7 +134,7 @@ async def harness(tmp_path_factory: Any) -> AsyncIterator[FleetHarness]:
             aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,
         ):
             for worker in fleet.workers:  # in a fleet's first seconds nobody sends
-                while (await worker.wait_for("fleet.workers"))["workers"] < len(fleet.workers):
-                    await worker.wait_for("fleet.workers", worker.count("fleet.workers") + 1)
+                while (await worker.wait_for("cluster.workers"))["workers"] < len(fleet.workers):
+                    await worker.wait_for("cluster.workers", worker.count("cluster.workers") + 1)
             yield FleetHarness(directory, variables, nats, sandbox, fleet, publisher, session)
         await publisher.close()

@@ -105,14 +105,14 @@ async def test_a_worker_tells_how_it_is(harness: FleetHarness) -> None:
     worker = harness.fleet.workers[0]
     async with harness.session.get(f"{harness.url(worker)}/ready") as answer:
         up = set((await answer.json())["up"])
-        assert (answer.status, up) == (200, {"nats", "claims", "facts", "ses", "dead_letters", "ledger"})
+        assert (answer.status, up) == (200, {"nats", "claims", "shared_state", "ses", "dead_letters", "ledger"})
     assert await harness.metric(worker, "email_sent_total") >= 0
 
 
 async def test_what_must_not_be_together_is_refused_or_waits(harness: FleetHarness) -> None:
     second = harness.another("sidecar", LEDGER="jetstream")
     await second.launch()
-    assert "holds the sidecar's place" in (await second.wait_for("tenancy.waiting"))["hint"]
+    assert "holds the sidecar lease" in (await second.wait_for("lease.waiting"))["hint"]
     assert await second.stop() == 0
     run = harness.another("run")
     await run.launch()

@@ -36,7 +36,7 @@ async def never_told() -> None:
 
 
 async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=told)
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=told)
     assert await queue.backlog() == Backlog(7, 0)
     async with jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
@@ -57,6 +57,6 @@ async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, mon
 async def test_nothing_is_known_while_workers_cannot_be_told(
     jetstream: JetStreamBackend,
 ) -> None:
-    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, told=never_told)
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=never_told)
     with pytest.raises(QueueUnavailableError, match="can't be told"):
         await queue.backlog()

@@ -237,7 +237,7 @@ WAYS: list[tuple[Cause, str, str]] = [
     (ses_never_answers, "ses", "no attempt gets an answer of SES"),
     (ses_throttles_whatever_is_sent, "stuck", "mail is waiting, and none was settled for"),
     (no_sidecar_has_made_the_bucket_of_claims, "claims", "the claims bucket is not there"),
-    (no_sidecar_has_told_the_worker_what_stops_mail, "facts", "no sidecar"),
+    (no_sidecar_has_told_the_worker_what_stops_mail, "shared_state", "no sidecar"),
     (outcomes_have_no_room_in_their_stream, "ledger", "JetStream takes nothing into messages-outcomes"),
     (claims_have_no_room_in_their_bucket, "ledger", "JetStream takes nothing into KV_messages-claims"),
     (the_workers_outcomes_reach_no_sidecar, "nats", "the consumer 'sidecar' is paused"),

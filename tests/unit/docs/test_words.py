@@ -25,7 +25,6 @@ _NOT_YET_CLEANED = {
     "dashboard",
     "feedback",
     "ledgers",
-    "roles",
     "scheduling",
     "sources",
     "suppression",
