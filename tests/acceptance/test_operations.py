@@ -44,7 +44,7 @@ async def test_an_outage_of_ses_is_told_as_every_hold_is(harness: DaemonHarness)
         await daemon.wait_for("queue.held")
         async with session.get(f"{url}/ready") as answer:
             assert (answer.status, (await answer.json())["down"]) == (503, ["ses"])
-        assert "SES fails whatever is sent (InternalFailure" in (await daemon.wait_for("ready.down"))["error"]
+        assert "SES fails for every mail (InternalFailure" in (await daemon.wait_for("ready.down"))["error"]
         assert (await _metrics(url))["email_held"] == 1
         await harness.heal()
         await daemon.wait_for("queue.resumed")
