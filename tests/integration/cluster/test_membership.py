@@ -65,7 +65,7 @@ async def test_without_the_server_all_stop_and_go_on_when_it_is_back(
     await server.kill()
     await asyncio.gather(*(worker.until_held() for worker in workers))
     assert {worker.held for worker in workers} == {
-        "out of touch with the other workers: who can't see them doesn't send"
+        "out of touch with the other workers; a worker that can't see them must not send"
     }
     await server.restart()
     await harness.until(3)
