@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.crash_proof.fleet_scene import FleetScene, fleet_scene
-from benchmarks.crash_proof.stage import Count
+from benchmarks.crash_proof.fleet_harness import FleetHarness, start_fleet_harness
+from benchmarks.crash_proof.harness import Count
 
 Strike = Callable[[], Awaitable[None]]
 
@@ -30,29 +30,29 @@ class FleetSize:
 
 async def fleet_killed(directory: Path, size: FleetSize) -> Count:
     """Every mail twice, by two publishers; then kills, spread evenly over the mails that SES has accepted."""
-    async with fleet_scene(
+    async with start_fleet_harness(
         directory, seed=size.seed, SES_RATE_PER_SEC=size.rate, CLAIM_LEASE=size.lease, IN_DOUBT_GRACE=size.grace
-    ) as stage:
+    ) as harness:
         # 30 ms a call, so that every kill hits some on their way.
-        await stage.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
-        await stage.publish(size.mails)
-        strikes = _strikes(stage, size)
+        await harness.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
+        await harness.publish(size.mails)
+        strikes = _strikes(harness, size)
         for number, strike in enumerate(strikes, 1):
-            await stage.wait_sent(round(size.mails * number / (len(strikes) + 1)))
-            await asyncio.sleep(stage.chance.uniform(0, 0.2))
+            await harness.wait_sent(round(size.mails * number / (len(strikes) + 1)))
+            await asyncio.sleep(harness.chance.uniform(0, 0.2))
             await strike()
-        return await stage.finish()
+        return await harness.finish()
 
 
-def _strikes(stage: FleetScene, size: FleetSize) -> list[Strike]:
+def _strikes(harness: FleetHarness, size: FleetSize) -> list[Strike]:
     strikes: list[Strike] = [
-        *[stage.kill_worker] * size.worker_kills,
-        *[stage.kill_node] * size.node_kills,
-        *[stage.kill_sidecar] * size.sidecar_kills,
+        *[harness.kill_worker] * size.worker_kills,
+        *[harness.kill_node] * size.node_kills,
+        *[harness.kill_sidecar] * size.sidecar_kills,
     ]
-    stage.chance.shuffle(strikes)
+    harness.chance.shuffle(strikes)
     if size.stop_seconds:  # early, so that it wakes up in the middle of it all
-        strikes.insert(len(strikes) // 4, lambda: stage.stop_worker(size.stop_seconds))
+        strikes.insert(len(strikes) // 4, lambda: harness.stop_worker(size.stop_seconds))
     return strikes
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.crash_proof.fleet_rows import FleetSize, all_shown, fleet_killed
-from benchmarks.crash_proof.scene import Scene, scene
-from benchmarks.crash_proof.stage import Count
+from benchmarks.crash_proof.harness import Count
+from benchmarks.crash_proof.run_harness import RunHarness, start_harness
 from tests.servers.sns_to_sqs import SnsToSqs
 from tests.servers.sqs import SqsServer
 
@@ -55,114 +55,132 @@ def _never_twice(count: Count) -> str:
     return "lost or doubled mail" if count.lost or count.doubled else ""
 
 
-async def _kill_again_and_again(stage: Scene, size: Size) -> Count:
-    await stage.publish(size.mails)
+async def _kill_again_and_again(harness: RunHarness, size: Size) -> Count:
+    await harness.publish(size.mails)
     for kill in range(1, size.kills + 1):
         # Not over the whole queue: what a kill leaves to be parked never arrives, and must not be waited for.
-        await stage.wait_sent(round(0.7 * size.mails * kill / size.kills))
-        await asyncio.sleep(stage.chance.uniform(0, 0.2))
-        await stage.kill_daemon()
-    return await stage.finish()
+        await harness.wait_sent(round(0.7 * size.mails * kill / size.kills))
+        await asyncio.sleep(harness.chance.uniform(0, 0.2))
+        await harness.kill_daemon()
+    return await harness.finish()
 
 
 async def killed_with_events(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
-        await _slow_ses(stage)
-        return await _kill_again_and_again(stage, size)
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10
+    ) as harness:
+        await _slow_ses(harness)
+        return await _kill_again_and_again(harness, size)
 
 
 async def killed_without_events(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=False, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=1) as stage:
-        await _slow_ses(stage)
-        return await _kill_again_and_again(stage, size)
+    async with start_harness(
+        directory, seed=size.seed, events=False, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=1
+    ) as harness:
+        await _slow_ses(harness)
+        return await _kill_again_and_again(harness, size)
 
 
 async def killed_without_events_park(directory: Path, size: Size) -> Count:
-    async with scene(
+    async with start_harness(
         directory, seed=size.seed, events=False, SES_RATE_PER_SEC=size.rate, IN_DOUBT="park", IN_DOUBT_GRACE=1
-    ) as stage:
-        await _slow_ses(stage)
-        return await _kill_again_and_again(stage, size)
+    ) as harness:
+        await _slow_ses(harness)
+        return await _kill_again_and_again(harness, size)
 
 
 async def nats_killed(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
-        await _slow_ses(stage)
-        await stage.publish(size.mails)
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10
+    ) as harness:
+        await _slow_ses(harness)
+        await harness.publish(size.mails)
         for kill in range(1, size.kills + 1):
-            await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
-            await stage.nats.kill()
-            stage.kills += 1
-            await asyncio.sleep(stage.chance.uniform(0, 0.5))
-            await stage.nats.restart()
-        return await stage.finish()
+            await harness.wait_sent(round(size.mails * kill / (size.kills + 1)))
+            await harness.nats.kill()
+            harness.kills += 1
+            await asyncio.sleep(harness.chance.uniform(0, 0.5))
+            await harness.nats.restart()
+        return await harness.finish()
 
 
 async def sandbox_killed(directory: Path, size: Size) -> Count:
     """It also sends the events, and has to catch up with them: hence a grace that grows with their number."""
     grace = 10 + size.mails * 0.003
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=grace) as stage:
-        await stage.publish(size.mails)
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=grace
+    ) as harness:
+        await harness.publish(size.mails)
         for kill in range(1, size.kills + 1):
-            await stage.wait_sent(round(size.mails * kill / (size.kills + 1)))
-            await stage.sandbox.kill()
-            stage.kills += 1
-            await asyncio.sleep(stage.chance.uniform(0, 0.3))
-            await stage.sandbox.start()
-        return await stage.finish()
+            await harness.wait_sent(round(size.mails * kill / (size.kills + 1)))
+            await harness.sandbox.kill()
+            harness.kills += 1
+            await asyncio.sleep(harness.chance.uniform(0, 0.3))
+            await harness.sandbox.start()
+        return await harness.finish()
 
 
 async def stopped_and_woken(directory: Path, size: Size) -> Count:
     """SIGSTOP for longer than ACK_WAIT, the tenancy and half a claim's lease."""
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
-        await _slow_ses(stage)
-        await stage.publish(size.mails)
-        await stage.wait_sent(size.mails // 3)
-        stage.daemon.signal(signal.SIGSTOP)
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10
+    ) as harness:
+        await _slow_ses(harness)
+        await harness.publish(size.mails)
+        await harness.wait_sent(size.mails // 3)
+        harness.daemon.signal(signal.SIGSTOP)
         await asyncio.sleep(35)
-        stage.daemon.signal(signal.SIGCONT)
-        return await stage.finish()
+        harness.daemon.signal(signal.SIGCONT)
+        return await harness.finish()
 
 
 async def connections_cut(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10
+    ) as harness:
         for kind in ("cut_before", "cut_after", "hang_after"):
-            await stage.sandbox.post(
+            await harness.sandbox.post(
                 "/sandbox/faults", {"times": size.mails // 20, "probability": 0.2, "action": {"kind": kind}}
             )
-        await stage.publish(size.mails)
-        return await stage.finish()
+        await harness.publish(size.mails)
+        return await harness.finish()
 
 
 async def ledger_locked(directory: Path, size: Size) -> Count:
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
-        await stage.publish(size.mails)
-        await stage.wait_sent(size.mails // 3)
-        other = sqlite3.connect(stage.directory / "daemon" / "data" / "email.db", isolation_level=None)
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10
+    ) as harness:
+        await harness.publish(size.mails)
+        await harness.wait_sent(size.mails // 3)
+        other = sqlite3.connect(harness.directory / "daemon" / "data" / "email.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         await asyncio.sleep(30)
         other.execute("ROLLBACK")
         other.close()
-        return await stage.finish()
+        return await harness.finish()
 
 
 async def disk_full(directory: Path, size: Size) -> Count:
     """No file of the daemon's may grow for 15 s, as on a disk without room."""
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10) as stage:
-        await stage.publish(size.mails)
-        await stage.wait_sent(size.mails // 3)
-        unlimited = resource.prlimit(stage.daemon.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(stage.daemon.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
-        await stage.daemon.wait_for("store.blocked")
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=10
+    ) as harness:
+        await harness.publish(size.mails)
+        await harness.wait_sent(size.mails // 3)
+        unlimited = resource.prlimit(harness.daemon.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(harness.daemon.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
+        await harness.daemon.wait_for("store.blocked")
         await asyncio.sleep(15)
-        resource.prlimit(stage.daemon.pid, resource.RLIMIT_FSIZE, unlimited)
-        return await stage.finish()
+        resource.prlimit(harness.daemon.pid, resource.RLIMIT_FSIZE, unlimited)
+        return await harness.finish()
 
 
 async def receiver_down(directory: Path, size: Size) -> Count:
     """Down for three times the grace, while SNS goes on trying: the grace begins when events can arrive again."""
-    async with scene(directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=5) as stage:
-        return await _down_for_15_s_twice(stage, size)
+    async with start_harness(
+        directory, seed=size.seed, events=True, SES_RATE_PER_SEC=size.rate, IN_DOUBT_GRACE=5
+    ) as harness:
+        return await _down_for_15_s_twice(harness, size)
 
 
 async def receiver_down_with_sqs(directory: Path, size: Size) -> Count:
@@ -170,7 +188,7 @@ async def receiver_down_with_sqs(directory: Path, size: Size) -> Count:
     with SqsServer() as server:
         async with (
             SnsToSqs(server) as bridge,
-            scene(
+            start_harness(
                 directory,
                 seed=size.seed,
                 events=True,
@@ -179,27 +197,27 @@ async def receiver_down_with_sqs(directory: Path, size: Size) -> Count:
                 IN_DOUBT_GRACE=0,
                 SNS_EVENTS_QUEUE_URL=bridge.queue.url,
                 AWS_ENDPOINT_URL_SQS=server.url,
-            ) as stage,
+            ) as harness,
         ):
-            await stage.daemon.wait_for("events.subscribed")
-            return await _down_for_15_s_twice(stage, size)
+            await harness.daemon.wait_for("events.subscribed")
+            return await _down_for_15_s_twice(harness, size)
 
 
-async def _down_for_15_s_twice(stage: Scene, size: Size) -> Count:
-    await _slow_ses(stage)
-    await stage.publish(size.mails)
+async def _down_for_15_s_twice(harness: RunHarness, size: Size) -> Count:
+    await _slow_ses(harness)
+    await harness.publish(size.mails)
     for part in (1, 2):
-        await stage.wait_sent(size.mails * part // 3)
-        await stage.daemon.kill()
-        stage.kills += 1
+        await harness.wait_sent(size.mails * part // 3)
+        await harness.daemon.kill()
+        harness.kills += 1
         await asyncio.sleep(15)
-        await stage.daemon.start()
-    return await stage.finish()
+        await harness.daemon.start()
+    return await harness.finish()
 
 
-async def _slow_ses(stage: Scene) -> None:
+async def _slow_ses(harness: RunHarness) -> None:
     """30 ms a call, so that every kill hits some on their way."""
-    await stage.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
+    await harness.sandbox.post("/sandbox/faults", {"times": None, "action": {"kind": "delay", "seconds": 0.03}})
 
 
 async def workers_nodes_and_sidecar_killed(directory: Path, size: Size) -> Count:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from benchmarks.fleet.scene import scene
+from benchmarks.fleet.harness import start_harness
 
 _TOPIC = "autumn"
 _PATH = f"/v1/topics/{_TOPIC}"
@@ -46,7 +46,7 @@ class Cancelled:
 
 async def cancel(mails: int, *, workers: int, rate: float) -> Cancelled:
     """Cancel once some are sent."""
-    async with scene(mails=mails, workers=workers, rate=rate, topic=_TOPIC) as running:
+    async with start_harness(mails=mails, workers=workers, rate=rate, topic=_TOPIC) as running:
         await running.wait_accepted(min(mails // 10, round(2 * rate)))
         began = monotonic()
         first = receipt = await running.call("DELETE", _PATH)

@@ -5,7 +5,7 @@ import signal
 from time import monotonic
 
 from benchmarks.endpoint.process import Arrivals
-from benchmarks.fleet.scene import Scene, scene
+from benchmarks.fleet.harness import Harness, start_harness
 
 WORKERS = 4
 LIMIT = 200
@@ -17,7 +17,9 @@ _SETTLING = 10
 async def share_the_rate(seconds: float, *, announced: float) -> bool:
     """Two rows, so many seconds each; whether the promise was kept in both."""
     mails = round(LIMIT * (2 * seconds + _SETTLING + 10))
-    async with scene(mails=mails, workers=WORKERS, rate=_SETTING, enforced=LIMIT, announced=announced) as running:
+    async with start_harness(
+        mails=mails, workers=WORKERS, rate=_SETTING, enforced=LIMIT, announced=announced
+    ) as running:
         await running.wait_accepted(1)
         await asyncio.sleep(_SETTLING)
         began = monotonic()
@@ -34,7 +36,7 @@ async def share_the_rate(seconds: float, *, announced: float) -> bool:
     return changing and steady
 
 
-async def _leave_and_join(running: Scene, seconds: float) -> None:
+async def _leave_and_join(running: Harness, seconds: float) -> None:
     """Spread over the time; who leaves does so in order (SIGTERM), as in a rollout."""
     first, second, *_ = running.fleet.workers
     await asyncio.sleep(seconds / 6)

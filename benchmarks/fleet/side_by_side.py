@@ -16,7 +16,7 @@ from time import monotonic
 from nats.js.api import RetentionPolicy
 
 from benchmarks.endpoint.process import Endpoint
-from benchmarks.fleet.scene import scene
+from benchmarks.fleet.harness import start_harness
 from benchmarks.mails import Publisher
 from benchmarks.throughput.contestants import environment
 from benchmarks.usage import cpu_seconds
@@ -65,7 +65,7 @@ def _cpu(processes: Processes) -> dict[str, float]:
 
 @asynccontextmanager
 async def _fleet(workers: int, mails: int, rate: float) -> AsyncIterator[tuple[Endpoint, Processes]]:
-    async with scene(mails=workers * mails, workers=workers, rate=workers * rate) as running:
+    async with start_harness(mails=workers * mails, workers=workers, rate=workers * rate) as running:
         fleet = running.fleet
         for each in fleet.workers:
             await each.wait_until(lambda each=each: _sees(each, workers))  # type: ignore[misc]
@@ -109,9 +109,9 @@ async def table(rate: float, seconds: float) -> bool:
         "| mails per CPU s of the workers |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|", flush=True)
-    scenes = {_RUN: _run(mails, rate), "1 worker": _fleet(1, mails, rate), "2 workers": _fleet(2, mails, rate)}
+    harnesses = {_RUN: _run(mails, rate), "1 worker": _fleet(1, mails, rate), "2 workers": _fleet(2, mails, rate)}
     found = {}
-    for name, running in scenes.items():
+    for name, running in harnesses.items():
         async with running as (endpoint, processes):
             found[name] = sample = await measure(endpoint, processes, seconds)
         costs = " | ".join(f"{cost:.0f}" for cost in sample.cpu_us.values())

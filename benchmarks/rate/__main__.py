@@ -13,7 +13,7 @@ import math
 import sys
 
 from benchmarks.cores import BESIDE, on
-from benchmarks.rate.scene import scene
+from benchmarks.rate.harness import start_harness
 from benchmarks.rate.sliding import most_in_a_second, sustained
 
 _RATES = (14, 50, 500, 2_000)
@@ -27,7 +27,7 @@ _SETTLING = 10
 async def keep(rate: int, seconds: float) -> bool:
     """One rate; whether it was kept."""
     mails = math.ceil(rate * seconds) + 1
-    async with scene(mails=mails, rate=rate) as running:
+    async with start_harness(mails=mails, rate=rate) as running:
         await running.wait_accepted(mails)
         await running.wait_settled()
         arrived = (await running.endpoint.arrivals()).accepted
@@ -45,7 +45,7 @@ async def keep(rate: int, seconds: float) -> bool:
 async def feel(seconds: float, *, announced: float) -> bool:
     """An endpoint that enforces `_LIMIT` while the setting is `_SETTING`; whether it was found."""
     mails = math.ceil(_LIMIT * (seconds + 1))
-    async with scene(mails=mails, rate=_SETTING, enforced=_LIMIT, announced=announced) as running:
+    async with start_harness(mails=mails, rate=_SETTING, enforced=_LIMIT, announced=announced) as running:
         await running.wait_accepted(mails)
         await running.wait_settled()
         arrivals = await running.endpoint.arrivals()

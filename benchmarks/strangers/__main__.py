@@ -60,7 +60,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Harness:
     program: Program
     endpoint: Endpoint
     publisher: Publisher
@@ -72,7 +72,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
+async def start_harness() -> AsyncIterator[Harness]:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         async with NatsServer(directory / "nats") as server, Endpoint(directory, tls=True, latency=0.03) as endpoint:
@@ -84,7 +84,7 @@ async def scene() -> AsyncIterator[Scene]:
                 async with Program(
                     directory / "daemon", ("benchmarks.strangers.confined", "run"), variables
                 ) as program:
-                    yield Scene(program, endpoint, publisher, client.jetstream(), await _port(program))
+                    yield Harness(program, endpoint, publisher, client.jetstream(), await _port(program))
             finally:
                 await client.close()
                 await publisher.close()
@@ -101,7 +101,7 @@ async def _port(program: Program) -> int:
 
 async def run(rate: int, seconds: float, connections: int, *, bombs: bool) -> Run:
     """One of the two."""
-    async with scene() as it, asyncio.TaskGroup() as tasks:
+    async with start_harness() as it, asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(_publish(it.publisher, rate))
         crowd = Crowd(it.port, connections)
         thrower = Bombs(it.stream, f"http://127.0.0.1:{it.port}/v1/messages", _KEY)

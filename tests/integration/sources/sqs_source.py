@@ -13,7 +13,7 @@ from tests.servers.sqs import REGION, SqsServer, TestQueue
 from tests.waiting import patience
 
 
-class Hand:
+class DeliveryHolder:
     """Holds each delivery and its slot until it is let go."""
 
     def __init__(self, capacity: int) -> None:
@@ -50,7 +50,7 @@ async def opened(server: SqsServer, queue: TestQueue) -> AsyncIterator[SqsQueue]
 
 
 @asynccontextmanager
-async def taking(queue: SqsQueue, hand: Hand, visibility: float = 30) -> AsyncIterator[SqsReceiver]:
+async def taking(queue: SqsQueue, hand: DeliveryHolder, visibility: float = 30) -> AsyncIterator[SqsReceiver]:
     """The intake runs until the block ends."""
     intake = sqs_receiver(queue, slots=hand.slots, visibility=visibility, start=hand.start)
     running = asyncio.create_task(intake.run())

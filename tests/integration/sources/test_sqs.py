@@ -10,7 +10,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.sources.sqs.receiver import sqs_receiver
 from email_consumer.sqs.queue import SqsQueue
-from tests.integration.sources.sqs_source import Hand, opened, taking
+from tests.integration.sources.sqs_source import DeliveryHolder, opened, taking
 from tests.servers.sqs import SqsServer, TestQueue
 from tests.waiting import until
 
@@ -20,7 +20,7 @@ async def asked(queue: TestQueue, call: str, times: int) -> bool:
 
 
 async def test_a_delivery_carries_what_the_queue_knows(mail: TestQueue, queue: SqsQueue) -> None:
-    hand = Hand(10)
+    hand = DeliveryHolder(10)
     await mail.send(["Grüße"], Trace_Id="t-1")
     async with taking(queue, hand):
         [delivery] = await hand.holds(1)
@@ -32,7 +32,7 @@ async def test_a_delivery_carries_what_the_queue_knows(mail: TestQueue, queue: S
 
 
 async def test_no_more_is_taken_than_there_are_free_slots(mail: TestQueue, queue: SqsQueue) -> None:
-    hand = Hand(7)
+    hand = DeliveryHolder(7)
     await mail.send([str(number) for number in range(30)])
     async with taking(queue, hand):
         await hand.holds(7)
@@ -46,7 +46,7 @@ async def test_no_more_is_taken_than_there_are_free_slots(mail: TestQueue, queue
 async def test_a_full_queue_is_taken_by_several_receives_and_deleted_in_batches(
     mail: TestQueue, queue: SqsQueue
 ) -> None:
-    hand = Hand(500)
+    hand = DeliveryHolder(500)
     bodies = [str(number) for number in range(300)]
     await mail.send(bodies)
     async with taking(queue, hand):
@@ -60,7 +60,7 @@ async def test_a_full_queue_is_taken_by_several_receives_and_deleted_in_batches(
 
 
 async def test_an_empty_queue_is_asked_by_one_long_poll(mail: TestQueue, queue: SqsQueue) -> None:
-    hand = Hand(500)
+    hand = DeliveryHolder(500)
     async with taking(queue, hand):
         await mail.send(["one"])
         await hand.ack(*await hand.holds(1))
@@ -69,7 +69,7 @@ async def test_an_empty_queue_is_asked_by_one_long_poll(mail: TestQueue, queue: 
 
 
 async def test_nak_brings_it_back_after_the_delay(mail: TestQueue, queue: SqsQueue) -> None:
-    hand = Hand(10)
+    hand = DeliveryHolder(10)
     await mail.send(["again"])
     async with taking(queue, hand):
         [first] = await hand.holds(1)
@@ -83,7 +83,7 @@ async def test_nak_brings_it_back_after_the_delay(mail: TestQueue, queue: SqsQue
 
 
 async def test_the_heartbeat_keeps_it_out_of_sight_but_never_undoes_a_nak(mail: TestQueue, queue: SqsQueue) -> None:
-    hand, seen, sent = Hand(10), list[Delivery](), asyncio.Event()
+    hand, seen, sent = DeliveryHolder(10), list[Delivery](), asyncio.Event()
 
     async def handle(delivery: Delivery) -> None:
         seen.append(delivery)
@@ -110,7 +110,7 @@ async def test_the_heartbeat_keeps_it_out_of_sight_but_never_undoes_a_nak(mail: 
 
 
 async def test_stopping_ends_a_long_poll_at_once(mail: TestQueue, queue: SqsQueue) -> None:
-    hand = Hand(10)
+    hand = DeliveryHolder(10)
     async with taking(queue, hand, visibility=1) as intake:
         await until(lambda: asked(mail, "receive_message", 1))
         await intake.stop()
@@ -123,11 +123,11 @@ async def test_stopping_ends_a_long_poll_at_once(mail: TestQueue, queue: SqsQueu
 
 
 async def test_an_intake_that_never_ran_can_be_stopped(queue: SqsQueue) -> None:
-    await sqs_receiver(queue, slots=Hand(1).slots, visibility=1, start=Hand(1).start).stop()
+    await sqs_receiver(queue, slots=DeliveryHolder(1).slots, visibility=1, start=DeliveryHolder(1).start).stop()
 
 
 async def test_an_outage_is_told_once_and_survived() -> None:
-    hand = Hand(10)
+    hand = DeliveryHolder(10)
     with SqsServer() as server, capture_logs() as log:
         mail = await server.create_queue("mail")
         async with opened(server, mail) as queue, taking(queue, hand):

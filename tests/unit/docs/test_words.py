@@ -69,6 +69,7 @@ _OLD_IDENTIFIERS = re.compile(
 _KEPT_IDENTIFIERS: set[str] = set()
 """Names of stored keys and tables."""
 
+_HARNESS = re.compile(r"_?(\w+_)?(stage|site|worlds?|scene|crew|door|knowledge|hands?)", re.IGNORECASE)
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|FROM|WHERE|PRAGMA)\b")
 
 _PAGES = [
@@ -144,6 +145,16 @@ def test_documentation_and_settings(page: Path) -> None:
     path = page.relative_to(_ROOT)
     if not {str(path), str(path.parent)} & _NOT_YET_CLEANED_PAGES:
         assert _words(page.read_text()) == []
+
+
+def test_harnesses() -> None:
+    """What a test runs in is a harness, in modules and classes alike."""
+    sources = [path for folder in ("tests", "benchmarks", "packages") for path in (_ROOT / folder).rglob("*.py")]
+    names = {(path, path.stem) for path in sources}
+    for path in sources:
+        names |= {(path, node.name) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)}
+    found = {str(path.relative_to(_ROOT)): name for path, name in names if _HARNESS.fullmatch(name)}
+    assert found == {}
 
 
 def test_log_hints() -> None:

@@ -22,7 +22,7 @@ _LOOK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Harness:
     program: Program
     endpoint: Endpoint
     publisher: Publisher
@@ -52,7 +52,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*, mails: int, rate: float, enforced: float = 0, announced: float = 100_000) -> AsyncIterator[Scene]:
+async def start_harness(
+    *, mails: int, rate: float, enforced: float = 0, announced: float = 100_000
+) -> AsyncIterator[Harness]:
     """`enforced` is the endpoint's own limit, 0 for none; `announced` what GetAccount says, 0 where it is forbidden."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -63,5 +65,5 @@ async def scene(*, mails: int, rate: float, enforced: float = 0, announced: floa
             await publisher.publish(mails)
             variables = environment(server.url, endpoint, "rate") | {"SES_RATE_PER_SEC": str(rate)}
             async with Program(directory / "daemon", OURS.module, variables) as program:
-                yield Scene(program, endpoint, publisher, directory / "daemon")
+                yield Harness(program, endpoint, publisher, directory / "daemon")
             await publisher.close()

@@ -24,7 +24,7 @@ _KEY = "benchmark"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Harness:
     fleet: Fleet
     nats: NatsServer
     endpoint: Endpoint
@@ -50,7 +50,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(
+async def start_harness(
     *,
     mails: int,
     workers: int,
@@ -59,7 +59,7 @@ async def scene(
     announced: float = 100_000,
     latency: float = 0.03,
     topic: str = "",
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[Harness]:
     """The queue is full when this yields.
 
     Args:
@@ -84,5 +84,5 @@ async def scene(
                 Fleet(directory, variables, port=port, workers=workers) as fleet,
                 aiohttp.ClientSession(headers={"X-API-KEY": _KEY}) as session,
             ):
-                yield Scene(fleet, server, endpoint, publisher, session)
+                yield Harness(fleet, server, endpoint, publisher, session)
             await publisher.close()

@@ -1,4 +1,4 @@
-"""What every scene has: the SES endpoint, an upstream publisher that imports nothing of the product, and the count."""
+"""What every run has: the SES endpoint, an upstream publisher that imports nothing of the product, and the count."""
 
 import asyncio
 import random
@@ -16,13 +16,13 @@ from ses_sandbox.testing import SandboxProcess
 
 TOPIC = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 PATIENCE = 300
-"""Seconds after which a scene that doesn't come to its end is given up."""
+"""Seconds after which a run that doesn't come to its end is given up."""
 _LOOK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What became of the mails of one scene."""
+    """What became of the mails of one run."""
 
     published: int
     lost: int
@@ -39,7 +39,7 @@ class Count:
 
 
 @dataclass(kw_only=True)
-class Stage(ABC):
+class Harness(ABC):
     """One run."""
 
     directory: Path
@@ -103,7 +103,7 @@ class Stage(ABC):
 
 
 def variables(nats_url: str, sandbox: SandboxProcess, directory: Path, port: int) -> dict[str, str]:
-    """What the daemon of any scene runs with; SES's events come to `port`."""
+    """What the daemon of any run runs with; SES's events come to `port`."""
     return {
         "NATS_URL": nats_url,
         "AWS_ENDPOINT_URL_SESV2": sandbox.url,

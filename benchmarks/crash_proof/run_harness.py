@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.crash_proof.stage import Stage, sandbox_process, upstream, variables
+from benchmarks.crash_proof.harness import Harness, sandbox_process, upstream, variables
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
 
 
 @dataclass(kw_only=True)
-class Scene(Stage):
+class RunHarness(Harness):
     """`run`, with its ledger in SQLite."""
 
     nats: NatsServer
@@ -30,9 +30,9 @@ class Scene(Stage):
 
 
 @asynccontextmanager
-async def scene(
+async def start_harness(
     directory: Path, *, seed: int, events: bool, events_to: str = "", **further: object
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[RunHarness]:
     """Start everything; `events`: SES's events go out, to the daemon or to `events_to` (a URL).
 
     `further` are variables of the daemon.
@@ -45,7 +45,7 @@ async def scene(
         environment |= {name: str(value) for name, value in further.items()}
         client = await upstream(server.url)
         async with Daemon(directory / "daemon", environment) as daemon:
-            yield Scene(
+            yield RunHarness(
                 directory=directory,
                 sandbox=sandbox,
                 publishers=[client.jetstream(publish_async_max_pending=1000)],

@@ -12,7 +12,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from benchmarks.crash_proof.claims import unfinished_claims
-from benchmarks.crash_proof.stage import Count, Stage, sandbox_process, upstream, variables
+from benchmarks.crash_proof.harness import Count, Harness, sandbox_process, upstream, variables
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
 from tests.servers.nats_cluster import NatsCluster
@@ -26,8 +26,8 @@ _LOOK = 0.2
 
 
 @dataclass(kw_only=True)
-class FleetScene(Stage):
-    """The roles apart, with their ledger in JetStream. Who was killed comes back while the scene goes on."""
+class FleetHarness(Harness):
+    """The roles apart, with their ledger in JetStream. Who was killed comes back while the run goes on."""
 
     cluster: NatsCluster
     fleet: Fleet
@@ -98,7 +98,7 @@ class FleetScene(Stage):
 
 
 @asynccontextmanager
-async def fleet_scene(directory: Path, *, seed: int, **further: object) -> AsyncIterator[FleetScene]:
+async def start_fleet_harness(directory: Path, *, seed: int, **further: object) -> AsyncIterator[FleetHarness]:
     """Start everything; `further` are variables of all roles."""
     [port] = free_ports(1)
     sandbox = sandbox_process(directory, f"http://127.0.0.1:{port}/v1/events/results")
@@ -108,7 +108,7 @@ async def fleet_scene(directory: Path, *, seed: int, **further: object) -> Async
         environment |= {"NATS_REPLICAS": "3"} | {name: str(value) for name, value in further.items()}
         clients = [await upstream(cluster.urls) for _ in range(_PUBLISHERS)]
         async with Fleet(directory, environment, port=port, workers=WORKERS) as fleet:
-            yield FleetScene(
+            yield FleetHarness(
                 directory=directory,
                 sandbox=sandbox,
                 publishers=[client.jetstream(publish_async_max_pending=1000) for client in clients],
