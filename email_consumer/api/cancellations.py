@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from email_consumer.api import statements
 from email_consumer.core.mail_queue import Backlog, MailQueue, Mark, QueueUnavailableError
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.unsent import Unsent
@@ -16,45 +17,10 @@ from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiModel
 from email_consumer.web.times import Moment
 
-_NOTE = """
-INSERT INTO cancellations (topic_id, stream, sequence, stored_before, cancelled_at)
-VALUES (:topic_id, :stream, :sequence, :before, :now)
-ON CONFLICT (topic_id) DO UPDATE
-SET stream = excluded.stream, sequence = excluded.sequence, stored_before = excluded.stored_before,
-    cancelled_at = excluded.cancelled_at
-"""
-# Each row moves the sums of its topic and of its cancellation by trigger.
-_STOP = """
-UPDATE email_requests SET status = 4, error = :error, finished_at = :now, updated_at = :now
-WHERE topic_id = :topic_id AND status = 0
-"""
-_IN_OUR_KEEPING = """
-SELECT count(*) FROM email_requests
-WHERE topic_id = ? AND status = 0 AND published_at IS NULL AND content_id IS NOT NULL
-"""
-# One statement, so that all numbers come from the same snapshot.
-_COUNTS = """
-SELECT stream, sequence, cancelled_at, cancelled, status, count
-FROM cancellations LEFT JOIN topic_counts USING (topic_id) WHERE topic_id = ?
-"""
-# What the previous version recorded belongs to this stream, unless the stream has not reached that sequence or was created
-# later: then it belongs to a deleted stream and stops no mail of this one.
-_ADOPT = """
-UPDATE cancellations
-SET (stream, sequence) = (
-    SELECT :stream, sequence WHERE sequence <= :sequence AND cancelled_at + :skew >= :made_at UNION ALL SELECT '', 0 LIMIT 1
-)
-WHERE stream IS NULL
-"""
 _CLOCK_SKEW = 60.0
 """Clock skew in seconds that the previous version tolerated."""
 _KEPT = 90 * 86_400.0
 """Seconds; SQS keeps a message for at most 14 days, and the stream's consumer shows its progress."""
-_FORGET = """
-DELETE FROM cancellations
-WHERE cancelled_at < :before AND (stream <> :stream OR sequence <= :settled OR :nothing_left)
-"""
-_ALL = "SELECT topic_id, stream, sequence, coalesce(stored_before, cancelled_at) AS before FROM cancellations"
 
 _log = structlog.get_logger(__name__)
 
@@ -124,9 +90,9 @@ class Cancellations:
         here = {"stream": mark.stream, "sequence": mark.sequence, "made_at": _made_at(mark), "skew": _CLOCK_SKEW}
         settled = {"settled": max(backlog.ack_floor, 0), "nothing_left": not backlog.unsettled}
         async with self._database.transaction() as connection:
-            await connection.execute(_ADOPT, here)
-            await connection.execute(_FORGET, here | settled | {"before": time.time() - _KEPT})
-        for row in await self._database.fetch(_ALL):
+            await connection.execute(statements.ADOPT_CANCELLATIONS, here)
+            await connection.execute(statements.FORGET_CANCELLATIONS, here | settled | {"before": time.time() - _KEPT})
+        for row in await self._database.fetch(statements.CANCELLATIONS):
             self._apply(row["topic_id"], Mark(row["stream"], row["sequence"], row["before"]))
 
     async def cancel(self, topic_id: str) -> Receipt:
@@ -139,10 +105,10 @@ class Cancellations:
             mark = await self._queue.mark()
             async with self._database.transaction() as connection:
                 place = {"stream": mark.stream, "sequence": mark.sequence, "before": mark.before, "now": time.time()}
-                await connection.execute(_NOTE, {"topic_id": topic_id} | place)
-                ((kept,),) = await connection.execute_fetchall(_IN_OUR_KEEPING, (topic_id,))
+                await connection.execute(statements.NOTE_CANCELLATION, {"topic_id": topic_id} | place)
+                ((kept,),) = await connection.execute_fetchall(statements.COUNT_UNPUBLISHED, (topic_id,))
                 values = {"topic_id": topic_id, "now": time.time(), "error": str(StopReason.CANCELLED)}
-                await connection.execute(_STOP, values)
+                await connection.execute(statements.STOP_TOPIC, values)
             self._unsent.count(StopReason.CANCELLED, kept)
             # Still before any other write: claims made so far are counted as in flight, and none can follow.
             self._apply(topic_id, mark)
@@ -154,12 +120,12 @@ class Cancellations:
 
     async def receipt(self, topic_id: str) -> Receipt | None:
         """The current state; None if the topic was never cancelled."""
-        noted = await self._database.fetch(_COUNTS, (topic_id,))
+        noted = await self._database.fetch(statements.RECEIPT, (topic_id,))
         if not noted:
             return None
         # Before the counts: they include whatever is settled by now.
         settled, unseen = await self._settled(noted[0]["stream"], noted[0]["sequence"])
-        rows = await self._database.fetch(_COUNTS, (topic_id,))
+        rows = await self._database.fetch(statements.RECEIPT, (topic_id,))
         counts = {row["status"]: row["count"] for row in rows}
         in_flight = counts.get(Status.PROCESSED, 0) + unseen
         return Receipt(

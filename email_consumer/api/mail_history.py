@@ -5,19 +5,12 @@ from typing import Any
 
 from aiohttp import web
 
+from email_consumer.api import statements
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 from email_consumer.web.times import Moment
 
-_MAIL = "SELECT * FROM email_requests WHERE uuid = ?"
-_ATTEMPTS = """
-SELECT created_at, outcome, reason FROM email_attempts WHERE request_id = ? ORDER BY id DESC LIMIT ?
-"""
-_RESULTS = """
-SELECT created_at, status, recipient, machine, raw FROM email_results
-WHERE request_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
-"""
 _LONGEST = 200
 """Maximum number of history entries; the newest are shown."""
 
@@ -70,12 +63,12 @@ class MailHistory:
 
     @operation("One mail's status and history", answer=Mail)
     async def show(self, request: web.Request) -> web.Response:
-        found = await self._database.fetch(_MAIL, (request.match_info["uuid"],))
+        found = await self._database.fetch(statements.MAIL, (request.match_info["uuid"],))
         if not found:
             raise ApiError(404, "not_found", "No mail with this uuid.")
         row = dict(found[0])
-        attempts = await self._database.fetch(_ATTEMPTS, (row["id"], _LONGEST))
-        results = await self._database.fetch(_RESULTS, (row["id"], _LONGEST))
+        attempts = await self._database.fetch(statements.ATTEMPTS, (row["id"], _LONGEST))
+        results = await self._database.fetch(statements.RESULTS, (row["id"], _LONGEST))
         return answer(
             Mail.model_validate(
                 row

@@ -7,27 +7,11 @@ from dataclasses import dataclass
 import aiosqlite
 import orjson
 
+from email_consumer.api import statements
 from email_consumer.api.batch import Batch, BatchMessage
 from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
 from email_consumer.web.routing import ApiError
-
-# All recipients of a content in one statement, so that SQLite loops over them instead of Python.
-_INSERT = """
-INSERT INTO email_requests
-    (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, recipients_hash, content_hash, created_at,
-     updated_at)
-SELECT json_extract(value, '$[0]'), :topic_id, json_extract(value, '$[1]'), :content_id, :due_at, :expires_at,
-    0, 'api', json_extract(value, '$[2]'), :content_hash, :now, :now
-FROM json_each(:recipients)
-"""
-_ANSWERED = "SELECT hash, answer FROM idempotency_keys WHERE key = ?"
-_REMEMBER = "INSERT INTO idempotency_keys (key, hash, answer, created_at) VALUES (?, ?, ?, ?)"
-# A few at a time, so that no request pays for a large cleanup.
-_FORGET = """
-DELETE FROM idempotency_keys WHERE key IN
-    (SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 10)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +44,8 @@ class MailStore:
                 await _insert(connection, message, now)
             text = answer()
             if key:
-                await connection.execute(_REMEMBER, (key.key, key.hash, text, now))
-                await connection.execute(_FORGET, (now - self._keep_answers,))
+                await connection.execute(statements.REMEMBER_ANSWER, (key.key, key.hash, text, now))
+                await connection.execute(statements.FORGET_ANSWERS, (now - self._keep_answers,))
         return text
 
     async def answered(self, key: RequestKey) -> str | None:
@@ -74,7 +58,7 @@ class MailStore:
 
 
 async def _earlier(connection: aiosqlite.Connection, key: RequestKey) -> str | None:
-    for row in await connection.execute_fetchall(_ANSWERED, (key.key,)):
+    for row in await connection.execute_fetchall(statements.ANSWERED, (key.key,)):
         if row["hash"] != key.hash:
             raise ApiError(422, "key_reused", "This Idempotency-Key was used with a different request.")
         return str(row["answer"])
@@ -84,7 +68,7 @@ async def _earlier(connection: aiosqlite.Connection, key: RequestKey) -> str | N
 async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: float) -> None:
     content = message.content
     await connection.execute(
-        _INSERT,
+        statements.INSERT_MAILS,
         {
             "topic_id": content.topic_id,
             "content_id": await keep_content(connection, content, now),

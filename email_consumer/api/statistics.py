@@ -2,13 +2,10 @@
 
 import time
 
+from email_consumer.api import statements
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ResultCounts
-
-_REQUESTS = "SELECT status, count FROM topic_counts WHERE topic_id = ?"
-_RESULTS = "SELECT kind, count FROM topic_results WHERE topic_id = ?"
-_SENT = "SELECT coalesce(sum(count), 0) FROM sent_minutes WHERE minute > ?"
 
 
 class Statistics:
@@ -17,15 +14,15 @@ class Statistics:
 
     async def requests(self, topic_id: str) -> dict[Status, int]:
         """Number of a topic's mails by status, zeros included."""
-        rows = await self._database.fetch(_REQUESTS, (topic_id,))
+        rows = await self._database.fetch(statements.STATUS_COUNTS, (topic_id,))
         return dict.fromkeys(Status, 0) | {Status(row["status"]): row["count"] for row in rows}
 
     async def results(self, topic_id: str) -> dict[str, int]:
         """Number of a topic's distinct recipients by kind of result; the common kinds even if zero."""
-        rows = await self._database.fetch(_RESULTS, (topic_id,))
+        rows = await self._database.fetch(statements.RESULT_COUNTS, (topic_id,))
         return dict.fromkeys(ResultCounts.model_fields, 0) | {row["kind"]: row["count"] for row in rows}
 
     async def sent(self, hours: int) -> int:
         """Mails that SES accepted in the last `hours`, to the minute."""
-        ((count,),) = await self._database.fetch(_SENT, (int(time.time()) // 60 - hours * 60,))
+        ((count,),) = await self._database.fetch(statements.SENT_SINCE, (int(time.time()) // 60 - hours * 60,))
         return int(count)

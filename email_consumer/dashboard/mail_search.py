@@ -7,6 +7,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.dashboard import statements
 from email_consumer.message.address import normal_form
 from email_consumer.message.times import from_unix
 from email_consumer.store.database import Database
@@ -21,10 +22,6 @@ from email_consumer.web.routing import (
     operation,
     read_query,
 )
-
-# Each reads one page at most: an index holds the ids of an address in order.
-_IN_NORMAL_FORM = "SELECT * FROM email_requests WHERE email = :address AND id < :before ORDER BY id DESC LIMIT :limit"
-_IN_OTHER_FORM = "SELECT * FROM email_requests WHERE address = :address AND id < :before ORDER BY id DESC LIMIT :limit"
 
 _NEWEST = 2**63 - 1
 
@@ -66,7 +63,9 @@ class MailSearch:
         query = read_query(request, MailsQuery)
         parameters = {"address": _normal(query.email), "before": int(query.after or _NEWEST), "limit": query.limit}
         found = [
-            row for sql in (_IN_NORMAL_FORM, _IN_OTHER_FORM) for row in await self._database.fetch(sql, parameters)
+            row
+            for sql in (statements.MAILS_TO_NORMAL_FORM, statements.MAILS_TO_OTHER_FORM)
+            for row in await self._database.fetch(sql, parameters)
         ]
         latest = sorted(found, key=lambda row: row["id"], reverse=True)[: query.limit]
         more = next_page(latest, query, lambda row: row["id"])

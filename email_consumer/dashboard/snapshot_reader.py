@@ -10,12 +10,10 @@ from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK, Check, reason, reasons
 from email_consumer.core.source import Source
+from email_consumer.dashboard import statements
 from email_consumer.dashboard.snapshot import Part, Quota, Snapshot
 from email_consumer.store.database import Database
 
-# Uses the partial index of mail being sent, so the cost does not grow with the table.
-_IN_DOUBT = "SELECT count(*) FROM email_requests WHERE status = 1 AND in_doubt = 1"
-_LAST_EVENT = "SELECT received_at FROM sns_messages ORDER BY id DESC LIMIT 1"
 _MEGABYTE = 1_000_000
 _PARTS = {"ses", "ledger"}
 """Checks whose parts are always shown."""
@@ -81,8 +79,8 @@ class SnapshotReader:
 
     async def _read_database(self) -> tuple[int | None, float | None, Part]:
         try:
-            ((in_doubt,),) = await self._database.fetch(_IN_DOUBT)
-            events = await self._database.fetch(_LAST_EVENT)
+            ((in_doubt,),) = await self._database.fetch(statements.COUNT_IN_DOUBT)
+            events = await self._database.fetch(statements.LAST_EVENT)
             size = self._database.path.stat().st_size
             await self._database.check()
         except (sqlite3.Error, OSError) as error:

@@ -8,6 +8,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.dashboard import statements
 from email_consumer.message.times import from_unix
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
@@ -22,13 +23,6 @@ from email_consumer.web.routing import (
     operation,
     read_query,
 )
-
-_PAGE = """
-SELECT id, topic_id, active_at, cancelled_at FROM topics LEFT JOIN cancellations USING (topic_id)
-WHERE (active_at, id) < (:active_at, :id) ORDER BY active_at DESC, id DESC LIMIT :limit
-"""
-_REQUESTS = "SELECT topic_id, status, count FROM topic_counts WHERE topic_id IN (SELECT value FROM json_each(?))"
-_RESULTS = "SELECT topic_id, kind, count FROM topic_results WHERE topic_id IN (SELECT value FROM json_each(?))"
 
 _CURSOR = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
 _NO_MAIL = dict.fromkeys(StatusCounts.model_fields, 0)
@@ -70,13 +64,13 @@ class TopicList:
         query = read_query(request, TopicsQuery)
         active_at, _, number = (query.after or _FIRST_PAGE).partition("-")
         place = {"active_at": float(active_at), "id": int(number), "limit": query.limit}
-        rows = await self._database.fetch(_PAGE, place)
+        rows = await self._database.fetch(statements.PAGE_OF_TOPICS, place)
         names = json.dumps([row["topic_id"] for row in rows])
         requests: defaultdict[str, dict[str, int]] = defaultdict(_NO_MAIL.copy)
-        for topic_id, status, count in await self._database.fetch(_REQUESTS, (names,)):
+        for topic_id, status, count in await self._database.fetch(statements.STATUS_COUNTS, (names,)):
             requests[topic_id][Status(status).name.title()] = count
         results: defaultdict[str, dict[str, int]] = defaultdict(_NO_RESULT.copy)
-        for topic_id, kind, count in await self._database.fetch(_RESULTS, (names,)):
+        for topic_id, kind, count in await self._database.fetch(statements.RESULT_COUNTS, (names,)):
             results[topic_id][kind] = count
         topics = [
             TopicSummary(

@@ -1,5 +1,7 @@
 """The feedback loop's SQL, a comment per statement. Lists of values go in as one JSON array."""
 
+from email_consumer.store.status import Status
+
 # Which SNS messages were applied already.
 KNOWN_MESSAGES = "SELECT message_id FROM sns_messages WHERE message_id IN (SELECT value FROM json_each(?))"
 
@@ -25,11 +27,11 @@ WHERE tag IN (SELECT value FROM json_each(:tags))
 
 # Any event proves that SES accepted the mail, also one that was stopped while in doubt. Where it was in hand or in doubt,
 # nobody has counted that attempt yet.
-SETTLE = """
+SETTLE = f"""
 UPDATE email_requests
-SET status = 2, in_doubt = 0, error = NULL, attempts = attempts + (status IN (1, 4)),
+SET status = {Status.SENT}, in_doubt = 0, error = NULL, attempts = attempts + (status IN ({Status.PROCESSED}, {Status.STOPPED})),
     message_id = coalesce(message_id, :message_id), finished_at = :now, updated_at = :now
-WHERE id = :id AND status <> 2
+WHERE id = :id AND status <> {Status.SENT}
 """
 
 INSERT_RESULT = """
@@ -60,7 +62,7 @@ DELETE FROM unmatched_events WHERE id IN (SELECT value FROM json_each(?)) RETURN
 """
 
 # What nobody knows the fate of, in the order of ids.
-PAGE_IN_DOUBT = """
+PAGE_IN_DOUBT = f"""
 SELECT id, uuid, topic_id, email, attempts, claimed_at, error FROM email_requests
-WHERE status = 1 AND in_doubt = 1 AND id > :after ORDER BY id LIMIT :limit
+WHERE status = {Status.PROCESSED} AND in_doubt = 1 AND id > :after ORDER BY id LIMIT :limit
 """

@@ -7,42 +7,43 @@ since to look a value up by its name costs more.
 
 from email_consumer.ledgers.row_changes import UNBURIED
 from email_consumer.store.retired import RETIRED_NAME
+from email_consumer.store.status import Status
 
 # What is known of the uuids of a group, given as a JSON array.
-KNOWN = """
+KNOWN = f"""
 SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash, error,
-    status = 4 AND error LIKE 'suppressed%' AS suppressed
+    status = {Status.STOPPED} AND error LIKE 'suppressed%' AS suppressed
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 
 # A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it. Each is an array: uuid, tag,
 # topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash.
-INSERT_CLAIMED = """
+INSERT_CLAIMED = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash,
      created_at, updated_at)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, 1, value->>5, value->>6, value->>7, value->>8, value->>9,
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, {Status.PROCESSED}, value->>5, value->>6, value->>7, value->>8, value->>9,
     value->>10, :now, :now
 FROM json_each(:rows)
 """
 
 # A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.
-RECLAIM = """
+RECLAIM = f"""
 UPDATE email_requests
-SET status = 1, in_doubt = 0, claimed_at = :now, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
+SET status = {Status.PROCESSED}, in_doubt = 0, claimed_at = :now, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
     replay_of = coalesce(:replay_of, replay_of), recipients_hash = :recipients_hash, content_hash = :content_hash
 WHERE id = :id
 """
 
 # A finished uuid begins another life: the old row keeps its history under another name.
-RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"  # noqa: S608 - a constant
+RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"
 
 # A mail that is due later, with its content in our keeping.
-INSERT_SCHEDULED = """
+INSERT_SCHEDULED = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, replay_of, source, revision, recipients_hash,
      content_hash, created_at, updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, 0, :replay_of, :source, :revision,
+VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, {Status.CREATED}, :replay_of, :source, :revision,
     :recipients_hash, :content_hash, :now, :now)
 ON CONFLICT (uuid) DO NOTHING
 """
@@ -52,26 +53,26 @@ ON CONFLICT (uuid) DO NOTHING
 # claimed any more, and its attempts are counted.
 FINISH = f"""
 UPDATE email_requests
-SET status = value->>1, attempts = attempts + iif(status = 1, value->>2, 0), in_doubt = value->>3, error = value->>4,
+SET status = value->>1, attempts = attempts + iif(status = {Status.PROCESSED}, value->>2, 0), in_doubt = value->>3, error = value->>4,
     message_id = coalesce(value->>5, message_id), finished_at = value->>6, updated_at = :now,
     -- The grace of a doubt counts from here: the request may have been under way for long.
     claimed_at = CASE WHEN value->>3 THEN :now ELSE claimed_at END
-FROM json_each(:rows) WHERE uuid = value->>0 AND (status = 1 OR (status = 0 AND error LIKE '{UNBURIED}%'))
-"""  # noqa: S608 - a constant
+FROM json_each(:rows) WHERE uuid = value->>0 AND (status = {Status.PROCESSED} OR (status = {Status.CREATED} AND error LIKE '{UNBURIED}%'))
+"""
 
 # A mail that is stopped without ever being claimed, or given up while in doubt.
-STOP = """
+STOP = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, recipients_hash, content_hash, created_at,
      updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :expires_at, 4, :error, :now, :source, :recipients_hash, :content_hash, :now, :now)
+VALUES (:uuid, :tag, :topic_id, :email, :expires_at, {Status.STOPPED}, :error, :now, :source, :recipients_hash, :content_hash, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
-SET status = 4, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
-WHERE status = 0 OR (status = 1 AND in_doubt = 1)
+SET status = {Status.STOPPED}, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
+WHERE status = {Status.CREATED} OR (status = {Status.PROCESSED} AND in_doubt = 1)
 """
 
 # What was given up while in doubt may have been sent: published again with another content it must stay a duplicate.
-FORGET_CONTENT = "UPDATE email_requests SET content_hash = NULL WHERE uuid = :uuid AND status = 3"
+FORGET_CONTENT = f"UPDATE email_requests SET content_hash = NULL WHERE uuid = :uuid AND status = {Status.FAILED}"
 
 # One line of a mail's history.
 REMARK = """
@@ -89,4 +90,7 @@ WHERE uuid = :uuid AND NOT EXISTS (
 """
 
 # Whatever a dead process had in hand when this one took the file over.
-DOUBT_ORPHANS = "UPDATE email_requests SET in_doubt = 1, error = 'the process ended during the attempt' WHERE status = 1 AND in_doubt = 0"
+DOUBT_ORPHANS = f"UPDATE email_requests SET in_doubt = 1, error = 'the process ended during the attempt' WHERE status = {Status.PROCESSED} AND in_doubt = 0"
+
+# Whether SES's message id is known already.
+KNOWN_AS_SENT = f"SELECT 1 FROM email_requests WHERE message_id = ? AND status = {Status.SENT}"

@@ -14,6 +14,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Sent
 from email_consumer.feedback.events import Event
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.ledgers.statements import KNOWN_AS_SENT
 from email_consumer.message.fields import is_tag
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.paced_sender import ses_client
@@ -22,9 +23,6 @@ from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database
-from email_consumer.store.status import Status
-
-_KNOWN_AS_SENT = "SELECT 1 FROM email_requests WHERE message_id = ? AND status = ?"
 
 _log = structlog.get_logger(__name__)
 
@@ -128,7 +126,7 @@ class RemoteWorkers:
         """Mark the claim as sent, so that no worker sends the mail again, even if the worker's own outcome has not arrived yet."""
         if event.tag is None or not is_tag(event.tag):  # sent by another program
             return
-        known = await self._database.fetch(_KNOWN_AS_SENT, (event.message_id, Status.SENT))
+        known = await self._database.fetch(KNOWN_AS_SENT, (event.message_id,))
         if not known:
             ours = event.instance is not None
             await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours)

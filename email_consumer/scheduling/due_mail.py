@@ -17,44 +17,12 @@ from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address
 from email_consumer.message.model import EmailMessage, UndecodableError, encode, from_value, uuid_tag
 from email_consumer.message.times import from_unix
+from email_consumer.scheduling import statements
 from email_consumer.store.contents import content_fields
 from email_consumer.store.database import Database
 from email_consumer.store.retired import published_uuid
 from email_consumer.store.status import Status
 
-_UNPUBLISHED = "(status = 0 OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
-_DUE = f"""
-SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at FROM email_requests
-WHERE {_UNPUBLISHED} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
-ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
-"""  # noqa: S608 - constants
-_NEXT = f"""
-SELECT coalesce(scheduled_at, created_at) FROM email_requests
-WHERE {_UNPUBLISHED} AND content_id NOT IN (SELECT value FROM json_each(:excluded))
-ORDER BY coalesce(scheduled_at, created_at), id LIMIT 1
-"""  # noqa: S608
-_CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
-# The mail stays unpublished; its status shows the reason.
-_REFUSED = """
-UPDATE email_requests SET error = :reason, updated_at = :now
-WHERE content_id = :content AND status = 0 AND published_at IS NULL AND error IS NOT :reason
-"""
-_OUTSTANDING = "SELECT id FROM email_requests WHERE status < 2 AND published_at IS NOT NULL"
-_PUBLISHED = """
-UPDATE email_requests SET published_at = :now, published_sequence = value->>1, error = NULL
-FROM json_each(:published) WHERE email_requests.id = value->>0
-"""
-_FINISH = """
-UPDATE email_requests SET status = :status, error = :error, in_doubt = 0, finished_at = :now, updated_at = :now
-WHERE id = :id AND (status = 0 OR in_doubt = 1)
-"""
-# Open, but the queue's consumer is past it, or its stream is gone: however it got lost, it is published again.
-# Sequence 0: published by an earlier version, or to an unordered queue.
-_UNPUBLISH = """
-UPDATE email_requests SET published_at = NULL
-WHERE published_at < :before AND published_at IS NOT NULL AND status < 2 AND (status = 0 OR in_doubt = 1)
-    AND (:nothing_left OR published_sequence > :last OR published_sequence BETWEEN 1 AND :settled)
-"""
 _CACHED_BYTES = 4_000_000
 
 
@@ -110,7 +78,9 @@ class DueMail:
         """Up to `limit` mails, longest due first, except those with `excluded` contents; expired mail is stopped."""
         now = time.time()
         due, expired = Due([], []), []
-        for row in await self._database.fetch(_DUE, {"now": now, "limit": limit, "excluded": json.dumps(excluded)}):
+        for row in await self._database.fetch(
+            statements.DUE, {"now": now, "limit": limit, "excluded": json.dumps(excluded)}
+        ):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
@@ -132,26 +102,28 @@ class DueMail:
             now = time.time()
             rows = [{"id": mail, "status": status, "error": error, "now": now} for mail, status, error in mails]
             async with self._database.transaction() as connection:
-                await connection.executemany(_FINISH, rows)
+                await connection.executemany(statements.FINISH, rows)
 
     async def next_due(self, excluded: Sequence[int] = ()) -> float | None:
         """When the next mail is due (Unix seconds, may be in the past); None if there is none without `excluded` contents."""
-        rows = await self._database.fetch(_NEXT, {"excluded": json.dumps(excluded)})
+        rows = await self._database.fetch(statements.NEXT_DUE, {"excluded": json.dumps(excluded)})
         return float(rows[0][0]) if rows else None
 
     async def mark_published(self, mails: Sequence[tuple[int, int]]) -> None:
         """Record mails (row, sequence in the queue) that the queue has stored."""
         async with self._database.transaction() as connection:
-            await connection.execute(_PUBLISHED, {"now": time.time(), "published": json.dumps(mails)})
+            await connection.execute(statements.MARK_PUBLISHED, {"now": time.time(), "published": json.dumps(mails)})
 
     async def record_refusal(self, content: int, reason: str) -> None:
         """Record why mail with this content can't be published at present."""
         async with self._database.transaction() as connection:
-            await connection.execute(_REFUSED, {"content": content, "reason": reason, "now": time.time()})
+            await connection.execute(
+                statements.NOTE_REFUSED, {"content": content, "reason": reason, "now": time.time()}
+            )
 
     async def outstanding(self) -> set[int]:
         """Rows that are published but not finished."""
-        return {row[0] for row in await self._database.fetch(_OUTSTANDING)}
+        return {row[0] for row in await self._database.fetch(statements.OUTSTANDING)}
 
     async def unpublish_lost(self, before: float, backlog: Backlog) -> int:
         """Mark mail as unpublished that was published before (Unix seconds), is open, and is no longer in the queue.
@@ -160,7 +132,7 @@ class DueMail:
         """
         state = {"nothing_left": not backlog.unsettled, "settled": backlog.ack_floor, "last": backlog.last}
         async with self._database.transaction() as connection:
-            return (await connection.execute(_UNPUBLISH, {"before": before} | state)).rowcount
+            return (await connection.execute(statements.UNPUBLISH, {"before": before} | state)).rowcount
 
     async def _content(self, content_id: int) -> EmailMessage:
         if content_id not in self._contents:
@@ -174,7 +146,7 @@ class DueMail:
         return self._contents[content_id]
 
     async def _fields(self, content_id: int) -> dict[str, object] | None:
-        rows = await self._database.fetch(_CONTENT, (content_id,))
+        rows = await self._database.fetch(statements.CONTENT, (content_id,))
         return content_fields(rows[0]["subject"], rows[0]["content"], rows[0]["extra"]) if rows else None
 
     async def _broken(self, row: sqlite3.Row, reason: str) -> Unpublishable:

@@ -6,16 +6,13 @@ from typing import Literal
 import structlog
 
 from email_consumer.core.outcome import StopReason
+from email_consumer.scheduling import statements
 from email_consumer.store.database import Database
-from email_consumer.store.facts import set_fact
+from email_consumer.store.facts import read_fact, set_fact
 
 _ALIVE = "scheduler_alive"
 _ALIVE_INTERVAL = 60.0
 
-_SKIP = """
-UPDATE email_requests SET status = 4, error = :error, finished_at = :now, updated_at = :now
-WHERE status = 0 AND published_at IS NULL AND content_id IS NOT NULL AND scheduled_at > :alive AND scheduled_at < :late
-"""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,14 +29,14 @@ class Misfires:
 
     async def settle(self) -> int:
         """Apply the policy once, before the first mail is published; the number of skipped mails."""
-        rows = await self._database.fetch("SELECT value FROM facts WHERE name = ?", (_ALIVE,))
+        alive = await read_fact(self._database, _ALIVE)
         skipped = 0
-        if self._policy == "skip" and rows:
+        if self._policy == "skip" and alive:
             now = time.time()
             reason = f"{StopReason.MISFIRED}: the scheduler was not running when it became due"
-            times = {"now": now, "alive": float(rows[0][0]), "late": now - self._limit, "error": reason}
+            times = {"now": now, "alive": float(alive), "late": now - self._limit, "error": reason}
             async with self._database.transaction() as connection:
-                skipped = (await connection.execute(_SKIP, times)).rowcount
+                skipped = (await connection.execute(statements.SKIP_MISFIRED, times)).rowcount
             if skipped:
                 _log.warning("schedule.misfired", mails=skipped, limit=self._limit, hint="see MISFIRE")
         return skipped

@@ -34,10 +34,10 @@ FROM email_results AS result JOIN email_requests AS request ON request.id = requ
 WHERE request_id IN (SELECT value FROM json_each(?)) AND topic_id IS NOT NULL
 """
 # Looked at again: a replay may have reopened a mail since.
-_DELETE = """
+_DELETE = f"""
 DELETE FROM email_requests
-WHERE id IN (SELECT value FROM json_each(?)) AND status >= 2 AND finished_at < ? RETURNING content_id, topic_id
-"""
+WHERE id IN (SELECT value FROM json_each(?)) AND status >= {Status.SENT} AND finished_at < ? RETURNING content_id, topic_id
+"""  # noqa: S608 - constants
 _DISCOUNT = """
 DELETE FROM topic_recipients
 WHERE topic_id = :topic_id AND recipient = :recipient AND kind = iif(:machine, 'Machine', '') || :status AND NOT EXISTS (

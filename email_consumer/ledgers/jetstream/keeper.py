@@ -20,7 +20,8 @@ from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
 from email_consumer.ledgers.jetstream.claims_stream import BucketState, ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.record import BucketEntry
-from email_consumer.ledgers.jetstream.refill import HIGHEST_REVISION, Kept, MailConsumer, late, records
+from email_consumer.ledgers.jetstream.refill import Kept, MailConsumer, late, records
+from email_consumer.ledgers.jetstream.statements import HIGHEST_REVISION
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.ledgers.rule import Policy

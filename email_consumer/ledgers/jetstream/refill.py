@@ -20,6 +20,7 @@ from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.core.ledger import Origin
 from email_consumer.core.mail_queue import ORIGIN
 from email_consumer.jetstream.api import ask
+from email_consumer.ledgers.jetstream import statements
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed
 from email_consumer.ledgers.rule import Granted, Policy, decide
 from email_consumer.message.fingerprint import Fingerprint
@@ -29,16 +30,6 @@ from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
 _AT_ONCE = 500
-# Mail of the API that no worker had has no record: it is claimed like any other once it is published.
-_KNOWN = """
-SELECT id, uuid, tag, status, attempts, in_doubt, claimed_at, finished_at, scheduled_at, message_id, error, replay_of,
-    revision, recipients_hash, content_hash
-FROM email_requests
-WHERE id > :after AND (status < 2 OR finished_at > :ended_after) AND instr(uuid, char(0)) = 0
-    AND NOT (status = 0 AND source = 'api' AND revision = 0)
-ORDER BY id LIMIT :most
-"""
-HIGHEST_REVISION = "SELECT coalesce(max(revision), 0) FROM email_requests"
 
 
 class Kept(NamedTuple):
@@ -122,7 +113,9 @@ async def records(
 
 async def _rows(database: Database, ended_after: float) -> AsyncIterator[sqlite3.Row]:
     after = 0
-    while rows := await database.fetch(_KNOWN, {"after": after, "ended_after": ended_after, "most": _AT_ONCE}):
+    while rows := await database.fetch(
+        statements.KNOWN_MAILS, {"after": after, "ended_after": ended_after, "most": _AT_ONCE}
+    ):
         for row in rows:
             yield row
         after = rows[-1]["id"]

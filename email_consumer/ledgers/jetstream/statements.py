@@ -2,6 +2,7 @@
 
 from email_consumer.ledgers.statements import LEFT_OUT, REMARK
 from email_consumer.store.retired import RETIRED_NAME
+from email_consumer.store.status import Status
 
 __all__ = [
     "DISPLACE",
@@ -24,25 +25,25 @@ SHOWN = (
 # A mail of this uuid that ended before the uuid's present life began keeps its history under another name.
 RETIRE_FORMER = f"""
 UPDATE email_requests SET uuid = {RETIRED_NAME}
-WHERE uuid = :uuid AND status >= 2 AND revision > 0 AND revision < :life
-"""  # noqa: S608 - a constant
+WHERE uuid = :uuid AND status >= {Status.SENT} AND revision > 0 AND revision < :life
+"""
 
 # The same, whatever the tables show of it.
 RETIRE_OPEN = f"""
 UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND revision > 0 AND revision < :life
-"""  # noqa: S608 - a constant
+"""
 
 # The same for a mail that is due later, of whose uuid its worker found nothing in the bucket: the idempotency window of what
 # ended long enough before this one was stored is over.
 RETIRE_ENDED = f"""
-UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND status >= 2 AND finished_at < :ended_before
-"""  # noqa: S608 - a constant
+UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE uuid = :uuid AND status >= {Status.SENT} AND finished_at < :ended_before
+"""
 
 # A mail in our keeping whose uuid another mail took before it was published: the scheduler finds it under the other name.
 DISPLACE = f"""
 UPDATE email_requests SET uuid = {RETIRED_NAME}
 WHERE uuid = :uuid AND content_id IS NOT NULL AND recipients_hash <> :recipients_hash
-"""  # noqa: S608 - a constant
+"""
 
 # The mail's new state; whoever made the row (we, the API, the schedule), it goes on.
 SHOW = """
@@ -60,10 +61,10 @@ SET status = excluded.status, error = excluded.error, attempts = excluded.attemp
 """
 
 # A mail from our keeping that found its uuid taken: its row, by whichever name, ends as its dead letter says.
-FAIL_CONFLICTING = """
-UPDATE email_requests SET status = 3, error = :conflict, finished_at = :now, updated_at = :now
+FAIL_CONFLICTING = f"""
+UPDATE email_requests SET status = {Status.FAILED}, error = :conflict, finished_at = :now, updated_at = :now
 WHERE (uuid = :uuid OR (uuid > :uuid || char(0) AND uuid < :uuid || char(1)))
-  AND content_id IS NOT NULL AND status = 0 AND recipients_hash = :recipients_hash
+  AND content_id IS NOT NULL AND status = {Status.CREATED} AND recipients_hash = :recipients_hash
 """
 
 # The history of the mail that the uuid stands for. Told twice, it is noted once.
@@ -72,3 +73,15 @@ INSERT INTO email_attempts (request_id, outcome, reason, created_at)
 SELECT id, 'conflict', :conflict, :now FROM email_requests WHERE uuid = :uuid
 AND NOT EXISTS (SELECT 1 FROM email_attempts WHERE request_id = email_requests.id AND created_at = :now)
 """
+
+# Mail of the API that no worker had has no record: it is claimed like any other once it is published.
+KNOWN_MAILS = f"""
+SELECT id, uuid, tag, status, attempts, in_doubt, claimed_at, finished_at, scheduled_at, message_id, error, replay_of,
+    revision, recipients_hash, content_hash
+FROM email_requests
+WHERE id > :after AND (status < {Status.SENT} OR finished_at > :ended_after) AND instr(uuid, char(0)) = 0
+    AND NOT (status = {Status.CREATED} AND source = 'api' AND revision = 0)
+ORDER BY id LIMIT :most
+"""
+
+HIGHEST_REVISION = "SELECT coalesce(max(revision), 0) FROM email_requests"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from email_consumer.dashboard import mail_search
+from email_consumer.dashboard import statements
 from tests.integration.dashboard.rows import Rows, rows
 
 
@@ -73,7 +73,7 @@ async def test_what_is_no_address_is_refused(tmp_path: Path, email: str) -> None
 async def test_both_searches_go_by_an_index_and_sort_nothing(tmp_path: Path) -> None:
     async with rows(tmp_path) as it:
         place = {"address": "a@example.com", "before": 5, "limit": 5}
-        for sql in (mail_search._IN_NORMAL_FORM, mail_search._IN_OTHER_FORM):
+        for sql in (statements.MAILS_TO_NORMAL_FORM, statements.MAILS_TO_OTHER_FORM):
             plan = [row["detail"] for row in await it.database.fetch(f"EXPLAIN QUERY PLAN {sql}", place)]
             assert len(plan) == 1
             assert plan[0].startswith("SEARCH email_requests USING INDEX email_requests_")

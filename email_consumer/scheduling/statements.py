@@ -1,0 +1,50 @@
+"""The SQL of mail in our own tables that waits to be published, a comment per statement."""
+
+from email_consumer.store.status import Status
+
+UNPUBLISHED = f"(status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
+
+DUE = f"""
+SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at FROM email_requests
+WHERE {UNPUBLISHED} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
+"""
+
+NEXT_DUE = f"""
+SELECT coalesce(scheduled_at, created_at) FROM email_requests
+WHERE {UNPUBLISHED} AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+ORDER BY coalesce(scheduled_at, created_at), id LIMIT 1
+"""
+
+CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
+
+# The mail stays unpublished; its status shows the reason.
+NOTE_REFUSED = f"""
+UPDATE email_requests SET error = :reason, updated_at = :now
+WHERE content_id = :content AND status = {Status.CREATED} AND published_at IS NULL AND error IS NOT :reason
+"""
+
+OUTSTANDING = f"SELECT id FROM email_requests WHERE status < {Status.SENT} AND published_at IS NOT NULL"
+
+MARK_PUBLISHED = """
+UPDATE email_requests SET published_at = :now, published_sequence = value->>1, error = NULL
+FROM json_each(:published) WHERE email_requests.id = value->>0
+"""
+
+FINISH = f"""
+UPDATE email_requests SET status = :status, error = :error, in_doubt = 0, finished_at = :now, updated_at = :now
+WHERE id = :id AND (status = {Status.CREATED} OR in_doubt = 1)
+"""
+
+# Open, but the queue's consumer is past it, or its stream is gone: however it got lost, it is published again.
+# Sequence 0: published by an earlier version, or to an unordered queue.
+UNPUBLISH = f"""
+UPDATE email_requests SET published_at = NULL
+WHERE published_at < :before AND published_at IS NOT NULL AND status < {Status.SENT} AND (status = {Status.CREATED} OR in_doubt = 1)
+    AND (:nothing_left OR published_sequence > :last OR published_sequence BETWEEN 1 AND :settled)
+"""
+
+SKIP_MISFIRED = f"""
+UPDATE email_requests SET status = {Status.STOPPED}, error = :error, finished_at = :now, updated_at = :now
+WHERE status = {Status.CREATED} AND published_at IS NULL AND content_id IS NOT NULL AND scheduled_at > :alive AND scheduled_at < :late
+"""
