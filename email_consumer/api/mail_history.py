@@ -1,8 +1,8 @@
 """`GET /v1/messages/{uuid}`: status and history of one mail."""
 
-import json
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from email_consumer.api import statements
@@ -86,4 +86,4 @@ def _attempt(at: float, outcome: str, reason: str) -> Attempt:
 
 
 def _result(at: float, kind: str, recipient: str, machine: int, raw: str) -> Result:
-    return Result(at=at, kind=kind, recipient=recipient, machine=bool(machine), detail=json.loads(raw))
+    return Result(at=at, kind=kind, recipient=recipient, machine=bool(machine), detail=orjson.loads(raw))

@@ -1,7 +1,6 @@
 """A worker's membership in the cluster: it announces itself, knows the other workers, and sends at its share of the rate or not at all."""
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from contextlib import aclosing
 from math import isfinite
 from uuid import uuid4
 
+import orjson
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -201,11 +201,11 @@ class Membership:
 
 
 def _encode(record: MemberRecord) -> bytes:
-    return json.dumps({"sent": record.sent, "knows": sorted(record.knows), **record.about}).encode()
+    return orjson.dumps({"sent": record.sent, "knows": sorted(record.knows), **record.about})
 
 
 def _decode(value: bytes) -> MemberRecord:
-    fields = json.loads(value)
+    fields = orjson.loads(value)
     sent, knows = float(fields.pop("sent")), frozenset(fields.pop("knows"))
     if not all(isinstance(name, str) for name in knows):
         raise TypeError("names that are not text")

@@ -9,11 +9,12 @@
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Self
+
+import orjson
 
 from email_consumer.core.mail_queue import Mark
 from email_consumer.suppression.compact_set import SHARDS
@@ -64,7 +65,7 @@ class Cancellation:
     def encode(self) -> SharedValue:
         value = {"topic_id": self.topic_id, "sequence": self.mark.sequence, "cancelled_at": self.mark.before}
         headers = {} if self.mark.stream is None else {STREAM_HEADER: self.mark.stream}
-        return SharedValue(json.dumps(value).encode(), headers)
+        return SharedValue(orjson.dumps(value), headers)
 
     @classmethod
     def decode(cls, shared: SharedValue) -> Self:
@@ -73,7 +74,7 @@ class Cancellation:
         Raises:
             JUNK: it is something else.
         """
-        value = json.loads(shared.value)
+        value = orjson.loads(shared.value)
         mark = Mark(shared.headers.get(STREAM_HEADER), int(value["sequence"]), float(value["cancelled_at"]))
         cancellation = cls(str(value["topic_id"]), mark)
         cancellation.topic_id.encode()

@@ -1,11 +1,11 @@
 """Publishes the shared state to all workers: the sidecar's side."""
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 
+import orjson
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -213,7 +213,7 @@ class SharedStatePublisher:
         if kind == RECEIVER:
             since = asyncio.get_running_loop().time() - (self._receiving_from or 0.0)
             # `since`, by our own clock, is for workers of the previous version.
-            return SharedValue(json.dumps({"for": since, "since": time.time() - since}).encode())
+            return SharedValue(orjson.dumps({"for": since, "since": time.time() - since}))
         return self._values[key]
 
     async def _restore_bucket(self) -> None:

@@ -1,11 +1,11 @@
 """Follows the shared state: the worker's side. Nothing has to be looked up when mail arrives."""
 
 import asyncio
-import json
 import math
 from collections.abc import Callable
 from contextlib import aclosing
 
+import orjson
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -130,7 +130,7 @@ class SharedStateWatcher:
 
     def _pulse(self, shared: SharedValue, stored_at: float) -> None:
         """`stored_at` and the result are by NATS's clock, since the sidecar's clock may differ."""
-        heartbeat = json.loads(shared.value)
+        heartbeat = orjson.loads(shared.value)
         if "for" in heartbeat:
             since = stored_at - float(heartbeat["for"])
             if not math.isfinite(since):

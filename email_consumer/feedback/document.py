@@ -4,7 +4,7 @@ A server's answer that SES quotes may hold half of a character (an unpaired surr
 the bounce says of the address is true all the same.
 """
 
-import json
+import json  # noqa: TID251 - orjson refuses half characters
 import math
 import re
 from typing import Any

@@ -1,10 +1,11 @@
 """The two programs of local mode, and how each is started."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import orjson
 
 from email_consumer.local.extra import find_nats_server
 
@@ -37,7 +38,7 @@ def nats_server(directory: Path) -> Program:
 
     def command(port: int) -> Sequence[str]:
         config = directory / "nats-server.conf"
-        store = json.dumps(str((directory / "store").resolve()))
+        store = orjson.dumps(str((directory / "store").resolve())).decode()
         # The default syncs every two minutes: acknowledged messages would be lost in a power cut.
         config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: {store}, sync_interval: "1s" }}\n')
         return [find_nats_server() or "nats-server", "-c", str(config)]

@@ -13,6 +13,7 @@ from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.ports import free_port
 from email_consumer.local.program import Program
 from email_consumer.runtime import private_files
+from email_consumer.runtime.backoff import backoff
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.tasks import end
 
@@ -111,12 +112,13 @@ class ServerProcess:
         ready.set()
 
     async def _keep_running(self) -> None:
-        pause = _FIRST_PAUSE
+        failures = 1
         while self._process and self._output:
             await asyncio.shield(self._output)
+            pause = backoff(_FIRST_PAUSE, failures, _LONGEST_PAUSE)
             _log.error("local.server_ended", server=self._program.name, exit=self._process.returncode, restart=pause)
             await asyncio.sleep(pause)
-            pause = _FIRST_PAUSE if await self._launch() else min(2 * pause, _LONGEST_PAUSE)
+            failures = 1 if await self._launch() else failures + 1
 
     async def _end(self) -> None:
         if not self._process or not self._output:

@@ -3,7 +3,7 @@
 Every line has an event name and fields. Message bodies, keys and tokens are never logged, and addresses only masked.
 """
 
-import json
+import json  # noqa: TID251 - for what orjson refuses to write
 import logging
 from typing import Literal, TextIO
 

@@ -13,6 +13,7 @@ from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Send
 from email_consumer.core.sender import Sender
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.pacer import Pacer
+from email_consumer.runtime.backoff import backoff
 
 _HOLDER = "ses"
 _UNANSWERED_TO_OPEN = 5
@@ -42,6 +43,8 @@ class Breaker:
         self._longest_pause = longest_pause
         self._pause = 0.0
         """Seconds until the next probe; 0 while the breaker is closed."""
+        self._failures = 0
+        """Openings and failed probes since the breaker was closed."""
         self._era = 0
         """Incremented when the breaker opens, stays open after a failed probe, or closes. The result of an attempt that began in
         an earlier era says nothing new."""
@@ -93,7 +96,8 @@ class Breaker:
             _log.error(
                 "queue.held", reason=reason, hint="nothing is lost; sending resumes automatically once this is over"
             )
-        self._pause = min(self._pause * 2 or self._first_pause, self._longest_pause)
+        self._failures += 1
+        self._pause = backoff(self._first_pause, self._failures, self._longest_pause)
         self._pacer.hold(_HOLDER, reason)
         self._begin_era()
         self._timer = asyncio.get_running_loop().call_later(self._pause, self._probe)
@@ -103,7 +107,7 @@ class Breaker:
             self._unanswered = 0
             self._unanswered_uuids.clear()
         if self._pause:
-            self._pause = 0.0
+            self._pause, self._failures = 0.0, 0
             self._begin_era()
             self._pacer.resume(_HOLDER)
             _log.info("queue.resumed")

@@ -36,6 +36,7 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.core.unsent import DUPLICATE, Unsent
 from email_consumer.message.model import EmailMessage
+from email_consumer.runtime.backoff import backoff
 from email_consumer.runtime.throttle import Throttle
 
 BUSY_DELAY = 5.0
@@ -128,10 +129,10 @@ class Settlement:
             case Sent() | Duplicate() | Scheduled() | Stopped():
                 await self._notify_source(delivery.ack())
             case Failed():
-                await self._notify_source(delivery.nak(self._backoff(attempt)))
+                await self._notify_source(delivery.nak(self._retry_pause(attempt)))
             case Throttled() | Held() | Interrupted():
                 self._metrics.last_systemic_nak_at = monotonic()
-                await self._notify_source(delivery.nak(_doubling(1.0, delivery.received, _LONGEST_THROTTLE)))
+                await self._notify_source(delivery.nak(backoff(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt() | Unburied():
                 await self._notify_source(delivery.nak(BUSY_DELAY))
             case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
@@ -178,8 +179,8 @@ class Settlement:
                 hint="the mail went to its other recipients; free the address by `email-consumer suppressions remove`",
             )
 
-    def _backoff(self, attempt: int) -> float:
-        delay = _doubling(self._retry_delay, attempt, _LONGEST_RETRY)
+    def _retry_pause(self, attempt: int) -> float:
+        delay = backoff(self._retry_delay, attempt, _LONGEST_RETRY)
         return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
     async def _retry_dead_letter(
@@ -213,7 +214,7 @@ class Settlement:
     async def _send_back(self, delivery: Delivery) -> None:
         """Keep the only copy in the source, which redelivers it."""
         self._metrics.outcomes[Unburied] += 1
-        pause = _doubling(_FIRST_BURIAL_PAUSE, delivery.received, LONGEST_PAUSE)
+        pause = backoff(_FIRST_BURIAL_PAUSE, delivery.received, LONGEST_PAUSE)
         await self._notify_source(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
 
     @staticmethod
@@ -224,7 +225,3 @@ class Settlement:
                 await settling
         except Exception as error:  # noqa: BLE001
             _log.warning("delivery.not_settled", error=str(error) or f"no response within {_SOURCE_TIMEOUT:g} s")
-
-
-def _doubling(first: float, count: int, longest: float) -> float:
-    return min(first * 2.0 ** min(count - 1, 30), longest)

@@ -6,11 +6,11 @@ there, and the last sequence is the one that was acknowledged, everything betwee
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
+import orjson
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RawStreamMsg, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
@@ -44,13 +44,13 @@ class Mark:
     """The copy before this one was whole, and of the same rows: those that aren't replaced yet are there all the same."""
 
     def encode(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return orjson.dumps(asdict(self))
 
     @classmethod
     def decode(cls, value: bytes | None) -> Self | None:
         """None where it isn't ours."""
         try:
-            given = json.loads(value or b"")
+            given = orjson.loads(value or b"")
             rows = {str(name): int(count) for name, count in given["rows"].items()}
             names = str(given["generation"]), int(given["version"]), str(given["ledger"])
             mark = cls(*names, rows, follows=given["follows"] is True)

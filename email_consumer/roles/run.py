@@ -1,9 +1,10 @@
 """Worker and sidecar in one process, with the ledger in one SQLite file."""
 
-import json
 import time
 from functools import partial
 from uuid import uuid4
+
+import orjson
 
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
@@ -63,8 +64,8 @@ async def _take_consumer(settings: Settings, database: Database, services: Super
 
 async def _record_takeover(database: Database, link: NatsLink) -> None:
     sequence, stream = await link.topology.delivered()
-    await set_fact(database, "inheritance", json.dumps([sequence, time.time(), stream]))
+    await set_fact(database, "inheritance", orjson.dumps([sequence, time.time(), stream]).decode())
 
 
 async def _takeover(database: Database) -> Takeover:
-    return Takeover(*json.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))
+    return Takeover(*orjson.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))

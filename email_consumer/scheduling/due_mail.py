@@ -1,12 +1,12 @@
 """Due mail in the database: selected, turned into messages, marked as published."""
 
-import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import orjson
 from cachetools import LRUCache
 from nats.js.api import Header
 
@@ -79,7 +79,7 @@ class DueMail:
         now = time.time()
         due, expired = Due([], []), []
         for row in await self._database.fetch(
-            statements.DUE, {"now": now, "limit": limit, "excluded": json.dumps(excluded)}
+            statements.DUE, {"now": now, "limit": limit, "excluded": orjson.dumps(excluded).decode()}
         ):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
@@ -106,13 +106,15 @@ class DueMail:
 
     async def next_due(self, excluded: Sequence[int] = ()) -> float | None:
         """When the next mail is due (Unix seconds, may be in the past); None if there is none without `excluded` contents."""
-        rows = await self._database.fetch(statements.NEXT_DUE, {"excluded": json.dumps(excluded)})
+        rows = await self._database.fetch(statements.NEXT_DUE, {"excluded": orjson.dumps(excluded).decode()})
         return float(rows[0][0]) if rows else None
 
     async def mark_published(self, mails: Sequence[tuple[int, int]]) -> None:
         """Record mails (row, sequence in the queue) that the queue has stored."""
         async with self._database.transaction() as connection:
-            await connection.execute(statements.MARK_PUBLISHED, {"now": time.time(), "published": json.dumps(mails)})
+            await connection.execute(
+                statements.MARK_PUBLISHED, {"now": time.time(), "published": orjson.dumps(mails).decode()}
+            )
 
     async def record_refusal(self, content: int, reason: str) -> None:
         """Record why mail with this content can't be published at present."""
@@ -152,7 +154,7 @@ class DueMail:
     async def _broken(self, row: sqlite3.Row, reason: str) -> Unpublishable:
         own = {name: row[name] for name in ("email", "topic_id", "expires_at") if row[name] is not None}
         own["uuid"] = published_uuid(row["uuid"])
-        payload = json.dumps((await self._fields(row["content_id"]) or {}) | own).encode()
+        payload = orjson.dumps((await self._fields(row["content_id"]) or {}) | own)
         return _unpublishable(row, payload, DeadLetterKind.UNDECODABLE, reason)
 
 

@@ -1,6 +1,5 @@
 """One queue of Amazon SQS (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/)."""
 
-import json
 import math
 import re
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import aioboto3
+import orjson
 
 from email_consumer.aws.client import answered, client_config, server_time
 from email_consumer.sqs.batches import MOST, Batches, Entry, not_done
@@ -85,7 +85,7 @@ class SqsQueue:
         if not text:
             return None
         with unreadable_as_sqs_error(self.url):
-            policy = json.loads(text)
+            policy = orjson.loads(text)
             return RedrivePolicy(policy["deadLetterTargetArn"], int(policy["maxReceiveCount"]))
 
     async def longest_message(self) -> int:

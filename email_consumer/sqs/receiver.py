@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.runtime.backoff import backoff
 from email_consumer.runtime.tasks import end
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.errors import SqsError
@@ -36,6 +37,8 @@ class SqsReceiver:
         self._receives: dict[asyncio.Task[None], int] = {}
         self._allowed = 1
         """Receives at a time: more while they come back full, one on an empty queue."""
+        self._failures = 0
+        """Calls in a row that SQS did not answer."""
         self._pause = 0.0
         """Seconds between two tries while SQS gives no answer; 0 while it does."""
         self._wake = asyncio.Event()
@@ -95,7 +98,7 @@ class SqsReceiver:
             self._failed(error)
             return
         if self._pause:
-            self._pause = 0.0
+            self._pause, self._failures = 0.0, 0
             _log.info("sqs.resumed", queue=self._queue.name)
         if len(messages) == count:
             self._allowed = min(self._allowed + 1, _MOST_RECEIVES)
@@ -116,7 +119,8 @@ class SqsReceiver:
 
     def _back_off(self) -> None:
         self._allowed = 1
-        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+        self._failures += 1
+        self._pause = backoff(_FIRST_PAUSE, self._failures, _LONGEST_PAUSE)
 
     async def _cancel_receives(self) -> None:
         await end(*self._receives)

@@ -1,9 +1,9 @@
 """Subjects and bodies of mail that waits in our own keeping: each distinct content once."""
 
 import hashlib
-import json
 
 import aiosqlite
+import orjson
 
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import EmailMessage
@@ -23,10 +23,10 @@ async def keep_without_copy(connection: aiosqlite.Connection, content_id: int, a
     """Store the same content without `address` (in normal form) in cc and bcc; None if it is in neither."""
     rows = await connection.execute_fetchall(_CONTENT, (content_id,))
     for subject, content, extra in rows:
-        given = json.loads(extra or "{}")
+        given = orjson.loads(extra or "{}")
         left = {name: [each for each in given.get(name) or () if not _is(each, address)] for name in ("cc", "bcc")}
         if any(len(left[name]) < len(given.get(name) or ()) for name in left):
-            return await _keep(connection, subject, content, json.dumps(given | left, ensure_ascii=False), now)
+            return await _keep(connection, subject, content, orjson.dumps(given | left).decode(), now)
     return None
 
 
@@ -49,4 +49,4 @@ def _is(text: str, address: str) -> bool:
 
 def content_fields(subject: str, content: str, extra: str | None) -> dict[str, object]:
     """What `keep_content` stored, as fields of a message."""
-    return {**json.loads(extra or "{}"), "subject": subject, "body": content}
+    return {**orjson.loads(extra or "{}"), "subject": subject, "body": content}

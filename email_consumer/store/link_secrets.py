@@ -1,6 +1,6 @@
 """The link secrets in the file: two rows of `facts`, since earlier versions knew only one secret."""
 
-import json
+import orjson
 
 from email_consumer.core.link_secrets import new_secret
 from email_consumer.store.database import Database
@@ -13,7 +13,7 @@ _NEWEST, _OLDER = "secret", "older_secrets"
 async def read_link_secrets(database: Database) -> tuple[str, ...]:
     """Newest first; empty before the first one."""
     newest = [str(row["value"]) for row in await database.fetch(_READ, (_NEWEST,))]
-    older = [secret for row in await database.fetch(_READ, (_OLDER,)) for secret in json.loads(row["value"])]
+    older = [secret for row in await database.fetch(_READ, (_OLDER,)) for secret in orjson.loads(row["value"])]
     return (*newest, *older)
 
 
@@ -22,7 +22,7 @@ async def write_link_secrets(database: Database, kept: tuple[str, ...]) -> None:
     newest, *older = kept
     async with database.transaction() as connection:
         await connection.execute(_WRITE, (_NEWEST, newest))
-        await connection.execute(_WRITE, (_OLDER, json.dumps(older)))
+        await connection.execute(_WRITE, (_OLDER, orjson.dumps(older).decode()))
 
 
 async def keep_link_secrets(database: Database) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ It isn't synced: what was written survives the process, and the end of a whole m
 microseconds, and nothing is waited for: a kill from outside would have to hit the reading itself to be counted.
 """
 
-import json
 import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import orjson
 import structlog
 
 from email_consumer.core.careful_reader import FATAL
@@ -50,7 +50,7 @@ class FileJournal:
     def _take_over(self) -> None:
         content = os.pread(self._file, _LARGEST, 0)
         with suppress(ValueError, AttributeError, TypeError):  # killed while it was saved: they are counted again
-            self._fatal = {str(key): int(count) for key, count in json.loads(content[_KEY:]).items()}
+            self._fatal = {str(key): int(count) for key, count in orjson.loads(content[_KEY:]).items()}
         if _NAME.fullmatch(content[:_KEY]):
             fatal = content[:_KEY].decode()
             times = self._fatal[fatal] = self._fatal.pop(fatal, 0) + 1
@@ -59,7 +59,7 @@ class FileJournal:
 
     def _save(self) -> None:
         self._fatal = dict(list(self._fatal.items())[-_MOST:])
-        counts = json.dumps(self._fatal).encode()
+        counts = orjson.dumps(self._fatal)
         self._write(_NOBODY)
         self._write(counts, at=_KEY)
         with suppress(OSError):

@@ -1,13 +1,13 @@
 """Records opens beside everything else: bounded in memory, a commit for many."""
 
 import asyncio
-import json
 import sqlite3
 import time
 from collections import deque
 from dataclasses import dataclass
 
 import aiosqlite
+import orjson
 import structlog
 
 from email_consumer.store.database import Database
@@ -87,7 +87,7 @@ class OpenRecorder:
 
 
 async def _insert(connection: aiosqlite.Connection, group: list[Open]) -> None:
-    tags = json.dumps([opened.tag for opened in group])
+    tags = orjson.dumps([opened.tag for opened in group]).decode()
     mails = {row["tag"]: row for row in await connection.execute_fetchall(_MAILS, {"tags": tags})}
     rows = []
     for opened in group:
@@ -99,7 +99,7 @@ async def _insert(connection: aiosqlite.Connection, group: list[Open]) -> None:
                     "request_id": mail["id"],
                     "recipient": mail["recipient"],
                     "machine": opened.machine or soon,
-                    "raw": json.dumps({"userAgent": opened.agent}),
+                    "raw": orjson.dumps({"userAgent": opened.agent.encode(errors="replace").decode()}).decode(),
                     "at": opened.at,
                     "most": _MOST_OF_A_MAIL,
                 }

@@ -1,10 +1,10 @@
 """The sidecar's tables, brought up to what the workers' outcomes say: at least once, in any order, to the same end."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import aiosqlite
+import orjson
 import structlog
 
 from email_consumer.core.delivery import Delivery
@@ -78,7 +78,7 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]
     """How many mails each batch showed as sent."""
     entries = [entry for batch in batches for entry in batch]
     conflicts = [entry for entry in entries if entry["conflict"]]
-    uuids = json.dumps(list({entry["uuid"] for entry in entries}))
+    uuids = orjson.dumps(list({entry["uuid"] for entry in entries})).decode()
     known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.SHOWN, (uuids,))}
     shown = {uuid: (row["status"], row["revision"]) for uuid, row in known.items()}
     news = [[entry for entry in batch if _is_news(entry, shown)] for batch in batches]

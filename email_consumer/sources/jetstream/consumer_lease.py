@@ -6,12 +6,12 @@ one record, which all of them renew.
 """
 
 import asyncio
-import json
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields, replace
 from uuid import uuid4
 
+import orjson
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -63,14 +63,14 @@ class _Record:
     def read(cls, value: bytes | None) -> "_Record | None":
         """As some version has written it; None where something else lies there."""
         try:
-            told = json.loads(value or b"")
+            told = orjson.loads(value or b"")
             named = {each.name: told[each.name] for each in fields(cls) if each.name in told}
             return cls(**named)
         except JUNK:
             return None
 
     def write(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return orjson.dumps(asdict(self))
 
 
 async def _unknown() -> bool:
