@@ -1,7 +1,6 @@
 """`/v1/dead-letters`: list, inspect, replay and remove mail that could not be sent."""
 
 import base64
-from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -26,6 +25,7 @@ from email_consumer.web.routing import (
     operation,
     read_query,
 )
+from email_consumer.web.times import Moment
 
 _LONGEST_NUMBER = 18
 """Digits; NATS sequences have 64 bits."""
@@ -45,7 +45,7 @@ class Letter(ApiModel):
     reference: str
     """Identifies the message in its source, such as `messages:4711`."""
     attempts: int | None
-    stored_at: datetime
+    stored_at: Moment
     size: int
     """Bytes."""
 
@@ -130,7 +130,7 @@ class DeadLetterRoutes:
 
 
 def _facts(letter: DeadLetter) -> dict[str, Any]:
-    return {name: getattr(letter, name) for name in Letter.model_fields}
+    return {name: getattr(letter, name) for name in Letter.model_fields} | {"stored_at": letter.stored_at.timestamp()}
 
 
 def _message(payload: bytes) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """`GET /v1/messages?email=…`: mails to one address, latest first."""
 
 import sqlite3
-from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
@@ -9,7 +8,6 @@ from pydantic import Field
 
 from email_consumer.dashboard import statements
 from email_consumer.message.address import normal_form
-from email_consumer.message.times import from_unix
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from email_consumer.web.routing import (
@@ -22,6 +20,7 @@ from email_consumer.web.routing import (
     operation,
     read_query,
 )
+from email_consumer.web.times import Moment
 
 _NEWEST = 2**63 - 1
 
@@ -42,7 +41,7 @@ class MailSummary(ApiModel):
     status: str
     in_doubt: bool
     error: str | None
-    created_at: datetime
+    created_at: Moment
 
 
 class MailPage(PageAnswer):
@@ -87,5 +86,5 @@ def _line(row: sqlite3.Row) -> MailSummary:
         status=Status(row["status"]).name.title(),
         in_doubt=row["in_doubt"],
         error=row["error"],
-        created_at=from_unix(row["created_at"]),
+        created_at=row["created_at"],
     )

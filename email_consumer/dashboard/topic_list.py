@@ -1,7 +1,6 @@
 """`GET /v1/topics`: all topics with their statistics, the most recently active first."""
 
 from collections import defaultdict
-from datetime import datetime
 from typing import Annotated
 
 import orjson
@@ -9,7 +8,6 @@ from aiohttp import web
 from pydantic import Field
 
 from email_consumer.dashboard import statements
-from email_consumer.message.times import from_unix
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from email_consumer.web.routing import (
@@ -23,6 +21,7 @@ from email_consumer.web.routing import (
     operation,
     read_query,
 )
+from email_consumer.web.times import Moment
 
 _CURSOR = r"\d{1,15}(\.\d{1,17})?-\d{1,18}"
 _NO_MAIL = dict.fromkeys(StatusCounts.model_fields, 0)
@@ -39,13 +38,13 @@ class TopicsQuery(PageQuery):
 
 class TopicSummary(ApiModel):
     topic_id: str
-    active_at: datetime
+    active_at: Moment
     """When its latest mail arrived, to the minute."""
     request_counts: StatusCounts
     """Mails by status."""
     result_counts: ResultCounts
     """Distinct recipients by kind of result."""
-    cancelled_at: datetime | None
+    cancelled_at: Moment | None
 
 
 class TopicPage(PageAnswer):
@@ -75,10 +74,10 @@ class TopicList:
         topics = [
             TopicSummary(
                 topic_id=row["topic_id"],
-                active_at=from_unix(row["active_at"]),
+                active_at=row["active_at"],
                 request_counts=StatusCounts.model_validate(requests[row["topic_id"]]),
                 result_counts=ResultCounts.model_validate(results[row["topic_id"]]),
-                cancelled_at=row["cancelled_at"] and from_unix(row["cancelled_at"]),
+                cancelled_at=row["cancelled_at"],
             )
             for row in rows
         ]

@@ -1,13 +1,11 @@
 """The mails of which nobody knows whether SES accepted them."""
 
-from datetime import datetime
-
 from aiohttp import web
 
 from email_consumer.feedback import statements
-from email_consumer.message.times import from_unix
 from email_consumer.store.database import Database
 from email_consumer.web.routing import ApiModel, NumberedPageQuery, PageAnswer, answer, next_page, operation, read_query
+from email_consumer.web.times import Moment
 
 
 class MailInDoubt(ApiModel):
@@ -16,7 +14,7 @@ class MailInDoubt(ApiModel):
     topic_id: str | None
     attempts: int
     """Attempts that are known to have failed before."""
-    claimed_at: datetime
+    claimed_at: Moment
     """When the attempt began whose end nobody knows."""
     reason: str
 
@@ -45,7 +43,7 @@ class InDoubtRoutes:
                 email=row["email"],
                 topic_id=row["topic_id"],
                 attempts=row["attempts"],
-                claimed_at=from_unix(row["claimed_at"] or 0),
+                claimed_at=row["claimed_at"] or 0,
                 reason=row["error"] or "",
             )
             for row in rows

@@ -1,13 +1,11 @@
 """The suppression list over HTTP."""
 
-from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
 from email_consumer.message.address import normal_form
-from email_consumer.message.times import from_unix
 from email_consumer.suppression.suppression import Reason, Suppression
 from email_consumer.suppression.suppression_list import SuppressionList
 from email_consumer.web.routing import (
@@ -21,6 +19,7 @@ from email_consumer.web.routing import (
     read_body,
     read_query,
 )
+from email_consumer.web.times import Moment
 
 
 class NewSuppression(ApiModel):
@@ -36,7 +35,7 @@ class SuppressedAddress(ApiModel):
     detail: str
     source: str
     """`event`, `recipient` or `api`."""
-    created_at: datetime
+    created_at: Moment
 
     @classmethod
     def of(cls, entry: Suppression) -> "SuppressedAddress":
@@ -45,7 +44,7 @@ class SuppressedAddress(ApiModel):
             reason=entry.reason,
             detail=entry.detail,
             source=entry.source,
-            created_at=from_unix(entry.created_at),
+            created_at=entry.created_at,
         )
 
 

@@ -49,7 +49,7 @@ async def test_a_mail_is_told_with_what_became_of_it(tmp_path: Path) -> None:
                     "status": "Failed",
                     "in_doubt": False,
                     "error": "rejected",
-                    "created_at": "2001-09-09T01:46:40Z",
+                    "created_at": "2001-09-09T01:46:40.000Z",
                 }
             ],
             "next": None,

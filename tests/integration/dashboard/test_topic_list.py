@@ -35,17 +35,17 @@ async def test_topics_come_with_their_numbers_the_latest_first(tmp_path: Path) -
             "topics": [
                 {
                     "topic_id": "new",
-                    "active_at": "2001-09-09T01:48:20Z",
+                    "active_at": "2001-09-09T01:48:20.000Z",
                     "request_counts": NO_MAIL | {"Failed": 1},
                     "result_counts": NO_RESULT,
                     "cancelled_at": None,
                 },
                 {
                     "topic_id": "old",
-                    "active_at": "2001-09-09T01:46:40Z",
+                    "active_at": "2001-09-09T01:46:40.000Z",
                     "request_counts": NO_MAIL | {"Sent": 2},
                     "result_counts": NO_RESULT | {"Delivery": 1},
-                    "cancelled_at": "2001-09-09T01:46:40Z",
+                    "cancelled_at": "2001-09-09T01:46:40.000Z",
                 },
             ],
             "next": None,
@@ -61,7 +61,7 @@ async def test_new_mail_brings_a_topic_to_the_front_but_not_with_each_mail(tmp_p
         await it.add("c@example.com", topic="daily", at=1e9 + 60)
         assert names((await it.get("/v1/topics"))[1]) == ["daily", "other"]
         await it.add("late@example.com", topic="other", at=1e9 - 3600)  # a clock that went back takes nothing back
-        assert (await it.get("/v1/topics"))[1]["topics"][1]["active_at"] == "2001-09-09T01:46:50Z"
+        assert (await it.get("/v1/topics"))[1]["topics"][1]["active_at"] == "2001-09-09T01:46:50.000Z"
 
 
 async def test_pages_follow_each_other_without_gaps_also_at_the_same_moment(tmp_path: Path) -> None:
