@@ -18,16 +18,16 @@ UUIDS = [f"mail-{number}" for number in range(20)]
 # No payload is known that does it. Python runs this at its start, and from then on there is one.
 _PLANTED = f"""
 import os, signal
-from email_consumer import wire_form
+from email_consumer.message import wire_format
 
-_parse = wire_form.parse
+_parse = wire_format.parse
 
 def parse(payload):
     if payload in {(DEADLY, base64.b64encode(DEADLY))!r}:
         os.kill(os.getpid(), signal.SIGKILL)
     return _parse(payload)
 
-wire_form.parse = parse
+wire_format.parse = parse
 """
 
 

@@ -39,8 +39,10 @@ class Use:
 
 def uses(module: ModuleType) -> Iterator[Use]:
     """Each call into `re`. A compiled pattern counts as searched for unless the module only ever matches with it."""
-    path = Path(module.__file__ or "")
-    tree = ast.parse(path.read_text())
+    source = Path(module.__file__ or "").read_text()
+    if "import re\n" not in source:
+        return
+    tree = ast.parse(source)
     methods: dict[str, set[str]] = {}
     compiled: dict[ast.expr, str] = {}
     for node in ast.walk(tree):
