@@ -42,7 +42,7 @@ from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.gate import Gate
-from email_consumer.sns.certificate_store import CertificateShelf
+from email_consumer.sns.certificate_store import SqliteCertificateStore
 from email_consumer.sns.certificates import Certificates, DownloadError
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
@@ -136,7 +136,9 @@ class Bench:
         inbox = Inbox(database, rows, Gate(), instance="benchmark", proven=_nothing)
         await self._stack.enter_async_context(self._ledger.running())
         await self._stack.enter_async_context(inbox.running())
-        verifier = Verifier([TOPIC], Certificates(_no_download, CertificateShelf(database)), self.signer.certificate)
+        verifier = Verifier(
+            [TOPIC], Certificates(_no_download, SqliteCertificateStore(database)), self.signer.certificate
+        )
         return Receiver(verifier, Subscriptions(), inbox), inbox
 
     async def bodies(self) -> list[bytes]:

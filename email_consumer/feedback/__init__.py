@@ -1,1 +1,1 @@
-"""What comes back from SES through SNS, and from recipients: verified, understood, applied to the mail it is about."""
+"""SES events received through SNS: read, deduplicated and applied to the mail they are about."""

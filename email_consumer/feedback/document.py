@@ -1,7 +1,7 @@
-"""SES's JSON as it is kept: whatever is odd in one place of it must not cost the rest.
+"""Parses SES's JSON leniently and removes IP addresses: one malformed value must not invalidate the rest.
 
-A server's answer that SES quotes may hold half of a character (an unpaired surrogate), which strict readers refuse; what
-the bounce says of the address is true all the same.
+SES quotes server responses that may contain an unpaired surrogate, which strict parsers refuse; the bounce is valid all the
+same.
 """
 
 import json  # noqa: TID251 - orjson refuses half characters
@@ -14,15 +14,15 @@ import orjson
 _IP_FIELDS = frozenset({"ipAddress", "sourceIp", "remoteMtaIp", "ses:source-ip", "ses:outgoing-ip"})
 _IP_HEADERS = frozenset({"received", "x-originating-ip", "x-forwarded-for"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DEEPEST = 32
+_MAX_DEPTH = 32
 """SES's own records have about 5 levels."""
 _MOST_DIGITS = 18
 
 
 def load(text: str) -> Any:  # noqa: ANN401 - JSON
-    """The value without IP addresses, and fit to be written as JSON again.
+    """The value without IP addresses, safe to serialize as JSON again.
 
-    Half characters, numbers that are none and what lies absurdly deep are replaced.
+    Unpaired surrogates, NaN, infinities and excessively nested values are replaced.
 
     Raises:
         ValueError: it is not JSON.
@@ -34,23 +34,25 @@ def load(text: str) -> Any:  # noqa: ANN401 - JSON
             value = json.loads(text, parse_int=_integer)
         except RecursionError:
             raise ValueError("nested too deeply") from None
-    return _kept(value, _DEEPEST)
+    return _cleaned(value, _MAX_DEPTH)
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)  # as orjson reads it
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)  # like orjson
 
 
-def _kept(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON
+def _cleaned(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON
     match value:
         case str():
             return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
         case float() if not math.isfinite(value):
             return None
         case dict() if levels:
-            return {_kept(name, 0): _kept(each, levels - 1) for name, each in value.items() if name not in _IP_FIELDS}
+            return {
+                _cleaned(name, 0): _cleaned(each, levels - 1) for name, each in value.items() if name not in _IP_FIELDS
+            }
         case list() if levels:
-            return [_kept(each, levels - 1) for each in value if not _is_ip_header(each)]
+            return [_cleaned(each, levels - 1) for each in value if not _is_ip_header(each)]
         case dict() | list():
             return None
     return value

@@ -1,7 +1,7 @@
-"""Reads SES's JSON into the vocabulary of `events`. The message must have been verified.
+"""Reads SES's JSON into an `Event`. The message must have been verified.
 
-Only SES can have written it, yet any field may be missing or of another type than documented: then that field counts as
-not given, and what the others say is taken.
+Only SES can have written it, but any field may be missing or have an undocumented type: it is then ignored, and the other
+fields are used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from email_consumer.feedback import document
-from email_consumer.feedback.events import Event, Fact, Greeting, Kind
+from email_consumer.feedback.events import Event, Kind, RecipientResult, ValidationMessage
 from email_consumer.message.address import normal_form
 
 _KINDS = {kind.replace(" ", "").lower(): kind for kind in Kind}
@@ -27,7 +27,7 @@ _DETAILS = {
     Kind.DELIVERY_DELAY: "deliveryDelay",
     Kind.SUBSCRIPTION: "subscription",
 }
-_GREETING = "AmazonSnsSubscriptionSucceeded"
+_VALIDATION = "AmazonSnsSubscriptionSucceeded"
 _MACHINE_WORDS = ("automated", "bot", "machine")
 _LONGEST_NAME = 64
 _LONGEST_ADDRESS = 320
@@ -38,28 +38,30 @@ Json = Mapping[str, Any]
 
 
 class UnreadableEventError(Exception):
-    """The message is genuine, but nothing that SES sends; the text says why."""
+    """The message is genuine, but not one that SES sends; the text says why."""
 
 
-def read(message: str, sent_at: float) -> Event | Greeting:
-    """Read an SNS message's text. `sent_at` (Unix seconds) stands in for a time that the event doesn't carry.
+def read(message: str, sent_at: float) -> Event | ValidationMessage:
+    """Read the text of an SNS message. `sent_at` (Unix seconds) replaces a missing time of the event.
 
     Raises:
-        UnreadableEventError: it is JSON of some other kind.
+        UnreadableEventError: it is some other JSON.
     """
     try:
         found = document.load(message)
     except ValueError as error:
         if message.lstrip().startswith(("{", "[")):
-            raise UnreadableEventError(f"it begins as JSON, but is none: {error}") from error
-        return Greeting(message.strip())  # such as "Successfully validated SNS topic for Amazon SES event publishing."
+            raise UnreadableEventError(f"invalid JSON: {error}") from error
+        return ValidationMessage(
+            message.strip()
+        )  # such as "Successfully validated SNS topic for Amazon SES event publishing."
     if not isinstance(found, dict):
-        raise UnreadableEventError("JSON, but no object")
+        raise UnreadableEventError("JSON, but not an object")
     name = _text(found, "eventType", _LONGEST_NAME) or _text(found, "notificationType", _LONGEST_NAME)
-    if name == _GREETING:
-        return Greeting(_text(found, "message"))
+    if name == _VALIDATION:
+        return ValidationMessage(_text(found, "message"))
     if not name:
-        raise UnreadableEventError("neither eventType nor notificationType is there")
+        raise UnreadableEventError("eventType and notificationType are missing")
     return _event(_KINDS.get(name.replace(" ", "").lower(), name), found, sent_at)
 
 
@@ -73,44 +75,46 @@ def _event(kind: Kind | str, found: Json, sent_at: float) -> Event:
         tag=_tag(tags, "uuid") or _header(mail, "x-request-id"),
         instance=_tag(tags, "instance"),
         happened_at=_time(detail, sent_at) or _time(mail, sent_at) or sent_at,
-        facts=tuple(_facts(kind, mail, detail)),
+        recipients=tuple(_recipients(kind, mail, detail)),
         machine=kind in {Kind.OPEN, Kind.CLICK} and _by_machine(detail),
         raw=orjson.dumps(found).decode(),
     )
 
 
-def _facts(kind: Kind | str, mail: Json, detail: Json) -> list[Fact]:
+def _recipients(kind: Kind | str, mail: Json, detail: Json) -> list[RecipientResult]:
     destination = [address for each in _list(mail, "destination") if (address := _normal(each))]
     match kind:
         case Kind.BOUNCE:
             types = _text(detail, "bounceType"), _text(detail, "bounceSubType")
             named = _named(detail, "bouncedRecipients", destination)
-            return [Fact(address, *types, _text(each, "diagnosticCode")) for address, each in named]
+            return [RecipientResult(address, *types, _text(each, "diagnosticCode")) for address, each in named]
         case Kind.COMPLAINT:
             types = _text(detail, "complaintFeedbackType"), _text(detail, "complaintSubType")
             named = _named(detail, "complainedRecipients", destination)
-            return [Fact(address, *types, _text(detail, "userAgent")) for address, _ in named]
+            return [RecipientResult(address, *types, _text(detail, "userAgent")) for address, _ in named]
         case Kind.DELIVERY_DELAY:
             delay = _text(detail, "delayType")
             named = _named(detail, "delayedRecipients", destination)
-            return [Fact(address, delay, "", _text(each, "diagnosticCode")) for address, each in named]
+            return [RecipientResult(address, delay, "", _text(each, "diagnosticCode")) for address, each in named]
         case Kind.DELIVERY:
             named = _named(detail, "recipients", destination)
-            return [Fact(address, "", "", _text(detail, "smtpResponse")) for address, _ in named]
+            return [RecipientResult(address, "", "", _text(detail, "smtpResponse")) for address, _ in named]
         case Kind.OPEN | Kind.CLICK:
-            return [Fact(each, _text(detail, "link")) for each in destination] if len(destination) == 1 else []
+            return (
+                [RecipientResult(each, _text(detail, "link")) for each in destination] if len(destination) == 1 else []
+            )
         case Kind.REJECT:
-            return [Fact(each, _text(detail, "reason")) for each in destination]
+            return [RecipientResult(each, _text(detail, "reason")) for each in destination]
         case Kind.RENDERING_FAILURE:
             failure = _text(detail, "templateName"), "", _text(detail, "errorMessage")
-            return [Fact(each, *failure) for each in destination]
+            return [RecipientResult(each, *failure) for each in destination]
         case Kind.SEND | Kind.SUBSCRIPTION:
-            return [Fact(each, _text(detail, "source")) for each in destination]
-    return [Fact(each) for each in destination]
+            return [RecipientResult(each, _text(detail, "source")) for each in destination]
+    return [RecipientResult(each) for each in destination]
 
 
 def _named(detail: Json, name: str, destination: list[str]) -> Iterator[tuple[str, Json]]:
-    """The recipients of a list, each with what else is said of it; of a mail to one, that one in any case."""
+    """The listed recipients with their record; if the mail has a single recipient, at least that one."""
     found = False
     for each in _list(detail, name):
         record = each if isinstance(each, dict) else {"emailAddress": each}
@@ -137,7 +141,7 @@ def _text(fields: Json, name: str, longest: int = _LONGEST_TEXT) -> str:
 
 
 def _normal(text: object) -> str | None:
-    """What SES names may be no address to us: another program's mail, to an international mailbox."""
+    """SES may report addresses that we don't accept: another program's mail to an internationalized mailbox."""
     if not isinstance(text, str) or "@" not in text or len(text) > _LONGEST_ADDRESS:
         return None
     try:
@@ -159,7 +163,7 @@ def _header(mail: Json, name: str) -> str | None:
 
 
 def _time(fields: Json, sent_at: float) -> float | None:
-    """Of what was told then: nothing happened much later."""
+    """A timestamp much later than the report is ignored."""
     try:
         moment = datetime.fromisoformat(_text(fields, "timestamp"))
     except ValueError:
@@ -168,8 +172,8 @@ def _time(fields: Json, sent_at: float) -> float | None:
 
 
 def _by_machine(detail: Json) -> bool:
-    # SES tells since August 2026 (https://aws.amazon.com/about-aws/whats-new/2026/08/amazon-ses-automated-email-interactions/),
-    # and how the field is spelt is a detail of SES: any field of such a name that says yes will do.
+    # SES reports it since August 2026 (https://aws.amazon.com/about-aws/whats-new/2026/08/amazon-ses-automated-email-interactions/),
+    # under a name that may vary: any true field with such a name counts.
     return any(
         value in {True, "true", "True", "yes"}
         for name, value in detail.items()

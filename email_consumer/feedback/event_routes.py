@@ -5,14 +5,14 @@ from pydantic import ConfigDict
 
 from email_consumer.feedback.receiver import Receiver
 from email_consumer.sns.envelope import MAX_BODY
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.web.routing import ApiError, ApiModel, operation, read_bytes
 
 _ERRORS = (403, 429)
 
 
 class SnsMessage(ApiModel):
-    """What SNS posts: JSON, though SNS calls it text/plain. Read by `envelope`, once the size is known to be bounded.
+    """What SNS posts: JSON, although the Content-Type is text/plain. Parsed by `sns.envelope` after its size was checked.
 
     https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
     """
@@ -30,19 +30,19 @@ class SnsMessage(ApiModel):
 
 
 class EventRoutes:
-    """Open to all: the signature is what authenticates."""
+    """Open to all: messages are authenticated by their signature."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
 
     def routes(self) -> list[web.RouteDef]:
-        """The path to document, and that of an earlier service."""
+        """The documented path, and that of an earlier service."""
         return [web.post("/v1/events/results", self.receive), web.post("/v1/events/result", self.receive)]
 
     @operation(
-        "Take in SES's events, signed by Amazon SNS",
+        "Receive SES events, signed by Amazon SNS",
         body=SnsMessage,
-        headers={"x-amz-sns-message-type": "What SNS sends: a notification, or a change of the subscription"},
+        headers={"x-amz-sns-message-type": "The SNS message type: a notification, or a change of the subscription"},
         errors=_ERRORS,
         open_to_all=True,
     )
@@ -53,12 +53,12 @@ class EventRoutes:
             body = await read_bytes(request, at_most=MAX_BODY)
         except ApiError as error:
             cause = "size" if error.code == "too_large" else error.code
-            self._receiver.refusals.note(Refusal(cause, str(error), error.status))
+            self._receiver.refusals.record(MessageRefusedError(cause, str(error), error.status))
             raise
         try:
             await self._receiver.handle(body, headers.get("x-amz-sns-message-type"), raw_header=raw)
-        except Refusal as refusal:
-            # Whoever asks isn't told more than that: the reason is in the log, for the operator.
+        except MessageRefusedError as refusal:
+            # The sender gets no details: the reason is in the log, for the operator.
             code = refusal.cause.replace(" ", "_")
-            raise ApiError(refusal.status, code, "Refused; the log tells why.") from refusal
+            raise ApiError(refusal.status, code, "Refused; see the server log.") from refusal
         return web.json_response({})

@@ -1,6 +1,6 @@
-"""One vocabulary for what SES tells about a mail, whichever way it is told.
+"""One model for both formats of SES events.
 
-SES has two shapes: events of a configuration set (`eventType`) and an identity's feedback notifications
+SES has two formats: events of a configuration set (`eventType`) and an identity's feedback notifications
 (`notificationType`). Source:
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html and
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
@@ -11,18 +11,18 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """SES's own names. Each is proof that SES accepted the mail."""
+    """SES's own names. Each proves that SES accepted the mail."""
 
     SEND = "Send"
-    """Accepted; delivery will be tried."""
+    """Accepted; delivery will be attempted."""
     DELIVERY = "Delivery"
-    """The recipient's server took it."""
+    """The recipient's server accepted it."""
     BOUNCE = "Bounce"
-    """It came back: for good (Permanent), or after tries over hours (Transient)."""
+    """It was returned: a hard bounce (Permanent), or after attempts over hours (Transient)."""
     COMPLAINT = "Complaint"
-    """The recipient called it spam."""
+    """The recipient reported it as spam."""
     REJECT = "Reject"
-    """Accepted, then found to carry malware, and not delivered."""
+    """Accepted, then found to contain malware, and not delivered."""
     OPEN = "Open"
     CLICK = "Click"
     RENDERING_FAILURE = "Rendering Failure"
@@ -32,18 +32,18 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """What an event says of one recipient."""
+class RecipientResult:
+    """What an event reports about one recipient."""
 
     recipient: str
     """The address in normal form."""
     type: str = ""
     """Bounce: Permanent, Transient, Undetermined. Complaint: abuse, not-spam, …; may be empty. Reject: the reason.
-    Rendering Failure: the template. DeliveryDelay: its delayType. Click: the link. Subscription: how it was asked for."""
+    Rendering Failure: the template. DeliveryDelay: its delayType. Click: the link. Subscription: how it was requested."""
     subtype: str = ""
     """Bounce: General, NoEmail, MailboxFull, OnAccountSuppressionList, …. Complaint: OnAccountSuppressionList or empty."""
     diagnostic: str = ""
-    """What the recipient's server said, where SES knows."""
+    """The response of the recipient's server, if SES reports it."""
 
     @property
     def detail(self) -> str:
@@ -53,33 +53,33 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event about one mail, perhaps several of its recipients."""
+    """One event about one mail and some of its recipients."""
 
     kind: Kind | str
-    """A name that is none of `Kind` is new at SES: what it says of a mail isn't known."""
+    """A str is an unknown event type, new at SES: what it means is not known."""
     message_id: str
-    """SES's id of the mail; empty where the event lacks it."""
+    """SES's id of the mail; empty if missing."""
     tag: str | None
-    """Our `uuid` tag, or else the X-Request-ID header, which says the same; None in mail that isn't ours."""
+    """Our `uuid` tag or the equivalent X-Request-ID header; None in other mail."""
     instance: str | None
-    """Our `instance` tag; None where SES sends no tags (identity notifications)."""
+    """Our `instance` tag; None without tags (identity notifications)."""
     happened_at: float
     """Unix seconds, by SES's clock."""
-    facts: tuple[Fact, ...]
-    """Empty where SES names no recipient, or several of whom it can't tell which one opened or clicked."""
+    recipients: tuple[RecipientResult, ...]
+    """Empty if SES names no recipient, or several without saying which one opened or clicked."""
     machine: bool
-    """SES says that a program opened or clicked."""
+    """SES reports that a program opened or clicked."""
     raw: str
-    """The JSON as SES sent it, without IP addresses and without what can't be kept; see `document`."""
+    """SES's JSON, cleaned as `document` describes."""
 
     @property
-    def proves(self) -> bool:
-        """SES accepted the mail."""
+    def proves_acceptance(self) -> bool:
+        """Whether the event proves that SES accepted the mail."""
         return isinstance(self.kind, Kind)
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
-    """What SES or SNS sends when somebody sets the topic up. Nothing to do."""
+class ValidationMessage:
+    """What SES or SNS sends when the topic is set up. No action needed."""
 
     text: str

@@ -1,4 +1,4 @@
-"""The mails of which nobody knows whether SES accepted them."""
+"""`GET /v1/in-doubt`: mail that SES may or may not have accepted."""
 
 from aiohttp import web
 
@@ -19,12 +19,12 @@ class MailInDoubt(ApiModel):
     reason: str
 
 
-class MailsInDoubt(PageAnswer):
+class MailInDoubtPage(PageAnswer):
     mails: list[MailInDoubt]
 
 
 class InDoubtRoutes:
-    """SES's own event, or after a grace the policy, settles each of them; there is nothing to be done by hand."""
+    """Each is settled by an SES event, or by IN_DOUBT after IN_DOUBT_GRACE; no manual action is needed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class InDoubtRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/in-doubt", self.list)]
 
-    @operation("Mails that SES may or may not have accepted", query=NumberedPageQuery, answer=MailsInDoubt)
+    @operation("Mails that SES may or may not have accepted", query=NumberedPageQuery, answer=MailInDoubtPage)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, NumberedPageQuery)
         place = {"after": int(query.after or 0), "limit": query.limit}
@@ -48,4 +48,4 @@ class InDoubtRoutes:
             )
             for row in rows
         ]
-        return answer(MailsInDoubt(mails=mails, next=next_page(rows, query, lambda row: row["id"])))
+        return answer(MailInDoubtPage(mails=mails, next=next_page(rows, query, lambda row: row["id"])))

@@ -1,55 +1,55 @@
-"""One message of SNS from its bytes to its effect, however it was carried here (HTTP, or a queue)."""
+"""Handles one SNS message, whether it came over HTTP or through a queue."""
 
 import structlog
 
 from email_consumer.feedback.event_reader import UnreadableEventError, read
-from email_consumer.feedback.events import Greeting
+from email_consumer.feedback.events import ValidationMessage
 from email_consumer.feedback.inbox import Inbox
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.sns.envelope import Envelope, MessageType, parse
-from email_consumer.sns.refusal import Refusal, RefusalLog
+from email_consumer.sns.refusal import MessageRefusedError, RefusalLog
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
 
-_UNKNOWN_TOLD_EVERY = 3_600.0
-_KEPT = "SES has events that this version does not know: it is kept with its mail, and nothing follows from it"
+_UNKNOWN_LOG_INTERVAL = 3_600.0
+_UNKNOWN_HINT = "an SES event type that this version does not know: it is stored with its mail, without further effect"
 
 _log = structlog.get_logger(__name__)
 
 
 class Receiver:
-    """Checks, then acts."""
+    """Verifies a message, then acts on it."""
 
     def __init__(self, verifier: Verifier, subscriptions: Subscriptions, inbox: Inbox) -> None:
         self._verifier = verifier
         self._subscriptions = subscriptions
         self._inbox = inbox
         self.refusals = RefusalLog()
-        self._unknown = Throttle(_UNKNOWN_TOLD_EVERY)
+        self._unknown = Throttle(_UNKNOWN_LOG_INTERVAL)
 
     async def handle(self, body: bytes, type_header: str | None = None, *, raw_header: bool = False) -> None:
-        """Return once the message's effect is durable; that includes those that have none.
+        """Return once the effect of the message is durable, if it has any.
 
         Args:
             body: the envelope.
-            type_header: the header `x-amz-sns-message-type`, where there are headers.
-            raw_header: SNS marked it as delivered raw.
+            type_header: the header `x-amz-sns-message-type`, over HTTP.
+            raw_header: whether SNS marked it as raw delivery.
 
         Raises:
-            Refusal: nothing was done; it has been logged. `passing` tells whether it is worth repeating.
+            MessageRefusedError: nothing was done; it has been logged. `passing` tells whether it is worth repeating.
         """
         try:
             envelope = parse(body, type_header, raw_header=raw_header)
             await self._act(envelope)
-        except Refusal as refusal:
-            self.refusals.note(refusal)
+        except MessageRefusedError as refusal:
+            self.refusals.record(refusal)
             raise
         except Exception as error:
-            # SNS tries again, by when a fault of ours may be mended.
+            # SNS tries again; by then the bug may be fixed.
             _log.exception("events.crashed")
-            fault = Refusal("fault", f"a fault of this program: {error!r}", 500)
-            self.refusals.note(fault)
-            raise fault from error
+            internal = MessageRefusedError("internal", f"internal error: {error!r}", 500)
+            self.refusals.record(internal)
+            raise internal from error
 
     async def _act(self, envelope: Envelope) -> None:
         topic = await self._verifier.verify(envelope)
@@ -65,13 +65,11 @@ class Receiver:
         try:
             event = read(envelope.message, envelope.sent_at)
         except UnreadableEventError as error:
-            reason = (
-                f"a genuine message of {envelope.topic_arn}, but none of SES: {error}; keep the topic for SES's events"
-            )
-            raise Refusal("content", reason, 400) from error
-        if isinstance(event, Greeting):
-            _log.info("events.greeted", topic=envelope.topic_arn, text=event.text)
+            reason = f"a genuine message of {envelope.topic_arn}, but not an SES event: {error}; use the topic only for SES events"
+            raise MessageRefusedError("content", reason, 400) from error
+        if isinstance(event, ValidationMessage):
+            _log.info("events.topic_validated", topic=envelope.topic_arn, text=event.text)
         else:
-            if not event.proves and (held_back := self._unknown.admit(event.kind)) is not None:
-                _log.warning("events.unknown", kind=event.kind, unlogged=held_back, hint=_KEPT)
+            if not event.proves_acceptance and (held_back := self._unknown.admit(event.kind)) is not None:
+                _log.warning("events.unknown", kind=event.kind, unlogged=held_back, hint=_UNKNOWN_HINT)
             await self._inbox.receive(envelope.message_id, event)

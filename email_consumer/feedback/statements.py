@@ -13,7 +13,7 @@ DELETE FROM sns_messages
 WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at < ?
 """
 
-# The mails that a group of events may be about: by SES's id, or by our own name for them.
+# The mails that a group of events may be about: by SES's id, or by our uuid.
 FIND_MAILS = """
 SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
 WHERE message_id IN (SELECT value FROM json_each(:message_ids))
@@ -25,7 +25,7 @@ SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status 
 WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 
-# Any event proves that SES accepted the mail, also one that was stopped while in doubt. Where it was in hand or in doubt,
+# Any event proves_acceptance that SES accepted the mail, also one that was stopped while in doubt. Where it was in hand or in doubt,
 # nobody has counted that attempt yet.
 SETTLE = f"""
 UPDATE email_requests
@@ -48,7 +48,7 @@ DELETE FROM unmatched_events
 WHERE id IN (SELECT id FROM unmatched_events ORDER BY id LIMIT 500) AND received_at < ?
 """
 
-# Those whose mail has turned up since.
+# Events whose mail has become known.
 FIND_MATCHABLE = """
 SELECT id FROM unmatched_events AS event
 WHERE EXISTS (SELECT 1 FROM email_requests WHERE message_id = event.message_id)

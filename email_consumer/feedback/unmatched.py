@@ -1,7 +1,7 @@
-"""Events whose mail isn't known (yet): kept for a day, bounded, applied when their mail turns up.
+"""Events whose mail is unknown: kept for a day, bounded, and applied once their mail becomes known.
 
-They are the rule where SES tells of mail that other programs send, and the exception where an identity's notification
-(which carries no tags) is faster than our own note of SES's message id.
+They are frequent if SES also reports other programs' mail, and rare otherwise: when an identity notification (which has no
+tags) arrives before SES's message id is recorded.
 """
 
 import time
@@ -20,8 +20,8 @@ from email_consumer.suppression.rows import SuppressionRows
 
 TTL = 86_400.0
 """Seconds."""
-MOST = 10_000
-_TELL_EVERY = 3_600.0
+MAX_EVENTS = 10_000
+_LOG_INTERVAL = 3_600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -30,25 +30,30 @@ class UnmatchedEvents:
     """The table of that name."""
 
     def __init__(
-        self, database: Database, rows: SuppressionRows, tell: Callable[[Effects], None], *, most: int = MOST
+        self,
+        database: Database,
+        rows: SuppressionRows,
+        publish: Callable[[Effects], None],
+        *,
+        max_events: int = MAX_EVENTS,
     ) -> None:
-        """`tell` hears what became true when kept events were applied after all."""
+        """`publish` is called with the effects of events that were applied later."""
         self._database = database
         self._rows = rows
-        self._tell = tell
-        self._most = most
+        self._publish = publish
+        self._max_events = max_events
         self._dropped = 0
-        self._told_at = -_TELL_EVERY
+        self._logged_at = -_LOG_INTERVAL
 
     async def keep(self, connection: aiosqlite.Connection, events: Sequence[Event], now: float) -> None:
-        """Keep them, and drop the oldest of too many."""
+        """Store them, and drop the oldest beyond the limit."""
         kept = [(event.message_id, event.tag, now, event.raw) for event in events]
         await connection.executemany(statements.KEEP_UNMATCHED, kept)
-        dropped = await connection.execute(statements.DROP_TOO_MANY_UNMATCHED, (self._most,))
+        dropped = await connection.execute(statements.DROP_TOO_MANY_UNMATCHED, (self._max_events,))
         self._dropped += dropped.rowcount
 
     async def sweep(self) -> int:
-        """Apply those whose mail has turned up since; how many."""
+        """Apply events whose mail has become known; returns their number."""
         ids = [row["id"] for row in await self._database.fetch(statements.FIND_MATCHABLE)]
         if not ids:
             return 0
@@ -56,26 +61,26 @@ class UnmatchedEvents:
             taken = await connection.execute_fetchall(statements.TAKE_UNMATCHED, (orjson.dumps(ids).decode(),))
             events = [event for row in taken if (event := _read_again(row["raw"], row["received_at"]))]
             effects = await apply_events(connection, events, self._rows, time.time())
-        self._tell(effects)
+        self._publish(effects)
         return len(events)
 
     async def expire(self, connection: aiosqlite.Connection, now: float) -> None:
-        """Drop what waited for too long, a few at a time."""
+        """Drop expired events, a few at a time."""
         dropped = await connection.execute(statements.DROP_OLD_UNMATCHED, (now - TTL,))
         self._dropped += dropped.rowcount
-        if self._dropped and time.monotonic() - self._told_at >= _TELL_EVERY:
+        if self._dropped and time.monotonic() - self._logged_at >= _LOG_INTERVAL:
             _log.warning(
                 "events.unmatched_dropped",
                 events=self._dropped,
                 hint="they are about mail that this installation does not know: other programs' mail, if the SNS topic"
                 " is shared with them, or mail of an older database",
             )
-            self._dropped, self._told_at = 0, time.monotonic()
+            self._dropped, self._logged_at = 0, time.monotonic()
 
 
 def _read_again(raw: str, received_at: float) -> Event | None:
     try:
         event = read(raw, received_at)
-    except UnreadableEventError:  # kept by a version that understood more; it was counted when it came
+    except UnreadableEventError:  # stored by a newer version; it was counted on arrival
         return None
     return event if isinstance(event, Event) else None

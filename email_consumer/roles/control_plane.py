@@ -36,7 +36,7 @@ from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.scheduler import Scheduler
 from email_consumer.sns.certificate_download import CertificateDownload
-from email_consumer.sns.certificate_store import CertificateShelf
+from email_consumer.sns.certificate_store import SqliteCertificateStore
 from email_consumer.sns.certificates import Certificates
 from email_consumer.sns.sandbox_certificate import SandboxCertificateError, sandbox_certificate
 from email_consumer.sns.subscription import Subscriptions
@@ -146,8 +146,8 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
         sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
     except SandboxCertificateError as error:
         raise OperatorError(str(error)) from error
-    certificates = Certificates(CertificateDownload(), CertificateShelf(database))
-    await certificates.open()
+    certificates = Certificates(CertificateDownload(), SqliteCertificateStore(database))
+    await certificates.load()
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
     receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     services = []

@@ -1,1 +1,1 @@
-"""Whether a message really comes from an SNS topic of ours."""
+"""Verifies that a message was sent by one of our SNS topics."""

@@ -1,4 +1,4 @@
-"""One certificate over HTTPS: no redirects, bounded in size and time."""
+"""Downloads a certificate over HTTPS: no redirects, limited in size and time."""
 
 import aiohttp
 
@@ -6,22 +6,22 @@ from email_consumer.sns.certificates import DownloadError
 
 _MAX_SIZE = 2**16
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
-"""Seconds; SNS waits 15 for our answer."""
+"""Seconds; SNS waits 15 for our response."""
 _OK = 200
 
 
 class CertificateDownload:
-    """Call it with a URL that has been checked (see `verifier`). Holds no connections between downloads."""
+    """Call it with a URL that was checked (see `verifier`). Keeps no connections between downloads."""
 
     def __init__(self, connector: aiohttp.BaseConnector | None = None) -> None:
-        """`connector` says how names are resolved and whom TLS trusts; None is aiohttp's own way."""
+        """`connector` controls name resolution and TLS trust; None is aiohttp's default."""
         self._connector = connector
 
     async def __call__(self, url: str) -> bytes:
         """The file's content.
 
         Raises:
-            DownloadError: anything but a small file answered directly.
+            DownloadError: any response but a small file, without redirects.
         """
         try:
             async with (
@@ -35,7 +35,7 @@ class CertificateDownload:
                 session.get(url, allow_redirects=False) as response,
             ):
                 if response.status != _OK:
-                    raise DownloadError(f"it answered {response.status}")
+                    raise DownloadError(f"HTTP {response.status}")
                 return await _bounded(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise DownloadError(f"{type(error).__name__}: {error}".rstrip(": ")) from error

@@ -1,4 +1,4 @@
-"""The JSON that SNS posts, read but not yet trusted.
+"""Parses the JSON that SNS posts; not yet trusted.
 
 Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 """
@@ -11,21 +11,23 @@ from typing import Any
 
 from email_consumer.message.times import parse_time
 from email_consumer.message.wire_format import parse_json
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 
-_MOST_FIELDS = 1_000
-"""Keys and values; SNS sends about 20. Anyone may post, and a megabyte can hold a million."""
+_MAX_FIELDS = 1_000
+"""Keys and values; SNS sends about 20. Anyone may post, and 1 MB can hold a million."""
 MAX_BODY = 2**20
-"""Bytes. SNS carries 256 KiB; as a JSON string that can grow."""
+"""Bytes. SNS messages have up to 256 KiB, which can grow when escaped in JSON."""
 
 _NOTIFICATION_FIELDS = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION_FIELDS = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _MESSAGE_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_RAW = "switch off raw message delivery at the SNS subscription: it carries no signature, so anyone could send it"
+_RAW = (
+    "disable raw message delivery on the SNS subscription: raw messages have no signature, so anyone could forge them"
+)
 
 
 class MessageType(StrEnum):
-    """What SNS sends."""
+    """The message types of SNS."""
 
     NOTIFICATION = "Notification"
     SUBSCRIPTION = "SubscriptionConfirmation"
@@ -34,15 +36,15 @@ class MessageType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message of SNS. Before its signature is verified, anyone may have written it."""
+    """An SNS message. Before its signature is verified, anyone may have written it."""
 
     type: MessageType
     message_id: str
-    """A UUID; SNS repeats it when it delivers the same message again."""
+    """A UUID; the same when SNS redelivers the message."""
     topic_arn: str
     message: str
     token: str
-    """What confirms a subscription; empty in notifications."""
+    """Confirms a subscription; empty in notifications."""
     sent_at: float
     """Unix seconds."""
     signature: str
@@ -50,27 +52,27 @@ class Envelope:
     signature_version: str
     certificate_url: str
     signed_text: bytes
-    """What the signature is over."""
+    """The text that was signed."""
 
 
 def parse(body: bytes, type_header: str | None = None, *, raw_header: bool = False) -> Envelope:
-    """Read the body of a post; `type_header` is `x-amz-sns-message-type`, `raw_header` that SNS calls it a raw one.
+    """Parse a request body; `type_header` is `x-amz-sns-message-type`, `raw_header` whether SNS marked it as raw.
 
     Raises:
-        Refusal: it is too large, raw, or not a message of SNS.
+        MessageRefusedError: it is too large, raw, or not an SNS message.
     """
     if len(body) > MAX_BODY:
-        raise Refusal("size", f"a body of {len(body)} bytes; SNS sends at most {MAX_BODY}", 413)
+        raise MessageRefusedError("size", f"a body of {len(body)} bytes; SNS sends at most {MAX_BODY}", 413)
     if raw_header:
-        raise Refusal("raw delivery", _RAW, 400)
+        raise MessageRefusedError("raw delivery", _RAW, 400)
     try:
-        fields = parse_json(body, _MOST_FIELDS)
+        fields = parse_json(body, _MAX_FIELDS)
     except ValueError:
-        raise Refusal("format", "the body is not JSON; only SNS should post to this address", 400) from None
+        raise MessageRefusedError("format", "the body is not JSON; only SNS should post here", 400) from None
     if not isinstance(fields, dict):
-        raise Refusal("format", "the body is no JSON object; only SNS should post to this address", 400)
+        raise MessageRefusedError("format", "the body is not a JSON object; only SNS should post here", 400)
     if "Type" not in fields and ("eventType" in fields or "notificationType" in fields):
-        raise Refusal("raw delivery", _RAW, 400)
+        raise MessageRefusedError("raw delivery", _RAW, 400)
     return _envelope(fields, type_header)
 
 
@@ -78,12 +80,12 @@ def _envelope(fields: dict[str, Any], type_header: str | None) -> Envelope:
     try:
         kind = MessageType(_text(fields, "Type"))
     except ValueError:
-        raise Refusal("format", "unknown Type", 400) from None
+        raise MessageRefusedError("format", "unknown Type", 400) from None
     if type_header is not None and type_header != kind:
-        raise Refusal("format", "the header x-amz-sns-message-type differs from the body's Type", 400)
+        raise MessageRefusedError("format", "the header x-amz-sns-message-type differs from the body's Type", 400)
     if not _MESSAGE_ID.fullmatch(_text(fields, "MessageId")):
-        # Also because a line break in it would let two different messages share one signed text.
-        raise Refusal("format", "the MessageId is not a UUID", 400)
+        # A line break in it would also allow two different messages with the same signed text.
+        raise MessageRefusedError("format", "the MessageId is not a UUID", 400)
     signed = _NOTIFICATION_FIELDS if kind is MessageType.NOTIFICATION else _CONFIRMATION_FIELDS
     return Envelope(
         type=kind,
@@ -104,7 +106,7 @@ def _envelope(fields: dict[str, Any], type_header: str | None) -> Envelope:
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise Refusal("format", f"the field {name} is missing or no text", 400)
+        raise MessageRefusedError("format", f"the field {name} is missing or not text", 400)
     return value
 
 
@@ -115,5 +117,5 @@ def _time(text: str) -> float:
     except ValueError:
         moment = None
     if moment is None:
-        raise Refusal("format", "Timestamp is not a valid date", 400)
+        raise MessageRefusedError("format", "Timestamp is not a valid date", 400)
     return moment.timestamp()

@@ -1,4 +1,4 @@
-"""Why a message of SNS is not acted upon, and how the operator learns of it."""
+"""Refusals of SNS messages, and how they are counted and logged."""
 
 from collections import Counter
 from http import HTTPStatus
@@ -10,37 +10,37 @@ from email_consumer.runtime.throttle import Throttle
 _QUIET = 10.0
 """Seconds between two lines of the same cause: a flood of requests must not flood the log."""
 
-AGAIN = HTTPStatus.TOO_MANY_REQUESTS
-"""For what may pass, and what a stranger may have caused: 5xx are for what is ours alone."""
+RETRY_LATER = HTTPStatus.TOO_MANY_REQUESTS
+"""For temporary conditions that strangers may have caused; 5xx is for our own failures only."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+class MessageRefusedError(Exception):
     """Nothing was done. The text tells the operator what to fix."""
 
     def __init__(self, cause: str, text: str, status: int) -> None:
-        """`cause` names the kind for counters; `status` is HTTP's: SNS repeats what got 429 or 5xx, nothing else."""
+        """`cause` is the label in metrics; `status` the HTTP status: SNS retries after 429 and 5xx only."""
         super().__init__(text)
         self.cause = cause
         self.status = status
 
     @property
-    def passing(self) -> bool:
-        """What stood in the way may be over when the message comes again."""
-        return self.status == AGAIN or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    def temporary(self) -> bool:
+        """Whether a retry may succeed."""
+        return self.status == RETRY_LATER or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class RefusalLog:
-    """One line per refusal; of those with the same cause within ten seconds only the first, with the others counted."""
+    """Counts refusals and logs them, at most one line per cause in ten seconds."""
 
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         """By cause, since the start."""
         self._throttle = Throttle(_QUIET)
 
-    def note(self, refusal: Refusal, **context: object) -> None:
-        """Count it, and log it unless the same was just said."""
+    def record(self, refusal: MessageRefusedError, **context: object) -> None:
+        """Count it, and log it unless one with the same cause was just logged."""
         self.refused[refusal.cause] += 1
         held_back = self._throttle.admit(refusal.cause)
         if held_back is None:

@@ -22,14 +22,14 @@ def sandbox_certificate(path: Path | None, ses_endpoint: str | None) -> x509.Cer
     Always None unless mail goes to this machine: the sandbox must not settle real mail.
 
     Raises:
-        SandboxCertificateError: it should be used, but can't be read.
+        SandboxCertificateError: the file can't be read.
     """
     if path is None:
         return None
     if not _is_loopback(ses_endpoint):
         _log.error(
             "events.sandbox_certificate_ignored",
-            hint="SANDBOX_CERTIFICATE is for the local sandbox alone; unset it, mail goes to the real SES",
+            hint="SANDBOX_CERTIFICATE is for the local sandbox only; unset it, because mail goes to the real SES",
         )
         return None
     try:

@@ -11,24 +11,22 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
 from email_consumer.sns.envelope import Envelope
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 
 _HASHES: dict[str, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 - SNS's version 1, its default, is SHA-1
 _PADDING = PKCS1v15()
 
 
 def verify_signature(envelope: Envelope, key: RSAPublicKey) -> None:
-    """Return if `key` signed the envelope.
+    """Verify that `key` signed the envelope.
 
     Raises:
-        Refusal: it did not.
+        MessageRefusedError: it did not.
     """
     algorithm = _HASHES.get(envelope.signature_version)
     if algorithm is None:
-        raise Refusal("signature", "a SignatureVersion that is neither 1 nor 2", 403)
+        raise MessageRefusedError("signature", "SignatureVersion is neither 1 nor 2", 403)
     try:
         key.verify(b64decode(envelope.signature, validate=True), envelope.signed_text, _PADDING, algorithm)
-    except (InvalidSignature, ValueError):  # no base64 either
-        raise Refusal(
-            "signature", "the signature is wrong: this message is forged, or was changed on its way", 403
-        ) from None
+    except (InvalidSignature, ValueError):  # ValueError: not base64
+        raise MessageRefusedError("signature", "invalid signature: the message is forged or was altered", 403) from None

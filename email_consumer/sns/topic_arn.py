@@ -1,4 +1,4 @@
-"""The name of an SNS topic, and what follows from it."""
+"""ARNs of SNS topics."""
 
 import re
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class TopicArn:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it.
+        """Parse it.
 
         Raises:
-            ValueError: it is no ARN of an SNS standard topic.
+            ValueError: not the ARN of an SNS standard topic.
         """
         match = _ARN.fullmatch(text)
         if match is None:
@@ -33,5 +33,5 @@ class TopicArn:
 
     @property
     def host(self) -> str:
-        """Where SNS of the topic's region is, and so where its certificates are."""
+        """The SNS host of the topic's region, which also serves its certificates."""
         return f"sns.{self.region}.amazonaws.com" + (".cn" if self.partition == "aws-cn" else "")

@@ -1,6 +1,6 @@
-"""Whether a message really comes from an SNS topic of ours.
+"""Verifies that a message was sent by one of our SNS topics.
 
-The order of the checks matters: nothing is fetched before the topic is known to be ours and the URL to be SNS's own.
+The order of the checks matters: nothing is fetched before the topic is known to be ours and the URL to belong to SNS.
 """
 
 import re
@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from email_consumer.sns.certificates import DAY, Certificates, usable_key
 from email_consumer.sns.envelope import Envelope
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.sns.signature import verify_signature
 from email_consumer.sns.topic_arn import SANDBOX_ACCOUNT, TopicArn
 
 OLDEST = 30 * DAY
 """Seconds. SNS over HTTP gives up within hours and SQS keeps a message for at most 14 days; message ids are remembered
-for longer than this (see `inbox`), so that what was once applied can't be replayed."""
+longer than this (see `inbox`), so that applied messages can't be replayed."""
 
 
 class Verifier:
@@ -27,23 +27,23 @@ class Verifier:
     def __init__(
         self, topics: Collection[str], certificates: Certificates, sandbox: x509.Certificate | None = None
     ) -> None:
-        """`topics` are ARNs. `sandbox` is trusted for topics of account 000000000000, and for no others."""
+        """`topics` are ARNs. `sandbox` is trusted only for topics of account 000000000000."""
         self._topics = {arn: TopicArn.parse(arn) for arn in topics}
         self._certificates = certificates
         self._sandbox = sandbox
 
     async def verify(self, envelope: Envelope) -> TopicArn:
-        """The topic that signed it.
+        """Return the topic that signed it.
 
         Raises:
-            Refusal: it can't be trusted.
+            MessageRefusedError: it can't be trusted.
         """
         topic = self._topics.get(envelope.topic_arn)
         if topic is None:
-            raise Refusal("topic", _unknown_topic(envelope.topic_arn, any_known=bool(self._topics)), 403)
+            raise MessageRefusedError("topic", _unknown_topic(envelope.topic_arn, any_known=bool(self._topics)), 403)
         verify_signature(envelope, await self._key(topic, envelope.certificate_url))
         if envelope.sent_at < time.time() - OLDEST:
-            raise Refusal("age", "a genuine message of more than 30 days ago: somebody replays it", 403)
+            raise MessageRefusedError("age", "a genuine message older than 30 days: a replay", 403)
         return topic
 
     async def _key(self, topic: TopicArn, url: str) -> RSAPublicKey:
@@ -52,25 +52,27 @@ class Verifier:
             return await self._certificates.public_key(url)
         if self._sandbox is None:
             reason = (
-                "the sandbox's topic is in SNS_TOPIC_ARNS, but the sandbox is not trusted: that takes SANDBOX_CERTIFICATE"
+                "the sandbox's topic is in SNS_TOPIC_ARNS, but the sandbox is not trusted: set SANDBOX_CERTIFICATE"
                 " and an SES endpoint on this machine"
             )
-            raise Refusal("sandbox", reason, 403)
+            raise MessageRefusedError("sandbox", reason, 403)
         return usable_key(self._sandbox)
 
 
 def check_certificate_url(url: str, topic: TopicArn) -> None:
-    """Return if it is where SNS of the topic's region keeps its certificates: no port, user, query or fragment.
+    """Verify that the URL is a certificate of SNS in the topic's region: no port, user, query or fragment.
 
     Raises:
-        Refusal: it is anything else.
+        MessageRefusedError: it is anything else.
     """
     if not re.fullmatch(rf"https://{re.escape(topic.host)}/SimpleNotificationService-[0-9a-f]{{1,64}}\.pem", url):
-        raise Refusal("certificate url", f"the SigningCertURL is not one of {topic.host}: this message is forged", 403)
+        raise MessageRefusedError(
+            "certificate url", f"SigningCertURL is not on {topic.host}: the message is forged", 403
+        )
 
 
 def _unknown_topic(arn: str, *, any_known: bool) -> str:
-    shown = arn if len(arn) < 300 else "an ARN of absurd length"  # noqa: PLR2004 - ARNs have at most 256 characters' name
+    shown = arn if len(arn) < 300 else "an overlong ARN"  # noqa: PLR2004 - ARNs have at most 256 characters' name
     if not any_known:
-        return f"SNS_TOPIC_ARNS is empty, so every event is refused; if {shown!r} is your topic, set it"
-    return f"{shown!r} is not in SNS_TOPIC_ARNS; add it if it is your topic, else remove its subscription"
+        return f"SNS_TOPIC_ARNS is empty, so every event is refused; set it if {shown!r} is your topic"
+    return f"{shown!r} is not in SNS_TOPIC_ARNS; add it if it is your topic, or else delete its subscription"

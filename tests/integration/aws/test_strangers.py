@@ -18,7 +18,7 @@ from email_consumer.doctor.examination import examine
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.settings import load_settings
 from email_consumer.sns.envelope import parse
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.topic_arn import TopicArn
 from email_consumer.sqs import batches
@@ -260,6 +260,6 @@ async def test_a_subscription_that_sns_did_not_confirm_is_not_confirmed(name: st
     signed = {"Signature": "", "SignatureVersion": "1", "SigningCertURL": "https://x"}
     envelope = parse(orjson.dumps(told | others | signed))
     async with raw_server(always(FOREIGN[name])) as server:
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(MessageRefusedError) as refused:
             await Subscriptions(server.url).confirm(envelope, TopicArn.parse(TOPIC))
     assert refused.value.status == 503

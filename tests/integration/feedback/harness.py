@@ -22,7 +22,7 @@ from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.pipeline.gate import Gate
-from email_consumer.sns.certificate_store import CertificateShelf
+from email_consumer.sns.certificate_store import SqliteCertificateStore
 from email_consumer.sns.certificates import Certificates
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
@@ -132,8 +132,8 @@ async def open_harness(
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
         inbox = Inbox(database, rows, gate, instance="test", proven=note)
-        certificates = Certificates(download, CertificateShelf(database))
-        await certificates.open()
+        certificates = Certificates(download, SqliteCertificateStore(database))
+        await certificates.load()
         verifier = Verifier(topics, certificates, sandbox)
         receiver = Receiver(verifier, Subscriptions(sns_endpoint), inbox)
         suppressions = SuppressionList(database, rows, gate)

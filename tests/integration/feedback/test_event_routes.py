@@ -128,7 +128,7 @@ async def test_a_certificate_that_can_not_be_had_is_asked_for_again(path: Path) 
 
 
 async def test_faults_of_ours_are_5xx_so_that_sns_tries_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox_module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(inbox_module, "_TIMEOUT", 0.1)
     async with open_harness(path) as harness, serve(harness) as http:
         await harness.send()
         with sqlite3.connect(path, isolation_level=None) as other:

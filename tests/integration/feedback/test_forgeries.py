@@ -238,7 +238,7 @@ async def test_none_of_hundreds_of_forgeries_gets_through_and_none_is_an_error_o
     posted = 0
     async with open_harness(path, download=only_ours) as harness, serve(harness) as http:
         await genuine(harness, http, 0)
-        monkeypatch.setattr(certificates, "_PATIENCE", 0.01)
+        monkeypatch.setattr(certificates, "_TIMEOUT", 0.01)
         with capture_logs() as logs:
             for payload in forged():
                 status, _ = await http.post(payload)
@@ -297,7 +297,7 @@ async def test_a_flood_of_invented_names_holds_no_genuine_event_up_also_after_a_
 async def test_the_first_genuine_event_gets_through_a_flood_once_sns_has_repeated_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certificates, "_PATIENCE", 0.05)
+    monkeypatch.setattr(certificates, "_TIMEOUT", 0.05)
     async with open_harness(path, download=only_ours) as harness, serve(harness) as http:
         await harness.send("u-1", "ses-1")
         first = body(KEY.notification(event("Delivery", "u-1", message_id="ses-1")))

@@ -20,7 +20,7 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.feedback import inbox as inbox_module
 from email_consumer.feedback.inbox import Reception
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.store.status import Status
 from tests.integration.feedback.harness import event, open_harness
 
@@ -95,7 +95,7 @@ async def test_what_ses_accepted_and_then_gave_up_is_told(path: Path) -> None:
                 await harness.send(f"u-{number}", f"ses-{number}")
                 await harness.take(event(kind, f"u-{number}", message_id=f"ses-{number}", reason="Bad content"))
         told = [
-            (line["uuid"], line["kind"], line["log_level"]) for line in logs if line["event"] == "mail.given_up_by_ses"
+            (line["uuid"], line["kind"], line["log_level"]) for line in logs if line["event"] == "mail.dropped_by_ses"
         ]
         assert told == [("u-0", "Reject", "warning"), ("u-1", "Rendering Failure", "warning")]
         assert harness.rows("SELECT status FROM email_results") == [("Reject",), ("Rendering Failure",)]
@@ -173,16 +173,16 @@ async def test_each_recipient_gets_its_own_result_and_counts_once_for_the_topic(
 async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox_module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(inbox_module, "_TIMEOUT", 0.2)
     async with open_harness(path) as harness:
         await harness.claim()
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(Refusal, match="takes no writes") as caught:
+            with pytest.raises(MessageRefusedError, match="takes no writes") as caught:
                 await harness.take(event("Bounce"), "sns-1")
             assert caught.value.status == 503
             other.execute("ROLLBACK")
-        monkeypatch.setattr(inbox_module, "_PATIENCE", 30)
+        monkeypatch.setattr(inbox_module, "_TIMEOUT", 30)
         assert await harness.take(event("Bounce"), "sns-1") is Reception.DUPLICATE, (
             "it was written once the lock was gone"
         )

@@ -13,7 +13,7 @@ import pytest
 from email_consumer.core.outcome import Duplicate, InDoubt
 from email_consumer.feedback import sqs_events
 from email_consumer.feedback.sqs_events import SqsEvents
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.feedback.harness import KEY, event, open_harness
 from tests.servers.sqs import REGION, SqsServer, TestQueue
@@ -71,8 +71,8 @@ async def _put_off(queue: TestQueue, count: int) -> bool:
 
 
 async def test_a_passing_fault_of_ours_is_tried_again(sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqs_events, "_AGAIN_SOON", 0.0)
-    faults = [Refusal("storage", "the database takes no writes", 503)]
+    monkeypatch.setattr(sqs_events, "_RETRY_SOON", 0.0)
+    faults = [MessageRefusedError("storage", "the database takes no writes", 503)]
 
     async def handle(_body: bytes) -> None:
         if faults:
@@ -92,7 +92,7 @@ async def test_in_doubt_waits_for_what_a_dead_process_had_in_hand(sqs_server: Sq
 
 async def test_in_doubt_waits_while_old_events_are_read(sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqs_events, "_VISIBILITY", 0.0)
-    monkeypatch.setattr(sqs_events, "_BEHIND", -1.0)  # whatever comes has waited for long
+    monkeypatch.setattr(sqs_events, "_BACKLOG", -1.0)  # whatever comes has waited for long
     async with reading(sqs_server, _ignore) as found:
         await found.expected_after(0)
         [ready] = found.expected_from

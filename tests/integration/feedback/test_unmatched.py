@@ -62,7 +62,9 @@ async def test_it_happens_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch)
 
 async def test_only_so_many_are_kept_and_only_for_a_day(path: Path) -> None:
     async with open_harness(path) as harness:
-        harness.inbox.unmatched = UnmatchedEvents(harness.database, harness.inbox._rows, harness.inbox._tell, most=3)
+        harness.inbox.unmatched = UnmatchedEvents(
+            harness.database, harness.inbox._rows, harness.inbox._publish, max_events=3
+        )
         for number in range(5):
             await harness.take(event("Send", f"u-{number}"))
         assert harness.rows("SELECT tag FROM unmatched_events ORDER BY id") == [("u-2",), ("u-3",), ("u-4",)]

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from email_consumer.feedback.event_reader import UnreadableEventError, read
-from email_consumer.feedback.events import Event, Fact, Greeting, Kind
+from email_consumer.feedback.events import Event, Kind, RecipientResult, ValidationMessage
 from tests.unit.feedback.examples import NAMES, example
 
 SENT_AT = 1_700_000_000.0
-DELIVERY_FACT = Fact("recipient@example.com", diagnostic="250 2.6.0 Message received")
+DELIVERY_FACT = RecipientResult("recipient@example.com", diagnostic="250 2.6.0 Message received")
 FAILURE = "Attribute 'attributeName' is not present in the rendering data."
 NO_CONNECTION = "smtp; 421 4.4.1 Unable to connect to remote host"
 LINK = "http://docs.aws.amazon.com/ses/latest/DeveloperGuide/send-email-smtp.html"
@@ -19,31 +19,34 @@ CHROME = (
 )
 R, J = "recipient@example.com", "jane@example.com"
 
-EXPECTED: dict[str, tuple[Kind, list[Fact]]] = {
-    "event_bounce": (Kind.BOUNCE, [Fact(R, "Permanent", "General", "smtp; 550 5.1.1 user unknown")]),
-    "event_complaint": (Kind.COMPLAINT, [Fact(R, "abuse", "", CHROME)]),
+EXPECTED: dict[str, tuple[Kind, list[RecipientResult]]] = {
+    "event_bounce": (Kind.BOUNCE, [RecipientResult(R, "Permanent", "General", "smtp; 550 5.1.1 user unknown")]),
+    "event_complaint": (Kind.COMPLAINT, [RecipientResult(R, "abuse", "", CHROME)]),
     "event_delivery": (Kind.DELIVERY, [DELIVERY_FACT]),
-    "event_send": (Kind.SEND, [Fact(R)]),
-    "event_reject": (Kind.REJECT, [Fact("sender@example.com", "Bad content")]),
-    "event_open": (Kind.OPEN, [Fact(R)]),
-    "event_click": (Kind.CLICK, [Fact(R, LINK)]),
-    "event_rendering_failure": (Kind.RENDERING_FAILURE, [Fact(R, "MyTemplate", "", FAILURE)]),
-    "event_delivery_delay": (Kind.DELIVERY_DELAY, [Fact(R, "TransientCommunicationFailure", "", NO_CONNECTION)]),
-    "event_subscription": (Kind.SUBSCRIPTION, [Fact(R, "UnsubscribeHeader")]),
+    "event_send": (Kind.SEND, [RecipientResult(R)]),
+    "event_reject": (Kind.REJECT, [RecipientResult("sender@example.com", "Bad content")]),
+    "event_open": (Kind.OPEN, [RecipientResult(R)]),
+    "event_click": (Kind.CLICK, [RecipientResult(R, LINK)]),
+    "event_rendering_failure": (Kind.RENDERING_FAILURE, [RecipientResult(R, "MyTemplate", "", FAILURE)]),
+    "event_delivery_delay": (
+        Kind.DELIVERY_DELAY,
+        [RecipientResult(R, "TransientCommunicationFailure", "", NO_CONNECTION)],
+    ),
+    "event_subscription": (Kind.SUBSCRIPTION, [RecipientResult(R, "UnsubscribeHeader")]),
     "notification_bounce": (
         Kind.BOUNCE,
-        [Fact(J, "Permanent", "General", "smtp; 550 5.1.1 <jane@example.com>... User")],
+        [RecipientResult(J, "Permanent", "General", "smtp; 550 5.1.1 <jane@example.com>... User")],
     ),
     "notification_bounce_without_dsn": (
         Kind.BOUNCE,
-        [Fact(J, "Permanent", "General"), Fact("richard@example.com", "Permanent", "General")],
+        [RecipientResult(J, "Permanent", "General"), RecipientResult("richard@example.com", "Permanent", "General")],
     ),
     "notification_complaint": (
         Kind.COMPLAINT,
-        [Fact("richard@example.com", "abuse", "", "AnyCompany Feedback Loop (V0.01)")],
+        [RecipientResult("richard@example.com", "abuse", "", "AnyCompany Feedback Loop (V0.01)")],
     ),
-    "notification_complaint_without_report": (Kind.COMPLAINT, [Fact("richard@example.com")]),
-    "notification_delivery": (Kind.DELIVERY, [Fact(J, diagnostic="250 ok:  Message 64111812 accepted")]),
+    "notification_complaint_without_report": (Kind.COMPLAINT, [RecipientResult("richard@example.com")]),
+    "notification_delivery": (Kind.DELIVERY, [RecipientResult(J, diagnostic="250 ok:  Message 64111812 accepted")]),
 }
 
 
@@ -67,7 +70,7 @@ def test_an_example_of_aws_is_read_rightly(name: str) -> None:
     kind, facts = EXPECTED[name]
     found = event(example(name))
     mail = json.loads(example(name))["mail"]
-    assert (found.kind, list(found.facts), found.message_id) == (kind, facts, mail["messageId"])
+    assert (found.kind, list(found.recipients), found.message_id) == (kind, facts, mail["messageId"])
     assert (found.tag, found.instance, found.machine) == (None, None, False)
 
 
@@ -108,12 +111,12 @@ def test_tags_name_the_mail_and_the_installation_before_headers_do() -> None:
 
 def test_addresses_are_bare_and_in_lower_case() -> None:
     found = event(changed("event_delivery", '"delivery": {"recipients": ["Jane Doe <Jane@EXAMPLE.com>"]}'))
-    assert [fact.recipient for fact in found.facts] == [J]
+    assert [fact.recipient for fact in found.recipients] == [J]
 
 
 def test_of_several_recipients_nobody_knows_who_opened() -> None:
     mail = '"mail": {"messageId": "m", "destination": ["a@example.com", "b@example.com"]}'
-    assert event(changed("event_open", mail)).facts == ()
+    assert event(changed("event_open", mail)).recipients == ()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_opens_by_programs_are_told_apart_where_ses_says_so(detail: str, machine
 )
 def test_what_ses_sends_when_a_topic_is_set_up_is_a_greeting(message: str) -> None:
     greeting = read(message, SENT_AT)
-    assert isinstance(greeting, Greeting)
+    assert isinstance(greeting, ValidationMessage)
     assert "ccessful" in greeting.text
 
 
@@ -177,16 +180,21 @@ def test_other_json_is_said_to_be_unreadable(message: str) -> None:
     ],
 )
 def test_what_a_genuine_event_lacks_counts_as_not_given(message: str) -> None:
-    assert event(message).facts == ()
+    assert event(message).recipients == ()
 
 
 def test_a_bounce_of_a_mail_to_one_is_theirs_if_the_list_is_unreadable() -> None:
     mail = '"mail": {"messageId": "m", "destination": ["Jane@example.com"]}'
     bounce = '"bounce": {"bounceType": "Permanent", "bouncedRecipients": "odd"}'
-    assert event(f'{{"eventType": "Bounce", {mail}, {bounce}}}').facts == (Fact(J, "Permanent"),)
+    assert event(f'{{"eventType": "Bounce", {mail}, {bounce}}}').recipients == (RecipientResult(J, "Permanent"),)
 
 
 def test_an_event_of_a_name_that_is_new_proves_nothing() -> None:
     found = event('{"eventType": "Thunder", "mail": {"messageId": "m", "destination": ["Jane@example.com"]}}')
-    assert (found.kind, found.proves, found.message_id, found.facts) == ("Thunder", False, "m", (Fact(J),))
-    assert event(example("event_send")).proves
+    assert (found.kind, found.proves_acceptance, found.message_id, found.recipients) == (
+        "Thunder",
+        False,
+        "m",
+        (RecipientResult(J),),
+    )
+    assert event(example("event_send")).proves_acceptance

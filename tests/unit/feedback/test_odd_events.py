@@ -78,10 +78,10 @@ def test_an_oddity_anywhere_is_no_crash_and_can_be_kept(name: str, odd: str) -> 
             and isinstance(plain.kind, Kind)
             and plain.kind in {Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY}
         ):
-            assert found.facts == plain.facts, path
+            assert found.recipients == plain.recipients, path
         assert all(
             len(fact.recipient) <= 320 and len(fact.detail) <= 2_001 and len(fact.diagnostic) <= 1_000
-            for fact in found.facts
+            for fact in found.recipients
         )
         assert read(found.raw, SENT_AT) == found, "it may be kept and read again"
         found.raw.encode()
@@ -94,7 +94,7 @@ def test_a_new_field_may_hold_anything(odd: str) -> None:
     found = read(f'{{"new": {odd}, ' + bounce.lstrip()[1:], SENT_AT)
     assert isinstance(found, Event)
     assert isinstance(plain, Event)
-    assert found.facts == plain.facts
+    assert found.recipients == plain.recipients
 
 
 def test_of_a_key_that_is_given_twice_the_last_one_counts() -> None:

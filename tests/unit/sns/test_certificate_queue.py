@@ -61,7 +61,7 @@ async def test_who_asks_for_the_same_name_shares_one_fetch() -> None:
 
 async def test_few_at_once_few_in_a_row_and_the_rest_waits() -> None:
     fetches = Fetches()
-    queue = CertificateQueue(fetches, a_second=0.001, burst=10)
+    queue = CertificateQueue(fetches, per_second=0.001, burst=10)
     asking = asyncio.create_task(ask(queue, *map(str, range(300)), patience=PATIENCE))
     await until(lambda: len(fetches.done) >= 10)
     await asyncio.wait([asking], timeout=0.05)
@@ -71,7 +71,7 @@ async def test_few_at_once_few_in_a_row_and_the_rest_waits() -> None:
 
 
 async def test_what_waits_is_bounded_and_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certificate_queue, "_MOST_NAMES", 30)
+    monkeypatch.setattr(certificate_queue, "_MAX_NAMES", 30)
     fetches = Fetches(may=False)
     queue = CertificateQueue(fetches)
     waiting = [asyncio.create_task(queue.fetched(f"waits-{number}", 30)) for number in range(50)]
@@ -79,9 +79,9 @@ async def test_what_waits_is_bounded_and_still_counted(monkeypatch: pytest.Monke
     assert queue._waiting == 50
     with pytest.raises(StillWaitingError):
         await queue.fetched("one too many", 30)
-    assert "one too many" in queue._asked
+    assert "one too many" in queue._requested
     assert await ask(queue, *map(str, range(1_000))) == 0
-    assert len(queue._asked) == 30
+    assert len(queue._requested) == 30
     for task in waiting:
         task.cancel()
     fetches.may.set()
@@ -89,7 +89,7 @@ async def test_what_waits_is_bounded_and_still_counted(monkeypatch: pytest.Monke
 
 async def test_the_name_that_is_asked_for_most_often_comes_first() -> None:
     fetches = Fetches(may=False)
-    queue = CertificateQueue(fetches, a_second=1e9, burst=1)
+    queue = CertificateQueue(fetches, per_second=1e9, burst=1)
     await ask(queue, "a", "b", "c", "d")  # under way
     invented = [str(number) for number in range(5_000)]
     for repeated in range(4):  # SNS tries four times by default
@@ -107,10 +107,10 @@ async def test_no_name_can_be_kept_back_for_ever() -> None:
             await super().__call__(name)
             assert len(self.done) < 100_000
             for _ in range(3):
-                queue._note(f"{len(self.done)}")
+                queue._count(f"{len(self.done)}")
 
     fetches = Flood(may=False)
-    queue = CertificateQueue(fetches, a_second=1e9, burst=1)
+    queue = CertificateQueue(fetches, per_second=1e9, burst=1)
     await ask(queue, *[f"at first-{number}" for number in range(50)] * 3, GENUINE)
     fetches.may.set()
     await fetches.genuine.wait()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from email_consumer.sns.certificates import Certificates, DownloadError, usable_key
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, SnsKey
 
@@ -41,12 +41,12 @@ def invented(number: int) -> str:
 
 
 async def test_a_certificate_is_fetched_once_whatever_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.sns.certificates._PATIENCE", 0.01)
+    monkeypatch.setattr("email_consumer.sns.certificates._TIMEOUT", 0.01)
     downloads = Downloads(KEY.pem, *[DownloadError("404")] * 500)
     certificates = Certificates(downloads, Pocket())
     await certificates.public_key(CERTIFICATE_URL)
     for number in range(500):
-        with pytest.raises(Refusal):
+        with pytest.raises(MessageRefusedError):
             await certificates.public_key(invented(number))
         await certificates.public_key(CERTIFICATE_URL)
     assert downloads.asked_for.count(CERTIFICATE_URL) == 1
@@ -57,7 +57,7 @@ async def test_a_certificate_outlives_the_process() -> None:
     await Certificates(Downloads(KEY.pem), pocket).public_key(CERTIFICATE_URL)
     nobody = Downloads()
     certificates = Certificates(nobody, pocket)
-    await certificates.open()
+    await certificates.load()
     await certificates.public_key(CERTIFICATE_URL)
     assert nobody.count == 0
 
@@ -66,12 +66,12 @@ async def test_a_failure_is_remembered_for_a_while_and_passes() -> None:
     downloads = Downloads(DownloadError("no route"), KEY.pem)
     certificates = Certificates(downloads, Pocket())
     for _ in range(2):
-        with pytest.raises(Refusal, match="no route") as caught:
+        with pytest.raises(MessageRefusedError, match="no route") as caught:
             await certificates.public_key(CERTIFICATE_URL)
-        assert (caught.value.passing, caught.value.status) == (True, 429)
+        assert (caught.value.temporary, caught.value.status) == (True, 429)
     assert downloads.count == 1
     forgetful = Certificates(Downloads(DownloadError("no route"), KEY.pem), Pocket(), failure_ttl=0)
-    with pytest.raises(Refusal):
+    with pytest.raises(MessageRefusedError):
         await forgetful.public_key(CERTIFICATE_URL)
     await forgetful.public_key(CERTIFICATE_URL)
 
@@ -91,12 +91,12 @@ async def test_all_who_need_one_share_one_download() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])
 async def test_what_is_no_certificate_is_a_failure(content: bytes) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(MessageRefusedError):
         await Certificates(Downloads(content), Pocket()).public_key(CERTIFICATE_URL)
 
 
 @pytest.mark.parametrize("valid", [(-3, -1), (1, 3)])
 def test_a_certificate_out_of_its_time_points_to_our_clock(valid: tuple[int, int]) -> None:
-    with pytest.raises(Refusal, match="clock") as caught:
+    with pytest.raises(MessageRefusedError, match="clock") as caught:
         usable_key(SnsKey(valid=valid).certificate)
-    assert (caught.value.passing, caught.value.status) == (True, 429)
+    assert (caught.value.temporary, caught.value.status) == (True, 429)

@@ -2,15 +2,15 @@
 
 from structlog.testing import capture_logs
 
-from email_consumer.sns.refusal import Refusal, RefusalLog
+from email_consumer.sns.refusal import MessageRefusedError, RefusalLog
 
 
 def test_the_first_of_each_cause_is_told_with_what_to_mend() -> None:
     refusals = RefusalLog()
     with capture_logs() as lines:
         for _ in range(5):
-            refusals.note(Refusal("topic", "add it to SNS_TOPIC_ARNS", 403))
-        refusals.note(Refusal("signature", "forged", 403))
+            refusals.record(MessageRefusedError("topic", "add it to SNS_TOPIC_ARNS", 403))
+        refusals.record(MessageRefusedError("signature", "forged", 403))
     assert [(line["cause"], line["reason"]) for line in lines] == [
         ("topic", "add it to SNS_TOPIC_ARNS"),
         ("signature", "forged"),

@@ -8,7 +8,7 @@ import pytest
 
 from email_consumer.sns.certificates import Certificates
 from email_consumer.sns.envelope import MAX_BODY, parse
-from email_consumer.sns.refusal import Refusal
+from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.sns.verifier import Verifier
 from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body
@@ -28,8 +28,8 @@ class Receiver:
     async def take(self, fields: dict[str, str], type_header: str | None = None) -> None:
         await self._verifier.verify(parse(body(fields), type_header))
 
-    async def refuse(self, fields: dict[str, str], type_header: str | None = None) -> Refusal:
-        with pytest.raises(Refusal) as caught:
+    async def refuse(self, fields: dict[str, str], type_header: str | None = None) -> MessageRefusedError:
+        with pytest.raises(MessageRefusedError) as caught:
             await self.take(fields, type_header)
         return caught.value
 
@@ -209,7 +209,7 @@ async def test_a_genuine_message_of_long_ago_is_refused() -> None:
     ],
 )
 def test_what_is_no_message_of_sns_is_refused(payload: bytes, cause: str, status: int) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(MessageRefusedError) as caught:
         parse(payload)
     assert (caught.value.cause, caught.value.status) == (cause, status)
 
@@ -220,15 +220,15 @@ def test_what_is_no_message_of_sns_is_refused(payload: bytes, cause: str, status
 )
 @pytest.mark.parametrize("value", [None, 1, ["x"]])
 def test_each_field_must_be_there_and_be_text(name: str, value: object) -> None:
-    with pytest.raises(Refusal, match=re.escape(name)):
+    with pytest.raises(MessageRefusedError, match=re.escape(name)):
         parse(json.dumps(KEY.notification() | {name: value}).encode())
 
 
 def test_the_header_must_name_the_type_of_the_body() -> None:
-    with pytest.raises(Refusal, match="differs"):
+    with pytest.raises(MessageRefusedError, match="differs"):
         parse(body(KEY.notification()), "SubscriptionConfirmation")
 
 
 def test_a_header_that_says_raw_is_refused_by_the_switch_to_turn() -> None:
-    with pytest.raises(Refusal, match="raw message delivery"):
+    with pytest.raises(MessageRefusedError, match="raw message delivery"):
         parse(body(KEY.notification()), "Notification", raw_header=True)

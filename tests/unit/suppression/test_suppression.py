@@ -6,35 +6,37 @@ from dataclasses import replace
 import pytest
 
 from email_consumer.feedback.application import suppressions_of
-from email_consumer.feedback.events import Event, Fact, Kind
+from email_consumer.feedback.events import Event, Kind, RecipientResult
 from email_consumer.suppression.suppression import Reason, Suppression, takes_effect
 
 
-def event(kind: Kind, *facts: Fact) -> Event:
-    return Event(kind, "m", None, None, 5.0, facts, machine=False, raw="{}")
+def event(kind: Kind, *recipients: RecipientResult) -> Event:
+    return Event(kind, "m", None, None, 5.0, recipients, machine=False, raw="{}")
 
 
 @pytest.mark.parametrize(
-    ("kind", "fact", "reason"),
+    ("kind", "recipient", "reason"),
     [
-        (Kind.BOUNCE, Fact("a@b.example", "Permanent", "General"), Reason.HARD_BOUNCE),
-        (Kind.BOUNCE, Fact("a@b.example", "Transient", "MailboxFull"), None),
-        (Kind.BOUNCE, Fact("a@b.example", "Undetermined", "Undetermined"), None),
-        (Kind.COMPLAINT, Fact("a@b.example", "abuse"), Reason.COMPLAINT),
-        (Kind.COMPLAINT, Fact("a@b.example", ""), Reason.COMPLAINT),
-        (Kind.COMPLAINT, Fact("a@b.example", "not-spam"), None),
-        (Kind.COMPLAINT, Fact("a@b.example", "auth-failure"), None),
-        (Kind.DELIVERY, Fact("a@b.example"), None),
-        (Kind.REJECT, Fact("a@b.example", "Bad content"), None),
-        (Kind.DELIVERY_DELAY, Fact("a@b.example", "MailboxFull"), None),
+        (Kind.BOUNCE, RecipientResult("a@b.example", "Permanent", "General"), Reason.HARD_BOUNCE),
+        (Kind.BOUNCE, RecipientResult("a@b.example", "Transient", "MailboxFull"), None),
+        (Kind.BOUNCE, RecipientResult("a@b.example", "Undetermined", "Undetermined"), None),
+        (Kind.COMPLAINT, RecipientResult("a@b.example", "abuse"), Reason.COMPLAINT),
+        (Kind.COMPLAINT, RecipientResult("a@b.example", ""), Reason.COMPLAINT),
+        (Kind.COMPLAINT, RecipientResult("a@b.example", "not-spam"), None),
+        (Kind.COMPLAINT, RecipientResult("a@b.example", "auth-failure"), None),
+        (Kind.DELIVERY, RecipientResult("a@b.example"), None),
+        (Kind.REJECT, RecipientResult("a@b.example", "Bad content"), None),
+        (Kind.DELIVERY_DELAY, RecipientResult("a@b.example", "MailboxFull"), None),
     ],
 )
-def test_hard_bounces_and_complaints_and_only_those(kind: Kind, fact: Fact, reason: Reason | None) -> None:
-    assert [each.reason for each in suppressions_of(event(kind, fact))] == ([reason] if reason else [])
+def test_hard_bounces_and_complaints_and_only_those(
+    kind: Kind, recipient: RecipientResult, reason: Reason | None
+) -> None:
+    assert [each.reason for each in suppressions_of(event(kind, recipient))] == ([reason] if reason else [])
 
 
 def test_the_detail_says_what_the_server_said() -> None:
-    [found] = suppressions_of(event(Kind.BOUNCE, Fact("a@b.example", "Permanent", "NoEmail", "550 unknown")))
+    [found] = suppressions_of(event(Kind.BOUNCE, RecipientResult("a@b.example", "Permanent", "NoEmail", "550 unknown")))
     assert found == Suppression("a@b.example", Reason.HARD_BOUNCE, "Permanent/NoEmail: 550 unknown", "event", 5.0)
 
 
