@@ -90,7 +90,7 @@ class DeadLetterRoutes:
         query = read_query(request, DeadLettersQuery)
         letters = await self._letters.list(query.limit, int(query.after or 0), query.kind or "*")
         following = next_page(letters, query, lambda letter: letter.sequence)
-        return answer(Letters(dead_letters=[Letter(**_facts(letter)) for letter in letters], next=following))
+        return answer(Letters(dead_letters=[Letter(**_summary(letter)) for letter in letters], next=following))
 
     @operation("One dead letter with its message", answer=WholeLetter)
     async def show(self, request: web.Request) -> web.Response:
@@ -98,7 +98,7 @@ class DeadLetterRoutes:
         payload = base64.b64encode(letter.payload).decode()
         headers = dict(letter.headers)
         message = _message(letter.payload)
-        return answer(WholeLetter(**_facts(letter), headers=headers, message=message, payload=payload))
+        return answer(WholeLetter(**_summary(letter), headers=headers, message=message, payload=payload))
 
     @operation("Delete a dead letter and with it the only copy of its mail", answer=Letter, errors=(409,))
     async def remove(self, request: web.Request) -> web.Response:
@@ -107,7 +107,7 @@ class DeadLetterRoutes:
             await self._letters.remove(letter.sequence)
         except DeadLetterError as error:
             raise ApiError(409, "not_removed", f"{error}.") from None
-        return answer(Letter(**_facts(letter)))
+        return answer(Letter(**_summary(letter)))
 
     @operation("Publish the mail again", query=ReplayQuery, answer=Replayed, errors=(409,))
     async def replay(self, request: web.Request) -> web.Response:

@@ -44,7 +44,7 @@ class SessionRoutes:
             max_age=LIFETIME,
             httponly=True,
             samesite="Strict",
-            # Behind a TLS proxy the request may look like plain HTTP; the browser knows.
+            # With a TLS proxy in front the request looks like plain HTTP; the browser knows.
             secure=request.secure or request.headers.get("Origin", "").startswith("https:"),
         )
         return response

@@ -59,7 +59,7 @@ class SnapshotReader:
         self._sent_before = 0
 
     async def take(self) -> Snapshot:
-        """Unavailable values are None; the part that failed shows the reason."""
+        """Unavailable values are null; the part that failed shows the reason."""
         metrics = self._metrics
         stats, (in_doubt, last_event, sqlite), sources, blocked = await asyncio.gather(
             self._sources[0].stats(metrics.unsettled),

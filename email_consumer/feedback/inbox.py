@@ -25,8 +25,8 @@ from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.sns.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
-from email_consumer.suppression.gate import SuppressionGate
 from email_consumer.suppression.rows import SuppressionRows
+from email_consumer.suppression.suppression import SuppressionGate
 
 _MEMORY = OLDEST + DAY
 """Seconds for which a message id is remembered: longer than the oldest message that the verifier accepts."""

@@ -1,6 +1,6 @@
 """Queue of certificates to fetch.
 
-Anyone can invent certificate names, and they can't be told from genuine ones before they are fetched. But genuine names are
+Anyone can invent certificate names, and genuine ones can't be recognized before they are fetched. But genuine names are
 requested repeatedly: SNS retries, and all its messages use the same certificate. So the most requested name is fetched
 next; every other time a random one, so that even an attacker who requests invented names more often than SNS does
 can't block a genuine one for ever.

@@ -1,1 +1,1 @@
-"""Who gets no mail, and why; unsubscribe links."""
+"""The suppression list and unsubscribe links."""

@@ -1,8 +1,8 @@
-"""Suppressed addresses in little memory: what a worker needs to know of them, and no more.
+"""A memory-efficient set of suppressed addresses for the workers.
 
-An address is kept as the first 64 bits of its SHA-256, in sorted arrays. At a million entries the chance that an address
-which is not on the list is taken for one is 1 in 18,000,000,000,000. The arrays are cut into shards, so that a change is
-cheap to make and, as a few KB, cheap to send to other processes.
+An address is stored as the first 64 bits of its SHA-256, in sorted arrays. With a million entries the probability of a false
+positive is 1 in 18,000,000,000,000. The arrays are split into shards of a few KB, so that changes are cheap to make and to
+send to other processes.
 """
 
 import sys
@@ -13,9 +13,9 @@ from hashlib import sha256
 
 import msgpack
 
-_MOST_REASONS = 256
+_MAX_REASONS = 256
 SHARDS = 4096
-"""About 250 addresses and 2 KB each, when there are a million of them."""
+"""About 250 addresses and 2 KB each with a million addresses."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class _Shard:
     keys: "array[int]" = field(default_factory=lambda: array("Q"))
     """Sorted."""
     reasons: bytearray = field(default_factory=bytearray)
-    """For each key, the place of its reason in the list of reasons."""
+    """For each key, the index of its reason in the list of reasons."""
 
     def find(self, key: int) -> int | None:
         place = bisect_left(self.keys, key)
@@ -31,7 +31,7 @@ class _Shard:
 
 
 class SuppressedAddresses:
-    """Addresses (in normal form), each with the reason why it gets no mail. Of reasons there are up to 256."""
+    """Addresses (in normal form) with the reason of their suppression; up to 256 distinct reasons."""
 
     def __init__(self) -> None:
         self._shards: list[_Shard | None] = [None] * SHARDS
@@ -39,7 +39,7 @@ class SuppressedAddresses:
         self._count = 0
 
     def add(self, address: str, reason: str) -> int | None:
-        """Put it on the list, or change its reason; the shard that this changed, None if it was so already."""
+        """Add it, or change its reason; the changed shard, None without a change."""
         key, code = _key(address), self._code(reason)
         number = _shard(key)
         shard = self._shards[number]
@@ -58,7 +58,7 @@ class SuppressedAddresses:
         return number
 
     def discard(self, address: str) -> int | None:
-        """Take it off the list; the shard that this changed, None if it was not on it."""
+        """Remove it; the changed shard, None if it was not in the set."""
         key = _key(address)
         number = _shard(key)
         shard = self._shards[number]
@@ -70,7 +70,7 @@ class SuppressedAddresses:
         return number
 
     def reason(self, address: str) -> str | None:
-        """Why it gets no mail; None if it does."""
+        """The reason of its suppression; None if it is not suppressed."""
         key = _key(address)
         shard = self._shards[_shard(key)]
         place = shard.find(key) if shard else None
@@ -78,7 +78,7 @@ class SuppressedAddresses:
 
     @property
     def shards(self) -> list[int]:
-        """Those that hold an address, or did."""
+        """Shards that contain an address, or did."""
         return [number for number, shard in enumerate(self._shards) if shard is not None]
 
     def holds(self, shard: int) -> bool:
@@ -89,23 +89,23 @@ class SuppressedAddresses:
         return self._count
 
     def dump(self, shard: int) -> bytes:
-        """A shard for another process: MessagePack of [reasons, keys of 8 bytes little-endian, a byte per key]."""
+        """Serialize a shard: MessagePack of [reasons, keys of 8 bytes little-endian, a byte per key]."""
         dumped = self._shards[shard] or _Shard()
         return bytes(msgpack.packb([self._reasons, _swapped(dumped.keys).tobytes(), dumped.reasons]))
 
     def load(self, shard: int, dumped: bytes) -> None:
-        """Replace a shard by what `dump` made.
+        """Replace a shard by a serialized one.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is invalid.
         """
         names, keys, reasons = _parts(msgpack.unpackb(dumped))
         loaded = _swapped(array("Q", keys))
         if list(loaded) != sorted(loaded) or any(_shard(key) != shard for key in (*loaded[:1], *loaded[-1:])):
-            raise ValueError("these are no addresses of that shard")
-        if len({*self._reasons, *names}) > _MOST_REASONS:
-            raise ValueError(f"more than {_MOST_REASONS} reasons")
-        ours = bytes(self._code(name) for name in names).ljust(_MOST_REASONS)
+            raise ValueError("the keys do not belong to this shard")
+        if len({*self._reasons, *names}) > _MAX_REASONS:
+            raise ValueError(f"more than {_MAX_REASONS} reasons")
+        ours = bytes(self._code(name) for name in names).ljust(_MAX_REASONS)
         replaced = self._shards[shard]
         self._count += len(loaded) - (len(replaced.keys) if replaced else 0)
         self._shards[shard] = _Shard(loaded, bytearray(reasons.translate(ours)))
@@ -116,20 +116,15 @@ class SuppressedAddresses:
         return self._reasons.index(reason)
 
 
-def shard_of(address: str) -> int:
-    """Which shard holds the address."""
-    return _shard(_key(address))
-
-
 def _parts(dumped: object) -> tuple[list[str], bytes, bytes]:
     match dumped:
         case [list() as names, bytes() as keys, bytes() as reasons] if (
             all(isinstance(name, str) for name in names)
             and len(keys) == len(reasons) * 8
-            and max(reasons, default=-1) < len(names) <= _MOST_REASONS
+            and max(reasons, default=-1) < len(names) <= _MAX_REASONS
         ):
             return names, keys, reasons
-    raise ValueError("this is no shard")
+    raise ValueError("not a serialized shard")
 
 
 def _key(address: str) -> int:
@@ -141,7 +136,7 @@ def _shard(key: int) -> int:
 
 
 def _swapped(keys: "array[int]") -> "array[int]":
-    """From this machine's byte order to little-endian or back."""
+    """Convert between this machine's byte order and little-endian."""
     if sys.byteorder == "big":
         keys = keys[:]
         keys.byteswap()

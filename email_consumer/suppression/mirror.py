@@ -1,6 +1,6 @@
-"""Carries the suppression list's changes over to SES's own account-level list, in the background.
+"""Mirrors changes of the suppression list to SES's account-level list, in the background.
 
-What is still to be done is noted in the row itself, in the transaction that changed it: a crash loses nothing.
+Pending changes are recorded in the row itself, in the transaction that changes it, so that a crash loses nothing.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from email_consumer.suppression import statements
 from email_consumer.suppression.suppression import Reason
 
 _INTERVAL = 10.0
-"""Seconds between looks at what there is to do."""
+"""Seconds between checks for pending changes."""
 _AFTER_FAILURE = 60.0
 _CONNECT, _ANSWER = 5.0, 10.0
 _REASONS = {Reason.COMPLAINT: "COMPLAINT", Reason.HARD_BOUNCE: "BOUNCE"}
-_POINTLESS = frozenset({"NotFoundException", "BadRequestException"})
-"""Not on SES's list (so nothing to delete), or an address that SES doesn't take."""
+_IGNORED_ERRORS = frozenset({"NotFoundException", "BadRequestException"})
+"""Not on SES's list (so nothing to delete), or an address that SES does not accept."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Mirror:
-    """PutSuppressedDestination and DeleteSuppressedDestination, at the one call a second that SES allows."""
+    """Calls PutSuppressedDestination and DeleteSuppressedDestination, once per second as SES allows."""
 
     def __init__(self, database: Database, *, region: str, endpoint: str | None) -> None:
-        """An `endpoint` of None is AWS's own."""
+        """An `endpoint` of None is AWS's."""
         self._database = database
         self._region = region
         self._endpoint = endpoint
@@ -45,33 +45,33 @@ class Mirror:
         async with session.client("sesv2", endpoint_url=self._endpoint, config=config) as client:
             while True:
                 try:
-                    await self.carry_over(client)
+                    await self.sync(client)
                 except (ClientError, NoAnswerError, sqlite3.OperationalError) as error:
                     _log.warning(
                         "suppression.not_mirrored",
                         error=str(error),
                         retry_in=_AFTER_FAILURE,
-                        hint="SES takes it by ses:PutSuppressedDestination and ses:DeleteSuppressedDestination",
+                        hint="allow ses:PutSuppressedDestination and ses:DeleteSuppressedDestination",
                     )
                     await asyncio.sleep(_AFTER_FAILURE)
                 else:
                     await asyncio.sleep(_INTERVAL)
 
-    async def carry_over(self, client: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
-        """Do all there is to do with an SES v2 client.
+    async def sync(self, client: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
+        """Apply all pending changes with an SES v2 client.
 
         Raises:
-            botocore.exceptions.ClientError: SES refused; the rest stays noted.
+            botocore.exceptions.ClientError: SES refused; the rest stays pending.
         """
         while rows := await self._database.fetch(statements.TO_MIRROR):
             for row in rows:
                 async with self._limit:
-                    await _tell(client, row["address"], row["reason"], row["mirror"])
+                    await _apply(client, row["address"], row["reason"], row["mirror"])
                 async with self._database.transaction() as connection:
                     await connection.execute(statements.MIRRORED, dict(row))
 
 
-async def _tell(client: Any, address: str, reason: str, change: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
+async def _apply(client: Any, address: str, reason: str, change: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
     try:
         if change == "put":
             call = client.put_suppressed_destination(EmailAddress=address, Reason=_REASONS[Reason(reason)])
@@ -79,5 +79,5 @@ async def _tell(client: Any, address: str, reason: str, change: str) -> None:  #
             call = client.delete_suppressed_destination(EmailAddress=address)
         await answered(call, within=_CONNECT + _ANSWER)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") not in _POINTLESS:
+        if error.response.get("Error", {}).get("Code") not in _IGNORED_ERRORS:
             raise

@@ -1,4 +1,4 @@
-"""The suppression list over HTTP."""
+"""`/v1/suppressions`: the suppression list."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ class NewSuppression(ApiModel):
     address: Annotated[str, Field(min_length=1, max_length=320)]
     """Bare, or `Name <address>`."""
     detail: Annotated[str, Field(max_length=500)] = ""
-    """Why, for whoever looks at the list later."""
+    """A note for operators."""
 
 
 class SuppressedAddress(ApiModel):
@@ -50,7 +50,7 @@ class SuppressedAddress(ApiModel):
 
 class SuppressionQuery(PageQuery):
     reason: Reason | None = None
-    """Only those that are suppressed for this reason."""
+    """Only entries with this reason."""
 
 
 class SuppressionPage(PageAnswer):
@@ -71,23 +71,23 @@ class SuppressionRoutes:
             web.delete("/v1/suppressions/{address:[^/]+}", self.remove),
         ]
 
-    @operation("Addresses that get no mail", query=SuppressionQuery, answer=SuppressionPage)
+    @operation("Suppressed addresses", query=SuppressionQuery, answer=SuppressionPage)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, SuppressionQuery)
         found = await self._suppressions.page(query.limit, query.after, query.reason)
         more = next_page(found, query, lambda entry: entry.address)
         return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
-    @operation("Stop mail to an address", body=NewSuppression, answer=SuppressedAddress)
+    @operation("Suppress an address", body=NewSuppression, answer=SuppressedAddress)
     async def add(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewSuppression)
         address = _normal(new.address)
         if address is None:
-            raise ApiError(422, "invalid", "address: is not an e-mail address", {"fields": ["address"]})
+            raise ApiError(422, "invalid", "address: not an e-mail address", {"fields": ["address"]})
         entry = await self._suppressions.add(address, Reason.MANUAL, new.detail, "api")
         return answer(SuppressedAddress.of(entry))
 
-    @operation("Why an address gets no mail", answer=SuppressedAddress)
+    @operation("The suppression of an address", answer=SuppressedAddress)
     async def get(self, request: web.Request) -> web.Response:
         address = _normal(request.match_info["address"])
         entry = await self._suppressions.get(address) if address else None
@@ -95,7 +95,7 @@ class SuppressionRoutes:
             raise _absent()
         return answer(SuppressedAddress.of(entry))
 
-    @operation("Let mail to an address pass again; answers what was removed", answer=SuppressedAddress)
+    @operation("Remove an address from the suppression list; returns the removed entry", answer=SuppressedAddress)
     async def remove(self, request: web.Request) -> web.Response:
         address = _normal(request.match_info["address"])
         entry = await self._suppressions.get(address) if address else None

@@ -1,4 +1,4 @@
-"""Suppressions as rows, read and written inside somebody's transaction."""
+"""Rows of the suppression list, read and written within the caller's transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ from email_consumer.suppression import statements
 from email_consumer.suppression.suppression import SOFT, Reason, Suppression, takes_effect
 
 _MIRRORED = frozenset({Reason.COMPLAINT, Reason.HARD_BOUNCE})
-"""What SES's own list has reasons for."""
+"""Reasons that SES's list knows, too."""
 _ALREADY_THERE = "OnAccountSuppressionList"
 
 
 @dataclass(slots=True)
 class Changes:
-    """What became true in a transaction, to be told to the gate after its commit."""
+    """Changes of a transaction, to be passed to the gate after its commit."""
 
     suppressed: dict[str, str] = field(default_factory=dict)
     """Address to reason."""
@@ -25,15 +25,15 @@ class Changes:
 
 
 class SuppressionRows:
-    """The rules by which rows change. Stateless but for the settings."""
+    """The rules by which rows change. Stateless except for the settings."""
 
     def __init__(self, *, soft_bounce_limit: int, mirror: bool) -> None:
-        """A `soft_bounce_limit` of 0 is none; `mirror` says whether changes go to SES's own list as well."""
+        """A `soft_bounce_limit` of 0 disables it; `mirror`: whether changes are mirrored to SES's list."""
         self._soft_bounce_limit = soft_bounce_limit
         self._mirror = mirror
 
     async def suppress(self, connection: aiosqlite.Connection, wanted: Iterable[Suppression], changes: Changes) -> None:
-        """Put those on the list that take effect."""
+        """Add the suppressions that take effect."""
         wanted = list(wanted)
         if not wanted:
             return
@@ -45,7 +45,7 @@ class SuppressionRows:
                 changes.suppressed[new.address] = new.reason
 
     async def remove(self, connection: aiosqlite.Connection, address: str, now: float, changes: Changes) -> bool:
-        """Take an address off the list; False if it is not on it."""
+        """Remove an address; False if it is not on the list."""
         row = {"address": address, "now": now, "mirror": "delete" if self._mirror else None}
         removed = (await connection.execute(statements.REMOVE_SUPPRESSION, row)).rowcount > 0
         if removed:
@@ -55,9 +55,9 @@ class SuppressionRows:
     async def count_soft_bounces(
         self, connection: aiosqlite.Connection, bounced: set[str], delivered: set[str], changes: Changes
     ) -> None:
-        """Suppress or release what these results (already inserted) make of the row of soft bounces.
+        """Suppress or release addresses after these results, which are already inserted.
 
-        It is a function of all results that are there, so their order of arrival doesn't matter.
+        It depends on all recorded results, so their order of arrival does not matter.
         """
         if not self._soft_bounce_limit or not (bounced or delivered):
             return
@@ -95,13 +95,13 @@ class SuppressionRows:
 
 
 async def find(connection: aiosqlite.Connection, addresses: Iterable[str]) -> dict[str, Suppression]:
-    """What is known of the addresses, also of those that were removed from the list."""
+    """Known entries of the addresses, including removed ones."""
     rows = await connection.execute_fetchall(statements.FIND_SUPPRESSIONS, (_json(sorted(addresses)),))
     return {row["address"]: from_row(dict(row)) for row in rows}
 
 
 def from_row(row: Mapping[str, object]) -> Suppression:
-    """A row of the table."""
+    """Read a row of the table."""
     return Suppression(
         address=str(row["address"]),
         reason=Reason(str(row["reason"])),

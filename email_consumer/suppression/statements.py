@@ -17,11 +17,11 @@ REMOVE_SUPPRESSION = """
 UPDATE suppressions SET removed_at = :now, mirror = :mirror WHERE address = :address AND removed_at IS NULL
 """
 
-# A row of soft bounces that was broken by a delivery leaves nothing behind.
+# A series of soft bounces that was interrupted by a delivery leaves no entry.
 FORGET_SUPPRESSION = "DELETE FROM suppressions WHERE address = ?"
 
-# The soft bounces of each address since its last delivery, or since an operator took it off the list; by mail, since
-# one mail may bounce more than once. Which bounces count: `suppression.SOFT`.
+# Soft bounces of each address since its last delivery or its removal from the list; one per mail, as a mail
+# may bounce more than once. Which bounces count: `suppression.SOFT`.
 SOFT_BOUNCES = """
 WITH since AS (
     SELECT value AS address,
@@ -47,5 +47,5 @@ ORDER BY address LIMIT :limit
 
 TO_MIRROR = "SELECT address, reason, mirror FROM suppressions WHERE mirror IS NOT NULL LIMIT 100"
 
-# Only if it wasn't changed meanwhile.
+# Unless it was changed meanwhile.
 MIRRORED = "UPDATE suppressions SET mirror = NULL WHERE address = :address AND mirror = :mirror AND reason = :reason"

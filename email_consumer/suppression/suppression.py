@@ -1,31 +1,43 @@
-"""One suppressed address, and which of several reasons for it counts."""
+"""A suppressed address, which of several reasons for it counts, and who must be notified of changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 SOFT = "Transient/MailboxFull"
-"""The one kind of bounce that counts as soft, since it alone says something of the mailbox. SES calls most automatic
-replies (out of office) `Transient/General`, as well as what it could not deliver for reasons of its own or of the network;
-`MessageTooLarge`, `ContentRejected` and `AttachmentRejected` are about the mail, `CustomTimeoutExceeded` is about our setting."""
+"""The only kind of bounce that counts as soft, because only it concerns the mailbox. SES uses `Transient/General` for most
+automatic replies (out of office) and for its own and network problems; `MessageTooLarge`, `ContentRejected` and
+`AttachmentRejected` concern the mail, `CustomTimeoutExceeded` our setting."""
 
 
 class Reason(StrEnum):
-    """Why. The earlier in this list, the stronger: it replaces a weaker one."""
+    """In descending priority: an earlier reason replaces a later one."""
 
     COMPLAINT = "complaint"
     HARD_BOUNCE = "hard bounce"
     UNSUBSCRIBED = "unsubscribed"
     MANUAL = "manual"
     SOFT_BOUNCES = "soft bounces"
-    """As many in a row as SOFT_BOUNCE_LIMIT says (see `SOFT`); a delivery between them starts the count anew."""
+    """SOFT_BOUNCE_LIMIT soft bounces in a row (see `SOFT`); a delivery in between restarts the count."""
 
 
 _STRENGTH = {reason: place for place, reason in enumerate(Reason)}
 
 
+class SuppressionGate(Protocol):
+    """What stops mail to suppressed addresses; see `pipeline.gate` and `cluster.shared_state_publisher`."""
+
+    def suppress(self, addresses: Mapping[str, str]) -> None:
+        """Stop mail to these addresses, given with their reasons."""
+
+    def release(self, address: str) -> None:
+        """Allow mail to the address again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Mail to the address is stopped, unless it was removed from the list again. Times are Unix seconds."""
+    """Mail to the address is stopped unless the entry was removed. Times are Unix seconds."""
 
     address: str
     """In normal form."""
@@ -34,7 +46,7 @@ class Suppression:
     source: str
     """`event`, `recipient` or `api`."""
     created_at: float
-    """When it happened, which may be long before we heard of it."""
+    """When it happened, which may be long before we learned of it."""
     removed_at: float | None = None
 
     @property
@@ -43,7 +55,7 @@ class Suppression:
 
 
 def takes_effect(known: Suppression | None, new: Suppression) -> bool:
-    """Whether `new` replaces what is known of the address. In whatever order they come, the same one remains."""
+    """Whether `new` replaces the known entry. The result does not depend on the order of events."""
     if known is None:
         return True
     if known.removed_at is not None:

@@ -1,4 +1,4 @@
-"""The suppression list as operators and recipients use it; events write to it by themselves (see `application`)."""
+"""The suppression list for operators and recipients; events write to it directly (see `feedback.application`)."""
 
 import time
 
@@ -6,15 +6,14 @@ import structlog
 
 from email_consumer.store.database import Database
 from email_consumer.suppression import statements
-from email_consumer.suppression.gate import SuppressionGate
 from email_consumer.suppression.rows import Changes, SuppressionRows, find, from_row
-from email_consumer.suppression.suppression import Reason, Suppression
+from email_consumer.suppression.suppression import Reason, Suppression, SuppressionGate
 
 _log = structlog.get_logger(__name__)
 
 
 class SuppressionList:
-    """Each change is durable, and known to the gate, when its method returns."""
+    """Changes are durable and known to the gate when a method returns."""
 
     def __init__(self, database: Database, rows: SuppressionRows, gate: SuppressionGate) -> None:
         self._database = database
@@ -22,16 +21,16 @@ class SuppressionList:
         self._gate = gate
 
     async def load(self) -> int:
-        """Tell the gate the whole list; how many there are. To be called before mail is taken in."""
+        """Load the whole list into the gate, before mail is pulled; returns its size."""
         rows = await self._database.fetch(statements.ACTIVE_SUPPRESSIONS)
         self._gate.suppress({row["address"]: row["reason"] for row in rows})
-        # The workers' gate outlives us, and we may have ended before it heard of a removal.
+        # The workers' gate outlives this process, which may have ended before publishing a removal.
         for removed in await self._database.fetch(statements.REMOVED_SUPPRESSIONS):
             self._gate.release(removed["address"])
         return len(rows)
 
     async def add(self, address: str, reason: Reason, detail: str, source: str) -> Suppression:
-        """Put an address (in normal form) on the list; the entry in force, which may be an earlier one.
+        """Add an address (in normal form); returns the entry in force, which may be an earlier one.
 
         Raises:
             sqlite3.OperationalError: nothing was written.
@@ -46,7 +45,7 @@ class SuppressionList:
         return in_force
 
     async def remove(self, address: str) -> bool:
-        """Let mail to the address (in normal form) pass again; False if it wasn't on the list.
+        """Remove an address (in normal form); False if it was not on the list.
 
         Raises:
             sqlite3.OperationalError: nothing was written.
@@ -60,12 +59,12 @@ class SuppressionList:
         return removed
 
     async def page(self, limit: int, after: str = "", reason: Reason | None = None) -> list[Suppression]:
-        """Up to `limit` entries behind the address `after`, in the order of addresses."""
+        """Up to `limit` entries after the address `after`, ordered by address."""
         parameters = {"after": after, "limit": limit, "reason": reason}
         rows = await self._database.fetch(statements.PAGE_OF_SUPPRESSIONS, parameters)
         return [from_row(dict(row)) for row in rows]
 
     async def get(self, address: str) -> Suppression | None:
-        """The entry of one address; None if mail to it passes."""
+        """The active entry of an address; None if it is not suppressed."""
         found = (await find(self._database.reader, [address])).get(address)
         return found if found and found.active else None

@@ -1,4 +1,4 @@
-"""One-click unsubscribe links (RFC 8058). The signed token is the address itself, so a link works while its secret is kept."""
+"""One-click unsubscribe links (RFC 8058). The token is the signed address, so a link is valid as long as its secret."""
 
 import hashlib
 
@@ -12,26 +12,26 @@ PATH = "/v1/unsubscribe/"
 
 
 class Unsubscribe:
-    """Makes the links and reads them again."""
+    """Creates and reads the links."""
 
     def __init__(self, server_url: str, secrets: LinkSecrets) -> None:
-        """`server_url` is our public address; only an https one gets the one-click header (see `ses.request`)."""
+        """`server_url` is our public URL; only https gets the one-click header (see `ses.request`)."""
         self._prefix = server_url.rstrip("/") + PATH
         self._secrets = secrets
 
     def compose(self, message: EmailMessage) -> EmailMessage:
-        """A `list_unsubscribe` of True becomes the text of its link; any other mail stays as it is."""
+        """Replace a `list_unsubscribe` of True by its link; other mail is unchanged."""
         if message.list_unsubscribe is not True:
             return message
         address = normal_form(message.email)
         return message.model_copy(update={"list_unsubscribe": f"<{self.link(address)}>"})
 
     def link(self, address: str) -> str:
-        """The URL that unsubscribes the address (in normal form)."""
+        """The unsubscribe URL of an address (in normal form)."""
         return self._prefix + str(self._serializer().dumps(address))
 
     def address(self, token: str) -> str | None:
-        """Whom the token of a link unsubscribes; None if it is none of ours."""
+        """The address in a token; None if its signature is invalid."""
         try:
             address = self._serializer().loads(token)
         except BadSignature:

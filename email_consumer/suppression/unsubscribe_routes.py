@@ -1,7 +1,7 @@
-"""What a link of `unsubscribe` leads to.
+"""The target of unsubscribe links.
 
 A mail client posts `List-Unsubscribe=One-Click` (RFC 8058), a person gets a page with a button that does the same.
-Looking at the page must not unsubscribe: scanners look at every link.
+Loading the page must not unsubscribe: scanners open every link.
 """
 
 from typing import Any, Literal
@@ -19,7 +19,7 @@ _HTML = "text/html"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",  # the token must not travel on
+    "Referrer-Policy": "no-referrer",  # or other sites would see the token
     "X-Robots-Tag": "noindex",
 }
 _PAGE = """<!doctype html>
@@ -28,18 +28,18 @@ _PAGE = """<!doctype html>
 """
 _ASK = """<h1>Unsubscribe?</h1><form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">
 <button>Unsubscribe</button></form>"""
-_DONE = "<h1>Unsubscribed</h1><p>You will get no more mail from this sender.</p>"
-_UNKNOWN = """<h1>Sorry, this link does not work</h1><p>Perhaps it was cut off: please take it from the mail once more. If the mail is an
-old one, please use the link of a newer mail, or answer the sender.</p>"""
+_DONE = "<h1>Unsubscribed</h1><p>You will receive no more mail from this sender.</p>"
+_UNKNOWN = """<h1>Sorry, this link does not work</h1><p>It may have been cut off: please open it from the mail again. If the mail is old,
+please use the link in a newer mail, or reply to the sender.</p>"""
 
 
-# What RFC 8058 has a mail client post; no Python name has a hyphen.
+# The form of RFC 8058; Python names can't contain a hyphen.
 _FIELDS: dict[str, Any] = {"List-Unsubscribe": (Literal["One-Click"], ...)}
 UnsubscribeForm = create_model("UnsubscribeForm", **_FIELDS)
 
 
 class UnsubscribeRoutes:
-    """Open to all: the token is what authenticates. No cookie, no redirect."""
+    """Open to all: the token authenticates. No cookies, no redirects."""
 
     def __init__(self, unsubscribe: Unsubscribe, suppressions: SuppressionList) -> None:
         self._unsubscribe = unsubscribe
@@ -51,7 +51,9 @@ class UnsubscribeRoutes:
             web.post(PATH + "{token}", self.unsubscribe),
         ]
 
-    @operation("A page that asks whether to unsubscribe", answer_type=_HTML, not_found_type=_HTML, open_to_all=True)
+    @operation(
+        "The confirmation page of an unsubscribe link", answer_type=_HTML, not_found_type=_HTML, open_to_all=True
+    )
     async def ask(self, request: web.Request) -> web.Response:
         address = self._unsubscribe.address(request.match_info["token"])
         return _page(_ASK) if address else _page(_UNKNOWN, 404)
@@ -68,7 +70,7 @@ class UnsubscribeRoutes:
         address = self._unsubscribe.address(request.match_info["token"])
         if address is None:
             return _page(_UNKNOWN, 404)
-        # As a form it may be encoded in one of two ways; either way the two words are in it.
+        # Both form encodings contain the two words.
         body = await read_bytes(request, at_most=_MAX_BODY)
         if b"List-Unsubscribe" not in body or b"One-Click" not in body:
             raise ApiError(400, "no_confirmation", "Post List-Unsubscribe=One-Click to unsubscribe.")

@@ -1,1 +1,1 @@
-"""Opens: a pixel with a signed token in each tracked mail, and what is recorded when it is fetched."""
+"""Open tracking: a pixel with a signed token in tracked mail, and the opens recorded when it is loaded."""

@@ -1,17 +1,17 @@
-"""Fetches of a pixel that no person stands behind, as far as can be told from the request.
+"""Recognizes requests for the pixel that come from programs rather than people.
 
-Mail proxies that fetch when a person opens (`GoogleImageProxy`, `YahooMailProxy`) are not machines in this sense.
+Image proxies that load it when a person opens the mail (`GoogleImageProxy`, `YahooMailProxy`) do not count as programs.
 """
 
 import re
 from collections.abc import Mapping
 
 SOON = 2.0
-"""Seconds after sending in which nobody has read a mail yet: scanners look at once."""
+"""Opens within this many seconds after sending are by scanners: no person is that fast."""
 
-# Apple Mail Privacy Protection fetches every mail's images through its proxy, which gives this and nothing more.
+# Apple Mail Privacy Protection loads the images of every mail through a proxy with exactly this User-Agent.
 _APPLE_PRIVACY_PROXY = "Mozilla/5.0"
-# Google fetches some mails' images ahead under this name (no browser has it); opens come as GoogleImageProxy.
+# Gmail prefetches some images with this User-Agent (no browser has it); opens come from GoogleImageProxy.
 _GMAIL_PREFETCH = "Edge/12.246 Mozilla/5.0"
 _PROGRAMS = re.compile(
     r"bot\b|bot/|crawl|spider|scan|preview|headless|phantomjs|curl/|wget/|python|go-http-client|java/|okhttp|libwww|"
@@ -23,7 +23,7 @@ _PREFETCH_HEADERS = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
 
 
 def is_machine(method: str, headers: Mapping[str, str]) -> bool:
-    """By method, User-Agent and the headers of prefetching browsers; `headers` of any spelling of their names."""
+    """Decide by method, User-Agent and prefetch headers; `headers` must be case-insensitive."""
     agent = headers.get("User-Agent", "").strip()
     if method != "GET" or not agent or agent == _APPLE_PRIVACY_PROXY or agent.endswith(_GMAIL_PREFETCH):
         return True

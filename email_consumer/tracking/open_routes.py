@@ -1,4 +1,4 @@
-"""`GET /v1/events/open`: the pixel. Every caller gets the same, whether the token is ours or not."""
+"""`GET /v1/events/open`: the pixel. The response is the same for valid and invalid tokens."""
 
 import base64
 import time
@@ -17,19 +17,19 @@ _HEADERS = {
     "Cache-Control": "no-store, no-cache, must-revalidate, private, max-age=0",
     "Pragma": "no-cache",
     "Expires": "0",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # web mail shows it on its own pages
+    "Cross-Origin-Resource-Policy": "cross-origin",  # web mail embeds it in its pages
 }
 _LONGEST_AGENT = 256
 
 
 class OpenQuery(ApiModel):
     request_id: str = ""
-    """Names the mail, as the pixel in its body does."""
+    """The token from the pixel in a mail."""
 
 
 class OpenRoutes:
     def __init__(self, tokens: OpenTokens, record: Callable[[Open], None]) -> None:
-        """`record` returns at once."""
+        """`record` must not block."""
         self._tokens = tokens
         self._record = record
 

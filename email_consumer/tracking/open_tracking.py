@@ -1,4 +1,4 @@
-"""Which mail gets an open pixel, and where it is put."""
+"""Adds the open pixel to tracked mail."""
 
 import html
 import re
@@ -14,20 +14,20 @@ PATH = "/v1/events/open"
 
 _END_OF_BODY = re.compile(r"</body\s*>", re.IGNORECASE)
 _TAIL = 1_024
-"""Characters at the end of a mail where its `</body>` nearly always is."""
+"""Characters at the end of a mail that nearly always contain its `</body>`."""
 
 
 class OpenTracking:
     """Composes mail; see `pipeline.Compose`."""
 
     def __init__(self, mode: Literal["api", "all", "off"], tokens: OpenTokens, server_url: str) -> None:
-        """`mode`: `api` tracks mail that came over the HTTP API, unless the mail says otherwise; `off` none at all."""
+        """`mode`: `api` tracks mail from the HTTP API and `all` all mail, unless a mail says otherwise; `off` none."""
         self._mode = mode
         self._tokens = tokens
         self._url = f"{server_url}{PATH}?request_id="
 
     def compose(self, message: EmailMessage, headers: Mapping[str, str]) -> EmailMessage:
-        """The mail with its pixel, or as it is. `headers` are those that the mail was delivered with."""
+        """The mail with a pixel if it is tracked. `headers` are those of its delivery."""
         if not self._tracks(message, headers):
             return message
         return message.model_copy(update={"body": with_pixel(message.body, self._url + self._tokens.sign(message.tag))})
@@ -41,15 +41,15 @@ class OpenTracking:
 
 
 def with_pixel(body: str, url: str) -> str:
-    """The HTML with the pixel before its last `</body>`, else at the end; otherwise unchanged."""
-    # Not hidden by style: what is not displayed is not loaded everywhere.
+    """The HTML with the pixel before its last `</body>` or at the end, otherwise unchanged."""
+    # Not hidden by CSS: some clients don't load hidden images.
     pixel = f'<img src="{html.escape(url)}" width="1" height="1" alt="" border="0">'
     end = _end_of_body(body)
     return body[:end] + pixel + body[end:]
 
 
 def _end_of_body(body: str) -> int:
-    for start in (max(0, len(body) - _TAIL), 0):  # the whole of a large mail is searched only if its end doesn't tell
+    for start in (max(0, len(body) - _TAIL), 0):  # search all of a large mail only if needed
         last = deque(_END_OF_BODY.finditer(body, start), maxlen=1)
         if last:
             return last[0].start()

@@ -1,4 +1,4 @@
-"""Records opens beside everything else: bounded in memory, a commit for many."""
+"""Records opens in the background: bounded in memory, in group commits."""
 
 import asyncio
 import sqlite3
@@ -13,13 +13,13 @@ import structlog
 from email_consumer.store.database import Database
 from email_consumer.tracking.machines import SOON
 
-_WAITING = 10_000
+_MAX_WAITING = 10_000
 _GROUP = 500
 _INTERVAL = 0.25
-"""Seconds between two commits at the least: opens are in no hurry, mail is."""
+"""Minimum seconds between two commits: mail takes precedence over opens."""
 _RETRY_PAUSE = 1.0
-_MOST_OF_A_MAIL = 50
-"""Opens kept of one mail; whoever loads it again and again must not fill the disk."""
+_MAX_PER_MAIL = 50
+"""Recorded opens per mail, so that repeated loading can't fill the disk."""
 
 _MAILS = """
 SELECT id, coalesce(tag, uuid) AS tag, coalesce(address, email) AS recipient, finished_at FROM email_requests
@@ -37,12 +37,12 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Open:
     tag: str
-    """Of the mail."""
+    """Tag of the mail."""
     at: float
     """Unix seconds."""
     machine: bool
     agent: str
-    """User-Agent. Nothing else of who opened is kept."""
+    """User-Agent. Nothing else about the reader is stored."""
 
 
 class OpenRecorder:
@@ -51,13 +51,15 @@ class OpenRecorder:
         self._waiting: deque[Open] = deque()
         self._arrived = asyncio.Event()
         self.dropped = 0
-        """Opens not recorded because too many waited."""
+        """Opens that were not recorded because too many were waiting."""
 
     def record(self, opened: Open) -> None:
-        """Take it for the next commit; returns at once."""
-        if len(self._waiting) >= _WAITING:
+        """Queue it for the next commit; does not block."""
+        if len(self._waiting) >= _MAX_WAITING:
             if not self.dropped:
-                _log.warning("opens.dropped", waiting=_WAITING, hint="more opens come than the disk takes")
+                _log.warning(
+                    "opens.dropped", waiting=_MAX_WAITING, hint="opens arrive faster than the disk can store them"
+                )
             self.dropped += 1
             return
         self._waiting.append(opened)
@@ -71,7 +73,7 @@ class OpenRecorder:
             await asyncio.sleep(_INTERVAL)
 
     async def flush(self) -> None:
-        """Record what waits, for example at the end."""
+        """Record all waiting opens, for example at shutdown."""
         while self._waiting:
             group = [self._waiting[index] for index in range(min(_GROUP, len(self._waiting)))]
             try:
@@ -92,7 +94,7 @@ async def _insert(connection: aiosqlite.Connection, group: list[Open]) -> None:
     rows = []
     for opened in group:
         mail = mails.get(opened.tag)
-        if mail is not None:  # else it was erased meanwhile
+        if mail is not None:  # None if it was erased meanwhile
             soon = opened.at - (mail["finished_at"] or time.time()) < SOON
             rows.append(
                 {
@@ -101,7 +103,7 @@ async def _insert(connection: aiosqlite.Connection, group: list[Open]) -> None:
                     "machine": opened.machine or soon,
                     "raw": orjson.dumps({"userAgent": opened.agent.encode(errors="replace").decode()}).decode(),
                     "at": opened.at,
-                    "most": _MOST_OF_A_MAIL,
+                    "most": _MAX_PER_MAIL,
                 }
             )
     await connection.executemany(_INSERT, rows)

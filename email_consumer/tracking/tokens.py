@@ -1,4 +1,4 @@
-"""What an open pixel's address carries: the mail's tag, signed, so that nobody can make one up."""
+"""Tokens of open pixels: the signed tag of the mail, so that they can't be forged."""
 
 from itsdangerous import BadSignature
 
@@ -12,11 +12,11 @@ class OpenTokens:
         self._secrets = secrets
 
     def sign(self, tag: str) -> str:
-        """`tag` as `message.uuid_tag` makes it; what is made of it needs no quoting in a URL."""
+        """`tag` as `message.uuid_tag` makes it; the token needs no quoting in a URL."""
         return self._secrets.signer(_SALT).sign(tag).decode()
 
     def read(self, token: str) -> str | None:
-        """The tag; None if we did not sign it, as the plain numbers that an earlier service used."""
+        """The tag; None if the signature is invalid, such as the plain numbers of an earlier service."""
         try:
             return self._secrets.signer(_SALT).unsign(token).decode()
         except (BadSignature, UnicodeError):

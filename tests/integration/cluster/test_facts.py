@@ -15,7 +15,7 @@ from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from email_consumer.core.mail_queue import Mark
-from email_consumer.suppression.compact_set import shard_of
+from email_consumer.suppression.compact_set import SuppressedAddresses
 from tests.integration.cluster.shared_state_harness import connected, running, sidecar, worker
 from tests.servers.nats import NatsServer
 from tests.waiting import patience, until
@@ -105,7 +105,7 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
             await one.until(lambda known: 9 <= known.events_since < math.inf)
             assert one.suppressed.reason("b@example.com") is None
             await client.flush()
-        shard = shard_of("b@example.com")
+        shard = SuppressedAddresses().add("b@example.com", "manual")
         assert written == {f"$KV.messages-facts.suppressed.{shard}", "$KV.messages-facts.receiver"}
 
 

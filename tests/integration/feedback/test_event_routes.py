@@ -100,10 +100,10 @@ async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
         (body(KEY.notification()), {"x-amz-sns-message-type": "SubscriptionConfirmation"}, 400, "differs"),
         (body(KEY.notification(TopicArn="arn:aws:sns:eu-west-1:1:x")), {}, 403, "SNS_TOPIC_ARNS"),
         (body(KEY.notification() | {"SigningCertURL": "https://evil.example/x.pem"}), {}, 403, "forged"),
-        (body(SnsKey().notification()), {}, 403, "the signature is wrong"),
-        (body(KEY.notification('{"weather": "fine"}')), {}, 400, "none of SES"),
-        (body(KEY.notification('{"eventType": "Bounce", ')), {}, 400, "none of SES"),
-        (body(KEY.notification("[" * 10_000)), {}, 400, "none of SES"),
+        (body(SnsKey().notification()), {}, 403, "invalid signature"),
+        (body(KEY.notification('{"weather": "fine"}')), {}, 400, "not an SES event"),
+        (body(KEY.notification('{"eventType": "Bounce", ')), {}, 400, "not an SES event"),
+        (body(KEY.notification("[" * 10_000)), {}, 400, "not an SES event"),
     ],
 )
 async def test_a_refusal_has_its_status_and_a_line_for_the_operator(

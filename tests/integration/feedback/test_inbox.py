@@ -178,7 +178,7 @@ async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
         await harness.claim()
         with sqlite3.connect(path, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(MessageRefusedError, match="takes no writes") as caught:
+            with pytest.raises(MessageRefusedError, match="accepts no writes") as caught:
                 await harness.take(event("Bounce"), "sns-1")
             assert caught.value.status == 503
             other.execute("ROLLBACK")

@@ -141,11 +141,11 @@ async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None
         await loop.events_delivered(4)
         mirror = Mirror(loop.harness.database, region=REGION, endpoint=loop.sandbox.url)
         async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
-            await mirror.carry_over(ses)
+            await mirror.sync(ses)
             answer = await ses.get_suppressed_destination(EmailAddress=address)
             assert answer["SuppressedDestination"]["Reason"] == "COMPLAINT"
             await loop.harness.suppressions.remove(address)
-            await mirror.carry_over(ses)
+            await mirror.sync(ses)
             with pytest.raises(ses.exceptions.NotFoundException):
                 await ses.get_suppressed_destination(EmailAddress=address)
         assert loop.harness.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]

@@ -52,7 +52,7 @@ async def test_what_was_kept_and_can_not_be_read_any_more_holds_no_other_up(path
 
 
 async def test_it_happens_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.feedback.inbox._HOUSEKEEPING", 0.01)
+    monkeypatch.setattr("email_consumer.feedback.inbox._HOUSEKEEPING_INTERVAL", 0.01)
     async with open_harness(path) as harness:
         await harness.take(event("Send"))
         await harness.claim()

@@ -21,14 +21,8 @@ _ROOT = Path(__file__).parents[3]
 _PACKAGE = _ROOT / "email_consumer"
 
 _NOT_YET_CLEANED = {
-    "api",
-    "dashboard",
-    "feedback",
     "ledgers",
-    "scheduling",
     "sources",
-    "suppression",
-    "tracking",
 }
 """Folders of email_consumer. Only ever remove from this."""
 
