@@ -68,6 +68,7 @@ class NewMessages(FromOutside):
     """`scheduled_at` applies to all messages without one."""
 
     NOT_BUILT: ClassVar = NOT_BUILT
+    ELSEWHERE: ClassVar = {"expires_at": "each message"}  # ignored, it would let mail be sent too late
 
     messages: Annotated[list[NewMessage], Field(min_length=1)]
     scheduled_at: Time = None

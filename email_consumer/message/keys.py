@@ -13,6 +13,9 @@ from pydantic.alias_generators import to_camel
 
 _DECISIVE = frozenset({"scheduled_at", "expires_at", "cc", "bcc", "lane", "unsubscribe_group", "topic_id", "plan_id"})
 """Keys that decide when, to whom or whether a mail goes out: one of these misspelled can't be ignored."""
+_VALUES = {"lane": frozenset({"transactional", "bulk"})}
+"""Decisive keys with a closed set of values: another key counts as a misspelling only with one of these values. So a
+publisher's own `lang: en` is ignored like any unknown key, while `lnae: transactional` is refused."""
 _LETTERS = string.ascii_lowercase + string.digits + "?"
 _OTHER = re.compile(r"[^a-z0-9]")
 _MAX_KEYS = 5_000
@@ -46,6 +49,8 @@ class FromOutside(BaseModel):
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {}
     """Further names of fields, and whose they are."""
     NOT_BUILT: ClassVar[frozenset[str]] = frozenset()
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
+    """Keys that would be misplaced here and can't be ignored, and where they belong."""
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
     """Optional fields of which an empty text is a value."""
 
@@ -65,6 +70,8 @@ class FromOutside(BaseModel):
                 unknown[key] = item
             elif (is_given(item) or _stands_empty(cls, name, item)) and (name == key or name not in given):
                 given[name] = item
+        for name in cls.ELSEWHERE.keys() & given.keys():
+            raise ValueError(f"{name} belongs into {cls.ELSEWHERE[name]}")
         for name in cls.NOT_BUILT & given.keys():
             raise ValueError(f"{name}: this version can't act on it, and without it the mail would be another")
         if unknown:
@@ -87,7 +94,10 @@ def _stands_empty(model: type[FromOutside], name: str, item: object) -> bool:
 def _names(model: type[FromOutside]) -> Mapping[object, str]:
     """Every spelling of a key, as text and as bytes, and the name it stands for."""
     names: dict[object, str] = {}
-    for key, name in [*((name, name) for name in (*model.model_fields, *model.NOT_BUILT)), *model.OTHER_NAMES.items()]:
+    for key, name in [
+        *((name, name) for name in (*model.model_fields, *model.NOT_BUILT, *model.ELSEWHERE)),
+        *model.OTHER_NAMES.items(),
+    ]:
         for spelling in (key, to_camel(key)):
             names[spelling] = names[spelling.encode()] = name
     return names
@@ -100,12 +110,20 @@ def _look_at(
         text = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
         folded = _folded(text)
         near = {ours for ours in _near_misses().get(folded, ()) if ours in names}
-        near = {ours for ours in near if _folded(ours) == folded} or near
+        near = {ours for ours in near if _folded(ours) == folded} or {
+            ours for ours in near if _may_be_meant(ours, item)
+        }
         for ours in sorted(near):
             if names[ours] not in given and is_given(item):
                 raise ValueError(f"{text!r} is no key of a message; did you mean {ours!r}?")
         if isinstance(context, Reading):
             context.ignore(text)
+
+
+def _may_be_meant(key: str, item: object) -> bool:
+    """Whether `item` could be a value of `key`."""
+    text = item.decode(errors="replace") if isinstance(item, bytes) else item
+    return key not in _VALUES or (isinstance(text, str) and text.strip().lower() in _VALUES[key])
 
 
 def _folded(key: str) -> str:

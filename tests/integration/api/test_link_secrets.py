@@ -12,7 +12,7 @@ from email_consumer.api import link_secret_routes
 from email_consumer.api.link_secret_routes import LinkSecretRoutes
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.store.database import Database, open_database
-from email_consumer.store.facts import set_fact
+from email_consumer.store.key_values import write_value
 from email_consumer.store.link_secrets import keep_link_secrets, read_link_secrets, write_link_secrets
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
@@ -58,7 +58,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def test_a_file_of_the_version_before_has_one_secret(database: Database) -> None:
-    await set_fact(database, "secret", "before")
+    await write_value(database, "secret", "before")
     assert await keep_link_secrets(database) == ("before",)
 
 

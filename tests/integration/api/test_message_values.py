@@ -68,6 +68,8 @@ async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) 
         ({"bbc": "c@example.com"}, {}, 422, "did you mean 'bcc'"),
         ({"topicID": "t"}, {}, 422, "did you mean 'topic_id'"),
         ({}, {"scheduleAt": "2035-01-01T00:00:00Z"}, 422, "did you mean 'scheduled_at'"),
+        ({}, {"expires_at": "2035-01-01T00:00:00Z"}, 422, "expires_at belongs into each message"),
+        ({}, {"expiresAt": "2035-01-01T00:00:00Z"}, 422, "expires_at belongs into each message"),
         ({}, {"lane": "transactional"}, 422, "lane: this version can't act on it"),
         *(({name: "x"}, {}, 422, f"{name}: this version can't act on it") for name in sorted(NOT_BUILT)),
         ({"list_unsubscribe": "yes"}, {}, 422, "neither true nor false"),
@@ -98,8 +100,8 @@ async def test_thousands_of_wrong_messages_are_left_at_the_first(harness: ApiHar
 
 
 async def test_unknown_keys_are_ignored_and_named(harness: ApiHarness) -> None:
-    answer = await harness.post(mail(html="<p>", priority=1), mail(priority=2), expires_at="2035-01-01T00:00:00Z")
-    assert [warning.split(":")[0] for warning in answer["warnings"]] == ["expires_at", "html", "priority"]
+    answer = await harness.post(mail(html="<p>", priority=1), mail(priority=2), campaign="c")
+    assert [warning.split(":")[0] for warning in answer["warnings"]] == ["campaign", "html", "priority"]
     assert len(await harness.pull(2)) == 2
 
 
