@@ -15,11 +15,11 @@ async def check_credentials(aws: ControlPlane) -> tuple[Account | None, list[Fin
     """GetAccount. None where the credentials are of no use, so that there is no sense in asking further."""
     try:
         account = read_account(await aws.ses("get_account"))
-    except AwsError as fault:
-        if fault.forbidden:
-            text = f"{fault} The rate can't follow SES's limits, and a paused account is noticed only when SES refuses mail."
-            return None, [warning("ses.credentials", text, fault.fix)]
-        return None, [error("ses.credentials", str(fault), fault.fix)]
+    except AwsError as failure:
+        if failure.forbidden:
+            text = f"{failure} The rate can't follow SES's limits, and a paused account is noticed only when SES refuses mail."
+            return None, [warning("ses.credentials", text, failure.fix)]
+        return None, [error("ses.credentials", str(failure), failure.fix)]
     return account, [ok("ses.credentials", "SES accepts our credentials.")]
 
 

@@ -17,9 +17,9 @@ async def check_claims(client: Client, *, stream: str) -> Finding:
     name = claims.names.bucket
     try:
         found = await claims.state()
-    except (NatsError, TimeoutError) as fault:
+    except (NatsError, TimeoutError) as failure:
         return error(
-            "nats.claims", f"The bucket {name!r} gives no answer ({fault!r}).", "Look at the NATS servers first."
+            "nats.claims", f"The bucket {name!r} gives no answer ({failure!r}).", "Look at the NATS servers first."
         )
     if not found.exists:
         text = f"The bucket {name!r} is not there, and nothing is sent without it; the sidecar makes it, or refills it."
@@ -41,8 +41,8 @@ async def check_ledger_streams(client: Client, *, stream: str) -> Finding:
             await client.jetstream().stream_info(name)
         except NotFoundError:
             missing.append(name)
-        except (NatsError, TimeoutError) as fault:
-            return error("nats.ledger", f"{name!r} gives no answer ({fault!r}).", "Look at the NATS servers first.")
+        except (NatsError, TimeoutError) as failure:
+            return error("nats.ledger", f"{name!r} gives no answer ({failure!r}).", "Look at the NATS servers first.")
     if missing:
         text = f"{', '.join(missing)}: not there, so workers can't tell what became of mail."
         return error("nats.ledger", text, "Start the sidecar or a worker: each makes them, and says what was lost.")

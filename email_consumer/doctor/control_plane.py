@@ -9,10 +9,10 @@ from typing import Any
 
 import aioboto3
 from aiolimiter import AsyncLimiter
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from email_consumer.aws.client import NoAnswerError, answered, client_config, server_time
-from email_consumer.ses.session import MissingCredentialsError
+from email_consumer.ses.session import find_credentials
 
 _CONNECT, _ANSWER = 4.0, 6.0
 """Seconds."""
@@ -62,7 +62,7 @@ class ControlPlane:
         """Call SES v2, in our region.
 
         Raises:
-            AwsFault: there was no answer, or an error.
+            AwsError: there was no answer, or an error.
         """
         async with self._limit:  # SES allows one such call a second, for the whole account
             return await self._call("sesv2", None, operation, arguments)
@@ -71,7 +71,7 @@ class ControlPlane:
         """Call SNS in a topic's region.
 
         Raises:
-            AwsFault: there was no answer, or an error.
+            AwsError: there was no answer, or an error.
         """
         return await self._call("sns", region, operation, arguments)
 
@@ -83,7 +83,7 @@ class ControlPlane:
             answer = await answered(getattr(client, operation)(**arguments), within=_CONNECT + _ANSWER)
         except ClientError as error:
             self._note_time(error.response)
-            raise _fault(error, service, operation) from error
+            raise _aws_error(error, service, operation) from error
         except NoAnswerError as error:
             raise AwsError(
                 f"{_NAMES[service]} can't be reached: {error}.",
@@ -125,16 +125,11 @@ async def control_plane(
     """
     async with AsyncExitStack() as stack:
         session = aioboto3.Session(region_name=region)
-        try:
-            credentials = await session.get_credentials()
-        except BotoCoreError as error:
-            raise MissingCredentialsError from error
-        if credentials is None:
-            raise MissingCredentialsError
+        await find_credentials(session)
         yield ControlPlane(session, stack, {"sesv2": ses_endpoint, "sns": sns_endpoint}, per_second)
 
 
-def _fault(error: ClientError, service: str, operation: str) -> AwsError:
+def _aws_error(error: ClientError, service: str, operation: str) -> AwsError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     text = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
     name = _NAMES[service]

@@ -4,16 +4,16 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
-from email_consumer.replica.stream import CopyStream, Found
+from email_consumer.replica.stream import CopyState, CopyStream
 
 
 async def check_copied_rows(client: Client, *, stream: str, wanted: bool) -> list[Finding]:
     """As JetStream holds it; `wanted` is what COPY_ROWS says."""
     copy = CopyStream(client.jetstream(), stream)
     try:
-        found = await copy.look()
-    except (NatsError, TimeoutError) as fault:
-        return [error("nats.rows", f"{copy.name!r} gives no answer ({fault!r}).", "Look at the NATS servers first.")]
+        found = await copy.state()
+    except (NatsError, TimeoutError) as failure:
+        return [error("nats.rows", f"{copy.name!r} gives no answer ({failure!r}).", "Look at the NATS servers first.")]
     if not wanted:
         text = "The sidecar's file can't be made again from JetStream: COPY_ROWS is false."
         return [skipped("nats.rows", text, "Have the file's volume saved by other means.")]
@@ -23,7 +23,7 @@ async def check_copied_rows(client: Client, *, stream: str, wanted: bool) -> lis
     return [*_limits(copy.name, found), _completeness(found)]
 
 
-def _limits(name: str, found: Found) -> list[Finding]:
+def _limits(name: str, found: CopyState) -> list[Finding]:
     if not found.limits:
         return []
     limits = ", ".join(found.limits)
@@ -31,7 +31,7 @@ def _limits(name: str, found: Found) -> list[Finding]:
     return [warning("nats.rows", text, f"`nats stream edit {name}`: take them off.")]
 
 
-def _completeness(found: Found) -> Finding:
+def _completeness(found: CopyState) -> Finding:
     rows = f"{found.rows:,} rows"
     if found.whole:
         return ok("nats.rows", f"The copy of the sidecar's rows is whole: {rows}.")

@@ -30,8 +30,8 @@ async def check_events(
     try:
         found = await aws.ses("get_configuration_set", ConfigurationSetName=configuration_set)
         destinations = await aws.ses("get_configuration_set_event_destinations", ConfigurationSetName=configuration_set)
-    except AwsError as fault:
-        return set(topics) if fault.forbidden else set(), [_fault(fault, configuration_set)]
+    except AwsError as failure:
+        return set(topics) if failure.forbidden else set(), [_configuration_set_error(failure, configuration_set)]
     paused = not found.get("SendingOptions", {}).get("SendingEnabled", True)
     first = _paused(configuration_set) if paused else ok("ses.configuration_set", f"{configuration_set} is there.")
     carried = _topics(destinations["EventDestinations"])
@@ -52,12 +52,12 @@ def _without(topics: Collection[str]) -> Finding:
     return warning("ses.configuration_set", text, fix)
 
 
-def _fault(fault: AwsError, name: str) -> Finding:
-    if fault.absent:
+def _configuration_set_error(failure: AwsError, name: str) -> Finding:
+    if failure.absent:
         text = f"The configuration set {name} does not exist in this region: SES refuses all mail."
         create = f"`aws sesv2 create-configuration-set --configuration-set-name {name}`, or fix CONFIGURATION_SET."
         return error("ses.configuration_set", text, create)
-    return (skipped if fault.forbidden else error)("ses.configuration_set", str(fault), fault.fix)
+    return (skipped if failure.forbidden else error)("ses.configuration_set", str(failure), failure.fix)
 
 
 def _paused(name: str) -> Finding:

@@ -64,10 +64,10 @@ async def send_through(settings: Settings, *, patience: float = 60.0) -> list[Fi
 
 def unreadable(lines: str) -> list[Finding]:
     """What there is to say when the settings can't be read: a line for each of them."""
-    faults = [
+    failures = [
         error("settings.valid", f"{line}.", "Fix it in the environment or in .env.") for line in lines.splitlines()
     ]
-    return [*faults, skipped("nats.reachable", _FIRST), skipped("ses.credentials", _FIRST)]
+    return [*failures, skipped("nats.reachable", _FIRST), skipped("ses.credentials", _FIRST)]
 
 
 _FIRST = "Not looked at: the settings come first."
@@ -132,9 +132,9 @@ async def _aws(settings: Settings, per_second: float) -> list[Finding]:
         fix = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role."
         findings = [error("ses.credentials", "There are no AWS credentials.", fix)]
         return [*findings, skipped("ses.standing", "Not asked without credentials.")]
-    except UNREADABLE as fault:
+    except UNREADABLE as failure:
         fix = "Check AWS_ENDPOINT_URL_SESV2, AWS_ENDPOINT_URL_SNS and HTTPS_PROXY."
-        findings = [error("ses.credentials", f"What answers is not AWS ({fault!r}).", fix)]
+        findings = [error("ses.credentials", f"What answers is not AWS ({failure!r}).", fix)]
         return [*findings, skipped("ses.standing", "SES does not answer us.")]
 
 

@@ -50,8 +50,10 @@ async def check_workers(client: Client, *, stream: str) -> Finding:
                 workers += entry.value is not None
     except NotFoundError:
         workers = 0
-    except (NatsError, TimeoutError, WatchBrokenError) as fault:
-        return error("nats.workers", f"The list of workers can't be read ({fault!r}).", "Check the NATS servers first.")
+    except (NatsError, TimeoutError, WatchBrokenError) as failure:
+        return error(
+            "nats.workers", f"The list of workers can't be read ({failure!r}).", "Check the NATS servers first."
+        )
     if not workers:
         return warning("nats.workers", "No worker is running: mail waits.", "Start one: `email-consumer worker`.")
     return ok("nats.workers", f"Live workers that share the rate: {workers}.")
@@ -66,8 +68,8 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
     except NotFoundError:
         text = "No sidecar has been here yet; no worker begins before it."
         return warning("nats.sidecar", text, "Start it: `email-consumer sidecar`.")
-    except (NatsError, TimeoutError) as fault:
-        return error("nats.sidecar", f"The shared state can't be read ({fault!r}).", "Check the NATS servers first.")
+    except (NatsError, TimeoutError) as failure:
+        return error("nats.sidecar", f"The shared state can't be read ({failure!r}).", "Check the NATS servers first.")
     silent = (now - last.time).total_seconds() if last.time else 0.0
     if silent > _SILENT:
         text = f"The sidecar has been silent for {silent:.0f} s: mail is sent, but mail in doubt waits and no events are received."

@@ -17,15 +17,15 @@ async def check_identity(aws: ControlPlane, sender: Address, *, stand_in: bool) 
         for name in _names(sender):
             try:
                 known[name] = await aws.ses("get_email_identity", EmailIdentity=name)
-            except AwsError as fault:
-                if not fault.absent:
+            except AwsError as failure:
+                if not failure.absent:
                     raise
                 continue
             if known[name].get("VerifiedForSendingStatus"):
                 return [ok("ses.identity", f"SES has verified {name}."), _dkim(name, known[name])]
-    except AwsError as fault:
-        finding = skipped if fault.forbidden else error
-        return [finding("ses.identity", str(fault), fault.fix)]
+    except AwsError as failure:
+        finding = skipped if failure.forbidden else error
+        return [finding("ses.identity", str(failure), failure.fix)]
     if known:
         name = next(iter(known))
         return [error("ses.identity", f"SES knows {name}, but has not verified it yet.", _prove(name))]

@@ -28,11 +28,11 @@ async def connection(endpoint: NatsEndpoint, findings: list[Finding]) -> AsyncIt
     """Connected for the block, or None; either way `findings` gets one more."""
     try:
         client = await connect(endpoint, patience=_PATIENCE)
-    except NatsConnectError as fault:
+    except NatsConnectError as failure:
         findings.append(
             error(
                 "nats.reachable",
-                f"There is {fault}." if str(fault).startswith("no ") else f"{fault}.",
+                f"There is {failure}." if str(failure).startswith("no ") else f"{failure}.",
                 "Fix what it names, then run doctor again.",
             )
         )
@@ -78,8 +78,8 @@ async def check_jetstream(client: Client) -> list[Finding]:
     """Whether JetStream is there for our account, and how much of its limits is used."""
     try:
         account = await client.jetstream().account_info()
-    except (ServiceUnavailableError, APIError) as fault:
-        if isinstance(fault, ServiceUnavailableError) or fault.err_code in _NOT_ENABLED:
+    except (ServiceUnavailableError, APIError) as failure:
+        if isinstance(failure, ServiceUnavailableError) or failure.err_code in _NOT_ENABLED:
             return [
                 error(
                     "nats.jetstream",
@@ -87,12 +87,12 @@ async def check_jetstream(client: Client) -> list[Finding]:
                     "Put a jetstream block into the server's configuration (or into the account's).",
                 )
             ]
-        return [error("nats.jetstream", f"JetStream refuses: {fault.description}.", "See the server's log.")]
-    except (NatsError, TimeoutError) as fault:
+        return [error("nats.jetstream", f"JetStream refuses: {failure.description}.", "See the server's log.")]
+    except (NatsError, TimeoutError) as failure:
         return [
             error(
                 "nats.jetstream",
-                f"JetStream gives no answer ({fault!r}).",
+                f"JetStream gives no answer ({failure!r}).",
                 "Allow our user to publish to $JS.API.> and to subscribe to _INBOX.>; else see the server's log.",
             )
         ]

@@ -31,8 +31,8 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
             warning("queue.stream", text, "Start `email-consumer run` once: it creates it."),
             skipped("queue.consumer", "There is no stream yet."),
         ]
-    except (NatsError, TimeoutError) as fault:
-        return [_no_answer("queue.stream", fault)]
+    except (NatsError, TimeoutError) as failure:
+        return [_no_answer("queue.stream", failure)]
     findings = _stream(found, stream, needs.subject) + await _subjects(client, stream)
     try:
         theirs = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}")
@@ -40,28 +40,28 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
     except NotFoundError:
         text = f"The consumer {consumer!r} does not exist yet."
         return [*findings, warning("queue.consumer", text, "Start `email-consumer run` once: it creates it.")]
-    except (NatsError, TimeoutError) as fault:
-        return [*findings, _no_answer("queue.consumer", fault)]
+    except (NatsError, TimeoutError) as failure:
+        return [*findings, _no_answer("queue.consumer", failure)]
 
 
 def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
-    faults = [
-        error("queue.stream", f"Stream {name!r}: {fault}.", "Set STREAM and SUBJECT to what publishers use.")
-        for fault in stream_faults(found.config, subject)
+    failures = [
+        error("queue.stream", f"Stream {name!r}: {failure}.", "Set STREAM and SUBJECT to what publishers use.")
+        for failure in stream_faults(found.config, subject)
     ]
     risks = [
         warning("queue.stream", f"Stream {name!r}: {risk}.", f"`nats stream edit {name}`, unless that is meant.")
         for risk in stream_risks(found.config)
     ]
     summary = ok("queue.stream", f"Stream {name!r} holds {found.state.messages:,} messages.")
-    return faults + risks or [summary]
+    return failures + risks or [summary]
 
 
 async def _subjects(client: Client, stream: str) -> list[Finding]:
     try:
         lost = await find_unconsumed(client, stream)
-    except (NatsError, TimeoutError) as fault:
-        return [_no_answer("queue.subjects", fault)]
+    except (NatsError, TimeoutError) as failure:
+        return [_no_answer("queue.subjects", failure)]
     if not lost:
         return [ok("queue.subjects", "All that lies in the stream is some consumer's.")]
     text = f"{lost.messages:,} messages lie on subjects that no consumer takes, so nobody sends them: {lost}."
@@ -73,17 +73,17 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
     """`found` is what the server says of it, in its own JSON."""
     name = found["name"]
     config = ConsumerConfig.from_response(dict(found["config"]))
-    faults = [
+    failures = [
         error(
             "queue.consumer",
-            f"Consumer {name!r}: {fault}.",
+            f"Consumer {name!r}: {failure}.",
             "Set CONSUMER to another name, or delete it: `email-consumer run` recreates it.",
         )
-        for fault in consumer_faults(config, stream.config, needs.subject)
+        for failure in consumer_faults(config, stream.config, needs.subject)
     ]
     if found.get("paused"):
         text = f"Consumer {name!r} is paused until {found['config'].get('pause_until')}: no mail is sent."
-        faults.append(error("queue.consumer", text, f"`nats consumer resume {stream.config.name} {name}`."))
+        failures.append(error("queue.consumer", text, f"`nats consumer resume {stream.config.name} {name}`."))
     changes = [
         warning(
             "queue.consumer",
@@ -104,7 +104,7 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
         f"{found['num_pending']:,} are waiting, {found['num_ack_pending']:,} are being processed or waiting for a retry"
     )
     summary = ok("queue.consumer", f"Consumer {name!r}: {waiting}{_limits(found['config'])}.")
-    return faults + changes + risks or [summary]
+    return failures + changes + risks or [summary]
 
 
 def _limits(config: dict[str, Any]) -> str:
@@ -113,5 +113,5 @@ def _limits(config: dict[str, Any]) -> str:
     return f"; requests are kept to {' and '.join(named)}" if named else ""
 
 
-def _no_answer(check: str, fault: Exception) -> Finding:
-    return error(check, f"JetStream gives no answer ({fault!r}).", "Check our user's permissions on $JS.API.>.")
+def _no_answer(check: str, failure: Exception) -> Finding:
+    return error(check, f"JetStream gives no answer ({failure!r}).", "Check our user's permissions on $JS.API.>.")

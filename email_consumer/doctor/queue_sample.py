@@ -44,8 +44,8 @@ class _Sample:
         self.looked_at += 1
         try:
             message = decode(payload, Reading(self.zone))
-        except UndecodableError as fault:
-            self.refused.setdefault(str(fault)[:_LONGEST_REASON], []).append(sequence)
+        except UndecodableError as failure:
+            self.refused.setdefault(str(failure)[:_LONGEST_REASON], []).append(sequence)
             return
         if not replayed and self._conflicts(message):
             self.refused.setdefault(_CONFLICT, []).append(sequence)
@@ -74,8 +74,8 @@ async def check_waiting_mail(client: Client, *, stream: str, subject: str, consu
                 await asyncio.sleep(0)
     except NotFoundError:
         return skipped("queue.waiting", "There is no stream yet.")
-    except (NatsError, TimeoutError) as fault:
-        text = f"The mail that waits can't be looked at ({fault!r})."
+    except (NatsError, TimeoutError) as failure:
+        text = f"The mail that waits can't be looked at ({failure!r})."
         return error("queue.waiting", text, f"Check our user's permissions on $JS.API.STREAM.MSG.GET.{stream}.")
     return _finding(sample, waiting)
 

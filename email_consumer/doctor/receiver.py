@@ -26,9 +26,9 @@ async def check_receiver(server_url: str, *, events_expected: bool, stand_in: bo
     if urlsplit(server_url).scheme != "https" and not stand_in:
         text = "SERVER_URL is not https: mailbox providers then offer no one-click unsubscribe."
         findings.append(warning("server.url", text, "Put a reverse proxy with a certificate in front of the sidecar."))
-    fault = await _fault(f"{server_url}/health")
-    if fault:
-        text = f"Nothing of ours answers at {server_url}/health: {fault}."
+    failure = await _error(f"{server_url}/health")
+    if failure:
+        text = f"Nothing of ours answers at {server_url}/health: {failure}."
         fix = "Start `email-consumer run`; then check DNS, the reverse proxy and the firewall. Seen from here, that is."
         return [*findings, bad("server.health", text, fix)]
     return [*findings, ok("server.health", f"The sidecar answers at {server_url}.")]
@@ -43,7 +43,7 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-async def _fault(url: str) -> str:
+async def _error(url: str) -> str:
     """Why there is no good answer; empty if there is one."""
     try:
         async with (

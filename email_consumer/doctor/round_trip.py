@@ -43,7 +43,7 @@ class RoundTrip:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._session.close()
 
@@ -53,8 +53,8 @@ class RoundTrip:
         for step in (self._reach, self._publish, self._send, self._bounce, self._suppress, self._release):
             try:
                 finding = await step()
-            except aiohttp.ClientError as fault:
-                finding = self._unreachable(fault)
+            except aiohttp.ClientError as failure:
+                finding = self._unreachable(failure)
             findings.append(finding)
             if finding.severity is Severity.ERROR:
                 break
@@ -67,8 +67,8 @@ class RoundTrip:
             return error("loop.sidecar", text, "Set API_KEY to one that the running program has; nothing was sent.")
         return ok("loop.sidecar", f"The sidecar answers at {self._url}.")
 
-    def _unreachable(self, fault: Exception) -> Finding:
-        text = f"No sidecar answers at {self._url} ({fault})."
+    def _unreachable(self, failure: Exception) -> Finding:
+        text = f"No sidecar answers at {self._url} ({failure})."
         return error(
             "loop.sidecar", text, "Start `email-consumer run`, and ask from where it runs, with its SERVER_PORT."
         )
@@ -83,11 +83,11 @@ class RoundTrip:
                 stored = await Publisher(client).once(self._subject, encode(from_value(mail)), headers)
             finally:
                 await client.close()
-        except RefusedError as fault:
-            text = f"NATS does not store the mail: {fault}."
+        except RefusedError as failure:
+            text = f"NATS does not store the mail: {failure}."
             return error("loop.published", text, "See what is said of nats and of queue.")
-        except (NatsConnectError, LostAckError) as fault:
-            text = f"The mail could not be published ({fault!r})."
+        except (NatsConnectError, LostAckError) as failure:
+            text = f"The mail could not be published ({failure!r})."
             return error("loop.published", text, "See what is said of nats and of queue.")
         return ok("loop.published", f"{self._address}, stored as {stored.stream}:{stored.sequence}.")
 
@@ -116,7 +116,7 @@ class RoundTrip:
         entry = await self._until(self._suppression, lambda _: True)
         if entry is None:
             text = "The bounce came back, but did not put the address on the suppression list."
-            return error("loop.suppressed", text, "That is a fault of this program: report it, with its log.")
+            return error("loop.suppressed", text, "That is a failure of this program: report it, with its log.")
         return ok("loop.suppressed", f"The address is on the suppression list: {entry['reason']}.")
 
     async def _release(self) -> Finding:

@@ -18,8 +18,8 @@ async def check_source_queue(
     try:
         async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
             waiting, policy = await queue.count(), await queue.redrive_policy()
-    except (SqsError, BotoCoreError) as fault:
-        return [error("sqs.source", f"{fault}.", "Fix SQS_QUEUE_URL, or what the error names.")]
+    except (SqsError, BotoCoreError) as failure:
+        return [error("sqs.source", f"{failure}.", "Fix SQS_QUEUE_URL, or what the error names.")]
     found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages. {_UNSEEN}")
     redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
     if policy is None and not dead_letters_elsewhere:
@@ -36,5 +36,5 @@ async def check_events_queue(url: str, *, region: str, endpoint: str | None) -> 
     try:
         async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
             return ok("sqs.events", f"Queue {queue.name} holds {await queue.count():,} events.")
-    except (SqsError, BotoCoreError) as fault:
-        return error("sqs.events", f"{fault}.", "Fix SNS_EVENTS_QUEUE_URL, or what the error names.")
+    except (SqsError, BotoCoreError) as failure:
+        return error("sqs.events", f"{failure}.", "Fix SNS_EVENTS_QUEUE_URL, or what the error names.")

@@ -67,8 +67,8 @@ def _version(path: Path) -> Finding:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.DatabaseError as fault:
-        text = f"DB_PATH: {path} can't be read: {fault}."
+    except sqlite3.DatabaseError as failure:
+        text = f"DB_PATH: {path} can't be read: {failure}."
         return error(
             "storage.file", text, "If it is not an SQLite file, use another one; if it is damaged, restore a backup."
         )

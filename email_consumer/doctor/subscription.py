@@ -34,11 +34,11 @@ async def check_subscription(aws: ControlPlane, topic: str, server_url: str, que
             return [_pending(topic, ours[0]["Endpoint"])]
         arn = confirmed["SubscriptionArn"]
         answer = await aws.sns(region, "get_subscription_attributes", SubscriptionArn=arn)
-    except AwsError as fault:
-        if fault.absent:
+    except AwsError as failure:
+        if failure.absent:
             text = f"The topic {topic} does not exist."
             return [error("sns.topic", text, "Create it, or fix SNS_TOPIC_ARNS and the event destination.")]
-        return [(skipped if fault.forbidden else error)("sns.subscription", str(fault), fault.fix)]
+        return [(skipped if failure.forbidden else error)("sns.subscription", str(failure), failure.fix)]
     found = ok("sns.subscription", f"{topic} → {confirmed['Endpoint']}, confirmed.")
     return [found, *_delivery(arn, answer["Attributes"], tries_again=way.tries_again)]
 

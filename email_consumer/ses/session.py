@@ -27,6 +27,21 @@ class MissingCredentialsError(OperatorError):
         )
 
 
+async def find_credentials(session: aioboto3.Session) -> Any:  # noqa: ANN401 - aioboto3 is untyped
+    """Walk through the standard credential chain.
+
+    Raises:
+        MissingCredentialsError: no credentials were found.
+    """
+    try:
+        credentials = await session.get_credentials()
+    except BotoCoreError as error:
+        raise MissingCredentialsError from error
+    if credentials is None:
+        raise MissingCredentialsError
+    return credentials
+
+
 class AwsSession:
     """One walk through the credential chain, and an aioboto3 client on it. Open it by `open`, end it by `close`."""
 
@@ -45,12 +60,7 @@ class AwsSession:
             MissingCredentialsError: no credentials were found.
         """
         session = aioboto3.Session(region_name=region)
-        try:
-            credentials = await session.get_credentials()
-        except BotoCoreError as error:
-            raise MissingCredentialsError from error
-        if credentials is None:
-            raise MissingCredentialsError
+        credentials = await find_credentials(session)
         config = client_config(connect=connect_timeout, answer=read_timeout)
         client = await session.client("sesv2", endpoint_url=endpoint, config=config).__aenter__()
         ca_bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - no other way

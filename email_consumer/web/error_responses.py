@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ErrorResponses:
-    """Makes responses of errors, and logs those that are our fault."""
+    """Makes responses of errors, and logs those that are not the client's."""
 
     def __init__(self) -> None:
         self._throttle = Throttle(_QUIET)
