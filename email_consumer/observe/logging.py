@@ -20,7 +20,7 @@ from email_consumer.runtime.visible import printable
 
 LogForm = Literal["auto", "human", "json"]
 
-_TELLTALES = frozenset({"aiobotocore", "aiosqlite", "boto3", "botocore"})
+_VERBOSE = frozenset({"aiobotocore", "aiosqlite", "boto3", "botocore"})
 """At debug these print request bodies, signatures and SQL parameters, so they stay at info at the least."""
 
 _TLS_NOISE = (
@@ -76,9 +76,9 @@ def _no_tls_noise(record: logging.LogRecord) -> bool:
 
 def _set_levels(log_filter: LogFilter) -> None:
     logging.getLogger().setLevel(log_filter.root)
-    for name, level in (dict.fromkeys(_TELLTALES, log_filter.root) | log_filter.loggers).items():
-        telltale = name.partition(".")[0] in _TELLTALES
-        logging.getLogger(name).setLevel(max(level, logging.INFO) if telltale else level)
+    for name, level in (dict.fromkeys(_VERBOSE, log_filter.root) | log_filter.loggers).items():
+        verbose = name.partition(".")[0] in _VERBOSE
+        logging.getLogger(name).setLevel(max(level, logging.INFO) if verbose else level)
 
 
 def _last_steps(human: bool, stream: TextIO) -> list[Processor]:

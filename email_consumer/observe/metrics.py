@@ -65,8 +65,8 @@ class MetricsCollector(Collector):
             "Duplicates that say something else than the mail their uuid was finished for.",
             metrics.duplicates_changed,
         )
-        yield GaugeMetricFamily("email_in_hand", "Deliveries between pull and settlement.", metrics.unsettled)
-        yield GaugeMetricFamily("email_in_flight", "SES calls under way.", metrics.in_flight)
+        yield GaugeMetricFamily("email_unsettled", "Deliveries pulled and not settled yet.", metrics.unsettled)
+        yield GaugeMetricFamily("email_ses_requests_in_flight", "SES requests in flight.", metrics.in_flight)
         yield GaugeMetricFamily(
             "email_rate_limit", "Recipients a second that the pacer allows now; 0 while held.", metrics.rate
         )

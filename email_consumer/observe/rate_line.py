@@ -76,11 +76,11 @@ async def report(metrics: Metrics, interval: float = 1.0) -> None:
         while True:
             due = max(due + interval, loop.time())
             await asyncio.sleep(due - loop.time())
-            _say(line.next(loop.time()))
+            _log_line(line.next(loop.time()))
     finally:
-        _say(line.next(loop.time()))
+        _log_line(line.next(loop.time()))
 
 
-def _say(fields: dict[str, object] | None) -> None:
+def _log_line(fields: dict[str, object] | None) -> None:
     if fields is not None:
         _log.info("sending.rate", message=f"Sent per second (RPS): {fields['rps']}", **fields)

@@ -48,14 +48,14 @@ _KINDS = ("Send", "Delivery", "Bounce", "Complaint", "Reject", "DeliveryDelay", 
 
 
 class SampledMetricsCollector(Collector):
-    def __init__(self, readings: SampledMetrics) -> None:
-        self._readings = readings
+    def __init__(self, sampled: SampledMetrics) -> None:
+        self._sampled = sampled
 
     def collect(self) -> Iterator[Metric]:
-        """All metric families of the readings."""
-        readings = self._readings
+        """All metric families of the sampled values."""
+        sampled = self._sampled
         for name, documentation in _GAUGES.items():
-            value = getattr(readings, name)
+            value = getattr(sampled, name)
             if value is not None:
                 yield GaugeMetricFamily(f"email_{name}", documentation, value)
         lost = GaugeMetricFamily(
@@ -63,19 +63,19 @@ class SampledMetricsCollector(Collector):
             "Messages in the stream on subjects that no consumer takes: nobody sends them.",
             labels=["subject"],
         )
-        for subject, count in readings.unconsumed.subjects:
+        for subject, count in sampled.unconsumed.subjects:
             lost.add_metric([subject], count)
-        if readings.unconsumed.others:
-            lost.add_metric(["(others)"], readings.unconsumed.others)
+        if sampled.unconsumed.others:
+            lost.add_metric(["(others)"], sampled.unconsumed.others)
         yield lost
-        yield GaugeMetricFamily("email_events_expected", "1 if SES events are expected.", readings.events_expected)
+        yield GaugeMetricFamily("email_events_expected", "1 if SES events are expected.", sampled.events_expected)
         events = CounterMetricFamily("email_events", "Events of SES by kind.", labels=["kind"])
-        for kind, count in {**dict.fromkeys(_KINDS, 0), **readings.events}.items():
+        for kind, count in {**dict.fromkeys(_KINDS, 0), **sampled.events}.items():
             events.add_metric([kind], count)
         yield events
         refused = CounterMetricFamily(
             "email_events_refused", "SNS messages that were refused, by cause.", labels=["cause"]
         )
-        for cause, count in readings.events_refused.items():
+        for cause, count in sampled.events_refused.items():
             refused.add_metric([cause], count)
         yield refused

@@ -1,1 +1,1 @@
-"""A copy of the sidecar's rows in JetStream, from which its SQLite file can be made again."""
+"""A copy of the sidecar's rows in JetStream, from which its SQLite file can be rebuilt."""

@@ -1,4 +1,4 @@
-"""A copy that was begun: what changes goes into it, and all rows, table by table, until it is whole."""
+"""A copy in progress: changes, and all rows, table by table, until it is complete."""
 
 from collections.abc import AsyncIterator, Mapping
 from sqlite3 import Row
@@ -7,7 +7,7 @@ import msgpack
 import structlog
 
 from email_consumer.replica.capture import CHANGES, Table, changed_rows, next_rows
-from email_consumer.replica.progress import Progress, loss, write_progress
+from email_consumer.replica.progress import CopyProgress, loss, write_progress
 from email_consumer.replica.row_writer import LostCopyError, RowState, RowWriter
 from email_consumer.replica.stream import CopyStream
 from email_consumer.store.database import Database
@@ -16,12 +16,17 @@ _log = structlog.get_logger(__name__)
 
 
 class BegunCopy:
-    """At least once: what was copied is noted only after JetStream has stored it."""
+    """At least once: progress is recorded only after JetStream has stored the rows."""
 
     def __init__(
-        self, database: Database, tables: Mapping[str, Table], stream: CopyStream, writer: RowWriter, progress: Progress
+        self,
+        database: Database,
+        tables: Mapping[str, Table],
+        stream: CopyStream,
+        writer: RowWriter,
+        progress: CopyProgress,
     ) -> None:
-        """`tables` by name, each after those that it refers to."""
+        """`tables` by name, each after those it references."""
         self.progress = progress
         self._database = database
         self._tables = tables
@@ -29,30 +34,30 @@ class BegunCopy:
         self._writer = writer
 
     async def copy_changes(self, limit: int) -> int:
-        """Copy at most `limit` changes; return how many were copied.
+        """Copy at most `limit` changes; returns the number of copied changes.
 
         Raises:
-            LostCopyError: the copy has to be begun again.
-            sqlite3.OperationalError, nats.errors.Error, LostAckError, RefusedError: they come again.
+            LostCopyError: the copy must be restarted.
+            sqlite3.OperationalError, nats.errors.Error, LostAckError, RefusedError: retried by the caller.
         """
-        noted = await self._database.fetch(f"SELECT seq, name FROM {CHANGES} ORDER BY seq LIMIT ?", (limit,))  # noqa: S608 - a constant
-        if not noted:
+        changes = await self._database.fetch(f"SELECT seq, name FROM {CHANGES} ORDER BY seq LIMIT ?", (limit,))  # noqa: S608 - a constant
+        if not changes:
             return 0
-        last, names = noted[-1]["seq"], {note["name"] for note in noted}
+        last, names = changes[-1]["seq"], {note["name"] for note in changes}
         put = await self._writer.put(self._changed(names, last), self.progress.sequence)
         progress = self.progress.at(put.sequence)
         async with self._database.transaction() as connection:
             await connection.execute(f"DELETE FROM {CHANGES} WHERE seq <= ?", (last,))  # noqa: S608 - a constant
             await write_progress(connection, progress)
         self.progress = progress
-        return len(noted)
+        return len(changes)
 
     async def copy_rows(self, limit: int) -> int:
-        """Copy at most `limit` of the rows that the first pass has not reached yet; return how many were copied.
+        """Copy at most `limit` rows that the first pass has not reached; returns the number of copied rows.
 
         Raises:
-            LostCopyError: the copy has to be begun again.
-            sqlite3.OperationalError, nats.errors.Error, LostAckError, RefusedError: they come again.
+            LostCopyError: the copy must be restarted.
+            sqlite3.OperationalError, nats.errors.Error, LostAckError, RefusedError: retried by the caller.
         """
         copied = 0
         while copied < limit and (name := self.progress.table):
@@ -67,8 +72,8 @@ class BegunCopy:
             self.progress = progress
         return copied
 
-    async def _complete(self, progress: Progress) -> Progress:
-        found = await self._stream.look()
+    async def _complete(self, progress: CopyProgress) -> CopyProgress:
+        found = await self._stream.state()
         if lost := loss(progress, found):
             raise LostCopyError(lost)
         assert found is not None  # noqa: S101 - else it is lost

@@ -1,6 +1,6 @@
-"""Which rows change, noted in the transaction that changes them.
+"""Records which rows change, in the transaction that changes them.
 
-The triggers are temporary: they belong to the writer's connection, so a file that is not copied pays nothing for them.
+The triggers are temporary objects of the writer's connection, so a file that is not copied has no overhead.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -13,10 +13,10 @@ import aiosqlite
 from email_consumer.store.database import Database
 
 CHANGES = "replica_changes"
-"""The table of what is still to be copied."""
+"""The table of pending changes."""
 PROGRESS = "replica_progress"
 KEY = "replica_key"
-"""The column of a read row that holds its primary key, as JSON."""
+"""Result column with the primary key of a row, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class Table:
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    """Its primary key's columns."""
+    """Columns of its primary key."""
 
     def key_of(self, row: str) -> str:
         """SQL for the key of `row` (an alias) as JSON."""
         return "json_array(" + ", ".join(f"{row}.{column}" for column in self.key) + ")"
 
     def key_from(self, text: str) -> str:
-        """SQL for the key's values, out of SQL that is such JSON."""
+        """SQL for the values of a key, from SQL for its JSON."""
         return ", ".join(f"json_extract({text}, '$[{number}]')" for number in range(len(self.key)))
 
 
 async def tables(connection: aiosqlite.Connection) -> list[Table]:
-    """All that are copied; those that others refer to come before these."""
+    """All copied tables, referenced tables before those that reference them."""
     names = await connection.execute_fetchall(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN (?, ?)"
         " ORDER BY name",
@@ -56,7 +56,7 @@ async def tables(connection: aiosqlite.Connection) -> list[Table]:
 
 
 async def capture(database: Database) -> list[Table]:
-    """From here on every change by our writer is noted."""
+    """Record every change by our writer from now on."""
     async with database.transaction() as connection:
         copied = await tables(connection)
         for table in copied:
@@ -66,35 +66,35 @@ async def capture(database: Database) -> list[Table]:
 
 
 async def changed_rows(database: Database, table: Table, up_to: int) -> AsyncIterator[tuple[str, Row | None]]:
-    """Key and present state (None: it is gone) of the table's rows that were noted up to that change."""
-    # No statement of ours changes a primary key.
+    """Key and current state (None: deleted) of the rows of a table that changed, up to that change."""
+    # No statement changes a primary key.
     matches = " AND ".join(
         f"row.{column} = json_extract(change.key, '$[{number}]')" for number, column in enumerate(table.key)
     )
     sql = f"""
         SELECT change.key AS {KEY}, row.* FROM (SELECT DISTINCT key FROM {CHANGES} WHERE name = ? AND seq <= ?) AS change
-        LEFT JOIN {table.name} AS row ON {matches}"""  # noqa: S608 - names of our tables
+        LEFT JOIN {table.name} AS row ON {matches}"""  # noqa: S608 - our table names
     async with database.cursors.execute(sql, (table.name, up_to)) as cursor:
         async for row in cursor:
             yield row[KEY], row if row[table.key[0]] is not None else None
 
 
 async def next_rows(database: Database, table: Table, after: str | None, limit: int) -> AsyncIterator[tuple[str, Row]]:
-    """At most `limit` of the table's rows in key order, starting after the key `after` (JSON) or with the first row."""
+    """At most `limit` rows of a table in key order, after the key `after` (JSON) or from the first row."""
     columns = ", ".join(f"row.{column}" for column in table.key)
     where = "" if after is None else f"WHERE ({columns}) > ({table.key_from(':after')})"
     sql = f"""
         SELECT {table.key_of("row")} AS {KEY}, row.* FROM {table.name} AS row {where}
-        ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - names of our tables
+        ORDER BY {columns} LIMIT :limit"""  # noqa: S608 - our table names
     async with database.cursors.execute(sql, {"after": after, "limit": limit}) as cursor:
         async for row in cursor:
             yield row[KEY], row
 
 
 async def count_rows(database: Database, copied: Iterable[Table]) -> tuple[dict[str, int], int]:
-    """How many each table has, and how many changes are still to be copied: both of one moment."""
-    counts = ", ".join(f"(SELECT count(*) FROM {table.name})" for table in copied)  # noqa: S608 - names of our tables
-    ((*rows, changes),) = await database.fetch(f"SELECT {counts}, (SELECT count(*) FROM {CHANGES})")  # noqa: S608 - names of our tables
+    """The number of rows by table, and of pending changes, from one snapshot."""
+    counts = ", ".join(f"(SELECT count(*) FROM {table.name})" for table in copied)  # noqa: S608 - our table names
+    ((*rows, changes),) = await database.fetch(f"SELECT {counts}, (SELECT count(*) FROM {CHANGES})")  # noqa: S608 - our table names
     return dict(zip((table.name for table in copied), rows, strict=True)), changes
 
 
@@ -102,4 +102,4 @@ def _trigger(table: Table, event: str, row: str) -> str:
     return f"""
     CREATE TEMP TRIGGER IF NOT EXISTS replica_{table.name}_{event} AFTER {event} ON main.{table.name} BEGIN
         INSERT INTO {CHANGES} (name, key) VALUES ('{table.name}', {table.key_of(row)});
-    END"""  # noqa: S608 - names of our tables
+    END"""  # noqa: S608 - our table names

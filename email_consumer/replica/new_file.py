@@ -1,4 +1,4 @@
-"""The file that is made again: rows are put into it as they come, in no order, and it says what it lacks."""
+"""The rebuilt file: rows are inserted in any order, and it reports what is missing."""
 
 import sqlite3
 from collections import Counter
@@ -8,27 +8,27 @@ from functools import partial
 from pathlib import Path
 
 from email_consumer.replica.capture import Table, tables
-from email_consumer.replica.progress import Progress, write_progress
+from email_consumer.replica.progress import CopyProgress, write_progress
 from email_consumer.replica.row_reader import CopiedRow
-from email_consumer.replica.stream import Found, Mark
+from email_consumer.replica.stream import CopyMark, CopyState
 from email_consumer.store.database import Database, open_database
 
-_AT_ONCE = 500
+_BATCH = 500
 _NEEDED = ("ledger", "secret")
-"""Rows of the table `facts` without which it would be another file, and links in sent mail would not work."""
+"""Values without which it would be a different file, or links in sent mail would not work."""
 _LATE = 500
-"""Rows that may have been copied before the ones they refer to when the sidecar ended."""
+"""Rows that may have been copied before those they reference when the sidecar ended."""
 UNMARKED = 7
-"""The version of the schema that rows have which don't name one: the newest one of that time."""
-_BELONGS = "INSERT OR REPLACE INTO facts (name, value) VALUES ('replica', 'started')"
-_IS = "INSERT OR REPLACE INTO facts (name, value) VALUES ('ledger', ?)"
+"""Schema version of rows without a version: the latest at that time."""
+_MARK_STARTED = "INSERT OR REPLACE INTO facts (name, value) VALUES ('replica', 'started')"
+_SET_LEDGER = "INSERT OR REPLACE INTO facts (name, value) VALUES ('ledger', ?)"
 
 Skip = Callable[[str, str], None]
-"""Takes the table and why one of its rows can't be put into the file."""
+"""Called with a table and the reason why one of its rows can't be inserted."""
 
 
 class NewFile:
-    """Of one version of the schema."""
+    """With one schema version."""
 
     def __init__(self, database: Database, copied: dict[str, Table], version: int, skip: Skip) -> None:
         self._database = database
@@ -38,31 +38,33 @@ class NewFile:
         self._waiting: list[CopiedRow] = []
 
     async def add(self, row: CopiedRow) -> None:
-        """Put it in, sooner or later."""
+        """Queue a row for insertion."""
         self._waiting.append(row)
-        if len(self._waiting) >= _AT_ONCE:
+        if len(self._waiting) >= _BATCH:
             await self.flush()
 
     async def flush(self) -> None:
-        """Put all in."""
+        """Insert all queued rows."""
         rows, self._waiting = self._waiting, []
         for table, why in await self._database.call(lambda: partial(_insert, self._tables, rows)):
             self._skip(table, why)
 
-    async def belong_to(self, found: Found) -> None:
-        """It is the file whose copy that is, and goes on with it."""
+    async def adopt(self, found: CopyState) -> None:
+        """Continue that copy as its source file."""
         async with self._database.transaction() as connection:
             if self._version == UNMARKED:
-                await connection.execute(_BELONGS)
+                await connection.execute(_MARK_STARTED)
                 return
-            mark = found.mark or Mark("lost", self._version, "", {})
+            mark = found.mark or CopyMark("lost", self._version, "", {})
             if mark.ledger:
-                await connection.execute(_IS, (mark.ledger,))
+                await connection.execute(_SET_LEDGER, (mark.ledger,))
             unfinished = None if found.whole else next(iter(self._tables))
-            await write_progress(connection, Progress(mark.generation, mark.version, found.last_sequence, unfinished))
+            await write_progress(
+                connection, CopyProgress(mark.generation, mark.version, found.last_sequence, unfinished)
+            )
 
     async def drop_late(self) -> None:
-        """What was copied a moment before what it belongs to, when the sidecar ended; or a moment after that was deleted."""
+        """Drop rows without their parent: copied just before it, or just after its deletion, when the sidecar ended."""
         cascading = [
             (table, reference["id"])
             for table in self._tables
@@ -74,33 +76,33 @@ class NewFile:
         if len(late) <= _LATE:
             async with self._database.transaction() as connection:
                 for table, rowid in late:
-                    await connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - names of our tables
+                    await connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - our table names
 
     async def counts(self) -> Counter[str]:
-        """Rows by table."""
+        """Number of rows by table."""
         counts: Counter[str] = Counter()
         for name in self._tables:
-            ((counts[name],),) = await self._database.fetch(f"SELECT count(*) FROM {name}")  # noqa: S608 - names of our tables
+            ((counts[name],),) = await self._database.fetch(f"SELECT count(*) FROM {name}")  # noqa: S608 - our table names
         return counts
 
     async def gaps(self) -> list[str]:
-        """What its rows show to be missing."""
-        present = {row["name"] for row in await self._database.fetch("SELECT name FROM facts")}
-        gaps = [f"the fact {name!r}" for name in _NEEDED if name not in present]
+        """What is missing, judging by its rows."""
+        names = {row["name"] for row in await self._database.fetch("SELECT name FROM facts")}
+        gaps = [f"the value {name!r}" for name in _NEEDED if name not in names]
         violations = await self._database.fetch("PRAGMA foreign_key_check")
         for (table, parent), rows in Counter((row["table"], row["parent"]) for row in violations).items():
-            gaps.append(f"rows of {parent} that {rows:,} rows of {table} refer to")
+            gaps.append(f"rows of {parent} that {rows:,} rows of {table} reference")
         return gaps
 
 
 @asynccontextmanager
 async def new_file(path: Path, version: int, skip: Skip) -> AsyncIterator[NewFile]:
-    """Open, of that version, what there is of it so far."""
+    """Open the unfinished file with that schema version."""
     async with open_database(path, foreign_keys="OFF", version=version) as database:
         triggers = await database.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
         async with database.transaction() as connection:
             copied = {table.name: table for table in await tables(connection)}
-            for trigger in triggers:  # the sums they keep are copied too
+            for trigger in triggers:  # the sums they maintain are copied, too
                 await connection.execute(f"DROP TRIGGER {trigger['name']}")
         file = NewFile(database, copied, version, skip)
         yield file
@@ -111,18 +113,18 @@ async def new_file(path: Path, version: int, skip: Skip) -> AsyncIterator[NewFil
 
 
 def _insert(copied: dict[str, Table], rows: list[CopiedRow], connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """The tables of those that can't be put in, each with the reason."""
+    """The tables of rows that can't be inserted, with the reason."""
     refused = []
     for row in rows:
         table = copied.get(row.table)
         columns = [column for column in table.columns if column in row.values] if table else []
         if len(columns) != len(row.values) or not columns:
-            refused.append((row.table, "the table does not exist, or has other columns"))
+            refused.append((row.table, "unknown table or columns"))
             continue
         names, places = ", ".join(columns), ", ".join("?" * len(columns))
         values = [row.values[column] for column in columns]
         try:
-            connection.execute(f"INSERT OR REPLACE INTO {row.table} ({names}) VALUES ({places})", values)  # noqa: S608 - names of our tables
+            connection.execute(f"INSERT OR REPLACE INTO {row.table} ({names}) VALUES ({places})", values)  # noqa: S608 - our table names
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             refused.append((row.table, str(error)))
     return refused

@@ -1,4 +1,4 @@
-"""What the file itself knows of its copy, so that a copy that lost something can be recognized."""
+"""Progress of the copy, stored in the file itself, to detect what JetStream lost."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -7,23 +7,23 @@ import aiosqlite
 
 from email_consumer.replica.capture import CHANGES, PROGRESS
 from email_consumer.replica.row_writer import END_LOST
-from email_consumer.replica.stream import Found
+from email_consumer.replica.stream import CopyState
 from email_consumer.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Of the one copy there is."""
+class CopyProgress:
+    """Of the current copy."""
 
     generation: str
     version: int
-    """Of the schema that its rows have."""
+    """Schema version of its rows."""
     sequence: int
-    """The last one in the stream that we know of."""
+    """The last acknowledged sequence in the stream."""
     table: str | None = None
-    """The one that is being copied from end to end; None: all of them were."""
+    """The table whose rows are being copied; None when all were copied."""
     key: str | None = None
-    """The last row of it that was copied (JSON); None: none yet."""
+    """Key of its last copied row (JSON); None before the first."""
 
     @property
     def whole(self) -> bool:
@@ -36,52 +36,54 @@ class Progress:
         return replace(self, table=table, key=key)
 
 
-async def read_progress(database: Database) -> Progress | None:
-    """None: this file was never copied, and not made again from a copy."""
+async def read_progress(database: Database) -> CopyProgress | None:
+    """None if the file was never copied nor rebuilt."""
     rows = await database.fetch(f"SELECT generation, version, sequence, name, key FROM {PROGRESS}")  # noqa: S608 - a constant
-    return Progress(*rows[0]) if rows else None
+    return CopyProgress(*rows[0]) if rows else None
 
 
 async def forget_progress(connection: aiosqlite.Connection) -> None:
-    """With what changed since."""
+    """Including pending changes."""
     await connection.execute(f"DELETE FROM {PROGRESS}")  # noqa: S608 - a constant
     await connection.execute(f"DELETE FROM {CHANGES}")  # noqa: S608 - a constant
 
 
-async def write_progress(connection: aiosqlite.Connection, progress: Progress) -> None:
+async def write_progress(connection: aiosqlite.Connection, progress: CopyProgress) -> None:
     await connection.execute(
         f"INSERT OR REPLACE INTO {PROGRESS} (id, generation, version, sequence, name, key) VALUES (1, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
         (progress.generation, progress.version, progress.sequence, progress.table, progress.key),
     )
 
 
-def loss(progress: Progress, found: Found | None) -> str | None:
-    """What shows that the copy lost something, in plain words; None where nothing does."""
+def loss(progress: CopyProgress, found: CopyState | None) -> str | None:
+    """Why the copy is known to be incomplete; None if it is not."""
     if found is None:
         return "its stream was deleted"
     if not progress.generation:
         return None
     if found.mark is None:
-        return "its beginning is gone: the stream was purged, cut by a limit, or made again"
+        return "its start is missing: the stream was purged, truncated by a limit, or recreated"
     if found.mark.generation != progress.generation:
-        return "it is not the one that was begun last"
+        return "it is not the latest copy"
     if found.last_sequence < progress.sequence:
         return END_LOST
     return None
 
 
-def loss_meanwhile(progress: Progress, found: Found | None, *, rows: int, changes: int, at_once: int) -> str | None:
-    """The same at start, when nothing is being copied or changed and more can be checked.
+def loss_meanwhile(
+    progress: CopyProgress, found: CopyState | None, *, rows: int, changes: int, batch: int
+) -> str | None:
+    """As `loss`, at startup, when nothing changes and more can be checked.
 
-    Of the `rows` in the file, `changes` were noted and not copied, or copied and not noted as such; of a copy of all rows, so
-    were `at_once` at the most.
+    Of the `rows` in the file, `changes` are pending or were copied without being recorded; of an unfinished copy, also up to
+    `batch` rows.
     """
     if lost := loss(progress, found):
         return lost
     assert found is not None  # noqa: S101 - else it is lost
-    unnoted = changes + (0 if progress.whole else at_once)
-    if progress.generation and found.last_sequence - progress.sequence > unnoted:
-        return "it is newer than the file: a backup was put back"
+    unrecorded = changes + (0 if progress.whole else batch)
+    if progress.generation and found.last_sequence - progress.sequence > unrecorded:
+        return "it is newer than the file: a backup was restored"
     if progress.whole and found.rows < rows - changes:
         return f"{rows - changes - found.rows:,} of its rows were deleted"
     return None

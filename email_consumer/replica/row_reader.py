@@ -1,4 +1,4 @@
-"""The rows of a copy, read from its stream. Whatever else lies there is skipped: anybody with the rights can publish to it."""
+"""Reads the rows of a copy from its stream, skipping anything else: anyone with permission can publish to it."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -14,7 +14,7 @@ from email_consumer.jetstream.stream_reader import read_stream
 from email_consumer.replica.stream import PARTS, CopyStream
 
 _LOGGED = 5
-"""How many messages that are no rows are logged each."""
+"""Number of invalid messages that are logged."""
 
 _log = structlog.get_logger(__name__)
 
@@ -23,29 +23,29 @@ Value = None | int | float | str | bytes
 
 @dataclass(frozen=True, slots=True)
 class CopiedRow:
-    """One row as it was copied."""
+    """A copied row."""
 
     table: str
     version: int | None
-    """Of the schema it has; None: of a time when that wasn't noted."""
+    """Its schema version; None before versions were recorded."""
     values: Mapping[str, Value]
 
 
 class RowReader:
-    """`rows` goes through the stream, as often as it is called."""
+    """Each call of `rows` reads the whole stream."""
 
     def __init__(self, client: Client, stream: CopyStream) -> None:
         self._client = client
         self._stream = stream
         self._parts: dict[str, dict[int, bytes]] = {}
         self.skipped = 0
-        """Messages of the last time that are no rows of ours."""
+        """Invalid messages during the last read."""
 
     async def rows(self) -> AsyncGenerator[CopiedRow, None]:
-        """All there are, in the order in which they were last changed.
+        """All rows, ordered by their last change.
 
         Raises:
-            nats.errors.Error, TimeoutError: JetStream did not answer.
+            nats.errors.Error, TimeoutError: JetStream did not respond.
         """
         self.skipped, self._parts = 0, {}
         async with aclosing(read_stream(self._client, self._stream.name, subject=f"{self._stream.name}.>")) as messages:
@@ -53,10 +53,10 @@ class RowReader:
                 if message.data and not self._stream.is_mark(message.subject) and (row := self._row(message)):
                     yield row
         for name in self._parts:
-            self.skip(f"{self._stream.name}.{name}", "parts of a row without its first")
+            self.skip(f"{self._stream.name}.{name}", "parts of a row without the first part")
 
     def skip(self, subject: str, why: str) -> None:
-        """Count a message that is no row of ours."""
+        """Count an invalid message."""
         self.skipped += 1
         if self.skipped <= _LOGGED:
             _log.warning("rebuild.skipped", subject=subject[:100], reason=why[:200])
@@ -70,11 +70,11 @@ class RowReader:
                 return None
             return CopiedRow(table, *_read(self._join(f"{table}.{name}", message)))
         except JUNK:
-            self.skip(message.subject, "no row, or a part of one is missing")  # the error would repeat what it says
+            self.skip(message.subject, "not a row, or a part is missing")  # the error text could contain its data
             return None
 
     def _join(self, row: str, message: Msg) -> bytes:
-        """The whole of a large row, whose first part comes last."""
+        """Join the parts of a large row, whose first part comes last."""
         others = self._parts.pop(row, {})
         count = int((message.headers or {}).get(PARTS, 1))
         return message.data + b"".join(others[number] for number in range(1, count))

@@ -1,8 +1,8 @@
-"""Puts rows into the stream, very many of them with one acknowledgement.
+"""Writes rows to the stream, in groups with a single acknowledgement.
 
-JetStream gives what one connection publishes consecutive sequences, and nobody else writes here. So only the last message of
-a group is acknowledged: if its sequence is as much higher as there are messages, all were stored. An acknowledgement each
-would cost ten times as much.
+JetStream stores messages of one connection in order, and there is no other writer. So only the last message of a group is
+acknowledged: if its sequence is higher by the size of the group, all were stored. Acknowledging each message would be ten
+times as expensive.
 """
 
 from collections.abc import AsyncIterable, Mapping
@@ -13,33 +13,33 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from email_consumer.jetstream.publisher import LostAckError, Publisher
-from email_consumer.replica.stream import PARTS, CopyStream, Found
+from email_consumer.replica.stream import PARTS, CopyState, CopyStream
 
-_MOST_MESSAGES = 500
-_MOST_BYTES = 1024 * 1024
-"""Of a group: the server has stored it long before an acknowledgement is taken for lost."""
+_MAX_MESSAGES = 500
+_MAX_BYTES = 1024 * 1024
+"""Per group: the server stores it well within the timeout of an acknowledgement."""
 _HEADER_ROOM = 128
 _LARGE = {"email_contents"}
-"""Tables whose rows may have parts."""
-_GONE = {Header.MSG_TTL.value: "1"}
-"""Seconds that the note of a deleted row is kept: it only has to take the row's place."""
+"""Tables whose rows may be split into parts."""
+_DELETED = {Header.MSG_TTL.value: "1"}
+"""Lifetime in seconds of a deletion marker, which only has to replace the row."""
 
-END_LOST = "its end is gone: the NATS server lost what it had acknowledged"
+END_LOST = "its end is missing: the NATS server lost acknowledged messages"
 
 
 class LostCopyError(Exception):
-    """The copy lost something; in plain words."""
+    """The copy lost messages; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """What is to be known of one row from now on."""
+    """The new state of a row."""
 
     table: str
     key: str
     """The primary key as JSON."""
     content: bytes | None
-    """None: it was deleted."""
+    """None if deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +57,25 @@ _Message = tuple[str, bytes, Mapping[str, str]]
 
 
 class RowWriter:
-    """For one copier, the only one that writes."""
+    """The only writer of the stream."""
 
     def __init__(self, publisher: Publisher, stream: CopyStream) -> None:
         self._publisher = publisher
         self._stream = stream
         self._longest = inf
 
-    def heed(self, found: Found | None) -> None:
-        """No message is to be longer than the stream takes."""
+    def apply_limits(self, found: CopyState | None) -> None:
+        """Keep messages within the stream's size limit."""
         limit = found.info.config.max_msg_size if found else None
         self._longest = limit if limit and limit > 0 else inf
 
     async def put(self, states: AsyncIterable[RowState], sequence: int) -> Put:
-        """Return once all are stored. `sequence` is that of what was put before them.
+        """Return once all are stored. `sequence` is the last one before them.
 
         Raises:
-            LostCopyError: the stream has fewer messages than it had acknowledged.
-            LostAckError, RefusedError: not all of them are known to be stored.
-            nats.errors.Error: JetStream did not answer.
+            LostCopyError: the stream lost acknowledged messages.
+            LostAckError, RefusedError: some may not be stored.
+            nats.errors.Error: JetStream did not respond.
         """
         rows, key = 0, None
         group: list[_Message] = []
@@ -85,16 +85,16 @@ class RowWriter:
             for message in await self._messages(state):
                 group.append(message)
                 size += len(message[1])
-                if len(group) >= _MOST_MESSAGES or size >= _MOST_BYTES:
+                if len(group) >= _MAX_MESSAGES or size >= _MAX_BYTES:
                     sequence = await self._put(group, sequence)
                     group, size = [], 0
         return Put(await self._put(group, sequence) if group else sequence, rows, key)
 
     async def put_mark(self, subject: str, payload: bytes) -> int:
-        """Its sequence.
+        """Write a mark; returns its sequence.
 
         Raises:
-            LostAckError, RefusedError: not known to be stored.
+            LostAckError, RefusedError: it may not be stored.
         """
         return (await self._publisher.once(subject, payload, {})).sequence
 
@@ -103,7 +103,7 @@ class RowWriter:
         if state.content is None:
             if state.table in _LARGE:
                 await self._stream.drop(f"{subject}.>")
-            return [(subject, b"", _GONE)]
+            return [(subject, b"", _DELETED)]
         room = max(1, int(min(self._longest, self._publisher.client.max_payload)) - _HEADER_ROOM)
         first, *others = [state.content[start : start + room] for start in range(0, len(state.content), room)]
         parts: list[_Message] = [(f"{subject}.{number}", part, {}) for number, part in enumerate(others, start=1)]
@@ -119,7 +119,7 @@ class RowWriter:
         stored = await self._publisher.once(*last)
         if stored.sequence <= before:
             raise LostCopyError(END_LOST)
-        if stored.sequence - before != len(group):  # one was refused, or somebody else wrote
+        if stored.sequence - before != len(group):  # one was refused, or there is another writer
             for message in group:
                 stored = await self._publisher.once(*message)
         return stored.sequence

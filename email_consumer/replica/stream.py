@@ -1,8 +1,8 @@
-"""The copy as it stands in JetStream: a stream with a subject for each row, so that only a row's newest state is kept.
+"""The stream that holds the copy, with a subject per row, so that only the latest state of a row is kept.
 
-What JetStream loses of a stream, it loses from its beginning (a limit, a purge, a stream made again) or from its end (a
-power cut before the disk was synced). So the first message of a copy is a mark that is never written again: as long as it is
-there, and the last sequence is the one that was acknowledged, everything between them is there too.
+A stream loses messages at its start (a limit, a purge, a recreated stream) or at its end (a power cut before the disk was
+synced). So the first message of a copy is a mark that is never rewritten: as long as it exists, and the last sequence is
+the acknowledged one, everything in between exists, too.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from nats.js.errors import NotFoundError
 from email_consumer.core.foreign_records import JUNK
 
 PARTS = "Email-Parts"
-"""The header of a row that is larger than a message may be: how many there are. The others come before it."""
+"""Header of a row larger than a message: its number of parts. The other parts precede it."""
 _BEGUN = "-.begun"
 _WHOLE = "-.whole"
 _MARKS = 2
@@ -29,26 +29,26 @@ def stream_name(stream: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CopyMark:
     """The first message of a copy."""
 
     generation: str
-    """Names the copy."""
+    """Identifies the copy."""
     version: int
-    """Of the schema that its rows have."""
+    """Schema version of its rows."""
     ledger: str
-    """The identity of the file that is copied."""
+    """Identity of the copied file."""
     rows: Mapping[str, int] = field(default_factory=dict)
-    """How many each table had when the copy was begun."""
+    """Number of rows by table when the copy was started."""
     follows: bool = False
-    """The copy before this one was whole, and of the same rows: those that aren't replaced yet are there all the same."""
+    """The previous copy was complete and of the same rows, so rows that are not replaced yet exist, too."""
 
     def encode(self) -> bytes:
         return orjson.dumps(asdict(self))
 
     @classmethod
     def decode(cls, value: bytes | None) -> Self | None:
-        """None where it isn't ours."""
+        """None if invalid."""
         try:
             given = orjson.loads(value or b"")
             rows = {str(name): int(count) for name, count in given["rows"].items()}
@@ -60,14 +60,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What JetStream holds."""
+class CopyState:
+    """The copy as JetStream holds it."""
 
     info: StreamInfo
-    mark: Mark | None
+    mark: CopyMark | None
     mark_sequence: int
     whole: bool
-    """All rows had been copied once; since then changes were."""
+    """Whether all rows were copied once; changes are copied since."""
 
     @property
     def messages(self) -> int:
@@ -75,7 +75,7 @@ class Found:
 
     @property
     def rows(self) -> int:
-        """An upper bound for a whole copy: a large row counts more than once, and a deleted one for another second."""
+        """An upper bound for a complete copy: large rows count several times, and deleted rows for another second."""
         return self.messages - (_MARKS if self.mark else 0)
 
     @property
@@ -84,14 +84,14 @@ class Found:
 
     @property
     def limits(self) -> list[str]:
-        """What makes JetStream drop rows, though it shouldn't."""
+        """Stream limits that make JetStream drop rows."""
         config = self.info.config
         limits = {"max_bytes": config.max_bytes, "max_msgs": config.max_msgs, "max_age": config.max_age}
         return [f"{name} {limit:,g}" for name, limit in limits.items() if (limit or 0) > 0]
 
 
 class CopyStream:
-    """Of the mail's stream of that name."""
+    """For the mail stream with that name."""
 
     def __init__(self, jetstream: JetStreamContext, stream: str) -> None:
         self.name = stream_name(stream)
@@ -100,17 +100,17 @@ class CopyStream:
         self._jetstream = jetstream
 
     def row_subject(self, table: str, key: str) -> str:
-        """`key` is the primary key as JSON. After a further dot comes the number of a large row's part."""
+        """`key` is the primary key as JSON. Parts of large rows append a dot and their number."""
         return f"{self.name}.{table}.{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
 
     def is_mark(self, subject: str) -> bool:
         return subject in (self.mark_subject, self.whole_subject)
 
     async def ensure(self, replicas: int) -> None:
-        """Make it if it is absent.
+        """Create it if it does not exist.
 
         Raises:
-            nats.errors.Error: JetStream did not answer.
+            nats.errors.Error: JetStream did not respond.
         """
         try:
             await self._jetstream.stream_info(self.name)
@@ -121,36 +121,36 @@ class CopyStream:
                     subjects=[f"{self.name}.>"],
                     retention=RetentionPolicy.LIMITS,
                     storage=StorageType.FILE,
-                    discard=DiscardPolicy.NEW,  # a limit that somebody sets is heard of, and drops nothing
+                    discard=DiscardPolicy.NEW,  # a limit set by someone causes errors instead of dropping rows
                     max_msgs_per_subject=1,
                     allow_msg_ttl=True,
                     num_replicas=replicas,
                 )
             )
 
-    async def look(self) -> Found | None:
-        """What there is; None without a stream.
+    async def state(self) -> CopyState | None:
+        """The current state; None without a stream.
 
         Raises:
-            nats.errors.Error: JetStream did not answer.
+            nats.errors.Error: JetStream did not respond.
         """
         try:
             info = await self._jetstream.stream_info(self.name)
         except NotFoundError:
             return None
         begun = await self._last(self.mark_subject)
-        mark = Mark.decode(begun.data) if begun else None
+        mark = CopyMark.decode(begun.data) if begun else None
         whole = await self._last(self.whole_subject) if mark else None
         is_whole = bool(mark and whole and whole.data == mark.generation.encode())
-        return Found(info, mark, (begun.seq if begun else None) or 0, is_whole)
+        return CopyState(info, mark, (begun.seq if begun else None) or 0, is_whole)
 
     async def drop_before(self, sequence: int) -> None:
-        """What an earlier copy left and this one did not replace: rows that are not there any more."""
-        if sequence > 0:  # none would stand for all
+        """Drop rows of an earlier copy that this one did not replace: they no longer exist."""
+        if sequence > 0:  # 0 would purge everything
             await self._jetstream.purge_stream(self.name, seq=sequence)
 
     async def drop(self, subject: str) -> None:
-        """All messages of the subject, which may be a filter."""
+        """Purge a subject, which may be a filter."""
         await self._jetstream.purge_stream(self.name, subject=subject)
 
     async def delete(self) -> None:

@@ -23,7 +23,7 @@ from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.store.database import Database, open_database
-from email_consumer.store.facts import keep_fact, set_fact
+from email_consumer.store.key_values import ensure_value, write_value
 from email_consumer.store.link_secrets import keep_link_secrets
 from email_consumer.store.reading_journal import open_journal
 
@@ -56,7 +56,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
 
 async def _take_consumer(settings: Settings, database: Database, services: Supervisor) -> JetStreamSource:
     link = await connect_nats(settings, services)
-    identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
+    identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
     lease = link.consumer_lease(identity, shared=False)
     await hold(lease, settings, services, lambda: _record_takeover(database, link))
     return link.source(lease)

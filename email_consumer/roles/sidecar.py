@@ -32,7 +32,7 @@ from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 from email_consumer.store.database import Database, open_database
-from email_consumer.store.facts import keep_fact
+from email_consumer.store.key_values import ensure_value
 from email_consumer.store.link_secrets import keep_link_secrets, write_link_secrets
 
 _BATCHES_AT_ONCE = 100

@@ -45,5 +45,5 @@ class Misfires:
         """Record that the scheduler is running; cheap to call often."""
         now = time.time()
         if now - self._recorded_at >= _ALIVE_INTERVAL:
-            await set_fact(self._database, _ALIVE, str(now))
+            await write_value(self._database, _ALIVE, str(now))
             self._recorded_at = now

@@ -1,1 +1,1 @@
-"""The SQLite file that several stages keep their tables in: connections, migrations, one writer."""
+"""The SQLite database: connections, migrations, one writer, and tables shared by several packages."""

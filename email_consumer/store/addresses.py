@@ -1,8 +1,7 @@
-"""Addresses in the tables: one normal form, known to SQL by the name of the function that makes it.
+"""Normal form of addresses in the tables, available in SQL as a function.
 
-`email_requests.email` stays as the publisher wrote it, since the mail is sent by it; `address` repeats it in normal form
-where that differs, so `coalesce(address, email)` is what to compare. The writer ensures that, whatever statement
-inserts the row.
+`email_requests.email` is what the publisher wrote, and mail is sent to it; `address` is its normal form if that differs,
+so compare `coalesce(address, email)`. A trigger of the writer sets it for every inserted row.
 """
 
 import aiosqlite
@@ -16,23 +15,23 @@ WHEN new.address IS NULL AND new.email GLOB '*[^-a-z0-9.@_+]*' BEGIN
     UPDATE email_requests SET address = nullif(normal_form(new.email), new.email) WHERE id = new.id;
 END
 """
-"""Temporary, so that a program without our functions can write to the file. The condition spares most addresses the call."""
+"""Temporary, so that programs without our functions can write to the file. The condition avoids most calls."""
 
 
 async def add_functions(connection: aiosqlite.Connection) -> None:
-    """Let the connection's statements call `normal_form`, `mentions` and `json_mentions`."""
+    """Define the SQL functions `normal_form`, `mentions` and `json_mentions` on the connection."""
     await connection.create_function("normal_form", 1, _normal_form, deterministic=True)
     await connection.create_function("mentions", 2, mentions, deterministic=True)
     await connection.create_function("json_mentions", 2, json_mentions, deterministic=True)
 
 
 async def keep_normal_forms(writer: aiosqlite.Connection) -> None:
-    """From here on every mail's row that the connection inserts gets its `address`."""
+    """Set `address` in every mail row that the connection inserts from now on."""
     await writer.execute(_TRIGGER)
 
 
 def _normal_form(text: str) -> str:
-    """What is no address is compared as it is: rows of earlier versions may hold anything."""
+    """Invalid addresses are compared unchanged: rows of earlier versions may contain anything."""
     try:
         return normal_form(text)
     except ValueError:

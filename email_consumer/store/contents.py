@@ -1,4 +1,4 @@
-"""Subjects and bodies of mail that waits in our own keeping: each distinct content once."""
+"""Contents (subject, body, further fields) of stored mail, each distinct one once."""
 
 import hashlib
 
@@ -8,19 +8,19 @@ import orjson
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import EmailMessage
 
-_OF_THE_MAIL = {"uuid", "email", "topic_id", "scheduled_at", "expires_at", "subject", "body"}
-"""What the mail's own row, or the content's own columns, hold."""
+_NOT_EXTRA = {"uuid", "email", "topic_id", "scheduled_at", "expires_at", "subject", "body"}
+"""Fields in the row of the mail or in other columns of the content."""
 _CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
 
 
 async def keep_content(connection: aiosqlite.Connection, message: EmailMessage, now: float) -> int:
-    """Store subject, body and further fields of `message` unless they are there already; the content's id."""
-    extra = message.model_dump_json(exclude_unset=True, exclude=_OF_THE_MAIL)
+    """Store the content of `message` unless it exists; its id."""
+    extra = message.model_dump_json(exclude_unset=True, exclude=_NOT_EXTRA)
     return await _keep(connection, message.subject, message.body, extra, now)
 
 
 async def keep_without_copy(connection: aiosqlite.Connection, content_id: int, address: str, now: float) -> int | None:
-    """Store the same content without `address` (in normal form) in cc and bcc; None if it is in neither."""
+    """Store the content without `address` (in normal form) in cc and bcc; None if it is in neither."""
     rows = await connection.execute_fetchall(_CONTENT, (content_id,))
     for subject, content, extra in rows:
         given = orjson.loads(extra or "{}")
@@ -43,7 +43,7 @@ async def _keep(connection: aiosqlite.Connection, subject: str, body: str, extra
 def _is(text: str, address: str) -> bool:
     try:
         return normal_form(text) == address
-    except ValueError:  # what was accepted by the rules of an earlier version
+    except ValueError:  # accepted by the rules of an earlier version
         return False
 
 

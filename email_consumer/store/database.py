@@ -1,4 +1,4 @@
-"""The SQLite file: opened, locked to one process, migrated; one writer and several readers."""
+"""Opens the SQLite file for one process, migrates it, and provides one writer and separate readers."""
 
 import asyncio
 import fcntl
@@ -22,11 +22,11 @@ from email_consumer.store.addresses import add_functions, keep_normal_forms
 Result = TypeVar("Result")
 
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",  # readers run in parallel with the writer
+    "PRAGMA journal_mode = WAL",  # readers don't block the writer
     "PRAGMA synchronous = {synchronous}",
     "PRAGMA foreign_keys = {foreign_keys}",
-    "PRAGMA busy_timeout = 2000",  # milliseconds; a longer lock is retried by the writer, with a log line
-    "PRAGMA mmap_size = 0",  # mapped pages would count as our memory and grow with the file
+    "PRAGMA busy_timeout = 2000",  # milliseconds; the writer retries after a longer lock, with a log line
+    "PRAGMA mmap_size = 0",  # mapped pages would count as process memory and grow with the file
     "PRAGMA temp_store = MEMORY",  # sorts are small, and the root file system may be read-only
     "PRAGMA journal_size_limit = 67108864",  # bytes the WAL keeps after a checkpoint
 )
@@ -35,7 +35,7 @@ _MIGRATION = re.compile(r"(\d{3})_\w+\.sql")
 _log = structlog.get_logger(__name__)
 
 
-_PASSING = {
+_TEMPORARY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_FULL,
@@ -43,7 +43,7 @@ _PASSING = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
 }
-"""Errors that can be fixed from outside while we wait."""
+"""Errors that may end without a change here."""
 
 
 class StoreError(OperatorError):
@@ -51,12 +51,12 @@ class StoreError(OperatorError):
 
 
 class StoreInUseError(StoreError):
-    """Another process has the file."""
+    """Another process uses the file."""
 
 
 class _Writer(aiosqlite.Connection):
     async def call(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run it on the connection's thread, as one call inside BEGIN IMMEDIATE and COMMIT."""
+        """Run `work` on the connection's thread, within BEGIN IMMEDIATE and COMMIT."""
         result: Result = await self._execute(_transact, self._conn, work)  # type: ignore[no-untyped-call]
         return result
 
@@ -72,17 +72,17 @@ def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection
     return result
 
 
-def will_pass(error: Exception) -> bool:
-    """Whether a write that failed by it may succeed later."""
-    # Errors of Python's module itself, as about text that isn't UTF-8, have no code.
-    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+def is_temporary(error: Exception) -> bool:
+    """Whether a write that failed with `error` may succeed later."""
+    # Errors raised by Python's module itself, such as for text that isn't UTF-8, have no code.
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY
 
 
 class Database:
-    """Made by `open_database`. Writes go through `transaction` or `call`, reads through `reader`.
+    """Created by `open_database`. Writes go through `transaction` or `call`, reads through `reader`.
 
-    Rows that are taken one by one are read through `cursors`: until the last is taken, its connection sees the file as it
-    was, and other users of it would take settled mail for unsettled.
+    Use `cursors` to read rows one by one: until the last row is read, that connection sees an old snapshot, so sharing
+    `reader` would show settled mail as unsettled.
     """
 
     def __init__(
@@ -92,19 +92,19 @@ class Database:
         self.reader = reader
         self.cursors = cursors
         self._writer = writer
-        self._turn = asyncio.Lock()
-        self._fault = ""
-        """Why the last write failed; empty if it didn't."""
+        self._write_lock = asyncio.Lock()
+        self._error = ""
+        """Why the last write failed; empty if it succeeded."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """The one writer, inside BEGIN IMMEDIATE; committed (and on disk) after the block, rolled back on an error.
+        """The writer, within BEGIN IMMEDIATE; committed (and on disk) after the block, rolled back on an error.
 
         Raises:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
-        async with self._turn:
-            with self._noting_faults():
+        async with self._write_lock:
+            with self._recording_errors():
                 try:
                     await self._writer.execute("BEGIN IMMEDIATE")
                     yield self._writer
@@ -114,41 +114,41 @@ class Database:
                     raise
 
     async def call(self, prepare: Callable[[], Callable[[sqlite3.Connection], Result]]) -> Result:
-        """A transaction whose statements wait for nothing but the file, for what every mail needs.
+        """A transaction in a single call on the writer's thread, for writes that every mail needs.
 
-        `prepare` is called here, when it is our turn to write; what it returns runs on the writer's thread, so it may
-        touch only what no other thread changes. One such call costs as much as a single awaited statement of `transaction`.
+        `prepare` is called on the event loop once the write lock is held; what it returns runs on the writer's thread, so
+        it may use only data that no other thread changes. It costs as much as one awaited statement of `transaction`.
 
         Raises:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
-        async with self._turn:
-            with self._noting_faults():
+        async with self._write_lock:
+            with self._recording_errors():
                 return await self._writer.call(prepare())
 
     async def check(self) -> None:
-        """Raise while the file can't be read, or took no write when it was last asked to.
+        """Raise while the file can't be read, or if the last write failed.
 
         Raises:
             sqlite3.OperationalError: it can't be read.
-            ConnectionError: it takes no writes; each of ours is tried again, and the scheduler writes every minute.
+            ConnectionError: it accepts no writes; ours are retried, and the scheduler writes every minute.
         """
         await self.fetch("SELECT 1")
-        if self._fault:
-            raise ConnectionError(f"the database takes no writes: {self._fault}")
+        if self._error:
+            raise ConnectionError(f"the database accepts no writes: {self._error}")
 
     @contextmanager
-    def _noting_faults(self) -> Iterator[None]:
+    def _recording_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if will_pass(error):
-                self._fault = str(error)
+            if is_temporary(error):
+                self._error = str(error)
             raise
-        self._fault = ""
+        self._error = ""
 
     async def fetch(self, sql: str, parameters: Iterable[object] = ()) -> list[sqlite3.Row]:
-        """All rows of a query, by the reader."""
+        """All rows of a query, from the reader."""
         return list(await self.reader.execute_fetchall(sql, parameters))
 
 
@@ -161,14 +161,14 @@ async def open_database(
     foreign_keys: str = "ON",
     version: int | None = None,
 ) -> AsyncIterator[Database]:
-    """Open (and make, and migrate) the file for this process alone.
+    """Open the file exclusively, creating and migrating it if needed.
 
-    `group_reads`: whether the file's group may read it; other users of the machine never may. `synchronous` is FULL in
-    earnest: one fsync a commit. NORMAL is there to be measured. `foreign_keys` is OFF for restoring rows in any order.
-    With `version` the schema is brought up to that one alone, for rows that are to be put back as they were then.
+    `group_reads`: whether the file's group may read it; other users never may. `synchronous` must be FULL in production (one
+    fsync per commit); NORMAL is for measurements. `foreign_keys` are OFF to restore rows in any order. `version` stops the
+    migration there, to restore rows of that version.
 
     Raises:
-        StoreError: another process has it, it is newer than this program, or it can't be opened.
+        StoreError: another process uses it, it is newer than this program, or it can't be opened.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -190,7 +190,7 @@ async def _open(path: Path, stack: AsyncExitStack, version: int | None, **pragma
     for pragma in _PRAGMAS:
         await writer.execute(pragma.format(**pragmas))
     if version is None:
-        await keep_normal_forms(writer)  # after temp_store, whose change deletes what is temporary
+        await keep_normal_forms(writer)  # after temp_store: changing it deletes temporary objects
     return Database(path, writer, await _open_reader(path, stack), await _open_reader(path, stack))
 
 
@@ -204,18 +204,18 @@ async def _open_reader(path: Path, stack: AsyncExitStack) -> aiosqlite.Connectio
 
 
 def _keep_private(path: Path, *, group_reads: bool) -> None:
-    """SQLite gives its side files the mode of the main file; those left by an earlier version are closed here."""
+    """SQLite creates its other files with the same mode; files of earlier versions are restricted here."""
     private = private_files.make_file(path, group_reads=group_reads)
     for suffix in ("-wal", "-shm"):
-        side_file = path.resolve().with_name(path.resolve().name + suffix)
-        private = private_files.restrict(side_file, group_reads=group_reads) and private
+        companion = path.resolve().with_name(path.resolve().name + suffix)
+        private = private_files.restrict(companion, group_reads=group_reads) and private
     if not private:
-        _log.warning("store.not_private", path=str(path), hint="its mode can't be changed; who owns it?")
+        _log.warning("store.not_private", path=str(path), hint="its mode can't be changed; check its owner")
 
 
 @contextmanager
 def _only_process(path: Path) -> Iterator[None]:
-    # Rows marked as being processed belong to the one process that holds this lock; it is released with the process.
+    # Mail marked as being sent belongs to the process that holds this lock, which ends with the process.
     lock_file = path.with_name(path.name + ".lock")
     private_files.make_file(lock_file)
     with lock_file.open("ab") as lock:
@@ -223,13 +223,13 @@ def _only_process(path: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreInUseError(
-                f"DB_PATH: {path} is in use by another email-consumer; stop it, or name another file"
+                f"DB_PATH: {path} is in use by another email-consumer; stop it, or choose another file"
             ) from None
         yield
 
 
 def newest_version() -> int:
-    """Of the schema, as this program knows it; `PRAGMA user_version` is a file's own."""
+    """The latest schema version of this program; that of a file is `PRAGMA user_version`."""
     return _steps()[-1][0]
 
 
@@ -247,10 +247,10 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, last: int | Non
     version = int(row[0]) if row else 0
     if version > steps[-1][0]:
         raise StoreError(
-            f"DB_PATH: {path} was written by a newer email-consumer (version {version}); upgrade, or name another file"
+            f"DB_PATH: {path} was written by a newer email-consumer (version {version}); upgrade, or choose another file"
         )
     if version == 0:
-        await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # lets retention give space back in small steps
+        await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # lets retention release space in small steps
     for number, entry in steps:
         if version < number <= (last or number):
             script = f"BEGIN IMMEDIATE;\n{entry.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;"

@@ -1,7 +1,7 @@
-"""Erases one address from the tables: its mail keeps its place in the statistics under a made-up name.
+"""Erases an address from the tables; its mail stays in the statistics under a random name.
 
-What stays on purpose: the address itself on the suppression list, if it is there, since it has to go on stopping mail;
-and the uuid of each mail, since it has to go on stopping duplicates.
+What stays intentionally: an entry on the suppression list, which must keep blocking mail, and the uuid of each mail, which
+must keep preventing duplicates.
 """
 
 import time
@@ -17,8 +17,8 @@ from email_consumer.store import erasure_statements as statements
 from email_consumer.store.contents import keep_without_copy
 from email_consumer.store.database import Database
 
-_AT_ONCE = 200
-_LOOKED_AT = 100
+_BATCH = 200
+_SCAN_BATCH = 100
 
 
 _log = structlog.get_logger(__name__)
@@ -26,48 +26,48 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Erased:
-    """How much there was."""
+    """What was erased."""
 
     mails: int = 0
-    """To the address, or with it among their recipients."""
+    """Mails to the address, or with it in cc or bcc."""
     stopped: int = 0
-    """Of these: not sent yet, and now never."""
+    """Of these: not sent yet, and now stopped."""
     contents: int = 0
-    """Subjects and bodies that are gone."""
+    """Deleted subjects and bodies."""
     contents_kept: int = 0
-    """Contents that name the address, and that something is still to be sent by: erase again after that."""
+    """Contents that mention the address but are needed by unsent mail: erase again afterwards."""
     events: int = 0
-    """Events that no mail was known for."""
+    """Deleted unmatched events."""
     suppressed: bool = False
-    """The address is on the suppression list, and stays there."""
+    """Whether the address is on the suppression list, where it stays."""
 
 
 async def erase(database: Database, address: str) -> Erased:
-    """Erase an address (in normal form); senders wait some milliseconds at most.
+    """Erase an address (in normal form); concurrent sending waits a few milliseconds at most.
 
     Raises:
-        sqlite3.OperationalError: the file takes no writes at present; run it again.
+        sqlite3.OperationalError: the file accepts no writes at present; run it again.
     """
     erasure = _Erasure(database, address)
     await erasure.rename_in_mails()
     await erasure.drop_contents()
-    await erasure.clear_aside()
+    await erasure.delete_unrelated()
     _log.info("erasure.done", **asdict(erasure.done))
     return erasure.done
 
 
 class _Erasure:
-    """Reads find what is concerned, in chunks; short transactions change it."""
+    """Finds affected rows in batches; changes them in short transactions."""
 
     def __init__(self, database: Database, address: str) -> None:
         self._database = database
-        self._values: dict[str, Any] = {
+        self._parameters: dict[str, Any] = {
             "address": address,
             "name": f"erased-{uuid4().hex[:12]}@erased.invalid",
             "now": time.time(),
         }
         self._contents: set[int] = set()
-        """Of mail to the address."""
+        """Ids of the contents of mail to the address."""
         self.done = Erased()
 
     async def rename_in_mails(self) -> None:
@@ -81,7 +81,7 @@ class _Erasure:
             content async for ids in self._look_through(statements.NAMING, statements.LAST_CONTENT) for content in ids
         ]
         for content in naming:
-            await self._leave_out(content)
+            await self._remove_copy(content)
         for chunk in _slices(naming):
             async with self._database.transaction() as connection:
                 await connection.execute(statements.UNLINK, chunk)
@@ -91,9 +91,9 @@ class _Erasure:
         async for ids in self._look_through(statements.NAMING, statements.LAST_CONTENT):
             self.done.contents_kept += len(ids)
 
-    async def _leave_out(self, content: int) -> None:
+    async def _remove_copy(self, content: int) -> None:
         async with self._database.transaction() as connection:
-            new = await keep_without_copy(connection, content, self._values["address"], self._values["now"])
+            new = await keep_without_copy(connection, content, self._parameters["address"], self._parameters["now"])
             if new is not None:
                 await connection.execute(statements.GO_ON_WITH, {"old": content, "new": new})
 
@@ -107,7 +107,7 @@ class _Erasure:
             await connection.execute(statements.FORMER_SUPPRESSION, self._values)
 
     async def _rename(self, ids: Sequence[int]) -> None:
-        concerned = self._values | _given(ids)
+        parameters = self._parameters | _ids(ids)
         async with self._database.transaction() as connection:
             rows = await connection.execute_fetchall(statements.CONTENTS_OF, concerned)
             self._contents.update(row["content_id"] for row in rows)
@@ -116,19 +116,19 @@ class _Erasure:
                 await connection.execute(statement, concerned)
         self.done.mails += len(ids)
 
-    async def _look_through(self, sql: str, last: str) -> AsyncIterator[list[int]]:
-        """The ids that a query finds."""
+    async def _scan(self, sql: str, last: str) -> AsyncIterator[list[int]]:
+        """The ids that a query finds, in batches."""
         ((end,),) = await self._database.fetch(last)
-        for after in range(0, end, _LOOKED_AT):
-            rows = await self._database.fetch(sql, self._values | {"after": after, "most": _LOOKED_AT})
+        for after in range(0, end, _SCAN_BATCH):
+            rows = await self._database.fetch(sql, self._parameters | {"after": after, "most": _SCAN_BATCH})
             if rows:
                 yield [row["id"] for row in rows]
 
 
 def _slices(ids: Sequence[int]) -> Iterator[dict[str, str]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield _given(ids[start : start + _AT_ONCE])
+    for start in range(0, len(ids), _BATCH):
+        yield _ids(ids[start : start + _BATCH])
 
 
-def _given(ids: Sequence[int]) -> dict[str, str]:
+def _ids(ids: Sequence[int]) -> dict[str, str]:
     return {"ids": orjson.dumps(ids).decode()}

@@ -1,4 +1,4 @@
-"""Many small writes, one commit: writes at about the same time share a transaction and its fsync."""
+"""Group commit: concurrent small writes share a transaction and its fsync."""
 
 import asyncio
 import sqlite3
@@ -10,18 +10,18 @@ from typing import Generic, NamedTuple, TypeVar
 import aiosqlite
 import structlog
 
-from email_consumer.store.database import Database, will_pass
+from email_consumer.store.database import Database, is_temporary
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _RETRY_PAUSE = 0.5
-_MOST_AT_ONCE = 1000
+_MAX_GROUP = 1000
 _log = structlog.get_logger(__name__)
 
 
 class StoreBlockedError(Exception):
-    """The file took no writes for as long as the item could wait; it was not written, and won't be."""
+    """The file accepted no writes within the item's timeout; the item was not written, and won't be."""
 
 
 class _Waiting(NamedTuple, Generic[Item, Result]):
@@ -32,10 +32,10 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
 
 
 class _Groups(ABC, Generic[Item, Result]):
-    """Gathers items, writes them in one transaction, and answers each after the commit.
+    """Collects items, writes them in one transaction, and resolves each future after the commit.
 
-    A locked file or a full disk holds everyone who waits until it is over, or until their patience is: callers are bounded
-    by the slots. They are given up between two tries alone, when it is certain that nothing was written.
+    A locked file or a full disk delays all items until it is over or their timeouts expire; the number of callers is
+    limited elsewhere. Items expire only between attempts, when it is certain that they were not written.
     """
 
     def __init__(self, database: Database, interval: float) -> None:
@@ -48,23 +48,23 @@ class _Groups(ABC, Generic[Item, Result]):
 
     @abstractmethod
     async def _transact(self, items: list[Item]) -> list[Result]:
-        """Write the items, all or none, and answer each in its place."""
+        """Write the items, all or none; returns a result for each, in order."""
 
     def submit(self, item: Item, patience: float = inf) -> "asyncio.Future[Result]":
-        """The answer for the item, once it is on disk; `StoreBlockedError` after this many seconds without."""
+        """The result for the item once it is on disk; `StoreBlockedError` after `patience` seconds."""
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting.append(_Waiting(item, future, self._loop.time() + patience))
         self._arrived.set()
         return future
 
     async def run(self) -> None:
-        """Until cancelled; a group under way is committed or rolled back as a whole."""
+        """Until cancelled; a group in progress is committed or rolled back as a whole."""
         earliest = self._loop.time()
         while True:
             await self._arrived.wait()
             await asyncio.sleep(max(0.0, earliest - self._loop.time()))
             earliest = self._loop.time() + self._interval
-            group, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            group, self._waiting = self._waiting[:_MAX_GROUP], self._waiting[_MAX_GROUP:]
             if not self._waiting:
                 self._arrived.clear()
             await self._commit(group)
@@ -73,16 +73,16 @@ class _Groups(ABC, Generic[Item, Result]):
         while group:
             try:
                 answers = await self._transact([each.item for each in group])
-            except Exception as error:  # noqa: BLE001 - passed to the waiting caller
-                if not will_pass(error):
+            except Exception as error:  # noqa: BLE001 - passed to the futures
+                if not is_temporary(error):
                     await self._fail(group, error)
                     return
                 if not self._blocked:
                     _log.error("store.blocked", path=str(self._database.path), error=str(error), waiting=len(group))
                 self._blocked = True
                 await asyncio.sleep(_RETRY_PAUSE)
-                group = self._patient(group, error)
-                self._waiting = self._patient(self._waiting, error)
+                group = self._without_expired(group, error)
+                self._waiting = self._without_expired(self._waiting, error)
             else:
                 break
         else:
@@ -93,12 +93,12 @@ class _Groups(ABC, Generic[Item, Result]):
         for each, answer in zip(group, answers, strict=True):
             _answer(each.future, answer)
 
-    def _patient(self, waiting: list[_Waiting[Item, Result]], error: Exception) -> list[_Waiting[Item, Result]]:
-        """Those that keep waiting; the others get the error."""
+    def _without_expired(self, waiting: list[_Waiting[Item, Result]], error: Exception) -> list[_Waiting[Item, Result]]:
+        """Fail the expired items; returns the others."""
         now = self._loop.time()
         for each in waiting:
             if each.give_up_at <= now:
-                _answer(each.future, StoreBlockedError(f"the database takes no writes: {error}"))
+                _answer(each.future, StoreBlockedError(f"the database accepts no writes: {error}"))
         return [each for each in waiting if each.give_up_at > now]
 
     async def _fail(self, group: list[_Waiting[Item, Result]], error: Exception) -> None:
@@ -106,12 +106,12 @@ class _Groups(ABC, Generic[Item, Result]):
             _answer(group[0].future, error)
             return
         _log.error("store.group_failed", size=len(group), error=repr(error))
-        for single in group:  # the others must not suffer for one
+        for single in group:  # one must not fail the others
             await self._commit([single])
 
 
 class GroupCommit(_Groups[Item, Result]):
-    """For writes that wait for something between their statements, or that few mails need."""
+    """For writes that await between statements, or that few mails need."""
 
     def __init__(
         self,
@@ -120,17 +120,17 @@ class GroupCommit(_Groups[Item, Result]):
         *,
         interval: float = 0.01,
     ) -> None:
-        """`write` answers each item in its place. `interval`: seconds between the starts of two groups at the least."""
+        """`write` returns a result for each item, in order. `interval`: minimum seconds between two groups."""
         super().__init__(database, interval)
         self._write = write
 
     async def _transact(self, items: list[Item]) -> list[Result]:
         async with self._database.transaction() as connection:
-            return _one_each(items, await self._write(connection, items))
+            return _check_count(items, await self._write(connection, items))
 
 
 class GroupCall(_Groups[Item, Result]):
-    """For what every mail needs: a group is one call on the writer's thread, see `Database.call`."""
+    """For writes that every mail needs: a group is one call on the writer's thread, see `Database.call`."""
 
     def __init__(
         self,
@@ -139,22 +139,22 @@ class GroupCall(_Groups[Item, Result]):
         *,
         interval: float = 0.01,
     ) -> None:
-        """What `prepare` returns answers each item in its place. `interval`: as of `GroupCommit`."""
+        """What `prepare` returns computes a result for each item, in order. `interval`: see `GroupCommit`."""
         super().__init__(database, interval)
         self._prepare = prepare
 
     async def _transact(self, items: list[Item]) -> list[Result]:
         def prepare() -> Callable[[sqlite3.Connection], list[Result]]:
             write = self._prepare(items)
-            return lambda connection: _one_each(items, write(connection))
+            return lambda connection: _check_count(items, write(connection))
 
         return await self._database.call(prepare)
 
 
-def _one_each(items: list[Item], answers: list[Result]) -> list[Result]:
-    # Asked within the transaction, which is rolled back if not.
+def _check_count(items: list[Item], answers: list[Result]) -> list[Result]:
+    # Within the transaction, so that an error rolls it back.
     if len(answers) != len(items):
-        raise ValueError(f"{len(answers)} answers for {len(items)} items")
+        raise ValueError(f"{len(answers)} results for {len(items)} items")
     return answers
 
 

@@ -1,4 +1,4 @@
-"""The link secrets in the file: two rows of `facts`, since earlier versions knew only one secret."""
+"""The stored link secrets: two values, because earlier versions had a single secret."""
 
 import orjson
 
@@ -11,14 +11,14 @@ _NEWEST, _OLDER = "secret", "older_secrets"
 
 
 async def read_link_secrets(database: Database) -> tuple[str, ...]:
-    """Newest first; empty before the first one."""
+    """Newest first; empty if none exists yet."""
     newest = [str(row["value"]) for row in await database.fetch(_READ, (_NEWEST,))]
     older = [secret for row in await database.fetch(_READ, (_OLDER,)) for secret in orjson.loads(row["value"])]
     return (*newest, *older)
 
 
 async def write_link_secrets(database: Database, kept: tuple[str, ...]) -> None:
-    """Keep these and no others. `kept`: newest first, at least one."""
+    """Replace the secrets. `kept`: newest first, at least one."""
     newest, *older = kept
     async with database.transaction() as connection:
         await connection.execute(_WRITE, (_NEWEST, newest))
@@ -26,7 +26,7 @@ async def write_link_secrets(database: Database, kept: tuple[str, ...]) -> None:
 
 
 async def keep_link_secrets(database: Database) -> tuple[str, ...]:
-    """Newest first; the first one is created if missing."""
+    """Newest first; one is created if none exists yet."""
     kept = await read_link_secrets(database)
     if not kept:
         kept = (new_secret(),)

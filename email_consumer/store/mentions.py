@@ -1,4 +1,4 @@
-"""Whether a text names an address: as a whole, however it is written there, and not as the end of another one."""
+"""Finds an address in a text, in any common notation, but not as part of a longer address."""
 
 import re
 import unicodedata
@@ -8,14 +8,14 @@ import orjson
 
 from email_consumer.message.address import normal_form
 
-_AT = r'"?(?:@|%40|&#0*64;)'  # as in text, in the query of a link, and in HTML
+_AT = r'"?(?:@|%40|&#0*64;)'  # in text, in the query of a URL, and in HTML
 _ASCII_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _LONGEST_DOMAIN = 255
 
 
 def mentions(text: str | None, address: str) -> bool:
-    """Whether `address` (in normal form) stands somewhere in `text`."""
+    """Whether `text` contains `address` (in normal form)."""
     if not text:
         return False
     local, domain = address.rsplit("@", 1)
@@ -24,7 +24,7 @@ def mentions(text: str | None, address: str) -> bool:
 
 
 def json_mentions(document: str | None, address: str) -> bool:
-    """Whether `address` (in normal form) stands in any text of a JSON document, names of fields included."""
+    """Whether any string of a JSON document, keys included, contains `address` (in normal form)."""
     try:
         waiting = [orjson.loads(document or "null")]
     except orjson.JSONDecodeError:
@@ -43,7 +43,7 @@ def json_mentions(document: str | None, address: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _local_part(local: str) -> re.Pattern[str]:
-    # It begins with plain words, which are searched for at the speed of memory; what is before them is looked at then.
+    # Starts with a literal, which is found fast; the lookbehind is checked afterwards.
     return re.compile(
         rf"{re.escape(local)}(?:(?<![\w.+-]{re.escape(local)})|(?<=%[0-9a-f][0-9a-f]{re.escape(local)})){_AT}"
     )
@@ -53,7 +53,7 @@ def _is_domain(text: str, start: int, wanted: str) -> bool:
     end = start + _LONGEST_DOMAIN
     if (found := _ASCII_DOMAIN.match(text, start, end)) and found[0] == wanted:
         return True
-    # Letters of other scripts may belong to the domain, or to the sentence that goes on without a space.
+    # Letters of other scripts may belong to the domain or to a sentence that continues without a space.
     found = _DOMAIN.match(text, start, end)
     return found is not None and not found[0].isascii() and _normal_domain(found[0]) == wanted
 

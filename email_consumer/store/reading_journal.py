@@ -1,7 +1,7 @@
-"""What the process was reading when it was killed: a small file next to the database, see `CarefulReader`.
+"""Records which delivery the process was decoding when it was killed, in a small file next to the database.
 
-It isn't synced: what was written survives the process, and the end of a whole machine is no mail's doing. So a note costs
-microseconds, and nothing is waited for: a kill from outside would have to hit the reading itself to be counted.
+See `CarefulReader`. The file isn't synced: writes survive the process, and a crash of the machine is not caused by a mail. So a
+record costs microseconds, and an external kill counts only if it happens during decoding.
 """
 
 import os
@@ -20,30 +20,30 @@ from email_consumer.store.database import StoreError
 _KEY = 32
 _NAME = re.compile(rb"[0-9a-f]{32}")
 _LARGEST = 100_000
-_NOBODY = " " * _KEY
-_MOST = 1_000
-"""Counts that are kept, the latest of them."""
+_NONE = " " * _KEY
+_MAX_COUNTS = 1_000
+"""Number of counts that are kept, the latest."""
 
 _log = structlog.get_logger(__name__)
 
 
 class FileJournal:
-    """The first bytes name the delivery that is being read; JSON after them counts the readings nobody survived."""
+    """The first bytes identify the delivery being decoded; then JSON counts the fatal attempts of deliveries."""
 
     def __init__(self, file: int) -> None:
-        """`file` is open for reading and writing, and this process's alone."""
+        """`file` is open for reading and writing, exclusively."""
         self._file = file
         self._fatal: dict[str, int] = {}
         self._take_over()
 
     async def begin(self, key: str) -> int:
         fatal = self._fatal.get(key, 0)
-        if fatal < FATAL:  # else it stays unread, and whatever ends this process it isn't that
+        if fatal < FATAL:  # otherwise it is not decoded, and can't end this process
             self._write(key)
         return fatal
 
     async def end(self, key: str) -> None:
-        self._write(_NOBODY)
+        self._write(_NONE)
         if self._fatal.pop(key, 0):
             self._save()
 
@@ -54,7 +54,7 @@ class FileJournal:
         if _NAME.fullmatch(content[:_KEY]):
             fatal = content[:_KEY].decode()
             times = self._fatal[fatal] = self._fatal.pop(fatal, 0) + 1
-            _log.warning("reading.was_fatal", times=times, hint="a process was killed while it read one mail")
+            _log.warning("reading.was_fatal", times=times, hint="a process was killed while it decoded a mail")
         self._save()
 
     def _save(self) -> None:
@@ -66,7 +66,7 @@ class FileJournal:
             os.ftruncate(self._file, _KEY + len(counts))
 
     def _write(self, text: str | bytes, at: int = 0) -> None:
-        with suppress(OSError):  # a full disk: nothing is known then
+        with suppress(OSError):  # a full disk: nothing is recorded
             os.pwrite(self._file, text.encode() if isinstance(text, str) else text, at)
 
 

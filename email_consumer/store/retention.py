@@ -1,7 +1,7 @@
-"""Forgets finished mail after RETENTION_DAYS: a few rows at a time, between the writes of those who send.
+"""Deletes finished mail after RETENTION_DAYS, a few rows at a time between other writes.
 
-What it deletes takes its attempts, results, sums, and contents that nothing else needs along. Mail that is not finished
-stays, however old. (The inbox's own tables are kept short by the inbox.)
+Its attempts, results, sums and unused contents are deleted, too. Unfinished mail stays, however old. (The inbox cleans up its
+own tables.)
 """
 
 import asyncio
@@ -16,18 +16,18 @@ import structlog
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
-_AT_ONCE = 200
-"""Mails of one transaction: it takes a few milliseconds."""
-_PAGES_AT_ONCE = 250
+_BATCH = 200
+"""Mails per transaction, which takes a few milliseconds."""
+_PAGES_BATCH = 250
 _SHARE = 0.1
-"""Of the writer's time, at the most."""
+"""Maximum share of the writer's time."""
 _FREE_SHARE = 0.1
-"""Of the file: less than that is left for mail to come."""
+"""Share of free pages in the file that is left for future mail."""
 
-# In the order of ids, which is that of creation: once a mail was created after the cutoff, all further ones were.
+# Ordered by id, which is the order of creation: after the first mail created after the cutoff, all others were, too.
 _NEXT = "SELECT id, status, created_at, finished_at FROM email_requests WHERE id > ? ORDER BY id LIMIT ?"
 
-# Whom the sums of topics may have to forget.
+# Recipients that the sums of topics may have to drop.
 _COUNTED = """
 SELECT DISTINCT topic_id, result.status AS status, machine, recipient
 FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
@@ -54,13 +54,13 @@ _EMPTY_SUMS = (
     "DELETE FROM topic_counts WHERE count = 0 AND topic_id IN (SELECT value FROM json_each(?))",
     "DELETE FROM topic_results WHERE count = 0 AND topic_id IN (SELECT value FROM json_each(?))",
 )
-_ASIDE = (
+_OTHER_TABLES = (
     "DELETE FROM sent_minutes WHERE minute IN (SELECT minute FROM sent_minutes WHERE minute < :cutoff / 60 LIMIT 1000)",
     """
     DELETE FROM idempotency_keys
     WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at < :cutoff LIMIT 1000)
     """,
-    # Events of that age are refused, so nobody needs to know any more since when they don't count.
+    # Events of that age are refused, so these entries are no longer needed.
     "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
 )
 
@@ -68,16 +68,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """`run` runs in the background."""
+    """A background service."""
 
     def __init__(self, database: Database, keep: float, *, interval: float = 3_600.0) -> None:
-        """`keep`: seconds from the outcome, not less than uuids are remembered; `interval`: between two sweeps."""
+        """`keep`: seconds after the outcome, at least IDEMPOTENCY_TTL; `interval`: seconds between two sweeps."""
         self._database = database
         self._keep = keep
         self._interval = interval
 
     async def run(self) -> None:
-        """Sweep now and then, until cancelled."""
+        """Sweep regularly, until cancelled."""
         while True:
             try:
                 await self.sweep(time.time())
@@ -86,10 +86,10 @@ class Retention:
             await asyncio.sleep(self._interval)
 
     async def sweep(self, now: float) -> int:
-        """Delete all that is too old by `now` (Unix seconds); how many mails.
+        """Delete what is too old at `now` (Unix seconds); returns the number of mails.
 
         Raises:
-            sqlite3.OperationalError: the file takes no writes at present; what was deleted so far stays deleted.
+            sqlite3.OperationalError: the file accepts no writes at present; what was deleted so far stays deleted.
         """
         cutoff = now - self._keep
         deleted, after = 0, 0
@@ -104,26 +104,26 @@ class Retention:
                 break
             after = ids[-1]["id"]
         async with self._database.transaction() as connection:
-            for statement in _ASIDE:
+            for statement in _OTHER_TABLES:
                 await connection.execute(statement, {"cutoff": cutoff})
-        pages = await self._give_back()
+        pages = await self._shrink()
         if deleted:
             _log.info("retention.swept", mails=deleted, pages_given_back=pages)
         return deleted
 
     async def _next(self, after: int) -> list[sqlite3.Row]:
-        return await self._database.fetch(_NEXT, (after, _AT_ONCE))
+        return await self._database.fetch(_NEXT, (after, _BATCH))
 
-    async def _give_back(self) -> int:
-        """Shrink the file, where it pays; the number of pages."""
+    async def _shrink(self) -> int:
+        """Shrink the file if it is worthwhile; returns the number of pages."""
         first = free = await self._pragma("freelist_count")
         while free > _FREE_SHARE * await self._pragma("page_count"):
             began = time.monotonic()
             async with self._database.transaction() as connection:
-                await connection.execute_fetchall(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+                await connection.execute_fetchall(f"PRAGMA incremental_vacuum({_PAGES_BATCH})")
             await _pause(began)
             before, free = free, await self._pragma("freelist_count")
-            if free >= before:  # a file that somebody made without auto_vacuum
+            if free >= before:  # the file was created without auto_vacuum
                 break
         return first - free
 
@@ -146,5 +146,5 @@ async def _forget(connection: aiosqlite.Connection, ids: Sequence[int], cutoff: 
 
 
 async def _pause(began: float) -> None:
-    """So long that what began then (by the monotonic clock) took no more than its share."""
+    """Pause so that work since `began` (monotonic clock) takes no more than its share of time."""
     await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))

@@ -1,9 +1,9 @@
-"""Mail whose uuid stands for another mail now: its row keeps its history under a name that no mail can have."""
+"""Rows whose uuid was reused for another mail: they keep their history under a name that no mail can have."""
 
 RETIRED_NAME = "uuid || char(0) || id"
-"""SQL. A message's uuid has no NUL (`message_fields.Key`), so nobody can publish a mail of that name."""
+"""SQL. A message's uuid has no NUL (`message_fields.Key`), so no mail with that name can be published."""
 
 
 def published_uuid(name: str) -> str:
-    """What the mail of this row is called outside."""
+    """The uuid under which the mail was published."""
     return name.partition("\0")[0]

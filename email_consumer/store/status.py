@@ -1,4 +1,4 @@
-"""The status codes of `email_requests`, as earlier services wrote them."""
+"""The status codes of `email_requests`, compatible with earlier services."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 class Status(IntEnum):
     CREATED = 0
     PROCESSED = 1
-    """Being processed, or in doubt."""
+    """Being sent, or in doubt."""
     SENT = 2
     FAILED = 3
     STOPPED = 4

@@ -13,7 +13,7 @@ from email_consumer.replica.copier import Copier
 from email_consumer.replica.rebuild import rebuild
 from email_consumer.replica.stream import CopyStream
 from email_consumer.store.database import open_database
-from email_consumer.store.facts import keep_fact
+from email_consumer.store.key_values import ensure_value
 from tests.integration.replica.copies import delete, dump
 from tests.servers.nats import NatsServer
 from tests.upgrade.installation import VERSIONS, unpack
@@ -33,7 +33,7 @@ async def client(tmp_path: Path, version: str) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def copying(path: Path, client: Client) -> AsyncIterator[Copier]:
     async with open_database(path) as database:
-        ledger = await keep_fact(database, "ledger", str)
+        ledger = await ensure_value(database, "ledger", str)
         copier = Copier(database, Publisher(client), stream="messages", replicas=1, ledger=ledger)
         await copier.prepare()
         yield copier
@@ -60,7 +60,7 @@ async def test_while_it_is_replaced_there_is_a_whole_one_at_every_moment(tmp_pat
         await copy.copy_changes(1000)
         expected, rounds = dump(path), 0
         while True:
-            found = await stream.look()
+            found = await stream.state()
             rebuilt = await rebuild(other, client, stream="messages")
             assert (rebuilt.missing, rebuilt.skipped) == ([], 0)
             async with open_database(other):  # migrates what is still of the earlier version

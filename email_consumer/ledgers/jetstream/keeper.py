@@ -26,7 +26,7 @@ from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.ledgers.rule import Policy
 from email_consumer.store.database import Database
-from email_consumer.store.facts import read_fact, set_fact
+from email_consumer.store.key_values import read_value, write_value
 
 _LOOK = 1.0
 """Seconds between two looks."""
@@ -153,10 +153,10 @@ class ClaimsKeeper:
         self._reason = ""
 
     async def _known(self) -> bool:
-        return await read_fact(self._database, _FACT) is not None
+        return await read_value(self._database, _FACT) is not None
 
     async def _note(self) -> None:
-        await set_fact(self._database, _FACT, "marked")
+        await write_value(self._database, _FACT, "marked")
 
     async def _create(self) -> None:
         ((highest,),) = await self._database.fetch(HIGHEST_REVISION)

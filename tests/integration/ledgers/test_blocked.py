@@ -30,7 +30,7 @@ async def test_a_locked_file_gives_claims_back_and_keeps_outcomes(path: Path) ->
             operator = sqlite3.connect(path)
             operator.execute("BEGIN IMMEDIATE")
             finishing = asyncio.create_task(ledger.finish(mail("u-1"), Sent("ses-1"), ORIGIN))
-            with pytest.raises(LedgerBlockedError, match="the database takes no writes: database is locked"):
+            with pytest.raises(LedgerBlockedError, match="the database accepts no writes: database is locked"):
                 await ledger.claim(mail("u-2"), ORIGIN)
             with pytest.raises(NotKeptError, match="database is locked"):
                 await ledger.schedule(mail("u-3", scheduled_at=LATER), ORIGIN)

@@ -16,7 +16,7 @@ from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.replica.copier import Copier
 from email_consumer.store.database import Database, open_database
-from email_consumer.store.facts import keep_fact
+from email_consumer.store.key_values import ensure_value
 
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 ROWS = "messages-rows"
@@ -58,12 +58,14 @@ class Copied:
 
 
 @asynccontextmanager
-async def copied(path: Path, publisher: Publisher, look: float = 0) -> AsyncIterator[Copied]:
-    """From one start to the next stop; what JetStream holds is looked at every `look` seconds."""
+async def copied(path: Path, publisher: Publisher, check_interval: float = 0) -> AsyncIterator[Copied]:
+    """From one start to the next stop; what JetStream holds is looked at every `check_interval` seconds."""
     async with open_database(path) as database:
-        identity = await keep_fact(database, "ledger", lambda: str(path))
-        await keep_fact(database, "secret", lambda: "secret")
-        copier = Copier(database, publisher, stream="messages", replicas=1, ledger=identity, look=look)
+        identity = await ensure_value(database, "ledger", lambda: str(path))
+        await ensure_value(database, "secret", lambda: "secret")
+        copier = Copier(
+            database, publisher, stream="messages", replicas=1, ledger=identity, check_interval=check_interval
+        )
         await copier.prepare()
         ledger = SqliteLedger(database, lambda _message, _origin: None, Policy(3600, "resend", 0, 3))
         async with ledger.running():
@@ -77,7 +79,7 @@ def mail(number: int, **fields: object) -> EmailMessage:
 
 def delete(path: Path) -> None:
     for file in path.parent.glob(f"{path.name}*"):
-        file.unlink(missing_ok=True)  # SQLite may take its own away meanwhile
+        file.unlink(missing_ok=True)  # SQLite may delete its own meanwhile
 
 
 def back_up(path: Path) -> Path:

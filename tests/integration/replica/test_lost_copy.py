@@ -68,7 +68,7 @@ async def test_while_the_sidecar_is_down(harm: Harm, path: Path, client: Client,
     async with copied(path, publisher) as copy:
         await copy.mail_of_every_kind()
     await harm(client)
-    async with copied(path, publisher, look=3600) as copy:  # the start itself sees it
+    async with copied(path, publisher, check_interval=3600) as copy:  # the start itself sees it
         await copy.send(60)
         await copy.copy()
     await assert_rebuilt(path, client)
@@ -91,7 +91,7 @@ async def assert_rebuilt_elsewhere(copy: Copied, client: Client) -> None:
 
 
 async def test_a_refusal_tells_that_the_stream_was_deleted(path: Path, client: Client, publisher: Publisher) -> None:
-    async with copied(path, publisher, look=3600) as copy:
+    async with copied(path, publisher, check_interval=3600) as copy:
         await copy.mail_of_every_kind()
         async with supervised(Service("copier", copy.copier.run)):
             await deleted(client)
@@ -101,7 +101,7 @@ async def test_a_refusal_tells_that_the_stream_was_deleted(path: Path, client: C
 
 
 async def _copied(copy: Copied, client: Client) -> bool:
-    found = await CopyStream(client.jetstream(), "messages").look()
+    found = await CopyStream(client.jetstream(), "messages").state()
     return bool(found and found.whole) and not await copy.database.fetch("SELECT 1 FROM replica_changes")
 
 
@@ -167,7 +167,7 @@ async def test_an_unfinished_copy_is_refused_and_goes_on_after_a_restart(
 async def test_rebuild_refuses_what_lost_its_beginning_and_names_the_way_out(
     harm: Harm, path: Path, client: Client, publisher: Publisher
 ) -> None:
-    async with copied(path, publisher, look=3600) as copy:
+    async with copied(path, publisher, check_interval=3600) as copy:
         await copy.mail_of_every_kind()
         await harm(client)
         await copy.send(60)

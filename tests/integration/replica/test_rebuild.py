@@ -12,7 +12,7 @@ from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.copier import OtherCopyError
 from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.replica.row_reader import RowReader
-from email_consumer.replica.stream import CopyStream, Mark
+from email_consumer.replica.stream import CopyMark, CopyStream
 from email_consumer.store.database import newest_version
 from tests.integration.replica.copies import ORIGIN, copied, delete, dump, mail
 from tests.servers.nats import NatsServer
@@ -202,8 +202,10 @@ async def test_a_newer_programs_copy_is_refused_in_one_line(path: Path, client: 
         await copy.copy()
     delete(path)
     stream = CopyStream(client.jetstream(), "messages")
-    mark = Mark("g", newest_version() + 1, "l", {})
+    mark = CopyMark("g", newest_version() + 1, "l", {})
     await client.jetstream().publish(stream.mark_subject, mark.encode())
-    with pytest.raises(RebuildError, match=r"^the copy is a newer email-consumer's \(version \d+\); upgrade this one$"):
+    with pytest.raises(
+        RebuildError, match=r"^the copy is from a newer email-consumer \(version \d+\); upgrade this one$"
+    ):
         await rebuild(path, client, stream="messages")
     assert not list(path.parent.glob("email.db*"))

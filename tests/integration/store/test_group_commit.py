@@ -10,15 +10,15 @@ import pytest
 
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import Database, open_database
-from email_consumer.store.facts import set_fact
 from email_consumer.store.group_commit import GroupCommit
+from email_consumer.store.key_values import write_value
 from tests.waiting import patience
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     async with open_database(tmp_path / "email.db") as database:
-        await set_fact(database, "sum", "0")
+        await write_value(database, "sum", "0")
         yield database
 
 

@@ -38,8 +38,8 @@ def test_counters_and_gauges() -> None:
     assert values["email_received_total"] == 9
     assert values["email_sent_total"] == 5
     assert values["email_recipients_sent_total"] == 12
-    assert values["email_in_hand"] == 4
-    assert values["email_in_flight"] == 3
+    assert values["email_unsettled"] == 4
+    assert values["email_ses_requests_in_flight"] == 3
     assert values["email_rate_limit"] == 50
     assert values["email_held"] == 1
     outcomes = {sample.labels["outcome"]: sample.value for sample in samples["email_outcomes_total"]}
