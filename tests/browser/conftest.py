@@ -1,4 +1,4 @@
-"""One browser and one harness for all tests of a process; each test has topics and addresses of its own."""
+"""One browser and one harness for all tests of a process; each test uses different topics and addresses."""
 
 import os
 import shutil

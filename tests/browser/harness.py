@@ -123,7 +123,7 @@ async def _running(
                 "SES_RATE_PER_SEC": "500",
                 "RETRY_DELAY": "0.2",
                 "IN_DOUBT_GRACE": "15",  # a receipt is final once nothing before it is in doubt either
-                "ACK_WAIT": "2",  # what a killed daemon had in hand comes again soon
+                "ACK_WAIT": "2",  # unsettled mail of a killed daemon is redelivered soon
                 **{name: str(value) for name, value in variables.items()},
             },
         )

@@ -70,7 +70,7 @@ class Page:
         return self.text(css)
 
     def number(self, css: str) -> float:
-        """-1 while there is none."""
+        """-1 without one."""
         try:
             return float(self.text(css).replace(",", ""))
         except ValueError:

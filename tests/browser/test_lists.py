@@ -43,7 +43,7 @@ def test_a_dead_letter_is_removed_for_good(page: Page, harness: BrowserHarness) 
     assert harness.ask("GET", f"/v1/dead-letters/{sequence}")["error"]["code"] == "not_found"
 
 
-def test_a_dead_letter_that_someone_else_replayed_is_told_to_be_gone(page: Page, harness: BrowserHarness) -> None:
+def test_a_dead_letter_that_was_replayed_elsewhere_is_reported_as_gone(page: Page, harness: BrowserHarness) -> None:
     harness.reject("dead-2@example.com", "no")
     harness.publish([as_map("dead-2", email="dead-2@example.com")])
     page.wait(lambda: harness.ask("GET", "/v1/messages/dead-2").get("status") == "Failed")

@@ -88,7 +88,7 @@ def test_throttles_and_retries_are_counted(page: Page, harness: BrowserHarness) 
     assert "alarm" in str(page.find("#tile-throttles").get_attribute("class"))
 
 
-def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, harness: BrowserHarness) -> None:
+def test_a_held_queue_is_shown_with_its_reason_and_backlog(page: Page, harness: BrowserHarness) -> None:
     harness.account(sending_enabled=False)
     try:
         page.read("#notice", "SES is blocking mail")
@@ -103,7 +103,7 @@ def test_a_held_queue_is_told_with_its_reason_and_what_waits(page: Page, harness
     page.wait(lambda: page.number("#legend-sent") > 0)
 
 
-def test_a_nats_server_that_is_gone_is_told_and_its_return_too(page: Page, harness: BrowserHarness) -> None:
+def test_a_lost_nats_server_is_shown_and_its_return_too(page: Page, harness: BrowserHarness) -> None:
     page.read('[data-part="NATS"]', "up")
     harness.do(harness.nats.kill())
     page.read("#notice", "NATS is down")
@@ -114,7 +114,7 @@ def test_a_nats_server_that_is_gone_is_told_and_its_return_too(page: Page, harne
     page.wait(lambda: page.number("#legend-sent") > 0)
 
 
-def test_a_daemon_that_is_gone_is_told_and_its_return_asks_for_the_key(page: Page, harness: BrowserHarness) -> None:
+def test_a_lost_daemon_is_shown_and_its_return_asks_for_the_key(page: Page, harness: BrowserHarness) -> None:
     page.wait(lambda: page.number("#legend-sent") > 0)
     assert harness.do(harness.daemon.stop()) == 0  # an open page keeps nobody from stopping
     page.read("#notice", "No connection to the daemon")

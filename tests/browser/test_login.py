@@ -71,7 +71,7 @@ def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, h
     assert not visitor.find("#live").is_displayed()
 
 
-def test_the_public_sees_numbers_alone_and_is_told_that_no_key_is_set(
+def test_the_public_sees_only_numbers_and_that_no_key_is_set(
     browser: Chrome, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with run_harness(tmp_path_factory.mktemp("public"), API_KEY="", DASHBOARD_PUBLIC="true") as public:

@@ -41,7 +41,7 @@ def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, harness: Brow
     summary = evil.read("#search .row summary", NAME)
     assert summary.count(EVIL) == 2  # the topic and the error
     evil.click("#search .row summary")
-    assert uuid in evil.read("#search .facts", EVIL)
+    assert uuid in evil.read("#search .attributes", EVIL)
     evil.look_for(uuid)
     evil.read("#search .row summary", NAME)
     evil.look_for(EVIL)

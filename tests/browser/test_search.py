@@ -22,8 +22,8 @@ def test_an_address_leads_to_its_mails_and_each_to_its_history(page: Page, harne
     history = page.read('#search [data-uuid="found-1"] .history', "Delivery")
     steps = [history.index(word) for word in ("Created, from nats", "failed", "Sent", "Delivery")]
     assert steps[0] < steps[1] < min(steps[2:])
-    assert "found-1" in page.text('#search [data-uuid="found-1"] .facts')
-    page.click('#search [data-uuid="found-1"] .history summary', "as SES told it")
+    assert "found-1" in page.text('#search [data-uuid="found-1"] .attributes')
+    page.click('#search [data-uuid="found-1"] .history summary', "SES event")
     page.read('#search [data-uuid="found-1"] .history pre', "mail")
 
 
@@ -35,11 +35,11 @@ def test_a_uuid_is_found_whatever_its_characters(page: Page, harness: BrowserHar
         page.look_for(uuid)
         page.read("#search .row", "odd@example.com")
         page.click("#search summary")
-        page.read("#search .facts", uuid)
+        page.read("#search .attributes", uuid)
         assert len(page.all("#search .row")) == 1
 
 
-def test_a_suppressed_address_is_told_as_such(page: Page, harness: BrowserHarness) -> None:
+def test_a_suppressed_address_is_marked(page: Page, harness: BrowserHarness) -> None:
     harness.ask("POST", "/v1/suppressions", {"address": "stopped@example.com", "detail": "asked by phone"})
     harness.publish([as_map("stopped-1", email="stopped@example.com")])
     page.wait(lambda: harness.ask("GET", "/v1/messages/stopped-1").get("status") == "Stopped")

@@ -10,7 +10,7 @@ from tests.acceptance.api.conftest import KEY, Api
 from tests.servers.made_up_requests import make_up_requests
 
 
-async def test_no_made_up_request_finds_a_fault_of_the_daemon(api: Api) -> None:
+async def test_generated_requests_find_no_internal_error(api: Api) -> None:
     _, document = await api.ask("GET", "/openapi.json")
     validate(document)
     assert {"/v1/messages", "/v1/events/results", "/v1/suppressions"} <= set(document["paths"])
@@ -20,7 +20,7 @@ async def test_no_made_up_request_finds_a_fault_of_the_daemon(api: Api) -> None:
 
 
 async def test_every_route_names_what_the_front_door_answers(api: Api) -> None:
-    """Whoever made a client from the document can read these too."""
+    """A client generated from the document can read these, too."""
     _, document = await api.ask("GET", "/openapi.json")
     operations = [(method, path, one) for path, item in document["paths"].items() for method, one in item.items()]
     assert len(operations) > 20

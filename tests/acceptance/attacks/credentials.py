@@ -1,4 +1,4 @@
-"""Credentials that open nothing: what resembles a right key, and the right key in a place where it is none."""
+"""Credentials that open nothing: what resembles a right key, and the right key in the wrong place."""
 
 import base64
 import hashlib
@@ -220,7 +220,7 @@ def misplaced(key: bytes) -> Iterator[Attempt]:
 
 
 def sessions() -> Iterator[Attempt]:
-    """Cookies of no session, and what might stand for a login behind some proxies."""
+    """Cookies without a session, and headers that some proxies use for authentication."""
     for value in (b"", b"0", b"1", b"true", b"null", b"\xff", b'""', b"%00", b"A" * 43, b"../" * 10, b"a" * 4_000):
         yield Attempt((b"Cookie: email_consumer_session=" + value,))
         yield Attempt(

@@ -39,7 +39,7 @@ def request(method: bytes, target: bytes, headers: Iterable[bytes] = (), body: b
 
 
 async def exchange(port: int, data: bytes) -> Answer:
-    """By a connection of its own."""
+    """On a separate connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(data)

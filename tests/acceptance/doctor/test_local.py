@@ -1,4 +1,4 @@
-"""The commands that look at a running program find a daemon in local mode by themselves."""
+"""The commands that look at a running program find a daemon in local mode automatically."""
 
 import json
 import os

@@ -64,7 +64,7 @@ class ApiHarness:
     url: str
     session: aiohttp.ClientSession
     cancelled: dict[str, Mark] = field(default_factory=dict)
-    """Topics and the moments they are cancelled up to, as the gate was told."""
+    """Topics and the marks up to which they are cancelled, as passed to the gate."""
 
     async def ask(self, method: str, path: str, body: object = None, **options: Any) -> tuple[int, Any]:
         """Status and JSON answer."""

@@ -21,7 +21,7 @@ KEY = "key"
 
 
 class Elsewhere:
-    """Those who sign in other processes: what the file held when they were told."""
+    """The other processes: what the database contained when they were notified."""
 
     def __init__(self, database: Database) -> None:
         self.told: list[tuple[str, ...]] = []
@@ -98,7 +98,7 @@ async def test_old_ones_are_forgotten_only_when_all_know_the_new_one(database: D
         assert await read_link_secrets(database) == secrets.kept
 
 
-async def test_whoever_never_hears_is_not_waited_for_for_ever(
+async def test_a_worker_that_never_responds_is_not_awaited_for_ever(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link_secret_routes, "_TIMEOUT", 0.0)

@@ -1,4 +1,4 @@
-"""Odd values in `POST /v1/messages`: they mean the same as in a message over NATS, and none of them is a 5xx."""
+"""Odd values in `POST /v1/messages`: they mean the same as in a message over NATS, and never cause a 5xx."""
 
 import json
 from datetime import datetime

@@ -163,7 +163,7 @@ async def test_the_same_key_and_body_get_the_same_answer_and_no_second_mail(harn
     assert await harness.rows("count(*)", "") == [(1,)]
 
 
-async def test_a_mail_tells_its_history(harness: ApiHarness) -> None:
+async def test_a_mail_shows_its_history(harness: ApiHarness) -> None:
     answer = await harness.post(mail(topic_id="t"))
     (message,) = await harness.pull(1)
     await harness.finish(message, Failed("503 from SES"))
@@ -195,7 +195,7 @@ async def test_counts_of_a_topic_follow_its_mail_under_all_paths(harness: ApiHar
         assert (status, answer["error"]["code"]) == (422, "invalid")
 
 
-async def test_a_locked_file_is_told_and_stores_nothing(harness: ApiHarness) -> None:
+async def test_a_locked_file_is_reported_and_stores_nothing(harness: ApiHarness) -> None:
     with sqlite3.connect(harness.database.path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         status, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail()]})

@@ -1,4 +1,4 @@
-"""Mail of our own keeping that the stream doesn't take, or says to have taken already: all else goes on."""
+"""Stored mail that the stream refuses, or reports as a duplicate: other mail continues."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""When mail of our own keeping goes into the stream."""
+"""When stored mail is published to the stream."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -151,7 +151,7 @@ async def test_what_the_stream_lost_is_published_again(tmp_path: Path, server: N
         assert await harness.in_stream() == 0
 
 
-async def test_what_is_in_hand_is_not_taken_for_lost(tmp_path: Path, server: NatsServer) -> None:
+async def test_unsettled_mail_is_not_taken_for_lost(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
         await harness.post(mail())
         await published(harness, 1)

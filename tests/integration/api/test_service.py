@@ -37,7 +37,7 @@ async def test_each_key_opens_also_as_a_bearer_token(harness: ApiHarness) -> Non
             assert (response.status, await response.text()) == (200, "email_sent_total 0\n")
 
 
-FAULTS = [
+ERRORS = [
     ("GET", "/nowhere", None, "", 404, "not_found"),
     ("PUT", "/v1/messages", b"{}", "application/json", 405, "method_not_allowed"),
     ("POST", "/v1/messages", b"{", "application/json", 400, "unreadable"),
@@ -49,8 +49,8 @@ FAULTS = [
 ]
 
 
-async def test_every_fault_has_one_shape(harness: ApiHarness) -> None:
-    for method, path, body, content_type, status, code in FAULTS:
+async def test_all_errors_have_one_shape(harness: ApiHarness) -> None:
+    for method, path, body, content_type, status, code in ERRORS:
         headers = {"Content-Type": content_type} if content_type else {}
         async with harness.session.request(method, harness.url + path, data=body, headers=headers) as response:
             answer = await response.json()

@@ -21,7 +21,7 @@ KEY = "dashboard-key"
 
 @dataclass
 class DashboardHarness:
-    """`ask` sends exactly what it is told, and keeps no cookies by itself."""
+    """`ask` sends exactly what it is given, and keeps no cookies."""
 
     url: str
     session: aiohttp.ClientSession

@@ -50,7 +50,7 @@ class Show:
 
 
 async def event(stream: aiohttp.ClientResponse) -> Event:
-    """The next one of a stream; `end` when there is none."""
+    """The next event of a stream; `end` at its end."""
     async with patience():
         name = b""
         async for line in stream.content:

@@ -36,7 +36,7 @@ async def test_an_international_domain_is_found_in_letters_and_in_punycode(tmp_p
             assert await found(it, written) == ["u-4", "u-3", "u-2", "u-1"]
 
 
-async def test_a_mail_is_told_with_what_became_of_it(tmp_path: Path) -> None:
+async def test_a_mail_is_listed_with_its_outcome(tmp_path: Path) -> None:
     async with rows(tmp_path) as it:
         await it.add("Anna <anna@example.com>", topic="t", status=3, error="rejected")
         _, answer = await it.get("/v1/messages", email="anna@example.com")

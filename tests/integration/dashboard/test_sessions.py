@@ -43,7 +43,7 @@ async def test_the_cookie_opens_what_the_page_needs_until_logout() -> None:
         assert not (await harness.ask("GET", "/v1/session", Cookie=cookie))[1]["logged_in"]
 
 
-async def test_a_session_ends_by_itself_and_does_not_prolong_itself() -> None:
+async def test_a_session_expires_and_can_not_renew_itself() -> None:
     async with run_harness() as harness:
         cookie = await harness.log_in()
         harness.seconds[0] = LIFETIME - 1
@@ -91,7 +91,7 @@ async def test_another_site_can_do_nothing_with_the_cookie() -> None:
         assert await code("POST") == 403
 
 
-async def test_without_a_key_nothing_opens_and_the_page_is_told_why() -> None:
+async def test_without_a_key_nothing_opens_and_the_page_shows_why() -> None:
     async with run_harness(keys=()) as harness:
         assert (await harness.ask("GET", "/v1/session"))[1] == {"logged_in": False, "public": False, "key_set": False}
         assert await harness.status("POST", "/v1/session", X_API_KEY="") == 401

@@ -25,7 +25,7 @@ ACCOUNT = Account(50, 1000, 100, sending_enabled=True, enforcement_status="HEALT
 
 @asynccontextmanager
 async def stream(directory: Path, retention: RetentionPolicy) -> AsyncIterator[tuple[NatsServer, Any, StreamStats]]:
-    """With a consumer; and, beside it, the gauge."""
+    """With a consumer; and its statistics."""
     async with NatsServer(directory / "nats") as server:
         client = await nats.connect(server.url, allow_reconnect=False, error_cb=_ignore)
         jetstream = client.jetstream()
@@ -60,13 +60,13 @@ async def test_the_oldest_unsettled_mail_is_found_in_a_stream_of_any_retention(
         assert queue.oldest_at == pytest.approx(second.time.timestamp(), abs=1e-3)
 
 
-async def test_a_server_that_is_gone_is_told_as_not_known(tmp_path: Path) -> None:
+async def test_a_missing_server_is_shown_as_unknown(tmp_path: Path) -> None:
     async with stream(tmp_path, RetentionPolicy.WORK_QUEUE) as (server, _, gauge):
         await server.kill()
         assert await gauge.read(0) == SourceStats()
 
 
-async def test_all_is_told_and_each_fault_has_its_part(tmp_path: Path) -> None:
+async def test_everything_is_shown_and_each_error_has_its_part(tmp_path: Path) -> None:
     async def paused() -> None:
         raise ConnectionError("the consumer is paused")
 

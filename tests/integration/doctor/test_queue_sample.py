@@ -92,7 +92,7 @@ async def test_large_mail_is_not_read_without_end(client: Client) -> None:
     assert int(finding.text.partition(" ")[0]) < 40
 
 
-async def test_other_subjects_and_settled_mail_are_none_of_it(client: Client) -> None:
+async def test_other_subjects_and_settled_mail_are_ignored(client: Client) -> None:
     await publish(client, b"\xc1", subject="messages.other")
     await publish(client, b"\xc1", as_map("u-1"))
     subscription = await client.jetstream().pull_subscribe_bind("email-processor", "messages")

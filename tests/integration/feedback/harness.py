@@ -1,4 +1,4 @@
-"""The feedback loop on a real SQLite file, with the real ledger and gate beside it, as the daemon puts them together."""
+"""The feedback loop on a real SQLite file, with the real ledger and gate, wired as in the daemon."""
 
 import json
 import sqlite3
@@ -72,7 +72,7 @@ class FeedbackHarness:
     receiver: Receiver
     suppressions: SuppressionList
     proven: list[Event]
-    """What was told before it was written down."""
+    """Events that were passed on before they were written."""
 
     async def take(self, message: str, sns_message_id: str | None = None) -> Reception:
         """As if it had come, verified, from SNS."""

@@ -127,7 +127,7 @@ async def test_a_certificate_that_can_not_be_had_is_asked_for_again(path: Path) 
         assert (await http.post(body(KEY.notification())))[0] == 429
 
 
-async def test_faults_of_ours_are_5xx_so_that_sns_tries_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_internal_errors_are_5xx_so_that_sns_tries_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox_module, "_TIMEOUT", 0.1)
     async with open_harness(path) as harness, serve(harness) as http:
         await harness.send()

@@ -87,7 +87,7 @@ async def test_what_is_known_as_sent_stays_so(path: Path) -> None:
         assert harness.inbox.counts.settled == 0
 
 
-async def test_what_ses_accepted_and_then_gave_up_is_told(path: Path) -> None:
+async def test_what_ses_accepted_and_then_dropped_is_logged(path: Path) -> None:
     """It stays Sent, since SES counted it; its results say what became of it."""
     async with open_harness(path) as harness:
         with capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""Duplicated and shuffled events leave the same tables behind as each of them once, in order."""
+"""Duplicated and shuffled events result in the same tables as each event once, in order."""
 
 import asyncio
 import random
@@ -44,7 +44,7 @@ def messages() -> list[Message]:
 
 
 async def prepared(harness: FeedbackHarness) -> FeedbackHarness:
-    """Five mails: sent, sent, in doubt, in hand, and released after a failure."""
+    """Five mails: sent, sent, in doubt, being sent, and released after a failure."""
     for number in (1, 2):
         await harness.send(f"u-{number}", f"ses-{number}", topic_id="t")
     for number in (3, 4, 5):

@@ -70,7 +70,9 @@ async def _put_off(queue: TestQueue, count: int) -> bool:
     return (await queue.calls())["change_message_visibility_batch"] > 0 and await queue.unsettled() == count
 
 
-async def test_a_passing_fault_of_ours_is_tried_again(sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_event_is_retried_after_a_temporary_error(
+    sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sqs_events, "_RETRY_SOON", 0.0)
     faults = [MessageRefusedError("storage", "the database takes no writes", 503)]
 
@@ -84,7 +86,7 @@ async def test_a_passing_fault_of_ours_is_tried_again(sqs_server: SqsServer, mon
     assert faults == []
 
 
-async def test_in_doubt_waits_for_what_a_dead_process_had_in_hand(sqs_server: SqsServer) -> None:
+async def test_in_doubt_waits_for_unsettled_events_of_a_dead_process(sqs_server: SqsServer) -> None:
     began = time.time()
     async with reading(sqs_server, _ignore) as found:
         await found.expected_after(began + sqs_events._VISIBILITY - 1)

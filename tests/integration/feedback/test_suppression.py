@@ -79,7 +79,7 @@ async def test_the_list_survives_a_restart(path: Path) -> None:
         assert stopped(harness, "joe@example.com") is None
 
 
-async def test_a_removal_that_the_gate_never_heard_of_is_told_at_the_start(path: Path) -> None:
+async def test_a_removal_that_never_reached_the_gate_is_repeated_at_startup(path: Path) -> None:
     async with open_harness(path) as harness:
         await harness.suppressions.add("joe@example.com", Reason.MANUAL, "", "api")
         await harness.suppressions.remove("joe@example.com")
@@ -93,7 +93,7 @@ async def test_a_removed_address_comes_back_only_by_what_happens_later(path: Pat
         await harness.send()
         await harness.take(event("Bounce"))
         await harness.suppressions.remove("jane@example.com")
-        await harness.take(event("Complaint", at=5.0))  # long before the removal, told late
+        await harness.take(event("Complaint", at=5.0))  # long before the removal, reported late
         assert stopped(harness) is None
         await harness.suppressions.add("jane@example.com", Reason.UNSUBSCRIBED, "", "recipient")
         assert stopped(harness) == "unsubscribed"
@@ -113,7 +113,7 @@ async def test_soft_bounces_count_in_a_row(path: Path) -> None:
         assert stopped(harness) == "soft bounces"
 
 
-async def test_a_delivery_that_is_told_late_breaks_the_row_after_all(path: Path) -> None:
+async def test_a_delivery_that_is_reported_late_interrupts_the_series(path: Path) -> None:
     async with open_harness(path, soft_bounce_limit=2) as harness:
         await soft_bounce(harness, 1)
         await soft_bounce(harness, 2)
@@ -123,7 +123,7 @@ async def test_a_delivery_that_is_told_late_breaks_the_row_after_all(path: Path)
         assert await harness.suppressions.page(10) == []
 
 
-async def test_after_a_removal_the_row_begins_anew(path: Path) -> None:
+async def test_after_a_removal_the_series_restarts(path: Path) -> None:
     async with open_harness(path, soft_bounce_limit=2) as harness:
         await soft_bounce(harness, 1)
         await soft_bounce(harness, 2)

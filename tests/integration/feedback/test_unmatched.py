@@ -51,7 +51,7 @@ async def test_what_was_kept_and_can_not_be_read_any_more_holds_no_other_up(path
         assert harness.rows("SELECT * FROM unmatched_events") == []
 
 
-async def test_it_happens_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_happens_automatically(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("email_consumer.feedback.inbox._HOUSEKEEPING_INTERVAL", 0.01)
     async with open_harness(path) as harness:
         await harness.take(event("Send"))
@@ -60,7 +60,7 @@ async def test_it_happens_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch)
             await asyncio.sleep(0.01)
 
 
-async def test_only_so_many_are_kept_and_only_for_a_day(path: Path) -> None:
+async def test_their_number_is_bounded_and_they_are_kept_for_a_day(path: Path) -> None:
     async with open_harness(path) as harness:
         harness.inbox.unmatched = UnmatchedEvents(
             harness.database, harness.inbox._rows, harness.inbox._publish, max_events=3

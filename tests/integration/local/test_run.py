@@ -70,7 +70,7 @@ async def test_a_second_one_on_the_same_data_says_so_and_exits(tmp_path: Path) -
         assert await daemon.stop() == 0
 
 
-async def test_a_signal_before_the_daemon_is_up_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_signal_before_the_daemon_is_up_leaves_no_processes(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path, {"SERVER_PORT": "0"}, "run", "--local")
     await daemon.launch()
     try:

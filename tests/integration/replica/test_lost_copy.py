@@ -90,7 +90,7 @@ async def assert_rebuilt_elsewhere(copy: Copied, client: Client) -> None:
     assert dump(other) == dump(copy.database.path)
 
 
-async def test_a_refusal_tells_that_the_stream_was_deleted(path: Path, client: Client, publisher: Publisher) -> None:
+async def test_a_refusal_shows_that_the_stream_was_deleted(path: Path, client: Client, publisher: Publisher) -> None:
     async with copied(path, publisher, check_interval=3600) as copy:
         await copy.mail_of_every_kind()
         async with supervised(Service("copier", copy.copier.run)):
@@ -173,7 +173,7 @@ async def test_rebuild_refuses_what_lost_its_beginning_and_names_the_way_out(
         await copy.send(60)
         await copy.copier.copy()
     delete(path)
-    with pytest.raises(RebuildError, match=r"is not complete: its beginning is gone.*--incomplete"):
+    with pytest.raises(RebuildError, match=r"is not complete: its start is missing.*--incomplete"):
         await rebuild(path, client, stream="messages")
     rebuilt = await rebuild(path, client, stream="messages", incomplete=True)
     assert rebuilt.missing

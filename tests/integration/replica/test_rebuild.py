@@ -126,7 +126,7 @@ async def test_a_stream_that_takes_short_messages_gets_short_parts(
 async def test_a_file_that_is_there_is_never_overwritten(path: Path, client: Client, publisher: Publisher) -> None:
     async with copied(path, publisher) as copy:
         await copy.copy()
-    with pytest.raises(RebuildError, match="is there already"):
+    with pytest.raises(RebuildError, match="already exists"):
         await rebuild(path, client, stream="messages")
 
 

@@ -42,14 +42,14 @@ async def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None
     path, copy = tmp_path / "email.db", tmp_path / "copy.db"
     async with open_database(path):
         copy.write_text("precious")
-        with pytest.raises(BackupError, match="is there already"):
+        with pytest.raises(BackupError, match="already exists"):
             back_up(path, copy)
     assert copy.read_text() == "precious"
     assert [name for name in names(tmp_path) if "copy" in name] == ["copy.db"]
 
 
 @pytest.mark.parametrize("target", ["missing/copy.db", "email.db/copy.db"])
-async def test_what_can_not_be_written_leaves_nothing_behind(tmp_path: Path, target: str) -> None:
+async def test_a_failed_backup_leaves_no_files(tmp_path: Path, target: str) -> None:
     async with open_database(tmp_path / "email.db"):
         files = names(tmp_path)
         with pytest.raises(BackupError, match="can't be copied to"):
@@ -61,7 +61,7 @@ def test_without_a_file_it_says_which_is_missing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DB_PATH", "other.db")
     result = CliRunner().invoke(main, ["backup", "copy.db"])
-    assert (result.exit_code, result.stderr) == (1, "Error: DB_PATH: there is no other.db\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: DB_PATH: other.db does not exist\n")
     assert not list(tmp_path.iterdir())
 
 

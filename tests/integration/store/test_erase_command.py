@@ -1,4 +1,4 @@
-"""`email-consumer erase` as a process: directly, and by whoever has the database open."""
+"""`email-consumer erase` as a process: directly, and by the process that has the database open."""
 
 import json
 import os

@@ -37,7 +37,7 @@ async def _status(database: Database, uuid: str) -> object:
     return status
 
 
-async def test_nothing_in_the_tables_tells_the_address_any_more(database: Database) -> None:
+async def test_the_tables_contain_the_address_no_more(database: Database) -> None:
     await add_mail(database, email=JANE, topic="t", results=[("Send", JANE), ("Delivery", JANE)])
     await add_mail(database, email=f"Jane Doe <{JANE.title()}>", status=Status.FAILED, error=f"550 no such user {JANE}")
     await add_mail(database, email=JOHN, topic="t", results=[("Send", JOHN), ("Send", JANE)])  # she got a copy

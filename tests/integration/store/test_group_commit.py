@@ -33,7 +33,7 @@ async def add(connection: aiosqlite.Connection, numbers: list[int]) -> list[int]
 
 
 @pytest.mark.parametrize(("bad", "error"), [(13, sqlite3.OperationalError), (17, ValueError)])
-async def test_one_that_fails_is_told_so_and_the_others_are_written(
+async def test_one_that_fails_gets_its_error_and_the_others_are_written(
     database: Database, bad: int, error: type[Exception]
 ) -> None:
     group: GroupCommit[int, int] = GroupCommit(database, add)

@@ -1,4 +1,4 @@
-"""A delivery that kills whoever reads it is found out by those that died of it, in a file as in a bucket."""
+"""A delivery that kills the process that decodes it is identified, with a file and with a bucket."""
 
 import asyncio
 import signal

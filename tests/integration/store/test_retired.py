@@ -20,7 +20,7 @@ _ROWS = [
     (1, "order#1", None, 2),  # a former life of `order`
     (2, "order", None, 2),
     (3, "order#3", uuid_tag("order#3"), 2),  # a publisher's own name, though it looks the same
-    (4, "an order#4", _HASHED, 3),  # a former life of a uuid that has a tag of its own
+    (4, "an order#4", _HASHED, 3),  # the earlier mail of a uuid that has a tag
     (5, "an order", _HASHED, 2),
     (6, "an order#6", uuid_tag("an order#6"), 2),
     (7, "waiting#7", uuid_tag("waiting#7"), 0),

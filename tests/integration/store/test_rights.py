@@ -18,7 +18,7 @@ FILES = ("email.db", "email.db-wal", "email.db-shm", "email.db.lock")
 
 @pytest.fixture(autouse=True)
 def _open_handed() -> Iterator[None]:
-    """As most shells have it: whoever forgets to say otherwise makes files that everyone reads."""
+    """The usual umask: files are readable by everyone unless created otherwise."""
     before = os.umask(0o022)
     yield
     os.umask(before)

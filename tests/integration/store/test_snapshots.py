@@ -1,4 +1,4 @@
-"""Whoever reads rows one by one, as the copy to JetStream does, shows nobody else an old state of the file."""
+"""Reading rows one by one, as the copy to JetStream does, exposes no old snapshot to other readers."""
 
 from pathlib import Path
 

@@ -82,7 +82,7 @@ class HttpHarness:
             await asyncio.sleep(0)
 
     async def get(self, path: str = "/open", *headers: str) -> int:
-        """By a connection of its own, as an honest caller."""
+        """On a separate connection, as a well-behaved client."""
         socket = await self.connect(request("GET", path, *headers))
         try:
             return await socket.status()

@@ -85,7 +85,7 @@ async def test_many_bodies_of_nothing_keep_nobody_out() -> None:
             await waiting[0].closed()  # the oldest
 
 
-async def test_those_with_a_key_have_room_of_their_own_and_hear_when_it_is_full() -> None:
+async def test_requests_with_a_key_have_a_separate_budget_and_get_503_beyond_it() -> None:
     async with run_harness() as harness:
         harness.bodies.authenticated.max_bytes = 1_000
         headers = (f"X-API-KEY: {KEY}", "Content-Length: 1000")
@@ -122,7 +122,7 @@ async def test_a_body_that_is_badly_framed_is_the_callers_error(broken: str) -> 
 @pytest.mark.parametrize("how", ["abort", "half"])
 @pytest.mark.parametrize("framing", [CHUNKED, "Content-Length: 100"])
 @pytest.mark.parametrize("path", ["/post", "/known"])
-async def test_whoever_goes_away_in_the_middle_leaves_no_error_of_ours(path: str, framing: str, how: str) -> None:
+async def test_a_client_that_disconnects_causes_no_internal_error(path: str, framing: str, how: str) -> None:
     async with run_harness() as harness:
         with capture_logs() as log:
             socket = await harness.connect(request("POST", path, framing, f"X-API-KEY: {KEY}") + b"1\r\na\r\n")

@@ -9,7 +9,7 @@ from tests.integration.strangers.harness import KEY, request, run_harness
 from tests.waiting import patience
 
 
-async def test_idle_connections_give_way_to_whoever_asks() -> None:
+async def test_idle_connections_give_way_to_requests() -> None:
     async with run_harness(most=5) as harness:
         idle = [await harness.connect() for _ in range(40)]
         assert [await harness.get() for _ in range(10)] == [200] * 10
@@ -32,7 +32,7 @@ async def test_the_one_that_has_waited_longest_goes_first() -> None:
             assert await socket.status() == 200
 
 
-async def test_requests_in_hand_are_not_cut_off_for_new_ones() -> None:
+async def test_requests_in_progress_are_not_cut_off_for_new_ones() -> None:
     async with run_harness(most=3) as harness:
         waiting = [await harness.connect(request("GET", "/wait")) for _ in range(3)]
         await harness.until(lambda: sum(each._handling for each in harness.connections._open) == 3)
@@ -101,7 +101,7 @@ async def test_requests_that_come_before_the_answer_are_answered_in_turn_and_few
         assert harness.answered == ["other", *map(str, range(500))]
 
 
-async def test_whoever_does_not_take_the_answer_is_cut_off() -> None:
+async def test_a_client_that_does_not_read_the_response_is_cut_off() -> None:
     async with run_harness(writing=0.2) as harness:
         socket = await harness.connect(request("GET", "/large"))
         async with patience():

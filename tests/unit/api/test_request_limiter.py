@@ -1,4 +1,4 @@
-"""Few at once, some waiting, the rest are told to come back."""
+"""A few run, some wait, the rest get 429."""
 
 import asyncio
 

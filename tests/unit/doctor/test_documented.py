@@ -36,7 +36,7 @@ def test_each_check_is_there() -> None:
 def test_each_metric_is_there() -> None:
     registry = create_registry(Metrics())
     registry.register(SampledMetricsCollector(SampledMetrics(0, 0, 0, 0, 0, 0)))
-    told = set(re.findall(r"^# TYPE (\w+)", generate_latest(registry).decode(), re.MULTILINE))
-    own = {name for name in told if not name.startswith(("email_process_", "process_"))}
+    exported = set(re.findall(r"^# TYPE (\w+)", generate_latest(registry).decode(), re.MULTILINE))
+    own = {name for name in exported if not name.startswith(("email_process_", "process_"))}
     documented = set(re.findall(r"`(email_\w+)", _TEXT)) - {"email_consumer"}
     assert sorted(own ^ documented) == []

@@ -129,7 +129,7 @@ def test_of_several_recipients_nobody_knows_who_opened() -> None:
         ('{"linkTags": {"bot": ["true"]}}', False),
     ],
 )
-def test_opens_by_programs_are_told_apart_where_ses_says_so(detail: str, machine: bool) -> None:
+def test_opens_by_programs_are_marked_if_ses_reports_them(detail: str, machine: bool) -> None:
     assert event(changed("event_open", f'"open": {detail}')).machine is machine
 
 

@@ -103,7 +103,7 @@ def test_of_a_key_that_is_given_twice_the_last_one_counts() -> None:
     assert (found.kind, found.message_id) == (Kind.BOUNCE, "b")
 
 
-def test_nothing_happened_later_than_it_was_told() -> None:
+def test_no_event_is_later_than_its_report() -> None:
     for moment in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2024-01-01T00:00:00", "never"):
         found = read(json.dumps({"eventType": "Send", "mail": {"messageId": "m", "timestamp": moment}}), SENT_AT)
         assert isinstance(found, Event)

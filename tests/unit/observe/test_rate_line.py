@@ -79,7 +79,7 @@ def test_what_is_only_under_way_is_traffic_too(metrics: Metrics) -> None:
     assert line.next(1.0) is not None
 
 
-def test_why_the_queue_is_held_is_told() -> None:
+def test_the_reason_for_a_held_queue_is_logged() -> None:
     metrics = Metrics(received=0, held="expired credentials")
     line = RateLine(metrics, 0.0, 1.0)
     metrics.received += 1

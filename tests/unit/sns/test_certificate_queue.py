@@ -53,7 +53,7 @@ async def test_who_asks_for_the_same_name_shares_one_fetch() -> None:
     queue = CertificateQueue(fetches)
     asking = [asyncio.create_task(queue.fetched(GENUINE, 30)) for _ in range(50)]
     await fetches.began.wait()
-    asking[0].cancel()  # whoever gives up takes nothing from the others
+    asking[0].cancel()  # a cancelled request must not affect the others
     fetches.may.set()
     await asyncio.gather(*asking[1:])
     assert fetches.done == [GENUINE]

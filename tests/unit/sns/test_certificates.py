@@ -83,7 +83,7 @@ async def test_all_who_need_one_share_one_download() -> None:
     first = asyncio.create_task(certificates.public_key(CERTIFICATE_URL))
     await downloads.asked.wait()
     others = [asyncio.create_task(certificates.public_key(CERTIFICATE_URL)) for _ in range(10)]
-    first.cancel()  # whoever gives up takes nothing from the others
+    first.cancel()  # a cancelled request must not affect the others
     downloads.may_answer.set()
     await asyncio.gather(*others)
     assert downloads.count == 1

@@ -1,11 +1,11 @@
-"""Refusals are counted one by one and told without flooding the log."""
+"""All refusals are counted, and logged without flooding the log."""
 
 from structlog.testing import capture_logs
 
 from email_consumer.sns.refusal import MessageRefusedError, RefusalLog
 
 
-def test_the_first_of_each_cause_is_told_with_what_to_mend() -> None:
+def test_the_first_of_each_cause_is_logged_with_what_to_fix() -> None:
     refusals = RefusalLog()
     with capture_logs() as lines:
         for _ in range(5):

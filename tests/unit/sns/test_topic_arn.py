@@ -35,7 +35,7 @@ def pem(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9000", "http://localhost", "http://[::1]:9000"])
-def test_the_sandboxs_certificate_counts_beside_a_local_ses(pem: Path, endpoint: str) -> None:
+def test_the_sandbox_certificate_is_trusted_with_a_local_ses(pem: Path, endpoint: str) -> None:
     assert sandbox_certificate(pem, endpoint)
 
 

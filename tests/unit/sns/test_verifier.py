@@ -163,7 +163,7 @@ async def test_a_certificate_elsewhere_is_refused_and_not_fetched(url: str) -> N
     assert (refusal.cause, refusal.status, receiver.fetched) == ("certificate url", 403, [])
 
 
-async def test_china_has_a_host_of_its_own() -> None:
+async def test_china_has_a_separate_host() -> None:
     topic = "arn:aws-cn:sns:cn-north-1:123456789012:ses-events"
     url = f"https://sns.cn-north-1.amazonaws.com.cn{PATH}"
     await Receiver(topic).take(KEY.notification(TopicArn=topic) | {"SigningCertURL": url})

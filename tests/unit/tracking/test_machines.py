@@ -1,4 +1,4 @@
-"""Programs and people told apart, by the User-Agents they are known to send."""
+"""Programs and people are distinguished by the User-Agents they are known to send."""
 
 import pytest
 from multidict import CIMultiDict

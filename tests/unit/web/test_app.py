@@ -44,7 +44,7 @@ async def test_without_keys_only_open_routes_answer() -> None:
     assert {line["event"] for line in log} == {"api.no_key_set"}
 
 
-async def test_a_fault_of_ours_tells_the_log_and_not_the_caller() -> None:
+async def test_an_internal_error_is_explained_in_the_log_only() -> None:
     async with Server(create_app(ROUTES, ["k"], version="1"), 0) as server:
         with capture_logs() as log:
             code, body = await status(server, "/broken", "k")
