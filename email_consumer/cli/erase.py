@@ -40,7 +40,7 @@ def _erase(settings: Settings, address: str) -> dict[str, Any]:
     if settings.ledger == "jetstream":  # there is a copy of the rows in NATS, which only the sidecar keeps in step
         return _by_sidecar(settings, address)
     if not settings.db_path.exists():
-        raise click.ClickException(f"DB_PATH: there is no {settings.db_path}")
+        raise click.ClickException(f"DB_PATH: {settings.db_path} does not exist")
     try:
         return uvloop.run(_directly(settings, address))
     except StoreInUseError:

@@ -20,7 +20,7 @@ async def check_credentials(aws: ControlPlane) -> tuple[Account | None, list[Fin
             text = f"{failure} The rate can't follow SES's limits, and a paused account is noticed only when SES refuses mail."
             return None, [warning("ses.credentials", text, failure.fix)]
         return None, [error("ses.credentials", str(failure), failure.fix)]
-    return account, [ok("ses.credentials", "SES accepts our credentials.")]
+    return account, [ok("ses.credentials", "SES accepts the credentials.")]
 
 
 def check_account(account: Account, rate: float) -> list[Finding]:

@@ -19,7 +19,7 @@ async def check_claims(client: Client, *, stream: str) -> Finding:
         found = await claims.state()
     except (NatsError, TimeoutError) as failure:
         return error(
-            "nats.claims", f"The bucket {name!r} gives no answer ({failure!r}).", "Look at the NATS servers first."
+            "nats.claims", f"The bucket {name!r} does not respond ({failure!r}).", "Check the NATS servers first."
         )
     if not found.exists:
         text = f"The bucket {name!r} is not there, and nothing is sent without it; the sidecar makes it, or refills it."
@@ -42,7 +42,7 @@ async def check_ledger_streams(client: Client, *, stream: str) -> Finding:
         except NotFoundError:
             missing.append(name)
         except (NatsError, TimeoutError) as failure:
-            return error("nats.ledger", f"{name!r} gives no answer ({failure!r}).", "Look at the NATS servers first.")
+            return error("nats.ledger", f"{name!r} does not respond ({failure!r}).", "Check the NATS servers first.")
     if missing:
         text = f"{', '.join(missing)}: not there, so workers can't tell what became of mail."
         return error("nats.ledger", text, "Start the sidecar or a worker: each makes them, and says what was lost.")

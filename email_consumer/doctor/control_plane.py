@@ -135,7 +135,7 @@ def _aws_error(error: ClientError, service: str, operation: str) -> AwsError:
     name = _NAMES[service]
     action = f"{_PREFIXES[service]}:{''.join(part.capitalize() for part in operation.split('_'))}"
     if code in _ABSENT:
-        return AwsError(f"{name} says: {text}", "", absent=True)
+        return AwsError(f"{name}: {text}", "", absent=True)
     if code in _FORBIDDEN:
         return AwsError(
             f"Our credentials lack the permission {action}.", f"Allow {action} in the IAM policy.", forbidden=True
@@ -150,4 +150,4 @@ def _aws_error(error: ClientError, service: str, operation: str) -> AwsError:
         return AwsError("AWS refuses what we sign: this machine's clock is off.", "Set the clock by NTP.")
     if code in _BAD_SIGNATURE:
         return AwsError("Our secret key does not belong to our access key.", "Set AWS_SECRET_ACCESS_KEY again.")
-    return AwsError(f"{name} answers {action} with {code}: {text}", "Ask again; if it stays so, its text tells more.")
+    return AwsError(f"{name} answers {action} with {code}: {text}", "Run doctor again; if it persists, see its text.")

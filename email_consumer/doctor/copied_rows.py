@@ -13,7 +13,7 @@ async def check_copied_rows(client: Client, *, stream: str, wanted: bool) -> lis
     try:
         found = await copy.state()
     except (NatsError, TimeoutError) as failure:
-        return [error("nats.rows", f"{copy.name!r} gives no answer ({failure!r}).", "Look at the NATS servers first.")]
+        return [error("nats.rows", f"{copy.name!r} does not respond ({failure!r}).", "Check the NATS servers first.")]
     if not wanted:
         text = "The sidecar's file can't be made again from JetStream: COPY_ROWS is false."
         return [skipped("nats.rows", text, "Have the file's volume saved by other means.")]
@@ -42,4 +42,4 @@ def _completeness(found: CopyState) -> Finding:
     text = f"The sidecar's rows are being copied: {rows} are there, {expected:,} were to be copied when that began."
     if found.mark.follows:
         return ok("nats.rows", f"{text} Until then those of the earlier version are.")
-    return warning("nats.rows", text, "Ask again later; a running sidecar says `replica.whole` in its log.")
+    return warning("nats.rows", text, "Run doctor again later; a running sidecar says `replica.whole` in its log.")

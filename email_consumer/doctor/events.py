@@ -46,7 +46,7 @@ def _without(topics: Collection[str]) -> Finding:
         )
     else:
         text = (
-            "No way back is set up: bounces and complaints go unnoticed, nobody is suppressed, and mail in doubt is settled"
+            "No way back is set up: bounces and complaints go unnoticed, no address is suppressed, and mail in doubt is settled"
             " by IN_DOUBT alone."
         )
     return warning("ses.configuration_set", text, fix)

@@ -31,7 +31,7 @@ from email_consumer.sources.jetstream.drift import ConsumerNeeds
 
 
 async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> list[Finding]:
-    """Look at everything that the settings name; changes nothing.
+    """Check everything that the settings name; changes nothing.
 
     Takes some seconds: SES allows one call other than sending per second, for the whole account.
     """
@@ -70,7 +70,7 @@ def unreadable(lines: str) -> list[Finding]:
     return [*failures, skipped("nats.reachable", _FIRST), skipped("ses.credentials", _FIRST)]
 
 
-_FIRST = "Not looked at: the settings come first."
+_FIRST = "Skipped: fix the settings first."
 
 
 async def _nats(settings: Settings) -> list[Finding]:
@@ -131,11 +131,11 @@ async def _aws(settings: Settings, per_second: float) -> list[Finding]:
     except MissingCredentialsError:
         fix = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role."
         findings = [error("ses.credentials", "There are no AWS credentials.", fix)]
-        return [*findings, skipped("ses.standing", "Not asked without credentials.")]
+        return [*findings, skipped("ses.standing", "Skipped without credentials.")]
     except UNREADABLE as failure:
         fix = "Check AWS_ENDPOINT_URL_SESV2, AWS_ENDPOINT_URL_SNS and HTTPS_PROXY."
-        findings = [error("ses.credentials", f"What answers is not AWS ({failure!r}).", fix)]
-        return [*findings, skipped("ses.standing", "SES does not answer us.")]
+        findings = [error("ses.credentials", f"The response is not from AWS ({failure!r}).", fix)]
+        return [*findings, skipped("ses.standing", "SES does not respond.")]
 
 
 async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:
@@ -145,7 +145,7 @@ async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:
     if account:
         findings += check_account(account, settings.ses_rate_per_sec)
     elif findings[0].severity.exit_code > 1:
-        return [*findings, skipped("ses.standing", "SES does not answer us.")]
+        return [*findings, skipped("ses.standing", "SES does not respond.")]
     stand_in = settings.ses_endpoint is not None and is_loopback(settings.ses_endpoint)
     findings += await check_identity(aws, parse_address(settings.from_email), stand_in=stand_in)
     topics, about_events = await check_events(

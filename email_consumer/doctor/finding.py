@@ -1,4 +1,4 @@
-"""What a check has to say."""
+"""The results of checks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class Severity(StrEnum):
 
     OK = "ok"
     SKIPPED = "skipped"
-    """Not looked at: something else is wrong first, or there is nothing to look at."""
+    """Not checked: something else must be fixed first, or there is nothing to check."""
     WARNING = "warning"
     """Mail goes out, but something will hurt: now and then, soon, or later."""
     ERROR = "error"
@@ -24,15 +24,15 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One look at one thing."""
+    """The result of one check."""
 
     check: str
-    """What was looked at, such as `nats.jetstream`; for programs, it stays as it is."""
+    """What was checked, such as `nats.jetstream`; stable, for programs."""
     severity: Severity
     text: str
     """What was found, for people."""
     fix: str = ""
-    """What to do about it; never empty where there is something to do."""
+    """How to fix it; never empty if something must be done."""
 
 
 def ok(check: str, text: str) -> Finding:

@@ -32,11 +32,11 @@ async def check_replicas(client: Client, *, stream: str, replicas: int) -> list[
         except NotFoundError:
             continue
         except (NatsError, TimeoutError):
-            text = (
-                f"{name!r} gives no answer: it has no leader, since too few NATS servers are up, or they elect one now."
+            text = f"{name!r} does not respond: it has no leader, since too few NATS servers are up, or they elect one now."
+            findings.append(
+                error("nats.replicas", text, "Start the NATS servers that are down, then run doctor again.")
             )
-            findings.append(error("nats.replicas", text, "Start the NATS servers that are down, then ask again."))
-    return findings or [ok("nats.replicas", f"All that we keep in JetStream has at least {replicas} copies.")]
+    return findings or [ok("nats.replicas", f"All streams and buckets have at least {replicas} copies.")]
 
 
 async def check_workers(client: Client, *, stream: str) -> Finding:
@@ -66,7 +66,7 @@ async def check_sidecar(client: Client, *, stream: str) -> Finding:
         last = await client.jetstream().get_last_msg(f"KV_{bucket}", subject(bucket, RECEIVER))
         now = datetime.fromisoformat((await ask(client, f"STREAM.INFO.KV_{bucket}"))["ts"])
     except NotFoundError:
-        text = "No sidecar has been here yet; no worker begins before it."
+        text = "No sidecar has run yet; workers wait for it."
         return warning("nats.sidecar", text, "Start it: `email-consumer sidecar`.")
     except (NatsError, TimeoutError) as failure:
         return error("nats.sidecar", f"The shared state can't be read ({failure!r}).", "Check the NATS servers first.")
@@ -98,12 +98,12 @@ def _copies(found: StreamInfo, name: str, replicas: int) -> list[Finding]:
         findings.append(
             warning(
                 "nats.replicas",
-                f"{name!r} has {copies} of the {replicas} copies that NATS_REPLICAS asks for: one server's end is its end.",
+                f"{name!r} has {copies} of the {replicas} copies that NATS_REPLICAS requires: losing one server may lose it.",
                 f"`nats stream edit {name} --replicas {replicas}`.",
             )
         )
     if found.config.storage == StorageType.MEMORY:
-        text = f"{name!r} is kept in memory alone: what is in it is lost when the NATS servers restart."
+        text = f"{name!r} is stored in memory only: its contents are lost when the NATS servers restart."
         findings.append(
             warning("nats.replicas", text, "Recreate it with file storage; the storage type can't be edited.")
         )

@@ -92,7 +92,7 @@ async def check_jetstream(client: Client) -> list[Finding]:
         return [
             error(
                 "nats.jetstream",
-                f"JetStream gives no answer ({failure!r}).",
+                f"JetStream does not respond ({failure!r}).",
                 "Allow our user to publish to $JS.API.> and to subscribe to _INBOX.>; else see the server's log.",
             )
         ]

@@ -50,7 +50,7 @@ def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
         for failure in stream_faults(found.config, subject)
     ]
     risks = [
-        warning("queue.stream", f"Stream {name!r}: {risk}.", f"`nats stream edit {name}`, unless that is meant.")
+        warning("queue.stream", f"Stream {name!r}: {risk}.", f"`nats stream edit {name}`, unless this is intended.")
         for risk in stream_risks(found.config)
     ]
     summary = ok("queue.stream", f"Stream {name!r} holds {found.state.messages:,} messages.")
@@ -64,7 +64,7 @@ async def _subjects(client: Client, stream: str) -> list[Finding]:
         return [_no_answer("queue.subjects", failure)]
     if not lost:
         return [ok("queue.subjects", "All that lies in the stream is some consumer's.")]
-    text = f"{lost.messages:,} messages lie on subjects that no consumer takes, so nobody sends them: {lost}."
+    text = f"{lost.messages:,} messages lie on subjects that no consumer reads, so they are never sent: {lost}."
     fix = f"Publish to SUBJECT; what lies there: publish it again, then `nats stream purge {stream} --subject …`."
     return [warning("queue.subjects", text, fix)]
 
@@ -114,4 +114,4 @@ def _limits(config: dict[str, Any]) -> str:
 
 
 def _no_answer(check: str, failure: Exception) -> Finding:
-    return error(check, f"JetStream gives no answer ({failure!r}).", "Check our user's permissions on $JS.API.>.")
+    return error(check, f"JetStream does not respond ({failure!r}).", "Check our user's permissions on $JS.API.>.")

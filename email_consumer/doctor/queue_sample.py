@@ -20,9 +20,9 @@ from email_consumer.message.keys import Reading
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
 
 _NEXT = 100
-"""Messages that are looked at from the front of the queue."""
+"""Messages that are checked at the front of the queue."""
 _SPREAD = 100
-"""And from all over the rest of it."""
+"""And spread over the rest of it."""
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_SECONDS = 5.0
 _LISTED = 5
@@ -34,14 +34,14 @@ _CONFLICT = "the uuid of another one that waits, which goes to other recipients"
 @dataclass(slots=True)
 class _Sample:
     zone: tzinfo
-    looked_at: int = 0
+    checked: int = 0
     refused: dict[str, list[int]] = field(default_factory=dict)
     """Sequences by reason."""
     recipients: dict[str, int] = field(default_factory=dict)
     """By uuid."""
 
-    def look(self, sequence: int, payload: bytes, *, replayed: bool) -> None:
-        self.looked_at += 1
+    def check(self, sequence: int, payload: bytes, *, replayed: bool) -> None:
+        self.checked += 1
         try:
             message = decode(payload, Reading(self.zone))
         except UndecodableError as failure:
@@ -60,14 +60,14 @@ async def check_waiting_mail(client: Client, *, stream: str, subject: str, consu
     try:
         begin, last, waiting = await _waiting(client, stream, consumer)
         if not waiting:
-            return ok("queue.waiting", "No mail waits that could be looked at.")
+            return ok("queue.waiting", "No mail is waiting.")
         sample = _Sample(zone)
         give_up_at, size = monotonic() + _MOST_SECONDS, 0
         async with aclosing(_messages(client, stream, subject, begin, last)) as messages:
             async for message in messages:
                 payload = base64.b64decode(message.get("data", ""))
                 headers = base64.b64decode(message.get("hdrs", ""))
-                sample.look(message["seq"], payload, replayed=REPLAY_OF.encode() in headers)
+                sample.check(message["seq"], payload, replayed=REPLAY_OF.encode() in headers)
                 size += len(payload)
                 if size > _MOST_BYTES or monotonic() > give_up_at:
                     break
@@ -75,7 +75,7 @@ async def check_waiting_mail(client: Client, *, stream: str, subject: str, consu
     except NotFoundError:
         return skipped("queue.waiting", "There is no stream yet.")
     except (NatsError, TimeoutError) as failure:
-        text = f"The mail that waits can't be looked at ({failure!r})."
+        text = f"The waiting mail can't be read ({failure!r})."
         return error("queue.waiting", text, f"Check our user's permissions on $JS.API.STREAM.MSG.GET.{stream}.")
     return _finding(sample, waiting)
 
@@ -111,15 +111,15 @@ async def _messages(
 
 
 def _finding(sample: _Sample, waiting: int) -> Finding:
-    looked_at = f"{sample.looked_at:,} of the {waiting:,} messages that wait were looked at"
+    checked = f"{sample.checked:,} of the {waiting:,} waiting messages were checked"
     if not sample.refused:
-        return ok("queue.waiting", f"{looked_at}: each can be read.")
+        return ok("queue.waiting", f"{checked}: each can be read.")
     by_count = sorted(sample.refused.items(), key=lambda each: len(each[1]), reverse=True)
     reasons = [f"{reason} ({_where(found)})" for reason, found in by_count[:_LISTED]]
     if len(by_count) > _LISTED:
         reasons.append(f"{len(by_count) - _LISTED} other reasons")
     refused = sum(map(len, sample.refused.values()))
-    text = f"{looked_at}, and {refused:,} will be refused and kept as dead letters: {'; '.join(reasons)}."
+    text = f"{checked}, and {refused:,} will be refused and kept as dead letters: {'; '.join(reasons)}."
     fix = "Fix their publisher. Before an upgrade, let the running version empty the queue, if it accepts them."
     return warning("queue.waiting", text, fix)
 

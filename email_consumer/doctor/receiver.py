@@ -29,7 +29,7 @@ async def check_receiver(server_url: str, *, events_expected: bool, stand_in: bo
     failure = await _error(f"{server_url}/health")
     if failure:
         text = f"Nothing of ours answers at {server_url}/health: {failure}."
-        fix = "Start `email-consumer run`; then check DNS, the reverse proxy and the firewall. Seen from here, that is."
+        fix = "Start `email-consumer run`; then check DNS, the reverse proxy and the firewall. This was checked from here."
         return [*findings, bad("server.health", text, fix)]
     return [*findings, ok("server.health", f"The sidecar answers at {server_url}.")]
 

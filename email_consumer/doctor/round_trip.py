@@ -63,7 +63,7 @@ class RoundTrip:
     async def _reach(self) -> Finding:
         status, _ = await self._ask("GET", self._mail)
         if status == 401:  # noqa: PLR2004
-            text = "The sidecar refuses our API key, so nobody could tell what becomes of the mail."
+            text = "The sidecar refuses our API key, so the mail could not be tracked."
             return error("loop.sidecar", text, "Set API_KEY to one that the running program has; nothing was sent.")
         return ok("loop.sidecar", f"The sidecar answers at {self._url}.")
 
@@ -85,10 +85,10 @@ class RoundTrip:
                 await client.close()
         except RefusedError as failure:
             text = f"NATS does not store the mail: {failure}."
-            return error("loop.published", text, "See what is said of nats and of queue.")
+            return error("loop.published", text, "See the findings on nats and of queue.")
         except (NatsConnectError, LostAckError) as failure:
             text = f"The mail could not be published ({failure!r})."
-            return error("loop.published", text, "See what is said of nats and of queue.")
+            return error("loop.published", text, "See the findings on nats and of queue.")
         return ok("loop.published", f"{self._address}, stored as {stored.stream}:{stored.sequence}.")
 
     async def _send(self) -> Finding:
@@ -97,10 +97,10 @@ class RoundTrip:
             _, last = await self._ask("GET", self._mail)
             state = f"its status is {last['status']}, {last['error']}" if last else "nobody took it from the stream"
             text = f"The mail was not sent within {self._patience:g} s: {state}."
-            return error("loop.sent", text, "See what is said of ses, and the daemon's log (queue.held).")
+            return error("loop.sent", text, "See the findings on ses, and the daemon's log (queue.held).")
         if mail["status"] != "Sent":
             text = f"The mail was not sent: {mail['status']}, {mail['error']}."
-            return error("loop.sent", text, "See what is said of ses.")
+            return error("loop.sent", text, "See the findings on ses.")
         return ok("loop.sent", f"SES accepted it as {mail['message_id']}.")
 
     async def _bounce(self) -> Finding:
@@ -108,7 +108,7 @@ class RoundTrip:
         if bounced is None:
             text = f"SES accepted the mail, and its bounce did not come back within {self._patience:g} s."
             return error(
-                "loop.bounced", text, "See what is said of ses.event_destination, sns and server, and the log."
+                "loop.bounced", text, "See the findings on ses.event_destination, sns and server, and the log."
             )
         return ok("loop.bounced", f"Events came back: {', '.join(each['kind'] for each in bounced['results'])}.")
 

@@ -6,15 +6,15 @@ from email_consumer.doctor.finding import Finding, error, ok
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _FIXES = {
-    "nats": "See what is said of nats.",
-    "sqs": "See what is said of sqs.",
-    "consumer": "See what is said of queue.consumer.",
-    "ledger": "See what is said of storage; the daemon's log says more (store.blocked).",
-    "ses": "See what is said of ses, and the daemon's log (queue.held).",
+    "nats": "See the findings on nats.",
+    "sqs": "See the findings on sqs.",
+    "consumer": "See the findings on queue.consumer.",
+    "ledger": "See the findings on storage; see the daemon's log (store.blocked).",
+    "ses": "See the findings on ses, and the daemon's log (queue.held).",
     "dead_letters": "Make room in the dead-letter stream, or remove letters: `email-consumer dlq list`.",
-    "schedule": "See what is said of queue.stream; the daemon's log says more (schedule.interrupted).",
+    "schedule": "See the findings on queue.stream; see the daemon's log (schedule.interrupted).",
 }
-_ELSE = "The daemon's log says more (ready.down, queue.stuck)."
+_ELSE = "See the daemon's log (ready.down, queue.stuck)."
 
 
 async def check_running(url: str) -> list[Finding]:
@@ -26,11 +26,11 @@ async def check_running(url: str) -> list[Finding]:
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
         return []  # whether anything of ours should answer is looked at elsewhere
     if not reasons:
-        return [ok("server.ready", "The program that runs here says that mail can flow.")]
+        return [ok("server.ready", "The running program reports that mail can flow.")]
     return [
         error(
             "server.ready",
-            f"The program that runs here lets no mail through ({name}): {reason}.",
+            f"The running program blocks mail ({name}): {reason}.",
             _FIXES.get(name, _ELSE),
         )
         for name, reason in reasons.items()

@@ -8,7 +8,7 @@ from email_consumer.sqs.queue import SqsQueue
 
 _FEW_RECEIVES = 100
 """A redrive policy that allows fewer takes away mail that was only throttled for some minutes."""
-_UNSEEN = "Whether each can be read isn't known: SQS shows none without handing it out."
+_UNSEEN = "Whether they are decodable is unknown: SQS can't show messages without delivering them."
 
 
 async def check_source_queue(
@@ -23,7 +23,9 @@ async def check_source_queue(
     found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages. {_UNSEEN}")
     redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
     if policy is None and not dead_letters_elsewhere:
-        text = f"Queue {queue.name} has no RedrivePolicy: what can't be sent would have no place, so nothing starts."
+        text = (
+            f"Queue {queue.name} has no RedrivePolicy: dead letters could not be stored, so the daemon does not start."
+        )
         return [found, error("sqs.dead_letters", text, f"{redrive}, or use SOURCE=nats,sqs.")]
     if policy and policy.max_receives < _FEW_RECEIVES:
         text = f"Queue {queue.name} gives mail up after {policy.max_receives} receives, throttled ones included."

@@ -58,7 +58,7 @@ def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, har
     row = '#suppressions [data-address="listed@example.com"]'
     page.go("suppressions")
     page.submit("#suppress-address", "no address")
-    page.read("#suppressions .status.error", "is not an e-mail address")
+    page.read("#suppressions .status.error", "not an e-mail address")
     page.fill("#suppress-detail", "asked by phone")
     page.submit("#suppress-address", "Listed <Listed@example.com>")
     page.read("#suppressions .status", "Mail to listed@example.com is blocked.")

@@ -48,7 +48,7 @@ async def publish(client: Client, *payloads: bytes, subject: str = "messages.ema
 
 
 async def test_an_empty_queue(client: Client) -> None:
-    assert (await look(client)).text == "No mail waits that could be looked at."
+    assert (await look(client)).text == "No mail is waiting."
     assert (await look(client, stream="other")).severity is Severity.SKIPPED
 
 
@@ -56,7 +56,7 @@ async def test_mail_that_can_be_read(client: Client) -> None:
     await publish(client, as_map("u-1"), as_array("u-2"))
     finding = await look(client)
     assert finding.severity is Severity.OK
-    assert finding.text == "2 of the 2 messages that wait were looked at: each can be read."
+    assert finding.text == "2 of the 2 waiting messages were checked: each can be read."
 
 
 async def test_what_would_be_refused_is_named_with_its_reason_and_stays_where_it_is(client: Client) -> None:
@@ -71,7 +71,7 @@ async def test_what_would_be_refused_is_named_with_its_reason_and_stays_where_it
     )
     finding = await look(client)
     assert finding.severity is Severity.WARNING
-    assert "6 of the 6 messages that wait were looked at, and 5 will be refused" in finding.text
+    assert "6 of the 6 waiting messages were checked, and 5 will be refused" in finding.text
     assert "(2 messages, such as 3)" in finding.text
     assert "schedule_at" in finding.text
     assert "the uuid of another one that waits, which goes to other recipients (message 6)" in finding.text
@@ -82,7 +82,7 @@ async def test_what_would_be_refused_is_named_with_its_reason_and_stays_where_it
 async def test_a_long_queue_is_looked_at_from_its_front_to_its_end_in_a_bounded_number_of_looks(client: Client) -> None:
     await publish(client, *(as_map(f"u-{number}") for number in range(999)), b"\xc1 the last one")
     finding = await look(client)
-    assert "200 of the 1,000 messages that wait were looked at, and 1 will be refused" in finding.text
+    assert "200 of the 1,000 waiting messages were checked, and 1 will be refused" in finding.text
     assert "(message 1000)" in finding.text
 
 
@@ -98,7 +98,7 @@ async def test_other_subjects_and_settled_mail_are_ignored(client: Client) -> No
     subscription = await client.jetstream().pull_subscribe_bind("email-processor", "messages")
     [message] = await subscription.fetch(1)
     await message.ack_sync()
-    assert (await look(client)).text == "1 of the 1 messages that wait were looked at: each can be read."
+    assert (await look(client)).text == "1 of the 1 waiting messages were checked: each can be read."
 
 
 async def test_many_reasons_are_cut(client: Client) -> None:

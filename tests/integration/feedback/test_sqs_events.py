@@ -74,7 +74,7 @@ async def test_an_event_is_retried_after_a_temporary_error(
     sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqs_events, "_RETRY_SOON", 0.0)
-    faults = [MessageRefusedError("storage", "the database takes no writes", 503)]
+    faults = [MessageRefusedError("storage", "the database accepts no writes", 503)]
 
     async def handle(_body: bytes) -> None:
         if faults:

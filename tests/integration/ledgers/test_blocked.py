@@ -34,7 +34,7 @@ async def test_a_locked_file_gives_claims_back_and_keeps_outcomes(path: Path) ->
                 await ledger.claim(mail("u-2"), ORIGIN)
             with pytest.raises(NotKeptError, match="database is locked"):
                 await ledger.schedule(mail("u-3", scheduled_at=LATER), ORIGIN)
-            with pytest.raises(ConnectionError, match="the database takes no writes"):
+            with pytest.raises(ConnectionError, match="the database accepts no writes"):
                 await database.check()
             assert not finishing.done()
             operator.rollback()

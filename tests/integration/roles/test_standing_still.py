@@ -226,7 +226,7 @@ WAYS: list[tuple[Cause, str, str]] = [
     (another_one_has_the_right_to_the_consumer, "consumer", "another email-consumer holds the consumer"),
     (mail_of_the_api_has_no_room_in_the_stream, "schedule", "due mail can't be put into the queue"),
     (dead_letters_have_no_room_in_their_stream, "dead_letters", "dead letters can't be stored"),
-    (the_file_is_locked, "ledger", "the database takes no writes"),
+    (the_file_is_locked, "ledger", "the database accepts no writes"),
     (the_account_is_paused, "ses", "sending is paused for this SES account"),
     (the_account_is_shut_down, "ses", "SES has shut this account down"),
     (the_quota_is_used_up, "ses", "the SES quota of 10 recipients in 24 hours is used up"),
