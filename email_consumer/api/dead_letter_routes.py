@@ -129,7 +129,7 @@ class DeadLetterRoutes:
         raise ApiError(404, "not_found", f"There is no dead letter {number[:_LONGEST_NUMBER]}.")
 
 
-def _facts(letter: DeadLetter) -> dict[str, Any]:
+def _summary(letter: DeadLetter) -> dict[str, Any]:
     return {name: getattr(letter, name) for name in Letter.model_fields} | {"stored_at": letter.stored_at.timestamp()}
 
 

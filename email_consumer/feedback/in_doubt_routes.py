@@ -13,9 +13,9 @@ class MailInDoubt(ApiModel):
     email: str
     topic_id: str | None
     attempts: int
-    """Attempts that are known to have failed before."""
+    """Earlier failed attempts."""
     claimed_at: Moment
-    """When the attempt began whose end nobody knows."""
+    """When the attempt with unknown outcome began."""
     reason: str
 
 

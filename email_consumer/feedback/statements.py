@@ -25,8 +25,8 @@ SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status 
 WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 
-# Any event proves_acceptance that SES accepted the mail, also one that was stopped while in doubt. Where it was in hand or in doubt,
-# nobody has counted that attempt yet.
+# Any event proves that SES accepted the mail, even one that was stopped while in doubt. If it was being sent or in doubt,
+# that attempt was not counted yet.
 SETTLE = f"""
 UPDATE email_requests
 SET status = {Status.SENT}, in_doubt = 0, error = NULL, attempts = attempts + (status IN ({Status.PROCESSED}, {Status.STOPPED})),
@@ -61,7 +61,7 @@ TAKE_UNMATCHED = """
 DELETE FROM unmatched_events WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, raw, received_at
 """
 
-# What nobody knows the fate of, in the order of ids.
+# Mails in doubt, ordered by id.
 PAGE_IN_DOUBT = f"""
 SELECT id, uuid, topic_id, email, attempts, claimed_at, error FROM email_requests
 WHERE status = {Status.PROCESSED} AND in_doubt = 1 AND id > :after ORDER BY id LIMIT :limit

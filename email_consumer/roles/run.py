@@ -64,8 +64,8 @@ async def _take_consumer(settings: Settings, database: Database, services: Super
 
 async def _record_takeover(database: Database, link: NatsLink) -> None:
     sequence, stream = await link.topology.delivered()
-    await set_fact(database, "inheritance", orjson.dumps([sequence, time.time(), stream]).decode())
+    await write_value(database, "inheritance", orjson.dumps([sequence, time.time(), stream]).decode())
 
 
 async def _takeover(database: Database) -> Takeover:
-    return Takeover(*orjson.loads(await keep_fact(database, "inheritance", lambda: "[0, 0]")))
+    return Takeover(*orjson.loads(await ensure_value(database, "inheritance", lambda: "[0, 0]")))

@@ -49,7 +49,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     keeper = _claims_keeper(link, publisher, database)
     await keeper.make()
     nats = await join_ledger(link, services)
-    identity = await keep_fact(database, "ledger", lambda: uuid4().hex)
+    identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
     lease = await _acquire_lease(link, identity, services)
     await keeper.prepare()
     services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))

@@ -105,7 +105,7 @@ class DueMail:
                 await connection.executemany(statements.FINISH, rows)
 
     async def next_due(self, excluded: Sequence[int] = ()) -> float | None:
-        """When the next mail is due (Unix seconds, may be in the past); None if there is none without `excluded` contents."""
+        """When the next mail is due (Unix seconds, may be in the past); None without due mail except `excluded` contents."""
         rows = await self._database.fetch(statements.NEXT_DUE, {"excluded": orjson.dumps(excluded).decode()})
         return float(rows[0][0]) if rows else None
 

@@ -8,7 +8,7 @@ import structlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.scheduling import statements
 from email_consumer.store.database import Database
-from email_consumer.store.facts import read_fact, set_fact
+from email_consumer.store.key_values import read_value, write_value
 
 _ALIVE = "scheduler_alive"
 _ALIVE_INTERVAL = 60.0
@@ -29,7 +29,7 @@ class Misfires:
 
     async def settle(self) -> int:
         """Apply the policy once, before the first mail is published; the number of skipped mails."""
-        alive = await read_fact(self._database, _ALIVE)
+        alive = await read_value(self._database, _ALIVE)
         skipped = 0
         if self._policy == "skip" and alive:
             now = time.time()

@@ -48,5 +48,5 @@ def _is(text: str, address: str) -> bool:
 
 
 def content_fields(subject: str, content: str, extra: str | None) -> dict[str, object]:
-    """What `keep_content` stored, as fields of a message."""
+    """A stored content as fields of a message."""
     return {**orjson.loads(extra or "{}"), "subject": subject, "body": content}

@@ -72,14 +72,12 @@ class _Erasure:
 
     async def rename_in_mails(self) -> None:
         for sql in (statements.ADDRESSED, statements.COPIED):
-            while rows := await self._database.fetch(sql, self._values | {"most": _AT_ONCE}):
+            while rows := await self._database.fetch(sql, self._parameters | {"most": _BATCH}):
                 await self._rename([row["id"] for row in rows])
 
     async def drop_contents(self) -> None:
-        """Those that name the address, and those that nobody else got."""
-        naming = [
-            content async for ids in self._look_through(statements.NAMING, statements.LAST_CONTENT) for content in ids
-        ]
+        """Delete contents that mention the address or were sent only to it."""
+        naming = [content async for ids in self._scan(statements.NAMING, statements.LAST_CONTENT) for content in ids]
         for content in naming:
             await self._remove_copy(content)
         for chunk in _slices(naming):
@@ -88,7 +86,7 @@ class _Erasure:
         for chunk in _slices(sorted(self._contents.union(naming))):
             async with self._database.transaction() as connection:
                 self.done.contents += (await connection.execute(statements.DELETE_CONTENTS, chunk)).rowcount
-        async for ids in self._look_through(statements.NAMING, statements.LAST_CONTENT):
+        async for ids in self._scan(statements.NAMING, statements.LAST_CONTENT):
             self.done.contents_kept += len(ids)
 
     async def _remove_copy(self, content: int) -> None:
@@ -97,23 +95,23 @@ class _Erasure:
             if new is not None:
                 await connection.execute(statements.GO_ON_WITH, {"old": content, "new": new})
 
-    async def clear_aside(self) -> None:
-        """What hangs on no mail."""
-        async for ids in self._look_through(statements.UNMATCHED, statements.LAST_UNMATCHED):
+    async def delete_unrelated(self) -> None:
+        """Delete what belongs to no mail."""
+        async for ids in self._scan(statements.UNMATCHED, statements.LAST_UNMATCHED):
             async with self._database.transaction() as connection:
-                self.done.events += (await connection.execute(statements.DELETE_UNMATCHED, _given(ids))).rowcount
+                self.done.events += (await connection.execute(statements.DELETE_UNMATCHED, _ids(ids))).rowcount
         async with self._database.transaction() as connection:
-            self.done.suppressed = (await connection.execute(statements.SUPPRESSION, self._values)).rowcount > 0
-            await connection.execute(statements.FORMER_SUPPRESSION, self._values)
+            self.done.suppressed = (await connection.execute(statements.SUPPRESSION, self._parameters)).rowcount > 0
+            await connection.execute(statements.FORMER_SUPPRESSION, self._parameters)
 
     async def _rename(self, ids: Sequence[int]) -> None:
         parameters = self._parameters | _ids(ids)
         async with self._database.transaction() as connection:
-            rows = await connection.execute_fetchall(statements.CONTENTS_OF, concerned)
+            rows = await connection.execute_fetchall(statements.CONTENTS_OF, parameters)
             self._contents.update(row["content_id"] for row in rows)
-            self.done.stopped += (await connection.execute(statements.STOP, concerned)).rowcount
+            self.done.stopped += (await connection.execute(statements.STOP, parameters)).rowcount
             for statement in statements.RENAME:
-                await connection.execute(statement, concerned)
+                await connection.execute(statement, parameters)
         self.done.mails += len(ids)
 
     async def _scan(self, sql: str, last: str) -> AsyncIterator[list[int]]:

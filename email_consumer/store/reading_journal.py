@@ -49,7 +49,7 @@ class FileJournal:
 
     def _take_over(self) -> None:
         content = os.pread(self._file, _LARGEST, 0)
-        with suppress(ValueError, AttributeError, TypeError):  # killed while it was saved: they are counted again
+        with suppress(ValueError, AttributeError, TypeError):  # killed while saving: counting starts over
             self._fatal = {str(key): int(count) for key, count in orjson.loads(content[_KEY:]).items()}
         if _NAME.fullmatch(content[:_KEY]):
             fatal = content[:_KEY].decode()
@@ -58,9 +58,9 @@ class FileJournal:
         self._save()
 
     def _save(self) -> None:
-        self._fatal = dict(list(self._fatal.items())[-_MOST:])
+        self._fatal = dict(list(self._fatal.items())[-_MAX_COUNTS:])
         counts = orjson.dumps(self._fatal)
-        self._write(_NOBODY)
+        self._write(_NONE)
         self._write(counts, at=_KEY)
         with suppress(OSError):
             os.ftruncate(self._file, _KEY + len(counts))

@@ -33,7 +33,7 @@ SELECT DISTINCT topic_id, result.status AS status, machine, recipient
 FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
 WHERE request_id IN (SELECT value FROM json_each(?)) AND topic_id IS NOT NULL
 """
-# Looked at again: a replay may have reopened a mail since.
+# Checked again: a replay may have reopened a mail.
 _DELETE = f"""
 DELETE FROM email_requests
 WHERE id IN (SELECT value FROM json_each(?)) AND status >= {Status.SENT} AND finished_at < ? RETURNING content_id, topic_id
