@@ -131,7 +131,7 @@ class ClaimBucket:
 
 
 async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, *, ours: bool) -> bool:
-    """Settle a mail that SES's own event proves_acceptance to be sent; False where the bucket knew.
+    """Settle a mail that an SES event proves to be sent; False where the bucket knew.
 
     `tag` is the mail's, as the event carries it; `now` in Unix seconds. `ours`: no other program can have sent it. Then it
     is noted also where nothing is known of it: `run` may have had it in hand before there was a bucket.

@@ -20,7 +20,7 @@ HOMES = {
     # One table each.
     "sns/certificate_store.py",
     "store/contents.py",
-    "store/facts.py",
+    "store/key_values.py",
     "store/link_secrets.py",
     "store/retention.py",
     "tracking/opens.py",
