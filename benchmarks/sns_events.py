@@ -37,7 +37,7 @@ from email_consumer.core.outcome import Sent
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.inbox import Inbox, Reception
-from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
@@ -129,7 +129,7 @@ class Bench:
         self._mails = mails
         self.signer = Signer()
 
-    async def open(self, path: Path) -> tuple[Receiver, Inbox]:
+    async def open(self, path: Path) -> tuple[EventReceiver, Inbox]:
         database = await self._stack.enter_async_context(open_database(path))
         self._ledger = SqliteLedger(database, lambda *_: None, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=5, mirror=False)
@@ -139,7 +139,7 @@ class Bench:
         verifier = Verifier(
             [TOPIC], Certificates(_no_download, SqliteCertificateStore(database)), self.signer.certificate
         )
-        return Receiver(verifier, Subscriptions(), inbox), inbox
+        return EventReceiver(verifier, Subscriptions(), inbox), inbox
 
     async def bodies(self) -> list[bytes]:
         """Mails are claimed and finished; the events of half a thousand each come in waves."""
@@ -202,13 +202,15 @@ async def measure(mails: int, in_flight: int, profile: cProfile.Profile | None) 
             raise SystemExit(1)
 
 
-async def stage(receiver: Receiver, bodies: list[bytes], in_flight: int) -> tuple[float, float]:
+async def stage(receiver: EventReceiver, bodies: list[bytes], in_flight: int) -> tuple[float, float]:
     cpu, start = process_time(), perf_counter()
     await drive(bodies, in_flight, receiver.handle)
     return process_time() - cpu, perf_counter() - start
 
 
-async def over_http(receiver: Receiver, bodies: list[bytes], in_flight: int, directory: Path) -> tuple[float, float]:
+async def over_http(
+    receiver: EventReceiver, bodies: list[bytes], in_flight: int, directory: Path
+) -> tuple[float, float]:
     file = directory / "bodies.json"
     file.write_text(json.dumps([body.decode() for body in bodies]))
     app = create_app(EventRoutes(receiver).routes(), [], version="0")

@@ -67,7 +67,7 @@ class ReplayQuery(ApiModel):
     """Send it as a different mail, with a uuid derived from the dead letter; required for a conflict."""
 
 
-class Replayed(ApiModel):
+class ReplayedMail(ApiModel):
     sequence: int
     """The message's place in the mail stream."""
     uuid: str
@@ -109,13 +109,13 @@ class DeadLetterRoutes:
             raise ApiError(409, "not_removed", f"{error}.") from None
         return answer(Letter(**_summary(letter)))
 
-    @operation("Publish the mail again", query=ReplayQuery, answer=Replayed, errors=(409,))
+    @operation("Publish the mail again", query=ReplayQuery, answer=ReplayedMail, errors=(409,))
     async def replay(self, request: web.Request) -> web.Response:
         query = read_query(request, ReplayQuery)
         letter = await self._find(request)
         try:
             sequence, uuid = await self._letters.replay(letter.sequence, new_uuid=query.new_uuid)
-            return answer(Replayed(sequence=sequence, uuid=uuid))
+            return answer(ReplayedMail(sequence=sequence, uuid=uuid))
         except DeadLetterError as error:
             raise ApiError(409, "not_replayed", f"{error}.") from None
 

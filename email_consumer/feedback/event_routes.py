@@ -3,7 +3,7 @@
 from aiohttp import web
 from pydantic import ConfigDict
 
-from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.sns.envelope import MAX_BODY
 from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.web.routing import ApiError, ApiModel, operation, read_bytes
@@ -32,7 +32,7 @@ class SnsMessage(ApiModel):
 class EventRoutes:
     """Open to all: messages are authenticated by their signature."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: EventReceiver) -> None:
         self._receiver = receiver
 
     def routes(self) -> list[web.RouteDef]:

@@ -17,7 +17,7 @@ _UNKNOWN_HINT = "an SES event type that this version does not know: it is stored
 _log = structlog.get_logger(__name__)
 
 
-class Receiver:
+class EventReceiver:
     """Verifies a message, then acts on it."""
 
     def __init__(self, verifier: Verifier, subscriptions: Subscriptions, inbox: Inbox) -> None:

@@ -33,7 +33,7 @@ class SqsEvents:
     def __init__(
         self, queue: SqsQueue, handle: Callable[[bytes], Awaitable[None]], expected_from: Callable[[float], None]
     ) -> None:
-        """`handle` is `Receiver.handle`.
+        """`handle` is `EventReceiver.handle`.
 
         `expected_from` is called with the time (Unix seconds) from which on all SES events are known here; it advances while
         there is a backlog.

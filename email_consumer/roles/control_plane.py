@@ -22,7 +22,7 @@ from email_consumer.core.unsent import Unsent
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
 from email_consumer.feedback.inbox import Inbox
-from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.roles.dashboard import build_dashboard
 from email_consumer.roles.http import health_routes, listen
@@ -149,7 +149,7 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
     certificates = Certificates(CertificateDownload(), SqliteCertificateStore(database))
     await certificates.load()
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
-    receiver = Receiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
+    receiver = EventReceiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
     services = []
     if settings.sns_events_queue_url:
         queue = await open_events_queue(settings, settings.sns_events_queue_url, parts.services)

@@ -17,7 +17,7 @@ from email_consumer.core.outcome import Outcome, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.inbox import Inbox, Reception
-from email_consumer.feedback.receiver import Receiver
+from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage, from_value
@@ -69,7 +69,7 @@ class FeedbackHarness:
     ledger: SqliteLedger
     gate: Gate
     inbox: Inbox
-    receiver: Receiver
+    receiver: EventReceiver
     suppressions: SuppressionList
     proven: list[Event]
     """Events that were passed on before they were written."""
@@ -135,7 +135,7 @@ async def open_harness(
         certificates = Certificates(download, SqliteCertificateStore(database))
         await certificates.load()
         verifier = Verifier(topics, certificates, sandbox)
-        receiver = Receiver(verifier, Subscriptions(sns_endpoint), inbox)
+        receiver = EventReceiver(verifier, Subscriptions(sns_endpoint), inbox)
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()
         async with ledger.running(), inbox.running():
