@@ -33,7 +33,7 @@ async def test_a_stream_in_memory_is_named(client: Client) -> None:
     await client.jetstream().add_stream(StreamConfig(name="messages", storage=StorageType.MEMORY))
     (finding,) = await check_replicas(client, stream="messages", replicas=1)
     assert told(finding)[1] is Severity.WARNING
-    assert "in memory alone" in finding.text
+    assert "in memory only" in finding.text
 
 
 async def test_workers_are_counted(server: NatsServer, client: Client) -> None:
@@ -52,7 +52,7 @@ async def test_workers_are_counted(server: NatsServer, client: Client) -> None:
 async def test_the_sidecar_is_known_by_its_signs_of_life(
     server: NatsServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert told(await check_sidecar(client, stream="messages"))[2].startswith("No sidecar has been here yet")
+    assert told(await check_sidecar(client, stream="messages"))[2].startswith("No sidecar has run yet")
     async with sidecar(server) as facts, running(facts):
         facts.announce(("s3cret",), 1.0)
         await facts.stored()
