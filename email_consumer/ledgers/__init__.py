@@ -1,1 +1,1 @@
-"""Idempotency and status: what was claimed, what became of it."""
+"""The ledgers: which uuids are claimed, and with which outcome they ended. One in SQLite, one in JetStream, one rule."""

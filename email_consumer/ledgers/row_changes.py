@@ -1,4 +1,4 @@
-"""What is written to the ledger, and how each outcome changes a mail's row."""
+"""The requests to the SQLite ledger, and how each outcome changes a mail's row."""
 
 import re
 from typing import NamedTuple
@@ -23,16 +23,16 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
 
 UNBURIED = "no place for its dead letter ("
-"""What the error of a mail begins with that was given up and has no dead letter yet."""
+"""Start of the error of a mail that was given up while its dead letter is not stored yet."""
 _VERDICTS: dict[str, type[Rejected | Exhausted]] = {"rejected": Rejected, "exhausted": Exhausted}
 _UNBURIED = re.compile(re.escape(UNBURIED) + r"(rejected|exhausted)\): (.*)", re.DOTALL)
 
 
 def unburied(status: Status, error: str | None, attempts: int) -> Unburied | None:
-    """What a row or a record says of it."""
-    if status is not Status.CREATED or not error or not (said := _UNBURIED.fullmatch(error)):
+    """Read from a row or a record whether its mail was given up while its dead letter is not stored yet."""
+    if status is not Status.CREATED or not error or not (found := _UNBURIED.fullmatch(error)):
         return None
-    return Unburied(_VERDICTS[said[1]](said[2]), attempts)
+    return Unburied(_VERDICTS[found[1]](found[2]), attempts)
 
 
 class ClaimRequest(NamedTuple):
@@ -61,7 +61,7 @@ class RowChange(NamedTuple):
     message_id: str | None = None
     error: str | None = None
     remark: str | None = None
-    """The outcome's name, where the row's history should keep it."""
+    """The outcome's name, if the row's history should contain it."""
 
     @property
     def final(self) -> bool:
@@ -72,7 +72,7 @@ def row_change(outcome: Outcome) -> RowChange:
     """The row's next state.
 
     Raises:
-        TypeError: the outcome leaves no trace in the ledger and must not be brought here.
+        TypeError: the outcome is not recorded in the ledger.
     """
     match outcome:
         case Sent(message_id):
@@ -89,7 +89,7 @@ def row_change(outcome: Outcome) -> RowChange:
             return RowChange(Status.FAILED, attempts=1, error=reason, remark="rejected")
         case Exhausted(reason):
             return RowChange(Status.FAILED, attempts=1, error=reason, remark="exhausted")
-        case Unburied(verdict):  # its history says what it was when it is over
+        case Unburied(verdict):  # the final outcome is added to its history later
             kind = "rejected" if isinstance(verdict, Rejected) else "exhausted"
             return RowChange(Status.CREATED, attempts=1, error=f"{UNBURIED}{kind}): {verdict.reason}")
         case Parked(reason):
@@ -99,4 +99,4 @@ def row_change(outcome: Outcome) -> RowChange:
         case Stopped(reason, detail):
             return RowChange(Status.STOPPED, error=f"{reason}: {detail}" if detail else str(reason))
         case _:
-            raise TypeError(f"{outcome!r} leaves no trace in the ledger")
+            raise TypeError(f"{outcome!r} is not recorded in the ledger")

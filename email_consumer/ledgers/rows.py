@@ -1,4 +1,4 @@
-"""A mail's first row in `email_requests`."""
+"""Values of a mail's row in `email_requests`, in the form in which the statements take them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ from email_consumer.store.contents import keep_content
 
 
 def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, object]:
-    """What the mail itself tells; `now` in Unix seconds."""
+    """Everything that follows from the mail itself; `now` in Unix seconds."""
     return {
         "uuid": message.uuid,
         "tag": _tag(message),
@@ -57,7 +57,7 @@ def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float) -> tu
 
 
 def as_json(rows: Sequence[object]) -> str:
-    """As a statement takes the rows of a whole group."""
+    """The rows of a whole group in the form in which statements take them."""
     return orjson.dumps(rows).decode()
 
 
@@ -73,7 +73,7 @@ def _expiry(message: EmailMessage) -> float | None:
 async def keep_for_later(
     connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float, *, revision: int = 0
 ) -> None:
-    """Insert the mail with its content, due at its time, unless its uuid is known already."""
+    """Insert scheduled mail with its content, unless its uuid already exists."""
     assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
     content_id = await keep_content(connection, message, now)
     row = new_row(message, origin, now)

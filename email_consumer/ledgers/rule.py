@@ -1,4 +1,4 @@
-"""Whether a uuid may be claimed: the rule itself, apart from where rows are kept."""
+"""The claim rule: whether a uuid may be claimed. Pure logic, independent of where the ledger is stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
 
 LEASE = 60.0
-"""Seconds a claim is its holder's. A request is written in the first half or not at all."""
+"""Seconds a claim belongs to its holder. A request is written in the first half of them or not at all."""
 
 PATIENCE = 15.0
-"""Seconds that a mail waits for a ledger that takes no claims: longer than most elections of NATS's servers."""
+"""Seconds a mail waits for a ledger that accepts no claims: longer than most leader elections of NATS."""
 
 
 class Identified(Protocol):
-    """A mail, as far as the rule cares."""
+    """A mail, as far as the rule needs to know it."""
 
     @property
     def fingerprint(self) -> Fingerprint: ...
 
 
 Stopper = Callable[[EmailMessage, Origin], Stopped | None]
-"""What cancellations and the suppression list say of a mail, answered from memory."""
+"""Whether cancellations or the suppression list stop a mail; answers from memory, as `Gate.check` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,23 @@ class Policy:
     """Times are in seconds."""
 
     idempotency_ttl: float
-    """How long a finished uuid is remembered, counted from its outcome."""
+    """How long a finished uuid is remembered after its outcome."""
     in_doubt: Literal["resend", "park"]
     in_doubt_grace: float
-    """How long SES's own event is waited for."""
+    """How long to wait for an event from SES."""
     max_attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What was delivered before this ledger took the consumer over, and may have been sent by whoever had it."""
+    """Mail delivered before this ledger took over the consumer, which the previous holder may have sent."""
 
     sequence: int
-    """The last sequence that had been delivered then."""
+    """The last sequence number delivered by then."""
     since: float
-    """When it was taken over, in Unix seconds."""
+    """When the consumer was taken over, in Unix seconds."""
     stream: str = ""
-    """Which stream of its name `sequence` counts in; empty where the version before noted it, which didn't say."""
+    """Identity of the stream that `sequence` refers to; empty if the previous version recorded it."""
 
     def covers(self, origin: Origin) -> bool:
         same = origin.stream == self.stream or not (origin.stream and self.stream)
@@ -59,7 +59,7 @@ class Takeover:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger holds of a uuid. Times are Unix seconds."""
+    """What the ledger knows of a uuid. Times are Unix seconds."""
 
     status: Status
     attempts: int
@@ -68,38 +68,38 @@ class Known:
     finished_at: float
     replay_of: str | None
     recipients: int | None = None
-    """Whom it is for (`Fingerprint`); None where the version before wrote it."""
+    """Hash of the recipients (`Fingerprint`); None if the previous version wrote it."""
     content: int | None = None
-    """What it says; None also where SES may have accepted it although it is Failed."""
+    """Hash of the content; also None if the mail is Failed although SES may have accepted it."""
     suppressed: bool = False
     """Stopped because of a suppression."""
     unburied: Unburied | None = None
-    """Given up, and still without its dead letter."""
+    """Given up, while its dead letter is not stored yet."""
 
 
 class Step(Enum):
-    """What makes a granted claim true."""
+    """How a granted claim is written."""
 
     INSERT = auto()
-    """Nothing is known: a new row."""
+    """The uuid is unknown: insert a row."""
     RECLAIM = auto()
-    """The row goes on."""
+    """Continue with the existing row."""
     RENEW = auto()
-    """The uuid begins another life: a new row, the old one keeps its history."""
+    """The uuid is used again: insert a row; the old one keeps its history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The claim may be made; `spent` attempts were made before."""
+    """The claim may be written; `spent` attempts were made before."""
 
     step: Step
     spent: int
 
 
-CONFLICT = Conflict("its uuid stands for a mail to other recipients")
+CONFLICT = Conflict("its uuid belongs to a mail to other recipients")
 
 _NEW = Granted(Step.INSERT, 0)
-"""What nearly every mail gets: one value for all, since to make a frozen one costs as much as the rest of the decision."""
+"""The decision for nearly every mail. Shared, since creating a frozen value costs as much as the rest of the decision."""
 
 Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | Unburied
 
@@ -107,7 +107,7 @@ Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | Unburied
 def decide(
     known: Known | None, message: Identified, origin: Origin, policy: Policy, *, now: float, events_since: float
 ) -> Decision:
-    """`events_since`: since when SES's events can reach us; a grace doesn't begin before (Unix seconds)."""
+    """Decide on a claim. `events_since`: since when events from SES reach us (Unix seconds); no grace period begins earlier."""
     if known is None:
         return _NEW
     if known.status >= Status.SENT:
@@ -116,7 +116,7 @@ def decide(
     if _differ(known.recipients, message.fingerprint.recipients) and not waited:
         return CONFLICT
     if known.unburied:
-        # Published again with another content it is tried again, as if it had failed already.
+        # Published again with other content, it is tried again as if it had already failed.
         changed = _differ(known.content, message.fingerprint.content)
         return Granted(Step.RECLAIM, 0) if changed else known.unburied
     if known.status is Status.CREATED:
@@ -124,8 +124,13 @@ def decide(
     return _resolve(known, policy, now, events_since) if known.in_doubt else Busy()
 
 
+def unless_stopped(decision: Decision, stopped: Stopped | None) -> Decision | Stopped:
+    """The decision, unless it grants the claim of a mail that must not be sent."""
+    return stopped if stopped and isinstance(decision, Granted) else decision
+
+
 def duplicate_or_conflict(finished: Fingerprint, again: Fingerprint) -> Duplicate | Conflict:
-    """What a mail is whose uuid was finished a short while ago."""
+    """Classify a mail whose uuid was finished recently."""
     return CONFLICT if again.recipients != finished.recipients else Duplicate(again.content != finished.content)
 
 
@@ -136,10 +141,10 @@ def _decide_on_finished(known: Known, asked: Fingerprint, origin: Origin, policy
         case Status.FAILED if origin.replay_of and known.replay_of != origin.replay_of and not others:
             return Granted(Step.RECLAIM, 0)
         case Status.FAILED if changed or (others and known.content is not None):
-            # Nobody got it. Published again as it was it would fail again; with an address put right, say, it may not.
+            # Nobody received it. Unchanged it would fail again, but with a corrected address, for example, it may not.
             return Granted(Step.RENEW, 0)
         case Status.STOPPED if known.suppressed and not others:
-            # Granted, it is asked about again: as long as the address is suppressed, it is stopped again.
+            # Once granted it is checked again: as long as the address is suppressed, it is stopped again.
             return Granted(Step.RENEW, 0)
         case _ if known.finished_at + policy.idempotency_ttl > now:
             return CONFLICT if others else Duplicate(changed)
@@ -154,21 +159,21 @@ def _differ(known: int | None, asked: int) -> bool:
 
 
 def ended_before(stored_at: float, idempotency_ttl: float) -> float:
-    """When a uuid must have ended for a mail of that uuid to be one that was published again (Unix seconds).
+    """The time before which a uuid must have ended for a mail with that uuid to count as published again (Unix seconds).
 
-    A delivery whose ack got lost comes again, however much later, and was stored before the outcome. Who publishes a uuid
-    again, once its window is over, stores it a window later. This lies halfway between, since `stored_at` is by the
-    source's clock and the outcome by ours: they may differ by half the window.
+    A delivery whose ack was lost may be redelivered any time later, but was stored before the outcome. A publisher that
+    reuses a uuid after its window stores the mail at least one window after the outcome. The limit is halfway between the
+    two, since `stored_at` is by the source's clock and the outcome by ours: they may differ by half a window.
     """
     return stored_at - idempotency_ttl / 2
 
 
 def _resolve(known: Known, policy: Policy, now: float, events_since: float) -> Granted | InDoubt | Parked:
     if now < max(known.claimed_at, events_since) + policy.in_doubt_grace:
-        return InDoubt("waiting for SES's own event")
-    spent = known.attempts + 1  # what is in doubt was an attempt
+        return InDoubt("waiting for an event from SES")
+    spent = known.attempts + 1  # the attempt in doubt counts
     if policy.in_doubt == "park":
-        return Parked(f"in doubt, and no event of SES came within {policy.in_doubt_grace:g} s")
+        return Parked(f"in doubt, and no event from SES arrived within {policy.in_doubt_grace:g} s")
     if spent >= policy.max_attempts:
-        return Parked(f"in doubt after {spent} attempts, and no event of SES came")
+        return Parked(f"in doubt after {spent} attempts, and no event from SES arrived")
     return Granted(Step.RECLAIM, spent)

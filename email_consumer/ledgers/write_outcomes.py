@@ -1,4 +1,4 @@
-"""Outcomes, written to the rows of their mails."""
+"""Writes outcomes to the rows of their mails."""
 
 import sqlite3
 
@@ -12,7 +12,7 @@ def write_outcomes(connection: sqlite3.Connection, entries: list[FinishRequest],
     """Write a group's outcomes; `now` in Unix seconds."""
     finishes, stops, parked, remarks, left_out = [], [], [], [], []
     for entry in entries:
-        if isinstance(entry.outcome, Conflict):  # the row is another mail's, whose state is what it was
+        if isinstance(entry.outcome, Conflict):  # the row belongs to another mail, whose state does not change
             remarks.append(_remark(entry, "conflict", entry.outcome.reason, now))
             continue
         step = row_change(entry.outcome)

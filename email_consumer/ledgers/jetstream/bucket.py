@@ -1,4 +1,4 @@
-"""The KV bucket of claims: a read, and a write that only succeeds on what was read."""
+"""The claims bucket (KV): reads, and writes that only succeed if they replace exactly what was read."""
 
 import asyncio
 import math
@@ -23,7 +23,7 @@ LOST = "the claims bucket was lost; waiting for the sidecar to refill it"
 
 
 class ClaimsLostError(LedgerBlockedError):
-    """There is no bucket, or it takes no claims before the sidecar has refilled it."""
+    """The bucket does not exist, or accepts no claims until the sidecar has refilled it."""
 
     def __init__(self) -> None:
         super().__init__(LOST)
@@ -33,13 +33,13 @@ class ClaimBucket:
     """Keys are the mails' tags."""
 
     def __init__(self, publisher: Publisher, *, stream: str, idempotency_ttl: float, refilling: bool = False) -> None:
-        """Take what is kept where.
+        """Access the bucket of one mail stream.
 
         Args:
-            publisher: must be running.
-            stream: the mail's.
-            idempotency_ttl: final records are forgotten so many seconds after the outcome.
-            refilling: write while the bucket takes no claims, and not once it does.
+            publisher: connected.
+            stream: the mail stream.
+            idempotency_ttl: seconds after the outcome at which final records expire.
+            refilling: write only while the bucket accepts no claims.
         """
         self._jetstream = publisher.client.jetstream()
         self._publisher = publisher
@@ -47,24 +47,24 @@ class ClaimBucket:
         self._names = self._claims.names
         self._ttl = max(1, math.ceil(idempotency_ttl))
         self._junk = ForeignRecords(
-            self._names.bucket, "its mail is in doubt: it waits for SES's event, then IN_DOUBT decides"
+            self._names.bucket, "its mail is in doubt: it waits for an event from SES, then IN_DOUBT decides"
         )
         self._refilling = refilling
 
     def blocked(self) -> str:
-        """Why nothing is written at present; empty where nothing is known to be in the way."""
+        """Why nothing can be written at the moment; empty if no obstacle is known."""
         return self._publisher.blocked(self._names.bucket_stream)
 
     async def read(self, key: str, until: float = math.inf) -> BucketEntry:
-        """What the bucket's leader holds. While NATS is away, it waits, at the most `until` then (event-loop clock).
+        """Read a record from the bucket's leader. While NATS is unavailable it waits until `until` (event-loop clock) at most.
 
         Raises:
-            ClaimsLostError: there is none.
-            LedgerBlockedError: then.
+            ClaimsLostError: the bucket does not exist.
+            LedgerBlockedError: no answer by then.
         """
         while True:
             try:
-                # By the leader, not by "direct get": a replica may lag behind what was acknowledged.
+                # From the leader and not by "direct get", since a replica may lag.
                 raw = await self._jetstream.get_msg(self._names.bucket_stream, subject=self._names.key(key))
             except NotFoundError as error:
                 if is_gone(error):
@@ -77,21 +77,24 @@ class ClaimBucket:
                 continue
             assert raw.seq is not None  # noqa: S101 - the server always says
             assert raw.time is not None  # noqa: S101
-            deleted = _OPERATION in (raw.headers or {})  # by us, or by an operator's hand
+            deleted = _OPERATION in (raw.headers or {})  # by us, or by an operator
             stored_at = raw.time.timestamp()
             record = self._read(key, raw.data, stored_at) if raw.data and not deleted else None
             return BucketEntry(record, raw.seq, stored_at)
 
     async def write(self, key: str, record: ClaimRecord, revision: int, *, waits: float | None = None) -> int | None:
-        """Replace what `revision` names (0: nothing); the new revision.
+        """Replace the entry of this `revision` (0: none); returns the new revision.
 
-        A mail that `waits` for its time (seconds) is forgotten as if it had been finished then; less than 0 where its
-        outcome is so old.
+        Args:
+            key: the mail's tag.
+            record: the new value.
+            revision: of the entry to replace.
+            waits: seconds until scheduled mail is due, from which its expiry counts; negative for an old outcome.
 
-        None: not written, as far as anybody knows. Read and see: an answer that got lost may have been a yes.
+        Returns None if it is not known to be written. Then read the entry: a lost answer may have been a success.
 
         Raises:
-            ClaimsLostError: there is no bucket that takes it.
+            ClaimsLostError: the bucket does not exist, or does not accept it.
         """
         headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         if record.final or waits is not None:
@@ -99,7 +102,7 @@ class ClaimBucket:
         return await self._replace(key, record.encode(), headers)
 
     async def forget(self, key: str, revision: int) -> None:
-        """Take back what we wrote; should it fail, it comes again together with its mail."""
+        """Delete what we wrote; if that fails, it is retried when the mail is redelivered."""
         deletion = {_OPERATION: "DEL", Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         await self._replace(key, b"", deletion | {Header.MSG_TTL.value: str(self._ttl)})
 
@@ -123,7 +126,7 @@ class ClaimBucket:
             return None
 
     async def _is_shut(self) -> bool:
-        """Whether nobody listens because the bucket is gone, or is being refilled; else it has no leader at present."""
+        """Whether writes fail because the bucket is gone or being refilled, rather than because it has no leader at the moment."""
         try:
             return await self._claims.is_open() is self._refilling
         except (NatsError, TimeoutError):
@@ -131,10 +134,10 @@ class ClaimBucket:
 
 
 async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, *, ours: bool) -> bool:
-    """Settle a mail that an SES event proves to be sent; False where the bucket knew.
+    """Record that an event from SES proves a mail to be sent; False if the bucket says so already.
 
-    `tag` is the mail's, as the event carries it; `now` in Unix seconds. `ours`: no other program can have sent it. Then it
-    is noted also where nothing is known of it: `run` may have had it in hand before there was a bucket.
+    `tag` is that of the mail, as in the event; `now` in Unix seconds. `ours`: no other program can have sent it. Then it is
+    recorded even if the tag is unknown: `run` may have sent it before the bucket existed.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""NATS's clock: the one by which the ages of claims are told, so that no two machines' clocks are compared."""
+"""The NATS server's clock, by which ages of claims are measured, so that no clocks of two machines are compared."""
 
 import asyncio
 import math
@@ -13,26 +13,26 @@ from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimsLostError
 
 _FRESH = 5.0
-"""Seconds for which an answer serves: a crash leaves many claims to be looked at within a short time."""
+"""Seconds an answer is reused for: after a crash many claims are checked within a short time."""
 
 
 class ServerClock:
-    """Of the server that leads the bucket of claims, which also notes when each of them was stored."""
+    """The clock of the server that leads the claims bucket, and which also timestamps each claim."""
 
     def __init__(self, publisher: Publisher, bucket_stream: str) -> None:
         self._publisher = publisher
         self._bucket_stream = bucket_stream
-        self._told = 0.0
-        self._told_at = -math.inf
+        self._server_time = 0.0
+        self._read_at = -math.inf
 
     async def now(self, until: float = math.inf) -> float:
-        """Unix seconds, never ahead of it. While NATS is away, it waits, at the most `until` then (event-loop clock).
+        """Unix seconds, never ahead of the server. While NATS is unavailable it waits until `until` (event-loop clock) at most.
 
         Raises:
-            ClaimsLostError: there is no bucket.
-            LedgerBlockedError: then.
+            ClaimsLostError: the bucket does not exist.
+            LedgerBlockedError: no answer by then.
         """
-        while self._loop_time() - self._told_at >= _FRESH:
+        while self._loop_time() - self._read_at >= _FRESH:
             try:
                 info = await ask(self._publisher.client, f"STREAM.INFO.{self._bucket_stream}")
             except NotFoundError:
@@ -42,8 +42,8 @@ class ServerClock:
                 if self._loop_time() > until:
                     raise LedgerBlockedError(f"NATS's clock can't be read: {error or repr(error)}") from None
             else:
-                self._told, self._told_at = datetime.fromisoformat(info["ts"]).timestamp(), self._loop_time()
-        return self._told + self._loop_time() - self._told_at
+                self._server_time, self._read_at = datetime.fromisoformat(info["ts"]).timestamp(), self._loop_time()
+        return self._server_time + self._loop_time() - self._read_at
 
     @staticmethod
     def _loop_time() -> float:

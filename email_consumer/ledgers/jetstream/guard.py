@@ -1,4 +1,4 @@
-"""A worker's watch over the bucket of claims: while it is lost, nothing more is released, and claims wait."""
+"""A worker's guard over the claims bucket: while it is lost, no mail is released, and claims wait."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from nats.errors import Error as NatsError
 from email_consumer.ledgers.jetstream.bucket import LOST
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 
-_LOOK = 1.0
-"""Seconds between two looks."""
+_INTERVAL = 1.0
+"""Seconds between two checks."""
 
 _log = structlog.get_logger(__name__)
 
 
 class ClaimsGuard:
-    """`run` it. A worker never makes the bucket: an empty one would know nothing of what was sent."""
+    """`run` it as a service. Workers never create the bucket: an empty one would not know what has been sent."""
 
     def __init__(
         self,
@@ -31,36 +31,36 @@ class ClaimsGuard:
         self._hold = hold
         self._resume = resume
         self._marked = False
-        """It was marked once; a bucket of the version before isn't until a sidecar has seen it."""
+        """Whether the bucket was ever marked; one of the previous version is not until a sidecar has adopted it."""
         self._closed = False
         self._over = asyncio.Event()
-        """Nobody has to wait any more."""
+        """Set while nobody has to wait."""
         self._alarm = asyncio.Event()
         self._reason = ""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check regularly until cancelled."""
         while True:
             self._alarm.clear()
             await self.refresh()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(_INTERVAL):
                     await self._alarm.wait()
 
     async def refresh(self) -> None:
-        """Once."""
+        """Read the bucket's state once, and hold or resume accordingly."""
         try:
             found = await self._claims.state()
-        except (NatsError, TimeoutError):  # an outage: nothing new is known
+        except (NatsError, TimeoutError):  # an outage tells nothing about the bucket
             return
         if found.is_open and (found.marked_at or not self._marked):
             self._marked = found.marked_at > 0
-            self._go_on()
+            self._resume_claims()
         else:
-            self._stop()
+            self._hold_claims()
 
     async def whole(self) -> bool:
-        """To be called where the bucket was found lost: wait until it is there again. False: the worker ends before."""
+        """Call this when the bucket was found lost: waits until it is complete again; False if the worker stops first."""
         if not self._closed:
             self._over.clear()
             self._alarm.set()
@@ -68,22 +68,22 @@ class ClaimsGuard:
         return not self._closed
 
     def close(self) -> None:
-        """Send away who waits, now and later."""
+        """Let all waiting callers return, now and in the future."""
         self._closed = True
         self._over.set()
 
     async def check(self) -> None:
-        """Raise while it is lost."""
+        """Raise while the bucket is lost."""
         if self._reason:
             raise ConnectionError(self._reason)
 
-    def _stop(self) -> None:
+    def _hold_claims(self) -> None:
         if not self._reason:
             self._reason = LOST
             self._hold(LOST)
             _log.error("claims.lost", hint="nothing is sent until the sidecar has refilled it")
 
-    def _go_on(self) -> None:
+    def _resume_claims(self) -> None:
         self._over.set()
         if self._reason:
             self._reason = ""

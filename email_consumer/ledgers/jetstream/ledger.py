@@ -1,8 +1,8 @@
 """The ledger on JetStream, for many workers: a record per uuid in a KV bucket, written by compare-and-set.
 
-Whoever creates the record, or replaces the very one it read, has the claim. A claim whose worker never reported is in
-doubt once its lease is over by the server's clock, which also says when it was stored. The worker itself acts only in the
-first half of the lease, by its own monotonic clock from before the write.
+A worker that creates the record, or replaces exactly the one it read, holds the claim. A claim without an outcome is in
+doubt once its lease has expired by the server's clock, which also recorded when it was stored. The worker itself acts only
+in the first half of the lease, measured by its own monotonic clock from before the write.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.outcomes import OutcomePublisher
-from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed
+from email_consumer.ledgers.jetstream.record import BucketEntry, claimed, doubted, takes_over, waiting
 from email_consumer.ledgers.jetstream.scheduling import publish_scheduled
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import (
@@ -46,6 +46,7 @@ from email_consumer.ledgers.rule import (
     Takeover,
     decide,
     duplicate_or_conflict,
+    unless_stopped,
 )
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
@@ -53,14 +54,14 @@ from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.status import Status
 
 _CACHED_UUIDS = 50_000
-"""About 11 MB. A duplicate that is older costs a look-up over the network."""
+"""About 11 MB. An older duplicate costs a lookup over the network."""
 _PAUSE = 0.25
 
 
 class JetStreamLedger:
-    """See `email_consumer.core.ledger.Ledger`. While NATS is away, or takes nothing, a claim waits for a while.
+    """See `email_consumer.core.ledger.Ledger`. While NATS is unavailable or accepts nothing, claims wait for a while.
 
-    While the bucket of claims is lost, claims wait. What was claimed before is finished: its outcome goes to the sidecar,
+    While the claims bucket is lost, claims wait as well. Mail claimed earlier is finished: its outcome goes to the sidecar,
     which refills the bucket.
     """
 
@@ -77,11 +78,19 @@ class JetStreamLedger:
         patience: float = PATIENCE,
         valid_until: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        """`stream` is the mail's; `lease` in seconds, the same for all workers.
+        """Create a ledger that is used while its `running` block lasts.
 
-        `patience`: seconds that a mail waits for JetStream before it is claimed, and after its outcome is recorded.
-
-        No claim reaches beyond `valid_until` (event-loop clock): until then our share of the rate is surely ours.
+        Args:
+            publisher: connected.
+            stopper: whether cancellations or the suppression list stop a mail.
+            policy: of the claim rule.
+            stream: the mail stream.
+            takeover: mail that a previous ledger may have sent.
+            guard: watches the claims bucket.
+            lease: seconds a claim lasts, the same for all workers.
+            patience: seconds a mail waits for JetStream before its claim, and again after its outcome is recorded.
+            valid_until: time of the event loop's clock until which our share of the rate is certain; no claim extends
+                beyond it.
         """
         self._stopper = stopper
         self._policy = policy
@@ -97,22 +106,22 @@ class JetStreamLedger:
         self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience)
         self._finished: TTLCache[str, Fingerprint] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
         self.worker = uuid4().hex
-        """What the names of our claims begin with."""
+        """Prefix of the names of our claims."""
         self._numbers = count(1)
         self._held: dict[str, BucketEntry] = {}
-        """Our claims between `claim` and `finish`: no more than there are deliveries in hand."""
+        """Our claims between `claim` and `finish`, at most one per unsettled delivery."""
         self._unsure: TTLCache[str, tuple[str, float]] = TTLCache(_CACHED_UUIDS, lease)
-        """By uuid, names of claims that may have been stored after nobody waited for them any more, and when they began."""
+        """By uuid: name and start of claims that may have been stored after their caller stopped waiting."""
         self._events_since = time.time()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send outcomes on their way, and watch the bucket, until the block ends."""
+        """Publish outcomes and watch the bucket until the block ends."""
         async with supervised(Service("outcome feed", self._outcomes.run), Service("claims guard", self._guard.run)):
             yield
 
     def events_expected_from(self, moment: float) -> None:
-        """The event receiver is ready since `moment` by the server's clock: a grace counts from here at the earliest."""
+        """Events from SES reach us since `moment` (server's clock, Unix seconds): no grace period begins earlier."""
         self._events_since = moment
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
@@ -120,7 +129,7 @@ class JetStreamLedger:
         return duplicate_or_conflict(finished, message.fingerprint) if finished else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
-        if self._outcomes.blocked:  # what became of the mail could not be told
+        if self._outcomes.blocked:  # an outcome could not be published
             raise LedgerBlockedError(self._outcomes.blocked)
         now = self._loop_time()
         name, began = self._unsure.pop(message.uuid, ("", 0.0))
@@ -130,7 +139,7 @@ class JetStreamLedger:
             try:
                 return await self._claim(message, origin, name, began, until=self._loop_time() + self._patience)
             except ClaimsLostError:
-                # Sent back, it would be a second delivery after the refill, which somebody may have sent.
+                # Returned now, it would be a redelivery after the refill, which somebody else may have sent.
                 if not await self._guard.whole():
                     raise
             except LedgerBlockedError:
@@ -140,16 +149,16 @@ class JetStreamLedger:
     async def _claim(
         self, message: EmailMessage, origin: Origin, name: str, began: float, *, until: float
     ) -> ClaimAnswer:
-        found = BucketEntry()  # most uuids are new: only a conflict costs a read
+        found = BucketEntry()  # most uuids are new, so only a conflict costs a read
         while True:
             tried = self._loop_time()
-            now = await self._clock.now(until) if found.record else 0.0  # of an unknown uuid nothing is of an age
+            now = await self._clock.now(until) if found.record else 0.0  # no ages to compare for an unknown uuid
             decision = self._decide(found, message, origin, now)
             match decision:
                 case Granted():
                     record = claimed(found, decision, name, message, origin)
                 case InDoubt(reason) if not (found.record and found.record.in_doubt):
-                    record = self._doubted(found, message, reason)
+                    record = found.doubted() if found.record else doubted(message, reason, self._takeover.since)
                 case _:
                     return await self._refuse(decision, found, message, origin)
             if revision := await self._bucket.write(message.tag, record, found.revision):
@@ -158,36 +167,36 @@ class JetStreamLedger:
                     return await self._refuse(decision, found, message, origin)
                 return self._hold(message, found, tried)
             found = await self._bucket.read(message.tag, until)
-            if found.held_by(name):  # it was stored, and the acknowledgement got lost
+            if found.held_by(name):  # it was stored, but the acknowledgement was lost
                 return self._hold(message, found, began)
             self._check_patience(until)
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:
         if isinstance(outcome, Conflict):
-            await self._note_conflict(message, outcome, origin)
+            await self._record_conflict(message, outcome, origin)
             return
-        now = await self._moment_of(outcome)
+        now = await self._time_of(outcome)
         held = self._held.pop(message.uuid, None)
         found = held or BucketEntry()  # as with claims, only a conflict costs a read
-        told = False
+        published = False
         while True:
             record = found.finished(held, message.fingerprint, outcome, now, origin.reference)
-            if record is None:  # somebody else has had the last word
+            if record is None:  # somebody else recorded the final outcome
                 break
             try:
                 revision = await self._bucket.write(message.tag, record, found.revision)
                 found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag)
             except ClaimsLostError:
-                if held and await self._tell_instead(message, origin, BucketEntry(record, held.revision)):
-                    told = True
+                if held and await self._publish_instead(message, origin, BucketEntry(record, held.revision)):
+                    published = True
                     break
                 if not await self._guard.whole():
                     await asyncio.sleep(_PAUSE)
                 found = held or BucketEntry()
             if found.record == record:
                 break
-        if not told and (record or (found.record and found.record.final)):
-            await self._tell(message, origin, found)
+        if not published and (record or (found.record and found.record.final)):
+            await self._publish(message, origin, found)
         if isinstance(outcome, Sent):
             self._finished[message.uuid] = message.fingerprint
 
@@ -198,15 +207,15 @@ class JetStreamLedger:
             decision = self._rule(found, message, origin, now)
             if not isinstance(decision, Granted):
                 return await self._refuse(decision, found, message, origin)
-            if found.record and found.record.status is Status.CREATED and not _replayed(found.record, origin):
+            if found.record and found.record.status is Status.CREATED and not takes_over(found.record, origin):
                 break
-            record = _waiting(found, message, origin)
+            record = waiting(found, message, origin)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
             found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
         if (found.record.status, found.record.claim) != (Status.CREATED, origin.reference):
-            return Duplicate()  # another delivery's, or it waits for another attempt
-        # Also where the record is from an earlier time that this mail was delivered: its worker may have died before this.
+            return Duplicate()  # of another delivery, or waiting for a retry
+        # Also if the record stems from an earlier delivery of this mail, whose worker may have died before publishing it.
         try:
             await publish_scheduled(self._publisher, self._stream, message, origin, life=found.record.life)
         except TooLargeToKeepError:
@@ -216,7 +225,7 @@ class JetStreamLedger:
 
     def _decide(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         if origin.received == 1 and found.held_by(origin.reference):
-            # The bucket was lost while somebody had this delivery, which is we; and nobody had it before.
+            # The bucket was lost while this very delivery was being handled, by us; and nobody had it before.
             return self._stopper(message, origin) or Granted(Step.RECLAIM, found.record.attempts if found.record else 0)
         if found.record is None and self._takeover.covers(origin):
             return InDoubt("it may have been sent under the ledger that had this consumer before")
@@ -225,7 +234,7 @@ class JetStreamLedger:
     def _rule(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         known = found.known(self._lease, now)
         decision = decide(known, message, origin, self._policy, now=now, events_since=self._events_since)
-        return (isinstance(decision, Granted) and self._stopper(message, origin)) or decision
+        return unless_stopped(decision, self._stopper(message, origin))
 
     def _hold(self, message: EmailMessage, found: BucketEntry, since: float) -> Claim:
         assert found.record is not None  # noqa: S101
@@ -233,26 +242,15 @@ class JetStreamLedger:
         return Claim(found.record.attempts + 1, min(since + self._lease / 2, self._valid_until()))
 
     async def _refuse(self, answer: Refused, found: BucketEntry, message: EmailMessage, origin: Origin) -> Refused:
-        # Whoever wrote the record may have died before its outcome was on its way. Then the mail is delivered again.
-        # Or the stream of outcomes was lost with it, and mail of our own keeping is published until the tables show it.
+        # The worker that wrote the record may have died before publishing the outcome; then the mail is redelivered.
+        # Or the stream of outcomes was lost, and scheduled mail is published again until the tables show its outcome.
         again = origin.received > 1 or origin.kept
         if found.record and isinstance(answer, (Duplicate, InDoubt)) and again:
-            await self._tell(message, origin, found)
+            await self._publish(message, origin, found)
         return answer
 
-    def _doubted(self, found: BucketEntry, message: EmailMessage, reason: str) -> ClaimRecord:
-        if found.record:
-            return found.doubted()
-        return ClaimRecord(
-            Status.PROCESSED,
-            in_doubt=True,
-            claimed_at=self._takeover.since,
-            error=reason,
-            **message.fingerprint._asdict(),
-        )
-
-    async def _note_conflict(self, message: EmailMessage, conflict: Conflict, origin: Origin) -> None:
-        """In the history of the mail that the uuid stands for, whose state is what it was."""
+    async def _record_conflict(self, message: EmailMessage, conflict: Conflict, origin: Origin) -> None:
+        """Add it to the history of the mail that the uuid belongs to, whose state does not change."""
         try:
             found = await self._bucket.read(message.tag)
         except ClaimsLostError:
@@ -260,46 +258,33 @@ class JetStreamLedger:
         if found.record:
             await self._outcomes.submit(encode_state(message, origin, found, time.time(), conflict=conflict.reason))
 
-    async def _moment_of(self, outcome: Outcome) -> float:
-        """The grace of a doubt counts by the server's clock; when it ended is only shown."""
+    async def _time_of(self, outcome: Outcome) -> float:
+        """A doubt is timed by the server's clock, since its grace period depends on it; other outcomes only display their time."""
         if isinstance(outcome, InDoubt):
             with suppress(ClaimsLostError):
                 return await self._clock.now()
         return time.time()
 
-    async def _tell(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> None:
+    async def _publish(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> None:
         await self._outcomes.submit(encode_state(message, origin, found, time.time()))
 
-    async def _tell_instead(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> bool:
-        """The sidecar refills the bucket with what it is told. The revision of our claim is nobody else's."""
+    async def _publish_instead(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> bool:
+        """Publish the outcome although the bucket is lost: the sidecar refills it from the outcomes."""
         try:
-            await self._tell(message, origin, found)
+            await self._publish(message, origin, found)
         except LedgerBlockedError:
             return False
         return True
 
     def _check_patience(self, until: float) -> None:
         if self._loop_time() > until:
-            raise LedgerBlockedError(f"claims can't be stored: {self._bucket.blocked() or 'others claim the same'}")
+            raise LedgerBlockedError(
+                f"claims can't be stored: {self._bucket.blocked() or 'others claim the same uuid'}"
+            )
 
     @staticmethod
     def _loop_time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _waiting(found: BucketEntry, message: EmailMessage, origin: Origin) -> ClaimRecord:
-    return ClaimRecord(
-        Status.CREATED,
-        origin.reference,
-        replay_of=origin.replay_of,
-        life=found.revision + 1 if found.record else 0,
-        **message.fingerprint._asdict(),
-    )
-
-
-def _replayed(record: ClaimRecord, origin: Origin) -> bool:
-    """The delivery that the uuid waits for became a dead letter on its way into our keeping: this one takes its place."""
-    return origin.replay_of is not None and record.replay_of != origin.replay_of
 
 
 def _seconds_until_due(message: EmailMessage) -> float:

@@ -1,4 +1,4 @@
-"""Outcomes on their way to the tables: entries, gathered into batches, each acknowledged by JetStream."""
+"""Publishes mail states to the stream of outcomes, in batches that JetStream acknowledges."""
 
 import asyncio
 from uuid import uuid4
@@ -9,7 +9,7 @@ from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.jetstream.publisher import Publisher, TooLargeError
 
 _INTERVAL = 0.01
-"""Seconds between the starts of two batches at the least."""
+"""Minimum seconds between the starts of two batches."""
 _MOST_ENTRIES = 200
 _MOST_BYTES = 256 * 1024
 _HEADER_ROOM = 128
@@ -18,10 +18,10 @@ _log = structlog.get_logger(__name__)
 
 
 class OutcomePublisher:
-    """Gathers entries; each is answered once the stream has stored its batch."""
+    """Gathers states into batches; each submission returns once the stream has stored its batch."""
 
     def __init__(self, publisher: Publisher, subject: str, patience: float) -> None:
-        """`patience`: seconds that somebody waits for a stream that takes nothing."""
+        """`patience`: seconds a submission waits while the stream accepts nothing."""
         self._patience = patience
         self._publisher = publisher
         self._subject = subject
@@ -29,10 +29,10 @@ class OutcomePublisher:
         self._arrived = asyncio.Event()
 
     async def submit(self, entry: bytes) -> None:
-        """Return once the entry is stored.
+        """Return once the state is stored.
 
         Raises:
-            LedgerBlockedError: it isn't, or not yet. The batch that is tried at the moment goes on being tried.
+            LedgerBlockedError: it is not stored yet. A batch that is already being published is still retried.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, future))
@@ -46,19 +46,19 @@ class OutcomePublisher:
 
     @property
     def blocked(self) -> str:
-        """Why nothing is stored at present; empty where nothing is known to be in the way."""
+        """Why nothing can be stored at the moment; empty if no obstacle is known."""
         reason = self._publisher.blocked(self._subject)
         return reason and f"outcomes can't be stored: {reason}"
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Publish batches until cancelled."""
         loop = asyncio.get_running_loop()
         earliest = loop.time()
         while True:
             await self._arrived.wait()
             await asyncio.sleep(max(0.0, earliest - loop.time()))
             earliest = loop.time() + _INTERVAL
-            if batch := self._take():  # unless nobody had the patience
+            if batch := self._take():  # empty if all callers gave up waiting
                 await self._store(batch)
 
     async def _store(self, batch: list[tuple[bytes, asyncio.Future[None]]]) -> None:
@@ -66,7 +66,7 @@ class OutcomePublisher:
         try:
             await self._publisher.until_stored(self._subject, payload, uuid4().hex)
         except TooLargeError as error:
-            if len(batch) > 1:  # an operator limits the stream's messages to less than the server does
+            if len(batch) > 1:  # an operator limits message sizes of the stream further than the server does
                 await self._store(batch[: len(batch) // 2])
                 await self._store(batch[len(batch) // 2 :])
                 return
@@ -90,11 +90,11 @@ class OutcomePublisher:
         return batch
 
 
-def _answer(batch: list[tuple[bytes, asyncio.Future[None]]], fault: Exception | None) -> None:
+def _answer(batch: list[tuple[bytes, asyncio.Future[None]]], error: Exception | None) -> None:
     for _, future in batch:
         if future.done():
             continue
-        if fault:
-            future.set_exception(fault)
+        if error:
+            future.set_exception(error)
         else:
             future.set_result(None)

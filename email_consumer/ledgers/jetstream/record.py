@@ -1,4 +1,4 @@
-"""What the bucket holds of one uuid, and what each event makes of it; pure values, nothing of NATS."""
+"""The record of one uuid in the claims bucket, and how claims and outcomes change it. Pure values, without NATS."""
 
 import time
 from dataclasses import dataclass, fields, replace
@@ -33,14 +33,14 @@ _UNREADABLE = "its record in the bucket of claims can't be read: this program di
 
 @dataclass(frozen=True, slots=True)
 class ClaimRecord:
-    """One key's value, JSON without what is at its default. Times are Unix seconds by the writer's clock."""
+    """The value of one key: JSON without default values. Times are Unix seconds by the writer's clock."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     status: Status
     claim: str = ""
-    """Names the last claim: unique over all workers and times. While the mail waits for its time, and where the bucket was
-    lost during an attempt: the delivery it came by."""
+    """Name of the last claim, unique across workers and time. For scheduled mail, and if the bucket was lost during an
+    attempt: the reference of the delivery."""
     attempts: Count = 0
     """Attempts spent."""
     in_doubt: bool = False
@@ -49,12 +49,12 @@ class ClaimRecord:
     message_id: str | None = None
     error: str | None = None
     remark: str | None = None
-    """How the last attempt ended, where the mail's history should keep it."""
+    """How the last attempt ended, if the mail's history should contain it."""
     replay_of: str | None = None
     left_out: tuple[LeftOut, ...] = ()
-    """Copies that the last attempt did not send."""
+    """Recipients the last attempt left out."""
     life: Count = 0
-    """The revision from which on the uuid stands for this mail, its former life forgotten; 0: from this very revision."""
+    """The revision since which the uuid belongs to this mail rather than to an earlier one; 0: since this revision."""
     recipients: Hash | None = None
     """See `Fingerprint`; None in records of earlier versions."""
     content: Hash | None = None
@@ -65,16 +65,16 @@ class ClaimRecord:
 
     @property
     def unburied(self) -> Unburied | None:
-        """Given up, and still without its dead letter."""
+        """Given up, while its dead letter is not stored yet."""
         return unburied(self.status, self.error, self.attempts)
 
     def encode(self) -> bytes:
-        values = zip(_DEFAULTS, _values(self), strict=True)  # `asdict` copies deeply, at ten times the cost
+        values = zip(_DEFAULTS, _values(self), strict=True)  # `asdict` makes deep copies, at ten times the cost
         return orjson.dumps({name: value for name, value in values if value != _DEFAULTS[name]})
 
     @classmethod
     def decode(cls, value: bytes) -> "ClaimRecord":
-        """What `encode` wrote, in this version or another.
+        """Read what `encode` of this or another version wrote.
 
         Raises:
             ValueError: it is something else.
@@ -83,7 +83,7 @@ class ClaimRecord:
 
     @classmethod
     def unreadable(cls, stored_at: float) -> "ClaimRecord":
-        """What stands for one that can't be read. It may have told that the mail was sent: that is in doubt."""
+        """Replaces a record that can't be read. It may have said that the mail was sent, so the mail is in doubt."""
         return cls(Status.PROCESSED, in_doubt=True, claimed_at=stored_at, error=_UNREADABLE)
 
 
@@ -94,19 +94,19 @@ _RECORD = TypeAdapter(ClaimRecord)
 
 @dataclass(frozen=True, slots=True)
 class BucketEntry:
-    """What was read."""
+    """A record as read from the bucket, with its revision."""
 
     record: ClaimRecord | None = None
-    """None: nothing is known of the uuid."""
+    """None if the uuid is unknown."""
     revision: int = 0
-    """What the next write has to name as the last one."""
+    """The revision that the next write has to replace."""
     stored_at: float = 0.0
     """Unix seconds by the server's clock."""
 
     def known(self, lease: float, now: float) -> Known | None:
-        """In the terms of the claim rule, all times by the server's clock; `now` too.
+        """The record in terms of the claim rule. All times, including `now`, are by the server's clock.
 
-        In hand for longer than the lease means: its worker never reported.
+        A claim older than the lease without an outcome means that its worker never reported one.
         """
         if self.record is None:
             return None
@@ -131,7 +131,7 @@ class BucketEntry:
         return (self.record.life if self.record else 0) or self.revision
 
     def doubted(self) -> ClaimRecord:
-        """The record with the doubt written down."""
+        """The record, marked as in doubt."""
         assert self.record is not None  # noqa: S101 - only what is there can be doubted
         return replace(
             self.record,
@@ -143,7 +143,7 @@ class BucketEntry:
         )
 
     def sent(self, message_id: str, now: float) -> ClaimRecord | None:
-        """What SES's own event makes of it; None where that is known."""
+        """The record after an event proved that SES sent the mail; None if it says so already."""
         record = self.record or ClaimRecord(Status.PROCESSED)
         if record.status is Status.SENT:
             return None
@@ -162,9 +162,9 @@ class BucketEntry:
     def finished(
         self, held: "BucketEntry | None", fingerprint: Fingerprint, outcome: Outcome, now: float, delivery: str = ""
     ) -> ClaimRecord | None:
-        """What the outcome of an attempt makes of it, None: nothing. `held` is the claim we made, if we did.
+        """The record after an outcome; None if the outcome changes nothing. `held` is our own claim, if we made one.
 
-        The bucket may have been lost since, and our claim be known by its `delivery` alone.
+        If the bucket was lost since, our claim may only be known by its `delivery`.
         """
         if not self._takes(held, outcome, delivery):
             return None
@@ -174,9 +174,9 @@ class BucketEntry:
         return replace(
             record,
             status=step.status,
-            attempts=record.attempts + (0 if record.unburied else step.attempts),  # its own are counted
+            attempts=record.attempts + (0 if record.unburied else step.attempts),  # already counted
             in_doubt=step.in_doubt,
-            # The grace of a doubt counts from here: the request may have been under way for long.
+            # The grace period starts now, since the request may have been in flight for long.
             claimed_at=now if step.in_doubt else record.claimed_at,
             finished_at=now if step.final else 0.0,
             message_id=step.message_id or record.message_id,
@@ -184,7 +184,7 @@ class BucketEntry:
             remark=step.remark,
             left_out=outcome.left_out if isinstance(outcome, (Sent, InDoubt)) else (),
             life=base.life,
-            # It may have been sent: published again with another content it must stay a duplicate.
+            # It may have been sent: published again with other content it must remain a duplicate.
             content=None if isinstance(outcome, Parked) else record.content,
         )
 
@@ -194,26 +194,47 @@ class BucketEntry:
         if held and held.record and (self.held_by(held.record.claim) or (delivery and self.held_by(delivery))):
             return True
         match outcome:
-            case Sent():  # whoever has the claim by now: SES took it
+            case Sent():  # whichever worker holds the claim by now: SES accepted the mail
                 return self.record.status is not Status.SENT
             case Stopped() | Parked():
                 return not self.record.final
-            case Rejected() | Exhausted():  # its dead letter has found its place
+            case Rejected() | Exhausted():  # its dead letter is stored now
                 return self.record.unburied is not None
             case _:
                 return False
 
     def held_by(self, claim: str) -> bool:
-        """Whether the claim of that name still stands."""
+        """Whether the claim with this name is still the current one."""
         record = self.record
         return record is not None and record.claim == claim and record.status is Status.PROCESSED
 
 
 def claimed(found: BucketEntry, granted: Granted, name: str, mail: Identified, origin: Origin) -> ClaimRecord:
-    """What a claim of that name makes of it."""
+    """The record after a claim with this name."""
     fresh = ClaimRecord(
         Status.PROCESSED, name, claimed_at=time.time(), replay_of=origin.replay_of, **mail.fingerprint._asdict()
     )
     if granted.step is not Step.RECLAIM or found.record is None:
         return fresh
     return replace(fresh, attempts=granted.spent, replay_of=origin.replay_of or found.record.replay_of, life=found.life)
+
+
+def waiting(found: BucketEntry, mail: Identified, origin: Origin) -> ClaimRecord:
+    """The record of scheduled mail that waits for its time."""
+    return ClaimRecord(
+        Status.CREATED,
+        origin.reference,
+        replay_of=origin.replay_of,
+        life=found.revision + 1 if found.record else 0,
+        **mail.fingerprint._asdict(),
+    )
+
+
+def takes_over(record: ClaimRecord, origin: Origin) -> bool:
+    """Whether this delivery replays the scheduled mail that the record waits for, which has become a dead letter."""
+    return origin.replay_of is not None and record.replay_of != origin.replay_of
+
+
+def doubted(mail: Identified, reason: str, since: float) -> ClaimRecord:
+    """The record of a mail that a previous ledger may have sent; `since`: when its consumer was taken over (Unix seconds)."""
+    return ClaimRecord(Status.PROCESSED, in_doubt=True, claimed_at=since, error=reason, **mail.fingerprint._asdict())
