@@ -1,6 +1,6 @@
 """The ledger's SQL, a comment per statement.
 
-What every mail needs takes a group's rows as one JSON array: SQLite then walks through them by itself, while a statement
+What every mail needs takes a group's rows as one JSON array: SQLite then iterates over them internally, while a statement
 executed for each row would fight with the event loop for the interpreter's lock at each of them. The rows are arrays,
 since to look a value up by its name costs more.
 """
@@ -89,7 +89,7 @@ WHERE uuid = :uuid AND NOT EXISTS (
 )
 """
 
-# Whatever a dead process had in hand when this one took the file over.
+# Claims of a dead process, found when this one opened the database.
 DOUBT_ORPHANS = f"UPDATE email_requests SET in_doubt = 1, error = 'the process ended during the attempt' WHERE status = {Status.PROCESSED} AND in_doubt = 0"
 
 # Whether SES's message id is known already.

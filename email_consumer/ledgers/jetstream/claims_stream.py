@@ -1,9 +1,9 @@
-"""The stream under the bucket of claims: made, closed for a refill, opened again, and what state it is in.
+"""The stream of the claims bucket: created, closed for a refill, opened again, and its state.
 
-A bucket that lost its records must not take claims before it has them again. So the sidecar makes it closed: the stream
-then listens on subjects of the refill alone, and files what comes there under the bucket's keys. A claim that is written
-meanwhile is stored by nobody, whichever version of the worker writes it. The mark, a key that no mail can have, is written
-last; then the stream gets its usual subjects.
+A bucket that lost its records must not accept claims before they are restored. So the sidecar creates it closed: the stream
+then only listens on refill subjects, and stores what it receives there under the bucket's keys. Claims written meanwhile
+are not stored, whatever the version of the worker. The mark, a key that no mail can have, is written last; then the stream
+gets its normal subjects.
 """
 
 import time
@@ -17,23 +17,23 @@ from nats.js.errors import NotFoundError
 from email_consumer.jetstream.api import ask
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, Names
 
-_MARK = "bucket.whole"  # no mail's tag has a dot
+_MARK = "bucket.whole"  # tags of mails contain no dot
 _NO_SUCH_STREAM = 10059
 _NEEDED = {"allow_msg_ttl": True, "deny_delete": True, "deny_purge": True, "allow_rollup_hdrs": False}
-"""Records expire one by one, and nobody empties it by mistake. A single one can still be deleted, by `nats kv del`."""
+"""Records expire one by one, and nobody can empty the bucket by mistake; `nats kv del` can still delete a single one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketState:
-    """Of the bucket."""
+    """The state of the claims bucket."""
 
     exists: bool = False
     is_open: bool = False
-    """Takes claims."""
+    """Whether it accepts claims."""
     marked_at: int = 0
-    """The revision of its mark, 0 without one. What is older was written before the refill."""
+    """Revision of its mark, 0 without one. Records with smaller revisions were written before or during the refill."""
     refilled: bool = False
-    """It was lost once; else its mark says only that it is known."""
+    """Whether it was ever refilled; otherwise the mark only says that the sidecar knows the bucket."""
 
     @property
     def whole(self) -> bool:
@@ -41,16 +41,16 @@ class BucketState:
 
 
 class ClaimsStream:
-    """All calls raise nats.errors.Error where JetStream gives no answer or refuses."""
+    """All methods raise nats.errors.Error if JetStream refuses or does not respond."""
 
     def __init__(self, client: Client, stream: str) -> None:
-        """`stream` is the mail's."""
+        """`stream` is the mail stream."""
         self._client = client
         self._jetstream = client.jetstream()
         self.names = Names(stream)
 
     async def state(self) -> BucketState:
-        """Ask."""
+        """Read the current state."""
         try:
             config = await self._config()
             raw = await self._jetstream.get_msg(self.names.bucket_stream, subject=self.names.key(_MARK))
@@ -62,17 +62,17 @@ class ClaimsStream:
         return BucketState(True, self._is_open(config), raw.seq or 0, refilled)
 
     async def is_open(self) -> bool:
-        """Whether it is there and takes claims."""
+        """Whether it exists and accepts claims."""
         try:
             return self._is_open(await self._config())
         except NotFoundError:
             return False
 
     async def create(self, *, replicas: int, above: int = 0) -> None:
-        """Empty and closed. Its revisions begin above `above`: rows know which one they show.
+        """Create it, empty and closed. Its revisions start above `above`, since rows refer to revisions.
 
         Raises:
-            LedgerStreamError: this server can't do it.
+            LedgerStreamError: this server does not support it.
         """
         config = {
             "name": self.names.bucket_stream,
@@ -81,35 +81,35 @@ class ClaimsStream:
             "discard": "new",
             "retention": "limits",
             "num_replicas": replicas,
-            # A bucket that is made again must not fall behind the one before.
+            # The revisions of a recreated bucket must exceed those of the previous one.
             "first_seq": max(int(time.time() * 1e6), above + 1),
         }
         await self._require_ttl("CREATE", config | self._closed())
 
     async def close(self) -> None:
-        """What is in it stays.
+        """Close it; its content stays.
 
         Raises:
-            LedgerStreamError: this server can't do it.
+            LedgerStreamError: this server does not support it.
         """
         await self._require_ttl("UPDATE", await self._config() | self._closed())
 
     async def open(self) -> None:
-        """From here on workers go on."""
+        """Let it accept claims."""
         await self._update({"subjects": [self.names.key(">")], "subject_transform": None})
 
     async def secure(self) -> None:
-        """As a version before made it, it can be emptied by one command."""
+        """Protect a bucket created by a previous version from being emptied by one command."""
         config = await self._config()
         if any(config.get(name, False) != wanted for name, wanted in _NEEDED.items()):
             await self._update(_NEEDED)
 
     async def mark(self, *, refilled: bool) -> None:
-        """Say that it is whole."""
+        """Mark it as complete."""
         await self._jetstream.publish(await self.subject(_MARK), orjson.dumps({"refilled": refilled}))
 
     async def subject(self, key: str) -> str:
-        """By which a key's value comes into it at present."""
+        """The subject for writing a key in the current state."""
         return self.names.key(key) if await self.is_open() else self.names.refill(key)
 
     def _closed(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class ClaimsStream:
         made = await ask(self._client, f"STREAM.{verb}.{self.names.bucket_stream}", config)
         if not made["config"].get("allow_msg_ttl"):
             raise LedgerStreamError(
-                f"bucket {self.names.bucket!r} takes no TTL per message: LEDGER=jetstream needs nats-server 2.11 or newer"
+                f"bucket {self.names.bucket!r} does not support a TTL per message: LEDGER=jetstream needs nats-server 2.11 or newer"
             )
 
     async def _update(self, changes: dict[str, Any]) -> None:
@@ -140,5 +140,5 @@ class ClaimsStream:
 
 
 def is_gone(error: NotFoundError) -> bool:
-    """Whether it is the stream that isn't there, and not a message in it."""
+    """Whether the stream itself is missing rather than a message in it."""
     return error.err_code == _NO_SUCH_STREAM

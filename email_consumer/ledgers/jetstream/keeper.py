@@ -1,8 +1,8 @@
-"""The sidecar's care for the bucket of claims: made at the first start, refilled whenever it was lost.
+"""The sidecar's maintenance of the claims bucket: creates it at the first start, and refills it whenever it was lost.
 
-Only the sidecar does it, since only the tables know what is to be in it. In this order: the bucket is closed, so that
-nothing more is claimed; what is in hand is noted; all that was told up to then is waited for, until the tables show it;
-then records are made of both, the bucket is marked as whole, and opened.
+Only the sidecar does this, since only its tables know the content. In this order: it closes the bucket, so that nothing is
+claimed; lists unsettled mail; waits until the tables contain all outcomes published so far; creates records from both;
+marks the bucket as complete, and opens it.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from email_consumer.ledgers.rule import Policy
 from email_consumer.store.database import Database
 from email_consumer.store.key_values import read_value, write_value
 
-_LOOK = 1.0
-"""Seconds between two looks."""
+_INTERVAL = 1.0
+"""Seconds between two checks."""
 _AT_ONCE = 200
 _PATIENCE = 30.0
-"""Seconds without any outcome taken into the tables, after which the refill goes on without those that are left."""
+"""Seconds without progress of the projection after which the refill continues without the remaining outcomes."""
 _PAUSE = 0.05
-_FACT = "claims"
+_KEY = "claims"
 _PASSING = (NatsError, TimeoutError, LostAckError, RefusedError, ClaimsLostError)
 _REFILLS = "the claims bucket was lost; it is being refilled"
 
@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ClaimsKeeper:
-    """`make` it, `prepare` once, then `run`."""
+    """`make` the bucket, `prepare` it once, then `run`."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class ClaimsKeeper:
         replicas: int,
         delivered: Callable[[], Awaitable[tuple[int, str]]],
     ) -> None:
-        """`delivered`: the last sequence that the consumer of mail has delivered, and in which stream."""
+        """`delivered` returns the last sequence number delivered by the mail consumer, and the identity of its stream."""
         self._publisher = publisher
         self._database = database
         self._mails = mails
@@ -67,51 +67,51 @@ class ClaimsKeeper:
         self._refill = ClaimBucket(publisher, stream=mails.stream, idempotency_ttl=ttl, refilling=True)
         self._clock = ServerClock(publisher, self._claims.names.bucket_stream)
         self._late_before: float = math.inf
-        """Outcomes of a smaller revision are of a bucket that was lost, and were told too late for its refill."""
+        """Outcomes with a smaller revision belong to a lost bucket and were published too late for its refill."""
         self._reason = _REFILLS
 
     async def make(self) -> None:
-        """Unless it is there. It takes claims once `run` has filled it.
+        """Create the bucket if it is missing. It accepts claims once `run` has filled it.
 
         Raises:
-            LedgerStreamError: this server can't hold it.
+            LedgerStreamError: this server does not support it.
             nats.errors.Error: JetStream did not answer; try again.
         """
         if not (await self._claims.state()).exists:
             await self._create()
 
     async def prepare(self) -> None:
-        """To be called by the only sidecar there is, before it takes outcomes.
+        """Adopt an existing bucket. Call this as the only sidecar, before consuming outcomes.
 
         Raises:
             nats.errors.Error: JetStream did not answer; try again.
         """
         found = await self._claims.state()
-        if found.is_open and not found.marked_at and not await self._known():  # the version before made it
+        if found.is_open and not found.marked_at and not await self._known():  # created by the previous version
             await self._claims.mark(refilled=False)
             _log.info("claims.adopted")
             found = await self._claims.state()
         if found.whole:
             await self._claims.secure()
-            await self._note()
+            await self._remember()
             self._trust(found)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check the bucket regularly, and refill it if necessary, until cancelled."""
         complained = False
         while True:
             try:
                 await self.refresh()
             except (*_PASSING, LedgerStreamError) as error:
                 if not complained and self._reason:
-                    _log.warning("claims.not_refilled", error=str(error) or repr(error), hint="it is tried again")
+                    _log.warning("claims.not_refilled", error=str(error) or repr(error), hint="retried automatically")
                 complained = True
             else:
                 complained = False
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_INTERVAL)
 
     async def refresh(self) -> None:
-        """Once: see that it is whole, or make it so.
+        """Check the bucket once, and refill it if it was lost.
 
         Raises:
             LedgerStreamError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ClaimsLostError: not yet.
@@ -122,7 +122,7 @@ class ClaimsKeeper:
             return
         self._late_before, self._reason = math.inf, _REFILLS
         if known := await self._known():
-            what = "it is gone" if not found.exists else "it was emptied, or made by somebody else"
+            what = "it is gone" if not found.exists else "it was emptied, or created by somebody else"
             if found.is_open or not found.exists:
                 _log.error("claims.lost", reason=what, hint="it is refilled from the tables")
         if not found.exists:
@@ -133,17 +133,17 @@ class ClaimsKeeper:
             count = await self._fill()
             await self._claims.mark(refilled=True)
             _log.info("claims.filled", records=count, again=known)
-        await self._note()
+        await self._remember()
         await self._claims.open()
         self._trust(await self._claims.state())
 
     async def check(self) -> None:
-        """Raise while it takes no claims."""
+        """Raise while the bucket accepts no claims."""
         if self._reason:
             raise ConnectionError(self._reason)
 
     async def take(self, entries: Sequence[dict[str, Any]]) -> None:
-        """Outcomes that the tables show by now, as workers told them: those that came too late are brought in."""
+        """Add outcomes to the bucket that are in the tables by now but came too late for the refill."""
         for entry in entries:
             if entry["revision"] < self._late_before and not entry["conflict"]:
                 await self._restore(entry)
@@ -153,17 +153,17 @@ class ClaimsKeeper:
         self._reason = ""
 
     async def _known(self) -> bool:
-        return await read_value(self._database, _FACT) is not None
+        return await read_fact(self._database, _KEY) is not None
 
-    async def _note(self) -> None:
-        await write_value(self._database, _FACT, "marked")
+    async def _remember(self) -> None:
+        await set_fact(self._database, _KEY, "marked")
 
     async def _create(self) -> None:
         ((highest,),) = await self._database.fetch(HIGHEST_REVISION)
         await self._claims.create(replicas=self._replicas, above=highest)
 
     async def _fill(self) -> int:
-        """How many records it got."""
+        """Fill the bucket; returns the number of records."""
         await renew_takeover(self._publisher.client, self._mails.stream, self._mails.consumer, await self._delivered())
         unsettled = await self._mails.unsettled()
         for name in (self._claims.names.outcomes, self._claims.names.scheduled):
@@ -178,7 +178,7 @@ class ClaimsKeeper:
         return count + len(group)
 
     async def _put(self, kept: Kept) -> None:
-        """Unless something is there: a worker wrote that, or an outcome that was told meanwhile."""
+        """Write the record unless the key exists, because of a worker or an outcome published meanwhile."""
         found = BucketEntry()
         while found.record is None and not await self._refill.write(
             kept.tag, kept.record, found.revision, waits=kept.waits
@@ -186,13 +186,13 @@ class ClaimsKeeper:
             found = await self._refill.read(kept.tag)
 
     async def _until_taken(self, name: str) -> None:
-        """Wait until the tables show all that the stream holds by now."""
+        """Wait until the tables contain everything that is in the stream now."""
         end: int | None = None
         before, moved_at = -1, monotonic()
         while True:
             try:
                 done, last = await taken(self._publisher.client, name)
-            except NotFoundError:  # it was lost as well
+            except NotFoundError:  # the stream was lost as well
                 return
             end = last if end is None else min(end, last)
             if done >= end:
@@ -200,7 +200,7 @@ class ClaimsKeeper:
             if done > before:
                 before, moved_at = done, monotonic()
             elif monotonic() - moved_at > _PATIENCE:
-                _log.warning("claims.outcomes_left", stream=name, left=end - done, hint="they are brought in later")
+                _log.warning("claims.outcomes_left", stream=name, left=end - done, hint="they are added later")
                 return
             await asyncio.sleep(_PAUSE)
 

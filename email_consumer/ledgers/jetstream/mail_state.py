@@ -1,4 +1,4 @@
-"""Mails' new states, complete, in MessagePack: as a worker writes them one after the other, and as the sidecar reads them."""
+"""Complete new states of mails in MessagePack: workers concatenate them into batches, the sidecar reads them."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -13,19 +13,19 @@ from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment,
 from email_consumer.message.model import EmailMessage
 
 _MOST_ITEMS = 1_000
-"""Of a batch, a map or an array: the rest of a megabyte of junk is not looked at."""
+"""Maximum items of a batch, map or array, so that a megabyte of junk is not read to its end."""
 
 _Status = Annotated[int, Field(ge=0, le=4)]
 _Uuid = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-"""With a NUL it would be the name of a former life."""
+"""Names with a NUL are reserved for retired rows."""
 
 
 MailState = dict[str, Any]
-"""What `_MailState` has, as statements take it."""
+"""The fields of `_MailState`, in the form in which statements take them."""
 
 
 class _MailState(BaseModel):
-    """Times in Unix seconds. What may be absent, a worker of an earlier version doesn't tell."""
+    """Times in Unix seconds. Fields with a default may be missing in states from earlier versions."""
 
     model_config = STRICT
 
@@ -56,9 +56,9 @@ class _MailState(BaseModel):
 def encode_state(
     message: EmailMessage, origin: Origin, found: BucketEntry, now: float, *, conflict: str | None = None
 ) -> bytes:
-    """One mail's new state, complete: a row can be made of it. MessagePack map; times in Unix seconds.
+    """Encode a mail's complete new state, from which a row can be created, as a MessagePack map. Times in Unix seconds.
 
-    With `conflict`, `found` is another mail's, of the same uuid, and this tells why `message` is not sent.
+    With `conflict`, `found` belongs to another mail with the same uuid, and `conflict` says why `message` is not sent.
     """
     record = found.record
     assert record is not None  # noqa: S101 - there is something to tell
@@ -92,9 +92,9 @@ def encode_state(
 
 
 def read_states(payload: bytes) -> Iterator[MailState | Exception]:
-    """Each of a batch, or why it is none. What follows bytes that aren't MessagePack can't be told apart any more."""
+    """Read the states of a batch; an exception stands for an invalid one. Nothing after bytes that are not MessagePack is read."""
     unpacker = msgpack.Unpacker(
-        unicode_errors="surrogateescape",  # refused below, without the others
+        unicode_errors="surrogateescape",  # rejected below, without affecting the others
         strict_map_key=False,
         timestamp=0,
         max_array_len=_MOST_ITEMS,
@@ -106,7 +106,7 @@ def read_states(payload: bytes) -> Iterator[MailState | Exception]:
     try:
         for number, found in enumerate(unpacker):
             if number == _MOST_ITEMS:
-                yield ValueError(f"more than {_MOST_ITEMS:,} values: no worker writes so many at a time")
+                yield ValueError(f"more than {_MOST_ITEMS:,} values: more than workers write at a time")
                 return
             end = unpacker.tell()
             yield _read(found)

@@ -71,7 +71,7 @@ class OutcomePublisher:
                 await self._store(batch[len(batch) // 2 :])
                 return
             _answer(batch, error)
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+        except Exception as error:  # noqa: BLE001 - raised to the waiting callers
             _answer(batch, error)
         else:
             _answer(batch, None)

@@ -1,4 +1,4 @@
-"""The sidecar's tables, brought up to what the workers' outcomes say: at least once, in any order, to the same end."""
+"""Applies the workers' outcomes to the sidecar's tables: at least once, in any order, with the same result."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -23,16 +23,16 @@ _AFTER = {
     Status.SENT: {Status.SENT},
     Status.STOPPED: {Status.SENT, Status.FAILED, Status.STOPPED},
 }
-"""What may follow where the sidecar was faster than the worker: by SES's own event, or by cancelling its topic."""
+"""Allowed next states of rows that the sidecar changed before the outcome arrived: by an event from SES, or a cancellation."""
 
-_SKIPS_TOLD_EVERY = 60.0
-"""Seconds between two lines: whoever may publish to the stream could go on for ever."""
+_SKIPS_LOGGED_EVERY = 60.0
+"""Seconds between two log lines: anybody with access to the stream could publish junk forever."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Projection:
-    """`handle` is what a JetStream intake on the outcomes calls for each delivery, which is one batch."""
+    """`handle` is called for each delivery of the stream of outcomes, which is one batch."""
 
     def __init__(
         self,
@@ -40,10 +40,10 @@ class Projection:
         sent: Callable[[int], None] = lambda _: None,
         shown: Callable[[list[MailState]], Awaitable[None]] | None = None,
     ) -> None:
-        """`sent` is told how many more mails the tables show as sent; `shown` has each batch before it is acknowledged."""
+        """`sent` is called with the number of mails newly shown as sent; `shown` with each batch before it is acknowledged."""
         self._sent = sent
         self._shown = shown
-        self._skips = Throttle(_SKIPS_TOLD_EVERY)
+        self._skips = Throttle(_SKIPS_LOGGED_EVERY)
         self._group: GroupCommit[list[MailState], int] = GroupCommit(database, _write)
 
     @asynccontextmanager
@@ -53,7 +53,7 @@ class Projection:
             yield
 
     async def handle(self, delivery: Delivery) -> None:
-        """Bring one batch into the tables."""
+        """Apply one batch to the tables."""
         entries: list[MailState] = []
         for each in read_states(delivery.payload):
             if isinstance(each, Exception):
@@ -75,14 +75,14 @@ class Projection:
 
 
 async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]]) -> list[int]:
-    """How many mails each batch showed as sent."""
+    """Apply batches; returns for each how many mails it showed as sent."""
     entries = [entry for batch in batches for entry in batch]
     conflicts = [entry for entry in entries if entry["conflict"]]
     uuids = orjson.dumps(list({entry["uuid"] for entry in entries})).decode()
     known = {row["uuid"]: row for row in await connection.execute_fetchall(statements.SHOWN, (uuids,))}
     shown = {uuid: (row["status"], row["revision"]) for uuid, row in known.items()}
-    news = [[entry for entry in batch if _is_news(entry, shown)] for batch in batches]
-    for round_ in _rounds([entry for batch in news for entry in batch]):
+    newer = [[entry for entry in batch if _is_newer(entry, shown)] for batch in batches]
+    for round_ in _rounds([entry for batch in newer for entry in batch]):
         await connection.executemany(statements.RETIRE_FORMER, round_)
         await connection.executemany(statements.DISPLACE, round_)
         await connection.executemany(statements.SHOW, round_)
@@ -90,12 +90,12 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]
         await connection.executemany(statements.LEFT_OUT, [row for entry in round_ for row in _left_out(entry)])
     await connection.executemany(statements.FAIL_CONFLICTING, conflicts)
     await connection.executemany(statements.REMARK_CONFLICT, conflicts)
-    return [sum(entry["status"] == Status.SENT for entry in batch) for batch in news]
+    return [sum(entry["status"] == Status.SENT for entry in batch) for batch in newer]
 
 
-def _is_news(entry: MailState, shown: dict[str, tuple[int, int]]) -> bool:
-    """Whether the row doesn't tell it yet; if so, it will."""
-    if entry["conflict"]:  # the row is another mail's
+def _is_newer(entry: MailState, shown: dict[str, tuple[int, int]]) -> bool:
+    """Whether the state is newer than the row; if so, it is remembered as shown."""
+    if entry["conflict"]:  # the row belongs to another mail
         return False
     status, revision = shown.get(entry["uuid"], (Status.CREATED, -1))
     former = 0 < revision < entry["life"]
@@ -111,7 +111,7 @@ def _left_out(entry: MailState) -> list[dict[str, object]]:
 
 
 def _rounds(entries: list[MailState]) -> Iterator[list[MailState]]:
-    """Each mail at most once a round, its entries in their order."""
+    """Split into rounds with at most one entry per mail, keeping the order of its entries."""
     while entries:
         first = {entry["uuid"]: entry for entry in reversed(entries)}
         yield list(first.values())

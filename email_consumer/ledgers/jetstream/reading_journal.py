@@ -1,7 +1,7 @@
-"""What workers began to read: a record each in a key-value bucket, see `CarefulReader`.
+"""The reading journal of workers, in a key-value bucket; see `CarefulReader`.
 
-A worker keeps no file, and whoever gets the delivery next may be another one. So the note is in JetStream, and counts
-itself: it is raised before the reading and deleted after it.
+Workers have no database, and another worker may get the next delivery. So the journal is in JetStream, with a counter per
+delivery that is incremented before each read and deleted after it.
 """
 
 from contextlib import suppress
@@ -15,13 +15,13 @@ from email_consumer.jetstream.publisher import ConflictError, LostAckError, Publ
 from email_consumer.ledgers.jetstream.streams import Names
 
 _PATIENCE = 2.0
-"""Seconds for each answer: a delivery isn't held up for long by a note about it."""
+"""Seconds to wait for an answer: the journal must not delay a delivery for long."""
 _TRIES = 3
-"""Other workers may be noting the same delivery."""
+"""Other workers may be writing the same counter."""
 _KEPT = "604800"
 """Seconds: a week."""
 _MOST_DIGITS = 9
-"""Of a note of ours."""
+"""Digits of a counter we wrote."""
 _DELETION = {"KV-Operation": "DEL", Header.MSG_TTL.value: "1"}
 
 
@@ -35,13 +35,15 @@ class BucketJournal:
 
     async def begin(self, key: str) -> int:
         begun = revision = 0
-        with suppress(TimeoutError, NatsError, LostAckError, RefusedError):  # nothing is known while JetStream is away
+        with suppress(
+            TimeoutError, NatsError, LostAckError, RefusedError
+        ):  # nothing is known while JetStream is unavailable
             for _ in range(_TRIES):
                 headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision), Header.MSG_TTL.value: _KEPT}
                 try:
                     await self._publisher.once(self._names.reading(key), str(begun + 1).encode(), headers)
                 except ConflictError:
-                    begun, revision = await self._look(key)
+                    begun, revision = await self._read(key)
                 else:
                     break
         return begun
@@ -50,7 +52,7 @@ class BucketJournal:
         with suppress(NatsError):
             await self._client.publish(self._names.reading(key), b"", headers=dict(_DELETION))
 
-    async def _look(self, key: str) -> tuple[int, int]:
+    async def _read(self, key: str) -> tuple[int, int]:
         try:
             raw = await self._jetstream.get_msg(self._names.readings_stream, subject=self._names.reading(key))
         except NotFoundError:

@@ -1,7 +1,7 @@
-"""What the bucket of claims held, as far as the tables and the stream of mail tell: for a bucket that was lost.
+"""Reconstructs the records of a lost claims bucket from the tables and the mail stream.
 
-The tables know what was finished, what is in doubt and what waits. They don't know what was claimed a moment ago: that is
-mail which was delivered and is not settled. Who had it may have sent it, so it counts as claimed at the moment of the refill.
+The tables know which mail is finished, in doubt or waiting. They don't know what was claimed a moment ago: that is mail which
+was delivered and is not settled. Its worker may have sent it, so it counts as claimed at the time of the refill.
 """
 
 import sqlite3
@@ -33,7 +33,7 @@ _AT_ONCE = 500
 
 
 class Kept(NamedTuple):
-    """A record to be put into the bucket."""
+    """A record to write into the bucket."""
 
     tag: str
     record: ClaimRecord
@@ -42,7 +42,7 @@ class Kept(NamedTuple):
 
 
 class UnsettledMail(NamedTuple):
-    """What is to be known of a mail that was delivered and is not settled; its content may be large."""
+    """What the refill needs of a mail that was delivered and is not settled, without its content."""
 
     fingerprint: Fingerprint
     origin: Origin
@@ -50,19 +50,19 @@ class UnsettledMail(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MailConsumer:
-    """Where mail comes from."""
+    """The consumer of the mail stream."""
 
     client: Client
     stream: str
     consumer: str
     zone: tzinfo
-    """For times without one."""
+    """The time zone of times without an offset."""
 
     async def unsettled(self) -> dict[str, list[UnsettledMail]]:
-        """All mail that workers may have at present, by tag.
+        """All mail that workers may be handling, by tag.
 
         Raises:
-            nats.errors.Error: no answer.
+            nats.errors.Error: JetStream does not respond.
         """
         try:
             info = await ask(self.client, f"CONSUMER.INFO.{self.stream}.{self.consumer}")
@@ -84,7 +84,7 @@ class MailConsumer:
             return None
 
     def _read(self, raw: RawStreamMsg) -> EmailMessage | None:
-        """None: nobody sends it, or not yet."""
+        """Decode it; None if it is never sent, or not yet."""
         try:
             message = decode(raw.data or b"", Reading(self.zone))
         except UndecodableError:
@@ -102,7 +102,7 @@ class MailConsumer:
 async def records(
     database: Database, unsettled: Mapping[str, Sequence[UnsettledMail]], policy: Policy, *, now: float
 ) -> AsyncIterator[Kept]:
-    """`now` is by NATS's clock."""
+    """All records for the bucket; `now` is by NATS's clock."""
     left = dict(unsettled)
     async for row in _rows(database, time.time() - policy.idempotency_ttl):
         tag = row["tag"] or row["uuid"]
@@ -127,7 +127,7 @@ class _Shown(NamedTuple):
 
 
 def _shown(row: sqlite3.Row) -> _Shown:
-    """As the tables say; who was in hand when `run` ended is in doubt."""
+    """The record according to the tables; mail claimed when `run` ended is in doubt."""
     status = Status(row["status"])
     record = ClaimRecord(
         status,
@@ -151,13 +151,13 @@ def _shown(row: sqlite3.Row) -> _Shown:
 
 
 def _kept(tag: str, shown: _Shown | None, mails: Sequence[UnsettledMail], policy: Policy, now: float) -> Kept:
-    """What the claim rule would have let a worker have, one may have."""
+    """The record of one tag: claimed if the claim rule would have allowed a worker to claim it."""
     found = shown.found if shown else BucketEntry()
     known = found.known(0.0, now)
     for mail in mails:
         decision = decide(known, mail, mail.origin, policy, now=now, events_since=0.0)
         if isinstance(decision, Granted):
-            # Of several deliveries of one uuid any may be the one that was claimed.
+            # Any of several deliveries of one uuid may be the claimed one.
             delivery = mail.origin.reference if len(mails) == 1 else ""
             return Kept(tag, claimed(found, decision, delivery, mail, mail.origin), None)
     assert found.record is not None  # noqa: S101 - what nobody knows is granted
@@ -165,9 +165,9 @@ def _kept(tag: str, shown: _Shown | None, mails: Sequence[UnsettledMail], policy
 
 
 def late(found: BucketEntry, entry: Mapping[str, Any], idempotency_ttl: float, *, before: float) -> Kept | None:
-    """What an outcome makes of the record that was told too late for the refill; None: nothing.
+    """The record after an outcome that was published too late for the refill; None if it changes nothing.
 
-    What has a smaller revision than `before` was refilled, and not claimed since.
+    Records with a smaller revision than `before` were refilled and have not been claimed since.
     """
     status = Status(entry["status"])
     waits = (entry["finished_at"] or 0.0) - time.time()

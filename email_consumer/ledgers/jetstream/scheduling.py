@@ -1,4 +1,4 @@
-"""Mail that is due later: a worker hands it to a stream of its own, the sidecar takes it into its keeping."""
+"""Scheduled mail: workers publish it to the stream `<STREAM>-scheduled`, the sidecar stores it until it is due."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -32,10 +32,10 @@ from email_consumer.store.group_commit import GroupCommit
 
 _ORIGIN = "Email-Origin"
 _STREAM = "Email-Stream"
-"""Beside the origin and not in it: a sidecar of the version before refuses one with a name that it doesn't know."""
+"""A separate header, since a sidecar of the previous version rejects origins with fields it doesn't know."""
 _LIFE = "Email-Life"
 _HEADER_ROOM = 512
-"""Bytes for the mail's identity, the names of the headers and what frames them."""
+"""Bytes for the mail's identity, the header names and the framing."""
 _LATER = 60.0
 _SOON = 1.0
 _MOST_WAITS = 60
@@ -46,22 +46,22 @@ _log = structlog.get_logger(__name__)
 async def publish_scheduled(
     publisher: Publisher, stream: str, message: EmailMessage, origin: Origin, *, life: int
 ) -> None:
-    """Return once `<stream>-scheduled` holds the mail; the same delivery again makes no second one.
+    """Return once `<stream>-scheduled` holds the mail; publishing the same delivery again creates no second copy.
 
-    `life`: the revision of the bucket from which on the uuid stands for this mail, 0 where it stood for nothing before.
+    `life`: the revision of the claims bucket since which the uuid belongs to this mail; 0 if it was unknown before.
 
     Raises:
-        TooLargeToKeepError: the mail was close to the NATS server's limit, and is over it as we write it.
+        TooLargeToKeepError: with our headers the mail exceeds a limit of the NATS server.
     """
     payload = encode(message)
-    facts = asdict(origin)
-    del facts["kept"]  # says nothing here
-    headers = {_STREAM: facts.pop("stream"), _ORIGIN: orjson.dumps(facts).decode()} | (
+    fields = asdict(origin)
+    del fields["kept"]  # has no meaning here
+    headers = {_STREAM: fields.pop("stream"), _ORIGIN: orjson.dumps(fields).decode()} | (
         {_LIFE: str(life)} if life else {}
     )
     room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
     if len(payload) > room:
-        raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, the NATS server's max_payload leaves {room}")
+        raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, but the NATS server's max_payload leaves {room}")
     identity = f"{message.tag}:{origin.reference}:{origin.stored_at:.6f}"
     try:
         await publisher.store(Names(stream).scheduled, payload, identity, headers)
@@ -77,11 +77,11 @@ class _Arrival(NamedTuple):
     life: int
     """See `publish_scheduled`."""
     patient: bool
-    """Whether to wait for what is still on its way to the tables."""
+    """Whether to wait for outcomes that are not in the tables yet."""
 
 
 class _WireOrigin(BaseModel):
-    """What a worker tells of the mail's own delivery."""
+    """The origin of the mail's own delivery, as written by a worker."""
 
     model_config = ConfigDict(extra="forbid", **STRICT)
 
@@ -97,7 +97,7 @@ _WIRE_LIFE = TypeAdapter(Count)
 
 
 def _read(delivery: Delivery) -> _Arrival:
-    """What `publish_scheduled` wrote.
+    """Read what `publish_scheduled` wrote.
 
     Raises:
         UndecodableError, ValueError: it is something else.
@@ -105,7 +105,7 @@ def _read(delivery: Delivery) -> _Arrival:
     message = decode(delivery.payload)
     headers = delivery.headers
     if message.scheduled_at is None or _ORIGIN not in headers:
-        raise ValueError("it says no time" if _ORIGIN in headers else "no worker has put it there")
+        raise ValueError("it has no scheduled_at" if _ORIGIN in headers else "it was not published by a worker")
     origin = Origin(**vars(_WireOrigin.model_validate_json(headers[_ORIGIN])), stream=headers.get(_STREAM, ""))
     life = _WIRE_LIFE.validate_json(headers.get(_LIFE, "0"))
     return _Arrival(message, origin, life, delivery.received <= _MOST_WAITS)
@@ -114,13 +114,13 @@ def _read(delivery: Delivery) -> _Arrival:
 class _Kept(Enum):
     YES = auto()
     CONFLICT = auto()
-    """The uuid is another mail's in our keeping."""
+    """The uuid belongs to another mail."""
     NOT_YET = auto()
-    """The uuid's former life has ended, and its outcome is still on its way."""
+    """The uuid was used before, and that outcome is not in the tables yet."""
 
 
 class ScheduledMail:
-    """The sidecar's side. `handle` is what a JetStream intake on that stream calls for each delivery."""
+    """The sidecar's side: `handle` is called for each delivery of the stream."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class ScheduledMail:
         kept: Callable[[], None],
         idempotency_ttl: float,
     ) -> None:
-        """`kept` is called after mail was taken into keeping; `idempotency_ttl` in seconds, as the workers have it."""
+        """`kept` is called after mail was stored; `idempotency_ttl` in seconds, the same as for the workers."""
         self._stopper = stopper
         self._dead_letters = dead_letters
         self._unsent = unsent
@@ -149,7 +149,7 @@ class ScheduledMail:
             yield
 
     async def handle(self, delivery: Delivery) -> None:
-        """Keep one mail. Whatever comes twice is kept once."""
+        """Store one mail; a redelivery changes nothing."""
         try:
             arrival = _read(delivery)
         except (UndecodableError, ValueError) as error:
@@ -165,12 +165,12 @@ class ScheduledMail:
                 await delivery.nak(_SOON)
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
-        """A newer worker's may be readable to the sidecar after its upgrade; what no worker wrote will never be."""
+        """Retry mail of a newer worker, which may be readable after an upgrade of the sidecar; give up on anything else."""
         if _ORIGIN in delivery.headers and delivery.received <= _MOST_WAITS:
             _log.error("scheduled.undecodable", reference=delivery.reference, error=reason, retry_in=_LATER)
             await delivery.nak(_LATER)
         else:
-            await self._bury(delivery, DeadLetterKind.UNDECODABLE, f"it can't be kept until it is due: {reason}")
+            await self._bury(delivery, DeadLetterKind.UNDECODABLE, f"it can't be stored until it is due: {reason}")
 
     async def _bury(self, delivery: Delivery, kind: DeadLetterKind, reason: str) -> None:
         if not await self._burial.bury(self._dead_letters, delivery, kind, reason, 0):
@@ -186,7 +186,7 @@ class ScheduledMail:
     async def _keep(self, connection: aiosqlite.Connection, arrival: _Arrival, now: float) -> _Kept:
         message, origin, life, patient = arrival
         if life:
-            retire = RETIRE_FORMER if patient else RETIRE_OPEN  # its outcome got lost
+            retire = RETIRE_FORMER if patient else RETIRE_OPEN  # its outcome was lost
             await connection.execute(retire, {"uuid": message.uuid, "life": life})
         else:
             limit = ended_before(origin.stored_at, self._idempotency_ttl)

@@ -45,7 +45,7 @@ UPDATE email_requests SET uuid = {RETIRED_NAME}
 WHERE uuid = :uuid AND content_id IS NOT NULL AND recipients_hash <> :recipients_hash
 """
 
-# The mail's new state; whoever made the row (we, the API, the schedule), it goes on.
+# The mail's new state, whether the row was created by this statement, the API or the schedule.
 SHOW = """
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, error, attempts, in_doubt, message_id, claimed_at, finished_at,
@@ -67,7 +67,7 @@ WHERE (uuid = :uuid OR (uuid > :uuid || char(0) AND uuid < :uuid || char(1)))
   AND content_id IS NOT NULL AND status = {Status.CREATED} AND recipients_hash = :recipients_hash
 """
 
-# The history of the mail that the uuid stands for. Told twice, it is noted once.
+# The history of the mail that the uuid stands for. A redelivery adds nothing.
 REMARK_CONFLICT = """
 INSERT INTO email_attempts (request_id, outcome, reason, created_at)
 SELECT id, 'conflict', :conflict, :now FROM email_requests WHERE uuid = :uuid

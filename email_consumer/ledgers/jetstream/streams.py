@@ -1,4 +1,4 @@
-"""What the ledger keeps in JetStream beside the claims: the stream of outcomes, that of scheduled mail, the readings."""
+"""The ledger's other streams in JetStream: outcomes, scheduled mail, and the reading journal."""
 
 import asyncio
 from contextlib import suppress
@@ -14,23 +14,23 @@ from nats.js.errors import APIError, NotFoundError
 from email_consumer.runtime.errors import OperatorError
 
 CONSUMER = "sidecar"
-"""The durable consumer of outcomes, and that of scheduled mail."""
+"""Name of the durable consumers of outcomes and of scheduled mail."""
 _ACK_WAIT = 30.0
-_IN_HAND = 1000
+_MAX_ACK_PENDING = 1000
 _NAME_IN_USE = 10058
-_LOOK = 5.0
-"""Seconds between two looks at whether they are still there."""
+_CHECK_EVERY = 5.0
+"""Seconds between two checks that they still exist."""
 
 _log = structlog.get_logger(__name__)
 
 
 class LedgerStreamError(OperatorError):
-    """A stream of that name is there and can't carry the ledger; the text says what to change."""
+    """An existing stream or this server does not meet the ledger's needs; the text says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """All derive from the name of the mail's stream."""
+    """Names of streams, buckets and subjects, all derived from the name of the mail stream."""
 
     stream: str
 
@@ -47,31 +47,31 @@ class Names:
         return f"$KV.{self.bucket}.{key}"
 
     def refill(self, key: str) -> str:
-        """The subject by which a key's value comes into a bucket that takes no claims yet."""
+        """The subject for writing a key of a bucket that accepts no claims yet."""
         return f"$KV.{self.bucket}-refill.{key}"
 
     @property
     def readings_stream(self) -> str:
-        """Of the bucket of deliveries that are being read."""
+        """The stream of the reading journal's bucket."""
         return f"KV_{self.stream}-readings"
 
     def reading(self, key: str) -> str:
-        """The subject that carries a delivery's note."""
+        """The subject that carries a delivery's counter."""
         return f"$KV.{self.stream}-readings.{key}"
 
     @property
     def outcomes(self) -> str:
-        """Stream and subject."""
+        """The name of both stream and subject."""
         return f"{self.stream}-outcomes"
 
     @property
     def scheduled(self) -> str:
-        """Stream and subject."""
+        """The name of both stream and subject."""
         return f"{self.stream}-scheduled"
 
 
 async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -> list[str]:
-    """Make what is absent, for the mail's `stream`; what exists is used as it is. The names of what was made.
+    """Create missing streams for the mail stream `stream`; existing ones are used as they are. Returns the names created.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
@@ -95,7 +95,7 @@ async def ensure_ledger_streams(client: Client, stream: str, *, replicas: int) -
 
 
 async def restore_ledger_streams(client: Client, stream: str, *, replicas: int) -> None:
-    """`ensure_ledger_streams` while the program runs: what is absent was lost, and somebody should know.
+    """Like `ensure_ledger_streams` while the process runs: missing streams have been lost, which is logged as an error.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
@@ -111,26 +111,28 @@ async def restore_ledger_streams(client: Client, stream: str, *, replicas: int) 
 
 
 async def keep_ledger_streams(client: Client, stream: str, *, replicas: int) -> None:
-    """Look after them until cancelled: while one is gone, nothing can be finished."""
+    """Restore lost streams until cancelled: while one is missing, nothing can be finished."""
     while True:
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_CHECK_EVERY)
         with suppress(NatsError, TimeoutError):
             await restore_ledger_streams(client, stream, replicas=replicas)
 
 
 async def projected(client: Client, stream: str) -> tuple[int, int]:
-    """Up to which sequence the outcomes are in the tables, and the last one there is."""
+    """The sequence number up to which outcomes are in the tables, and the last one in the stream."""
     return await taken(client, Names(stream).outcomes)
 
 
 async def taken(client: Client, name: str) -> tuple[int, int]:
-    """Up to which sequence the sidecar has taken what is in one of its streams, and the last one there is."""
+    """The sequence number up to which the sidecar has consumed a stream, and the last one in the stream."""
     state = (await client.jetstream().stream_info(name)).state
-    return (state.first_seq - 1 if state.messages else state.last_seq), state.last_seq  # what is acknowledged is gone
+    return (
+        state.first_seq - 1 if state.messages else state.last_seq
+    ), state.last_seq  # acknowledged messages are deleted
 
 
 async def deliver_again(client: Client, stream: str) -> None:
-    """What a dead sidecar had in hand comes to the next one at once; to be called by the only one there is.
+    """Redeliver at once what a dead sidecar left unsettled. Call this as the only sidecar.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
@@ -142,7 +144,7 @@ async def deliver_again(client: Client, stream: str) -> None:
 
 
 def _key_values(name: str, subject: str, replicas: int) -> StreamConfig:
-    """Of a stream that keeps the newest value of each key, as a bucket's is."""
+    """Configuration of a stream that keeps the newest value of each key, as for a bucket."""
     return StreamConfig(
         name=name,
         subjects=[subject],
@@ -157,7 +159,7 @@ def _key_values(name: str, subject: str, replicas: int) -> StreamConfig:
 
 
 async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> list[str]:
-    """Its name, if we made it."""
+    """Create the stream if it is missing; returns its name if it was created."""
     assert config.name is not None  # noqa: S101
     try:
         await jetstream.stream_info(config.name)
@@ -184,6 +186,6 @@ async def _ensure_consumer(jetstream: JetStreamContext, stream: str) -> None:
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=_ACK_WAIT,
                 max_deliver=-1,
-                max_ack_pending=_IN_HAND,
+                max_ack_pending=_MAX_ACK_PENDING,
             ),
         )

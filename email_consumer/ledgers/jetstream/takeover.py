@@ -1,7 +1,7 @@
-"""What a consumer had delivered before the bucket knew of it: mail that whoever was there may have sent.
+"""The takeover record: what a consumer had delivered before this ledger used it, which the previous ledger may have sent.
 
-JSON: the last sequence, and since when, in Unix seconds by NATS's clock. A header names the stream that the sequence counts
-in: workers of the version before refuse a value with more in it.
+JSON: the last sequence number, and the time of the takeover in Unix seconds by NATS's clock. A header identifies the stream,
+since workers of the previous version reject values with further fields.
 """
 
 from datetime import datetime
@@ -24,9 +24,9 @@ _VALUE = TypeAdapter(tuple[Count, Moment])
 
 
 async def keep_takeover(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> Takeover:
-    """What was `delivered` by the consumer up to now counts for the first worker; later ones read what that one kept.
+    """Record what the consumer has `delivered`, unless an earlier worker has already done so; returns the valid record.
 
-    `delivered`: the last sequence, and which stream of its name that is.
+    `delivered`: the last sequence number, and the identity of the stream.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
@@ -36,7 +36,7 @@ async def keep_takeover(client: Client, stream: str, consumer: str, delivered: t
         takeover = await _now(client, stream, delivered)
         try:
             await _write(client, stream, consumer, takeover, revision)
-        except BadRequestError:  # it is there already
+        except BadRequestError:  # it exists already
             raw = await _read(client, stream, consumer)
             revision = (raw.seq if raw else 0) or 0
             if raw and (kept := _decoded(raw)):
@@ -46,7 +46,7 @@ async def keep_takeover(client: Client, stream: str, consumer: str, delivered: t
 
 
 async def read_takeover(client: Client, stream: str, consumer: str) -> Takeover:
-    """As it is noted; nothing where nothing is.
+    """Read the takeover; an empty one if none is recorded.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
@@ -56,7 +56,7 @@ async def read_takeover(client: Client, stream: str, consumer: str) -> Takeover:
 
 
 async def renew_takeover(client: Client, stream: str, consumer: str, delivered: tuple[int, str]) -> None:
-    """Another ledger had the consumer meanwhile: what is `delivered` up to now counts from here on.
+    """Replace the record after another ledger used the consumer: everything `delivered` by now counts.
 
     Raises:
         nats.errors.Error: JetStream did not answer; try again.
@@ -65,7 +65,7 @@ async def renew_takeover(client: Client, stream: str, consumer: str, delivered: 
 
 
 async def _now(client: Client, stream: str, delivered: tuple[int, str]) -> Takeover:
-    """By the clock that also says when claims were stored."""
+    """By the same clock that timestamps claims."""
     info = await ask(client, f"STREAM.INFO.{Names(stream).bucket_stream}")
     sequence, identity = delivered
     return Takeover(sequence, datetime.fromisoformat(info["ts"]).timestamp(), identity)
@@ -80,7 +80,7 @@ async def _read(client: Client, stream: str, consumer: str) -> RawStreamMsg | No
 
 
 async def _write(client: Client, stream: str, consumer: str, takeover: Takeover, revision: int | None) -> None:
-    """In place of the one of `revision` (0: none), or of whatever is there; also into a bucket that takes no claims yet."""
+    """Replace the record of this `revision` (0: none), or any with None; also in a bucket that accepts no claims yet."""
     subject = await ClaimsStream(client, stream).subject(_key(consumer))
     headers = {_STREAM: takeover.stream}
     if revision is not None:
@@ -90,7 +90,7 @@ async def _write(client: Client, stream: str, consumer: str, takeover: Takeover,
 
 
 def _decoded(raw: RawStreamMsg) -> Takeover | None:
-    """None where it was deleted, or is a stranger's."""
+    """The takeover; None if it was deleted or is not ours."""
     try:
         sequence, since = _VALUE.validate_json(raw.data or b"")
     except JUNK:
@@ -99,4 +99,4 @@ def _decoded(raw: RawStreamMsg) -> Takeover | None:
 
 
 def _key(consumer: str) -> str:
-    return f"inheritance.{consumer}"  # no mail's tag has a dot
+    return f"inheritance.{consumer}"  # tags of mails contain no dot

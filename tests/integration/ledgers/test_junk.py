@@ -315,7 +315,7 @@ async def test_scheduled_mail_that_cannot_be_read(
     if told == "ack":
         letter = await letters.get(1)
         assert (letter.kind, letter.payload) == ("undecodable", payload)
-        assert letter.reason.startswith("it can't be kept until it is due: ")
+        assert letter.reason.startswith("it can't be stored until it is due: ")
         assert metrics.unsent["undecodable"] == 1
 
 
