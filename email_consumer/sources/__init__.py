@@ -1,1 +1,1 @@
-"""Where deliveries come from: NATS JetStream, its streams, and the dead letters beside them."""
+"""Where deliveries come from: NATS JetStream, its streams, and their dead letters."""

@@ -1,4 +1,4 @@
-"""What the server says of a pull consumer: on which stream it stands, what may be asked of it, why it gives nothing."""
+"""A pull consumer as the server describes it: its stream's identity, its limits, and why it delivers nothing."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ _PATIENCE = 2.0
 
 
 class StreamIdentity:
-    """Which stream of its name a consumer stands on: one that was deleted and made again counts from 1 again.
+    """Identifies the stream of a consumer, since a stream that was deleted and recreated counts from 1 again.
 
-    It is the moment at which it was made, as the server writes it; nobody compares it with a clock.
+    The identity is the creation time as written by the server; it is never compared with a clock.
     """
 
     def __init__(self, client: Client, stream: str) -> None:
@@ -24,10 +24,10 @@ class StreamIdentity:
         self._created = ""
 
     async def of(self, consumer: dict[str, Any]) -> str:
-        """`consumer` is what the server says of it. Consumers end with their stream, so it is seldom asked about that too.
+        """The identity for a consumer's info. A consumer is deleted with its stream, so the stream is rarely queried.
 
         Raises:
-            nats.errors.Error: no answer.
+            nats.errors.Error: JetStream does not respond.
         """
         if consumer["created"] != self._consumer_created:
             stream = await ask(self._client, f"STREAM.INFO.{self._stream}", patience=_PATIENCE)
@@ -36,10 +36,10 @@ class StreamIdentity:
 
 
 async def consumer_in_use(client: Client, stream: str, consumer: str) -> bool:
-    """Whether somebody asks it for mail at this moment, or has some in hand; False where it isn't there.
+    """Whether somebody is requesting mail from it or has unsettled deliveries; False if it does not exist.
 
     Raises:
-        nats.errors.Error: no answer.
+        nats.errors.Error: JetStream does not respond.
     """
     try:
         found = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}", patience=_PATIENCE)
@@ -49,7 +49,7 @@ async def consumer_in_use(client: Client, stream: str, consumer: str) -> bool:
 
 
 class Consumer:
-    """As it was at the last `look`."""
+    """The consumer as of the last `refresh`."""
 
     def __init__(self, client: Client, *, stream: str, consumer: str) -> None:
         self._client = client
@@ -61,18 +61,18 @@ class Consumer:
         """See `StreamIdentity`."""
         self.limits = PullLimits()
         self.held = ""
-        """Why it gives no mail although some may wait; empty where it does."""
+        """Why it delivers no mail although some may be waiting; empty if it does."""
         self.headers_only = False
         """It delivers mail without its payload."""
         self.full = ""
-        """That it gives none before something is settled; empty where it does."""
+        """Set while it delivers nothing until something is settled; empty otherwise."""
 
-    async def look(self) -> None:
-        """Ask.
+    async def refresh(self) -> None:
+        """Read the consumer's info.
 
         Raises:
-            nats.js.errors.NotFoundError: it is gone, perhaps with its stream.
-            nats.errors.Error: no answer.
+            nats.js.errors.NotFoundError: it does not exist, perhaps because its stream is gone.
+            nats.errors.Error: JetStream does not respond.
         """
         found = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}", patience=_PATIENCE)
         self.stream_id = await self._identity.of(found)
@@ -83,7 +83,7 @@ class Consumer:
         self.full = self._limit(found)
 
     def refused(self, answer: str) -> None:
-        """A request was refused, in the server's own words: it may allow less than the consumer's configuration says."""
+        """Learn from the text of a refusal: the server may allow less than the consumer's configuration says."""
         self.limits = self.limits.learned(answer)
 
     def _pause(self, found: dict[str, Any]) -> str:
@@ -96,6 +96,6 @@ class Consumer:
         if not found["num_pending"] or not 0 < most <= unsettled:
             return ""
         return (
-            f"{unsettled} deliveries of the consumer {self._consumer!r} wait to be tried again or are in hand, as many as its "
+            f"{unsettled} deliveries of the consumer {self._consumer!r} wait for a retry or are being handled, as many as its "
             "max_ack_pending allows"
         )

@@ -1,8 +1,8 @@
-"""One ledger per consumer: two processes with a ledger each on one consumer would both send what one has sent.
+"""The consumer lease: one ledger per consumer, since two processes with separate ledgers would send the same mail twice.
 
-Whoever sends holds a record in a KV bucket that names its ledger, and renews it. Another process waits until the record
-has not moved for `LEASE` seconds by its own clock; nobody's clocks are compared. A ledger that many processes share has
-one record, which all of them renew.
+A sending process holds a record in a KV bucket that names its ledger, and renews it. Another process waits until the record
+has not changed for `LEASE` seconds by its own clock; no clocks are compared. A ledger shared by many processes has one
+record, which all of them renew.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from email_consumer.core.foreign_records import JUNK
 from email_consumer.runtime.errors import OperatorError
 
 LEASE = 30.0
-"""Seconds without a renewal after which the holder is taken for dead."""
+"""Seconds without a renewal after which the holder counts as dead."""
 _MARGIN = 5.0
-"""The holder stops sending so much earlier than others may begin."""
+"""Seconds before that at which the holder stops sending."""
 _RENEWAL = 5.0
 _POLL = 1.0
 _TRIES = 3
@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 
 def lease_bucket(stream: str) -> str:
-    """Holds a record for each right that is held beside the stream."""
+    """The bucket with a record for each lease of the stream."""
     return f"{stream}-tenancy"
 
 
@@ -48,7 +48,7 @@ class LeaseLostError(OperatorError):
 
 
 class LeaseRefusedError(OperatorError):
-    """A ledger of the other kind is alive there; in plain words."""
+    """A ledger of the other kind holds the lease; in plain words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class _Record:
 
     @classmethod
     def read(cls, value: bytes | None) -> "_Record | None":
-        """As some version has written it; None where something else lies there."""
+        """Read a record of any version; None if it is something else."""
         try:
-            told = orjson.loads(value or b"")
-            named = {each.name: told[each.name] for each in fields(cls) if each.name in told}
+            values = orjson.loads(value or b"")
+            named = {each.name: values[each.name] for each in fields(cls) if each.name in values}
             return cls(**named)
         except JUNK:
             return None
@@ -74,12 +74,12 @@ class _Record:
 
 
 async def _unknown() -> bool:
-    """Nobody can be asked."""
+    """Unknown, so assume it is not in use."""
     return False
 
 
 class ConsumerLease:
-    """The right of one ledger to a consumer. `acquire` it, then `keep` it; `valid_until` tells how long it surely is."""
+    """The right of one ledger to use a consumer. `acquire` it, then `keep` it; it is certain until `valid_until`."""
 
     def __init__(
         self,
@@ -93,18 +93,18 @@ class ConsumerLease:
         shared: bool = False,
         in_use: Callable[[], Awaitable[bool]] = _unknown,
     ) -> None:
-        """Say what it is about.
+        """Describe the lease.
 
         Args:
             client: connected.
-            stream: names the bucket.
+            stream: the mail stream, which names the bucket.
             key: of the record.
-            what: the record stands for, in words.
-            ledger: the identity of ours.
-            replicas: of the bucket, where it is still to be made.
-            shared: whether many processes have this ledger; then its record is never released, it lapses.
-            in_use: whether somebody uses at this moment what the record stands for. Then a record that isn't there was
-                lost, and its holder will write it again.
+            what: the lease is for, in words.
+            ledger: identity of our ledger.
+            replicas: of the bucket, if it has to be created.
+            shared: whether many processes share this ledger; then the record is never released but expires.
+            in_use: whether somebody is using what the lease is for. If so, a missing record was lost, and its holder will
+                write it again.
         """
         self._jetstream: JetStreamContext = client.jetstream()
         self._bucket = lease_bucket(stream)
@@ -121,7 +121,7 @@ class ConsumerLease:
 
     @property
     def valid_until(self) -> float:
-        """Nobody else sends before this moment of the event loop's clock."""
+        """Nobody else sends before this time of the event loop's clock."""
         return self._valid_until
 
     async def acquire(
@@ -129,18 +129,18 @@ class ConsumerLease:
         on_takeover: Callable[[], Awaitable[None]] | None = None,
         waiting: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """Wait until it is ours; `waiting` is told why that takes so long, if it does.
+        """Wait for the lease; `waiting` is called with the reason if that takes long.
 
-        `take_over` is awaited before, if another ledger (or nobody we know of) had it: so what it notes is there whenever
-        we have it, however we end.
+        `on_takeover` is awaited first if another or an unknown ledger held the lease: so its record exists whenever we hold
+        the lease, however this process ends.
 
         Raises:
-            LeaseRefusedError: one process's own ledger and one that is shared meet, and the other one is alive.
-            nats.errors.Error: JetStream did not answer.
+            LeaseRefusedError: a ledger of the other kind (single-process or shared) holds it and is alive.
+            nats.errors.Error: JetStream does not respond.
         """
         self._store = await self._open()
         lost = await self._in_use()
-        waiting_since, seen, told = self._now(), -1, False
+        waiting_since, seen, logged = self._now(), -1, False
         while True:
             began = self._now()
             holder, revision = await self._holder()
@@ -151,7 +151,7 @@ class ConsumerLease:
             if holder is None:
                 free = not lost
             else:
-                lost = True  # if it isn't there any more the next time
+                lost = True  # in case it is missing the next time
                 free = holder.released or (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
             if free or began - waiting_since > LEASE:
                 if on_takeover and (holder is None or holder.ledger != self._record.ledger):
@@ -160,8 +160,8 @@ class ConsumerLease:
                 if await self._write(self._record, revision, began):
                     return
                 continue
-            if not told:
-                told = True
+            if not logged:
+                logged = True
                 host = holder.host if holder else ""
                 hint = f"another email-consumer holds {self._what}; waiting until it ends"
                 _log.warning("lease.waiting", key=self._key, host=host, hint=hint)
@@ -173,7 +173,7 @@ class ConsumerLease:
         """Renew until cancelled.
 
         Raises:
-            TenancyLostError: another process has it now.
+            LeaseLostError: another process holds it now.
         """
         while True:
             await asyncio.sleep(_RENEWAL)
@@ -191,8 +191,8 @@ class ConsumerLease:
             _log.error("lease.lapsed", error=error, hint="nothing is sent until JetStream answers again")
 
     async def release(self) -> None:
-        """Let the next one begin at once."""
-        if self._record.shared:  # others may have it still
+        """Let the next process start at once."""
+        if self._record.shared:  # others may still use it
             return
         try:
             holder, revision = await self._holder()
@@ -202,12 +202,12 @@ class ConsumerLease:
             _log.debug("lease.not_released", error=repr(error))
 
     async def _renew(self) -> bool:
-        """Write it again as we find it; False if somebody who shares it did so at the same moment.
+        """Write the record again; False if another process that shares it did so at the same moment.
 
-        Never on a revision that we remember: in a bucket that was made again, they begin again.
+        The revision is always read first: revisions of a recreated bucket start over.
 
-        Where it is gone: while our lease lasts nobody else can have had it, and whoever waits knows that it was lost and
-        gives us the time. After a lapse somebody may have had it; who is alive writes it again soon.
+        If the record is missing while our lease lasts, nobody else can have held it: waiting processes know that it was
+        lost, and give us time. After the lease has lapsed, somebody else may hold it, and will write it again soon.
         """
         began = self._now()
         holder, revision = await self._holder()
@@ -233,8 +233,8 @@ class ConsumerLease:
             return await self._jetstream.create_key_value(bucket=self._bucket, history=1, replicas=self._replicas)
 
     async def _holder(self) -> tuple[_Record | None, int]:
-        """The record, if there is one that can be read, and what the next write has to name as the last one."""
-        # By the leader: what a replica hands out mixes its own headers with whatever was stored.
+        """The record, if it exists and can be read, and the revision that the next write has to replace."""
+        # From the leader: replicas mix their own headers with the stored ones.
         try:
             raw = await self._jetstream.get_msg(f"KV_{self._bucket}", subject=f"$KV.{self._bucket}.{self._key}")
         except NotFoundError:
@@ -242,13 +242,13 @@ class ConsumerLease:
         return _Record.read(raw.data), raw.seq or 0  # a deletion has a revision as well
 
     async def _write(self, record: _Record, revision: int, began: float) -> bool:
-        """Replace the record if it is still the one of `revision`."""
+        """Replace the record if it still has this `revision`."""
         try:
             await self._store.update(self._key, record.write(), last=revision)
         except KeyWrongLastSequenceError:
             return False
         except NoStreamResponseError:  # a server that lost its store, or somebody deleted the bucket
-            _log.warning("lease.bucket_gone", bucket=self._bucket, hint="it is made again")
+            _log.warning("lease.bucket_gone", bucket=self._bucket, hint="it is recreated")
             self._store = await self._open()
             return False
         self._valid_until = began + LEASE - _MARGIN

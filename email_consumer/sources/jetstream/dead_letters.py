@@ -1,6 +1,6 @@
-"""The dead-letter stream: what can't be sent is kept here as it came, until someone looks at it.
+"""The dead-letter stream: what can't be sent is kept here as it came, until an operator decides about it.
 
-Stream `<STREAM>-dead`, subject `<STREAM>-dead.<kind>`, data the raw payload, the facts in headers.
+Stream `<STREAM>-dead`, subject `<STREAM>-dead.<kind>`, data the raw payload, details in headers.
 """
 
 import re
@@ -51,14 +51,14 @@ from email_consumer.sources.jetstream.topology import ensure_dead_letter_stream
 _PAGE = 200
 
 _REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
-"""Names new uuids after their letters: replayed twice, a letter has the same one."""
+"""Namespace of new uuids, which are derived from the letter: replaying a letter twice uses the same one."""
 
 
 class JetStreamDeadLetters:
     """See `email_consumer.core.dead_letters.DeadLetterArchive`."""
 
     def __init__(self, client: Client, *, stream: str, subject: str, replicas: int) -> None:
-        """`subject` is where a replay goes; `replicas` counts if the dead-letter stream has to be made anew."""
+        """`subject` is where a replay goes; `replicas` counts if the dead-letter stream has to be recreated."""
         self._client = client
         self._jetstream = client.jetstream()
         self._publisher = Publisher(client)
@@ -76,7 +76,7 @@ class JetStreamDeadLetters:
             LostAckError, nats.errors.Error: not known to be stored; try again.
         """
         name = header_value(f"dlq:{original.reference}")
-        # The number may have been another mail's, before the mail stream was made anew: the time tells them apart. And the
+        # The number may have been another mail's, before the mail stream was recreated: the time distinguishes them. And the
         # stream remembers names longer than letters that were replayed, removed or purged since.
         for identity in (name, f"{name}:{original.stored_at:.6f}", fresh(name)):
             headers = self._headers(original, identity, reason, attempts)
@@ -87,7 +87,7 @@ class JetStreamDeadLetters:
     def _headers(self, original: Original, identity: str, reason: str, attempts: int) -> dict[str, str]:
         """The payload is what must be kept. One that fills max_payload to the brim leaves no room for any header."""
         named = {Header.MSG_ID.value: identity}
-        facts = named | {
+        details = named | {
             REASON: header_value(reason),
             REFERENCE: header_value(original.reference),
             SEQUENCE: str(original.sequence),
@@ -95,7 +95,7 @@ class JetStreamDeadLetters:
             FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         try:
-            return self._that_fit(original.payload, [foreign_headers(original.headers) | facts, facts, named, {}])
+            return self._that_fit(original.payload, [foreign_headers(original.headers) | details, details, named, {}])
         except DeadLetterError as error:
             raise DeadLetterRefusedError(str(error)) from None
 
@@ -140,7 +140,7 @@ class JetStreamDeadLetters:
         """One letter.
 
         Raises:
-            DeadLetterError: there is none of that number.
+            DeadLetterError: no letter has this number.
         """
         try:
             return whole(await self._jetstream.get_msg(self._stream, seq=sequence))
@@ -155,7 +155,7 @@ class JetStreamDeadLetters:
         """
         try:
             await self._jetstream.delete_msg(self._stream, sequence)
-        except APIError as error:  # also, in several words, where there is none
+        except APIError as error:  # also, with various texts, if it does not exist
             await self.get(sequence)
             raise DeadLetterError(f"dead letter {sequence} could not be removed: {error.description}") from None
 
@@ -171,17 +171,17 @@ class JetStreamDeadLetters:
         letter = await self.get(sequence)
         if letter.kind == DeadLetterKind.CONFLICT and not new_uuid:
             raise DeadLetterError(
-                f"dead letter {sequence} can't be replayed under its own uuid, which stands for a mail to other recipients: "
+                f"dead letter {sequence} can't be replayed under its own uuid, which belongs to a mail to other recipients: "
                 f"replay it under a new one (--new-uuid, new_uuid=true)"
             )
-        # The time tells letters of the same number apart when the dead-letter stream was made anew.
+        # The time distinguishes letters with the same number if the dead-letter stream was recreated.
         name = f"{self._stream}:{sequence}:{letter.stored_at.timestamp():.6f}"
         try:
             payload = with_uuid(letter.payload, str(uuid5(_REPLAYS, name))) if new_uuid else letter.payload
             uuid = decode(payload).uuid
         except UndecodableError as error:
             raise DeadLetterError(
-                f"dead letter {sequence} can't be replayed, it is no valid message: {error}"
+                f"dead letter {sequence} can't be replayed, it is not a valid message: {error}"
             ) from None
         identity = f"replay:{name}:{uuid}" if new_uuid else f"replay:{name}"
         mark = {Header.MSG_ID.value: identity, REPLAY_OF: name}
@@ -213,7 +213,7 @@ class JetStreamDeadLetters:
         return Replayed(stored.sequence, uuid)
 
     def _that_fit(self, payload: bytes, choices: Iterable[dict[str, str]]) -> dict[str, str]:
-        """The first headers that fit beside the payload; more than max_payload would end the connection for good."""
+        """The first headers that fit together with the payload; exceeding max_payload would end the connection for good."""
         room = self._client.max_payload - len(payload)
         for headers in choices:
             if header_bytes(headers) <= room:

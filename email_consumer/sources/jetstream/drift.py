@@ -1,7 +1,7 @@
 """How an existing stream or consumer differs from what a mail queue needs, in words for the operator.
 
-Three sorts: faults, with which no mail would be sent; risks, which may cost mail; and values of the consumer that we
-bring in line ourselves.
+There are three kinds: errors, with which no mail would be sent; risks, which may lose mail; and values of the consumer that
+we update ourselves.
 """
 
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ def _same(tokens: list[str], wanted: list[str]) -> bool:
     return all(token in ("*", other) for token, other in zip(tokens, wanted, strict=False))
 
 
-def stream_faults(config: StreamConfig, subject: str) -> list[str]:
+def stream_errors(config: StreamConfig, subject: str) -> list[str]:
     """Why nothing published to `subject` would reach us."""
     taken = config.subjects or []
     if taken and not any(covers(pattern, subject) for pattern in taken):
-        return [f"SUBJECT {subject!r} is none of its subjects ({', '.join(taken)})"]
+        return [f"SUBJECT {subject!r} is not among its subjects ({', '.join(taken)})"]
     return []
 
 
 def stream_risks(config: StreamConfig) -> list[str]:
-    """What may cost mail in the stream itself."""
+    """Settings of the stream that may lose mail."""
     risks = []
     limits = {
         "max_msgs": config.max_msgs,
@@ -69,28 +69,28 @@ class ConsumerNeeds:
 
     @classmethod
     def of(cls, subject: str, ack_wait: float, concurrency: int) -> "ConsumerNeeds":
-        """For so many deliveries in hand. A delayed nak holds its place among the pending ones."""
+        """The needs of this many concurrent deliveries. A delayed nak still counts as pending."""
         return cls(subject, ack_wait, max(1_000, 10 * concurrency))
 
 
-def consumer_faults(config: ConsumerConfig, stream: StreamConfig, subject: str) -> list[str]:
-    """What can't be changed about the consumer and keeps us from using it."""
-    faults = []
+def consumer_errors(config: ConsumerConfig, stream: StreamConfig, subject: str) -> list[str]:
+    """Properties of the consumer that can't be updated and prevent its use."""
+    errors = []
     if config.deliver_subject:
-        faults.append(f"it is a push consumer (to {config.deliver_subject!r}), not a pull consumer")
+        errors.append(f"it is a push consumer (to {config.deliver_subject!r}), not a pull consumer")
     if config.ack_policy != AckPolicy.EXPLICIT:
-        faults.append(f"its ack policy is {_text(config.ack_policy)!r}, not 'explicit'")
+        errors.append(f"its ack policy is {_text(config.ack_policy)!r}, not 'explicit'")
     if config.headers_only:
-        faults.append("it delivers headers only, without the mail")
-    # No filter is the same where the stream holds nothing else; servers drop such a filter by themselves.
+        errors.append("it delivers headers only, without the mail")
+    # Without a filter it is the same if the stream has no other subjects; servers drop such filters.
     filters = config.filter_subjects or [config.filter_subject or ""]
     if filters != [subject] and not (filters == [""] and stream.subjects == [subject]):
-        faults.append(f"it takes {', '.join(filters) if filters != [''] else 'all subjects'}, SUBJECT is {subject!r}")
-    return faults
+        errors.append(f"it takes {', '.join(filters) if filters != [''] else 'all subjects'}, SUBJECT is {subject!r}")
+    return errors
 
 
 def consumer_changes(config: ConsumerConfig, needs: ConsumerNeeds) -> Changes:
-    """What has to be updated."""
+    """The values that have to be updated."""
     changes: Changes = {}
     if config.backoff:
         changes["backoff"] = (config.backoff, None, "it overrides ACK_WAIT and adds to our own delays")

@@ -32,7 +32,7 @@ _PATIENCE = 5.0
 """Seconds for an answer of the server."""
 _UNLIMITED = 2**63
 _OVERHEAD = 256
-"""Bytes that a message takes in a stream beside payload and headers, at the most: its frame, and its subject."""
+"""Bytes that a message takes in a stream in addition to payload and headers, at most: framing and subject."""
 
 Message = tuple[bytes, Mapping[str, str]]
 
@@ -84,15 +84,15 @@ class JetStreamQueue:
             info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
         except (NatsError, TimeoutError) as error:
             raise QueueUnavailableError(f"consumer {self._consumer}: {error}") from error
-        state, in_hand = stream["state"], info["num_ack_pending"]
+        state, delivered = stream["state"], info["num_ack_pending"]
         floor = max(info["ack_floor"]["stream_seq"], state["first_seq"] - 1)  # what is gone is over
-        return Backlog(floor, info["num_pending"] + in_hand, in_hand, stream["created"], state["last_seq"])
+        return Backlog(floor, info["num_pending"] + delivered, delivered, stream["created"], state["last_seq"])
 
     async def _believe(self, message: Message, stored: Stored, settled: int) -> Stored | Exception:
         """Where a message is that the stream knows by name; its consumer has settled all up to sequence `settled`.
 
         It is in our keeping, so nothing became of it yet. Where it does not wait at its place it was purged: it is stored
-        again, under a name of its own. What may have been sent at this very moment the ledger knows.
+        again, under a new name. If it was sent at this very moment, the ledger knows.
         """
         payload, headers = message
         name = headers.get(Header.MSG_ID.value, "")

@@ -26,11 +26,11 @@ from email_consumer.sources.jetstream.pull_limits import HEARTBEAT
 from email_consumer.sources.jetstream.topology import TopologyError
 
 _MISSED = 2.5 * HEARTBEAT
-"""After so many seconds of silence a pull request is taken for lost."""
-_LOOK_EVERY = 10.0
-"""Seconds between two looks at the consumer, at the most: nothing else tells that it is paused."""
+"""Seconds of silence after which a pull request counts as lost."""
+_REFRESH_EVERY = 10.0
+"""Maximum seconds between two reads of the consumer's info: nothing else shows that it is paused."""
 _BACKOFF = 1.0
-_SAY_EVERY = 60.0
+_LOG_EVERY = 60.0
 """Seconds before the same trouble is worth another line."""
 _STOP_TIMEOUT = 5.0
 _MOST_EMPTY = 10_000
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 
 class JetStreamReceiver:
-    """Keeps the slots full. Survives the server: what was asked for and not heard of is asked for again."""
+    """Keeps the slots full. Survives server restarts: lost requests are repeated."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class JetStreamReceiver:
         start: Callable[[Delivery], None],
         repair: Callable[[], Awaitable[None]],
     ) -> None:
-        """`start` takes a delivery in hand at once; `repair` makes stream and consumer anew if they are gone."""
+        """`start` handles a delivery in a new task; `repair` recreates stream and consumer if they are gone."""
         self._client = client
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._consumer = Consumer(client, stream=stream, consumer=consumer)
@@ -64,12 +64,12 @@ class JetStreamReceiver:
         self._requested = 0
         self._pin = ""
         self._heard_at = 0.0
-        self._looked_at = 0.0
+        self._refreshed_at = 0.0
         self._trouble = ""
         """What keeps our requests from being answered, until one is."""
-        self._unseen = ""
-        """Why the consumer could not be looked at, until it can."""
-        self._said: tuple[str, float] = ("", 0.0)
+        self._unreadable = ""
+        """Why the consumer's info can't be read, until it can."""
+        self._logged: tuple[str, float] = ("", 0.0)
         self._broken = False
         self._pausing = False
         self._stopping = False
@@ -83,34 +83,34 @@ class JetStreamReceiver:
     @property
     def held(self) -> str:
         """Why no mail comes although some may wait, in plain words; empty while nothing is known to be in its way."""
-        full = "" if self._slots.taken else self._consumer.full  # what is in hand here will be settled
-        return self._trouble or self._unseen or self._consumer.held or full
+        full = "" if self._slots.taken else self._consumer.full  # unsettled deliveries of this process will be settled
+        return self._trouble or self._unreadable or self._consumer.held or full
 
     async def run(self) -> None:
         """Pull until cancelled, or until `stop`."""
         self._heard_at = monotonic()
         # No limit of the client's own: what exceeds it would be dropped, and come again after ACK_WAIT only. Requests
-        # are bounded by bytes, and the slots by what is in hand.
+        # are bounded by bytes, and slots by unsettled deliveries.
         self._subscription = await self._client.subscribe(
             f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
         while not self._stopping:
             self._wake.clear()
             if self._broken:
-                await self._mend()
+                await self._repair_topology()
             elif self._pausing:
                 self._pausing = False
                 await asyncio.sleep(_BACKOFF)
             self._give_up_lost_requests()
-            if self._client.is_connected and not self._broken:  # else why it can't be mended is to be told
+            if self._client.is_connected and not self._broken:  # otherwise the reason is logged below
                 await self._fill()
-            self._say()
+            self._log_change()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARTBEAT / 2):
                     await self._wake.wait()
 
     async def stop(self) -> None:
-        """Take nothing more in hand; what still arrives goes back at once."""
+        """Start no more deliveries; what still arrives goes back at once."""
         self._stopping = True
         self._wake.set()
         try:
@@ -133,8 +133,8 @@ class JetStreamReceiver:
     async def _fill(self) -> None:
         """Ask for what is due. Whatever may have become of stream and consumer since the last request, we know it first."""
         due = self._due()
-        if (due and not self._requested) or monotonic() - self._looked_at > _LOOK_EVERY:
-            if not await self._look():
+        if (due and not self._requested) or monotonic() - self._refreshed_at > _REFRESH_EVERY:
+            if not await self._refresh():
                 return
             due = self._due()
         if not due or self._broken:
@@ -147,16 +147,16 @@ class JetStreamReceiver:
             reply = f"{self._inbox}.{next(self._numbers)}-{batch}"
             await self._client.publish(self._subject, orjson.dumps(request), reply=reply)
 
-    async def _look(self) -> bool:
+    async def _refresh(self) -> bool:
         try:
-            await self._consumer.look()
+            await self._consumer.refresh()
         except NotFoundError as error:
             self._break(f"the consumer or its stream is gone ({error.description})")
         except (NatsError, TimeoutError) as error:
-            self._unseen, self._pausing = f"JetStream gives no answer ({error!r})", True
+            self._unreadable, self._pausing = f"JetStream gives no answer ({error!r})", True
             self._wake.set()
         else:
-            self._unseen, self._looked_at = "", monotonic()
+            self._unreadable, self._refreshed_at = "", monotonic()
             if not self._consumer.headers_only:
                 return True
             self._break("the consumer delivers headers only")
@@ -176,7 +176,7 @@ class JetStreamReceiver:
         if len(self._empty) >= _MOST_EMPTY:
             self._empty.clear()
         self._empty.add(delivery.sequence)
-        self._looked_at = 0.0
+        self._refreshed_at = 0.0
         self._wake.set()
         return True
 
@@ -243,8 +243,8 @@ class JetStreamReceiver:
         self._trouble, self._broken, self._requested = answer, True, 0
         self._wake.set()
 
-    async def _mend(self) -> None:
-        self._say()
+    async def _repair_topology(self) -> None:
+        self._log_change()
         self._broken = False
         await asyncio.sleep(_BACKOFF)
         try:
@@ -252,12 +252,12 @@ class JetStreamReceiver:
         except (NatsError, TimeoutError, TopologyError) as error:
             self._break(str(error))
 
-    def _say(self) -> None:
+    def _log_change(self) -> None:
         """What is in the way is worth a line when it begins, once a minute, and when it is over."""
-        reason, (before, said_at) = self.held, self._said
-        if reason and (reason != before or monotonic() - said_at > _SAY_EVERY):
+        reason, (before, logged_at) = self.held, self._logged
+        if reason and (reason != before or monotonic() - logged_at > _LOG_EVERY):
             _log.warning("intake.interrupted", answer=reason)
-            self._said = (reason, monotonic())
+            self._logged = (reason, monotonic())
         elif before and not reason:
             _log.info("intake.resumed")
-            self._said = ("", 0.0)
+            self._logged = ("", 0.0)

@@ -1,4 +1,4 @@
-"""The stream of mail, its durable pull consumer, and the dead-letter stream: made if absent, else looked at."""
+"""The mail stream, its durable pull consumer, and the dead-letter stream: created if missing, otherwise checked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,10 +25,10 @@ from email_consumer.sources.jetstream.drift import (
     Changes,
     ConsumerNeeds,
     consumer_changes,
-    consumer_faults,
+    consumer_errors,
     consumer_risks,
     in_json,
-    stream_faults,
+    stream_errors,
     stream_risks,
 )
 
@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 
 
 class TopologyError(OperatorError):
-    """Stream or consumer can't be used as they are; one line per fault, each saying what to change."""
+    """Stream or consumer can't be used as they are; one line per problem, each saying what to change."""
 
 
 class Topology:
@@ -71,7 +71,7 @@ class Topology:
         self._replicas = replicas
 
     async def ensure(self) -> None:
-        """Make what is absent, bring in line what may be, warn of what may cost mail.
+        """Create what is missing, update what may be updated, warn of what may lose mail.
 
         Raises:
             TopologyError: something has to be changed by hand.
@@ -104,8 +104,8 @@ class Topology:
             )
             info = await self._jetstream.add_stream(config)
             _log.info("stream.created", stream=self._stream, subjects=config.subjects, replicas=self._replicas)
-        if faults := stream_faults(info.config, self._subject):
-            raise TopologyError(_lines(f"stream {self._stream!r}", faults))
+        if errors := stream_errors(info.config, self._subject):
+            raise TopologyError(_lines(f"stream {self._stream!r}", errors))
         for risk in stream_risks(info.config):
             _log.warning("stream.risk", stream=self._stream, risk=risk)
         return info
@@ -117,9 +117,9 @@ class Topology:
             await self._create_consumer(stream)
             return
         config = ConsumerConfig.from_response(dict(info["config"]))
-        if faults := consumer_faults(config, stream.config, self._subject):
-            faults.append("name another one in CONSUMER, or delete this one so that it is made anew")
-            raise TopologyError(_lines(f"consumer {self._consumer!r} of stream {self._stream!r}", faults))
+        if errors := consumer_errors(config, stream.config, self._subject):
+            errors.append("name another one in CONSUMER, or delete this one so that it is recreated")
+            raise TopologyError(_lines(f"consumer {self._consumer!r} of stream {self._stream!r}", errors))
         await self._bring_in_line(info["config"], consumer_changes(config, self._needs))
         for risk in consumer_risks(info["config"], self._client.max_payload):
             _log.warning("consumer.risk", consumer=self._consumer, risk=risk)
@@ -192,5 +192,5 @@ async def ensure_dead_letter_stream(jetstream: JetStreamContext, stream: str, re
         _log.info("stream.created", stream=name, replicas=replicas)
 
 
-def _lines(what: str, faults: list[str]) -> str:
-    return "\n".join(f"{what}: {fault}" for fault in faults)
+def _lines(what: str, errors: list[str]) -> str:
+    return "\n".join(f"{what}: {error}" for error in errors)

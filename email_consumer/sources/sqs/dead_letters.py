@@ -1,4 +1,4 @@
-"""The queue's own dead-letter queue: what can't be sent is kept there as it came, the facts in message attributes."""
+"""The queue's own dead-letter queue: what can't be sent is kept there as it came, details in message attributes."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ class SqsDeadLetters:
             REPLAY_OF: header_value(f"{original.reference}:{original.stored_at:.3f}"),
             KIND: kind,
         }
-        facts = mark | {
+        details = mark | {
             REASON: header_value(reason),
             REFERENCE: header_value(original.reference),
             ATTEMPTS: str(attempts),
@@ -45,7 +45,7 @@ class SqsDeadLetters:
         }
         body = original.payload.decode()
         # The body is what must be kept. One as large as SQS takes leaves little room for attributes, or none.
-        for attributes in (facts | _as_many_as_fit(original.headers, facts), facts, mark, {}):
+        for attributes in (details | _as_many_as_fit(original.headers, details), details, mark, {}):
             try:
                 await self._queue.send(body, _filled(attributes))
             except SqsError as error:
@@ -59,9 +59,9 @@ class SqsDeadLetters:
         raise DeadLetterRefusedError(refusal)
 
 
-def _as_many_as_fit(given: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
-    foreign = {name: value for name, value in given.items() if name not in facts}
-    return dict(list(foreign.items())[: MOST_ATTRIBUTES - len(facts)])
+def _as_many_as_fit(given: Mapping[str, str], details: Mapping[str, str]) -> dict[str, str]:
+    foreign = {name: value for name, value in given.items() if name not in details}
+    return dict(list(foreign.items())[: MOST_ATTRIBUTES - len(details)])
 
 
 def _filled(attributes: Mapping[str, str]) -> dict[str, str]:

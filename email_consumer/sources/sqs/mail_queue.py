@@ -9,7 +9,7 @@ from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 
 _HEADROOM = 1_024
-"""Bytes of a message that are left to what SQS counts beside body and attributes: their types."""
+"""Bytes reserved for what SQS counts in addition to body and attributes: their types."""
 
 _RESOLUTION = 1.0
 """Seconds: SQS's answers carry its time without a fraction."""
@@ -19,7 +19,7 @@ Message = tuple[str, Mapping[str, str]]
 
 
 class SqsMailQueue:
-    """See `email_consumer.core.mail_queue.MailQueue`. Without an order of its own: mail is told apart by when it was sent."""
+    """See `email_consumer.core.mail_queue.MailQueue`. SQS has no order: mail is distinguished by the time it was sent."""
 
     def __init__(self, queue: SqsQueue, longest: int) -> None:
         """`longest`: bytes that a message of the queue may have."""
@@ -44,7 +44,7 @@ class SqsMailQueue:
         bodies = [(base64.b64encode(payload).decode(), headers) for payload, headers in messages]
         for batch in self._batches(bodies):
             try:
-                answers += [_answer(fault) for fault in await self._queue.send_batch(batch)]
+                answers += [_answer(error) for error in await self._queue.send_batch(batch)]
             except SqsError as error:
                 answers += [_answer(error)] * len(batch)
         return answers
@@ -83,7 +83,7 @@ def _size(message: Message) -> int:
     return len(body) + sum(len(name) + len(value.encode()) + len("String") for name, value in attributes.items())
 
 
-def _answer(fault: SqsError | None) -> int | Exception:
-    if fault is None:
+def _answer(error: SqsError | None) -> int | Exception:
+    if error is None:
         return 0
-    return TooLargeForQueueError(str(fault)) if fault.code in _TOO_LARGE else fault
+    return TooLargeForQueueError(str(error)) if error.code in _TOO_LARGE else error

