@@ -45,9 +45,9 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
 
 
 def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
-    faults = [
-        error("queue.stream", f"Stream {name!r}: {fault}.", "Set STREAM and SUBJECT to what publishers use.")
-        for fault in stream_errors(found.config, subject)
+    failures = [
+        error("queue.stream", f"Stream {name!r}: {failure}.", "Set STREAM and SUBJECT to what publishers use.")
+        for failure in stream_errors(found.config, subject)
     ]
     risks = [
         warning("queue.stream", f"Stream {name!r}: {risk}.", f"`nats stream edit {name}`, unless this is intended.")
@@ -79,7 +79,7 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
             f"Consumer {name!r}: {failure}.",
             "Set CONSUMER to another name, or delete it: `email-consumer run` recreates it.",
         )
-        for fault in consumer_errors(config, stream.config, needs.subject)
+        for failure in consumer_errors(config, stream.config, needs.subject)
     ]
     if found.get("paused"):
         text = f"Consumer {name!r} is paused until {found['config'].get('pause_until')}: no mail is sent."

@@ -26,7 +26,6 @@ from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.ledgers.rule import Policy
 from email_consumer.store.database import Database
-from email_consumer.store.key_values import read_value, write_value
 
 _INTERVAL = 1.0
 """Seconds between two checks."""
@@ -153,10 +152,10 @@ class ClaimsKeeper:
         self._reason = ""
 
     async def _known(self) -> bool:
-        return await read_fact(self._database, _KEY) is not None
+        return await read_value(self._database, _KEY) is not None
 
     async def _remember(self) -> None:
-        await set_fact(self._database, _KEY, "marked")
+        await write_value(self._database, _KEY, "marked")
 
     async def _create(self) -> None:
         ((highest,),) = await self._database.fetch(HIGHEST_REVISION)
