@@ -26,6 +26,7 @@ from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.ledgers.rule import Policy
 from email_consumer.store.database import Database
+from email_consumer.store.key_values import read_value, write_value
 
 _INTERVAL = 1.0
 """Seconds between two checks."""

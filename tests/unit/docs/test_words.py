@@ -1,8 +1,7 @@
 """Words that don't belong here: turns of phrase that betray a translation, and names that were replaced.
 
-Documentation, settings, deployment files and log hints are always checked. Each package, ses_sandbox among them, is checked in
-addition (docstrings, comments, messages, identifiers) unless it is in `_NOT_YET_CLEANED`. When you have cleaned a package,
-delete it from that set; `.venv/bin/python -m tests.unit.docs.test_words` prints what is left in each package.
+Documentation, settings, deployment files and log hints are checked. So is each package, ses_sandbox included
+(docstrings, comments, messages, identifiers). `.venv/bin/python -m tests.unit.docs.test_words` prints the findings.
 
 What stands in backticks is a name and is not checked, so streams, buckets, tables and keys that keep an old name for
 compatibility can be written about: `<STREAM>-facts`.
@@ -19,9 +18,6 @@ import pytest
 
 _ROOT = Path(__file__).parents[3]
 _PACKAGE = _ROOT / "email_consumer"
-
-_NOT_YET_CLEANED = {}
-"""Folders of email_consumer. Only ever remove from this."""
 
 _PHRASES = [
     r"anew",
@@ -154,7 +150,7 @@ def test_log_hints() -> None:
     assert {path: words for path, words in found.items() if words} == {}
 
 
-@pytest.mark.parametrize("package", sorted(_PACKAGES.keys() - _NOT_YET_CLEANED))
+@pytest.mark.parametrize("package", sorted(_PACKAGES))
 def test_package(package: str) -> None:
     assert list(_findings(package)) == []
 
