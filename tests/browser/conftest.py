@@ -16,7 +16,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not binary or not driver:
         assert not os.environ.get("CI"), "chromium and chromedriver are needed; .ci/run installs them"
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium chromium-driver)")
+        pytest.skip("chromium with chromedriver is needed (Debian: chromium chromium-driver)")
     with chromium(binary, driver, tmp_path_factory.mktemp("chromium")) as started:
         yield started
 

@@ -102,7 +102,8 @@ def _argument(made: Any, name: str, parameter: inspect.Parameter) -> Any:
 
 
 @pytest.mark.skipif(
-    not _INSTALLED.exists() and not os.environ.get("CI"), reason="npm ci in tests/acceptance/clients/typescript"
+    not _INSTALLED.exists() and not os.environ.get("CI"),
+    reason="TypeScript is needed (npm ci in tests/acceptance/clients/typescript)",
 )
 async def test_a_typescript_client_reaches_every_route(api: Api, tmp_path: Path) -> None:
     _, document = await api.ask("GET", "/openapi.json")

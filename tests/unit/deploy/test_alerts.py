@@ -102,7 +102,7 @@ def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
         assert set(re.findall(r"\bemail_\w+", rule["expr"])) - {"email_consumer"} <= told
 
 
-@pytest.mark.skipif(_PROMTOOL is None, reason="promtool comes with Prometheus; .ci/run installs it")
+@pytest.mark.skipif(_PROMTOOL is None, reason="promtool is needed (it comes with Prometheus)")
 @pytest.mark.parametrize("alert", _CASES)
 def test_it_fires(alert: str, tmp_path: Path) -> None:
     case = _CASES[alert]
