@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,7 +76,7 @@ async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
         bodies["a@example.com"],
     )
     assert found
-    with sqlite3.connect(api.harness.directory / "daemon" / "data" / "email.db") as connection:
+    with closing(sqlite3.connect(api.harness.directory / "daemon" / "data" / "email.db")) as connection, connection:
         connection.execute("UPDATE email_requests SET finished_at = finished_at - 60")  # nobody reads within a second
     url = f"http://127.0.0.1:{api.port}{found[1]}"
     async with api.session.get(url, headers={"User-Agent": "Mozilla/5.0 (X11) Firefox/140"}) as response:
@@ -96,7 +97,7 @@ async def test_a_schedule_fires_at_its_time_after_a_restart_too(api: Api, source
         await api.harness.emptied()
     assert await api.daemon.stop() == 0
     due = time.time() + 2
-    with sqlite3.connect(api.harness.directory / "daemon" / "data" / "email.db") as connection:
+    with closing(sqlite3.connect(api.harness.directory / "daemon" / "data" / "email.db")) as connection, connection:
         connection.execute("UPDATE email_requests SET scheduled_at = ?", (due,))
     await api.daemon.start()
     await api.harness.wait_sent(1000)
@@ -133,7 +134,7 @@ async def test_cancelling_in_the_middle_of_ten_thousand(harness: DaemonHarness) 
         later = await api.post(mail(topic_id="t"))
         await harness.wait_sent(counted + 1)
     assert later["ids"][0] in await harness.sent()
-    with sqlite3.connect(harness.directory / "daemon" / "data" / "email.db") as connection:
+    with closing(sqlite3.connect(harness.directory / "daemon" / "data" / "email.db")) as connection, connection:
         rows = dict(connection.execute("SELECT status, count(*) FROM email_requests GROUP BY status"))
     assert rows[4] == receipt["cancelled"]
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import sqlite3
+from contextlib import closing
 
 import aiohttp
 
@@ -65,5 +66,5 @@ async def _unfinished(harness: DaemonHarness) -> bool:
 
 
 def _rows(harness: DaemonHarness) -> dict[str, int]:
-    with sqlite3.connect(harness.directory / "daemon" / "data" / "email.db") as connection:
+    with closing(sqlite3.connect(harness.directory / "daemon" / "data" / "email.db")) as connection, connection:
         return dict(connection.execute("SELECT uuid, status FROM email_requests"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 from yarl import URL
@@ -196,7 +197,7 @@ async def test_counts_of_a_topic_follow_its_mail_under_all_paths(harness: ApiHar
 
 
 async def test_a_locked_file_is_reported_and_stores_nothing(harness: ApiHarness) -> None:
-    with sqlite3.connect(harness.database.path, isolation_level=None) as other:
+    with closing(sqlite3.connect(harness.database.path, isolation_level=None)) as other, other:
         other.execute("BEGIN IMMEDIATE")
         status, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail()]})
         other.execute("ROLLBACK")

@@ -1,6 +1,7 @@
 """Topics, the latest first."""
 
 import sqlite3
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ async def test_a_topic_leaves_with_its_last_mail(tmp_path: Path) -> None:
 async def test_an_older_file_brings_its_topics_along(tmp_path: Path) -> None:
     path = tmp_path / "email.db"
     migrations = files("email_consumer.store").joinpath("migrations")
-    with sqlite3.connect(path) as older:
+    with closing(sqlite3.connect(path)) as older, older:
         for number, name in enumerate(sorted(entry.name for entry in migrations.iterdir())[:5], start=1):
             older.executescript(migrations.joinpath(name).read_text())
             older.execute(f"PRAGMA user_version = {number}")

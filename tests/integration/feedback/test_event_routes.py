@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ async def test_internal_errors_are_5xx_so_that_sns_tries_again(path: Path, monke
     monkeypatch.setattr(inbox_module, "_TIMEOUT", 0.1)
     async with open_harness(path) as harness, serve(harness) as http:
         await harness.send()
-        with sqlite3.connect(path, isolation_level=None) as other:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, other:
             other.execute("BEGIN IMMEDIATE")
             assert (await http.post(body(KEY.notification(event("Open")))))[0] == 503
             other.execute("ROLLBACK")

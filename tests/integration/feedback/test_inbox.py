@@ -1,6 +1,7 @@
 """Events applied to the mails they are about, on a real SQLite file."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ async def test_a_mail_is_found_by_tag_header_or_ses_message_id(path: Path) -> No
 async def test_a_late_event_of_an_earlier_mail_with_the_same_uuid_does_not_settle_the_newer_one(path: Path) -> None:
     async with open_harness(path) as harness:
         await harness.send()
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE email_requests SET finished_at = -3600")  # its idempotency window is over
         assert isinstance(await harness.claim(), Claim)
         await harness.take(event("Delivery"))
@@ -176,7 +177,7 @@ async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
     monkeypatch.setattr(inbox_module, "_TIMEOUT", 0.2)
     async with open_harness(path) as harness:
         await harness.claim()
-        with sqlite3.connect(path, isolation_level=None) as other:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(MessageRefusedError, match="accepts no writes") as caught:
                 await harness.take(event("Bounce"), "sns-1")

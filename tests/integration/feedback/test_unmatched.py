@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ async def test_a_tagged_event_waits_for_its_row_and_settles_it(path: Path) -> No
 async def test_what_was_kept_and_can_not_be_read_any_more_holds_no_other_up(path: Path) -> None:
     async with open_harness(path) as harness:
         await harness.take(event("Send"))
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(
                 "INSERT INTO unmatched_events (message_id, tag, received_at, raw) VALUES ('m', 'u-1', 1, '{}'), ('m', 'u-1', 1, 'x')"
             )
@@ -68,7 +69,7 @@ async def test_their_number_is_bounded_and_they_are_kept_for_a_day(path: Path) -
         for number in range(5):
             await harness.take(event("Send", f"u-{number}"))
         assert harness.rows("SELECT tag FROM unmatched_events ORDER BY id") == [("u-2",), ("u-3",), ("u-4",)]
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE unmatched_events SET received_at = received_at - ? WHERE tag <> 'u-4'", (TTL,))
         async with harness.database.transaction() as transaction:
             await harness.inbox.unmatched.expire(transaction, time.time())

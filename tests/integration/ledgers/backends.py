@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -55,7 +55,7 @@ class Backend(Protocol):
 
 
 def query(path: Path, sql: str) -> list[sqlite3.Row]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.row_factory = sqlite3.Row
         return connection.execute(sql).fetchall()
 

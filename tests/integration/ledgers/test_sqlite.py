@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ async def test_scheduling_keeps_each_content_once(path: Path) -> None:
         kept = await asyncio.gather(*(ledger.schedule(mail(f"u-{n}", **later), ORIGIN) for n in range(10)))
         assert kept == [Scheduled()] * 10
         assert await ledger.schedule(mail("u-3", **later), ORIGIN) == Duplicate()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("SELECT count(*), count(DISTINCT content_id) FROM email_requests").fetchone() == (
             10,
             1,
@@ -59,7 +59,7 @@ async def test_the_memory_of_finished_mail_is_bounded(path: Path) -> None:
 
 async def test_a_locked_file_holds_claims_until_it_is_free(path: Path) -> None:
     async with open_ledger(path) as ledger:
-        with sqlite3.connect(path, isolation_level=None) as other:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, other:
             other.execute("BEGIN IMMEDIATE")
             claiming = asyncio.create_task(ledger.claim(mail(), ORIGIN))
             started = time.monotonic()
@@ -78,7 +78,7 @@ async def test_one_process_at_a_time(path: Path) -> None:
 
 
 async def test_a_file_of_a_newer_program_is_refused(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 999")
     with pytest.raises(StoreError, match="newer email-consumer"):
         async with open_database(path):

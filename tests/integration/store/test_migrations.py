@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,7 +26,7 @@ INSERT INTO email_requests (uuid, topic_id, email, status, source, created_at, u
 
 def older_file(path: Path, version: int) -> None:
     """As the program of that version would have left it."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.create_function("normal_form", 1, normal_form)
         for number in sorted(MIGRATIONS):
             if number <= version:
@@ -39,7 +40,7 @@ def older_file(path: Path, version: int) -> None:
 
 
 def schema(path: Path) -> list[tuple[str, str]]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name").fetchall()
 
 
@@ -71,7 +72,7 @@ async def test_the_tables_of_earlier_services_are_there_by_their_names(tmp_path:
         "email_requests": "id topic_id message_id email content_id scheduled_at status error created_at updated_at",
         "email_results": "id request_id status raw created_at",
     }
-    with sqlite3.connect(tmp_path / "email.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "email.db")) as connection, connection:
         for table, columns in wanted.items():
             found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
             assert found >= set(columns.split())
@@ -105,7 +106,7 @@ INSERT INTO suppressions (address, reason, source, created_at, removed_at) VALUE
 
 def before_addresses(path: Path) -> None:
     older_file(path, 7)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(ODD)
 
 
@@ -178,7 +179,7 @@ INSERT INTO email_results (request_id, status, recipient, detail, created_at) VA
 
 async def test_whom_automatic_replies_brought_onto_the_list_gets_mail_again(tmp_path: Path) -> None:
     older_file(tmp_path / "email.db", 7)
-    with sqlite3.connect(tmp_path / "email.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "email.db")) as connection, connection:
         connection.executescript(_BOUNCED)
     async with open_database(tmp_path / "email.db") as database:
         stopped = await database.fetch("SELECT address FROM suppressions WHERE removed_at IS NULL ORDER BY address")

@@ -1,6 +1,7 @@
 """Former lives of uuids, under the names that the version before gave them."""
 
 import sqlite3
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +30,7 @@ _ROWS = [
 
 
 def file_of_the_version_before(path: Path, *, copied: bool) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         for migration in sorted(files("email_consumer.store").joinpath("migrations").iterdir(), key=lambda e: e.name):
             if migration.name.endswith(".sql") and int(migration.name[:3]) <= _BEFORE:
                 connection.executescript(migration.read_text())

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ async def test_only_the_owner_reads_what_is_made(tmp_path: Path) -> None:
 
 async def test_what_an_earlier_version_left_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "email.db"
-    with sqlite3.connect(path) as killed:
+    with closing(sqlite3.connect(path)) as killed:
         killed.execute("PRAGMA journal_mode = WAL")
         killed.execute("CREATE TABLE left_behind (value)")
         (tmp_path / "email.db.lock").touch()
