@@ -81,7 +81,7 @@ async def test_a_stream_without_our_subject(installation: Installation) -> None:
     await client.jetstream().add_stream(name="mine", subjects=["elsewhere.*"])
     await client.close()
     found = await installation.findings(STREAM="mine", SUBJECT="mine.email")
-    assert "SUBJECT 'mine.email' is none of its subjects" in found["queue.stream"].text
+    assert "SUBJECT 'mine.email' is not among its subjects" in found["queue.stream"].text
 
 
 async def test_a_stream_that_may_lose_mail(installation: Installation) -> None:

@@ -130,7 +130,7 @@ async def test_what_is_no_message_stays_where_it_is(server: NatsServer, client: 
     await _mails(client)
     code, out, err = await _dlq(server, "replay", "--all", "--reason", "undecodable")
     assert (code, out) == (1, "0 of 1 replayed\n")
-    assert err.startswith("dead letter 2 can't be replayed, it is no valid message: not MessagePack")
+    assert err.startswith("dead letter 2 can't be replayed, it is not a valid message: not MessagePack")
     assert (await client.jetstream().stream_info("messages")).state.messages == 0
     assert (await client.jetstream().stream_info("messages-dead")).state.messages == 3
 

@@ -97,7 +97,7 @@ async def test_an_existing_stream_is_used_as_it_is_and_its_risks_are_named(
 
 async def test_a_stream_that_does_not_take_the_subject_is_refused(client: Client, jetstream: JetStreamContext) -> None:
     await jetstream.add_stream(name="messages", subjects=["mail.*"])
-    with pytest.raises(TopologyError, match=r"SUBJECT 'messages.email' is none of its subjects \(mail.\*\)"):
+    with pytest.raises(TopologyError, match=r"SUBJECT 'messages.email' is not among its subjects \(mail.\*\)"):
         await _topology(client).ensure()
 
 
