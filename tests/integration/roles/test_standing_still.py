@@ -36,7 +36,7 @@ async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(monitoring, "PATIENCE", 1.0)
-    monkeypatch.setattr(jetstream, "_LOOK_EVERY", 0.1)
+    monkeypatch.setattr(jetstream, "_REFRESH_EVERY", 0.1)
     monkeypatch.setattr(jetstream, "_BACKOFF", 0.05)
     monkeypatch.setattr(jetstream, "HEARTBEAT", 0.2)
     async with (

@@ -24,7 +24,7 @@ MB = 1024 * 1024
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jetstream, "_LOOK_EVERY", 0.1)
+    monkeypatch.setattr(jetstream, "_REFRESH_EVERY", 0.1)
     monkeypatch.setattr(jetstream, "_BACKOFF", 0.05)
     monkeypatch.setattr(jetstream, "HEARTBEAT", 0.2)  # how often the loop wakes; what is asked of the server stays
 
