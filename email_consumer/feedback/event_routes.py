@@ -1,5 +1,7 @@
 """Where SNS posts SES's events."""
 
+from http import HTTPStatus
+
 from aiohttp import web
 from pydantic import ConfigDict
 
@@ -54,6 +56,8 @@ class EventRoutes:
         except ApiError as error:
             cause = "size" if error.code == "too_large" else error.code
             self._receiver.refusals.record(MessageRefusedError(cause, str(error), error.status))
+            if error.status == HTTPStatus.REQUEST_TIMEOUT:  # SNS gives up for good after a 4xx, and we may just be busy
+                raise ApiError(503, error.code, str(error), headers={"Retry-After": "1"}) from error
             raise
         try:
             await self._receiver.handle(body, headers.get("x-amz-sns-message-type"), raw_header=raw)

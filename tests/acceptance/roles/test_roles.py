@@ -119,7 +119,7 @@ async def test_what_must_not_be_together_is_refused_or_waits(harness: FleetHarne
     assert await run.ended() == 1
     assert "workers or a sidecar with LEDGER=jetstream" in str(run.log[-1])
     for role, ledger, told in (
-        ("run", "jetstream", "`email-consumer worker` (any number of them) and `email-consumer sidecar`"),
+        ("run", "jetstream", "`email-consumer worker` (any number) and `email-consumer sidecar`"),
         ("worker", "sqlite", "needs jetstream"),
         ("sidecar", "sqlite", "needs jetstream"),
     ):

@@ -1,5 +1,6 @@
 """Events over HTTP as SNS posts them: what is answered, and what the log says about refusals."""
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -7,14 +8,17 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from yarl import URL
 
 from email_consumer.core.outcome import InDoubt
 from email_consumer.feedback import inbox as inbox_module
 from email_consumer.sns.certificates import DownloadError
 from email_consumer.sns.envelope import MAX_BODY
+from email_consumer.web import bodies
 from tests.integration.feedback.harness import KEY, event, open_harness
 from tests.integration.feedback.http_harness import serve
 from tests.unit.feedback.sns_key import SnsKey, body
+from tests.waiting import patience
 
 
 @pytest.mark.parametrize("url_path", ["/v1/events/results", "/v1/events/result"])
@@ -136,3 +140,16 @@ async def test_internal_errors_are_5xx_so_that_sns_tries_again(path: Path, monke
             other.execute("BEGIN IMMEDIATE")
             assert (await http.post(body(KEY.notification(event("Open")))))[0] == 503
             other.execute("ROLLBACK")
+
+
+async def test_an_event_that_comes_slowly_is_asked_for_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be us who are slow, and SNS would give it up after a 408."""
+    monkeypatch.setattr(bodies, "_ANONYMOUS_SECONDS", 0.1)
+    async with open_harness(path) as harness, serve(harness) as http:
+        reader, writer = await asyncio.open_connection("127.0.0.1", URL(http.url).port)
+        writer.write(b"POST /v1/events/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+        async with patience():
+            head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1" in head
