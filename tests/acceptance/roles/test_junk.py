@@ -53,6 +53,8 @@ async def test_roles_that_run_go_on_and_roles_that_start_begin(harness: FleetHar
     assert set((await harness.sent("junk-")).values()) == {1}
     processes = [harness.fleet.sidecar, *harness.fleet.workers]
     assert all(process.running for process in processes)
-    assert [process.count(event) for process in processes for event in ("delivery.crashed", "service.crashed")] == [0] * 6
+    assert [process.count(event) for process in processes for event in ("delivery.crashed", "service.crashed")] == [
+        0
+    ] * 6
     letters = await harness.ask("GET", "/v1/dead-letters?limit=200")
     assert len(letters["dead_letters"]) > len(PAYLOADS) * len(BLOCKS)
