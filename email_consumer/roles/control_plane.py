@@ -77,7 +77,6 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
     mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
     scheduler = Scheduler(mail, resources.queue, misfires, parts.dead_letters_of_keeping, unsent, burial=parts.burial)
-    parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))
     parts.checks["ledger"] = resources.database.check
     parts.checks["schedule"] = scheduler.check
     routes = [
@@ -89,6 +88,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
         *dashboard.routes,
     ]
+    parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))  # it knows the cancellations now
     await listen(parts, routes, admits=dashboard.admits)
     resources.workers.events_expected_from(time.time())
     parts.services.start(*feedback.services)  # they may say that events are expected later than now: after that
