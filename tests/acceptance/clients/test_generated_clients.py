@@ -85,6 +85,7 @@ _BODIES: dict[str, Any] = {
     "NewMessages": {"messages": [{"emails": ["a@example.com"], "subject": "s", "content": "c"}]},
     "NewSuppression": {"address": "b@example.com"},
     "NewErasure": {"address": "c@example.com"},
+    "NewLinkSecret": {"forget_old": False},
     "UnsubscribeForm": {"List-Unsubscribe": "One-Click"},
     "SnsMessage": dict.fromkeys(
         ("Type", "MessageId", "TopicArn", "Message", "Timestamp", "SignatureVersion", "Signature", "SigningCertURL"),

@@ -250,7 +250,7 @@ async def test_doctor_says_that_what_answers_is_not_aws(tmp_path: Path) -> None:
         settings = load_settings(given | {"DB_PATH": str(tmp_path / "email.db"), "SERVER_PORT": "0"})
         findings = await examine(settings, ses_calls_per_second=1000)
     [found] = [each for each in findings if each.check == "ses.credentials"]
-    assert "not AWS" in found.text
+    assert "not from AWS" in found.text
 
 
 @pytest.mark.parametrize("name", FOREIGN)

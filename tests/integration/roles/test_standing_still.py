@@ -23,6 +23,7 @@ from tests.integration.roles.harness import KEY, RolesHarness
 from tests.servers.claims import first_claims
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ async def dead_letters_have_no_room_in_their_stream(harness: RolesHarness) -> No
 
 async def the_file_is_locked(harness: RolesHarness) -> None:
     await harness.start_well()
-    operator = sqlite3.connect(harness.database)
+    operator = sqlite3.connect(harness.database, timeout=PATIENCE)
     harness.mess.callback(operator.close)
     operator.execute("BEGIN IMMEDIATE")
     await harness.publish("u-1")

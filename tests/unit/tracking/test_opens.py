@@ -46,8 +46,8 @@ async def test_distinct_recipients_count_and_machines_apart(database: Database) 
     assert await counts(database) == {"Open": 2, "MachineOpen": 1}
     rows = await database.fetch("SELECT DISTINCT recipient, raw FROM email_results ORDER BY recipient")
     assert [tuple(row) for row in rows] == [
-        ("a@example.com", '{"userAgent": "Firefox"}'),
-        ("b@example.com", '{"userAgent": "Firefox"}'),
+        ("a@example.com", '{"userAgent":"Firefox"}'),
+        ("b@example.com", '{"userAgent":"Firefox"}'),
     ]
 
 

@@ -41,6 +41,8 @@ await call("GET /v1/suppressions", client.GET("/v1/suppressions", { params: { qu
 await call("GET /v1/suppressions/{address}", client.GET("/v1/suppressions/{address}", address));
 await call("DELETE /v1/suppressions/{address}", client.DELETE("/v1/suppressions/{address}", address));
 await call("POST /v1/erasures", client.POST("/v1/erasures", { body: { address: "c@example.com" } }));
+await call("POST /v1/link-secrets", client.POST("/v1/link-secrets", { body: { forget_old: false } }));
+await call("DELETE /v1/link-secrets/old", client.DELETE("/v1/link-secrets/old"));
 await call("GET /v1/unsubscribe/{token}", client.GET("/v1/unsubscribe/{token}", { ...token, parseAs: "text" }));
 await call(
   "POST /v1/unsubscribe/{token}",
