@@ -94,7 +94,7 @@ async def _port(program: Program) -> int:
     while True:
         program.check()
         lines = program.log.read_text().splitlines()
-        if lines and "daemon.started" in lines[-1]:
+        if any("daemon.started" in line for line in lines):
             return next(int(json.loads(line)["port"]) for line in lines if "sidecar.listening" in line)
         await asyncio.sleep(_LOOK)
 
