@@ -126,8 +126,7 @@ async def run(rate: int, seconds: float, connections: int, *, bombs: bool) -> Ru
             opened=crowd.opened,
             not_refused=tuple(thrower.not_refused),
         )
-        publishing.cancel()
-        attacking.cancel()
+        await end(publishing, attacking)
     return result
 
 

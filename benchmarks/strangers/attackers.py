@@ -10,6 +10,7 @@ import aiohttp
 from nats.js import JetStreamContext
 
 from benchmarks.mails import SUBJECT
+from email_consumer.runtime.tasks import end
 from tests.bombs import BOMBS, REQUESTS
 
 _PAUSE = 5.0
@@ -17,6 +18,7 @@ _PAUSE = 5.0
 _DRIP = 0.5
 _CHUNK = b"1000\r\n" + bytes(4_096) + b"\r\n"
 _POST = b"POST /v1/events/results HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+
 
 Manners = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -57,9 +59,14 @@ class Crowd:
         self.opened = 0
 
     async def attack(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for number, manners in zip(range(self._connections), itertools.cycle(KINDS), strict=False):
-                tasks.create_task(self._again_and_again(manners, number / self._connections))
+        tasks = [
+            asyncio.create_task(self._again_and_again(manners, number / self._connections))
+            for number, manners in zip(range(self._connections), itertools.cycle(KINDS), strict=False)
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            await end(*tasks)  # more than once where a cancellation is swallowed
 
     async def _again_and_again(self, manners: Manners, begin: float) -> None:
         await asyncio.sleep(begin * _PAUSE)
