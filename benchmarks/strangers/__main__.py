@@ -29,6 +29,7 @@ from benchmarks.program import Program
 from benchmarks.strangers.attackers import Bombs, Crowd
 from benchmarks.throughput.contestants import environment
 from benchmarks.usage import cpu_seconds, peak_rss_mb
+from email_consumer.runtime.tasks import end as end_tasks
 from tests.servers.nats import NatsServer
 
 _KEY = "benchmark-of-strangers"
@@ -126,7 +127,7 @@ async def run(rate: int, seconds: float, connections: int, *, bombs: bool) -> Ru
             opened=crowd.opened,
             not_refused=tuple(thrower.not_refused),
         )
-        await end(publishing, attacking)
+        await end_tasks(publishing, attacking)
     return result
 
 
