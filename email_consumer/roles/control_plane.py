@@ -30,7 +30,6 @@ from email_consumer.roles.monitoring import build_metrics, build_operations, wat
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.sqs import open_events_queue
 from email_consumer.roles.workers import Workers
-from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
@@ -38,7 +37,7 @@ from email_consumer.scheduling.scheduler import Scheduler
 from email_consumer.sns.certificate_download import CertificateDownload
 from email_consumer.sns.certificate_store import SqliteCertificateStore
 from email_consumer.sns.certificates import Certificates
-from email_consumer.sns.sandbox_certificate import SandboxCertificateError, sandbox_certificate
+from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
 from email_consumer.store.database import Database
@@ -142,10 +141,7 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
     if settings.suppression_mirror:
         mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)
         parts.services.start(Service("mirror", mirror.run))
-    try:
-        sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
-    except SandboxCertificateError as error:
-        raise OperatorError(str(error)) from error
+    sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
     certificates = Certificates(CertificateDownload(), SqliteCertificateStore(database))
     await certificates.load()
     verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)

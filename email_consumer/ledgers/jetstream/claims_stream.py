@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
@@ -18,6 +17,8 @@ from email_consumer.jetstream.api import ask
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, Names
 
 _MARK = "bucket.whole"  # tags of mails contain no dot
+_REFILLED, _ADOPTED = b'{"refilled":true}', b'{"refilled":false}'
+"""The mark's values, compared and never parsed: others can write to the bucket, too."""
 _NO_SUCH_STREAM = 10059
 _NEEDED = {"allow_msg_ttl": True, "deny_delete": True, "deny_purge": True, "allow_rollup_hdrs": False}
 """Records expire one by one, and nobody can empty the bucket by mistake; `nats kv del` can still delete a single one."""
@@ -58,8 +59,7 @@ class ClaimsStream:
             if is_gone(error):
                 return BucketState()
             return BucketState(exists=True, is_open=self._is_open(config))
-        refilled = raw.data is not None and orjson.loads(raw.data) == {"refilled": True}
-        return BucketState(True, self._is_open(config), raw.seq or 0, refilled)
+        return BucketState(True, self._is_open(config), raw.seq or 0, refilled=raw.data == _REFILLED)
 
     async def is_open(self) -> bool:
         """Whether it exists and accepts claims."""
@@ -106,7 +106,7 @@ class ClaimsStream:
 
     async def mark(self, *, refilled: bool) -> None:
         """Mark it as complete."""
-        await self._jetstream.publish(await self.subject(_MARK), orjson.dumps({"refilled": refilled}))
+        await self._jetstream.publish(await self.subject(_MARK), _REFILLED if refilled else _ADOPTED)
 
     async def subject(self, key: str) -> str:
         """The subject for writing a key in the current state."""

@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,90 +11,18 @@ import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import ServerError
 
-from email_consumer.core.burial import Burial
-from email_consumer.core.ledger import Claim, LedgerBlockedError, Origin
-from email_consumer.core.metrics import Metrics
+from email_consumer.core.ledger import Claim, LedgerBlockedError
 from email_consumer.core.outcome import Busy, Duplicate, Failed, InDoubt, Outcome, Rejected, Scheduled, Sent
-from email_consumer.core.unsent import Unsent
-from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
-from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
 from email_consumer.ledgers.jetstream.mail_state import encode_state
-from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
-from email_consumer.ledgers.jetstream.refill import MailConsumer
-from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams
 from email_consumer.ledgers.rule import CONFLICT
-from email_consumer.message.model import EmailMessage, encode
-from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import open_database
 from email_consumer.store.status import Status
 from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
-from tests.integration.ledgers.sidecar import consuming
-
-BUCKET = Names(STREAM).bucket_stream
-CONSUMER = "email-processor"
-AGAIN = replace(ORIGIN, reference="messages:99", sequence=99)
-
-
-@dataclass
-class LostClaimsHarness:
-    """The sidecar's file, and mail in a stream of its own."""
-
-    jetstream: JetStreamBackend
-    database: Database
-    keeper: ClaimsKeeper
-
-    async def lose(self) -> None:
-        await self.jetstream.client.jetstream().delete_stream(BUCKET)
-
-    async def deliver(self, *mails: EmailMessage) -> list[Origin]:
-        """To somebody, who has them in hand from here on."""
-        context = self.jetstream.client.jetstream()
-        for each in mails:
-            await context.publish(f"{STREAM}.email", encode(each))
-        subscription = await context.pull_subscribe_bind(CONSUMER, STREAM)
-        delivered = await subscription.fetch(len(mails), timeout=10)
-        await subscription.unsubscribe()
-        return [
-            Origin("nats", f"{STREAM}:{each.metadata.sequence.stream}", each.metadata.sequence.stream, time.time())
-            for each in delivered
-        ]
-
-    @asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
-        """The tables follow what workers tell, until the block ends."""
-        client, names = self.jetstream.client, Names(STREAM)
-        projection = Projection(self.database, shown=self.keeper.take)
-        scheduled = ScheduledMail(
-            self.database,
-            lambda *_: None,
-            JetStreamDeadLetters(client, stream=STREAM, subject=f"{STREAM}.email", replicas=1),
-            Unsent(Metrics()),
-            burial=Burial(),
-            kept=lambda: None,
-            idempotency_ttl=3600,
-        )
-        async with (
-            projection.running(),
-            scheduled.running(),
-            consuming(client, names.outcomes, projection.handle),
-            consuming(client, names.scheduled, scheduled.handle),
-        ):
-            yield
-
-    async def until_sent(self) -> None:
-        """Until the tables show the mail as sent."""
-        async with self.following():
-            while not await self.database.fetch("SELECT 1 FROM email_requests WHERE status = 2"):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-
-    async def refill(self) -> None:
-        """As a running sidecar does once it has noticed."""
-        async with self.following():
-            await self.keeper.refresh()
+from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, CONSUMER, LostClaimsHarness, keeper_of
 
 
 @pytest.fixture
@@ -109,22 +36,6 @@ async def harness(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[Lost
         keeper = keeper_of(jetstream, database)
         await keeper.prepare()
         yield LostClaimsHarness(jetstream, database, keeper)
-
-
-def keeper_of(jetstream: JetStreamBackend, database: Database) -> ClaimsKeeper:
-    async def delivered() -> tuple[int, str]:
-        info = await jetstream.client.jetstream().consumer_info(STREAM, CONSUMER)
-        assert info.delivered
-        return info.delivered.stream_seq, "s"
-
-    return ClaimsKeeper(
-        Publisher(jetstream.client),
-        database,
-        MailConsumer(jetstream.client, STREAM, CONSUMER, UTC),
-        policy(),
-        replicas=1,
-        delivered=delivered,
-    )
 
 
 async def test_what_the_tables_know_is_known_again(harness: LostClaimsHarness) -> None:
@@ -336,3 +247,16 @@ async def test_lost_streams_are_made_again_and_named(harness: LostClaimsHarness)
     async with harness.jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
+
+
+@pytest.mark.parametrize("mark", [b"junk", b"", b"\xff", b"[" * 50_000])
+async def test_a_mark_that_somebody_overwrote_ends_nothing(harness: LostClaimsHarness, mark: bytes) -> None:
+    async with harness.jetstream.open() as ledger:
+        [origin] = await harness.deliver(mail())
+        assert isinstance(await ledger.claim(mail(), origin), Claim)
+        await ledger.finish(mail(), Sent("ses-1"), origin)
+        await harness.jetstream.client.jetstream().publish(Names(STREAM).key("bucket.whole"), mark)
+        await harness.keeper.refresh()
+        await harness.keeper.check()
+    async with harness.jetstream.open() as ledger:
+        assert await ledger.claim(mail(), AGAIN) == Duplicate()
