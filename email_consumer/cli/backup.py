@@ -7,7 +7,7 @@ import click
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.terminal import say
-from email_consumer.store.backup import BackupError, back_up
+from email_consumer.store.backup import back_up
 
 
 @click.command()
@@ -20,8 +20,5 @@ def command(*, file: Path, data: Path) -> None:
     of the backup.
     """
     settings = answering(data)
-    try:
-        size = back_up(settings.db_path, file)
-    except BackupError as error:
-        raise click.ClickException(str(error)) from None
+    size = back_up(settings.db_path, file)
     say(f"{settings.db_path} copied to {file}: {size:,} bytes")

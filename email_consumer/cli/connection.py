@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import click
 from nats.aio.client import Client
 
 from email_consumer.jetstream.connection import close, connect
-from email_consumer.jetstream.connection_errors import NatsConnectError
 from email_consumer.settings import Settings
 from email_consumer.settings.nats_endpoint import nats_endpoint
 
@@ -20,12 +18,9 @@ async def nats_connection(settings: Settings) -> AsyncIterator[Client]:
     """Connected as the settings say, closed at the end.
 
     Raises:
-        click.ClickException: no connection, in plain words.
+        NatsConnectError: no connection, in plain words.
     """
-    try:
-        client = await connect(nats_endpoint(settings), patience=_PATIENCE)
-    except NatsConnectError as error:
-        raise click.ClickException(str(error)) from None
+    client = await connect(nats_endpoint(settings), patience=_PATIENCE)
     try:
         yield client
     finally:

@@ -157,7 +157,5 @@ async def _dead_letters(settings: Settings) -> AsyncIterator[JetStreamDeadLetter
             yield JetStreamDeadLetters(
                 client, stream=settings.stream, subject=settings.subject, replicas=settings.nats_replicas
             )
-        except DeadLetterError as error:
-            raise click.ClickException(str(error)) from None
         except (NatsError, TimeoutError) as error:
             raise click.ClickException(f"JetStream did not answer as it should, is it enabled? ({error})") from None

@@ -14,7 +14,7 @@ from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.cli.terminal import say
 from email_consumer.message.address import normal_form
 from email_consumer.settings import Settings
-from email_consumer.store.database import StoreError, StoreInUseError, open_database
+from email_consumer.store.database import StoreInUseError, open_database
 from email_consumer.store.erasure import erase
 
 
@@ -45,8 +45,6 @@ def _erase(settings: Settings, address: str) -> dict[str, Any]:
         return uvloop.run(_directly(settings, address))
     except StoreInUseError:
         return _by_sidecar(settings, address)
-    except StoreError as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _by_sidecar(settings: Settings, address: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from email_consumer.cli.terminal import safe_text
+from email_consumer.runtime.errors import OperatorError
 
 
 class LazyGroup(click.Group):
@@ -40,6 +41,8 @@ class LazyGroup(click.Group):
         """Run the command; error messages are printed without control characters, since they may contain untrusted text."""
         try:
             return super().invoke(ctx)
+        except OperatorError as error:
+            raise click.ClickException(safe_text(str(error))) from None
         except click.ClickException as error:
             error.message = safe_text(error.message)  # type: ignore[misc]  # final only for those who derive from it
             raise

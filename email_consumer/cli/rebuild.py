@@ -7,9 +7,8 @@ import click
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.terminal import say
-from email_consumer.replica.rebuild import RebuildError, Rebuilt, rebuild
+from email_consumer.replica.rebuild import Rebuilt, rebuild
 from email_consumer.settings import Settings
-from email_consumer.store.database import StoreError
 
 
 @click.command()
@@ -26,10 +25,7 @@ def command(*, incomplete: bool) -> None:
             "LEDGER: rebuild is for a sidecar, with LEDGER=jetstream; with sqlite DB_PATH is the ledger itself, of which "
             "JetStream has no copy: leave it where it is, and put a backup back if it is lost"
         )
-    try:
-        rebuilt = asyncio.run(_rebuild(settings, incomplete=incomplete))
-    except (RebuildError, StoreError) as error:
-        raise click.ClickException(str(error)) from None
+    rebuilt = asyncio.run(_rebuild(settings, incomplete=incomplete))
     say(f"{settings.db_path} has {rebuilt.rows} rows again")
     for missing in rebuilt.missing:
         say(f"missing: {missing}", err=True)

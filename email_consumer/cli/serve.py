@@ -3,22 +3,17 @@
 import asyncio
 from collections.abc import Coroutine
 
-import click
 import uvloop
-
-from email_consumer.runtime.errors import OperatorError
 
 
 def serve(main: Coroutine[None, None, None]) -> None:
     """Until it ends.
 
     Raises:
-        click.ClickException: it can't start or go on.
+        OperatorError: it can't start or go on.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main)
     except asyncio.CancelledError:
         pass  # a signal came before the daemon was up: it had no deliveries yet
-    except OperatorError as error:
-        raise click.ClickException(str(error)) from None
