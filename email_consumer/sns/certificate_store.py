@@ -8,11 +8,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from email_consumer.store.database import Database
+from email_consumer.store.key_values import delete_values, read_group, write_value
 
 _PREFIX = "sns certificate "
-_ALL = f"SELECT name, value FROM facts WHERE name >= '{_PREFIX}' AND name < '{_PREFIX}~'"  # noqa: S608 - a constant
-_WRITE = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
-_DELETE = "DELETE FROM facts WHERE name = ?"
 
 _log = structlog.get_logger(__name__)
 
@@ -26,27 +24,25 @@ class SqliteCertificateStore:
     async def load(self) -> dict[str, x509.Certificate]:
         """All valid certificates; expired ones are deleted."""
         found: dict[str, x509.Certificate] = {}
-        expired: list[tuple[str]] = []
-        for row in await self._database.fetch(_ALL):
+        expired: list[str] = []
+        for name, pem in (await read_group(self._database, _PREFIX)).items():
             try:
-                certificate = x509.load_pem_x509_certificate(row["value"].encode())
+                certificate = x509.load_pem_x509_certificate(pem.encode())
             except ValueError:
-                expired.append((row["name"],))
+                expired.append(name)
                 continue
             if certificate.not_valid_after_utc.timestamp() < time.time():
-                expired.append((row["name"],))
+                expired.append(name)
             else:
-                found[row["name"].removeprefix(_PREFIX)] = certificate
+                found[name.removeprefix(_PREFIX)] = certificate
         if expired:
-            async with self._database.transaction() as connection:
-                await connection.executemany(_DELETE, expired)
+            await delete_values(self._database, expired)
         return found
 
     async def keep(self, url: str, certificate: x509.Certificate) -> None:
         """Store it, if the database accepts writes."""
         pem = certificate.public_bytes(Encoding.PEM)
         try:
-            async with self._database.transaction() as connection:
-                await connection.execute(_WRITE, (_PREFIX + url, pem.decode()))
+            await write_value(self._database, _PREFIX + url, pem.decode())
         except sqlite3.OperationalError as error:
             _log.warning("events.certificate_not_stored", error=str(error), hint="fetched again after the next restart")

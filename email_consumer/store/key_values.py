@@ -1,25 +1,48 @@
 """Durable values by name, in the table `facts`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from email_consumer.store.database import Database
+
+_READ = "SELECT value FROM facts WHERE name = ?"
+_READ_GROUP = "SELECT name, value FROM facts WHERE name >= ? AND name < ?"
+_CREATE = "INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)"
+_WRITE = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
+_DELETE = "DELETE FROM facts WHERE name = ?"
 
 
 async def ensure_value(database: Database, name: str, make: Callable[[], str]) -> str:
     """The value; created with `make` and stored if missing."""
     async with database.transaction() as connection:
-        await connection.execute("INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)", (name, make()))
-        rows = await connection.execute_fetchall("SELECT value FROM facts WHERE name = ?", (name,))
+        await connection.execute(_CREATE, (name, make()))
+        rows = await connection.execute_fetchall(_READ, (name,))
     return str(next(iter(rows))[0])
 
 
 async def write_value(database: Database, name: str, value: str) -> None:
     """Store a value, replacing any earlier one."""
+    await write_values(database, {name: value})
+
+
+async def write_values(database: Database, values: Mapping[str, str]) -> None:
+    """Store all values by name, or none; they replace earlier ones."""
     async with database.transaction() as connection:
-        await connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+        await connection.executemany(_WRITE, values.items())
 
 
 async def read_value(database: Database, name: str) -> str | None:
     """The value, if it exists."""
-    rows = await database.fetch("SELECT value FROM facts WHERE name = ?", (name,))
+    rows = await database.fetch(_READ, (name,))
     return str(rows[0][0]) if rows else None
+
+
+async def read_group(database: Database, prefix: str) -> dict[str, str]:
+    """All values whose names start with `prefix`, by name."""
+    rows = await database.fetch(_READ_GROUP, (prefix, f"{prefix}~"))
+    return {row["name"]: row["value"] for row in rows}
+
+
+async def delete_values(database: Database, names: Iterable[str]) -> None:
+    """Delete the values, as far as they exist."""
+    async with database.transaction() as connection:
+        await connection.executemany(_DELETE, ((name,) for name in names))

@@ -4,25 +4,21 @@ import orjson
 
 from email_consumer.core.link_secrets import new_secret
 from email_consumer.store.database import Database
+from email_consumer.store.key_values import read_value, write_values
 
-_READ = "SELECT value FROM facts WHERE name = ?"
-_WRITE = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
 _NEWEST, _OLDER = "secret", "older_secrets"
 
 
 async def read_link_secrets(database: Database) -> tuple[str, ...]:
     """Newest first; empty if none exists yet."""
-    newest = [str(row["value"]) for row in await database.fetch(_READ, (_NEWEST,))]
-    older = [secret for row in await database.fetch(_READ, (_OLDER,)) for secret in orjson.loads(row["value"])]
-    return (*newest, *older)
+    newest, older = await read_value(database, _NEWEST), await read_value(database, _OLDER)
+    return (*([] if newest is None else [newest]), *orjson.loads(older or "[]"))
 
 
 async def write_link_secrets(database: Database, kept: tuple[str, ...]) -> None:
     """Replace the secrets. `kept`: newest first, at least one."""
     newest, *older = kept
-    async with database.transaction() as connection:
-        await connection.execute(_WRITE, (_NEWEST, newest))
-        await connection.execute(_WRITE, (_OLDER, orjson.dumps(older).decode()))
+    await write_values(database, {_NEWEST: newest, _OLDER: orjson.dumps(older).decode()})
 
 
 async def keep_link_secrets(database: Database) -> tuple[str, ...]:

@@ -18,10 +18,8 @@ HOMES = {
     "scheduling/statements.py",
     "suppression/statements.py",
     # One table each.
-    "sns/certificate_store.py",
     "store/contents.py",
     "store/key_values.py",
-    "store/link_secrets.py",
     "store/retention.py",
     "tracking/opens.py",
     # All tables, whichever they are: the SQL is made from the schema.
