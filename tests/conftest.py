@@ -28,6 +28,18 @@ _LONG = [
         "browser",
     )
 ]
+_OF_THIS_MACHINE = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_CA_BUNDLE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SESV2",
+    "AWS_ENDPOINT_URL_SNS",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "https_proxy",
+    "http_proxy",
+)
 _TOGETHER = {"browser": _TESTS / "browser", "roles": _TESTS / "acceptance" / "roles"}
 
 # Each session of botocore would parse the same megabytes of JSON again.
@@ -72,3 +84,16 @@ def sqs_server() -> Iterator[SqsServer]:
     """Of a process; each test makes its own queues there."""
     with SqsServer() as server:
         yield server
+
+
+@pytest.fixture
+def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The sandbox's credentials in the environment, nothing of this machine's; the path of the credentials file."""
+    for name in _OF_THIS_MACHINE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox-secret")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    return tmp_path / "credentials"

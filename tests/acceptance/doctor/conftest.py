@@ -73,15 +73,7 @@ class Installation:
 
 
 @pytest.fixture
-async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": str(tmp_path / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
-    }.items():
-        monkeypatch.setenv(name, value)
+async def installation(tmp_path: Path, aws_environment: Path) -> AsyncIterator[Installation]:  # noqa: ARG001 - set first
     async with (
         NatsServer(tmp_path / "nats") as nats,
         SandboxTask(tmp_path / "sandbox") as sandbox,

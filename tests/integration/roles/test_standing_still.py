@@ -27,15 +27,11 @@ from tests.waiting import PATIENCE
 
 
 @pytest.fixture
-async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RolesHarness]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": str(tmp_path / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
-    }.items():
-        monkeypatch.setenv(name, value)
+async def harness(
+    tmp_path: Path,
+    aws_environment: Path,  # noqa: ARG001 - set first
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[RolesHarness]:
     monkeypatch.setattr(monitoring, "PATIENCE", 1.0)
     monkeypatch.setattr(jetstream, "_REFRESH_EVERY", 0.1)
     monkeypatch.setattr(jetstream, "_BACKOFF", 0.05)
