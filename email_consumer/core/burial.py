@@ -4,7 +4,7 @@ Until its dead letter is stored, the only copy of a mail is in its source. It wa
 """
 
 import asyncio
-from time import monotonic
+import time
 
 import structlog
 
@@ -65,11 +65,11 @@ class Burial:
             ConnectionError: with the reason of the last one.
         """
         for text, failed_at in self._errors.values():
-            if monotonic() - failed_at < _REMEMBERED:
+            if time.monotonic() - failed_at < _REMEMBERED:
                 raise ConnectionError(f"dead letters can't be stored: {text}")
 
     def _record_error(self, original: Original, kind: str, error: str) -> None:
-        self._errors[original.source] = (error, monotonic())
+        self._errors[original.source] = (error, time.monotonic())
         if (unlogged := self._throttle.admit(error)) is not None:
             _log.warning(
                 "dead_letter.not_stored",

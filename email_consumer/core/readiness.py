@@ -2,9 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
-from time import monotonic
 
 Check = Callable[[], Awaitable[None]]
 """Raises while its part blocks mail. The error text starts with our own words; text from other systems follows after a
@@ -30,13 +30,13 @@ class SharedCheck:
 
     async def result(self) -> dict[str, str]:
         """The result of now or of a moment ago."""
-        if self._running is None or (self._running.done() and monotonic() >= self._stale_at):
+        if self._running is None or (self._running.done() and time.monotonic() >= self._stale_at):
             self._running = asyncio.create_task(self._run())
         return await asyncio.shield(self._running)  # a caller that gives up must not cancel it for the others
 
     async def _run(self) -> dict[str, str]:
         result = await self._check()
-        self._stale_at = monotonic() + self._fresh
+        self._stale_at = time.monotonic() + self._fresh
         return result
 
 

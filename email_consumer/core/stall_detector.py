@@ -1,9 +1,9 @@
 """Detects that mail is waiting while none is settled, whatever the reason."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from time import monotonic
 
 import structlog
 
@@ -38,7 +38,7 @@ class StallDetector:
         oldest_unsettled: Callable[[], float | None],
         *,
         patience: float = PATIENCE,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Watch one source.
 
@@ -48,15 +48,15 @@ class StallDetector:
             metrics: of this process.
             oldest_unsettled: seconds since the oldest unsettled delivery of this process began; None without one.
             patience: in seconds.
-            clock: seconds, monotonic.
+            clock: seconds; `time.monotonic` unless given.
         """
         self._source = source
         self._ask = ask
         self._metrics = metrics
         self._oldest_unsettled = oldest_unsettled
         self._patience = patience
-        self._clock = clock
-        self._moved_at = clock()
+        self._clock = clock or time.monotonic
+        self._moved_at = self._clock()
         self._settled: tuple[int, int] = (0, 0)
         self._text = ""
         self._logged_as_stuck = False

@@ -2,8 +2,8 @@
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
-from time import monotonic
 
 from aiohttp import web
 from cachetools import TTLCache
@@ -22,9 +22,9 @@ _SAFE_METHODS = {"GET", "HEAD"}
 class Sessions:
     """Kept in memory as hashes, so that neither timing nor a memory dump reveals a valid token."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        """`clock` in seconds."""
-        self._open: TTLCache[bytes, None] = TTLCache(_MAX_SESSIONS, LIFETIME, timer=clock)
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """`clock`: seconds; `time.monotonic` unless given."""
+        self._open: TTLCache[bytes, None] = TTLCache(_MAX_SESSIONS, LIFETIME, timer=clock or time.monotonic)
 
     def begin(self) -> str:
         """Start a session; its cookie value."""

@@ -5,11 +5,11 @@ raised inside the library's callback and the future stays open (nats-py 2.16). A
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from math import inf
-from time import monotonic
 from uuid import uuid4
 
 import orjson
@@ -172,7 +172,7 @@ class Publisher:
         if not self.blocked(subject):
             hint = "what has to be stored there waits for it, or goes back to where it came from"
             _log.warning("jetstream.blocked", stream=stream, reason=str(reason), hint=hint)
-        self._blocked[stream] = str(reason) or repr(reason), monotonic()
+        self._blocked[stream] = str(reason) or repr(reason), time.monotonic()
         for _ in range(_PAUSES):
             await asyncio.sleep(_PAUSE)
             if self.client.is_connected:
@@ -181,7 +181,7 @@ class Publisher:
     def blocked(self, subject: str) -> str:
         """Why nothing was stored on this subject when it was tried last; empty where something was."""
         reason, at = self._blocked.get(_stream_of(subject), ("", -inf))
-        return reason if monotonic() - at < _REMEMBERED else ""
+        return reason if time.monotonic() - at < _REMEMBERED else ""
 
     async def check(self) -> None:
         """Raise while somebody waits for a stream or a bucket that takes nothing.

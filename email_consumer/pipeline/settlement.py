@@ -2,8 +2,8 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Coroutine
-from time import monotonic
 from typing import assert_never
 
 import structlog
@@ -131,7 +131,7 @@ class Settlement:
             case Failed():
                 await self._notify_source(delivery.nak(self._retry_pause(attempt)))
             case Throttled() | Held() | Interrupted():
-                self._metrics.last_systemic_nak_at = monotonic()
+                self._metrics.last_systemic_nak_at = time.monotonic()
                 await self._notify_source(delivery.nak(backoff(1.0, delivery.received, _LONGEST_THROTTLE)))
             case Busy() | InDoubt() | Unburied():
                 await self._notify_source(delivery.nak(BUSY_DELAY))

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from time import monotonic
+import time
 from uuid import uuid4
 
 import structlog
@@ -141,19 +141,19 @@ class Copier:
         Raises:
             sqlite3.OperationalError, nats.errors.Error, TimeoutError, LostAckError, RefusedError: retried by `run`.
         """
-        if self._begun and not self._lost and monotonic() >= self._check_at:
+        if self._begun and not self._lost and time.monotonic() >= self._check_at:
             found = await self._stream.state()
             self._lost = loss(self._begun.progress, found)
             self._writer.apply_limits(found)
-            self._check_at = monotonic() + self._check_interval
+            self._check_at = time.monotonic() + self._check_interval
         if self._begun is None or self._lost:
             self._begun = await self._begin()
             self._lost, self._follows = None, False
         try:
             copied = await self._begun.copy_changes(_BATCH)
-            if (began := monotonic()) >= self._rows_from:
+            if (began := time.monotonic()) >= self._rows_from:
                 copied += await self._begun.copy_rows(_BATCH)
-                self._spent += monotonic() - began
+                self._spent += time.monotonic() - began
         except LostCopyError as error:
             self._lost = str(error)
             return _BATCH
@@ -188,6 +188,6 @@ class Copier:
         async with self._database.transaction() as connection:
             await write_progress(connection, progress)
         # What broke this copy, such as a limit, would break the next one, too: so pause.
-        self._rows_from, self._spent = monotonic() + self._spent * _PAUSES, 0.0
-        self._check_at = monotonic() + self._check_interval
+        self._rows_from, self._spent = time.monotonic() + self._spent * _PAUSES, 0.0
+        self._check_at = time.monotonic() + self._check_interval
         return self._copy(progress)

@@ -1,6 +1,6 @@
 """Limits how often similar log lines are written."""
 
-from time import monotonic
+import time
 
 from cachetools import LRUCache
 
@@ -16,7 +16,7 @@ class Throttle:
 
     def admit(self, kind: str) -> int | None:
         """How many events were suppressed since the last admitted one; None if this one is to be suppressed, too."""
-        now = monotonic()
+        now = time.monotonic()
         seen = self._seen.get(kind)
         if seen is not None and now - seen[0] < self._interval:
             self._seen[kind] = (seen[0], seen[1] + 1)

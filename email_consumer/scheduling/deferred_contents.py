@@ -1,16 +1,16 @@
 """Contents that the queue refused, deferred for a while so that other mail can be published."""
 
+import time
 from collections.abc import Callable
-from time import monotonic
 
 _MAX_CONTENTS = 10_000
 """Contents that are remembered; beyond that, the oldest is retried early."""
 
 
 class DeferredContents:
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        """`clock`: seconds, monotonic."""
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """`clock`: seconds; `time.monotonic` unless given."""
+        self._clock = clock or time.monotonic
         self._until: dict[int, float] = {}
         self._reasons: dict[int, str] = {}
 

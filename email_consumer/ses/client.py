@@ -6,11 +6,11 @@ that SES had accepted doubles the mail. So this client never retries; it says wh
 
 import asyncio
 import re
+import time
 from http import HTTPStatus
 from importlib.metadata import version
 from io import BytesIO
 from math import inf
-from time import monotonic, time
 from types import TracebackType
 from typing import Self
 
@@ -122,7 +122,7 @@ class SesClient:
         except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
             return Held(f"there are no valid AWS credentials ({_text_of(error)})")
         body = self._writer.body(message)
-        headers = self._signer.headers(credentials, body, time())
+        headers = self._signer.headers(credentials, body, time.time())
         headers["User-Agent"] = _USER_AGENT
         headers["Accept-Encoding"] = "identity"
         # Credentials may have taken their time, or the process was stopped and woken up again (SIGSTOP, a suspended
@@ -172,9 +172,9 @@ class SesClient:
     async def _renew(self, refused: ReadOnlyCredentials) -> None:
         """Walk the chain again: files may hold new credentials that botocore, which read them once, doesn't know."""
         async with self._renewing:
-            if self._refused != refused or monotonic() - self._renewed_at < _RENEW_PAUSE:
+            if self._refused != refused or time.monotonic() - self._renewed_at < _RENEW_PAUSE:
                 return
-            self._renewed_at = monotonic()
+            self._renewed_at = time.monotonic()
             old, self._aws = self._aws, await self._open_session()
             self._refused = None
             await old.close()

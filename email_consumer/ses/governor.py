@@ -1,10 +1,10 @@
 """Keeps to what SES allows the account: its rate, its quota of 24 hours, and whether it may send at all."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
-from time import monotonic
 
 import structlog
 
@@ -37,7 +37,7 @@ class Governor:
         account: Callable[[], Awaitable[Account]],
         poll: float = 60.0,
         poll_held: float = 5.0,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Take the setting and what it steers.
 
@@ -48,7 +48,7 @@ class Governor:
             account: asks SES; may raise `AccountUnavailableError`.
             poll: seconds between two looks at the account.
             poll_held: seconds between two looks at the least, and while the account may not send.
-            clock: seconds, monotonic.
+            clock: seconds; `time.monotonic` unless given.
         """
         self._setting = rate
         self._pace = pace
@@ -56,14 +56,14 @@ class Governor:
         self._ask = account
         self._poll = poll
         self._poll_held = poll_held
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._workers = 1
         self._account: Account | None = None
         self._unknown = ""
         self._sent_before = 0
         self._control = RateControl(rate)
         self._rate = rate
-        self._adjusted_at = clock()
+        self._adjusted_at = self._clock()
         self._held = ""
         self._check_soon = asyncio.Event()
 

@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 """
 
 import hmac
+import time
 from hashlib import sha256
-from time import gmtime, strftime
 from urllib.parse import quote, urlsplit
 
 from botocore.credentials import ReadOnlyCredentials
@@ -33,7 +33,7 @@ class RequestSigner:
 
     def headers(self, credentials: ReadOnlyCredentials, body: bytes, now: float) -> dict[str, str]:
         """The headers to send with `body` at Unix time `now`: all that is signed, and the signature."""
-        stamp = strftime("%Y%m%dT%H%M%SZ", gmtime(now))
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         scope = f"{stamp[:8]}/{self._region}/{_SERVICE}/aws4_request"
         signed = "content-type;host;x-amz-date"
         canonical = f"POST\n{self._path}\n\ncontent-type:{_CONTENT_TYPE}\nhost:{self._host}\nx-amz-date:{stamp}\n"

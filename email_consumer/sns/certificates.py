@@ -6,6 +6,7 @@ them; unknown ones are queued (see `certificate_queue`). Refusals use status 429
 look like a failure of ours.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -52,7 +53,7 @@ class Certificates:
         self._download = download
         self._store = store
         self._known: LRUCache[str, x509.Certificate] = LRUCache(_KEPT)
-        self._failed: TTLCache[str, str] = TTLCache(_FAILURES, failure_ttl)
+        self._failed: TTLCache[str, str] = TTLCache(_FAILURES, failure_ttl, timer=time.monotonic)
         self._queue = CertificateQueue(self._fetch)
 
     async def load(self) -> None:
@@ -91,7 +92,7 @@ def usable_key(certificate: x509.Certificate) -> RSAPublicKey:
     Raises:
         MessageRefusedError: it isn't, or the key is not an RSA key. Our clock may be wrong, so SNS may retry.
     """
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(time.time(), UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         reason = f"SNS's certificate is not valid at {now:%Y-%m-%d %H:%M} UTC; check this machine's clock"
         raise MessageRefusedError("certificate", reason, RETRY_LATER)

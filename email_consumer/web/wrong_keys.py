@@ -4,6 +4,7 @@ Valid keys are never delayed, whatever the address: clients that share a proxy s
 """
 
 import asyncio
+import time
 
 import structlog
 from cachetools import TTLCache
@@ -28,7 +29,7 @@ class WrongKeys:
         """`pause`: delay in seconds once an address has sent many wrong keys."""
         self._metrics = metrics
         self._pause = pause
-        self._by_address: TTLCache[str, int] = TTLCache(_ADDRESSES, _FORGOTTEN_AFTER)
+        self._by_address: TTLCache[str, int] = TTLCache(_ADDRESSES, _FORGOTTEN_AFTER, timer=time.monotonic)
         self._slowed = 0
         self._throttle = Throttle(_QUIET)
 

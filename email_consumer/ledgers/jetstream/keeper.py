@@ -7,8 +7,8 @@ marks the bucket as complete, and opens it.
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from time import monotonic
 from typing import Any
 
 import structlog
@@ -188,7 +188,7 @@ class ClaimsKeeper:
     async def _until_taken(self, name: str) -> None:
         """Wait until the tables contain everything that is in the stream now."""
         end: int | None = None
-        before, moved_at = -1, monotonic()
+        before, moved_at = -1, time.monotonic()
         while True:
             try:
                 done, last = await taken(self._publisher.client, name)
@@ -198,8 +198,8 @@ class ClaimsKeeper:
             if done >= end:
                 return
             if done > before:
-                before, moved_at = done, monotonic()
-            elif monotonic() - moved_at > _PATIENCE:
+                before, moved_at = done, time.monotonic()
+            elif time.monotonic() - moved_at > _PATIENCE:
                 _log.warning("claims.outcomes_left", stream=name, left=end - done, hint="they are added later")
                 return
             await asyncio.sleep(_PAUSE)

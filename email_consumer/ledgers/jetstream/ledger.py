@@ -104,13 +104,15 @@ class JetStreamLedger:
         self._guard = guard or ClaimsGuard(ClaimsStream(publisher.client, stream))
         self._patience = patience
         self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience)
-        self._finished: TTLCache[str, Fingerprint] = TTLCache(_CACHED_UUIDS, policy.idempotency_ttl)
+        self._finished: TTLCache[str, Fingerprint] = TTLCache(
+            _CACHED_UUIDS, policy.idempotency_ttl, timer=time.monotonic
+        )
         self.worker = uuid4().hex
         """Prefix of the names of our claims."""
         self._numbers = count(1)
         self._held: dict[str, BucketEntry] = {}
         """Our claims between `claim` and `finish`, at most one per unsettled delivery."""
-        self._unsure: TTLCache[str, tuple[str, float]] = TTLCache(_CACHED_UUIDS, lease)
+        self._unsure: TTLCache[str, tuple[str, float]] = TTLCache(_CACHED_UUIDS, lease, timer=time.monotonic)
         """By uuid: name and start of claims that may have been stored after their caller stopped waiting."""
         self._events_since = time.time()
 

@@ -1,9 +1,9 @@
 """The mail queue for readers that compare it with the tables: mail it reports as settled is visible in the tables."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from time import monotonic
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -56,10 +56,10 @@ class ProjectedQueue:
 
     async def _tables_follow(self) -> bool:
         """Whether the tables show, within the patience, everything the workers have published so far."""
-        give_up_at = monotonic() + self._patience
+        give_up_at = time.monotonic() + self._patience
         try:
             applied, last = await projected(self._client, self._stream)
-            while applied < last and monotonic() < give_up_at:
+            while applied < last and time.monotonic() < give_up_at:
                 await asyncio.sleep(_PAUSE)
                 applied, _ = await projected(self._client, self._stream)
         except (NatsError, TimeoutError):

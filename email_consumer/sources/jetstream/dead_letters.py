@@ -4,6 +4,7 @@ Stream `<STREAM>-dead`, subject `<STREAM>-dead.<kind>`, data the raw payload, de
 """
 
 import re
+import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
@@ -92,7 +93,7 @@ class JetStreamDeadLetters:
             REFERENCE: header_value(original.reference),
             SEQUENCE: str(original.sequence),
             ATTEMPTS: str(attempts),
-            FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
+            FAILED_AT: datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds"),
         }
         try:
             return self._that_fit(original.payload, [foreign_headers(original.headers) | details, details, named, {}])

@@ -6,9 +6,9 @@ requests go to the server as slots become free, and whatever it delivers arrives
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
-from time import monotonic
 
 import orjson
 import structlog
@@ -88,7 +88,7 @@ class JetStreamReceiver:
 
     async def run(self) -> None:
         """Pull until cancelled, or until `stop`."""
-        self._heard_at = monotonic()
+        self._heard_at = time.monotonic()
         # No limit of the client's own: what exceeds it would be dropped, and come again after ACK_WAIT only. Requests
         # are bounded by bytes, and slots by unsettled deliveries.
         self._subscription = await self._client.subscribe(
@@ -124,7 +124,7 @@ class JetStreamReceiver:
         if self._reconnects != self._client.stats["reconnects"]:  # the server that held our requests is gone
             self._reconnects = self._client.stats["reconnects"]
             self._requested = 0
-        silence = monotonic() - self._heard_at
+        silence = time.monotonic() - self._heard_at
         if self._requested and silence > _MISSED:
             _log.warning("intake.silent", seconds=round(silence, 1), lost=self._requested)
             self._trouble = "NATS gives no answer to requests for mail; check our user's permissions on $JS.API.>"
@@ -133,14 +133,14 @@ class JetStreamReceiver:
     async def _fill(self) -> None:
         """Ask for what is due. Whatever may have become of stream and consumer since the last request, we know it first."""
         due = self._due()
-        if (due and not self._requested) or monotonic() - self._refreshed_at > _REFRESH_EVERY:
+        if (due and not self._requested) or time.monotonic() - self._refreshed_at > _REFRESH_EVERY:
             if not await self._refresh():
                 return
             due = self._due()
         if not due or self._broken:
             return
         if not self._requested:
-            self._heard_at = monotonic()
+            self._heard_at = time.monotonic()
         for request in self._consumer.limits.requests(due, self._client.max_payload, self._pin):
             batch = request["batch"]
             self._requested += batch
@@ -156,7 +156,7 @@ class JetStreamReceiver:
             self._unreadable, self._pausing = f"JetStream gives no answer ({error!r})", True
             self._wake.set()
         else:
-            self._unreadable, self._refreshed_at = "", monotonic()
+            self._unreadable, self._refreshed_at = "", time.monotonic()
             if not self._consumer.headers_only:
                 return True
             self._break("the consumer delivers headers only")
@@ -194,7 +194,7 @@ class JetStreamReceiver:
             self._wake.set()
 
     async def _arrived(self, message: Msg) -> None:
-        self._heard_at = monotonic()
+        self._heard_at = time.monotonic()
         headers = message.headers or {}
         if not message.reply.startswith("$JS.ACK."):
             self._status(headers, int(message.subject.rpartition("-")[2]))
@@ -255,9 +255,9 @@ class JetStreamReceiver:
     def _log_change(self) -> None:
         """What is in the way is worth a line when it begins, once a minute, and when it is over."""
         reason, (before, logged_at) = self.held, self._logged
-        if reason and (reason != before or monotonic() - logged_at > _LOG_EVERY):
+        if reason and (reason != before or time.monotonic() - logged_at > _LOG_EVERY):
             _log.warning("intake.interrupted", answer=reason)
-            self._logged = (reason, monotonic())
+            self._logged = (reason, time.monotonic())
         elif before and not reason:
             _log.info("intake.resumed")
             self._logged = ("", 0.0)

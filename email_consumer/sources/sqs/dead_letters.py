@@ -1,5 +1,6 @@
 """The queue's own dead-letter queue: what can't be sent is kept there as it came, details in message attributes."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -41,7 +42,7 @@ class SqsDeadLetters:
             REASON: header_value(reason),
             REFERENCE: header_value(original.reference),
             ATTEMPTS: str(attempts),
-            FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
+            FAILED_AT: datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds"),
         }
         body = original.payload.decode()
         # The body is what must be kept. One as large as SQS takes leaves little room for attributes, or none.
