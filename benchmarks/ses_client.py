@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import process_time
 from typing import cast
 
@@ -22,6 +23,7 @@ import uvloop
 from email_consumer.core.outcome import Sent
 from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
+from email_consumer.ses.session import AwsSession
 
 REGION = "eu-west-1"
 ROUNDS = 3
@@ -69,9 +71,8 @@ async def cpu_per_call(send: Callable[[], Awaitable[object]], sends: int, in_fli
 
 async def ours(endpoint: str, sends: int, in_flight: int) -> float:
     async with SesClient(
+        partial(AwsSession.open, region=REGION, endpoint=endpoint, connections=in_flight),
         region=REGION,
-        endpoint=endpoint,
-        concurrency=in_flight,
         from_email="shop@example.com",
         configuration_set=None,
         instance="benchmark",

@@ -1,6 +1,7 @@
 """The SES client, the pacer, and the governor that keeps to the account's limits."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.pipeline.pacer import Pacer
@@ -8,6 +9,7 @@ from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.governor import Governor
+from email_consumer.ses.session import AwsSession
 from email_consumer.settings import Settings
 
 
@@ -37,10 +39,16 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
 
 def ses_client(settings: Settings) -> SesClient:
     """Create the client without opening it."""
-    return SesClient(
+    open_session = partial(
+        AwsSession.open,
         region=settings.aws_region,
         endpoint=settings.ses_endpoint,
-        concurrency=settings.concurrency_limit,
+        connections=settings.concurrency_limit,
+        read_timeout=settings.ses_timeout,
+    )
+    return SesClient(
+        open_session,
+        region=settings.aws_region,
         from_email=settings.from_email,
         configuration_set=settings.configuration_set,
         instance=settings.instance,

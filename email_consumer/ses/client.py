@@ -7,46 +7,33 @@ that SES had accepted doubles the mail. So this client never retries; it says wh
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from importlib.metadata import version
-from io import BytesIO
 from math import inf
 from types import TracebackType
 from typing import Self
 
-import aiohttp
 import orjson
 import structlog
 from aiolimiter import AsyncLimiter
 from botocore.credentials import ReadOnlyCredentials
-from yarl import URL
 
-from email_consumer.aws.response import BoundedResponse
 from email_consumer.core.account import Account
 from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.message.address import normal_form, parse_address
 from email_consumer.message.model import EmailMessage
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
-from email_consumer.ses.session import AwsSession
 from email_consumer.ses.signing import RequestSigner
+from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, Session
 
 _log = structlog.get_logger(__name__)
 
-_KEEPALIVE = 10.0
-"""Seconds an idle connection is kept: less than any server keeps it, so that we never write into a closing one."""
 _RENEW_PAUSE = 5.0
 """Seconds between two walks through the credential chain after AWS refused what it gave."""
 _USER_AGENT = f"email-consumer/{version('email-consumer')}"
-_LARGE = 2**16
-"""Bytes of a request body."""
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}")
-_NOT_WRITTEN = (
-    aiohttp.ClientConnectorError,  # DNS, connect, TLS
-    aiohttp.ConnectionTimeoutError,  # the same, and waiting for a free connection
-    aiohttp.ClientHttpProxyError,
-)
-"""What can only happen before the first byte of the request was written."""
 
 
 class SesClient:
@@ -54,57 +41,44 @@ class SesClient:
 
     def __init__(
         self,
+        open_session: Callable[[], Awaitable[Session]],
         *,
         region: str,
-        endpoint: str | None,
-        concurrency: int,
         from_email: str,
         configuration_set: str | None,
         instance: str,
-        connect_timeout: float = 5.0,
         timeout: float = 30.0,
     ) -> None:
-        """`concurrency` is the number of connections; an `endpoint` of None is AWS's own.
+        """`open_session` is called again when AWS refuses the credentials it gave.
 
-        `timeout` bounds one attempt from its first to its last byte, `connect_timeout` its beginning, in seconds.
+        `timeout` bounds one attempt from its first to its last byte, in seconds.
         """
+        self._open_session = open_session
         self._region = region
-        self._endpoint = endpoint
-        self._concurrency = concurrency
-        self._connect_timeout = min(connect_timeout, timeout / 2)
         self._timeout = timeout
         self._sender = parse_address(from_email).addr_spec
         self._writer = RequestWriter(from_email=from_email, configuration_set=configuration_set, instance=instance)
         self._account_limit = AsyncLimiter(1, 1)
         self._renewing = asyncio.Lock()
         self._refused: ReadOnlyCredentials | None = None
-        self._renewed_at = 0.0
+        self._renewed_at = -inf
 
     async def __aenter__(self) -> Self:
         """Find credentials and endpoint; connections are opened when they are needed.
 
         Raises:
-            MissingCredentialsError: no credentials were found.
+            email_consumer.ses.session.MissingCredentialsError: no credentials were found.
         """
         self._aws = await self._open_session()
         url = self._aws.endpoint + PATH
-        self._url = URL(url, encoded=True)
         self._signer = RequestSigner(url=url, region=self._region)
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency, keepalive_timeout=_KEEPALIVE, ssl=self._aws.tls()),
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept",),
-            auto_decompress=False,
-            response_class=BoundedResponse,
-            proxy=self._aws.proxy,
-        )
+        self._transport = self._aws.open_transport(url)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._http.close()
+        await self._transport.close()
         await self._aws.close()
 
     @property
@@ -130,22 +104,13 @@ class SesClient:
         if loop.time() > deadline:
             return Interrupted()
         try:
-            async with (
-                asyncio.timeout_at(until),
-                self._http.post(self._url, data=_payload(body), headers=headers, allow_redirects=False) as response,
-            ):
-                answer = await response.read()
-        except _NOT_WRITTEN as error:
-            return Held(f"no connection to SES: {_text_of(error)}")  # as true of the next mail as of this one
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return InDoubt(f"the request was written, the answer is missing: {_text_of(error)}")
-        if response.status == HTTPStatus.OK:
-            return _accepted(answer)
-        refusal = ServiceError.read(response.status, response.headers, answer)
-        if refusal is None:
-            return InDoubt(f"HTTP {response.status} that SES did not write; check AWS_ENDPOINT_URL_SESV2 and the proxy")
-        result = classify(refusal, self._ownership(message))
-        if response.status == HTTPStatus.FORBIDDEN and isinstance(result, Held):
+            answer = await self._transport.post(body, headers, until)
+        except NotWrittenError as error:
+            return Held(f"no connection to SES: {error}")  # as true of the next mail as of this one
+        except AnswerMissingError as error:
+            return InDoubt(f"the request was written, the answer is missing: {error}")
+        result = self._result(message, answer)
+        if answer.status == HTTPStatus.FORBIDDEN and isinstance(result, Held):
             self._refused = credentials
         return result
 
@@ -157,6 +122,14 @@ class SesClient:
         """
         async with self._account_limit:
             return await self._aws.account()
+
+    def _result(self, message: EmailMessage, answer: Answer) -> SendResult:
+        if answer.status == HTTPStatus.OK:
+            return _accepted(answer.body)
+        refusal = ServiceError.read(answer.status, answer.headers, answer.body)
+        if refusal is None:
+            return InDoubt(f"HTTP {answer.status} that SES did not write; check AWS_ENDPOINT_URL_SESV2 and the proxy")
+        return classify(refusal, self._ownership(message))
 
     def _ownership(self, message: EmailMessage) -> Ownership:
         own_sender = message.from_email is None or normal_form(message.from_email) == normal_form(self._sender)
@@ -180,19 +153,6 @@ class SesClient:
             await old.close()
             _log.info("ses.credentials_read_again")
 
-    async def _open_session(self) -> AwsSession:
-        return await AwsSession.open(
-            region=self._region,
-            endpoint=self._endpoint,
-            connect_timeout=self._connect_timeout,
-            read_timeout=self._timeout,
-        )
-
-
-def _payload(body: bytes) -> bytes | BytesIO:
-    # A file is written piece by piece, and so the time-out reaches a peer that takes nothing; bytes would be at once.
-    return body if len(body) <= _LARGE else BytesIO(body)
-
 
 def _accepted(answer: bytes) -> SendResult:
     try:
@@ -204,7 +164,5 @@ def _accepted(answer: bytes) -> SendResult:
     return InDoubt("HTTP 200 without the message id that SES gives")
 
 
-def _text_of(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the URL, and that a proxy's password
-        return f"{type(error).__name__}: {error.status} {error.message}"
+def _text_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -13,6 +13,7 @@ from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, clien
 from email_consumer.core.account import Account
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.ses.account import AccountUnavailableError, read_account
+from email_consumer.ses.http_transport import HttpTransport
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 
@@ -45,26 +46,59 @@ async def find_credentials(session: aioboto3.Session) -> Any:  # noqa: ANN401 - 
 class AwsSession:
     """One walk through the credential chain, and an aioboto3 client on it. Open it by `open`, end it by `close`."""
 
-    def __init__(self, client: Any, credentials: Any, ca_bundle: str | None, timeout: float) -> None:  # noqa: ANN401 - aioboto3 is untyped
-        """`timeout`: seconds for a call, the credentials it may have to fetch included."""
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - aioboto3 is untyped
+        credentials: Any,  # noqa: ANN401
+        *,
+        ca_bundle: str | None,
+        connections: int,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
         self._client = client
-        self._timeout = timeout
         self._credentials = credentials
         self._ca_bundle = ca_bundle
+        self._connections = connections
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
 
     @classmethod
-    async def open(cls, *, region: str, endpoint: str | None, connect_timeout: float, read_timeout: float) -> Self:
-        """Find the credentials. An `endpoint` of None is the region's own, or what AWS's variables and files name.
+    async def open(
+        cls,
+        *,
+        region: str,
+        endpoint: str | None,
+        connections: int,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+    ) -> Self:
+        """Find the credentials.
+
+        Args:
+            region: of SES.
+            endpoint: None is the region's own, or what AWS's variables and files name.
+            connections: of a transport, at most.
+            connect_timeout: seconds for a connection; never more than half of `read_timeout`.
+            read_timeout: seconds for an answer.
 
         Raises:
             MissingCredentialsError: no credentials were found.
         """
+        connect_timeout = min(connect_timeout, read_timeout / 2)
         session = aioboto3.Session(region_name=region)
         credentials = await find_credentials(session)
         config = client_config(connect=connect_timeout, answer=read_timeout)
         client = await session.client("sesv2", endpoint_url=endpoint, config=config).__aenter__()
         ca_bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001 - no other way
-        return cls(client, credentials, ca_bundle, connect_timeout + read_timeout)
+        return cls(
+            client,
+            credentials,
+            ca_bundle=ca_bundle,
+            connections=connections,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        )
 
     async def close(self) -> None:
         await self._client.__aexit__(None, None, None)
@@ -74,15 +108,19 @@ class AwsSession:
         """The URL that botocore's rules give for SES."""
         return str(self._client.meta.endpoint_url).rstrip("/")
 
-    @property
-    def proxy(self) -> str | None:
-        """What HTTPS_PROXY, HTTP_PROXY and NO_PROXY say for the endpoint."""
-        proxies: dict[str, str] = get_environ_proxies(self.endpoint)
-        return proxies.get(self.endpoint.partition(":")[0])
+    def open_transport(self, url: str) -> HttpTransport:
+        """To the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, if any.
 
-    def tls(self) -> ssl.SSLContext:
-        """Trust what botocore trusts: AWS_CA_BUNDLE, or else certifi's authorities."""
-        return ssl.create_default_context(cafile=self._ca_bundle or get_cert_path(verify=True))
+        It trusts what botocore trusts: AWS_CA_BUNDLE, or else certifi's authorities.
+        """
+        proxies: dict[str, str] = get_environ_proxies(url)
+        return HttpTransport(
+            url,
+            connections=self._connections,
+            connect_timeout=self._connect_timeout,
+            tls=ssl.create_default_context(cafile=self._ca_bundle or get_cert_path(verify=True)),
+            proxy=proxies.get(url.partition(":")[0]),
+        )
 
     async def credentials(self) -> ReadOnlyCredentials:
         """Those of this moment, refreshed when they are about to expire; only one caller at a time waits for that.
@@ -100,7 +138,9 @@ class AwsSession:
             AccountUnavailableError: there was no answer.
         """
         try:
-            return read_account(await answered(self._client.get_account(), within=self._timeout))
+            return read_account(
+                await answered(self._client.get_account(), within=self._connect_timeout + self._read_timeout)
+            )
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise AccountUnavailableError(str(error), forbidden=code in _FORBIDDEN) from error

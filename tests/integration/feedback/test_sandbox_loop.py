@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from email_consumer.core.outcome import Duplicate, InDoubt, Sent, Stopped, StopReason
 from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
+from email_consumer.ses.session import AwsSession
 from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.suppression.mirror import Mirror
 from ses_sandbox.testing import SandboxTask
@@ -45,9 +47,8 @@ async def closed_loop(directory: Path, **options: Any) -> AsyncIterator[Loop]:
     async with SandboxTask(directory / "sandbox", region=REGION, event_retry_delay=0.1) as sandbox:
         certificate = sandbox_certificate(directory / "sandbox" / "sns-certificate.pem", sandbox.url)
         sender = SesClient(
+            partial(AwsSession.open, region=REGION, endpoint=sandbox.url, connections=4),
             region=REGION,
-            endpoint=sandbox.url,
-            concurrency=4,
             from_email="shop@example.com",
             configuration_set=None,
             instance="test",

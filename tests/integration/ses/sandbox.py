@@ -1,11 +1,13 @@
 """The sandbox's control side, and a client that sends to it."""
 
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.ses.client import SesClient
+from email_consumer.ses.session import AwsSession
 from tests.waiting import until
 
 SOON = 2.0
@@ -62,16 +64,25 @@ class Sandbox:
             return answer
 
 
-def client(endpoint: str | None, **options: Any) -> SesClient:
-    given: dict[str, Any] = {
-        "region": "eu-west-1",
-        "endpoint": endpoint,
-        "concurrency": 4,
-        "from_email": "shop@example.com",
-        "configuration_set": None,
-        "instance": "test",
-    }
-    return SesClient(**given | options)
+def client(
+    endpoint: str | None,
+    *,
+    region: str = "eu-west-1",
+    concurrency: int = 4,
+    connect_timeout: float = 5.0,
+    timeout: float = 30.0,
+    **options: Any,
+) -> SesClient:
+    open_session = partial(
+        AwsSession.open,
+        region=region,
+        endpoint=endpoint,
+        connections=concurrency,
+        connect_timeout=connect_timeout,
+        read_timeout=timeout,
+    )
+    given: dict[str, Any] = {"from_email": "shop@example.com", "configuration_set": None, "instance": "test"}
+    return SesClient(open_session, region=region, timeout=timeout, **given | options)
 
 
 def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:

@@ -1,0 +1,68 @@
+"""The transport over aiohttp: pooled connections, TLS, proxies."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from io import BytesIO
+
+import aiohttp
+from yarl import URL
+
+from email_consumer.aws.response import BoundedResponse
+from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError
+
+_KEEPALIVE = 10.0
+"""Seconds an idle connection is kept: less than any server keeps it, so that we never write into a closing one."""
+_LARGE = 2**16
+"""Bytes of a request body."""
+_NOT_WRITTEN = (
+    aiohttp.ClientConnectorError,  # DNS, connect, TLS
+    aiohttp.ConnectionTimeoutError,  # the same, and waiting for a free connection
+    aiohttp.ClientHttpProxyError,
+)
+"""What can only happen before the first byte of the request was written."""
+
+
+class HttpTransport:
+    """Implements `Transport`."""
+
+    def __init__(
+        self, url: str, *, connections: int, connect_timeout: float, tls: ssl.SSLContext, proxy: str | None
+    ) -> None:
+        """`connect_timeout`: seconds for waiting for one of the `connections` and opening it."""
+        self._url = URL(url, encoded=True)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE, ssl=tls),
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept",),
+            auto_decompress=False,
+            response_class=BoundedResponse,
+            proxy=proxy,
+        )
+
+    async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+        try:
+            async with (
+                asyncio.timeout_at(until),
+                self._http.post(self._url, data=_payload(body), headers=headers, allow_redirects=False) as response,
+            ):
+                return Answer(response.status, response.headers, await response.read())
+        except _NOT_WRITTEN as error:
+            raise NotWrittenError(_text_of(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AnswerMissingError(_text_of(error)) from error
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+def _payload(body: bytes) -> bytes | BytesIO:
+    # A file is written piece by piece, and so the time-out reaches a peer that takes nothing; bytes would be at once.
+    return body if len(body) <= _LARGE else BytesIO(body)
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientResponseError):  # its own text holds the URL, and that a proxy's password
+        return f"{type(error).__name__}: {error.status} {error.message}"
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,75 @@
+"""What the client needs of AWS: a session, and over it a transport for SendEmail.
+
+Everything that crosses the process boundary on the way to SES is behind these two protocols; what a request says and what
+its answer means is decided in `client`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from botocore.credentials import ReadOnlyCredentials
+
+from email_consumer.core.account import Account
+
+
+class NotWrittenError(Exception):
+    """Not a byte of the request was written; the text says why."""
+
+
+class AnswerMissingError(Exception):
+    """The request may have been written, and there is no whole answer to it; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whatever answered, which need not be SES."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Found by their names in lower case."""
+    body: bytes
+    """With every encoding undone."""
+
+
+class Transport(Protocol):
+    """Writes requests to the URL of SendEmail, each of them once."""
+
+    async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+        """One attempt, which ends by `until` (event-loop clock). Cancelled, the request may have been written.
+
+        Raises:
+            NotWrittenError: the request surely never left.
+            AnswerMissingError: it may have been written.
+        """
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+class Session(Protocol):
+    """Credentials, and what else AWS's settings decide."""
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of SES, without a slash at the end."""
+
+    def open_transport(self, url: str) -> Transport:
+        """A transport to `url`; connections are opened when they are needed."""
+
+    async def credentials(self) -> ReadOnlyCredentials:
+        """Those of this moment.
+
+        Raises:
+            Exception: they can't be refreshed; each provider of credentials fails in its own way.
+        """
+
+    async def account(self) -> Account:
+        """GetAccount; SES allows it once a second for the whole account.
+
+        Raises:
+            email_consumer.ses.account.AccountUnavailableError: there was no answer.
+        """
+
+    async def close(self) -> None:
+        """End what the session itself has opened; transports stay open."""
