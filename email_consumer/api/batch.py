@@ -9,28 +9,30 @@ from pydantic import ValidationError
 
 from email_consumer.api.new_messages import MAX_RECIPIENTS, NewMessage, NewMessages, RefusedRecipient
 from email_consumer.message.address import normal_form, parse_address
+from email_consumer.message.content import Content
 from email_consumer.message.fingerprint import recipients_hash
-from email_consumer.message.model import EmailMessage, encode
+from email_consumer.message.model import encode_mail
 from email_consumer.message.problems import problems
 from email_consumer.message.times import parse_time
 from email_consumer.runtime.breather import Breather
 from email_consumer.web.routing import ApiError
 
 _OVERHEAD = 1_024
-"""Maximum size, in bytes, of everything but the content in a NATS message: address, uuid, headers."""
-_NOT_CONTENT = {"emails", "content", "scheduled_at", "expires_at"}
+"""Maximum size, in bytes, of everything but content and topic in a NATS message: address, uuid, expiry, headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
     """One content and its valid recipients."""
 
-    content: EmailMessage
-    """The message for all recipients; its recipient and uuid are placeholders."""
+    content: Content
     recipients: list[tuple[str, str, int]]
     """uuid, address, and the hash of all recipients including copies (see `Fingerprint`)."""
-    due_at: float | None
+    topic_id: str | None = None
+    due_at: float | None = None
     """Unix seconds; None is now."""
+    expires_at: float | None = None
+    """Unix seconds; None is never."""
 
 
 @dataclass(slots=True)
@@ -66,32 +68,32 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
     due_by_default = _time(request.scheduled_at, zone, "scheduled_at")
     for index, message in enumerate(request.messages):
         due_at = _time(message.scheduled_at, zone, f"messages.{index}.scheduled_at") or due_by_default
-        content = _content(message, index, zone)
-        size = len(encode(content)) + _OVERHEAD
+        expires_at = _time(message.expires_at, zone, f"messages.{index}.expires_at")
+        content = _content(message, index)
+        size = len(encode_mail(content, {"topic_id": message.topic_id})) + _OVERHEAD
         if size > max_payload:
             text = f"messages.{index}: {size:,} bytes with attachments; NATS accepts {max_payload:,}."
             raise ApiError(413, "too_large", text)
-        if due_at and content.expires_at and content.expires_at <= due_at:
+        if due_at and expires_at and expires_at <= due_at:
             text = f"messages.{index}: expires_at must be after scheduled_at, or the mail could never be sent."
             raise ApiError(422, "invalid", text, {"fields": [f"messages.{index}.expires_at"]})
         recipients = await _recipients(message.emails, index, content, batch, breather)
         due = due_at.timestamp() if due_at and due_at.timestamp() > now else None
         if recipients:
-            batch.messages.append(BatchMessage(content, recipients, due))
+            expiry = expires_at.timestamp() if expires_at else None
+            batch.messages.append(BatchMessage(content, recipients, message.topic_id, due, expiry))
     return batch
 
 
-def _content(message: NewMessage, index: int, zone: tzinfo) -> EmailMessage:
-    given = {name: getattr(message, name) for name in message.model_fields_set - _NOT_CONTENT}
-    if expires_at := _time(message.expires_at, zone, f"messages.{index}.expires_at"):
-        given["expires_at"] = expires_at
+def _content(message: NewMessage, index: int) -> Content:
+    given = {name: getattr(message, name) for name in message.model_fields_set & Content.model_fields.keys()}
     if message.content is not None:
         given["body"] = message.content
     elif not message.text:
         line = f"messages.{index}.content: content or text is required"
         raise ApiError(422, "invalid", line, {"fields": [line]})
     try:
-        return EmailMessage.model_validate(given | {"uuid": "-", "email": "to@localhost"})
+        return Content.model_validate(given)
     except ValidationError as error:
         lines = problems(error, f"messages.{index}")
         raise ApiError(422, "invalid", lines[0], {"fields": lines}) from None
@@ -107,7 +109,7 @@ def _time(value: object, zone: tzinfo, field: str) -> datetime | None:
 
 
 async def _recipients(
-    emails: list[str], index: int, content: EmailMessage, batch: Batch, breather: Breather
+    emails: list[str], index: int, content: Content, batch: Batch, breather: Breather
 ) -> list[tuple[str, str, int]]:
     good: dict[str, tuple[str, str, int]] = {}
     copies = content.cc + content.bcc

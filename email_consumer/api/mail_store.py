@@ -66,15 +66,14 @@ async def _earlier(connection: aiosqlite.Connection, key: RequestKey) -> str | N
 
 
 async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: float) -> None:
-    content = message.content
     await connection.execute(
         statements.INSERT_MAILS,
         {
-            "topic_id": content.topic_id,
-            "content_id": await keep_content(connection, content, now),
+            "topic_id": message.topic_id,
+            "content_id": await keep_content(connection, message.content, now),
             "due_at": message.due_at,
-            "expires_at": content.expires_at.timestamp() if content.expires_at else None,
-            "content_hash": content.fingerprint.content,
+            "expires_at": message.expires_at,
+            "content_hash": message.content.content_hash,
             "recipients": orjson.dumps(message.recipients).decode(),
             "now": now,
         },

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import FailFast, Field, WithJsonSchema
 
+from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.fields import (
     Attachments,
     ConfigurationSet,
@@ -17,7 +18,6 @@ from email_consumer.message.fields import (
     at_most,
 )
 from email_consumer.message.keys import FromOutside
-from email_consumer.message.model import NOT_BUILT
 from email_consumer.web.routing import ApiModel
 
 MAX_RECIPIENTS = 10_000

@@ -26,7 +26,7 @@ class Fingerprint(NamedTuple):
 def recipients_hash(email: str, copies: Iterable[str]) -> int:
     """Of a mail's to, and of its cc and bcc together; all of them valid addresses."""
     address = normal_form(email)
-    return content_hash("\n".join(sorted({address, *map(normal_form, copies)})) if copies else address)
+    return short_hash("\n".join(sorted({address, *map(normal_form, copies)})) if copies else address)
 
 
 def address_hash(address: str) -> str:
@@ -34,6 +34,6 @@ def address_hash(address: str) -> str:
     return blake2b(normal_form(address).encode(), digest_size=8).hexdigest()
 
 
-def content_hash(text: str) -> int:
+def short_hash(text: str) -> int:
     """Eight bytes: that one text is taken for another happens once in 2^64."""
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)

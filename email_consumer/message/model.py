@@ -1,32 +1,18 @@
 """The message on the wire: decoded from MessagePack or JSON, validated, encoded again."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgpack
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from email_consumer.message.address import Address, normal_form, parse_address
-from email_consumer.message.fields import (
-    MAX_BYTES,
-    MAX_HEADERS,
-    MAX_RECIPIENTS,
-    Attachments,
-    ConfigurationSet,
-    Headers,
-    Key,
-    ListUnsubscribe,
-    MailAddress,
-    MailAddresses,
-    OneLine,
-    Tags,
-    Time,
-    Topic,
-    is_tag,
-)
-from email_consumer.message.fingerprint import Fingerprint, content_hash, recipients_hash
+from email_consumer.message.content import Content
+from email_consumer.message.fields import Key, MailAddress, Time, Topic, is_tag
+from email_consumer.message.fingerprint import Fingerprint, recipients_hash
 from email_consumer.message.keys import FromOutside, Reading
 from email_consumer.message.problems import problems
 from email_consumer.message.wire_format import parse
@@ -34,13 +20,6 @@ from email_consumer.message.wire_format import parse
 ARRAY_FIELDS = ("uuid", "email", "subject", "body")
 """The order of the array form, as Rust's `rmp_serde::to_vec` writes it."""
 
-NOT_BUILT = frozenset({"lane", "unsubscribe_group", "tenant", "send_window", "timezone", "track_clicks"})
-"""Keys that are agreed upon and that this version can't act on yet."""
-
-_NO_FURTHER_CONTENT = frozenset(
-    {"uuid", "email", "cc", "bcc", "topic_id", "scheduled_at", "expires_at", "subject", "body", "text"}
-)
-_LIST_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 _HASHED = "sha256-"
 
 
@@ -48,105 +27,43 @@ class UndecodableError(Exception):
     """Poison: the payload is no message, or not a valid one. The text names the fault and is safe to log."""
 
 
-class EmailMessage(FromOutside):
-    """One mail. `uuid` is the idempotency key, `body` is HTML and reaches SES unchanged to the byte.
-
-    A mail with `text` needs no `body`: it then goes out as text alone.
-    """
+class Addressed(FromOutside):
+    """What a mail has besides its content: which mail it is, for whom, and when it goes out."""
 
     OTHER_NAMES: ClassVar = {"plan_id": "topic_id"}  # the oldest publishers call a topic a plan
-    NOT_BUILT: ClassVar = NOT_BUILT
-    MAY_BE_EMPTY: ClassVar = frozenset({"body"})
 
     uuid: Key
     """The idempotency key, one per mail: whatever comes again under it is not sent again."""
     email: MailAddress
     """The recipient."""
-    subject: OneLine
-    """The subject line."""
-    body: str = ""
-    """The HTML, which reaches SES unchanged to the byte (unless opens are tracked). May be left out where `text` is given."""
     topic_id: Topic | None = None
     """What the mail belongs to, such as a campaign: counted and cancelled together."""
-    text: str | None = None
-    """The plain-text alternative, or the whole mail where there is no `body`."""
-    from_email: MailAddress | None = None
-    """The sender, in place of `FROM_EMAIL`."""
-    reply_to: MailAddresses = ()
-    """Where replies go."""
-    cc: MailAddresses = ()
-    """Further recipients, visible to all."""
-    bcc: MailAddresses = ()
-    """Further recipients, visible to nobody."""
-    headers: Headers = Field(default_factory=dict)
-    """Further headers."""
-    attachments: Attachments = ()
-    """Files, see below."""
-    tags: Tags = Field(default_factory=dict)
-    """Come back with SES's events."""
-    configuration_set: ConfigurationSet | None = None
-    """In place of `CONFIGURATION_SET`."""
-    track_opens: bool | None = None
-    """In place of what `TRACK_OPENS` says."""
     scheduled_at: Time = None
     """Not before this moment."""
     expires_at: Time = None
     """Not after this moment: the mail is then stopped. Later than `scheduled_at`."""
-    list_unsubscribe: ListUnsubscribe = None
-    """True: an unsubscribe link of ours, as a header and for one click. A text: your own links."""
+
+
+class EmailMessage(Content, Addressed):  # the fields of `Addressed` come first: where `cc` is read, `email` is known
+    """One mail. `uuid` is the idempotency key, `body` is HTML and reaches SES unchanged to the byte.
+
+    A mail with `text` needs no `body`: it then goes out as text alone.
+    """
 
     @field_validator("cc", "bcc")
     @classmethod
-    def _each_address_once(cls, copies: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Who is named twice gets one mail: as its recipient rather than in cc, and in cc rather than in bcc."""
-        before = [info.data[name] for name in ("email",) if name in info.data] + [*info.data.get("cc", ())]
-        named = {normal_form(address) for address in before}
-        kept = []
-        for copy in copies:
-            if (address := normal_form(copy)) not in named:
-                named.add(address)
-                kept.append(copy)
-        return tuple(kept)
+    def _without_its_recipient(cls, copies: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """A copy to the recipient would be a second mail to the same address."""
+        if not copies or "email" not in info.data:
+            return copies
+        recipient = normal_form(info.data["email"])
+        return tuple(copy for copy in copies if normal_form(copy) != recipient)
 
     @model_validator(mode="after")
-    def _says_something(self) -> "EmailMessage":
-        if "body" not in self.model_fields_set and not self.text:
-            raise ValueError("body: is missing, and so is text; a mail has one of them or both")
-        return self
-
-    @model_validator(mode="after")
-    def _within_the_limits_of_ses(self) -> "EmailMessage":
-        if self.recipients > MAX_RECIPIENTS:
-            raise ValueError(f"email, cc and bcc: {self.recipients} recipients, SES takes at most {MAX_RECIPIENTS}")
-        if self.list_unsubscribe and len(self.headers) > MAX_HEADERS - 3:
-            raise ValueError(f"headers: with list_unsubscribe at most {MAX_HEADERS - 3}")
-        if self.list_unsubscribe and _LIST_HEADERS & {name.lower() for name in self.headers}:
-            raise ValueError("headers: List-Unsubscribe is given twice, as a header and as list_unsubscribe")
-        if self.size > MAX_BYTES:
-            raise ValueError(f"the mail has {self.size} bytes, SES takes at most {MAX_BYTES}")
-        return self
-
-    @model_validator(mode="after")
-    def _not_expired_before_it_is_due(self) -> "EmailMessage":
+    def _not_expired_before_it_is_due(self) -> Self:
         if self.scheduled_at and self.expires_at and self.expires_at <= self.scheduled_at:
             raise ValueError("expires_at is not after scheduled_at: the mail could never be sent")
         return self
-
-    @property
-    def recipients(self) -> int:
-        """What SES counts towards rate and quota: to, cc and bcc."""
-        return 1 + len(self.cc) + len(self.bcc)
-
-    @property
-    def text_only(self) -> bool:
-        """It goes out without an HTML part: an empty one would hide the text."""
-        return not self.body and bool(self.text)
-
-    @property
-    def size(self) -> int:
-        """Bytes on the wire to SES at the least: attachments count as base64."""
-        attached = sum(len(attachment.content) for attachment in self.attachments)
-        return len(self.body.encode()) + len((self.text or "").encode()) + attached * 4 // 3
 
     @property
     def tag(self) -> str:
@@ -161,10 +78,7 @@ class EmailMessage(FromOutside):
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What tells it apart from another mail of the same uuid. Of the mail as it was published, also in copies of it."""
-        content = f"{self.subject}\0{self.text or ''}\0{self.body}"
-        if further := self.model_fields_set - _NO_FURTHER_CONTENT:
-            content += self.model_dump_json(include=further, exclude_defaults=True).removeprefix("{}")
-        return Fingerprint(recipients_hash(self.email, self.cc + self.bcc), content_hash(content))
+        return Fingerprint(recipients_hash(self.email, self.cc + self.bcc), self.content_hash)
 
 
 def uuid_tag(uuid: str) -> str:
@@ -205,6 +119,18 @@ def from_value(value: object, reading: Reading | None = None) -> EmailMessage:
         raise UndecodableError("; ".join(problems(error))) from None
 
 
+def content_from(fields: Mapping[str, object]) -> Content:
+    """Validate a stored content.
+
+    Raises:
+        UndecodableError: with the fault in plain words.
+    """
+    try:
+        return Content.model_validate(fields, context=Reading())
+    except ValidationError as error:
+        raise UndecodableError("; ".join(problems(error))) from None
+
+
 def with_uuid(payload: bytes, uuid: str) -> bytes:
     """A valid message under another uuid, as MessagePack; all the rest stays as its publisher wrote it.
 
@@ -223,7 +149,16 @@ def with_uuid(payload: bytes, uuid: str) -> bytes:
 
 def encode(message: EmailMessage) -> bytes:
     """The map form, without what was not set."""
-    packed: bytes = msgpack.packb(message.model_dump(exclude_unset=True), datetime=False, default=_as_text)
+    return _packed(message.model_dump(exclude_unset=True))
+
+
+def encode_mail(content: Content, own: Mapping[str, object]) -> bytes:
+    """The map form of the mail with this content and `own`, valid fields of `Addressed`."""
+    return _packed({**own, **content.model_dump(exclude_unset=True)})
+
+
+def _packed(fields: Mapping[str, object]) -> bytes:
+    packed: bytes = msgpack.packb(fields, datetime=False, default=_as_text)
     return packed
 
 

@@ -15,7 +15,8 @@ from email_consumer.core.mail_queue import ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address
-from email_consumer.message.model import EmailMessage, UndecodableError, encode, from_value, uuid_tag
+from email_consumer.message.content import Content
+from email_consumer.message.model import UndecodableError, content_from, encode_mail, uuid_tag
 from email_consumer.message.times import from_unix
 from email_consumer.scheduling import statements
 from email_consumer.store.contents import content_fields
@@ -72,7 +73,7 @@ class DueMail:
     def __init__(self, database: Database) -> None:
         self._database = database
         # Thousands of recipients may share a content: it is read and validated once.
-        self._contents: LRUCache[int, EmailMessage] = LRUCache(_CACHED_BYTES, getsizeof=lambda mail: mail.size)
+        self._contents: LRUCache[int, Content] = LRUCache(_CACHED_BYTES, getsizeof=lambda content: content.size)
 
     async def take(self, limit: int, excluded: Sequence[int] = ()) -> Due:
         """Up to `limit` mails, longest due first, except those with `excluded` contents; expired mail is stopped."""
@@ -136,12 +137,12 @@ class DueMail:
         async with self._database.transaction() as connection:
             return (await connection.execute(statements.UNPUBLISH, {"before": before} | state)).rowcount
 
-    async def _content(self, content_id: int) -> EmailMessage:
+    async def _content(self, content_id: int) -> Content:
         if content_id not in self._contents:
             fields = await self._fields(content_id)
             if fields is None:
                 raise UndecodableError("its content no longer exists")
-            content = from_value(fields | {"uuid": "-", "email": "to@localhost"})
+            content = content_from(fields)
             if content.size > _CACHED_BYTES:
                 return content
             self._contents[content_id] = content
@@ -184,7 +185,7 @@ def _unpublishable(
     )
 
 
-def _message(row: sqlite3.Row, content: EmailMessage) -> Message:
+def _message(row: sqlite3.Row, content: Content) -> Message:
     parse_address(row["email"])  # or workers would refuse it each time it is published
     own = {name: row[name] for name in ("email", "topic_id") if row[name] is not None}
     own["uuid"] = published_uuid(row["uuid"])
@@ -193,4 +194,4 @@ def _message(row: sqlite3.Row, content: EmailMessage) -> Message:
     source = row["source"]
     # After a crash before `mark_published` it is published again, and the stream drops the duplicate id.
     headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}", ORIGIN: source}
-    return Message(row["id"], row["content_id"], encode(content.model_copy(update=own)), headers)
+    return Message(row["id"], row["content_id"], encode_mail(content, own), headers)

@@ -6,17 +6,17 @@ import aiosqlite
 import orjson
 
 from email_consumer.message.address import normal_form
-from email_consumer.message.model import EmailMessage
+from email_consumer.message.content import Content
 
-_NOT_EXTRA = {"uuid", "email", "topic_id", "scheduled_at", "expires_at", "subject", "body"}
-"""Fields in the row of the mail or in other columns of the content."""
+_EXTRA = Content.model_fields.keys() - {"subject", "body"}
+"""Fields that share one column."""
 _CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
 
 
-async def keep_content(connection: aiosqlite.Connection, message: EmailMessage, now: float) -> int:
-    """Store the content of `message` unless it exists; its id."""
-    extra = message.model_dump_json(exclude_unset=True, exclude=_NOT_EXTRA)
-    return await _keep(connection, message.subject, message.body, extra, now)
+async def keep_content(connection: aiosqlite.Connection, content: Content, now: float) -> int:
+    """Store a content, or that of a whole message, unless it exists; its id."""
+    extra = content.model_dump_json(exclude_unset=True, include=_EXTRA)
+    return await _keep(connection, content.subject, content.body, extra, now)
 
 
 async def keep_without_copy(connection: aiosqlite.Connection, content_id: int, address: str, now: float) -> int | None:

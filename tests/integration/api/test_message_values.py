@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from email_consumer.message.model import NOT_BUILT
+from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.problems import MAX_LENGTH, MAX_PROBLEMS
 from tests.integration.api.harness import ApiHarness, mail
 

@@ -152,9 +152,8 @@ async def test_a_uuid_that_lives_again_gets_a_row_of_its_own(database: Database)
 
 async def kept(database: Database, message: EmailMessage) -> None:
     """As the API stores it."""
-    stored = Request(
-        [BatchMessage(message, [(message.uuid, message.email, message.fingerprint.recipients)], None)], [], []
-    )
+    recipient = (message.uuid, message.email, message.fingerprint.recipients)
+    stored = Request([BatchMessage(message, [recipient], message.topic_id)], [], [])
     await MailStore(database, 3600).store(stored, lambda: "", None)
 
 

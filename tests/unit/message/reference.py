@@ -10,6 +10,7 @@ import msgpack
 import orjson
 from pydantic import BaseModel
 
+from email_consumer.message.content import NOT_BUILT, Content
 from email_consumer.message.fields import (
     _MAX_HEADER,
     MAX_ATTACHMENTS,
@@ -19,7 +20,7 @@ from email_consumer.message.fields import (
     MAX_TAGS,
     Attachment,
 )
-from email_consumer.message.model import ARRAY_FIELDS, NOT_BUILT, EmailMessage, decode
+from email_consumer.message.model import ARRAY_FIELDS, Addressed, decode
 from email_consumer.message.wire_format import MAX_ELEMENTS
 
 PATH = Path(__file__).parents[3] / "docs" / "message.md"
@@ -117,9 +118,9 @@ def _fields(model: type[BaseModel]) -> list[_Field]:
     return found
 
 
-def _table(model: type[BaseModel], examples: dict[str, object]) -> str:
+def _table(examples: dict[str, object], *models: type[BaseModel]) -> str:
     rows = ["| field | type and limit | what it is | example (JSON) |", "|---|---|---|---|"]
-    for field in _fields(model):
+    for field in (each for model in models for each in _fields(model)):
         name = f"**`{field.name}`**" if field.required else f"`{field.name}`"
         example = orjson.dumps(examples[field.name]).decode()
         rows.append(f"| {name} | {field.kind} | {field.text} | `{example}` |")
@@ -141,9 +142,9 @@ def render() -> str:
             _HEAD.format(not_built=not_built, megabytes=MAX_BYTES // 2**20, elements=MAX_ELEMENTS),
             "## Fields\n",
             "Fields in bold are required.\n",
-            _table(EmailMessage, _EXAMPLES),
+            _table(_EXAMPLES, Addressed, Content),
             "\n## Attachments\n",
-            _table(Attachment, attachment[0]),
+            _table(attachment[0], Attachment),
             f"\n{_TIMES}",
             "## Whole examples\n",
             f"A map, as JSON:\n\n```json\n{whole.decode()}\n```\n",

@@ -3,8 +3,9 @@
 import msgpack
 import pytest
 
+from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.keys import Reading, one_edit_away
-from email_consumer.message.model import NOT_BUILT, EmailMessage, UndecodableError, decode
+from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from tests.unit.message.forms import FORMS, MAIL, read
 
 FORM = pytest.mark.parametrize("form", FORMS)

@@ -5,7 +5,8 @@ import itertools
 import msgpack
 import pytest
 
-from email_consumer.message.model import NOT_BUILT, EmailMessage, UndecodableError, decode, encode
+from email_consumer.message.content import NOT_BUILT
+from email_consumer.message.model import EmailMessage, UndecodableError, decode, encode
 from tests.unit.message.forms import FORMS, MAIL, read
 
 OPTIONAL = sorted(name for name, info in EmailMessage.model_fields.items() if not info.is_required() and name != "body")

@@ -1,0 +1,117 @@
+"""The content of a mail: what it says, and what it shares with all mails that say the same."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from email_consumer.message.address import normal_form
+from email_consumer.message.fields import (
+    MAX_BYTES,
+    MAX_HEADERS,
+    MAX_RECIPIENTS,
+    Attachments,
+    ConfigurationSet,
+    Headers,
+    ListUnsubscribe,
+    MailAddress,
+    MailAddresses,
+    OneLine,
+    Tags,
+)
+from email_consumer.message.fingerprint import short_hash
+from email_consumer.message.keys import FromOutside
+
+NOT_BUILT = frozenset({"lane", "unsubscribe_group", "tenant", "send_window", "timezone", "track_clicks"})
+"""Keys that are agreed upon and that this version can't act on yet."""
+
+_HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc"})
+"""Hashed as plain text, or with the recipients."""
+_LIST_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+
+
+class Content(FromOutside):
+    """Everything that SES gets but the recipient; many mails may share it, and `email_contents` stores it once."""
+
+    NOT_BUILT: ClassVar = NOT_BUILT
+    MAY_BE_EMPTY: ClassVar = frozenset({"body"})
+
+    subject: OneLine
+    """The subject line."""
+    body: str = ""
+    """The HTML, which reaches SES unchanged to the byte (unless opens are tracked). May be left out where `text` is given."""
+    text: str | None = None
+    """The plain-text alternative, or the whole mail where there is no `body`."""
+    from_email: MailAddress | None = None
+    """The sender, in place of `FROM_EMAIL`."""
+    reply_to: MailAddresses = ()
+    """Where replies go."""
+    cc: MailAddresses = ()
+    """Further recipients, visible to all."""
+    bcc: MailAddresses = ()
+    """Further recipients, visible to nobody."""
+    headers: Headers = Field(default_factory=dict)
+    """Further headers."""
+    attachments: Attachments = ()
+    """Files, see below."""
+    tags: Tags = Field(default_factory=dict)
+    """Come back with SES's events."""
+    configuration_set: ConfigurationSet | None = None
+    """In place of `CONFIGURATION_SET`."""
+    track_opens: bool | None = None
+    """In place of what `TRACK_OPENS` says."""
+    list_unsubscribe: ListUnsubscribe = None
+    """True: an unsubscribe link of ours, as a header and for one click. A text: your own links."""
+
+    @field_validator("cc", "bcc")
+    @classmethod
+    def _each_address_once(cls, copies: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Who is named twice gets one mail, in cc rather than in bcc."""
+        named = {normal_form(address) for address in info.data.get("cc", ())}
+        kept = []
+        for copy in copies:
+            if (address := normal_form(copy)) not in named:
+                named.add(address)
+                kept.append(copy)
+        return tuple(kept)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if "body" not in self.model_fields_set and not self.text:
+            raise ValueError("body: is missing, and so is text; a mail has one of them or both")
+        return self
+
+    @model_validator(mode="after")
+    def _within_the_limits_of_ses(self) -> Self:
+        if self.recipients > MAX_RECIPIENTS:
+            raise ValueError(f"email, cc and bcc: {self.recipients} recipients, SES takes at most {MAX_RECIPIENTS}")
+        if self.list_unsubscribe and len(self.headers) > MAX_HEADERS - 3:
+            raise ValueError(f"headers: with list_unsubscribe at most {MAX_HEADERS - 3}")
+        if self.list_unsubscribe and _LIST_HEADERS & {name.lower() for name in self.headers}:
+            raise ValueError("headers: List-Unsubscribe is given twice, as a header and as list_unsubscribe")
+        if self.size > MAX_BYTES:
+            raise ValueError(f"the mail has {self.size} bytes, SES takes at most {MAX_BYTES}")
+        return self
+
+    @property
+    def recipients(self) -> int:
+        """What SES counts towards rate and quota for each mail: to, cc and bcc."""
+        return 1 + len(self.cc) + len(self.bcc)
+
+    @property
+    def text_only(self) -> bool:
+        """It goes out without an HTML part: an empty one would hide the text."""
+        return not self.body and bool(self.text)
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire to SES at the least: attachments count as base64."""
+        attached = sum(len(attachment.content) for attachment in self.attachments)
+        return len(self.body.encode()) + len((self.text or "").encode()) + attached * 4 // 3
+
+    @property
+    def content_hash(self) -> int:
+        """The second half of a `Fingerprint`."""
+        content = f"{self.subject}\0{self.text or ''}\0{self.body}"
+        if further := (self.model_fields_set & Content.model_fields.keys()) - _HASHED_APART:
+            content += self.model_dump_json(include=further, exclude_defaults=True).removeprefix("{}")
+        return short_hash(content)
