@@ -123,7 +123,7 @@ class SqsQueue:
             with in_plain_words(self.url):
                 answer = await self._ask(
                     "receive_message",
-                    seconds=wait + _CALL,
+                    wait=wait,
                     QueueUrl=self.url,
                     MaxNumberOfMessages=min(count, MOST),
                     WaitTimeSeconds=wait,
@@ -187,8 +187,8 @@ class SqsQueue:
         with in_plain_words(self.url):
             return await self._ask("change_message_visibility_batch", QueueUrl=self.url, Entries=entries)
 
-    async def _ask(self, operation: str, *, seconds: float = _CALL, **arguments: object) -> Mapping[str, Any]:
-        return await answered(getattr(self._client, operation)(**arguments), within=seconds)
+    async def _ask(self, operation: str, *, wait: float = 0, **arguments: object) -> Mapping[str, Any]:
+        return await answered(getattr(self._client, operation)(**arguments), within=wait + _CALL)
 
 
 def _member(answer: Mapping[str, Any], member: str) -> str:
