@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -97,26 +98,26 @@ async def test_an_end_of_the_subscription_is_said_aloud(path: Path) -> None:
 @pytest.mark.parametrize(
     ("payload", "headers", "status", "words"),
     [
-        (b"x" * (MAX_BODY + 1), {}, 413, "larger than"),
-        (body(KEY.notification()), {"Content-Encoding": "gzip"}, 415, "Content-Encoding"),
-        (b"no JSON", {}, 400, "not JSON"),
-        (event("Bounce").encode(), {}, 400, "raw message delivery"),
-        (body(KEY.notification()), {"x-amz-sns-rawdelivery": "true"}, 400, "raw message delivery"),
-        (body(KEY.notification()), {"x-amz-sns-message-type": "SubscriptionConfirmation"}, 400, "differs"),
-        (body(KEY.notification(TopicArn="arn:aws:sns:eu-west-1:1:x")), {}, 403, "SNS_TOPIC_ARNS"),
-        (body(KEY.notification() | {"SigningCertURL": "https://evil.example/x.pem"}), {}, 403, "forged"),
-        (body(SnsKey().notification()), {}, 403, "invalid signature"),
-        (body(KEY.notification('{"weather": "fine"}')), {}, 400, "not an SES event"),
-        (body(KEY.notification('{"eventType": "Bounce", ')), {}, 400, "not an SES event"),
-        (body(KEY.notification("[" * 10_000)), {}, 400, "not an SES event"),
+        (lambda: b"x" * (MAX_BODY + 1), {}, 413, "larger than"),
+        (lambda: body(KEY.notification()), {"Content-Encoding": "gzip"}, 415, "Content-Encoding"),
+        (lambda: b"no JSON", {}, 400, "not JSON"),
+        (lambda: event("Bounce").encode(), {}, 400, "raw message delivery"),
+        (lambda: body(KEY.notification()), {"x-amz-sns-rawdelivery": "true"}, 400, "raw message delivery"),
+        (lambda: body(KEY.notification()), {"x-amz-sns-message-type": "SubscriptionConfirmation"}, 400, "differs"),
+        (lambda: body(KEY.notification(TopicArn="arn:aws:sns:eu-west-1:1:x")), {}, 403, "SNS_TOPIC_ARNS"),
+        (lambda: body(KEY.notification() | {"SigningCertURL": "https://evil.example/x.pem"}), {}, 403, "forged"),
+        (lambda: body(SnsKey().notification()), {}, 403, "invalid signature"),
+        (lambda: body(KEY.notification('{"weather": "fine"}')), {}, 400, "not an SES event"),
+        (lambda: body(KEY.notification('{"eventType": "Bounce", ')), {}, 400, "not an SES event"),
+        (lambda: body(KEY.notification("[" * 10_000)), {}, 400, "not an SES event"),
     ],
 )
 async def test_a_refusal_has_its_status_and_a_line_for_the_operator(
-    path: Path, payload: bytes, headers: dict[str, str], status: int, words: str
+    path: Path, payload: Callable[[], bytes], headers: dict[str, str], status: int, words: str
 ) -> None:
     async with open_harness(path) as harness, serve(harness) as http:
         with capture_logs() as lines:
-            answered, document = await http.post(payload, **headers)
+            answered, document = await http.post(payload(), **headers)
         assert answered == status
         assert document["error"]["code"]
         assert [words in line["reason"] for line in lines if line["event"] == "events.refused"] == [True]

@@ -6,6 +6,7 @@ Written from that page, apart from the code under test.
 import base64
 import datetime as dt
 import json
+from functools import cached_property
 from uuid import uuid4
 
 from cryptography import x509
@@ -27,20 +28,31 @@ class SnsKey:
 
     def __init__(self, *, valid: tuple[int, int] = (-1, 1)) -> None:
         """`valid`: the certificate's first and last day, counted from today."""
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._valid = valid
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        """Made when it is first used: test modules have keys as constants, and every process imports all modules."""
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @cached_property
+    def certificate(self) -> x509.Certificate:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
         now = dt.datetime.now(dt.UTC)
-        self.certificate = (
+        return (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(name)
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now + dt.timedelta(days=valid[0]))
-            .not_valid_after(now + dt.timedelta(days=valid[1]))
+            .not_valid_before(now + dt.timedelta(days=self._valid[0]))
+            .not_valid_after(now + dt.timedelta(days=self._valid[1]))
             .sign(self._key, hashes.SHA256())
         )
-        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    @cached_property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def notification(self, message: str = "{}", *, version: str = "1", **changed: str | None) -> dict[str, str]:
         """A signed notification; `changed` fields (None takes one out) are signed with it."""

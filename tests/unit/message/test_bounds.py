@@ -23,10 +23,11 @@ PEAK = 16 * MEGABYTE
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_megabyte_is_refused_with_little_memory_and_a_short_reason(name: str) -> None:
+    bomb = BOMBS[name]()
     tracemalloc.start()
     try:
         with pytest.raises(UndecodableError) as caught:
-            decode(BOMBS[name])
+            decode(bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
