@@ -1,33 +1,21 @@
 """What all tests share."""
 
 import functools
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
+from tests.distribution import Scheduler, rank
 from tests.servers.sqs import SqsServer
 
 MISSING = "is needed"
 """Part of the reason with which tests are skipped that need a program this machine hasn't."""
-_TESTS = Path(__file__).parent
-_LONG = [
-    _TESTS / name
-    for name in (
-        "acceptance/test_fatal_delivery.py",
-        "acceptance/test_delivery.py",
-        "acceptance/test_fleet.py",
-        "acceptance/roles",
-        "acceptance/test_sqs.py",
-        "acceptance/test_crash_proof.py",
-        "acceptance/api/test_openapi.py",
-        "acceptance/api/test_crash.py",
-        "browser",
-    )
-]
 _OF_THIS_MACHINE = (
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -40,7 +28,6 @@ _OF_THIS_MACHINE = (
     "https_proxy",
     "http_proxy",
 )
-_TOGETHER = {"browser": _TESTS / "browser", "roles": _TESTS / "acceptance" / "roles"}
 
 # Each session of botocore would parse the same megabytes of JSON again.
 _parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
@@ -52,19 +39,18 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests share what is costly to start, one process runs them all: a second set would cost more than it gains.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    return Scheduler(config, log)
 
-    The longest come first and the shortest last, so that no process is left alone in the end with one that takes minutes.
-    """
-    items.sort(
-        key=lambda item: (item.path.is_relative_to(_TESTS / "unit"), not any(map(item.path.is_relative_to, _LONG)))
-    )
-    for item in items:
-        for name, folder in _TOGETHER.items():
-            if item.path.is_relative_to(folder):
-                item.add_marker(pytest.mark.xdist_group(name))
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid.partition("::")[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Collected tests and imported modules stay; the garbage collector need not look at a million objects each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

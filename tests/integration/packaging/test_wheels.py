@@ -15,8 +15,6 @@ from tests.integration.packaging.lock import closure
 from tests.integration.packaging.wheels import pack
 from tests.servers.daemon import Daemon
 
-pytestmark = pytest.mark.xdist_group("wheels")
-
 
 @dataclass(frozen=True)
 class Environment:
