@@ -108,11 +108,11 @@ class Bombs:
             for name, bomb in bombs:
                 self.thrown.append((monotonic(), name))
                 if name.startswith("API: "):
-                    async with session.post(self._url, data=bomb) as response:
+                    async with session.post(self._url, data=bomb()) as response:
                         if response.status not in {400, 413, 422}:
                             self.not_refused.append(f"{name}: {response.status}")
                 else:
-                    await self._stream.publish(SUBJECT, bomb)
+                    await self._stream.publish(SUBJECT, bomb())
                 await asyncio.sleep(seconds / len(bombs))
 
     def before(self, moment: float) -> str:

@@ -11,7 +11,9 @@ from tests.waiting import patience
 async def test_drain_under_load_with_500_in_flight(harness: DaemonHarness) -> None:
     hanging = await harness.fault(times=None, kind="delay", seconds=4.0)
     async with harness.daemon(SES_RATE_PER_SEC=1000) as daemon:
+        await daemon.stop()  # publishing may take longer than sending
         await harness.publisher.publish(as_map(f"mail-{number}") for number in range(2000))
+        await daemon.start()
         await harness.struck(hanging, hits=500)
         assert await daemon.stop() == 0
         sent = await harness.sent()

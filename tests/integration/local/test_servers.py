@@ -18,7 +18,7 @@ from email_consumer.local.pid_lock import PidLock
 from email_consumer.local.program import SANDBOX_PORT, Program
 from email_consumer.local.server_process import ServerProcess, ServerStartError
 from email_consumer.local.servers import DataInUseError, LocalServers, running_nats_url
-from tests.waiting import patience
+from tests.waiting import patience, until
 
 _DAEMON = """
 import asyncio, sys
@@ -129,11 +129,16 @@ async def test_a_server_that_dies_comes_back_on_the_same_port(tmp_path: Path) ->
 async def test_a_taken_port_is_passed_by(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", SANDBOX_PORT))
+
+        def taken_by_us() -> bool:
+            try:
+                taken.bind(("127.0.0.1", SANDBOX_PORT))
+            except OSError:
+                return False  # another test's sandbox has it, and may end at any moment
             taken.listen()
-        except OSError:
-            pass  # someone else has it, which does as well
+            return True
+
+        await until(taken_by_us)
         async with LocalServers(tmp_path, 3000) as servers:
             assert not servers.ses_endpoint.endswith(f":{SANDBOX_PORT}")
 

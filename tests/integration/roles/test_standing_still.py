@@ -3,6 +3,7 @@
 That mail waits and none moves, which is found out last, takes a minute elsewhere and a second here.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -120,9 +121,10 @@ async def dead_letters_have_no_room_in_their_stream(harness: RolesHarness) -> No
 
 async def the_file_is_locked(harness: RolesHarness) -> None:
     await harness.start_well()
-    operator = sqlite3.connect(harness.database, timeout=PATIENCE)
+    operator = sqlite3.connect(harness.database, timeout=PATIENCE, check_same_thread=False)
     harness.mess.callback(operator.close)
-    operator.execute("BEGIN IMMEDIATE")
+    # The role runs in this loop, and may be in the middle of a transaction that it could not end if the loop stood still.
+    await asyncio.to_thread(operator.execute, "BEGIN IMMEDIATE")
     await harness.publish("u-1")
 
 
