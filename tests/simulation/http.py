@@ -29,7 +29,7 @@ class _Transport(asyncio.Transport):
         self._process = process
         self._answered = answered
         self._received = bytearray()
-        self.protocol: asyncio.Protocol | None = None
+        self.protocol: asyncio.BufferedProtocol | None = None
         self._closed = False
         process.on_kill.append(self._lost)
 
@@ -88,7 +88,7 @@ class _Transport(asyncio.Transport):
         return self.protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
+        assert isinstance(protocol, asyncio.BufferedProtocol)
         self.protocol = protocol
 
 
@@ -119,6 +119,15 @@ def request(
     def connect() -> None:
         transport.protocol = factory()
         transport.protocol.connection_made(transport)
-        transport.protocol.data_received(data)
+        _feed(transport.protocol, data)
 
     process.call(connect)
+
+
+def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    while data:
+        buffer = memoryview(protocol.get_buffer(len(data)))
+        size = min(len(buffer), len(data))
+        buffer[:size] = data[:size]
+        protocol.buffer_updated(size)
+        data = data[size:]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Args = TypeVarTuple("Args")
 
+_RESOLUTION = 1e-6
+"""Seconds: what is due within them is due. A process's time and true time differ by rounding."""
+
 
 class Listener(asyncio.AbstractServer):
     """What `create_server` returns."""
@@ -55,7 +58,7 @@ class Process(asyncio.AbstractEventLoop):
         self.ready: deque[asyncio.Handle] = deque()
         self.timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.listening: dict[int, Callable[[], asyncio.Protocol]] = {}
+        self.listening: dict[int, Callable[[], asyncio.BufferedProtocol]] = {}
         """What accepts connections, by port."""
         self.on_kill: list[Callable[[], object]] = []
         """What the operating system does when the process ends: closes files and connections."""
@@ -92,7 +95,7 @@ class Process(asyncio.AbstractEventLoop):
 
     def run_ready(self) -> None:
         """Run what is ready now; what becomes ready meanwhile has to wait for the next turn."""
-        now = self.time()
+        now = self.time() + _RESOLUTION
         while self.timers and self.timers[0][0] <= now:
             self.ready.append(heapq.heappop(self.timers)[2])
         with self._current():
@@ -185,7 +188,7 @@ class Process(asyncio.AbstractEventLoop):
         return future
 
     async def create_server(  # type: ignore[override]
-        self, protocol_factory: Callable[[], asyncio.Protocol], _host: object, port: int, **_: object
+        self, protocol_factory: Callable[[], asyncio.BufferedProtocol], _host: object, port: int, **_: object
     ) -> asyncio.AbstractServer:
         self.listening[port] = protocol_factory
         return Listener(self, port)  # type: ignore[abstract]
