@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -70,7 +71,7 @@ class Process(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Monotonic seconds; they stand still while the machine is suspended."""
-        return self.world.now - self._started - self._suspended + 1_000.0
+        return self._time_at(self.world.now)
 
     def wall(self) -> float:
         """Unix seconds by its own clock."""
@@ -80,7 +81,13 @@ class Process(asyncio.AbstractEventLoop):
         """True time of the next timer; None if there is none."""
         while self.timers and self.timers[0][2].cancelled():
             heapq.heappop(self.timers)
-        return max(self.world.now, self.timers[0][0] + self.world.now - self.time()) if self.timers else None
+        if not self.timers:
+            return None
+        due = self.timers[0][0]
+        when = max(self.world.now, due + self.world.now - self.time())
+        while self._time_at(when) < due:  # rounded, time would stand still right before the timer
+            when += math.ulp(due)
+        return when
 
     # What the world does with it
 
@@ -128,6 +135,9 @@ class Process(asyncio.AbstractEventLoop):
         """Suspend its machine: the monotonic clock stands still."""
         self.pause(seconds)
         self._suspended += seconds
+
+    def _time_at(self, when: float) -> float:
+        return when - self._started - self._suspended + 1_000.0
 
     @contextmanager
     def _current(self) -> Iterator[None]:
