@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from tests.acceptance.api.conftest import mail, serving
+from tests.acceptance.api.conftest import serving
 from tests.acceptance.conftest import DaemonHarness, over_both_sources
 from tests.acceptance.publisher import as_map
+from tests.factories import new_message
 from tests.servers.sqs import SqsServer
 
 
@@ -33,7 +34,7 @@ async def test_mail_from_nats_and_sqs_at_once(harness: DaemonHarness, sqs_server
 async def test_mail_of_the_api_goes_through_the_source(harness: DaemonHarness) -> None:
     async with serving(harness) as api:
         assert (await api.ask("GET", "/ready"))[0] == 200
-        answer = await api.post(mail("a@example.com", "b@example.com", topic_id="t"))
+        answer = await api.post(new_message("a@example.com", "b@example.com", topic_id="t"))
         assert answer["success"] == 2
         await harness.wait_sent(2)
         await harness.emptied()

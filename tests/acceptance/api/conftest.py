@@ -57,10 +57,5 @@ async def api(harness: DaemonHarness) -> AsyncIterator[Api]:
         yield served
 
 
-def mail(*emails: str, **fields: object) -> dict[str, object]:
-    """One of the `messages` of a request."""
-    return {"emails": list(emails) or ["a@example.com"], "subject": "s", "content": "<p>b</p>", **fields}
-
-
 def many(count: int) -> list[str]:
     return [f"user{number}@example.com" for number in range(count)]

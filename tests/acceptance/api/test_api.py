@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.api.conftest import KEY, Api, mail, many, serving
+from tests.acceptance.api.conftest import KEY, Api, many, serving
 from tests.acceptance.conftest import DaemonHarness
 from tests.acceptance.publisher import as_map
+from tests.factories import new_message
 from tests.servers.program import run_program
 
 
@@ -21,7 +22,7 @@ def in_seconds(seconds: float) -> str:
 
 
 async def test_mail_of_the_api_is_sent_counted_and_has_a_history(api: Api) -> None:
-    answer = await api.post(mail("a@example.com", "b@example.com", topic_id="t", reply_to="r@example.com"))
+    answer = await api.post(new_message("a@example.com", "b@example.com", topic_id="t", reply_to="r@example.com"))
     await api.harness.wait_sent(2)
     await api.harness.emptied()
     assert await api.harness.sent() == dict.fromkeys(answer["ids"], 1)
@@ -63,7 +64,8 @@ async def test_a_suppressed_copy_does_not_stop_the_mail(api: Api) -> None:
 
 async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
     await api.post(
-        mail(topic_id="t", content="<html><body>Hi</BODY></html>"), mail("off@example.com", track_opens=False)
+        new_message(topic_id="t", content="<html><body>Hi</BODY></html>"),
+        new_message("off@example.com", track_opens=False),
     )
     await api.harness.wait_sent(2)
     await api.harness.emptied()
@@ -91,7 +93,7 @@ async def test_the_pixel_of_a_mail_leads_to_an_open(api: Api) -> None:
 async def test_a_schedule_fires_at_its_time_after_a_restart_too(api: Api, source: str) -> None:
     later = "2999-01-01T00:00:00Z"
     if source == "api":
-        assert (await api.post(mail(*many(1000)), scheduled_at=later))["scheduled"]
+        assert (await api.post(new_message(*many(1000)), scheduled_at=later))["scheduled"]
     else:
         await api.harness.publisher.publish([as_map(f"n-{number}", scheduled_at=later) for number in range(1000)])
         await api.harness.emptied()
@@ -118,7 +120,7 @@ async def first_arrival(harness: DaemonHarness) -> float:
 
 async def test_cancelling_in_the_middle_of_ten_thousand(harness: DaemonHarness) -> None:
     async with serving(harness, SES_RATE_PER_SEC=400) as api:
-        await api.post(mail(*many(10_000), topic_id="t"))
+        await api.post(new_message(*many(10_000), topic_id="t"))
         await harness.wait_sent(300)
         status, receipt = await api.ask("DELETE", "/v1/topics/t")
         counted = (await harness.sandbox.get("/messages/count"))["count"]
@@ -131,7 +133,7 @@ async def test_cancelling_in_the_middle_of_ten_thousand(harness: DaemonHarness) 
         counted = (await harness.sandbox.get("/messages/count"))["count"]
         assert receipt["in_flight"] == 0
         assert receipt["sent"] == counted == 10_000 - receipt["cancelled"]
-        later = await api.post(mail(topic_id="t"))
+        later = await api.post(new_message(topic_id="t"))
         await harness.wait_sent(counted + 1)
     assert later["ids"][0] in await harness.sent()
     with closing(sqlite3.connect(harness.directory / "daemon" / "data" / "email.db")) as connection, connection:
@@ -156,7 +158,7 @@ async def test_what_is_queued_in_jetstream_is_cancelled_too(harness: DaemonHarne
 
 
 async def test_the_commands_speak_to_the_running_daemon(api: Api) -> None:
-    await api.post(mail(topic_id="a b/c"), scheduled_at=in_seconds(3600))
+    await api.post(new_message(topic_id="a b/c"), scheduled_at=in_seconds(3600))
     variables = {"SERVER_PORT": str(api.port), "API_KEY": KEY}
     assert await run(variables, "cancel", "a b/c") == (0, "Cancelled 1, sent 0, in flight 0.\n", "")
     status, out, error = await run(variables, "cancel", "unheard-of", "--json", "--no-wait")

@@ -8,8 +8,9 @@ from contextlib import closing
 
 import aiohttp
 
-from tests.acceptance.api.conftest import Api, mail, many, serving
+from tests.acceptance.api.conftest import Api, many, serving
 from tests.acceptance.conftest import DaemonHarness
+from tests.factories import new_message
 
 KILLS = int(os.environ.get("SIDECAR_KILLS", "5"))
 RECIPIENTS = int(os.environ.get("SIDECAR_RECIPIENTS", "3000"))
@@ -42,7 +43,7 @@ async def test_each_accepted_recipient_is_sent_once_or_visibly_in_doubt(harness:
 
 async def _post_until_accepted(api: Api, chance: random.Random) -> list[str]:
     """Killed while it takes the mail in, it has taken all or nothing; the same key makes asking again safe."""
-    body = {"messages": [mail(*many(RECIPIENTS), content="x" * 50_000)]}
+    body = {"messages": [new_message(*many(RECIPIENTS), content="x" * 50_000)]}
 
     async def post() -> tuple[int, dict[str, list[str]]]:
         return await api.ask("POST", "/v1/messages", body, headers={"Idempotency-Key": "once"})

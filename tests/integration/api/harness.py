@@ -44,11 +44,11 @@ from email_consumer.web.app import create_app
 from email_consumer.web.health import HealthRoutes
 from email_consumer.web.routing import ApiError
 from email_consumer.web.server import Server
+from tests.factories import ORIGIN
 from tests.waiting import patience
 
 KEY = "key-1"
 OLD_KEY = "key-0"
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 
 
 @dataclass
@@ -178,11 +178,6 @@ async def running(
         yield ApiHarness(
             database, client, queue, ledger, scheduler, metrics, f"http://127.0.0.1:{server.port}", session, cancelled
         )
-
-
-def mail(*emails: str, **fields: object) -> dict[str, object]:
-    """One of the `messages` of a request."""
-    return {"emails": list(emails) or ["a@example.com"], "subject": "s", "content": "<p>b</p>", **fields}
 
 
 def _down_if(client: Client) -> Any:

@@ -9,9 +9,9 @@ import pytest
 
 from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.outcome import Duplicate, Failed, Sent, Stopped, StopReason
-from email_consumer.message.model import EmailMessage, encode
 from email_consumer.pipeline.gate import covers
-from tests.integration.api.harness import ORIGIN, ApiHarness, mail, running
+from tests.factories import ORIGIN, new_message, payload
+from tests.integration.api.harness import ApiHarness, running
 from tests.servers.nats import NatsServer
 
 STOPPED = Stopped(StopReason.CANCELLED)
@@ -23,12 +23,12 @@ async def last_stored(harness: ApiHarness) -> Origin:
     return Origin("nats", f"messages:{mark.sequence}", mark.sequence, mark.before, stream=mark.stream or "")
 
 
-def from_nats(uuid: str, topic_id: str = "t") -> EmailMessage:
-    return EmailMessage(uuid=uuid, email="n@example.com", subject="s", body="b", topic_id=topic_id)
+def from_nats(uuid: str, topic_id: str = "t") -> bytes:
+    return payload(uuid, email="n@example.com", topic_id=topic_id)
 
 
 async def test_every_mail_is_cancelled_sent_or_in_flight(harness: ApiHarness) -> None:
-    await harness.post(mail(*(f"u{number}@example.com" for number in range(3000)), topic_id="t"))
+    await harness.post(new_message(*(f"u{number}@example.com" for number in range(3000)), topic_id="t"))
     pulled = await harness.pull(30)
     for message in pulled[:10]:
         await harness.finish(message, Sent("ses"))
@@ -58,7 +58,7 @@ async def test_every_mail_is_cancelled_sent_or_in_flight(harness: ApiHarness) ->
 
 
 async def test_a_claim_comes_before_the_cancellation_or_not_at_all(harness: ApiHarness) -> None:
-    await harness.post(mail(*(f"u{number}@example.com" for number in range(500)), topic_id="t"))
+    await harness.post(new_message(*(f"u{number}@example.com" for number in range(500)), topic_id="t"))
     pulled = await harness.pull(500)
     claiming = [asyncio.create_task(harness.ledger.claim(message, ORIGIN)) for message in pulled]
     cancelling = asyncio.create_task(harness.ask("DELETE", "/v1/topics/t"))
@@ -72,7 +72,7 @@ async def test_a_claim_comes_before_the_cancellation_or_not_at_all(harness: ApiH
 
 async def test_mail_of_the_stream_counts_as_it_is_pulled_until_the_receipt_is_final(harness: ApiHarness) -> None:
     for number in range(3):
-        await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+        await harness.client.jetstream().publish("messages.email", from_nats(f"n-{number}"))
     _, receipt = await harness.ask("DELETE", "/v1/topics/t")
     assert (receipt["cancelled"], receipt["final"], receipt["known"]) == (0, False, False)
     assert harness.cancelled["t"].sequence == 3
@@ -92,10 +92,10 @@ async def test_mail_of_another_subject_does_not_keep_a_receipt_from_being_final(
 
 
 async def test_cancelling_again_covers_what_came_since_and_adds_up(harness: ApiHarness) -> None:
-    await harness.post(mail("a@example.com", "b@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    await harness.post(new_message("a@example.com", "b@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
     assert (await harness.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
     assert (await harness.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 2
-    await harness.post(mail("c@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    await harness.post(new_message("c@example.com", topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
     assert await harness.rows() == [(0, 1), (4, 2)]
     assert (await harness.ask("DELETE", "/v1/topics/t"))[1]["cancelled"] == 3
     assert +harness.metrics.unsent == {"cancelled": 3}
@@ -103,7 +103,7 @@ async def test_cancelling_again_covers_what_came_since_and_adds_up(harness: ApiH
 
 async def test_other_topics_and_mail_without_one_go_on(harness: ApiHarness) -> None:
     later = "2999-01-01T00:00:00Z"
-    await harness.post(mail(topic_id="t"), mail(topic_id="T"), mail(), scheduled_at=later)
+    await harness.post(new_message(topic_id="t"), new_message(topic_id="T"), new_message(), scheduled_at=later)
     await harness.ask("DELETE", "/v1/topics/t")
     assert await harness.rows("topic_id, status", "ORDER BY id") == [("t", 4), ("T", 0), (None, 0)]
 
@@ -111,7 +111,7 @@ async def test_other_topics_and_mail_without_one_go_on(harness: ApiHarness) -> N
 async def test_without_nats_nothing_is_cancelled_and_the_answer_says_so(
     harness: ApiHarness, server: NatsServer
 ) -> None:
-    await harness.post(mail(topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    await harness.post(new_message(topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
     await server.kill()
     status, answer = await harness.ask("DELETE", "/v1/topics/t")
     assert (status, answer["error"]["code"]) == (503, "queue_unavailable")
@@ -125,14 +125,14 @@ async def test_without_nats_nothing_is_cancelled_and_the_answer_says_so(
 async def test_a_cancellation_outlives_a_restart_but_not_its_stream(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
         for number in range(5):
-            await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+            await harness.client.jetstream().publish("messages.email", from_nats(f"n-{number}"))
         await harness.ask("DELETE", "/v1/topics/t")
     async with running(tmp_path, server.url) as harness:
         assert covers(harness.cancelled["t"], await last_stored(harness))
         await harness.client.jetstream().delete_stream("messages")
     async with running(tmp_path, server.url) as harness:
         for number in range(3):
-            await harness.client.jetstream().publish("messages.email", encode(from_nats(f"m-{number}")))
+            await harness.client.jetstream().publish("messages.email", from_nats(f"m-{number}"))
         assert not covers(harness.cancelled["t"], await last_stored(harness))
         _, topic = await harness.ask("GET", "/v1/topics/t")
         assert topic["cancellation"]["final"], "its mail is gone with its stream"
@@ -147,13 +147,13 @@ async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_cov
             return {topic: mark.sequence for topic, mark in harness.cancelled.items()}
 
     async with running(tmp_path, server.url) as harness:
-        await harness.client.jetstream().publish("messages.email", encode(from_nats("n-1")))
+        await harness.client.jetstream().publish("messages.email", from_nats("n-1"))
         await harness.ask("DELETE", "/v1/topics/t")
     assert await next_start() == {"t": 1}
     assert await next_start() == {"t": 1}, "its mail still waits in the stream"
     async with running(tmp_path, server.url) as harness:
         assert [message.uuid for message in await harness.pull(1)] == ["n-1"]
-        await harness.client.jetstream().publish("messages.email", encode(from_nats("n-2", topic_id="u")))
+        await harness.client.jetstream().publish("messages.email", from_nats("n-2", topic_id="u"))
         await harness.ask("DELETE", "/v1/topics/u")
     async with running(tmp_path, server.url) as harness:
         assert list(harness.cancelled) == ["u"], "one that is young, or whose mail is still to come, stays"
@@ -166,20 +166,20 @@ async def test_the_order_decides_though_the_clocks_are_minutes_apart(
     nats_time = time.time
     monkeypatch.setattr(time, "time", lambda: nats_time() + skew)
     for number in range(280):
-        await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+        await harness.client.jetstream().publish("messages.email", from_nats(f"n-{number}"))
     _, receipt = await harness.ask("DELETE", "/v1/topics/t")
     assert receipt["final"] is False
     before = await last_stored(harness)
     assert covers(harness.cancelled["t"], replace(before, sequence=1))
     assert covers(harness.cancelled["t"], before)
-    await harness.client.jetstream().publish("messages.email", encode(from_nats("n-280")))
+    await harness.client.jetstream().publish("messages.email", from_nats("n-280"))
     assert not covers(harness.cancelled["t"], await last_stored(harness))
 
 
 async def test_what_the_version_before_noted_goes_on(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
         for number in range(5):
-            await harness.client.jetstream().publish("messages.email", encode(from_nats(f"n-{number}")))
+            await harness.client.jetstream().publish("messages.email", from_nats(f"n-{number}"))
         last = await last_stored(harness)
         noted = [
             ("this stream", 5, time.time()),

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,7 +10,7 @@ import pytest
 from email_consumer.api import link_secret_routes
 from email_consumer.api.link_secret_routes import LinkSecretRoutes
 from email_consumer.core.link_secrets import LinkSecrets
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import Database
 from email_consumer.store.key_values import write_value
 from email_consumer.store.link_secrets import keep_link_secrets, read_link_secrets, write_link_secrets
 from email_consumer.web.app import create_app
@@ -49,12 +48,6 @@ async def serving(database: Database, secrets: LinkSecrets, elsewhere: Elsewhere
     app = create_app(LinkSecretRoutes(database, secrets, elsewhere.tell).routes(), [KEY], version="0")
     async with Server(app, 0, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
         yield Client(f"http://127.0.0.1:{server.port}", session)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "email.db") as opened:
-        yield opened
 
 
 async def test_a_file_of_the_version_before_has_one_secret(database: Database) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.problems import MAX_LENGTH, MAX_PROBLEMS
-from tests.integration.api.harness import ApiHarness, mail
+from tests.factories import new_message
+from tests.integration.api.harness import ApiHarness
 
 JSON = {"Content-Type": "application/json"}
 NEVER = "9999-12-31T23:59:59.9999999Z"
@@ -21,7 +22,7 @@ OPTIONAL = [
 
 @pytest.mark.parametrize("empty", [None, "", [], {}], ids=repr)
 async def test_empty_values_are_not_given(empty: object, harness: ApiHarness) -> None:
-    answer = await harness.post(mail(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty)
+    answer = await harness.post(new_message(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty)
     assert (answer["scheduled"], answer["warnings"]) == (False, [])
     [message] = await harness.pull(1)
     assert message.model_fields_set == {"uuid", "email", "subject", "body"}
@@ -29,7 +30,7 @@ async def test_empty_values_are_not_given(empty: object, harness: ApiHarness) ->
 
 @pytest.mark.parametrize("value", [NEVER, ZERO, "0001-01-01t00:00:00z", "9999-12-31 23:59:59"])
 async def test_never_and_zero_are_not_set(value: str, harness: ApiHarness) -> None:
-    answer = await harness.post(mail(scheduled_at=value, expires_at=value), scheduled_at=value)
+    answer = await harness.post(new_message(scheduled_at=value, expires_at=value), scheduled_at=value)
     assert answer["scheduled"] is False
     [message] = await harness.pull(1)
     assert (message.scheduled_at, message.expires_at) == (None, None)
@@ -38,7 +39,9 @@ async def test_never_and_zero_are_not_set(value: str, harness: ApiHarness) -> No
 
 async def test_a_message_whose_time_is_not_set_is_due_with_the_others(harness: ApiHarness) -> None:
     later = "2035-01-01T00:00:00Z"
-    answer = await harness.post(mail(scheduled_at=ZERO), mail(scheduled_at=""), mail(), scheduled_at=later)
+    answer = await harness.post(
+        new_message(scheduled_at=ZERO), new_message(scheduled_at=""), new_message(), scheduled_at=later
+    )
     for uuid in answer["ids"]:
         _, shown = await harness.ask("GET", f"/v1/messages/{uuid}")
         assert shown["scheduled_at"] == "2035-01-01T00:00:00.000Z"
@@ -46,7 +49,7 @@ async def test_a_message_whose_time_is_not_set_is_due_with_the_others(harness: A
 
 async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) -> None:
     latest = "9998-12-31T23:59:59Z"
-    answer = await harness.post(mail(scheduled_at=latest, topic_id="t"), mail(expires_at=latest))
+    answer = await harness.post(new_message(scheduled_at=latest, topic_id="t"), new_message(expires_at=latest))
     for uuid in answer["ids"]:
         assert (await harness.ask("GET", f"/v1/messages/{uuid}"))[0] == 200
     [message] = await harness.pull(1)
@@ -85,7 +88,7 @@ async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) 
 async def test_refused_with_a_short_reason_and_nothing_is_stored(
     fields: dict[str, Any], top: dict[str, Any], status: int, named: str, harness: ApiHarness
 ) -> None:
-    answered, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail(**fields)], **top})
+    answered, answer = await harness.ask("POST", "/v1/messages", {"messages": [new_message(**fields)], **top})
     assert answered == status
     assert named in json.dumps(answer)
     assert len(json.dumps(answer)) < 2 * MAX_PROBLEMS * MAX_LENGTH
@@ -100,19 +103,19 @@ async def test_thousands_of_wrong_messages_are_left_at_the_first(harness: ApiHar
 
 
 async def test_unknown_keys_are_ignored_and_named(harness: ApiHarness) -> None:
-    answer = await harness.post(mail(html="<p>", priority=1), mail(priority=2), campaign="c")
+    answer = await harness.post(new_message(html="<p>", priority=1), new_message(priority=2), campaign="c")
     assert [warning.split(":")[0] for warning in answer["warnings"]] == ["campaign", "html", "priority"]
     assert len(await harness.pull(2)) == 2
 
 
 async def test_warnings_are_few_and_short(harness: ApiHarness) -> None:
-    answer = await harness.post(mail(**{f"{n}{'x' * 1_000}": n for n in range(1_000)}))
+    answer = await harness.post(new_message(**{f"{n}{'x' * 1_000}": n for n in range(1_000)}))
     assert len(answer["warnings"]) == 20
     assert max(map(len, answer["warnings"])) < 200
 
 
 async def test_json_with_a_byte_order_mark_is_json(harness: ApiHarness) -> None:
-    body = b"\xef\xbb\xbf" + json.dumps({"messages": [mail()]}).encode()
+    body = b"\xef\xbb\xbf" + json.dumps({"messages": [new_message()]}).encode()
     async with harness.session.post(f"{harness.url}/v1/messages", data=body, headers=JSON) as response:
         assert response.status == 200
     assert await harness.pull(1)
@@ -127,7 +130,7 @@ async def test_what_is_no_request_is_never_an_error_of_ours(body: bytes, harness
 
 @pytest.mark.parametrize("seconds", [253402300800.0, 1e300, -62135596801.0, float("inf")])
 async def test_a_row_of_the_version_before_can_be_read(seconds: float, harness: ApiHarness) -> None:
-    [uuid] = (await harness.post(mail(topic_id="t", scheduled_at="2035-01-01T00:00:00Z")))["ids"]
+    [uuid] = (await harness.post(new_message(topic_id="t", scheduled_at="2035-01-01T00:00:00Z")))["ids"]
     async with harness.database.transaction() as connection:
         await connection.execute("UPDATE email_requests SET scheduled_at = ?, expires_at = ?", (seconds, abs(seconds)))
     status, shown = await harness.ask("GET", f"/v1/messages/{uuid}")
@@ -139,7 +142,7 @@ async def test_a_row_of_the_version_before_can_be_read(seconds: float, harness: 
 
 @pytest.mark.parametrize("expires_at", [253402300800.0, 1e300])
 async def test_a_mail_of_the_version_before_that_expires_never_is_sent(expires_at: float, harness: ApiHarness) -> None:
-    await harness.post(mail(scheduled_at="2035-01-01T00:00:00Z"))
+    await harness.post(new_message(scheduled_at="2035-01-01T00:00:00Z"))
     async with harness.database.transaction() as connection:
         await connection.execute("UPDATE email_requests SET scheduled_at = 1.0, expires_at = ?", (expires_at,))
     harness.scheduler.wake()

@@ -10,14 +10,15 @@ from yarl import URL
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.outcome import Failed, Rejected, Sent
 from email_consumer.tracking.tokens import OpenTokens
-from tests.integration.api.harness import KEY, ApiHarness, mail
+from tests.factories import new_message
+from tests.integration.api.harness import KEY, ApiHarness
 from tests.waiting import until
 
 FILE = {"filename": "a.txt", "content": "aGVsbG8="}
 
 
 async def test_mail_is_stored_answered_and_published(harness: ApiHarness) -> None:
-    answer = await harness.post(mail("a@example.com", "B <b@example.com>", topic_id="t", text="plain"))
+    answer = await harness.post(new_message("a@example.com", "B <b@example.com>", topic_id="t", text="plain"))
     assert {name: answer[name] for name in ("total", "success", "errors", "scheduled", "count")} == {
         "total": 2,
         "success": 2,
@@ -46,14 +47,16 @@ async def test_camel_case_and_numbers_as_topics_are_taken(harness: ApiHarness) -
 
 
 async def test_a_mail_may_be_text_alone(harness: ApiHarness) -> None:
-    alone = {name: value for name, value in mail(text="plain").items() if name != "content"}
+    alone = {name: value for name, value in new_message(text="plain").items() if name != "content"}
     await harness.post(alone)
     (message,) = await harness.pull(1)
     assert (message.text_only, message.text) == (True, "plain")
 
 
 async def test_bad_recipients_are_named_and_the_good_ones_go_on(harness: ApiHarness) -> None:
-    answer = await harness.post(mail("a@example.com", "nobody", "x@y\r\nBcc: z@example.com"), mail("b@example.com"))
+    answer = await harness.post(
+        new_message("a@example.com", "nobody", "x@y\r\nBcc: z@example.com"), new_message("b@example.com")
+    )
     assert (answer["total"], answer["success"], answer["errors"]) == (4, 2, 2)
     assert [uuid is None for uuid in answer["ids"]] == [False, True, True, False]
     assert [(refusal["message"], refusal["email"]) for refusal in answer["refused"]] == [(0, 1), (0, 2)]
@@ -62,8 +65,8 @@ async def test_bad_recipients_are_named_and_the_good_ones_go_on(harness: ApiHarn
 
 async def test_an_address_gets_one_mail_of_a_message_and_one_of_each_message(harness: ApiHarness) -> None:
     answer = await harness.post(
-        mail("anna@example.com", "bea@example.com", "nobody", "Anna <ANNA@Example.com>"),
-        mail("anna@example.com", subject="another"),
+        new_message("anna@example.com", "bea@example.com", "nobody", "Anna <ANNA@Example.com>"),
+        new_message("anna@example.com", subject="another"),
     )
     assert {name: answer[name] for name in ("total", "success", "errors", "count", "merged")} == {
         "total": 5,
@@ -87,21 +90,23 @@ async def test_who_gets_the_mail_gets_no_copy_of_it(harness: ApiHarness) -> None
         "cc": ["Bea <bea@example.com>", "c@example.com", "C@example.com"],
         "bcc": ["c@example.com", "d@example.com"],
     }
-    await harness.post(mail("anna@example.com", "BEA@example.com", **copies))
+    await harness.post(new_message("anna@example.com", "BEA@example.com", **copies))
     anna, bea = await harness.pull(2)
     assert (anna.cc, anna.bcc) == (("Bea <bea@example.com>", "c@example.com"), ("d@example.com",))
     assert (bea.cc, bea.bcc) == (("c@example.com",), ("d@example.com",))
 
 
 async def test_the_rows_know_what_their_uuids_stand_for(harness: ApiHarness) -> None:
-    await harness.post(mail("anna@example.com", cc=["bea@example.com"], headers={"X-A": "1"}, attachments=[FILE]))
+    await harness.post(
+        new_message("anna@example.com", cc=["bea@example.com"], headers={"X-A": "1"}, attachments=[FILE])
+    )
     (message,) = await harness.pull(1)
     (row,) = await harness.database.fetch("SELECT recipients_hash, content_hash FROM email_requests")
     assert tuple(row) == message.fingerprint
 
 
 async def test_without_one_good_recipient_nothing_is_stored(harness: ApiHarness) -> None:
-    status, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail("nobody")]})
+    status, answer = await harness.ask("POST", "/v1/messages", {"messages": [new_message("nobody")]})
     assert (status, answer["error"]["code"], len(answer["error"]["refused"])) == (422, "no_recipient", 1)
     assert await harness.rows() == []
 
@@ -129,7 +134,9 @@ async def test_without_one_good_recipient_nothing_is_stored(harness: ApiHarness)
 async def test_a_bad_message_stores_nothing(
     harness: ApiHarness, fields: dict[str, object], status: int, named: str
 ) -> None:
-    answered, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail(), {**mail(), **fields}]})
+    answered, answer = await harness.ask(
+        "POST", "/v1/messages", {"messages": [new_message(), {**new_message(), **fields}]}
+    )
     assert answered == status
     assert named in str(answer["error"])
     assert await harness.rows() == []
@@ -137,7 +144,7 @@ async def test_a_bad_message_stores_nothing(
 
 async def test_ten_thousand_recipients_are_one_commit_and_one_content(harness: ApiHarness) -> None:
     emails = [f"user{number}@example.com" for number in range(10_000)]
-    message = mail(*emails, content="x" * 50_000, topic_id="t")
+    message = new_message(*emails, content="x" * 50_000, topic_id="t")
     posting = asyncio.create_task(harness.post(message, scheduled_at="2999-01-01T00:00:00Z"))
     seen = set()
     while not posting.done():
@@ -152,7 +159,7 @@ async def test_ten_thousand_recipients_are_one_commit_and_one_content(harness: A
 
 async def test_the_same_key_and_body_get_the_same_answer_and_no_second_mail(harness: ApiHarness) -> None:
     async def post(subject: str) -> tuple[int, object]:
-        body = {"messages": [mail(subject=subject)]}
+        body = {"messages": [new_message(subject=subject)]}
         return await harness.ask("POST", "/v1/messages", body, headers={"Idempotency-Key": "k-1"})
 
     (status, first), *others = await asyncio.gather(*(post("s") for _ in range(5)))
@@ -165,7 +172,7 @@ async def test_the_same_key_and_body_get_the_same_answer_and_no_second_mail(harn
 
 
 async def test_a_mail_shows_its_history(harness: ApiHarness) -> None:
-    answer = await harness.post(mail(topic_id="t"))
+    answer = await harness.post(new_message(topic_id="t"))
     (message,) = await harness.pull(1)
     await harness.finish(message, Failed("503 from SES"))
     await harness.finish(message, Sent("ses-1"))
@@ -179,7 +186,7 @@ async def test_a_mail_shows_its_history(harness: ApiHarness) -> None:
 
 
 async def test_counts_of_a_topic_follow_its_mail_under_all_paths(harness: ApiHarness) -> None:
-    await harness.post(mail("a@example.com", "b@example.com", "c@example.com", topic_id="a/b c"))
+    await harness.post(new_message("a@example.com", "b@example.com", "c@example.com", topic_id="a/b c"))
     first, second, _ = await harness.pull(3)
     await harness.finish(first, Sent("ses-1"))
     await harness.finish(second, Rejected("no"))
@@ -199,15 +206,15 @@ async def test_counts_of_a_topic_follow_its_mail_under_all_paths(harness: ApiHar
 async def test_a_locked_file_is_reported_and_stores_nothing(harness: ApiHarness) -> None:
     with closing(sqlite3.connect(harness.database.path, isolation_level=None)) as other, other:
         other.execute("BEGIN IMMEDIATE")
-        status, answer = await harness.ask("POST", "/v1/messages", {"messages": [mail()]})
+        status, answer = await harness.ask("POST", "/v1/messages", {"messages": [new_message()]})
         other.execute("ROLLBACK")
     assert (status, answer["error"]["code"]) == (503, "storage_unavailable")
     assert await harness.rows() == []
-    await harness.post(mail())
+    await harness.post(new_message())
 
 
 async def test_an_open_is_recorded_once_the_pixel_is_fetched(harness: ApiHarness) -> None:
-    answer = await harness.post(mail(topic_id="t"))
+    answer = await harness.post(new_message(topic_id="t"))
     (message,) = await harness.pull(1)
     await harness.finish(message, Sent("ses-1"))
     async with harness.database.transaction() as connection:
@@ -242,6 +249,6 @@ async def test_uploads_that_die_in_the_middle_keep_nobody_out(harness: ApiHarnes
         assert b"100 Continue" in await reader.readline()
         writer.write(b'{"messages": [')
         writers.append(writer)
-    assert (await harness.post(mail("a@example.com")))["success"] == 1
+    assert (await harness.post(new_message("a@example.com")))["success"] == 1
     for writer in writers:
         writer.close()

@@ -10,7 +10,8 @@ from nats.js.api import DiscardPolicy
 
 from email_consumer.core.outcome import Sent
 from email_consumer.scheduling.publish_window import PublishWindow
-from tests.integration.api.harness import ApiHarness, mail, running
+from tests.factories import new_message
+from tests.integration.api.harness import ApiHarness, running
 from tests.servers.nats import NatsServer
 from tests.waiting import until
 
@@ -51,9 +52,9 @@ LATER = "2999-01-01T00:00:00Z"
 async def test_a_content_that_the_stream_never_takes_stays_and_the_others_go_on(
     tmp_path: Path, server: NatsServer, limits: dict[str, int], named: str
 ) -> None:
-    large = mail("large-1@example.com", "large-2@example.com") | {"content": "x" * 5000}
+    large = new_message("large-1@example.com", "large-2@example.com") | {"content": "x" * 5000}
     async with running(tmp_path, server.url, check_interval=LOOK) as harness:
-        await harness.post(large, mail("small@example.com"), scheduled_at=LATER)
+        await harness.post(large, new_message("small@example.com"), scheduled_at=LATER)
         await limit(harness, **limits)
         await due_now(harness)
         await published(harness, "small@example.com")
@@ -68,11 +69,11 @@ async def test_a_content_that_the_stream_never_takes_stays_and_the_others_go_on(
 
 
 async def test_a_mail_that_does_not_fit_now_lets_smaller_ones_past(tmp_path: Path, server: NatsServer) -> None:
-    middling = mail("middling@example.com") | {"content": "x" * 5000}
+    middling = new_message("middling@example.com") | {"content": "x" * 5000}
     async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await harness.client.jetstream().publish("messages.email", bytes(5000))
         await limit(harness, max_bytes=8000)
-        await harness.post(middling, mail("small@example.com"), scheduled_at=LATER)
+        await harness.post(middling, new_message("small@example.com"), scheduled_at=LATER)
         await due_now(harness)
         await published(harness, "small@example.com")
         assert await harness.rows("status, error", "WHERE email LIKE 'middling%'") == [(0, None)]
@@ -83,7 +84,7 @@ async def test_a_mail_that_does_not_fit_now_lets_smaller_ones_past(tmp_path: Pat
 async def test_a_full_stream_is_named_in_its_own_words_and_loses_nothing(harness: ApiHarness) -> None:
     await harness.client.jetstream().publish("messages.email", b"x")
     await limit(harness, max_msgs=1)
-    await harness.post(mail("a@example.com", "b@example.com"))
+    await harness.post(new_message("a@example.com", "b@example.com"))
 
     async def complains() -> bool:
         try:
@@ -103,7 +104,7 @@ async def test_what_a_purge_took_is_stored_again_although_the_stream_remembers_i
 ) -> None:
     async with running(tmp_path, server.url, check_interval=LOOK) as harness:
         await limit(harness, duplicate_window=3600)
-        (uuid,) = (await harness.post(mail()))["ids"]
+        (uuid,) = (await harness.post(new_message()))["ids"]
         await published(harness, "a@example.com")
         for _ in range(2):  # the second time the new name is known as well
             await harness.client.jetstream().purge_stream("messages")
@@ -119,7 +120,7 @@ async def in_stream(harness: ApiHarness, count: int) -> bool:
 
 async def test_what_a_purge_took_is_missed_although_other_mail_waits(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, check_interval=LOOK) as harness:
-        await harness.post(mail("a@example.com"))
+        await harness.post(new_message("a@example.com"))
         await published(harness, "a@example.com")
         jetstream = harness.client.jetstream()
         await jetstream.publish("messages.email", b"a backlog that never ends")
@@ -129,7 +130,7 @@ async def test_what_a_purge_took_is_missed_although_other_mail_waits(tmp_path: P
 
 async def test_a_known_name_whose_message_waits_is_believed(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, schedule=False) as harness:
-        await harness.post(mail("a@example.com", "b@example.com"))
+        await harness.post(new_message("a@example.com", "b@example.com"))
         for _ in range(2):
             due = await harness.due(10)
             assert await harness.queue.publish(due) == [1, 2]
@@ -142,7 +143,7 @@ async def test_a_known_name_whose_message_was_settled_is_not_believed_in_a_strea
     """The mail is still on our hands, so it was settled by mistake; were it not, the ledger would know."""
     await keep_what_is_acknowledged(server)
     async with running(tmp_path, server.url, schedule=False) as harness:
-        await harness.post(mail())
+        await harness.post(new_message())
         assert await harness.queue.publish(await harness.due(10)) == [1]
         await harness.pull(1)
         assert await harness.queue.publish(await harness.due(10)) == [2]
@@ -156,7 +157,9 @@ async def keep_what_is_acknowledged(server: NatsServer) -> None:
 
 async def test_a_row_that_is_no_message_is_a_dead_letter_and_then_failed(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
-        await harness.post(mail("bad@example.com"), mail("good@example.com", content="other"), scheduled_at=LATER)
+        await harness.post(
+            new_message("bad@example.com"), new_message("good@example.com", content="other"), scheduled_at=LATER
+        )
         async with harness.database.transaction() as connection:
             await connection.execute("UPDATE email_contents SET extra = '{\"cc\": 7}' WHERE id = 1")
         await due_now(harness)
@@ -174,7 +177,7 @@ async def test_an_address_that_no_worker_would_take_is_not_published_again_and_a
 ) -> None:
     """As one that an earlier version stored, and that is no address any more."""
     async with running(tmp_path, server.url, check_interval=LOOK) as harness:
-        await harness.post(mail("bad@example.com", "good@example.com"), scheduled_at=LATER)
+        await harness.post(new_message("bad@example.com", "good@example.com"), scheduled_at=LATER)
         async with harness.database.transaction() as connection:
             await connection.execute("UPDATE email_requests SET email = 'bad@example..com' WHERE id = 1")
         await due_now(harness)
@@ -191,8 +194,8 @@ async def test_an_address_that_no_worker_would_take_is_not_published_again_and_a
 
 async def test_many_contents_that_do_not_fit_hold_nobody_up(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, window=PublishWindow(10, 2**20), check_interval=LOOK) as harness:
-        larger = [mail(f"large-{number}@example.com", content=f"{number}" + "x" * 5000) for number in range(60)]
-        await harness.post(*larger, mail("small@example.com"), scheduled_at=LATER)
+        larger = [new_message(f"large-{number}@example.com", content=f"{number}" + "x" * 5000) for number in range(60)]
+        await harness.post(*larger, new_message("small@example.com"), scheduled_at=LATER)
         await limit(harness, max_msg_size=2000)
         await due_now(harness)
         await published(harness, "small@example.com")

@@ -14,8 +14,9 @@ from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.publish_window import PublishWindow
-from tests.integration.api.harness import ORIGIN as FROM_NATS
-from tests.integration.api.harness import ApiHarness, mail, running
+from tests.factories import ORIGIN as FROM_NATS
+from tests.factories import new_message
+from tests.integration.api.harness import ApiHarness, running
 from tests.servers.nats import NatsServer
 from tests.waiting import until
 
@@ -33,7 +34,7 @@ async def published(harness: ApiHarness, count: int) -> None:
 
 async def test_a_thousand_mails_of_one_second_fire_then_in_a_few_groups(harness: ApiHarness) -> None:
     emails = (f"u{number}@example.com" for number in range(1000))
-    assert (await harness.post(mail(*emails), scheduled_at="2999-01-01T00:00:00Z"))["scheduled"]
+    assert (await harness.post(new_message(*emails), scheduled_at="2999-01-01T00:00:00Z"))["scheduled"]
     assert await harness.in_stream() == 0
     async with harness.database.transaction() as connection:
         await connection.execute("UPDATE email_requests SET scheduled_at = ?", (time.time() + 0.5,))
@@ -46,7 +47,7 @@ async def test_a_thousand_mails_of_one_second_fire_then_in_a_few_groups(harness:
 
 async def test_a_schedule_survives_a_restart(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
-        await harness.post(mail(), scheduled_at=in_seconds(0.6))
+        await harness.post(new_message(), scheduled_at=in_seconds(0.6))
     async with running(tmp_path, server.url) as harness:
         (message,) = await harness.pull(1)
         assert message.email == "a@example.com"
@@ -54,20 +55,22 @@ async def test_a_schedule_survives_a_restart(tmp_path: Path, server: NatsServer)
 
 async def test_naive_times_are_of_the_time_zone(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, zone="Asia/Seoul") as harness:
-        await harness.post(mail(), scheduled_at="2999-01-01 09:00:00")
+        await harness.post(new_message(), scheduled_at="2999-01-01 09:00:00")
         expected = datetime(2999, 1, 1, tzinfo=UTC).timestamp()
         assert await harness.rows("scheduled_at", "") == [(expected,)]
 
 
 async def test_a_time_in_the_past_means_now(harness: ApiHarness) -> None:
-    answer = await harness.post(mail(), scheduled_at="2020-01-01T00:00:00Z")
+    answer = await harness.post(new_message(), scheduled_at="2020-01-01T00:00:00Z")
     assert not answer["scheduled"]
     await harness.pull(1)
 
 
 async def test_a_time_of_a_message_wins_over_that_of_the_request(harness: ApiHarness) -> None:
     await harness.post(
-        mail("later@example.com", scheduledAt="2999-01-01T00:00:00Z"), mail(), scheduled_at="2020-01-01T00:00:00Z"
+        new_message("later@example.com", scheduledAt="2999-01-01T00:00:00Z"),
+        new_message(),
+        scheduled_at="2020-01-01T00:00:00Z",
     )
     (message,) = await harness.pull(1)
     assert message.email == "a@example.com"
@@ -75,7 +78,7 @@ async def test_a_time_of_a_message_wins_over_that_of_the_request(harness: ApiHar
 
 
 async def test_published_mail_names_itself_and_where_it_came_from(harness: ApiHarness) -> None:
-    answer = await harness.post(mail())
+    answer = await harness.post(new_message())
     await published(harness, 1)
     stored = await harness.client.jetstream().get_msg("messages", seq=1)
     headers = stored.headers or {}
@@ -97,7 +100,7 @@ async def test_scheduled_mail_of_the_stream_comes_back_when_it_is_due(
 
 async def test_only_a_window_of_mail_lies_in_the_stream(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, window=PublishWindow(10, 2**20)) as harness:
-        await harness.post(mail(*(f"u{number}@example.com" for number in range(35))))
+        await harness.post(new_message(*(f"u{number}@example.com" for number in range(35))))
         await published(harness, 10)
         assert await harness.in_stream() == 10
         seen: set[str] = set()
@@ -111,7 +114,7 @@ async def test_only_a_window_of_mail_lies_in_the_stream(tmp_path: Path, server: 
 
 async def test_bytes_bound_the_window_too(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, window=PublishWindow(1000, 100_000)) as harness:
-        await harness.post(mail(*(f"u{number}@example.com" for number in range(5)), content="x" * 40_000))
+        await harness.post(new_message(*(f"u{number}@example.com" for number in range(5)), content="x" * 40_000))
         await published(harness, 2)
         for message in await harness.pull(2):
             await harness.finish(message, Sent("ses"))
@@ -120,7 +123,7 @@ async def test_bytes_bound_the_window_too(tmp_path: Path, server: NatsServer) ->
 
 async def test_an_outage_of_nats_delays_and_loses_nothing(harness: ApiHarness, server: NatsServer) -> None:
     await server.kill()
-    answer = await harness.post(mail("a@example.com", "b@example.com"))
+    answer = await harness.post(new_message("a@example.com", "b@example.com"))
     assert answer["success"] == 2
     await server.restart()
     assert {message.uuid for message in await harness.pull(2)} == set(answer["ids"])
@@ -128,7 +131,7 @@ async def test_an_outage_of_nats_delays_and_loses_nothing(harness: ApiHarness, s
 
 async def test_a_crash_before_publishing_was_noted_makes_no_second_message(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, schedule=False) as harness:
-        await harness.post(mail("a@example.com", "b@example.com"))
+        await harness.post(new_message("a@example.com", "b@example.com"))
         due = await DueMail(harness.database).take(10)
         answers = await harness.queue.publish([(message.payload, message.headers) for message in due.messages])
         assert answers == [1, 2]
@@ -139,7 +142,7 @@ async def test_a_crash_before_publishing_was_noted_makes_no_second_message(tmp_p
 
 async def test_what_the_stream_lost_is_published_again(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
-        answer = await harness.post(mail("a@example.com", "b@example.com"))
+        answer = await harness.post(new_message("a@example.com", "b@example.com"))
         await published(harness, 2)
         (message,) = await harness.pull(1)
         await harness.finish(message, Sent("ses-1"))
@@ -153,21 +156,23 @@ async def test_what_the_stream_lost_is_published_again(tmp_path: Path, server: N
 
 async def test_unsettled_mail_is_not_taken_for_lost(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url) as harness:
-        await harness.post(mail())
+        await harness.post(new_message())
         await published(harness, 1)
         consumer = await harness.client.jetstream().pull_subscribe_bind("email-processor", "messages")
         (held,) = await consumer.fetch(1)
         await held.nak(delay=60)
         noted = await harness.rows("published_at", "")
     async with running(tmp_path, server.url) as harness:
-        await harness.post(mail("b@example.com"))
+        await harness.post(new_message("b@example.com"))
         await published(harness, 2)
         assert await harness.rows("published_at", "WHERE email = 'a@example.com'") == noted
 
 
 async def test_expired_mail_is_stopped_with_its_reason(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, schedule=False) as harness:
-        await harness.post(mail(expires_at=in_seconds(-1)), mail("b@example.com", expires_at="2999-01-01T00:00:00Z"))
+        await harness.post(
+            new_message(expires_at=in_seconds(-1)), new_message("b@example.com", expires_at="2999-01-01T00:00:00Z")
+        )
     async with running(tmp_path, server.url) as harness:
         await published(harness, 1)
         (message,) = await harness.pull(1)
@@ -183,7 +188,7 @@ async def test_the_misfire_policy_decides_of_what_is_too_late(
     tmp_path: Path, server: NatsServer, policy: str, statuses: list[tuple[int, int]]
 ) -> None:
     async with running(tmp_path, server.url) as harness:
-        await harness.post(mail("late@example.com", "soon@example.com"), scheduled_at=in_seconds(3600))
+        await harness.post(new_message("late@example.com", "soon@example.com"), scheduled_at=in_seconds(3600))
         await until(partial(harness.database.fetch, "SELECT * FROM facts WHERE name = 'scheduler_alive'"))
     # An hour and a bit goes by, in which nothing runs.
     async with running(tmp_path, server.url, schedule=False) as harness, harness.database.transaction() as connection:
@@ -197,7 +202,7 @@ async def test_the_misfire_policy_decides_of_what_is_too_late(
 
 async def test_the_ledger_takes_published_mail_as_its_own(harness: ApiHarness) -> None:
     assert isinstance(harness.ledger, SqliteLedger)
-    await harness.post(mail())
+    await harness.post(new_message())
     (message,) = await harness.pull(1)
     await harness.finish(message, Sent("ses-1"))
     assert await harness.rows("status, source, message_id", "") == [(2, "api", "ses-1")]

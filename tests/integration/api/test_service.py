@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import msgpack
-
+from tests.factories import payload
 from tests.integration.api.harness import OLD_KEY, ApiHarness
 from tests.servers.nats import NatsServer
 
@@ -90,7 +89,7 @@ async def test_readiness_names_what_is_down(harness: ApiHarness, server: NatsSer
 
 async def test_dead_letters_are_listed_shown_and_replayed(harness: ApiHarness) -> None:
     jetstream = harness.client.jetstream()
-    message = msgpack.packb({"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b"})
+    message = payload()
     await jetstream.publish("messages-dead.rejected", message, headers={"Email-Reason": "no"})
     await jetstream.publish("messages-dead.undecodable", b"\xc1")
     _, listed = await harness.ask("GET", "/v1/dead-letters")
@@ -113,7 +112,7 @@ async def test_dead_letters_are_listed_shown_and_replayed(harness: ApiHarness) -
 
 
 async def test_a_conflict_is_replayed_under_a_new_uuid_only(harness: ApiHarness) -> None:
-    message = msgpack.packb({"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b"})
+    message = payload()
     await harness.client.jetstream().publish("messages-dead.conflict", message)
     status, answer = await harness.ask("POST", "/v1/dead-letters/1/replay")
     assert (status, answer["error"]["code"]) == (409, "not_replayed")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from tests.integration.feedback.harness import KEY, event
+from tests.factories import event
+from tests.integration.feedback.harness import KEY
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body
 
 STRANGER = SnsKey()

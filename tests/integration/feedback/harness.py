@@ -1,6 +1,5 @@
 """The feedback loop on a real SQLite file, with the real ledger and gate, wired as in the daemon."""
 
-import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +11,7 @@ from uuid import uuid4
 
 from cryptography import x509
 
-from email_consumer.core.ledger import Claim, Origin
+from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import Outcome, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
@@ -20,7 +19,6 @@ from email_consumer.feedback.inbox import Inbox, Reception
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
-from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.pipeline.gate import Gate
 from email_consumer.sns.certificate_store import SqliteCertificateStore
 from email_consumer.sns.certificates import Certificates
@@ -29,37 +27,14 @@ from email_consumer.sns.verifier import Verifier
 from email_consumer.store.database import Database, open_database
 from email_consumer.suppression.rows import SuppressionRows
 from email_consumer.suppression.suppression_list import SuppressionList
+from tests.factories import ORIGIN, mail
 from tests.unit.feedback.sns_key import TOPIC, SnsKey
 
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 KEY = SnsKey()
-STARTED = 1_700_000_000.0
-"""When the mail of these tests is sent, by SES's clock; events happen some seconds later."""
 
 
 async def key_download(_url: str) -> bytes:
     return KEY.pem
-
-
-def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:
-    return from_value({"uuid": uuid, "email": "Jane@example.com", "subject": "s", "body": "b"} | fields)
-
-
-def event(kind: str, uuid: str | None = "u-1", *, message_id: str = "ses-1", at: float = 1.0, **more: Any) -> str:
-    """One of SES's JSON records; `at` in seconds after the sending. `more` goes into the kind's own object."""
-    to = more.pop("to", ["jane@example.com"])
-    tags = {"uuid": [uuid], "instance": [more.pop("instance", "test")]} if uuid else {}
-    own: dict[str, Any] = {"timestamp": _iso(STARTED + at)}
-    match kind:
-        case "Bounce":
-            own |= {"bounceType": "Permanent", "bounceSubType": "General"}
-            own["bouncedRecipients"] = [{"emailAddress": address} for address in to]
-        case "Complaint":
-            own["complainedRecipients"] = [{"emailAddress": address} for address in to]
-        case "Delivery":
-            own["recipients"] = to
-    common = {"messageId": message_id, "timestamp": _iso(STARTED), "destination": to, "tags": tags}
-    return json.dumps({"eventType": kind, "mail": common, kind.lower(): own | more})
 
 
 @dataclass(slots=True)
@@ -81,10 +56,10 @@ class FeedbackHarness:
         return await self.inbox.receive(sns_message_id or str(uuid4()), found)
 
     async def claim(self, uuid: str = "u-1", **fields: object) -> object:
-        return await self.ledger.claim(mail(uuid, **fields), ORIGIN)
+        return await self.ledger.claim(mail(uuid, **{"email": "Jane@example.com"} | fields), ORIGIN)
 
     async def finish(self, outcome: Outcome, uuid: str = "u-1", **fields: object) -> None:
-        await self.ledger.finish(mail(uuid, **fields), outcome, ORIGIN)
+        await self.ledger.finish(mail(uuid, **{"email": "Jane@example.com"} | fields), outcome, ORIGIN)
 
     async def send(self, uuid: str = "u-1", message_id: str = "ses-1", **fields: object) -> None:
         assert isinstance(await self.claim(uuid, **fields), Claim)
@@ -140,7 +115,3 @@ async def open_harness(
         await suppressions.load()
         async with ledger.running(), inbox.running():
             yield FeedbackHarness(path, database, ledger, gate, inbox, receiver, suppressions, proven)
-
-
-def _iso(moment: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{round(moment % 1 * 1000):03d}Z"

@@ -16,7 +16,8 @@ from email_consumer.feedback import inbox as inbox_module
 from email_consumer.sns.certificates import DownloadError
 from email_consumer.sns.envelope import MAX_BODY
 from email_consumer.web import bodies
-from tests.integration.feedback.harness import KEY, event, open_harness
+from tests.factories import event
+from tests.integration.feedback.harness import KEY, open_harness
 from tests.integration.feedback.http_harness import serve
 from tests.unit.feedback.sns_key import SnsKey, body
 from tests.waiting import patience

@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 
 from email_consumer.sns import certificates
 from email_consumer.sns.certificates import DownloadError
+from tests.factories import event
 from tests.integration.feedback.forgeries import STRANGER, URLS, forged, invented_name
-from tests.integration.feedback.harness import KEY, FeedbackHarness, event, open_harness
+from tests.integration.feedback.harness import KEY, FeedbackHarness, open_harness
 from tests.integration.feedback.http_harness import HttpHarness, serve
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, SnsKey, body
 from tests.waiting import patience

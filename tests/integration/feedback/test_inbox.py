@@ -23,7 +23,8 @@ from email_consumer.feedback import inbox as inbox_module
 from email_consumer.feedback.inbox import Reception
 from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.store.status import Status
-from tests.integration.feedback.harness import event, open_harness
+from tests.factories import event
+from tests.integration.feedback.harness import open_harness
 
 
 @pytest.mark.parametrize(

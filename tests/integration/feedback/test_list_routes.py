@@ -7,7 +7,8 @@ import pytest
 
 from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import InDoubt
-from tests.integration.feedback.harness import ORIGIN, FeedbackHarness, event, mail, open_harness
+from tests.factories import ORIGIN, event, mail
+from tests.integration.feedback.harness import FeedbackHarness, open_harness
 from tests.integration.feedback.http_harness import UNSUBSCRIBE, HttpHarness, serve
 
 LIST = "/v1/suppressions"

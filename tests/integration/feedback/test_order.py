@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from email_consumer.core.outcome import Failed, InDoubt
-from tests.integration.feedback.harness import FeedbackHarness, event, open_harness
+from tests.factories import event
+from tests.integration.feedback.harness import FeedbackHarness, open_harness
 
 Message = tuple[str, str]
 

@@ -17,7 +17,8 @@ from email_consumer.ses.session import AwsSession
 from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.suppression.mirror import Mirror
 from ses_sandbox.testing import SandboxTask
-from tests.integration.feedback.harness import ORIGIN, FeedbackHarness, mail, open_harness
+from tests.factories import ORIGIN, mail
+from tests.integration.feedback.harness import FeedbackHarness, open_harness
 from tests.integration.feedback.http_harness import serve
 
 REGION = "ap-northeast-2"

@@ -15,7 +15,8 @@ from email_consumer.feedback import sqs_events
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.sns.refusal import MessageRefusedError
 from email_consumer.sqs.queue import SqsQueue
-from tests.integration.feedback.harness import KEY, event, open_harness
+from tests.factories import event
+from tests.integration.feedback.harness import KEY, open_harness
 from tests.servers.sqs import REGION, SqsServer, TestQueue
 from tests.unit.feedback.sns_key import body
 from tests.waiting import until

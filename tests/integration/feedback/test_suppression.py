@@ -8,7 +8,8 @@ import pytest
 from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import LeftOut, Sent, Stopped, StopReason
 from email_consumer.suppression.suppression import Reason
-from tests.integration.feedback.harness import ORIGIN, FeedbackHarness, event, mail, open_harness
+from tests.factories import ORIGIN, event, mail
+from tests.integration.feedback.harness import FeedbackHarness, open_harness
 
 FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
 
@@ -55,7 +56,7 @@ async def test_a_bounce_of_a_copy_is_the_copys_alone(path: Path) -> None:
         assert stopped(harness) is None
         assert stopped(harness, "archive@example.com") == "hard bounce"
         assert harness.rows("SELECT status, error FROM email_requests") == [(2, None)]
-        permitted, left_out = harness.gate.permitted(mail("u-2", **copied))
+        permitted, left_out = harness.gate.permitted(mail("u-2", email=to[0], **copied))
         assert [each.addr_spec.lower() for each in permitted.all_recipients] == [to[0], to[2]]
         assert left_out == (LeftOut("archive@example.com", "hard bounce"),)
         assert isinstance(await harness.claim("u-2", **copied), Claim)

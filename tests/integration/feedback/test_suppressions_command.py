@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.feedback.harness import event, open_harness
+from tests.factories import event
+from tests.integration.feedback.harness import open_harness
 from tests.integration.feedback.http_harness import API_KEY, HttpHarness, serve
 from tests.servers.program import run_program
 

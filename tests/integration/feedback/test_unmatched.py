@@ -12,7 +12,8 @@ from email_consumer.core.outcome import Duplicate, Sent
 from email_consumer.feedback.inbox import Reception
 from email_consumer.feedback.unmatched import TTL, UnmatchedEvents
 from email_consumer.store.status import Status
-from tests.integration.feedback.harness import event, open_harness
+from tests.factories import event
+from tests.integration.feedback.harness import open_harness
 
 
 async def test_an_event_without_our_tags_waits_for_ses_message_id(path: Path) -> None:

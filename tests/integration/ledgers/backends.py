@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import nats
 from nats.aio.client import Client
 
-from email_consumer.core.ledger import Ledger, Origin
+from email_consumer.core.ledger import Ledger
 from email_consumer.core.outcome import Stopped
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
@@ -17,17 +17,11 @@ from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledgers.rule import LEASE, Policy, Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
-from email_consumer.message.model import EmailMessage
 from email_consumer.store.database import open_database
 from tests.integration.ledgers.sidecar import project
 from tests.servers.claims import first_claims
 
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 STREAM = "messages"
-
-
-def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:
-    return EmailMessage.model_validate({"uuid": uuid, "email": "a@example.com", "subject": "s", "body": "b", **fields})
 
 
 def policy(ttl: float = 3600, in_doubt: Literal["resend", "park"] = "resend", grace: float = 0.0) -> Policy:

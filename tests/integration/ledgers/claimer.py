@@ -8,7 +8,8 @@ import sys
 
 import nats
 
-from tests.integration.ledgers.backends import ORIGIN, JetStreamBackend, mail
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import JetStreamBackend
 
 
 async def claim(url: str, uuids: list[str]) -> None:

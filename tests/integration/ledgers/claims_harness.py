@@ -20,7 +20,8 @@ from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.message.model import EmailMessage, encode
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.store.database import Database
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, policy
+from tests.factories import ORIGIN
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
 from tests.integration.ledgers.sidecar import consuming
 
 BUCKET = Names(STREAM).bucket_stream

@@ -16,7 +16,8 @@ from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.store.database import open_database
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
 
 AGAIN = replace(ORIGIN, received=2)
 LATER = "2999-01-01T00:00:00Z"

@@ -7,7 +7,8 @@ import pytest
 
 from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Sent
-from tests.integration.ledgers.backends import ORIGIN, JetStreamBackend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import JetStreamBackend, policy
 
 SKEWS = pytest.mark.parametrize("skew", [-900.0, 900.0])
 

@@ -23,7 +23,8 @@ from email_consumer.core.outcome import (
     StopReason,
 )
 from email_consumer.ledgers.rule import CONFLICT, Takeover
-from tests.integration.ledgers.backends import ORIGIN, Backend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import Backend, policy
 
 AGAIN = replace(ORIGIN, reference="messages:2", sequence=2)
 OTHERS = mail(email="b@example.com")

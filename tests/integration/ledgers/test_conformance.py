@@ -27,7 +27,8 @@ from email_consumer.core.outcome import (
     Unburied,
 )
 from email_consumer.ledgers.rule import Takeover
-from tests.integration.ledgers.backends import ORIGIN, Backend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import Backend, policy
 
 ROW = "SELECT * FROM email_requests WHERE uuid = 'u-1'"
 

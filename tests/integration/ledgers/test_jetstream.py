@@ -25,7 +25,8 @@ from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams, projected
 from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover, renew_takeover
 from email_consumer.ledgers.rule import LEASE, Takeover
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
 
 AGAIN = replace(ORIGIN, received=2)
 UUIDS = [f"u-{number}" for number in range(300)]

@@ -9,7 +9,8 @@ import pytest
 
 from email_consumer.core.ledger import Claim, ClaimAnswer, Ledger
 from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Parked
-from tests.integration.ledgers.backends import ORIGIN, JetStreamBackend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import JetStreamBackend, policy
 from tests.integration.ledgers.test_jetstream import confirm
 from tests.servers.nats import NatsServer
 

@@ -15,7 +15,8 @@ from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import LEASE
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstream_backend, policy
 from tests.servers.nats import NatsServer
 from tests.servers.nats_cluster import NatsCluster
 

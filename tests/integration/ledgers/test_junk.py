@@ -22,9 +22,10 @@ from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
 from email_consumer.ledgers.jetstream.record import ClaimRecord
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import Database
 from email_consumer.store.status import Status
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy, query
 from tests.integration.ledgers.test_projection import Batch, attempt
 from tests.integration.ledgers.test_scheduling import LATER, keep
 
@@ -185,12 +186,6 @@ def batches() -> Iterator[tuple[str, bytes]]:
         yield f"without {name}", msgpack.packb({key: value for key, value in good.items() if key != name})
     surrogate = msgpack.packb(good | {"email": "\ud800@example.com"}, unicode_errors="surrogatepass")
     yield "an unpaired surrogate", surrogate
-
-
-@pytest.fixture
-async def database(path: Path) -> Any:
-    async with open_database(path) as database:
-        yield database
 
 
 async def test_junk_in_batches_of_outcomes_costs_nothing_that_is_ours(database: Database) -> None:

@@ -16,9 +16,9 @@ from email_consumer.ledgers.jetstream.scheduling import ScheduledMail, publish_s
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.message.model import encode
 from email_consumer.store.database import open_database
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, query
+from tests.factories import ORIGIN, FakeDelivery, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, query
 from tests.integration.ledgers.test_scheduling import LATER, dead_letters, keep, passing
-from tests.unit.delivery import FakeDelivery
 
 LATER_MAIL = encode(mail("u-1", **LATER))
 ORIGIN_HEADER = {
@@ -86,8 +86,7 @@ async def test_scheduled_mail_that_cannot_be_read(
             database, passing, letters, Unsent(metrics), burial=Burial(), kept=lambda: None, idempotency_ttl=1
         )
         async with scheduled.running():
-            delivery = FakeDelivery(payload, headers=headers)
-            delivery.received = received
+            delivery = FakeDelivery(payload, headers=headers, received=received)
             await scheduled.handle(delivery)
             assert delivery.calls == [told]
     assert query(path, "SELECT * FROM email_requests") == []

@@ -21,7 +21,8 @@ from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_stream
 from email_consumer.ledgers.rule import CONFLICT
 from email_consumer.store.database import open_database
 from email_consumer.store.status import Status
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
 from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, CONSUMER, LostClaimsHarness, keeper_of
 
 

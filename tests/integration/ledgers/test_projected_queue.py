@@ -8,7 +8,8 @@ from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.core.outcome import Sent
 from email_consumer.ledgers.jetstream import projected_queue as shown_queue
 from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend
 
 
 class EmptyQueue:

@@ -2,12 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from email_consumer.api.batch import Batch as Request
 from email_consumer.api.batch import BatchMessage
@@ -20,9 +17,10 @@ from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.streams import projected
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.scheduling.due_mail import DueMail
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import Database
 from email_consumer.store.status import Status
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail, query
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstream_backend, query
 from tests.servers.nats import NatsServer
 
 TABLES = """
@@ -56,12 +54,6 @@ class Batch:
 
     async def in_progress(self) -> None:
         raise AssertionError
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    async with open_database(path) as database:
-        yield database
 
 
 async def show(database: Database, *batches: bytes) -> list[tuple[Any, ...]]:

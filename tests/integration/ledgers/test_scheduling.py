@@ -21,9 +21,9 @@ from email_consumer.message.model import EmailMessage, decode
 from email_consumer.message.times import from_unix
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.store.database import open_database
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, mail, policy, query
+from tests.factories import ORIGIN, FakeDelivery, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy, query
 from tests.integration.ledgers.sidecar import drain
-from tests.unit.delivery import FakeDelivery
 
 LATER: dict[str, Any] = {"scheduled_at": "2099-01-01T00:00:00Z", "headers": {"X-A": "1"}}
 
@@ -150,8 +150,7 @@ async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream:
         )
         async with scheduled.running():
             for received, told in ((60, "nak 1"), (61, "ack")):
-                delivery = FakeDelivery(stored.data or b"", headers=stored.headers or {})
-                delivery.received = received
+                delivery = FakeDelivery(stored.data or b"", headers=stored.headers or {}, received=received)
                 await scheduled.handle(delivery)
                 assert delivery.calls == [told]
     rows = query(path, "SELECT uuid, email, status FROM email_requests ORDER BY id")

@@ -13,7 +13,8 @@ from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import Duplicate, Scheduled
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.store.database import StoreError, open_database
-from tests.integration.ledgers.backends import ORIGIN, SqliteBackend, mail
+from tests.factories import ORIGIN, mail
+from tests.integration.ledgers.backends import SqliteBackend
 
 
 @asynccontextmanager

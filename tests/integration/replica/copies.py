@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import Failed, Sent, Stopped, StopReason
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.rule import Policy
@@ -17,8 +16,8 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.replica.copier import Copier
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.key_values import ensure_value
+from tests.factories import ORIGIN, mail
 
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
 ROWS = "messages-rows"
 _OWN = {"replica_changes", "replica_progress"}
 
@@ -40,18 +39,18 @@ class Copied:
         return bool(await self.database.fetch("SELECT 1 FROM replica_progress WHERE name IS NULL"))
 
     async def send(self, number: int) -> None:
-        await self.ledger.claim(mail(number), ORIGIN)
-        await self.ledger.finish(mail(number), Sent(f"ses-{number}"), ORIGIN)
+        await self.ledger.claim(numbered(number), ORIGIN)
+        await self.ledger.finish(numbered(number), Sent(f"ses-{number}"), ORIGIN)
 
     async def mail_of_every_kind(self) -> None:
         """Some of it changed and deleted after it was copied."""
         for number in range(1, 40):
-            await self.ledger.claim(mail(number), ORIGIN)
+            await self.ledger.claim(numbered(number), ORIGIN)
             outcome = Sent(f"ses-{number}") if number % 2 else Failed("503")
-            await self.ledger.finish(mail(number), outcome, ORIGIN)
+            await self.ledger.finish(numbered(number), outcome, ORIGIN)
         await self.copier.copy()
-        await self.ledger.schedule(mail(50, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
-        await self.ledger.finish(mail(51), Stopped(StopReason.CANCELLED), ORIGIN)
+        await self.ledger.schedule(numbered(50, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+        await self.ledger.finish(numbered(51), Stopped(StopReason.CANCELLED), ORIGIN)
         async with self.database.transaction() as connection:
             await connection.execute("DELETE FROM email_requests WHERE uuid = 'u-3'")
         await self.copy()
@@ -72,9 +71,8 @@ async def copied(path: Path, publisher: Publisher, check_interval: float = 0) ->
             yield Copied(database, ledger, copier)
 
 
-def mail(number: int, **fields: object) -> EmailMessage:
-    given = {"uuid": f"u-{number}", "email": "a@example.com", "subject": "s", "body": "b", "topic_id": "t"}
-    return EmailMessage.model_validate(given | fields)
+def numbered(number: int, **fields: object) -> EmailMessage:
+    return mail(f"u-{number}", topic_id="t", **fields)
 
 
 def delete(path: Path) -> None:

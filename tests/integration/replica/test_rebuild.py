@@ -14,7 +14,8 @@ from email_consumer.replica.rebuild import RebuildError, rebuild
 from email_consumer.replica.row_reader import RowReader
 from email_consumer.replica.stream import CopyMark, CopyStream
 from email_consumer.store.database import newest_version
-from tests.integration.replica.copies import ORIGIN, copied, delete, dump, mail
+from tests.factories import ORIGIN
+from tests.integration.replica.copies import copied, delete, dump, numbered
 from tests.servers.nats import NatsServer
 from tests.servers.raw_publisher import RawPublisher
 
@@ -54,8 +55,8 @@ async def test_a_mail_may_have_changed_long_after_its_first_attempt(
     path: Path, client: Client, publisher: Publisher
 ) -> None:
     async with copied(path, publisher) as copy:
-        await copy.ledger.claim(mail(1), ORIGIN)
-        await copy.ledger.finish(mail(1), Failed("503"), ORIGIN)
+        await copy.ledger.claim(numbered(1), ORIGIN)
+        await copy.ledger.finish(numbered(1), Failed("503"), ORIGIN)
         async with copy.database.transaction() as connection:
             await connection.executemany("INSERT INTO sent_minutes VALUES (?, 1)", [(n,) for n in range(2100)])
         await copy.copy()
@@ -94,7 +95,7 @@ async def test_a_row_that_is_larger_than_a_message_comes_back_too(
 ) -> None:
     async with copied(path, publisher) as copy:
         for number, body in enumerate(["small", "x" * (2 * client.max_payload + 1), "y" * client.max_payload]):
-            await copy.ledger.schedule(mail(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+            await copy.ledger.schedule(numbered(number, body=body, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
         await copy.copy()
         async with copy.database.transaction() as connection:
             await connection.execute("DELETE FROM email_requests WHERE uuid = 'u-2'")
@@ -115,7 +116,7 @@ async def test_a_stream_that_takes_short_messages_gets_short_parts(
         await copy.mail_of_every_kind()
         info = await client.jetstream().stream_info("messages-rows")
         await client.jetstream().update_stream(info.config.evolve(max_msg_size=1000))
-        await copy.ledger.schedule(mail(60, body="x" * 5000, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
+        await copy.ledger.schedule(numbered(60, body="x" * 5000, scheduled_at="2099-01-01T00:00:00Z"), ORIGIN)
         await copy.copy()
     before = dump(path)
     delete(path)

@@ -15,8 +15,8 @@ from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.remote_workers import AccountMonitor, RemoteWorkers
 from email_consumer.store.database import open_database
-from tests.integration.feedback.harness import event
-from tests.integration.ledgers.backends import ORIGIN, STREAM, JetStreamBackend, jetstream_backend, mail
+from tests.factories import ORIGIN, event, mail
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstream_backend
 from tests.servers.nats import NatsServer
 
 

@@ -9,17 +9,17 @@ from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import reasons
 from email_consumer.ledgers.sqlite import SqliteLedger
-from email_consumer.message.model import EmailMessage, encode
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.paced_sender import open_paced_sender
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.sending import build_sending, policy
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import Database
 from email_consumer.store.reading_journal import open_journal
 from email_consumer.store.status import Status
 from ses_sandbox.testing import SandboxTask
+from tests.factories import payload
 from tests.memory_source import MemorySource
 from tests.waiting import PATIENCE, until
 
@@ -33,14 +33,8 @@ async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield sandbox
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "email.db") as database:
-        yield database
-
-
 def mail(uuid: str, email: str = "a@example.com") -> tuple[bytes, dict[str, str]]:
-    return encode(EmailMessage(uuid=uuid, email=email, subject="s", body="b")), {}
+    return payload(uuid, email=email), {}
 
 
 async def test_mail_from_a_list_is_sent_and_settled(sandbox: SandboxTask, database: Database) -> None:

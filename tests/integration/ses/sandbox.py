@@ -5,7 +5,6 @@ from typing import Any
 
 import aiohttp
 
-from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.session import AwsSession
 from tests.waiting import until
@@ -83,7 +82,3 @@ def client(
     )
     given: dict[str, Any] = {"from_email": "shop@example.com", "configuration_set": None, "instance": "test"}
     return SesClient(open_session, region=region, timeout=timeout, **given | options)
-
-
-def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:
-    return from_value({"uuid": uuid, "email": "you@example.org", "subject": "Hi", "body": "<p>Hi</p>"} | fields)

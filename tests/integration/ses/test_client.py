@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.session import MissingCredentialsError
-from tests.integration.ses.sandbox import SOON, Sandbox, client, mail
+from tests.factories import mail
+from tests.integration.ses.sandbox import SOON, Sandbox, client
 
 
 def store(file: Path, access_key: str, secret_key: str) -> None:
@@ -23,7 +24,7 @@ async def test_a_mail_arrives_as_it_was(sandbox: Sandbox) -> None:
     [stored] = (await sandbox.ask("GET", "/messages?uuid=u-1"))["messages"]
     assert stored["message_id"] == result.message_id
     assert stored["html"] == "<p>Grüße\r\n ☂</p>"
-    assert (stored["from"], stored["to"], stored["cc"]) == ("shop@example.com", ["you@example.org"], ["c@example.org"])
+    assert (stored["from"], stored["to"], stored["cc"]) == ("shop@example.com", ["a@example.com"], ["c@example.org"])
 
 
 async def test_the_account_is_told(sandbox: Sandbox) -> None:

@@ -7,7 +7,8 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from email_consumer.core.outcome import Held, InDoubt, Sent
-from tests.integration.ses.sandbox import SOON, client, mail
+from tests.factories import mail
+from tests.integration.ses.sandbox import SOON, client
 from tests.servers.answers import ENCODED, STRANGE
 from tests.servers.certificates import TestAuthority
 from tests.servers.raw_server import Connection, Script, raw_server

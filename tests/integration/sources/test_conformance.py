@@ -13,8 +13,9 @@ from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.source import Receiver
-from email_consumer.message.model import EmailMessage, decode, encode
+from email_consumer.message.model import decode
 from email_consumer.pipeline.gate import covers
+from tests.factories import mail, payload
 from tests.integration.sources.backends import SourceBackend, jetstream, memory, sqs
 from tests.integration.sources.harness import ReceiverHarness
 from tests.servers.nats import NatsServer
@@ -51,12 +52,8 @@ async def receiving(backend: SourceBackend, harness: ReceiverHarness) -> AsyncIt
         await running
 
 
-def mail(uuid: str) -> EmailMessage:
-    return EmailMessage(uuid=uuid, email="a@example.com", subject="s", body="b")
-
-
 async def publish(backend: SourceBackend, *uuids: str) -> list[int]:
-    messages = [(encode(mail(uuid)), {"Trace-Id": uuid}) for uuid in uuids]
+    messages = [(payload(uuid), {"Trace-Id": uuid}) for uuid in uuids]
     answers = await backend.source.mail_queue.publish(messages)
     assert all(isinstance(answer, int) for answer in answers), answers
     return [answer for answer in answers if isinstance(answer, int)]

@@ -14,10 +14,11 @@ from nats.js import JetStreamContext
 from email_consumer.core.dead_letters import DeadLetterError, DeadLetterRefusedError
 from email_consumer.core.delivery import Delivery
 from email_consumer.jetstream.connection import NatsEndpoint, connect
-from email_consumer.message.model import EmailMessage, decode, encode
+from email_consumer.message.model import decode
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.topology import Topology
+from tests.factories import payload
 from tests.servers.nats import NatsServer
 
 
@@ -47,18 +48,14 @@ def letters(client: Client) -> JetStreamDeadLetters:
     return JetStreamDeadLetters(client, stream="mail", subject="mail.email", replicas=1)
 
 
-def _mail(body: str) -> bytes:
-    return encode(EmailMessage(uuid="u", email="jane@example.com", subject="s", body=body))
-
-
-MAIL = _mail("b")
+MAIL = payload()
 
 
 def _delivery(
-    client: Client, payload: bytes = MAIL, *, sequence: int = 7, headers: Mapping[str, str] | None = None
+    client: Client, data: bytes = MAIL, *, sequence: int = 7, headers: Mapping[str, str] | None = None
 ) -> Delivery:
     reply = f"$JS.ACK.mail.c.1.{sequence}.1.1700000000000000000.0"
-    return JetStreamDelivery(client, Msg(client, "mail.email", reply, payload, dict(headers or {})), "")
+    return JetStreamDelivery(client, Msg(client, "mail.email", reply, data, dict(headers or {})), "")
 
 
 async def test_a_letter_is_kept_with_its_facts(client: Client, letters: JetStreamDeadLetters) -> None:
@@ -228,8 +225,8 @@ async def test_two_replays_at_once_publish_once(
 async def test_a_replay_without_room_for_its_mark_is_refused(
     client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
-    room = client.max_payload - len(_mail("b" * 70_000))
-    await letters.store(_delivery(client, _mail("b" * (70_000 + room))), "rejected", "r", 1)
+    room = client.max_payload - len(payload(body="b" * 70_000))
+    await letters.store(_delivery(client, payload(body="b" * (70_000 + room))), "rejected", "r", 1)
     with pytest.raises(DeadLetterError, match=r"dead letter 1 can't be replayed: 100000 bytes and the headers"):
         await letters.replay(1)
     assert len(await letters.list()) == 1

@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgpack
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -15,6 +14,7 @@ from email_consumer.message.model import EmailMessage, decode, encode
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.topology import Topology
+from tests.factories import payload
 from tests.servers.nats import NatsServer
 from tests.servers.program import run_program
 
@@ -115,7 +115,7 @@ async def test_replay_one_and_then_all_of_a_reason(server: NatsServer, client: C
 
 async def test_replay_a_conflict(server: NatsServer, client: Client) -> None:
     await _mails(client)
-    message = msgpack.packb({"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b"})
+    message = payload()
     await client.jetstream().publish("messages-dead.conflict", message)
     code, out, err = await _dlq(server, "replay", "4")
     assert (code, out) == (1, "0 of 1 replayed\n")

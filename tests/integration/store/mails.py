@@ -5,7 +5,7 @@ from itertools import count
 
 import orjson
 
-from email_consumer.message.model import EmailMessage
+from email_consumer.message.content import Content
 from email_consumer.store.contents import keep_content
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
@@ -29,7 +29,7 @@ async def add_mail(
     created: float = 0.0,
     finished: float | None = None,
     topic: str | None = None,
-    content: EmailMessage | None = None,
+    content: Content | None = None,
     results: Sequence[tuple[str, str]] = (),
     error: str | None = None,
     in_doubt: bool = False,
@@ -63,12 +63,6 @@ async def add_unmatched(database: Database, document: object) -> None:
             "INSERT INTO unmatched_events (message_id, received_at, raw) VALUES ('m', 0, ?)",
             (orjson.dumps(document).decode(),),
         )
-
-
-def content(body: str, **fields: object) -> EmailMessage:
-    """A content that mails may share."""
-    given = {"uuid": "u", "email": "a@example.com", "subject": "s", "body": body, **fields}
-    return EmailMessage.model_validate(given)
 
 
 async def rows(database: Database, sql: str) -> list[tuple[object, ...]]:

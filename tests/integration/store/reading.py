@@ -20,7 +20,7 @@ from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError
 from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.store.reading_journal import open_journal
-from tests.unit.delivery import FakeDelivery
+from tests.factories import FakeDelivery
 
 
 @asynccontextmanager
@@ -48,8 +48,7 @@ async def main(place: str, names: list[str]) -> None:
         reader = CarefulReader(read, noted)
 
         async def one(number: int, name: str) -> None:
-            delivery = FakeDelivery(name.encode())
-            delivery.reference, delivery.received = f"messages:{number}", 2
+            delivery = FakeDelivery(name.encode(), sequence=number, received=2)
             try:
                 await reader.read(delivery)
                 said = "read"

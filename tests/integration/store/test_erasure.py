@@ -1,27 +1,19 @@
 """What is left of an address after its erasure, on a real SQLite file."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from email_consumer.message.address import normal_form, parse_address
 from email_consumer.message.model import decode
 from email_consumer.replica.capture import CHANGES, capture
 from email_consumer.scheduling.due_mail import DueMail
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import Database
 from email_consumer.store.erasure import Erased, erase
 from email_consumer.store.status import Status
-from tests.integration.store.mails import add_mail, add_unmatched, content, rows
+from tests.factories import content
+from tests.integration.store.mails import add_mail, add_unmatched, rows
 
 JANE = "jane@example.com"
 JOHN = "john@example.com"
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "email.db") as database:
-        yield database
 
 
 async def _dump(database: Database) -> str:

@@ -1,26 +1,17 @@
 """What retention deletes and what it leaves, on a real SQLite file."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-
-from email_consumer.store.database import Database, open_database
+from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 from email_consumer.store.status import Status
-from tests.integration.store.mails import add_mail, content, rows
+from tests.factories import content
+from tests.integration.store.mails import add_mail, rows
 
 DAY = 86_400.0
 NOW = 1_000 * DAY
 KEEP = 90 * DAY
 OLD, YOUNG = NOW - KEEP - DAY, NOW - KEEP + DAY
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "email.db") as database:
-        yield database
 
 
 async def _uuids(database: Database) -> set[object]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from email_consumer.core.careful_reader import FATAL, CarefulReader, FatalDeliveryError
-from tests.unit.delivery import FakeDelivery
+from tests.factories import FakeDelivery
 
 
 class Journal:
@@ -28,9 +28,7 @@ class Journal:
 
 
 def delivery(number: int = 1, received: int = 2, payload: bytes = b"x") -> FakeDelivery:
-    made = FakeDelivery(payload)
-    made.reference, made.received = f"messages:{number}", received
-    return made
+    return FakeDelivery(payload, sequence=number, received=received)
 
 
 async def test_a_first_delivery_is_read_without_a_note() -> None:

@@ -9,6 +9,7 @@ from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Parked
 from email_consumer.ledgers.rule import CONFLICT, Decision, Granted, Known, Policy, Step, Takeover, decide
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
+from tests.factories import mail
 
 NOW = 1_000_000.0
 RESEND = Policy(idempotency_ttl=86_400, in_doubt="resend", in_doubt_grace=120, max_attempts=3)
@@ -16,9 +17,9 @@ PARK = replace(RESEND, in_doubt="park")
 IN_HAND = Known(Status.PROCESSED, attempts=0, in_doubt=False, claimed_at=NOW - 10, finished_at=0, replay_of=None)
 IN_DOUBT = replace(IN_HAND, in_doubt=True)
 
-MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
-CHANGED = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="rendered again")
-OTHERS = EmailMessage(uuid="u-1", email="b@example.com", subject="s", body="b")
+MAIL = mail()
+CHANGED = mail(body="rendered again")
+OTHERS = mail(email="b@example.com")
 NEW = Origin("nats", "messages:9", 9, stored_at=NOW)
 
 

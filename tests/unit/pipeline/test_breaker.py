@@ -12,6 +12,7 @@ from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Reje
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
 from email_consumer.pipeline.pacer import Pacer
+from tests.factories import mail
 from tests.unit.pipeline.test_pacer import ManualClock
 
 OURS = Held("credentials expired")
@@ -49,8 +50,7 @@ class Bench:
     async def attempt(self, uuid: str = "") -> SendResult | Interrupted:
         """One attempt of a mail, another one each time unless it is named, past the pacer."""
         name = uuid or f"mail-{next(self._numbers)}"
-        fields = {"uuid": name, "email": "a@example.com", "subject": "s", "body": "b"}
-        return await self.breaker.send(EmailMessage.model_validate(fields), 1.0)
+        return await self.breaker.send(mail(name), 1.0)
 
     async def queued(self, uuid: str = "") -> SendResult | Interrupted:
         """The same, when the pacer releases it."""

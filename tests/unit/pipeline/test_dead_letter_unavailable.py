@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 from email_consumer.core.burial import Burial
 from email_consumer.core.dead_letters import DeadLetterRefusedError, DeadLetterStore
 from email_consumer.core.delivery import Original
-from email_consumer.core.ledger import Origin
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Conflict,
@@ -19,13 +18,11 @@ from email_consumer.core.outcome import (
     Unburied,
     Undecodable,
 )
-from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.settlement import Settlement
-from tests.unit.delivery import FakeDelivery
+from tests.factories import ORIGIN, FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
 
-MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
+MAIL = mail()
 
 
 class TooSmall:

@@ -5,7 +5,7 @@ from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.runtime.supervisor import Service, supervised
-from tests.unit.delivery import FakeDelivery
+from tests.factories import FakeDelivery
 from tests.waiting import patience
 
 

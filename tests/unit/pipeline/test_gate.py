@@ -5,8 +5,8 @@ import pytest
 from email_consumer.core.ledger import Origin
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.outcome import Stopped, StopReason
-from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.gate import Gate, covers
+from tests.factories import mail
 
 NOON = 1_800_000_000.0
 MARK = Mark("2027-01-15T08:00:00.123456789Z", 280, before=NOON)
@@ -50,6 +50,6 @@ def test_listeners_hear_of_each_change_once() -> None:
     for mark in (MARK, MARK, Mark(MARK.stream, 300, before=NOON + 1)):
         gate.cancel("news", mark)
     assert len(heard) == 2
-    mail = EmailMessage(uuid="u", email="a@example.com", subject="s", body="b", topic_id="news")
-    assert gate.check(mail, stored(290)) == Stopped(StopReason.CANCELLED)
-    assert gate.check(mail, stored(301)) is None
+    message = mail(topic_id="news")
+    assert gate.check(message, stored(290)) == Stopped(StopReason.CANCELLED)
+    assert gate.check(message, stored(301)) is None

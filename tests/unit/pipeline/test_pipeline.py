@@ -27,10 +27,10 @@ from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Pipeline
 from email_consumer.pipeline.settlement import Settlement
-from tests.unit.delivery import FakeDelivery
+from tests.factories import FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
 
-MAIL = EmailMessage(uuid="u-1", email="a@example.com", subject="s", body="b")
+MAIL = mail()
 
 
 class SlowTurn(Pacer):

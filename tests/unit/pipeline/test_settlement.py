@@ -33,11 +33,10 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.settlement import Settlement
-from tests.unit.delivery import FakeDelivery
+from tests.factories import ORIGIN, FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
 
-MAIL = EmailMessage(uuid="u-1", email="a@example.com", cc=("b@example.com",), subject="s", body="b")
-ORIGIN = Origin("nats", "messages:1", 1, 0.0)
+MAIL = mail(cc=("b@example.com",))
 RETRY_DELAY = 10.0
 
 
@@ -122,8 +121,8 @@ def settlement(
 
 @pytest.mark.parametrize("row", TABLE, ids=str)
 async def test_each_outcome(row: Row) -> None:
-    ledger, dead_letters, metrics, delivery = GrantingLedger(), StoredDeadLetters(), Metrics(), FakeDelivery()
-    delivery.received = row.received
+    ledger, dead_letters, metrics = GrantingLedger(), StoredDeadLetters(), Metrics()
+    delivery = FakeDelivery(received=row.received)
     await settlement(ledger, dead_letters, metrics).settle(delivery, MAIL, row.outcome, ORIGIN, row.attempt)
     [(call, _, delay)] = [each.partition(" ") for each in delivery.calls]
     assert call == row.call

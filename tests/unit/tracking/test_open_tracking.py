@@ -6,17 +6,13 @@ import pytest
 
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import ORIGIN
-from email_consumer.message.model import EmailMessage
 from email_consumer.tracking.open_tracking import OpenTracking, with_pixel
 from email_consumer.tracking.tokens import OpenTokens
+from tests.factories import mail
 
 TOKENS = OpenTokens(LinkSecrets("secret"))
 PIXEL = '<img src="http://x/?a=1&amp;b=2" width="1" height="1" alt="" border="0">'
 API = {ORIGIN: "api"}
-
-
-def mail(**fields: object) -> EmailMessage:
-    return EmailMessage.model_validate({"uuid": "u-1", "email": "a@example.com", "subject": "s", "body": "b", **fields})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +55,7 @@ def test_mode_and_mail_decide(mode: str, field: bool | None, headers: dict[str, 
 
 
 def test_a_mail_of_text_alone_gets_no_pixel() -> None:
-    message = EmailMessage.model_validate({"uuid": "u-1", "email": "a@example.com", "subject": "s", "text": "t"})
+    message = mail(body=None, text="t")
     assert OpenTracking("all", TOKENS, "https://mail.example.com").compose(message, API) is message
 
 
