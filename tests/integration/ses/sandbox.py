@@ -1,6 +1,12 @@
 """The sandbox's control side, and a client that sends to it."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -61,6 +67,16 @@ class Sandbox:
         async with aiohttp.request(method, self.url + path, json=body, raise_for_status=True) as response:
             answer: dict[str, Any] = await response.json()
             return answer
+
+
+@contextmanager
+def sandbox_process(data: Path) -> Iterator[str]:
+    """A sandbox in a process of its own, as the URL it serves."""
+    command = [sys.executable, "-m", "ses_sandbox", "--port", "0", "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+        process.terminate()
 
 
 def client(

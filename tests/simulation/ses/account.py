@@ -69,9 +69,9 @@ class AccountState:
     def read(self) -> Account:
         """What GetAccount answers."""
         return Account(
-            max_send_rate=self.rate.rate,
-            max_24_hour_send=None if self.quota.limit < 0 else self.quota.limit,
-            sent_last_24_hours=self.quota.used,
+            max_send_rate=float(self.rate.rate),
+            max_24_hour_send=None if self.quota.limit < 0 else float(self.quota.limit),
+            sent_last_24_hours=float(self.quota.used),
             sending_enabled=self.sending_enabled,
             enforcement_status=self.enforcement_status,
             production_access=True,
