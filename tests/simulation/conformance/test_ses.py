@@ -10,7 +10,8 @@ import pytest
 
 from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
-from tests.integration.ses.sandbox import Sandbox, mail, sandbox_process
+from tests.factories import mail
+from tests.integration.ses.sandbox import Sandbox, sandbox_process
 from tests.servers.answers import STRANGE
 from tests.servers.raw_server import Connection, raw_server
 from tests.simulation.conformance.ses_sides import Work, on_model, on_server, sends, told

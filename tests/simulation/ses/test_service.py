@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
-from email_consumer.message.model import EmailMessage, from_value
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.client import SesClient
+from tests.factories import mail
 from tests.simulation.process import Process
 from tests.simulation.ses import courses
 from tests.simulation.ses.courses import Course
@@ -34,10 +34,6 @@ COURSES: list[tuple[Course, type[SendResult], int]] = [
     (courses.foreign("a mesh's 503", decided=False), InDoubt, 0),
     (courses.foreign("a mesh's 503", decided=True), InDoubt, 1),
 ]
-
-
-def mail(uuid: str = "u-1", **fields: object) -> EmailMessage:
-    return from_value({"uuid": uuid, "email": "you@example.org", "subject": "Hi", "body": "<p>Hi</p>"} | fields)
 
 
 def client(ses: Ses) -> SesClient:

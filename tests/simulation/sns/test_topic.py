@@ -11,11 +11,11 @@ from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import Sent
 from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.inbox import Reception
-from email_consumer.message.model import from_value
 from email_consumer.ses.client import SesClient
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
-from tests.integration.feedback.harness import ORIGIN, FeedbackHarness, open_harness
+from tests.factories import ORIGIN, mail
+from tests.integration.feedback.harness import FeedbackHarness, open_harness
 from tests.simulation.ses import courses
 from tests.simulation.ses.service import Ses
 from tests.simulation.sns.endpoints import Receivers, over_http, trusted_signatures
@@ -62,11 +62,11 @@ class Scene:
             instance="test",
         ) as client:
             for uuid in uuids:
-                mail = from_value({"uuid": uuid, "email": f"{uuid}@example.org", "subject": "Hi", "body": "Hi"})
-                assert isinstance(await self.opened.ledger.claim(mail, ORIGIN), Claim)
-                result = await client.send(mail)
+                message = mail(uuid, email=f"{uuid}@example.org")
+                assert isinstance(await self.opened.ledger.claim(message, ORIGIN), Claim)
+                result = await client.send(message)
                 if isinstance(result, Sent):
-                    await self.opened.ledger.finish(mail, result, ORIGIN)
+                    await self.opened.ledger.finish(message, result, ORIGIN)
 
     def wait(self, until: Callable[[], bool], limit: float = 10_000) -> None:
         self.world.run(until, limit=limit)
