@@ -29,7 +29,7 @@ class Stored:
 
 
 @dataclass
-class Buried:
+class KeptLetter:
     """A dead letter."""
 
     payload: bytes
@@ -139,11 +139,11 @@ class MemoryDeadLetters:
     """See `email_consumer.core.dead_letters.DeadLetterStore`."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, float], Buried] = {}
+        self.kept: dict[tuple[str, float], KeptLetter] = {}
 
     async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
         key = (original.reference, original.stored_at)
-        self.kept.setdefault(key, Buried(original.payload, original.headers, kind, reason, attempts))
+        self.kept.setdefault(key, KeptLetter(original.payload, original.headers, kind, reason, attempts))
 
 
 class MemoryReceiver:

@@ -11,13 +11,13 @@ from typing import Protocol
 from email_consumer.core.outcome import (
     Busy,
     Conflict,
+    DeadLetterPending,
     Duplicate,
     InDoubt,
     Outcome,
     Parked,
     Scheduled,
     Stopped,
-    Unburied,
 )
 from email_consumer.message.model import EmailMessage
 
@@ -58,7 +58,7 @@ class Claim:
     deadline: float
 
 
-Refused = Duplicate | Conflict | Busy | InDoubt | Parked | Stopped | Unburied
+Refused = Duplicate | Conflict | Busy | InDoubt | Parked | Stopped | DeadLetterPending
 """Why a uuid can't be claimed."""
 
 ClaimAnswer = Claim | Refused

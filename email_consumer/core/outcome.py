@@ -132,7 +132,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Unburied:
+class DeadLetterPending:
     """Given up, but its dead letter could not be stored yet. Nak; the attempt counts, and no further one follows."""
 
     verdict: Rejected | Exhausted
@@ -160,9 +160,9 @@ Outcome = (
     | Busy
     | Exhausted
     | Parked
-    | Unburied
+    | DeadLetterPending
     | Undecodable
 )
 
-SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt, Unburied)
+SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt, DeadLetterPending)
 """Outcomes after which the source redelivers the message."""

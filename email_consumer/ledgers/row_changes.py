@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import (
+    DeadLetterPending,
     Exhausted,
     Failed,
     Held,
@@ -17,22 +18,21 @@ from email_consumer.core.outcome import (
     Stopped,
     StopReason,
     Throttled,
-    Unburied,
 )
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
 
-UNBURIED = "no place for its dead letter ("
+DEAD_LETTER_PENDING = "no place for its dead letter ("
 """Start of the error of a mail that was given up while its dead letter is not stored yet."""
 _VERDICTS: dict[str, type[Rejected | Exhausted]] = {"rejected": Rejected, "exhausted": Exhausted}
-_UNBURIED = re.compile(re.escape(UNBURIED) + r"(rejected|exhausted)\): (.*)", re.DOTALL)
+_DEAD_LETTER_PENDING = re.compile(re.escape(DEAD_LETTER_PENDING) + r"(rejected|exhausted)\): (.*)", re.DOTALL)
 
 
-def unburied(status: Status, error: str | None, attempts: int) -> Unburied | None:
+def dead_letter_pending(status: Status, error: str | None, attempts: int) -> DeadLetterPending | None:
     """Read from a row or a record whether its mail was given up while its dead letter is not stored yet."""
-    if status is not Status.CREATED or not error or not (found := _UNBURIED.fullmatch(error)):
+    if status is not Status.CREATED or not error or not (found := _DEAD_LETTER_PENDING.fullmatch(error)):
         return None
-    return Unburied(_VERDICTS[found[1]](found[2]), attempts)
+    return DeadLetterPending(_VERDICTS[found[1]](found[2]), attempts)
 
 
 class ClaimRequest(NamedTuple):
@@ -89,9 +89,9 @@ def row_change(outcome: Outcome) -> RowChange:
             return RowChange(Status.FAILED, attempts=1, error=reason, remark="rejected")
         case Exhausted(reason):
             return RowChange(Status.FAILED, attempts=1, error=reason, remark="exhausted")
-        case Unburied(verdict):  # the final outcome is added to its history later
+        case DeadLetterPending(verdict):  # the final outcome is added to its history later
             kind = "rejected" if isinstance(verdict, Rejected) else "exhausted"
-            return RowChange(Status.CREATED, attempts=1, error=f"{UNBURIED}{kind}): {verdict.reason}")
+            return RowChange(Status.CREATED, attempts=1, error=f"{DEAD_LETTER_PENDING}{kind}): {verdict.reason}")
         case Parked(reason):
             return RowChange(Status.FAILED, error=reason, remark="parked")
         case Stopped(reason=StopReason.CANCELLED):

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Literal, Protocol
 
 from email_consumer.core.ledger import Origin
-from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Parked, Stopped, Unburied
+from email_consumer.core.outcome import Busy, Conflict, DeadLetterPending, Duplicate, InDoubt, Parked, Stopped
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
@@ -73,7 +73,7 @@ class Known:
     """Hash of the content; also None if the mail is Failed although SES may have accepted it."""
     suppressed: bool = False
     """Stopped because of a suppression."""
-    unburied: Unburied | None = None
+    dead_letter_pending: DeadLetterPending | None = None
     """Given up, while its dead letter is not stored yet."""
 
 
@@ -101,7 +101,7 @@ CONFLICT = Conflict("its uuid belongs to a mail to other recipients")
 _NEW = Granted(Step.INSERT, 0)
 """The decision for nearly every mail. Shared, since creating a frozen value costs as much as the rest of the decision."""
 
-Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | Unburied
+Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | DeadLetterPending
 
 
 def decide(
@@ -115,10 +115,10 @@ def decide(
     waited = origin.kept and known.status is Status.CREATED
     if _differ(known.recipients, message.fingerprint.recipients) and not waited:
         return CONFLICT
-    if known.unburied:
+    if known.dead_letter_pending:
         # Published again with other content, it is tried again as if it had already failed.
         changed = _differ(known.content, message.fingerprint.content)
-        return Granted(Step.RECLAIM, 0) if changed else known.unburied
+        return Granted(Step.RECLAIM, 0) if changed else known.dead_letter_pending
     if known.status is Status.CREATED:
         return Granted(Step.RECLAIM, known.attempts)
     return _resolve(known, policy, now, events_since) if known.in_doubt else Busy()

@@ -17,7 +17,7 @@ import structlog
 from email_consumer.core.ledger import Claim, ClaimAnswer, LedgerBlockedError, NotKeptError, Origin, ScheduleAnswer
 from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.ledgers import statements
-from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, unburied
+from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, dead_letter_pending
 from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row
 from email_consumer.ledgers.rule import (
     LEASE,
@@ -234,5 +234,5 @@ class SqliteLedger:
             row["recipients_hash"],
             row["content_hash"],
             bool(row["suppressed"]),
-            unburied(Status(row["status"]), row["error"], row["attempts"]),
+            dead_letter_pending(Status(row["status"]), row["error"], row["attempts"]),
         )

@@ -5,7 +5,7 @@ executed for each row would fight with the event loop for the interpreter's lock
 since to look a value up by its name costs more.
 """
 
-from email_consumer.ledgers.row_changes import UNBURIED
+from email_consumer.ledgers.row_changes import DEAD_LETTER_PENDING
 from email_consumer.store.retired import RETIRED_NAME
 from email_consumer.store.status import Status
 
@@ -57,7 +57,7 @@ SET status = value->>1, attempts = attempts + iif(status = {Status.PROCESSED}, v
     message_id = coalesce(value->>5, message_id), finished_at = value->>6, updated_at = :now,
     -- The grace of a doubt counts from here: the request may have been under way for long.
     claimed_at = CASE WHEN value->>3 THEN :now ELSE claimed_at END
-FROM json_each(:rows) WHERE uuid = value->>0 AND (status = {Status.PROCESSED} OR (status = {Status.CREATED} AND error LIKE '{UNBURIED}%'))
+FROM json_each(:rows) WHERE uuid = value->>0 AND (status = {Status.PROCESSED} OR (status = {Status.CREATED} AND error LIKE '{DEAD_LETTER_PENDING}%'))
 """
 
 # A mail that is stopped without ever being claimed, or given up while in doubt.

@@ -112,8 +112,8 @@ class Pipeline:
             return
         self._handled_uuids.add(message.uuid)
         try:
-            unburied = self._settlement.unburied(delivery)
-            outcome, attempt = (unburied, 0) if unburied else await self._deliver(message, origin, delivery.headers)
+            pending = self._settlement.dead_letter_pending(delivery)
+            outcome, attempt = (pending, 0) if pending else await self._deliver(message, origin, delivery.headers)
             if isinstance(outcome, Sent):
                 self._metrics.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
             await self._settlement.settle(delivery, message, outcome, origin, attempt)

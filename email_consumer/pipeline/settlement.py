@@ -9,7 +9,7 @@ from typing import assert_never
 import structlog
 from cachetools import LRUCache
 
-from email_consumer.core.burial import LONGEST_PAUSE, Burial
+from email_consumer.core.dead_letter_writer import LONGEST_PAUSE, DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.ledger import Ledger, LedgerBlockedError, Origin
@@ -17,6 +17,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
     Conflict,
+    DeadLetterPending,
     Duplicate,
     Exhausted,
     Failed,
@@ -31,7 +32,6 @@ from email_consumer.core.outcome import (
     Sent,
     Stopped,
     Throttled,
-    Unburied,
     Undecodable,
 )
 from email_consumer.core.unsent import DUPLICATE, Unsent
@@ -45,7 +45,7 @@ _LONGEST_THROTTLE = 5.0
 _LONGEST_RETRY = 600.0
 _SOURCE_TIMEOUT = 30.0
 """Seconds that an ack, nak or term may take."""
-_FIRST_BURIAL_PAUSE = 5.0
+_FIRST_PAUSE = 5.0
 _REMEMBERED = 10_000
 """Messages whose dead letter is not stored yet; beyond this number the ledger has to be asked, once a message has its turn."""
 
@@ -71,13 +71,13 @@ class Settlement:
         dead_letters: DeadLetterStore,
         metrics: Metrics,
         retry_delay: float,
-        burial: Burial | None = None,
+        dead_letter_writer: DeadLetterWriter | None = None,
     ) -> None:
         """`retry_delay`: seconds before the retry that follows the first transient failure."""
         self._ledger = ledger
         self._dead_letters = dead_letters
-        self._burial = burial or Burial()
-        self._unburied: LRUCache[tuple[str, float], Unburied] = LRUCache(_REMEMBERED)
+        self._writer = dead_letter_writer or DeadLetterWriter()
+        self._pending: LRUCache[tuple[str, float], DeadLetterPending] = LRUCache(_REMEMBERED)
         """By reference and time stored: a recreated stream assigns the same references again."""
         self._metrics = metrics
         self._retry_delay = retry_delay
@@ -93,25 +93,25 @@ class Settlement:
         self._unsent.count(DeadLetterKind.UNDECODABLE)
         await self._notify_source(delivery.term())
 
-    def unburied(self, delivery: Delivery) -> Unburied | None:
+    def dead_letter_pending(self, delivery: Delivery) -> DeadLetterPending | None:
         """The outcome of an earlier delivery of this message that was given up and must not be sent again; None if unknown.
 
         The ledger knows it, too, but is only asked once the message has its turn, which it would take from other mail.
         """
-        return self._unburied.get((delivery.reference, delivery.stored_at))
+        return self._pending.get((delivery.reference, delivery.stored_at))
 
     async def settle(
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
     ) -> None:
         """Record `outcome` and settle the delivery. `attempt`: number of the attempt that was made or claimed; 0 if none."""
-        if isinstance(outcome, (Rejected, Exhausted, Parked, Conflict, Unburied)):
+        if isinstance(outcome, (Rejected, Exhausted, Parked, Conflict, DeadLetterPending)):
             verdict, attempts = (
-                (outcome.verdict, outcome.attempts) if isinstance(outcome, Unburied) else (outcome, attempt)
+                (outcome.verdict, outcome.attempts) if isinstance(outcome, DeadLetterPending) else (outcome, attempt)
             )
             if not await self._store_dead_letter(delivery, _KINDS[type(verdict)], verdict.reason, attempts):
                 await self._retry_dead_letter(delivery, message, outcome, origin, attempt)
                 return
-            self._unburied.pop((delivery.reference, delivery.stored_at), None)
+            self._pending.pop((delivery.reference, delivery.stored_at), None)
             outcome = verdict
         in_ledger = attempt or isinstance(outcome, (Stopped, Rejected, Exhausted, Parked, Conflict))
         recorded = await self._record(message, outcome, origin) if in_ledger else True
@@ -133,7 +133,7 @@ class Settlement:
             case Throttled() | Held() | Interrupted():
                 self._metrics.last_systemic_nak_at = time.monotonic()
                 await self._notify_source(delivery.nak(backoff(1.0, delivery.received, _LONGEST_THROTTLE)))
-            case Busy() | InDoubt() | Unburied():
+            case Busy() | InDoubt() | DeadLetterPending():
                 await self._notify_source(delivery.nak(BUSY_DELAY))
             case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
                 await self._notify_source(delivery.term())
@@ -187,16 +187,16 @@ class Settlement:
         self,
         delivery: Delivery,
         message: EmailMessage,
-        outcome: Rejected | Exhausted | Parked | Conflict | Unburied,
+        outcome: Rejected | Exhausted | Parked | Conflict | DeadLetterPending,
         origin: Origin,
         attempt: int,
     ) -> None:
         """Let the source redeliver it. If it were recorded as failed, the redelivery would be dropped as a duplicate."""
         if attempt and isinstance(outcome, (Rejected, Exhausted)):
-            outcome = Unburied(outcome, attempt)
+            outcome = DeadLetterPending(outcome, attempt)
             await self._record(message, outcome, origin)
-        if isinstance(outcome, Unburied):
-            self._unburied[delivery.reference, delivery.stored_at] = outcome
+        if isinstance(outcome, DeadLetterPending):
+            self._pending[delivery.reference, delivery.stored_at] = outcome
         await self._send_back(delivery)
 
     async def _record(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> bool:
@@ -209,12 +209,12 @@ class Settlement:
         return True
 
     async def _store_dead_letter(self, delivery: Delivery, kind: str, reason: str, attempts: int) -> bool:
-        return await self._burial.bury(self._dead_letters, delivery, kind, reason, attempts)
+        return await self._writer.write(self._dead_letters, delivery, kind, reason, attempts)
 
     async def _send_back(self, delivery: Delivery) -> None:
         """Keep the only copy in the source, which redelivers it."""
-        self._metrics.outcomes[Unburied] += 1
-        pause = backoff(_FIRST_BURIAL_PAUSE, delivery.received, LONGEST_PAUSE)
+        self._metrics.outcomes[DeadLetterPending] += 1
+        pause = backoff(_FIRST_PAUSE, delivery.received, LONGEST_PAUSE)
         await self._notify_source(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
 
     @staticmethod

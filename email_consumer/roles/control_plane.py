@@ -75,7 +75,14 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     metrics = build_metrics(parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
     mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
-    scheduler = Scheduler(mail, resources.queue, misfires, parts.dead_letters_of_keeping, unsent, burial=parts.burial)
+    scheduler = Scheduler(
+        mail,
+        resources.queue,
+        misfires,
+        parts.dead_letters_of_keeping,
+        unsent,
+        dead_letter_writer=parts.dead_letter_writer,
+    )
     parts.checks["ledger"] = resources.database.check
     parts.checks["schedule"] = scheduler.check
     routes = [

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterArchive, DeadLetterStore
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
@@ -27,12 +27,12 @@ class Parts:
     """Only requests from this machine are served."""
     checks: dict[str, Check] = field(default_factory=dict)
     """The checks of `/ready`, by name: every part that may block mail adds its own."""
-    burial: Burial = field(default_factory=Burial)
+    dead_letter_writer: DeadLetterWriter = field(default_factory=DeadLetterWriter)
 
     def __post_init__(self) -> None:
         """The checks of the sources come first."""
         self.checks.update({source.name: source.check for source in self.sources})
-        self.checks["dead_letters"] = self.burial.check
+        self.checks["dead_letters"] = self.dead_letter_writer.check
 
     @property
     def valid_until(self) -> float:

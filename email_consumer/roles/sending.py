@@ -87,7 +87,7 @@ def build_sending(
         compose=_compose(settings, secrets),
         sender=Breaker(paced.sender, paced.pacer),
         observers=(paced.governor,),
-        settlement=Settlement(ledger, parts.dead_letters, metrics, settings.retry_delay, parts.burial),
+        settlement=Settlement(ledger, parts.dead_letters, metrics, settings.retry_delay, parts.dead_letter_writer),
         metrics=metrics,
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),

@@ -77,7 +77,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
         gate.check,
         nats.dead_letters,
         Unsent(parts.metrics),
-        burial=parts.burial,
+        dead_letter_writer=parts.dead_letter_writer,
         kept=wake_scheduler,
         idempotency_ttl=settings.idempotency_ttl,
     )

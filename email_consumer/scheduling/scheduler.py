@@ -10,7 +10,7 @@ from itertools import takewhile
 
 import structlog
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.core.mail_queue import (
     MailQueue,
@@ -55,7 +55,7 @@ class Scheduler:
         dead_letters: DeadLetterStore,
         unsent: Unsent,
         *,
-        burial: Burial,
+        dead_letter_writer: DeadLetterWriter,
         window: PublishWindow | None = None,
         check_interval: float = _LONGEST_SLEEP,
     ) -> None:
@@ -65,7 +65,7 @@ class Scheduler:
         self._misfires = misfires
         self._dead_letters = dead_letters
         self._unsent = unsent
-        self._burial = burial
+        self._writer = dead_letter_writer
         self._window = window or PublishWindow()
         self._check_interval = check_interval
         self._no_room, self._too_large = DeferredContents(), DeferredContents()
@@ -124,7 +124,7 @@ class Scheduler:
             _log.info(
                 "schedule.expired", mails=due.expired, hint="their expires_at had passed when they could be published"
             )
-        await self._bury(due.unpublishable)
+        await self._write_dead_letters(due.unpublishable)
         messages = list(takewhile(lambda message: self._window.add(message.id, message.size), due.messages))
         await self._publish(messages)
         next_due = await self._mail.next_due(self._refused)
@@ -178,10 +178,10 @@ class Scheduler:
                 return False
         return True
 
-    async def _bury(self, unpublishable: list[Unpublishable]) -> None:
+    async def _write_dead_letters(self, unpublishable: list[Unpublishable]) -> None:
         """Make them dead letters, then mark them Failed."""
         for row in unpublishable:
-            if not await self._burial.bury(self._dead_letters, row, row.kind, row.reason, 0):
+            if not await self._writer.write(self._dead_letters, row, row.kind, row.reason, 0):
                 self._too_large.add(row.content, row.reason, _TOO_LARGE_PAUSE)  # it stays stored meanwhile
                 return
             await self._mail.finish([(row.id, Status.FAILED, row.reason)])

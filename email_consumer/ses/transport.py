@@ -1,6 +1,6 @@
 """What the client needs of AWS: a session, and over it a transport for SendEmail.
 
-Everything that crosses the process boundary on the way to SES is behind these two protocols; what a request says and what
+Everything that crosses the process boundary on the way to SES is in these two protocols; what a request says and what
 its answer means is decided in `client`.
 """
 

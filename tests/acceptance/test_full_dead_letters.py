@@ -17,7 +17,7 @@ _GOOD = 40
 _STREAM = "messages-dead"
 
 
-def _unburied(harness: DaemonHarness) -> int:
+def _dead_letter_pending(harness: DaemonHarness) -> int:
     with closing(sqlite3.connect(harness.directory / "daemon" / "data" / "email.db")) as database:
         query = "SELECT count(*) FROM email_requests WHERE status = 0 AND error LIKE 'no place for its dead letter%'"
         return int(database.execute(query).fetchone()[0])
@@ -44,7 +44,7 @@ async def test_good_mail_goes_on_and_all_dead_letters_are_there_in_the_end(harne
         assert (answer.status, told["reasons"]) == (503, {"dead_letters": "dead letters can't be stored"})
         assert "exceeded" in (await daemon.wait_for("ready.down"))["error"]
         assert daemon.count("dead_letter.not_stored") < 5
-        while await harness.publisher.unsettled() != 2 * _POISONED or _unburied(harness) != _POISONED:  # noqa: ASYNC110 - nobody tells
+        while await harness.publisher.unsettled() != 2 * _POISONED or _dead_letter_pending(harness) != _POISONED:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)  # until what was sent, and what wasn't, is recorded: else it is in doubt
         await daemon.kill()  # what becomes of them then, only the ledger knows
         await daemon.start()

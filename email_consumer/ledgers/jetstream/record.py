@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import (
+    DeadLetterPending,
     Exhausted,
     InDoubt,
     LeftOut,
@@ -19,10 +20,9 @@ from email_consumer.core.outcome import (
     Sent,
     Stopped,
     StopReason,
-    Unburied,
 )
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment
-from email_consumer.ledgers.row_changes import row_change, unburied
+from email_consumer.ledgers.row_changes import dead_letter_pending, row_change
 from email_consumer.ledgers.rule import Granted, Identified, Known, Step
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.store.status import Status
@@ -64,9 +64,9 @@ class ClaimRecord:
         return self.status not in {Status.CREATED, Status.PROCESSED}
 
     @property
-    def unburied(self) -> Unburied | None:
+    def dead_letter_pending(self) -> DeadLetterPending | None:
         """Given up, while its dead letter is not stored yet."""
-        return unburied(self.status, self.error, self.attempts)
+        return dead_letter_pending(self.status, self.error, self.attempts)
 
     def encode(self) -> bytes:
         values = zip(_DEFAULTS, _values(self), strict=True)  # `asdict` makes deep copies, at ten times the cost
@@ -122,7 +122,7 @@ class BucketEntry:
             self.record.recipients,
             self.record.content,
             self.record.status is Status.STOPPED and (self.record.error or "").startswith(StopReason.SUPPRESSED),
-            self.record.unburied,
+            self.record.dead_letter_pending,
         )
 
     @property
@@ -174,7 +174,7 @@ class BucketEntry:
         return replace(
             record,
             status=step.status,
-            attempts=record.attempts + (0 if record.unburied else step.attempts),  # already counted
+            attempts=record.attempts + (0 if record.dead_letter_pending else step.attempts),  # already counted
             in_doubt=step.in_doubt,
             # The grace period starts now, since the request may have been in flight for long.
             claimed_at=now if step.in_doubt else record.claimed_at,
@@ -199,7 +199,7 @@ class BucketEntry:
             case Stopped() | Parked():
                 return not self.record.final
             case Rejected() | Exhausted():  # its dead letter is stored now
-                return self.record.unburied is not None
+                return self.record.dead_letter_pending is not None
             case _:
                 return False
 

@@ -12,7 +12,7 @@ import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
@@ -129,7 +129,7 @@ class ScheduledMail:
         dead_letters: DeadLetterStore,
         unsent: Unsent,
         *,
-        burial: Burial,
+        dead_letter_writer: DeadLetterWriter,
         kept: Callable[[], None],
         idempotency_ttl: float,
     ) -> None:
@@ -137,7 +137,7 @@ class ScheduledMail:
         self._stopper = stopper
         self._dead_letters = dead_letters
         self._unsent = unsent
-        self._burial = burial
+        self._writer = dead_letter_writer
         self._idempotency_ttl = idempotency_ttl
         self._kept = kept
         self._group: GroupCommit[_Arrival, _Kept] = GroupCommit(database, self._write)
@@ -160,7 +160,7 @@ class ScheduledMail:
                 await delivery.ack()
                 self._kept()
             case _Kept.CONFLICT:
-                await self._bury(delivery, DeadLetterKind.CONFLICT, CONFLICT.reason)
+                await self._write_dead_letter(delivery, DeadLetterKind.CONFLICT, CONFLICT.reason)
             case _Kept.NOT_YET:
                 await delivery.nak(_SOON)
 
@@ -170,10 +170,12 @@ class ScheduledMail:
             _log.error("scheduled.undecodable", reference=delivery.reference, error=reason, retry_in=_LATER)
             await delivery.nak(_LATER)
         else:
-            await self._bury(delivery, DeadLetterKind.UNDECODABLE, f"it can't be stored until it is due: {reason}")
+            await self._write_dead_letter(
+                delivery, DeadLetterKind.UNDECODABLE, f"it can't be stored until it is due: {reason}"
+            )
 
-    async def _bury(self, delivery: Delivery, kind: DeadLetterKind, reason: str) -> None:
-        if not await self._burial.bury(self._dead_letters, delivery, kind, reason, 0):
+    async def _write_dead_letter(self, delivery: Delivery, kind: DeadLetterKind, reason: str) -> None:
+        if not await self._writer.write(self._dead_letters, delivery, kind, reason, 0):
             await delivery.nak(_LATER)
             return
         self._unsent.count(kind)

@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SqsDeadLetters:
-    """See `email_consumer.core.burial.DeadLetters`. SQS has no memory: a crash right after `store` leaves a second copy."""
+    """See `email_consumer.core.dead_letters.DeadLetterStore`. SQS has no memory: a crash right after `store` leaves a second copy."""
 
     def __init__(self, queue: SqsQueue) -> None:
         """`queue` is the one that the redrive policy of the source's queue names."""
@@ -34,7 +34,7 @@ class SqsDeadLetters:
         """
         mark = {
             # Moved back to its source it is a replay: without this the ledger would take it for a duplicate. The time
-            # tells a second burial from the first, should SQS move it back under its old name.
+            # tells a second dead letter from the first, should SQS move it back under its old name.
             REPLAY_OF: header_value(f"{original.reference}:{original.stored_at:.3f}"),
             KIND: kind,
         }

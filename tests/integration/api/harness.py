@@ -17,7 +17,7 @@ from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.topic_routes import TopicRoutes
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Origin
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import Mark
@@ -142,7 +142,7 @@ async def running(
             misfires,
             letters,
             unsent,
-            burial=Burial(),
+            dead_letter_writer=DeadLetterWriter(),
             window=window,
             check_interval=check_interval,
         )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Origin
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.unsent import Unsent
@@ -63,7 +63,7 @@ class LostClaimsHarness:
             lambda *_: None,
             JetStreamDeadLetters(client, stream=STREAM, subject=f"{STREAM}.email", replicas=1),
             Unsent(Metrics()),
-            burial=Burial(),
+            dead_letter_writer=DeadLetterWriter(),
             kept=lambda: None,
             idempotency_ttl=3600,
         )

@@ -10,6 +10,7 @@ from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.outcome import (
     Busy,
     Conflict,
+    DeadLetterPending,
     Duplicate,
     Exhausted,
     Failed,
@@ -24,7 +25,6 @@ from email_consumer.core.outcome import (
     Stopped,
     StopReason,
     Throttled,
-    Unburied,
 )
 from email_consumer.ledgers.rule import Takeover
 from tests.factories import ORIGIN, mail
@@ -122,19 +122,19 @@ async def test_park_buries_what_stays_in_doubt(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("verdict", [Rejected("no (such)\ndomain: x"), Exhausted("503")])
-async def test_what_is_given_up_and_not_buried_is_neither_failed_nor_sent_again(
+async def test_what_is_given_up_without_its_dead_letter_is_neither_failed_nor_sent_again(
     backend: Backend, verdict: Rejected | Exhausted
 ) -> None:
     async with backend.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Failed("503"), ORIGIN)
         await ledger.claim(mail(), ORIGIN)
-        await ledger.finish(mail(), Unburied(verdict, 2), ORIGIN)
+        await ledger.finish(mail(), DeadLetterPending(verdict, 2), ORIGIN)
     async with backend.open() as ledger:
         again = replace(ORIGIN, received=3)
         assert ledger.known(mail()) is None
-        assert await ledger.claim(mail(), again) == Unburied(verdict, 2)
-        assert await ledger.claim(mail(), again) == Unburied(verdict, 2)
+        assert await ledger.claim(mail(), again) == DeadLetterPending(verdict, 2)
+        assert await ledger.claim(mail(), again) == DeadLetterPending(verdict, 2)
         assert isinstance(await ledger.claim(mail(email="b@example.com"), again), Conflict)
         (row,) = await backend.query(ROW)
         assert (row["status"], row["attempts"], row["finished_at"]) == (0, 2, None)
@@ -147,10 +147,10 @@ async def test_what_is_given_up_and_not_buried_is_neither_failed_nor_sent_again(
     assert remarks == ["failed", type(verdict).__name__.lower()]
 
 
-async def test_what_is_not_buried_is_tried_again_with_another_content(backend: Backend) -> None:
+async def test_what_has_no_dead_letter_yet_is_tried_again_with_another_content(backend: Backend) -> None:
     async with backend.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
-        await ledger.finish(mail(), Unburied(Rejected("no"), 1), ORIGIN)
+        await ledger.finish(mail(), DeadLetterPending(Rejected("no"), 1), ORIGIN)
         claim = await ledger.claim(mail(body="put right"), ORIGIN)
         assert isinstance(claim, Claim)
         assert claim.attempt == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Origin
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Duplicate, Scheduled
@@ -83,7 +83,13 @@ async def test_scheduled_mail_that_cannot_be_read(
     async with open_database(path) as database:
         metrics = Metrics()
         scheduled = ScheduledMail(
-            database, passing, letters, Unsent(metrics), burial=Burial(), kept=lambda: None, idempotency_ttl=1
+            database,
+            passing,
+            letters,
+            Unsent(metrics),
+            dead_letter_writer=DeadLetterWriter(),
+            kept=lambda: None,
+            idempotency_ttl=1,
         )
         async with scheduled.running():
             delivery = FakeDelivery(payload, headers=headers, received=received)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Claim, Origin, TooLargeToKeepError
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Duplicate, Failed, Rejected, Scheduled, Sent, Stopped, StopReason
@@ -144,7 +144,7 @@ async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream:
             passing,
             dead_letters(jetstream),
             Unsent(Metrics()),
-            burial=Burial(),
+            dead_letter_writer=DeadLetterWriter(),
             kept=lambda: None,
             idempotency_ttl=1,
         )
@@ -242,7 +242,13 @@ async def keep(jetstream: JetStreamBackend, path: Path, stopper: Stopper = passi
     letters = dead_letters(jetstream)
     async with open_database(path) as database:
         scheduled = ScheduledMail(
-            database, stopper, letters, Unsent(Metrics()), burial=Burial(), kept=lambda: None, idempotency_ttl=1
+            database,
+            stopper,
+            letters,
+            Unsent(Metrics()),
+            dead_letter_writer=DeadLetterWriter(),
+            kept=lambda: None,
+            idempotency_ttl=1,
         )
         async with scheduled.running():
             await drain(jetstream.client, Names(STREAM).scheduled, scheduled.handle)

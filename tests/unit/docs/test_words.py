@@ -46,17 +46,21 @@ _OLD_NAMES = [
     r"wire form",
     r"shown queue",
     r"queue state",
+    r"un-?buried",
+    r"burials?",
 ]
 _WORDS = re.compile(rf"\b({'|'.join(_PHRASES + _OLD_NAMES)})\b", re.IGNORECASE)
 
 _OLD_IDENTIFIERS = re.compile(
-    r"(^|_)(tenancy|facts|in_hand|inheritance|glance|outlet|desk|porch|wire_form|queue_state|shown_queue|told|tell|tells|telling"
+    r"(^|_)(tenancy|facts|in_hand|inheritance|glance|outlet|desk|porch|wire_form|queue_state|shown_queue|burial|buried|unburied|bury|told|tell|tells|telling"
     r"|whoever|mend)(_|$)"
 )
 _KEPT_IDENTIFIERS = {"tell"}
 """Names of stored keys and tables; `tell` of a file, or of msgpack's unpacker."""
 
 _HARNESS = re.compile(r"_?(\w+_)?(stage|site|worlds?|scene|crew|door|knowledge|hands?)", re.IGNORECASE)
+_SIMULATION = "tests/simulation/"
+"""Models a world with its sites, so these words are in their place there."""
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|FROM|WHERE|PRAGMA)\b")
 
 _PAGES = [
@@ -141,6 +145,7 @@ def test_harnesses() -> None:
     for path in sources:
         names |= {(path, node.name) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)}
     found = {str(path.relative_to(_ROOT)): name for path, name in names if _HARNESS.fullmatch(name)}
+    found = {path: name for path, name in found.items() if not path.startswith(_SIMULATION)}
     assert found == {}
 
 

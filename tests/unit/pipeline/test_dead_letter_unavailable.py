@@ -5,17 +5,17 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.core.burial import Burial
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterRefusedError, DeadLetterStore
 from email_consumer.core.delivery import Original
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Conflict,
+    DeadLetterPending,
     Exhausted,
     Outcome,
     Parked,
     Rejected,
-    Unburied,
     Undecodable,
 )
 from email_consumer.pipeline.settlement import Settlement
@@ -52,8 +52,8 @@ class FullAtFirst:
 @pytest.mark.parametrize(
     ("outcome", "attempt", "recorded"),
     [
-        (Rejected("no such domain"), 1, [Unburied(Rejected("no such domain"), 1)]),
-        (Exhausted("503"), 5, [Unburied(Exhausted("503"), 5)]),
+        (Rejected("no such domain"), 1, [DeadLetterPending(Rejected("no such domain"), 1)]),
+        (Exhausted("503"), 5, [DeadLetterPending(Exhausted("503"), 5)]),
         (Parked("no event came"), 0, []),
         (Conflict("others"), 0, []),
     ],
@@ -62,12 +62,12 @@ async def test_the_message_is_returned_and_not_recorded_as_failed(
     dead_letters: DeadLetterStore, outcome: Rejected | Exhausted | Parked, attempt: int, recorded: list[Outcome]
 ) -> None:
     ledger, metrics, delivery = GrantingLedger(), Metrics(), FakeDelivery()
-    settlement = Settlement(ledger, dead_letters, metrics, 5, Burial(patience=0.05))
+    settlement = Settlement(ledger, dead_letters, metrics, 5, DeadLetterWriter(patience=0.05))
     await settlement.settle(delivery, MAIL, outcome, ORIGIN, attempt)
     [call] = delivery.calls
     assert 4 <= float(call.removeprefix("nak ")) <= 5
     assert ledger.outcomes == recorded
-    assert (metrics.outcomes, metrics.settled, metrics.unsent) == ({Unburied: 1}, 0, {})
+    assert (metrics.outcomes, metrics.settled, metrics.unsent) == ({DeadLetterPending: 1}, 0, {})
 
 
 async def test_an_undecodable_message_is_returned() -> None:
@@ -79,24 +79,24 @@ async def test_an_undecodable_message_is_returned() -> None:
 
 
 async def test_the_dead_letter_is_stored_on_a_redelivery() -> None:
-    ledger, dead_letters, delivery, burial = GrantingLedger(), FullAtFirst(), FakeDelivery(), Burial()
-    settlement = Settlement(ledger, dead_letters, Metrics(), 5, burial)
+    ledger, dead_letters, delivery, writer = GrantingLedger(), FullAtFirst(), FakeDelivery(), DeadLetterWriter()
+    settlement = Settlement(ledger, dead_letters, Metrics(), 5, writer)
     await settlement.settle(delivery, MAIL, Exhausted("503"), ORIGIN, 5)
-    assert settlement.unburied(delivery) == Unburied(Exhausted("503"), 5)
+    assert settlement.dead_letter_pending(delivery) == DeadLetterPending(Exhausted("503"), 5)
     other = FakeDelivery()
     other.stored_at = 1.0
-    assert settlement.unburied(other) is None, "has the same number in a recreated stream"
+    assert settlement.dead_letter_pending(other) is None, "has the same number in a recreated stream"
     with pytest.raises(ConnectionError, match="dead letters can't be stored: maximum messages exceeded"):
-        await burial.check()
+        await writer.check()
     # The ledger returns the same to a process that does not remember it; the outcome is recorded only once.
-    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
+    await settlement.settle(delivery, MAIL, DeadLetterPending(Exhausted("503"), 5), ORIGIN, 0)
     dead_letters.full = False
-    await settlement.settle(delivery, MAIL, Unburied(Exhausted("503"), 5), ORIGIN, 0)
+    await settlement.settle(delivery, MAIL, DeadLetterPending(Exhausted("503"), 5), ORIGIN, 0)
     assert dead_letters.stored == [("exhausted", "503", 5)]
-    assert ledger.outcomes == [Unburied(Exhausted("503"), 5), Exhausted("503")]
+    assert ledger.outcomes == [DeadLetterPending(Exhausted("503"), 5), Exhausted("503")]
     assert [call[:4] for call in delivery.calls] == ["nak ", "nak ", "term"]
-    assert settlement.unburied(delivery) is None
-    await burial.check()
+    assert settlement.dead_letter_pending(delivery) is None
+    await writer.check()
 
 
 async def test_a_full_stream_is_logged_in_few_lines() -> None:

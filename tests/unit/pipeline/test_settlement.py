@@ -13,6 +13,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
     Conflict,
+    DeadLetterPending,
     Duplicate,
     Exhausted,
     Failed,
@@ -28,7 +29,6 @@ from email_consumer.core.outcome import (
     Stopped,
     StopReason,
     Throttled,
-    Unburied,
     Undecodable,
 )
 from email_consumer.message.model import EmailMessage
@@ -79,7 +79,7 @@ TABLE = [
     Row(EXHAUSTED, 5, "term", recorded=EXHAUSTED, dead_letter="exhausted"),
     Row(Parked("no event"), 0, "term", recorded=Parked("no event"), dead_letter="in-doubt"),
     Row(Conflict("other recipients"), 0, "term", recorded=Conflict("other recipients"), dead_letter="conflict"),
-    Row(Unburied(EXHAUSTED, 5), 0, "term", recorded=EXHAUSTED, dead_letter="exhausted"),
+    Row(DeadLetterPending(EXHAUSTED, 5), 0, "term", recorded=EXHAUSTED, dead_letter="exhausted"),
     # Redelivered after a transient failure: the retry delay doubles with each attempt, ± 20 %, up to ten minutes.
     Row(FAILED, 1, "nak", (8, 12), recorded=FAILED),
     Row(FAILED, 2, "nak", (16, 24), recorded=FAILED),

@@ -22,7 +22,7 @@ _LOG_EVERY = 10.0
 _log = structlog.get_logger(__name__)
 
 
-class Burial:
+class DeadLetterWriter:
     """All dead letters of one process, so that `check` can report those that can't be stored."""
 
     def __init__(self, patience: float = _PATIENCE) -> None:
@@ -32,7 +32,7 @@ class Burial:
         self._errors: dict[str, tuple[str, float]] = {}
         """Why and when the last try failed, by source."""
 
-    async def bury(
+    async def write(
         self, dead_letters: DeadLetterStore, original: Original, kind: str, reason: str, attempts: int
     ) -> bool:
         """Try once to store the dead letter; False if it is not known to be stored."""
