@@ -88,7 +88,7 @@ def _complaint(addresses: list[str]) -> tuple[str, Json]:
         "complainedRecipients": recipients,
         "complaintFeedbackType": "abuse",
         "complaintSubType": None,
-        "userAgent": "a mailbox provider",
+        "userAgent": "Amazon SES Mailbox Simulator",
         "feedbackId": "f",
     }
 
