@@ -87,7 +87,7 @@ CASES: list[tuple[Course, Fault]] = [
     ),
     *(
         (courses.refused(code, text), {"kind": "error", "code": code} | ({"message": text} if text else {}))
-        for code, text in REFUSALS
+        for code, text, _ in REFUSALS
     ),
 ]
 

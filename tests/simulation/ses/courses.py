@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from email_consumer.core.outcome import Failed, Held, InDoubt, Rejected, SendResult, Sent, Throttled
 from email_consumer.ses.transport import Answer
 from tests.simulation.ses import answers
 
@@ -89,43 +90,58 @@ def foreign(name: str, *, decided: bool) -> Course:
     return Course(f"{name}, {where} SES", arrives=decided, instead=answers.FOREIGN[name])
 
 
-REFUSALS = (
-    ("TooManyRequestsException", None),
-    ("ThrottlingException", None),
-    ("LimitExceededException", None),
-    ("MessageRejected", None),
-    ("BadRequestException", None),
-    ("AccountSuspendedException", None),
-    ("SendingPausedException", None),
-    ("MailFromDomainNotVerifiedException", None),
-    ("NotFoundException", None),
-    ("TooManyRequestsException", "Daily message quota exceeded."),
-    ("MessageRejected", "Sending paused for this account."),
-    ("ExpiredTokenException", None),
-    ("InvalidSignatureException", None),
-    ("InvalidSignatureException", "Signature expired: 20231114T221320Z is more than 5 min. ago"),
-    ("UnrecognizedClientException", None),
-    ("AccessDeniedException", None),
-    ("InternalFailure", None),
-    ("ServiceUnavailable", None),
+_QUOTA = "Daily message quota exceeded."
+_PAUSED = "Sending paused for this account."
+_CLOCK = "Signature expired: 20231114T221320Z is more than 5 min. ago"
+REFUSALS: tuple[tuple[str, str | None, type[SendResult]], ...] = (
+    ("TooManyRequestsException", None, Throttled),
+    ("ThrottlingException", None, Throttled),
+    ("LimitExceededException", None, Throttled),
+    ("MessageRejected", None, Rejected),
+    ("BadRequestException", None, Rejected),
+    ("AccountSuspendedException", None, Held),
+    ("SendingPausedException", None, Held),
+    ("MailFromDomainNotVerifiedException", None, Held),
+    ("NotFoundException", None, Held),
+    ("TooManyRequestsException", _QUOTA, Held),
+    ("MessageRejected", _PAUSED, Held),
+    ("ExpiredTokenException", None, Held),
+    ("InvalidSignatureException", None, Held),
+    ("InvalidSignatureException", _CLOCK, Held),
+    ("UnrecognizedClientException", None, Held),
+    ("AccessDeniedException", None, Held),
+    ("InternalFailure", None, Failed),
+    ("ServiceUnavailable", None, Failed),
 )
-"""Codes of SES's errors and their texts, where those decide; None is the code's usual text."""
+"""Codes of SES's errors, their texts where those decide, and what the client has to make of each.
+
+None is the code's usual text.
+"""
 
 
-def everything() -> list[Course]:
-    """One of each kind."""
-    return [
-        usual(),
-        answered_late(5),
-        answered_late(40),
-        arrives_late(5),
-        arrives_late(40),
-        no_connection(),
-        lost(),
-        unanswered(),
-        cut_before(),
-        cut_after(),
-        unreadable(),
-        *(refused(code, text) for code, text in REFUSALS),
-        *(foreign(name, decided=decided) for name in answers.FOREIGN for decided in (False, True)),
-    ]
+def by_result() -> dict[type[SendResult], list[Course]]:
+    """A course of each kind, by what the client has to make of it within its usual 30 s, for a mail with our own sender."""
+    courses: dict[type[SendResult], list[Course]] = {
+        Sent: [usual(), answered_late(5), arrives_late(5)],
+        InDoubt: [
+            answered_late(40),
+            arrives_late(40),
+            lost(),
+            unanswered(),
+            cut_before(),
+            cut_after(),
+            unreadable(),
+            *(foreign(name, decided=decided) for name in answers.FOREIGN for decided in (False, True)),
+        ],
+        Held: [no_connection()],
+    }
+    for code, text, result in REFUSALS:
+        courses.setdefault(result, []).append(refused(code, text))
+    return courses
+
+
+def mixed(trouble: float) -> dict[Course, float]:
+    """Weights for `Ses.behave`: this share of attempts goes wrong, in all ways but those that hold the queue, evenly."""
+    groups = by_result()
+    wrong = [each for result in (InDoubt, Failed, Throttled, Rejected) for each in groups[result]]
+    return {usual(): 1 - trouble} | {each: trouble / len(wrong) for each in wrong}

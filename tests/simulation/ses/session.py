@@ -80,11 +80,7 @@ class ModelTransport:
 
     async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
         exchange = self._ses.begin(self._process, body)
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                await self._free.acquire()
-        except TimeoutError:
-            raise NotWrittenError("ConnectionTimeoutError: no free connection") from None
+        await self._take_connection()
         try:
             await self._connect(connects=exchange.course.connects)
             answer: asyncio.Future[Answer] = self._process.create_future()
@@ -98,6 +94,16 @@ class ModelTransport:
             return received
         finally:
             self._free.release()
+
+    async def _take_connection(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()  # at once
+            return
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                await self._free.acquire()
+        except TimeoutError:
+            raise NotWrittenError("ConnectionTimeoutError: no free connection") from None
 
     async def _connect(self, *, connects: bool) -> None:
         while connects and self._idle:
