@@ -155,9 +155,7 @@ def test_no_more_requests_at_once_than_connections(world: World, ses: Ses) -> No
     async def work() -> list[SendResult | Interrupted]:
         open_session = partial(ses.open_session, connections=1, connect_timeout=2.0)
         async with client(ses, open_session) as opened:
-            return await asyncio.gather(
-                opened.send(mail("slow")), opened.send(mail("waits")), opened.send(mail("late"))
-            )
+            return [*await asyncio.gather(*(opened.send(mail(uuid)) for uuid in ("slow", "waits", "late")))]
 
     ses.script("slow", courses.answered_late(1))
     ses.script("waits", courses.answered_late(20))
