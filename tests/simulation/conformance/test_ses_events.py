@@ -29,6 +29,10 @@ MAILS = {
     "delivered": (mail("u-1", email="you@example.org", cc=["c@example.org"], tags={"kind": "bill"}), Fate.DELIVERED),
     "a uuid that is no tag": (mail("no tag: ü", email=f"success@{SIMULATOR}"), Fate.DELIVERED),
     "bounced": (mail("u-2", email=f"bounce@{SIMULATOR}"), Fate.BOUNCED),
+    "bounced partly": (
+        mail("u-2", email=f"bounce@{SIMULATOR}", cc=["c@example.org", "d@example.org"]),
+        Fate.BOUNCED_PARTLY,
+    ),
     "complained": (mail("u-3", email=f"complaint@{SIMULATOR}", headers={"X-Kind": "bill"}), Fate.COMPLAINED),
 }
 

@@ -14,6 +14,8 @@ class Fate(Enum):
     BOUNCED = ("Send", "Bounce")
     BOUNCED_SOFTLY = ("Send", "DeliveryDelay", "Bounce:soft")
     COMPLAINED = ("Send", "Delivery", "Complaint")
+    BOUNCED_PARTLY = ("Send", "Delivery", "Bounce")
+    """The first recipient's server returns it; the others, if there are any, get it."""
     REJECTED = ("Send", "Reject")
     UNKNOWN = ("Send",)
 

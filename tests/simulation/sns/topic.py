@@ -38,6 +38,7 @@ class Published:
     message_id: str
     """SES's, of the mail."""
     recipients: tuple[str, ...]
+    """Those whom the event is about."""
     at: float
     sns_id: str
     body: bytes = field(repr=False)
@@ -84,8 +85,8 @@ class Sns:
         tags = {"uuid": uuid, "instance": instance}
         return self.publish(kind, MailFacts(f"unknown-{random_uuid()}", self.world.now, ("them@example.org",), tags))
 
-    def publish(self, kind: str, mail: MailFacts) -> Published:
-        """Something happened to a mail right now."""
+    def publish(self, kind: str, mail: MailFacts, recipients: tuple[str, ...] | None = None) -> Published:
+        """Something happened to a mail right now; to all its recipients unless some are named."""
         now, draw = self.world.now, self.world.random
         sns_id = random_uuid()
         published = Published(
@@ -93,10 +94,10 @@ class Sns:
             mail.tags.get("uuid"),
             mail.tags.get("instance"),
             mail.message_id,
-            mail.recipients,
+            mail.recipients if recipients is None else recipients,
             now,
             sns_id,
-            _envelope(sns_id, record(kind, mail, now), now),
+            _envelope(sns_id, record(kind, mail, now, recipients), now),
         )
         self.published.append(published)
         if draw.random() < self.plan.chance_never:
@@ -117,7 +118,11 @@ class Sns:
         facts, delay = MailFacts.of(mail), 0.0
         for kind in fate.value:
             delay += draw.uniform(*_STEP)
-            self.world.after(delay, self.publish, kind, facts)
+            recipients = mail.recipients
+            if fate is Fate.BOUNCED_PARTLY and kind != "Send":
+                recipients = recipients[:1] if kind == "Bounce" else recipients[1:]
+            if recipients:
+                self.world.after(delay, self.publish, kind, facts, recipients)
 
     def _post(self, published: Published, retries: int) -> None:
         attempt = _Attempt(self, published, retries)
