@@ -12,32 +12,32 @@ from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
 from tests.servers.ports import free_ports
+from tests.servers.preloaded import RUN_FIRST
 
 DEADLY = as_map("deadly")
 UUIDS = [f"mail-{number}" for number in range(20)]
-# No payload is known that does it. Python runs this at its start, and from then on there is one.
+# No payload is known that does it. This runs before the program, and from then on there is one.
 _PLANTED = f"""
 import os, signal
-from email_consumer.message import wire_format
+from email_consumer.message import model
 
-_parse = wire_format.parse
+_parse = model.parse
 
 def parse(payload):
     if payload in {(DEADLY, base64.b64encode(DEADLY))!r}:
         os.kill(os.getpid(), signal.SIGKILL)
     return _parse(payload)
 
-wire_format.parse = parse
+model.parse = parse
 """
 
 
 @pytest.fixture
 def planted(tmp_path: Path) -> dict[str, str]:
     """Variables with which one payload kills whoever reads it. What was in flight then is parked, never sent twice."""
-    directory = tmp_path / "planted"
-    directory.mkdir()
-    (directory / "sitecustomize.py").write_text(_PLANTED)
-    return {"PYTHONPATH": f"{directory}:{Path.cwd()}", "ACK_WAIT": "1", "IN_DOUBT": "park", "CLAIM_LEASE": "4"}
+    planted = tmp_path / "planted.py"
+    planted.write_text(_PLANTED)
+    return {RUN_FIRST: str(planted), "ACK_WAIT": "1", "IN_DOUBT": "park", "CLAIM_LEASE": "4"}
 
 
 async def deaths_until_it_is_a_dead_letter(daemon: Daemon, harness: DaemonHarness) -> int:

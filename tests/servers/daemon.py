@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,16 +22,14 @@ class Daemon:
         directory: its working directory; the ledger lies in it and outlives a kill.
         environment: its variables, beside PATH and the like; nothing of the surrounding AWS or NATS variables.
         command: another command line than `run`.
-        python: the interpreter to start, which may have another version of the program; without one, and without
-            variables for Python itself, the process is forked from one that has the modules imported already, which
-            takes a tenth of the time.
+        python: the interpreter to start, which may have another version of the program; without one, the process is
+            forked from one that has the modules imported already, which takes a tenth of the time.
     """
 
     def __init__(
         self, directory: Path, environment: Mapping[str, str], *command: str, python: str | None = None
     ) -> None:
-        for_python = any(name.startswith("PYTHON") for name in environment)
-        self._python = sys.executable if for_python and python is None else python
+        self._python = python
         self._directory = directory
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LOG_FORMAT": "json", **environment}
         self._command = command or ("run",)

@@ -13,10 +13,11 @@ from threading import RLock
 from typing import Any
 
 import moto.sqs.models
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from flask import Flask
+from moto.moto_server.werkzeug_app import create_backend_app
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 _POLL = 0.1
 
@@ -92,7 +93,15 @@ def mend() -> None:
     moto.sqs.models.unix_time_millis = lambda *_: time.time() * 1000  # type: ignore[attr-defined]
 
 
-def _telling(application: DomainDispatcherApplication) -> Callable[..., Iterable[bytes]]:
+class _Handler(WSGIRequestHandler):
+    """Connections are kept, and nobody reads a line for each request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None: ...
+
+
+def _telling(application: Flask) -> Callable[..., Iterable[bytes]]:
     def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/_calls/"):
             start_response("200 OK", [("Content-Type", "application/json")])
@@ -105,7 +114,8 @@ def _telling(application: DomainDispatcherApplication) -> Callable[..., Iterable
 
 if __name__ == "__main__":
     mend()
-    application = _telling(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", int(sys.argv[1]), application, threaded=True)
+    # Without moto's dispatcher, which looks for its services among its files at each request.
+    application = _telling(create_backend_app("sqs"))
+    server = make_server("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=_Handler)
     print(server.port, flush=True)  # noqa: T201 - what SqsServer reads
     server.serve_forever()

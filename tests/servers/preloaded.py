@@ -18,6 +18,8 @@ from importlib import import_module
 PROGRAM = "email_consumer"
 PACKET = 2**17
 """Most bytes of a request."""
+RUN_FIRST = "TEST_RUN_FIRST"
+"""Variable that names a Python file to be run before the program is."""
 
 
 def main(control: socket.socket) -> None:
@@ -78,6 +80,8 @@ def _run(request: dict[str, object], standard: list[int]) -> None:
     time.tzset()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [PROGRAM, *request["arguments"]]  # type: ignore[misc]
+    if first := os.environ.pop(RUN_FIRST, ""):
+        runpy.run_path(first)
     runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
 
 

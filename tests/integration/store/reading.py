@@ -1,7 +1,5 @@
 """A process that reads deliveries, all of them delivered before, until one of them kills it.
 
-    python -m tests.integration.store.reading <file or NATS URL> <delivery> ...
-
 It says of each what became of it. A delivery that is called `deadly` kills its reader.
 """
 
@@ -9,8 +7,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import nats
@@ -43,7 +42,7 @@ def read(payload: bytes) -> bytes:
     return payload
 
 
-async def main(place: str, names: list[str]) -> None:
+async def _read_all(place: str, names: tuple[str, ...], say: Callable[[str], None]) -> None:
     async with journal(place) as noted:
         reader = CarefulReader(read, noted)
 
@@ -56,11 +55,12 @@ async def main(place: str, names: list[str]) -> None:
                 said = "not decodable"
             except FatalDeliveryError as error:
                 said = f"left unread: {error}"
-            print(f"{number} {said}", flush=True)  # noqa: T201 - its answer
+            say(f"{number} {said}")
 
         await asyncio.gather(*(one(number, name) for number, name in enumerate(names)))
 
 
-if __name__ == "__main__":
+def main(place: str, names: tuple[str, ...], answers: "Connection[str, str]") -> None:
+    """Read deliveries of these names; `place` is a file or a NATS URL."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    asyncio.run(main(sys.argv[1], sys.argv[2:]))
+    asyncio.run(_read_all(place, names, answers.send))

@@ -1,17 +1,22 @@
 """A delivery that kills the process that decodes it is identified, with a file and with a bucket."""
 
 import asyncio
+import multiprocessing
 import signal
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from email_consumer.core.careful_reader import FATAL
 from email_consumer.store.reading_journal import open_journal
+from tests.integration.store.reading import main
 from tests.servers.nats import NatsServer
+
+# Forked from a process that has imported what is needed, as starting dozens of interpreters takes long.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.integration.store.reading"])
 
 Reading = Callable[..., Awaitable[tuple[int, list[str]]]]
 
@@ -20,11 +25,20 @@ Reading = Callable[..., Awaitable[tuple[int, list[str]]]]
 async def reading(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reading]:
     """Runs the process once: its exit code, and what it said."""
 
+    def run_and_wait(place: str, names: tuple[str, ...]) -> tuple[int, list[str]]:
+        ours, theirs = _PROCESSES.Pipe(duplex=False)
+        process = _PROCESSES.Process(target=main, args=(place, names, theirs))
+        process.start()
+        theirs.close()
+        said = []
+        with ours, suppress(EOFError):
+            while True:
+                said.append(ours.recv())
+        process.join()
+        return process.exitcode or 0, said
+
     async def run(place: str, *names: str) -> tuple[int, list[str]]:
-        program = "tests.integration.store.reading"
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", program, place, *names, stdout=PIPE)
-        said, _ = await process.communicate()
-        return process.returncode or 0, said.decode().splitlines()
+        return await asyncio.to_thread(run_and_wait, place, names)
 
     if request.param == "file":
         yield lambda *names: run(str(tmp_path / "email.db"), *names)
