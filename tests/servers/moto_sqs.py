@@ -5,6 +5,8 @@ often each batch and each receive was asked for.
 """
 
 import json
+import select
+import socket
 import sys
 import time
 from collections import Counter, defaultdict
@@ -12,8 +14,8 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any
 
+import flask
 import moto.sqs.models
-from flask import Flask
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
@@ -41,8 +43,8 @@ def _long_poll(receive: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         end = time.monotonic() + int(wait)
         while True:
             with _lock:
-                found = receive(self, name, count, 0, *others)
-            if found or time.monotonic() >= end:
+                found = [] if (gone := _hung_up()) else receive(self, name, count, 0, *others)
+            if found or gone or time.monotonic() >= end:
                 _calls[name]["receive_message answered"] += 1
                 return found
             queue = self.get_queue(name)
@@ -50,6 +52,16 @@ def _long_poll(receive: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
                 queue._messages_lock.wait(_POLL)
 
     return polling
+
+
+def _hung_up() -> bool:
+    """Whether who asked is gone: a killed process must not be given messages, which nobody else would see for a while."""
+    connection: socket.socket = flask.request.environ["werkzeug.socket"]
+    try:
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+    except ConnectionError:
+        return True
 
 
 def _without_counting(send: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +113,7 @@ class _Handler(WSGIRequestHandler):
     def log_request(self, *_: object) -> None: ...
 
 
-def _telling(application: Flask) -> Callable[..., Iterable[bytes]]:
+def _telling(application: flask.Flask) -> Callable[..., Iterable[bytes]]:
     def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/_calls/"):
             start_response("200 OK", [("Content-Type", "application/json")])
