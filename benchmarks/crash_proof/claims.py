@@ -18,7 +18,7 @@ _AT_ONCE = 1000
 
 
 async def unfinished_claims(client: Client, worker: str) -> int:
-    """How many mails it has claimed and told nothing of."""
+    """How many mails it has claimed without publishing an outcome."""
     while True:
         try:
             return await _count(client.jetstream(), worker)

@@ -1,1 +1,1 @@
-"""Many workers: that they share one rate, stop when told, and what they and JetStream carry."""
+"""Many workers: that they share one rate, stop when asked to, and what they and JetStream carry."""

@@ -14,7 +14,7 @@ import structlog
 import uvloop
 
 from benchmarks.cores import UNDER_TEST, on
-from benchmarks.fleet import cancel, capacity, rate, shared_facts, side_by_side
+from benchmarks.fleet import cancel, capacity, rate, shared_state, side_by_side
 
 
 def main() -> int:
@@ -24,7 +24,9 @@ def main() -> int:
     parser.add_argument("--cancelled", type=int, default=10_000, help="mails of the topic that is cancelled")
     parser.add_argument("--side-rate", type=float, default=600, help="mails a second of each worker")
     parser.add_argument("--side-seconds", type=float, default=8, help="how long each is watched")
-    parser.add_argument("--mails", type=int, default=100_000, help="how many are claimed, and how many outcomes told")
+    parser.add_argument(
+        "--mails", type=int, default=100_000, help="how many are claimed, and how many outcomes published"
+    )
     parser.add_argument("--addresses", type=int, default=1_000_000, help="suppressed ones")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -39,7 +41,7 @@ def main() -> int:
         uvloop.run(capacity.table(given.mails))
     if given.only in (None, "facts"):
         with on(UNDER_TEST):
-            uvloop.run(shared_facts.table(given.addresses))
+            uvloop.run(shared_state.table(given.addresses))
     return 0 if all(kept) else 1
 
 

@@ -51,7 +51,7 @@ async def _leave_and_join(running: Harness, seconds: float) -> None:
 
 
 def _row(name: str, arrivals: Arrivals, began: float, ended: float, *, promised: bool = True) -> bool:
-    """Not promised: who joins without being told the limit has to feel for it."""
+    """Not promised: who joins without knowing the limit has to feel for it."""
     accepted, throttled = (
         sum(began <= moment < ended for moment in moments) for moments in (arrivals.accepted, arrivals.throttled)
     )

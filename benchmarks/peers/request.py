@@ -6,7 +6,7 @@ SENDER = "no-reply@example.com"
 
 
 def send_email(mail: dict[str, str]) -> dict[str, Any]:
-    """The arguments of boto's `send_email`, with the uuid as a tag so that events can be told apart."""
+    """The arguments of boto's `send_email`, with the uuid as a tag so that events can be distinguished."""
     return {
         "FromEmailAddress": SENDER,
         "Destination": {"ToAddresses": [mail["email"]]},

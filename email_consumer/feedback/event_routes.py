@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.sns.envelope import MAX_BODY
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.web.routing import ApiError, ApiModel, operation, read_bytes
 
 _ERRORS = (403, 429)

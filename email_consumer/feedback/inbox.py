@@ -21,7 +21,7 @@ from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.runtime.tasks import end
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.sns.certificates import DAY
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit

@@ -7,7 +7,7 @@ from email_consumer.feedback.events import ValidationMessage
 from email_consumer.feedback.inbox import Inbox
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.sns.envelope import Envelope, MessageType, parse
-from email_consumer.sns.refusal import MessageRefusedError, RefusalLog
+from email_consumer.sns.errors import MessageRefusedError, RefusalLog
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
 

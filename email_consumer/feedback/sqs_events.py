@@ -8,7 +8,7 @@ import structlog
 
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.runtime.tasks import end
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver

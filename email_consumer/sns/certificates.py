@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from email_consumer.sns.certificate_queue import CertificateQueue, StillWaitingError
-from email_consumer.sns.refusal import RETRY_LATER, MessageRefusedError
+from email_consumer.sns.errors import RETRY_LATER, MessageRefusedError
 
 DAY = 86_400.0
 _FAILURE_TTL = 15.0

@@ -11,7 +11,7 @@ from typing import Any
 
 from email_consumer.message.times import parse_time
 from email_consumer.message.wire_format import parse_json
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 
 _MAX_FIELDS = 1_000
 """Keys and values; SNS sends about 20. Anyone may post, and 1 MB can hold a million."""

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
 from email_consumer.sns.envelope import Envelope
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 
 _HASHES: dict[str, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 - SNS's version 1, its default, is SHA-1
 _PADDING = PKCS1v15()

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from email_consumer.aws.client import NoAnswerError, answered, client_config
 from email_consumer.sns.envelope import Envelope
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.topic_arn import TopicArn
 
 _CONNECT, _ANSWER = 4.0, 6.0

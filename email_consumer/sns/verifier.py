@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from email_consumer.sns.certificates import DAY, Certificates, usable_key
 from email_consumer.sns.envelope import Envelope
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.signature import verify_signature
 from email_consumer.sns.topic_arn import SANDBOX_ACCOUNT, TopicArn
 

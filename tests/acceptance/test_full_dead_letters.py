@@ -40,8 +40,8 @@ async def test_good_mail_goes_on_and_all_dead_letters_are_there_in_the_end(harne
         await harness.wait_sent(_GOOD)
         await harness.struck(fault, _POISONED)
         async with session.get(f"{url}/ready") as answer:
-            told = await answer.json()
-        assert (answer.status, told["reasons"]) == (503, {"dead_letters": "dead letters can't be stored"})
+            state = await answer.json()
+        assert (answer.status, state["reasons"]) == (503, {"dead_letters": "dead letters can't be stored"})
         assert "exceeded" in (await daemon.wait_for("ready.down"))["error"]
         assert daemon.count("dead_letter.not_stored") < 5
         while await harness.publisher.unsettled() != 2 * _POISONED or _dead_letter_pending(harness) != _POISONED:  # noqa: ASYNC110 - nobody tells

@@ -16,7 +16,7 @@ async def _metrics(url: str) -> dict[str, float]:
     return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
 
 
-async def test_metrics_tell_of_the_queue_the_dead_letters_and_the_quota(harness: DaemonHarness) -> None:
+async def test_metrics_show_the_queue_the_dead_letters_and_the_quota(harness: DaemonHarness) -> None:
     await harness.sandbox.put("/sandbox/account", {"max_24_hour_send": 1000, "sent_last_24_hours": 400})
     await harness.fault(kind="error", code="MessageRejected", match={"subject": "rejected"})
     async with harness.daemon(API_KEY=KEY) as daemon:
@@ -36,7 +36,7 @@ async def test_metrics_tell_of_the_queue_the_dead_letters_and_the_quota(harness:
         assert metrics["email_events_expected"] == 0
 
 
-async def test_an_outage_of_ses_is_told_as_every_hold_is(harness: DaemonHarness) -> None:
+async def test_an_outage_of_ses_is_reported_as_every_hold_is(harness: DaemonHarness) -> None:
     await harness.fault(times=None, kind="error", code="InternalFailure")
     async with harness.daemon(API_KEY=KEY) as daemon, aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{(await daemon.wait_for('sidecar.listening'))['port']}"

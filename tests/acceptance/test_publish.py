@@ -190,7 +190,7 @@ async def test_a_stream_that_is_full_says_so_at_once_in_its_own_words(
     assert "2 of 5 stored, then: the server refused: maximum messages exceeded" in answer.err
 
 
-async def test_a_known_uuid_that_the_stream_does_not_hold_any_more_is_told_apart(
+async def test_a_known_uuid_that_the_stream_does_not_hold_any_more_is_distinguished(
     server: NatsServer, stream: JetStreamContext, tmp_path: Path
 ) -> None:
     arguments = ("--to", "a@example.com", "--uuid", "u-1", *_MAIL)

@@ -56,11 +56,11 @@ def migrate(database: Path, watch: Watch, kill_at: int = 0) -> int:
     os.close(write)
     _, status = os.waitpid(child, 0)
     with os.fdopen(read) as pipe:
-        told = pipe.read()
+        output = pipe.read()
     expected = -signal.SIGKILL if kill_at else 0
     if (ended := os.waitstatus_to_exitcode(status)) != expected:
         raise SystemExit(f"the migration ended with {ended}, not {expected}")
-    return int(told or 0)
+    return int(output or 0)
 
 
 def _migrate_here(database: Path, watch: Watch, kill_at: int) -> int:

@@ -157,12 +157,12 @@ class Recorder:
         self._waits.append("untold-far")
         self._sent |= {uuid: as_map(uuid) for uuid in await self._publish("untold", 3)}
 
-        async def told() -> bool:
+        async def all_waiting() -> bool:
             waiting = [(await client.jetstream().stream_info(stream)).state.messages for stream in _FEEDS]
             sent = [uuid for uuid in await self._place.sent() if uuid.startswith("untold")]
             return len(sent) == 3 and waiting[0] > 0 and waiting[1] == 2
 
-        await self._place.until_true(told, "outcomes and scheduled mail that wait for the sidecar")
+        await self._place.until_true(all_waiting, "outcomes and scheduled mail that wait for the sidecar")
         await client.close()
 
     async def claimed_mail(self) -> None:

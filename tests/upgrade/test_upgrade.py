@@ -158,7 +158,7 @@ async def test_a_newer_file_is_refused_in_one_line(recorded: Recorded) -> None:
     assert [str(line["event"]).count("written by a newer email-consumer") for line in daemon.log] == [1]
 
 
-async def test_workers_that_are_upgraded_before_the_sidecar_stop_what_it_told_them(recorded: Recorded) -> None:
+async def test_workers_that_are_upgraded_before_the_sidecar_stop_what_it_cancelled(recorded: Recorded) -> None:
     place, manifest = recorded.place, recorded.manifest
     if place.shape == "run":
         pytest.skip("one process is both")

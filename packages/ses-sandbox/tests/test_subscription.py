@@ -58,7 +58,7 @@ async def _states(sns: Any, topic: str) -> list[tuple[str, str]]:
     return [(each["SubscriptionArn"], each["Endpoint"]) for each in listed["Subscriptions"]]
 
 
-async def test_attributes_tell_what_a_doctor_asks(sns: Any) -> None:
+async def test_attributes_say_what_a_doctor_asks(sns: Any) -> None:
     await sns.create_topic(Name="mine")
     arn = (
         await sns.subscribe(
@@ -100,6 +100,6 @@ async def test_foreign_credentials_are_refused_in_this_protocols_words(sandbox: 
             await sns.list_topics()
 
 
-async def test_sts_tells_the_account(sandbox: Control) -> None:
+async def test_sts_names_the_account(sandbox: Control) -> None:
     async with client("sts", sandbox.url) as sts:
         assert (await sts.get_caller_identity())["Account"] == "000000000000"

@@ -28,9 +28,9 @@ async def test_mail_of_the_api_is_sent_counted_and_has_a_history(api: Api) -> No
     assert await api.harness.sent() == dict.fromkeys(answer["ids"], 1)
     _, topic = await api.ask("GET", "/v1/topics/t")
     assert topic["request_counts"] == {"Created": 0, "Processed": 0, "Sent": 2, "Failed": 0, "Stopped": 0}
-    _, told = await api.ask("GET", f"/v1/messages/{answer['ids'][0]}")
-    assert (told["status"], told["email"], told["attempts"]) == ("Sent", "a@example.com", 1)
-    assert told["message_id"]
+    _, details = await api.ask("GET", f"/v1/messages/{answer['ids'][0]}")
+    assert (details["status"], details["email"], details["attempts"]) == ("Sent", "a@example.com", 1)
+    assert details["message_id"]
     assert await api.ask("GET", "/v1/events/counts/sent?hours=1") == (200, {"count": 2})
     assert await api.ask("GET", "/v1/results/sent") == (200, {"count": 2})
     plan = {"total": 2, "created": 0, "sent": 2, "failed": 0, "stopped": 0}
@@ -51,9 +51,9 @@ async def test_a_suppressed_copy_does_not_stop_the_mail(api: Api) -> None:
     await api.harness.emptied()
     [message] = (await api.harness.sandbox.get("/messages"))["messages"]
     assert (message["to"], message["cc"], message["bcc"]) == (["you@example.com"], ["c@example.com"], [])
-    _, told = await api.ask("GET", "/v1/messages/n-1")
-    assert (told["status"], told["error"]) == ("Sent", None)
-    [left_out] = [(each["kind"], each["recipient"], each["detail"]) for each in told["results"]]
+    _, details = await api.ask("GET", "/v1/messages/n-1")
+    assert (details["status"], details["error"]) == ("Sent", None)
+    [left_out] = [(each["kind"], each["recipient"], each["detail"]) for each in details["results"]]
     assert left_out == ("Suppressed", "archive@example.com", {"reason": "manual"})
     url = f"http://127.0.0.1:{api.port}/metrics"
     async with api.session.get(url) as answer:

@@ -14,8 +14,8 @@ async def secret(api: Api, *arguments: str) -> str:
 
 
 async def opened(api: Api, uuid: str) -> bool:
-    _, told = await api.ask("GET", f"/v1/messages/{uuid}")
-    return any(result["kind"] == "Open" for result in told["results"])
+    _, details = await api.ask("GET", f"/v1/messages/{uuid}")
+    return any(result["kind"] == "Open" for result in details["results"])
 
 
 async def test_links_work_after_a_rotation_and_a_restart_and_no_more_once_it_is_forgotten(
@@ -37,8 +37,8 @@ async def test_links_work_after_a_rotation_and_a_restart_and_no_more_once_it_is_
     async with serving(harness) as api:
         url = f"http://127.0.0.1:{api.port}"
         assert await unsubscribed(url, first) == WORKS
-        _, told = await api.ask("GET", "/v1/suppressions/first@example.com")
-        assert told["reason"] == "unsubscribed"
+        _, details = await api.ask("GET", "/v1/suppressions/first@example.com")
+        assert details["reason"] == "unsubscribed"
         while not (await opened(api, "first") and await opened(api, "second")):  # noqa: ASYNC110 - only asking tells
             await asyncio.sleep(0.02)
         assert await secret(api, "forget-old", "--yes") == "Links that old secrets signed no longer work."

@@ -92,16 +92,16 @@ async def test_a_suppressed_copy_does_not_stop_the_mail(harness: FleetHarness) -
         number += 1
         await harness.publisher.publish([as_map(f"copy-{number}", topic_id="copy", bcc=["Archive@example.com"])])
         await harness.until_counts("copy", Sent=number)
-        told = await harness.ask("GET", f"/v1/messages/copy-{number}")
-        left_out = [(each["recipient"], each["detail"]) for each in told["results"] if each["kind"] == "Suppressed"]
+        details = await harness.ask("GET", f"/v1/messages/copy-{number}")
+        left_out = [(each["recipient"], each["detail"]) for each in details["results"] if each["kind"] == "Suppressed"]
         if left_out:
-            heard.add(told["uuid"])
+            heard.add(details["uuid"])
             assert left_out == [("archive@example.com", {"reason": "manual"})]
     results = (await harness.ask("GET", "/v1/topics/copy"))["result_counts"]
     assert results["Suppressed"] == 1, "of distinct recipients"
 
 
-async def test_a_worker_tells_how_it_is(harness: FleetHarness) -> None:
+async def test_a_worker_reports_its_health(harness: FleetHarness) -> None:
     worker = harness.fleet.workers[0]
     async with harness.session.get(f"{harness.url(worker)}/ready") as answer:
         up = set((await answer.json())["up"])
@@ -118,7 +118,7 @@ async def test_what_must_not_be_together_is_refused_or_waits(harness: FleetHarne
     await run.launch()
     assert await run.ended() == 1
     assert "workers or a sidecar with LEDGER=jetstream" in str(run.log[-1])
-    for role, ledger, told in (
+    for role, ledger, reason in (
         ("run", "jetstream", "`email-consumer worker` (any number) and `email-consumer sidecar`"),
         ("worker", "sqlite", "needs jetstream"),
         ("sidecar", "sqlite", "needs jetstream"),
@@ -126,7 +126,7 @@ async def test_what_must_not_be_together_is_refused_or_waits(harness: FleetHarne
         wrong = harness.another(role, LEDGER=ledger)
         await wrong.launch()
         assert await wrong.ended() == 1
-        assert told in str(wrong.log[-1])
+        assert reason in str(wrong.log[-1])
 
 
 async def test_the_sidecars_file_is_backed_up_while_it_runs(harness: FleetHarness) -> None:

@@ -23,14 +23,14 @@ class Elsewhere:
     """The other processes: what the database contained when they were notified."""
 
     def __init__(self, database: Database) -> None:
-        self.told: list[tuple[str, ...]] = []
+        self.published: list[tuple[str, ...]] = []
         self.hears = True
         self._database = database
 
-    async def tell(self) -> None:
+    async def publish(self) -> None:
         if not self.hears:
             raise TimeoutError
-        self.told.append(await read_link_secrets(self._database))
+        self.published.append(await read_link_secrets(self._database))
 
 
 class Client:
@@ -45,7 +45,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(database: Database, secrets: LinkSecrets, elsewhere: Elsewhere) -> AsyncIterator[Client]:
-    app = create_app(LinkSecretRoutes(database, secrets, elsewhere.tell).routes(), [KEY], version="0")
+    app = create_app(LinkSecretRoutes(database, secrets, elsewhere.publish).routes(), [KEY], version="0")
     async with Server(app, 0, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
         yield Client(f"http://127.0.0.1:{server.port}", session)
 
@@ -68,7 +68,7 @@ async def test_each_rotation_adds_one_and_forgetting_leaves_the_newest(database:
         assert await client.ask("POST", body={}) == (200, {"old": 1})
         assert await client.ask("POST", body={"forget_old": False}) == (200, {"old": 2})
         assert (len(secrets.kept), secrets.kept[2]) == (3, "first")
-        assert await read_link_secrets(database) == secrets.kept == elsewhere.told[-1]
+        assert await read_link_secrets(database) == secrets.kept == elsewhere.published[-1]
         newest = secrets.kept[0]
         assert await client.ask("DELETE", "/old") == (200, {"old": 0})
         assert secrets.kept == await read_link_secrets(database) == (newest,)
@@ -87,7 +87,7 @@ async def test_old_ones_are_forgotten_only_when_all_know_the_new_one(database: D
         assert secrets.kept[1:] == ("first",)
         elsewhere.hears = True
         assert await client.ask("POST", body={"forgetOld": True}) == (200, {"old": 0})
-        assert [told[-1] for told in elsewhere.told] == ["first", secrets.kept[0]]
+        assert [kept[-1] for kept in elsewhere.published] == ["first", secrets.kept[0]]
         assert await read_link_secrets(database) == secrets.kept
 
 

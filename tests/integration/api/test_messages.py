@@ -176,13 +176,18 @@ async def test_a_mail_shows_its_history(harness: ApiHarness) -> None:
     (message,) = await harness.pull(1)
     await harness.finish(message, Failed("503 from SES"))
     await harness.finish(message, Sent("ses-1"))
-    status, told = await harness.ask("GET", f"/v1/messages/{answer['ids'][0]}")
+    status, details = await harness.ask("GET", f"/v1/messages/{answer['ids'][0]}")
     assert status == 200
-    assert (told["status"], told["message_id"], told["attempts"], told["topic_id"]) == ("Sent", "ses-1", 2, "t")
-    assert [(entry["outcome"], entry["reason"]) for entry in told["history"]] == [("failed", "503 from SES")]
-    assert told["finished_at"].endswith("Z")
-    status, told = await harness.ask("GET", "/v1/messages/unknown")
-    assert (status, told["error"]["code"]) == (404, "not_found")
+    assert (details["status"], details["message_id"], details["attempts"], details["topic_id"]) == (
+        "Sent",
+        "ses-1",
+        2,
+        "t",
+    )
+    assert [(entry["outcome"], entry["reason"]) for entry in details["history"]] == [("failed", "503 from SES")]
+    assert details["finished_at"].endswith("Z")
+    status, details = await harness.ask("GET", "/v1/messages/unknown")
+    assert (status, details["error"]["code"]) == (404, "not_found")
 
 
 async def test_counts_of_a_topic_follow_its_mail_under_all_paths(harness: ApiHarness) -> None:

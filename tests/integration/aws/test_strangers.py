@@ -18,7 +18,7 @@ from email_consumer.doctor.examination import examine
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.settings import load_settings
 from email_consumer.sns.envelope import parse
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.topic_arn import TopicArn
 from email_consumer.sqs import batches

@@ -99,7 +99,7 @@ def _deliveries(client: Client) -> Subscription:
     return next(each for each in client._subs.values() if not each.subject.endswith("*"))
 
 
-async def test_the_server_tells_how_old_a_bucket_is(server: NatsServer) -> None:
+async def test_the_age_of_a_bucket_comes_from_the_server(server: NatsServer) -> None:
     async with connected(server) as client:
         with pytest.raises(NotFoundError):
             await bucket_age(client, BUCKET)

@@ -21,7 +21,7 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.feedback import inbox as inbox_module
 from email_consumer.feedback.inbox import Reception
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.store.status import Status
 from tests.factories import event
 from tests.integration.feedback.harness import open_harness
@@ -96,10 +96,10 @@ async def test_what_ses_accepted_and_then_dropped_is_logged(path: Path) -> None:
             for number, kind in enumerate(("Reject", "Rendering Failure")):
                 await harness.send(f"u-{number}", f"ses-{number}")
                 await harness.take(event(kind, f"u-{number}", message_id=f"ses-{number}", reason="Bad content"))
-        told = [
+        logged = [
             (line["uuid"], line["kind"], line["log_level"]) for line in logs if line["event"] == "mail.dropped_by_ses"
         ]
-        assert told == [("u-0", "Reject", "warning"), ("u-1", "Rendering Failure", "warning")]
+        assert logged == [("u-0", "Reject", "warning"), ("u-1", "Rendering Failure", "warning")]
         assert harness.rows("SELECT status FROM email_results") == [("Reject",), ("Rendering Failure",)]
 
 

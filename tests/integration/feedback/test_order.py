@@ -18,17 +18,17 @@ Message = tuple[str, str]
 def messages() -> list[Message]:
     """A life's worth of events of five mails, with the SNS message id of each."""
     soft = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
-    told = []
+    published = []
     for number in range(1, 6):
         uuid, ses_id = f"u-{number}", f"ses-{number}"
-        told.append(event("Send", uuid, message_id=ses_id, at=number))
-        told.append(event("Open", uuid, message_id=ses_id, at=number + 20))
-        told.append(event("Click", uuid, message_id=ses_id, at=number + 21, link="https://example.com"))
-        told.append(event("Open", uuid, message_id=ses_id, at=number + 22, isBot=True))
+        published.append(event("Send", uuid, message_id=ses_id, at=number))
+        published.append(event("Open", uuid, message_id=ses_id, at=number + 20))
+        published.append(event("Click", uuid, message_id=ses_id, at=number + 21, link="https://example.com"))
+        published.append(event("Open", uuid, message_id=ses_id, at=number + 22, isBot=True))
         address = [f"row{number % 2}@example.com"]
-        told.append(event("Bounce", uuid, message_id=ses_id, at=number + 30, to=address, **soft))
+        published.append(event("Bounce", uuid, message_id=ses_id, at=number + 30, to=address, **soft))
     both = ["hard@example.com"]
-    told += [
+    published += [
         event("Delivery", "u-1", message_id="ses-1", at=33.5, to=["row1@example.com"]),
         event("Delivery", "u-1", message_id="ses-1", at=2.0),
         event("Bounce", "u-2", message_id="ses-2", at=9.0, to=both),
@@ -41,7 +41,7 @@ def messages() -> list[Message]:
         event("Delivery", "elsewhere", message_id="other", at=1.0),
         event("Bounce", None, message_id="other-2", at=1.0, to=["stranger@example.com"]),
     ]
-    return [(str(uuid4()), text) for text in told]
+    return [(str(uuid4()), text) for text in published]
 
 
 async def prepared(harness: FeedbackHarness) -> FeedbackHarness:
@@ -55,10 +55,10 @@ async def prepared(harness: FeedbackHarness) -> FeedbackHarness:
     return harness
 
 
-async def once_in_order(path: Path, told: list[Message]) -> dict[str, Any]:
+async def once_in_order(path: Path, published: list[Message]) -> dict[str, Any]:
     async with open_harness(path, soft_bounce_limit=2) as harness:
         await prepared(harness)
-        for sns_id, text in told:
+        for sns_id, text in published:
             await harness.take(text, sns_id)
         return harness.tables()
 
@@ -66,9 +66,9 @@ async def once_in_order(path: Path, told: list[Message]) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_three_times_and_shuffled_is_as_once_in_order(tmp_path: Path, seed: int, at_once: bool) -> None:
-    told = messages()
-    expected = await once_in_order(tmp_path / "once.db", told)
-    thrice = told * 3
+    published = messages()
+    expected = await once_in_order(tmp_path / "once.db", published)
+    thrice = published * 3
     random.Random(seed).shuffle(thrice)
     async with open_harness(tmp_path / "shuffled.db", soft_bounce_limit=2) as harness:
         await prepared(harness)

@@ -13,7 +13,7 @@ import pytest
 from email_consumer.core.outcome import Duplicate, InDoubt
 from email_consumer.feedback import sqs_events
 from email_consumer.feedback.sqs_events import SqsEvents
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sqs.queue import SqsQueue
 from tests.factories import event
 from tests.integration.feedback.harness import KEY, open_harness
@@ -108,14 +108,14 @@ async def test_in_doubt_waits_while_the_queue_gives_no_answer(
 ) -> None:
     monkeypatch.setattr(sqs_events, "_VISIBILITY", 0.0)
     missing = f"{sqs_server.url}/123456789012/missing"
-    told: list[float] = []
+    moments: list[float] = []
     async with SqsQueue.open(missing, region=REGION, endpoint=sqs_server.url) as queue:
-        running = asyncio.create_task(SqsEvents(queue, _ignore, told.append).run())
-        await until(lambda: len(told) >= 3)
+        running = asyncio.create_task(SqsEvents(queue, _ignore, moments.append).run())
+        await until(lambda: len(moments) >= 3)
         running.cancel()
         await asyncio.wait([running])
-    assert told == sorted(told)
-    assert told[-1] > told[0]
+    assert moments == sorted(moments)
+    assert moments[-1] > moments[0]
 
 
 async def _ignore(_body: bytes) -> None:

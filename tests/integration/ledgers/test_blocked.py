@@ -66,7 +66,7 @@ async def test_a_full_stream_of_outcomes_stops_claims_and_loses_none(jetstream: 
         for uuid in ("u-1", "u-2"):
             with pytest.raises(LedgerBlockedError, match="outcomes can't be stored: maximum bytes exceeded"):
                 await ledger.finish(mail(uuid), Sent(f"ses-{uuid}"), ORIGIN)
-            assert ledger.known(mail(uuid)) is None  # or it would be acked before its outcome is told
+            assert ledger.known(mail(uuid)) is None  # or it would be acked before its outcome is published
         for uuid in ("u-1", "u-3"):
             with pytest.raises(LedgerBlockedError, match="outcomes can't be stored"):
                 await ledger.claim(mail(uuid), AGAIN)

@@ -1,4 +1,4 @@
-"""Workers' clocks may be minutes apart: ages of claims are told by NATS's clock alone."""
+"""Workers' clocks may be minutes apart: ages of claims are measured by NATS's clock alone."""
 
 import time
 from dataclasses import replace

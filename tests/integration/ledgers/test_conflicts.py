@@ -81,7 +81,7 @@ async def test_what_another_ledger_may_have_sent_stands_for_its_recipients_too(b
         assert await ledger.claim(OTHERS, AGAIN) == CONFLICT
 
 
-async def test_memory_tells_a_conflict_from_a_duplicate(backend: Backend) -> None:
+async def test_memory_distinguishes_a_conflict_from_a_duplicate(backend: Backend) -> None:
     async with backend.open() as ledger:
         assert ledger.known(mail()) is None
         await ended_by(Sent("ses-1"))(ledger)

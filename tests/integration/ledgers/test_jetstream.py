@@ -146,7 +146,7 @@ async def test_a_cancelled_topic_stops_what_a_dead_worker_left(jetstream: JetStr
     assert (row["status"], row["error"], row["message_id"], row["attempts"]) == (2, None, "ses-1", 1)
 
 
-async def test_an_outcome_whose_way_to_the_tables_was_cut_is_told_again(jetstream: JetStreamBackend) -> None:
+async def test_an_outcome_that_did_not_reach_the_tables_is_published_again(jetstream: JetStreamBackend) -> None:
     async with jetstream.open() as ledger:
         await ledger.claim(mail(topic_id="t"), ORIGIN)
         await ledger.finish(mail(topic_id="t"), Sent("ses-1"), ORIGIN)

@@ -191,13 +191,13 @@ def batches() -> Iterator[tuple[str, bytes]]:
 async def test_junk_in_batches_of_outcomes_costs_nothing_that_is_ours(database: Database) -> None:
     sent: list[int] = []
     projection = Projection(database, sent.append)
-    told: list[Batch] = []
+    handled: list[Batch] = []
     with capture_logs() as logs:
         async with projection.running():
             for number, (_, junk) in enumerate(batches()):
-                told += [Batch(junk), Batch(attempt(f"before-{number}", Sent("ses-1"), 11) + junk)]
-            await asyncio.gather(*(projection.handle(batch) for batch in told))
-    assert all(batch.acked for batch in told)
+                handled += [Batch(junk), Batch(attempt(f"before-{number}", Sent("ses-1"), 11) + junk)]
+            await asyncio.gather(*(projection.handle(batch) for batch in handled))
+    assert all(batch.acked for batch in handled)
     uuids = {row["uuid"] for row in query(database.path, "SELECT uuid FROM email_requests WHERE status = 2")}
     assert uuids == {f"before-{number}" for number, _ in enumerate(batches())}
     assert sum(sent) == len(uuids)
@@ -221,7 +221,7 @@ def test_a_megabyte_of_values_is_not_looked_at_to_its_end() -> None:
     assert [len([*read_states(junk * 1_000_000)]) for junk in (b"\x01", b"x", b"\x80", b"\xc0")] == [1_001] * 4
 
 
-def test_what_an_earlier_worker_does_not_tell_may_be_absent() -> None:
+def test_what_an_earlier_worker_does_not_publish_may_be_absent() -> None:
     packed = msgpack.unpackb(attempt("u-1", Sent("ses-1"), 11))
     for name in ("left_out", "recipients_hash", "content_hash", "conflict"):
         del packed[name]

@@ -67,7 +67,7 @@ NOT_TO_BE_READ: dict[str, tuple[bytes, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "received", "told"),
+    ("name", "received", "call"),
     [
         *((name, 1, "ack") for name in NO_WORKERS),
         *((name, 1, "nak 60") for name in NOT_TO_BE_READ),
@@ -75,10 +75,10 @@ NOT_TO_BE_READ: dict[str, tuple[bytes, dict[str, str]]] = {
     ],
 )
 async def test_scheduled_mail_that_cannot_be_read(
-    jetstream: JetStreamBackend, path: Path, name: str, received: int, told: str
+    jetstream: JetStreamBackend, path: Path, name: str, received: int, call: str
 ) -> None:
     """What may be a newer worker's waits for an hour; then it is a dead letter like what can be nobody's."""
-    payload, headers = (NO_WORKERS if (received, told) == (1, "ack") else NOT_TO_BE_READ)[name]
+    payload, headers = (NO_WORKERS if (received, call) == (1, "ack") else NOT_TO_BE_READ)[name]
     letters = dead_letters(jetstream)
     async with open_database(path) as database:
         metrics = Metrics()
@@ -94,9 +94,9 @@ async def test_scheduled_mail_that_cannot_be_read(
         async with scheduled.running():
             delivery = FakeDelivery(payload, headers=headers, received=received)
             await scheduled.handle(delivery)
-            assert delivery.calls == [told]
+            assert delivery.calls == [call]
     assert query(path, "SELECT * FROM email_requests") == []
-    if told == "ack":
+    if call == "ack":
         letter = await letters.get(1)
         assert (letter.kind, letter.payload) == ("undecodable", payload)
         assert letter.reason.startswith("it can't be stored until it is due: ")

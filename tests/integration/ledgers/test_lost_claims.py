@@ -110,7 +110,7 @@ async def test_of_two_deliveries_of_a_uuid_any_may_have_been_claimed(harness: Lo
         assert await ledger.claim(mail(), second) == Busy()
 
 
-async def test_outcomes_while_it_is_lost_are_told_and_refilled(harness: LostClaimsHarness) -> None:
+async def test_outcomes_while_it_is_lost_are_published_and_refilled(harness: LostClaimsHarness) -> None:
     async with harness.jetstream.open() as ledger:
         [origin] = await harness.deliver(mail())
         await ledger.claim(mail(), origin)
@@ -132,8 +132,8 @@ async def test_an_outcome_that_comes_after_the_refill_is_brought_in(harness: Los
         await harness.refill()
         # It was written to the bucket that is gone, and its worker was stopped before it could tell.
         record = ClaimRecord(Status.SENT, attempts=1, finished_at=time.time(), message_id="ses-1", life=held.revision)
-        told = encode_state(mail(), origin, BucketEntry(record, held.revision + 1), time.time())
-        await harness.jetstream.client.jetstream().publish(Names(STREAM).outcomes, told)
+        late_outcome = encode_state(mail(), origin, BucketEntry(record, held.revision + 1), time.time())
+        await harness.jetstream.client.jetstream().publish(Names(STREAM).outcomes, late_outcome)
         await harness.refill()
         await harness.until_sent()
         async with harness.jetstream.open() as other:

@@ -27,7 +27,7 @@ class EmptyQueue:
         return Backlog(7, 0)
 
 
-async def told() -> None:
+async def published() -> None:
     """Workers know everything."""
 
 
@@ -37,7 +37,7 @@ async def never_told() -> None:
 
 
 async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=told)
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=published)
     assert await queue.backlog() == Backlog(7, 0)
     async with jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
@@ -55,7 +55,7 @@ async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, mon
     assert await queue.backlog() == Backlog(0, 1)
 
 
-async def test_nothing_is_known_while_workers_cannot_be_told(
+async def test_nothing_is_known_while_workers_cannot_be_notified(
     jetstream: JetStreamBackend,
 ) -> None:
     queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=never_told)

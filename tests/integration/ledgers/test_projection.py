@@ -82,7 +82,7 @@ async def test_a_batch_that_comes_again_changes_nothing(database: Database) -> N
     assert await show(database, batch, batch) == once
 
 
-async def test_one_batch_may_tell_of_a_mail_twice(database: Database) -> None:
+async def test_one_batch_may_hold_a_mail_twice(database: Database) -> None:
     batch = attempt("u-1", Failed("503"), 11) + attempt("u-1", Sent("ses-1"), 13, attempts=1)
     assert await show(database, batch) == [("u-1", 2, 2, None, "ses-1", 113.0, 1)]
 

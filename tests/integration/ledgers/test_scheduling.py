@@ -149,10 +149,10 @@ async def test_it_does_not_wait_for_ever_for_an_outcome_that_got_lost(jetstream:
             idempotency_ttl=1,
         )
         async with scheduled.running():
-            for received, told in ((60, "nak 1"), (61, "ack")):
+            for received, call in ((60, "nak 1"), (61, "ack")):
                 delivery = FakeDelivery(stored.data or b"", headers=stored.headers or {}, received=received)
                 await scheduled.handle(delivery)
-                assert delivery.calls == [told]
+                assert delivery.calls == [call]
     rows = query(path, "SELECT uuid, email, status FROM email_requests ORDER BY id")
     assert [tuple(row) for row in rows] == [("u-1\0001", "a@example.com", 0), ("u-1", "right@example.com", 0)]
 

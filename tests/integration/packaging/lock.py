@@ -11,7 +11,7 @@ _PROJECTS = {"email-consumer", "ses-sandbox"}
 def closure(requirements: Iterable[str]) -> dict[str, str]:
     """Name and version of the distributions that the lock has for these requirements, and for theirs in turn.
 
-    All platforms together. Extras are not told apart: what one of them needs counts as needed.
+    All platforms together. Extras are not distinguished: what one of them needs counts as needed.
     """
     pins = _pins()
     found = {_name(text) for text in requirements} & pins.keys()

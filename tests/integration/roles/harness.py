@@ -77,26 +77,26 @@ class RolesHarness:
 
     async def ready(self) -> dict[str, Any]:
         async with self.session.get(f"{self.url}/ready") as answer:
-            told: dict[str, Any] = await answer.json()
-            assert answer.status == (200 if told["ready"] else 503)
-            return told
+            state: dict[str, Any] = await answer.json()
+            assert answer.status == (200 if state["ready"] else 503)
+            return state
 
     async def wait_named(self, check: str, reason: str) -> None:
         """Until `/ready` says that the check fails for this reason."""
-        told: object = None
+        state: object = None
         try:
             async with asyncio.timeout(_PATIENCE):
                 while True:
                     try:
-                        told = await self.ready()
+                        state = await self.ready()
                     except aiohttp.ClientConnectionError as error:
-                        told = error
+                        state = error
                     else:
-                        if told["reasons"].get(check, "").startswith(reason):
+                        if state["reasons"].get(check, "").startswith(reason):
                             return
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise AssertionError(f"not named {check}: {reason}, but {told}") from None
+            raise AssertionError(f"not named {check}: {reason}, but {state}") from None
 
     async def publish(self, *uuids: str) -> None:
         for uuid in uuids:

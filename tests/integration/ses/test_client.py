@@ -27,7 +27,7 @@ async def test_a_mail_arrives_as_it_was(sandbox: Sandbox) -> None:
     assert (stored["from"], stored["to"], stored["cc"]) == ("shop@example.com", ["a@example.com"], ["c@example.org"])
 
 
-async def test_the_account_is_told(sandbox: Sandbox) -> None:
+async def test_the_account_is_reported(sandbox: Sandbox) -> None:
     await sandbox.set_account(max_send_rate=14, max_24_hour_send=50_000, sent_last_24_hours=7)
     async with client(sandbox.url) as ses:
         account = await ses.account()

@@ -1,4 +1,4 @@
-"""What happens to an existing connection: outages are bridged and told once, an end for good is reported."""
+"""What happens to an existing connection: outages are bridged and logged once, an end for good is reported."""
 
 import asyncio
 from pathlib import Path
@@ -41,7 +41,7 @@ def _errors(client: Client) -> asyncio.Semaphore:
     return seen
 
 
-async def test_an_outage_is_bridged_and_told_once(tmp_path: Path) -> None:
+async def test_an_outage_is_bridged_and_logged_once(tmp_path: Path) -> None:
     async with NatsServer(tmp_path) as server:
         events = await _outage(server, NatsEndpoint([server.url]))
     assert events == ["nats.connected", "nats.disconnected", "nats.reconnected"]

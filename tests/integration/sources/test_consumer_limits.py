@@ -1,4 +1,4 @@
-"""Whatever a consumer's configuration or the server allows is kept to; what stands in the way is told."""
+"""Whatever a consumer's configuration or the server allows is kept to; what stands in the way is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -93,7 +93,7 @@ async def connected(directory: Path, config: str) -> AsyncIterator[tuple[Client,
             await client.close()
 
 
-async def test_a_paused_consumer_is_told_until_it_goes_on(client: Client) -> None:
+async def test_a_paused_consumer_is_reported_until_it_resumes(client: Client) -> None:
     await make_both(client)
     harness = ReceiverHarness(5)
     async with pulling(client, harness) as intake:
@@ -105,7 +105,7 @@ async def test_a_paused_consumer_is_told_until_it_goes_on(client: Client) -> Non
         await until(lambda: not intake.held)
 
 
-async def test_a_mail_that_no_request_may_bring_is_told_and_comes_once_one_may(client: Client) -> None:
+async def test_a_mail_larger_than_any_request_is_reported_and_comes_once_one_may_bring_it(client: Client) -> None:
     await make_both(client, max_bytes=1000)
     harness = ReceiverHarness(5)
     async with pulling(client, harness) as intake:
@@ -116,7 +116,7 @@ async def test_a_mail_that_no_request_may_bring_is_told_and_comes_once_one_may(c
         await until(lambda: not intake.held)
 
 
-async def test_that_nothing_comes_before_something_is_settled_is_told(client: Client) -> None:
+async def test_that_nothing_comes_before_something_is_settled_is_reported(client: Client) -> None:
     harness = ReceiverHarness(5)
     async with pulling(client, harness) as intake:
         await make(client, update=True, max_ack_pending=2)
@@ -130,7 +130,7 @@ async def test_that_nothing_comes_before_something_is_settled_is_told(client: Cl
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         (lambda client: ask(client, "CONSUMER.DELETE.messages.c"), ""),
         (lambda client: replaced(client, deliver_subject="elsewhere"), "push consumer"),
@@ -139,8 +139,8 @@ async def test_that_nothing_comes_before_something_is_settled_is_told(client: Cl
     ],
     ids=["deleted", "a push consumer", "of another subject", "headers only"],
 )
-async def test_a_consumer_that_was_replaced_is_made_again_or_told(
-    client: Client, change: Callable[[Client], Awaitable[object]], told: str
+async def test_a_consumer_that_was_replaced_is_recreated_or_reported(
+    client: Client, change: Callable[[Client], Awaitable[object]], reason: str
 ) -> None:
     harness = ReceiverHarness(5)
     async with pulling(client, harness) as intake:
@@ -149,8 +149,8 @@ async def test_a_consumer_that_was_replaced_is_made_again_or_told(
         await harness.ack_all()
         await client.flush()
         await change(client)
-        if told:
-            await until(lambda: told in intake.held)
+        if reason:
+            await until(lambda: reason in intake.held)
             await ask(client, "CONSUMER.DELETE.messages.c")
         await publish(client, 1)
         await harness.wait_until(lambda: 2 in harness.seen)

@@ -24,7 +24,7 @@ async def test_never_more_in_hand_than_slots_and_refilled_as_they_become_free(cl
     assert harness.seen == list(range(1, 36))
 
 
-async def test_what_a_delivery_tells(client: Client) -> None:
+async def test_what_a_delivery_says(client: Client) -> None:
     harness = ReceiverHarness(1)
     async with pulling(client, harness):
         await client.jetstream().publish("messages.email", b"body", headers={"X-A": "b"})

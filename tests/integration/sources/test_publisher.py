@@ -45,7 +45,7 @@ async def stream(client: Client, **config: Any) -> None:
     )
 
 
-async def test_where_it_was_stored_is_told(client: Client) -> None:
+async def test_where_it_was_stored_is_returned(client: Client) -> None:
     await stream(client)
     publisher = Publisher(client, NEVER)
     assert await publisher.once("mail.a", b"1") == Stored("mail", 1, duplicate=False)

@@ -126,7 +126,7 @@ async def test_an_intake_that_never_ran_can_be_stopped(queue: SqsQueue) -> None:
     await sqs_receiver(queue, slots=DeliveryHolder(1).slots, visibility=1, start=DeliveryHolder(1).start).stop()
 
 
-async def test_an_outage_is_told_once_and_survived() -> None:
+async def test_an_outage_is_logged_once_and_survived() -> None:
     hand = DeliveryHolder(10)
     with SqsServer() as server, capture_logs() as log:
         mail = await server.create_queue("mail")

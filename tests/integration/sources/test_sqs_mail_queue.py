@@ -42,7 +42,7 @@ async def test_the_largest_payload_that_is_promised_is_taken(mail: TestQueue, qu
     assert await mail.unsettled() == 1
 
 
-async def test_a_queue_that_is_gone_tells_so_for_each_message(mail: TestQueue, queue: SqsQueue) -> None:
+async def test_a_queue_that_is_gone_fails_each_message(mail: TestQueue, queue: SqsQueue) -> None:
     gone = SqsMailQueue(SqsQueue(queue._client, f"{mail.url}-gone"), longest=4_000)
     faults = await gone.publish([(b"x", {})] * 12)
     assert ["no such queue" in str(fault) for fault in faults] == [True] * 12
@@ -51,7 +51,7 @@ async def test_a_queue_that_is_gone_tells_so_for_each_message(mail: TestQueue, q
 
 
 @pytest.mark.parametrize("skew", [-120.0, 120.0])
-async def test_a_moment_is_told_by_the_clock_of_sqs(
+async def test_a_moment_is_taken_from_the_clock_of_sqs(
     mail: TestQueue, queue: SqsQueue, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
     sqs_time = time.time

@@ -8,7 +8,7 @@ from unittest import mock
 
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.sns import verifier
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.verifier import Verifier
 from tests.simulation.http import Response, request
 from tests.simulation.process import Process

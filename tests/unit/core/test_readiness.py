@@ -47,7 +47,7 @@ async def test_a_part_that_never_answers_is_down(monkeypatch: pytest.MonkeyPatch
         ("not connected", "not connected"),
     ],
 )
-def test_everybody_is_told_our_own_words_alone(text: str, public: str) -> None:
+def test_everybody_sees_our_own_words_alone(text: str, public: str) -> None:
     assert in_public(text) == public
 
 

@@ -58,7 +58,7 @@ async def test_mail_that_moves_slowly_is_not_stuck() -> None:
         assert await watched.reason(55) == ""
 
 
-async def test_what_this_process_settles_counts_where_the_source_does_not_tell() -> None:
+async def test_what_this_process_settles_counts_where_the_source_does_not_say() -> None:
     watched = Watched()
     watched.progress = SourceProgress(7, 0)
     for _ in range(5):
@@ -103,7 +103,7 @@ async def test_a_source_that_gives_no_answer_for_a_minute_is_named(before: int) 
     assert await watched.reason(20) == "the mail queue does not respond: nats: timeout"
 
 
-async def test_what_the_source_itself_says_of_why_is_told() -> None:
+async def test_the_reason_that_the_source_gives_is_reported() -> None:
     watched = Watched()
     watched.progress = SourceProgress(7, 0, "max_ack_pending is reached")
     assert "(max_ack_pending is reached)" in await watched.reason(70)

@@ -85,7 +85,7 @@ def _rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(_RULES.read_text())["groups"] for rule in group["rules"]]
 
 
-def test_each_rule_has_a_case_and_tells_what_to_do() -> None:
+def test_each_rule_has_a_case_and_says_what_to_do() -> None:
     assert [rule["alert"] for rule in _rules()] == list(_CASES)
     for rule in _rules():
         assert rule["labels"]["severity"] in {"page", "ticket"}
@@ -97,9 +97,9 @@ def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
     readings = SampledMetrics(0, 0, 0, 0, 0, 0, Unconsumed((("messages.other", 1),)), events_refused=Counter(topic=1))
     registry.register(SampledMetricsCollector(readings))
     families = text_string_to_metric_families(generate_latest(registry).decode())
-    told = {sample.name for family in families for sample in family.samples}
+    exported = {sample.name for family in families for sample in family.samples}
     for rule in _rules():
-        assert set(re.findall(r"\bemail_\w+", rule["expr"])) - {"email_consumer"} <= told
+        assert set(re.findall(r"\bemail_\w+", rule["expr"])) - {"email_consumer"} <= exported
 
 
 @pytest.mark.skipif(_PROMTOOL is None, reason="promtool is needed (it comes with Prometheus)")

@@ -112,7 +112,7 @@ def test_a_record_that_vanished_is_made_from_the_claim() -> None:
     )
 
 
-def test_the_first_outcome_tells_when_the_uuid_s_life_began() -> None:
+def test_the_first_outcome_shows_when_the_life_of_the_uuid_began() -> None:
     fresh = BucketEntry(replace(CLAIM, life=0), 7)
     record = fresh.finished(fresh, FINGERPRINT, Failed("503"), NOW)
     assert record is not None

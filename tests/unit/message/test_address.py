@@ -116,7 +116,7 @@ def test_one_address_has_one_normal_form(text: str) -> None:
         ("No-Reply@localhost", "no-reply@localhost"),
     ],
 )
-def test_a_normal_form_keeps_what_tells_mailboxes_apart(text: str, normal: str) -> None:
+def test_a_normal_form_keeps_what_distinguishes_mailboxes(text: str, normal: str) -> None:
     assert normal_form(text) == normal
 
 

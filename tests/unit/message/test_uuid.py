@@ -15,6 +15,6 @@ def test_any_text_is_a_uuid(uuid: str) -> None:
 
 
 @pytest.mark.parametrize("uuid", ["", "x" * 257, "a\0b"])
-def test_what_could_not_be_told_apart_is_none(uuid: str) -> None:
+def test_what_could_not_be_distinguished_is_no_uuid(uuid: str) -> None:
     with pytest.raises(UndecodableError, match=r"^uuid: "):
         decode(payload(uuid))

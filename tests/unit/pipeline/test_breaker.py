@@ -21,7 +21,7 @@ LOST = InDoubt("HTTP 503 that SES did not write")
 
 
 class Ses:
-    """Answers what it was last told to, once the test lets it."""
+    """Answers what it was last set to, once the test lets it."""
 
     def __init__(self) -> None:
         self.answer: SendResult | Interrupted = Sent("ses-1")
@@ -164,7 +164,7 @@ def test_any_answer_about_a_mail_breaks_the_row(run: Run, answer: SendResult) ->
     run(measure)
 
 
-def test_what_began_before_tells_nothing_new(run: Run) -> None:
+def test_what_began_before_proves_nothing_new(run: Run) -> None:
     async def measure(bench: Bench) -> None:
         bench.ses.open.clear()
         late_success = asyncio.create_task(bench.attempt())

@@ -38,5 +38,5 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
     in_hand.start(beating)
     async with patience(), supervised(Service("in_hand", in_hand.keep_alive)):
         await beating.alive.wait()
-    assert hanging.calls == ["in progress"], "not told again before it has answered"
+    assert hanging.calls == ["in progress"], "not called again before it has answered"
     assert await in_hand.drain(0) == 2

@@ -65,7 +65,7 @@ async def test_nothing_ends_before_the_signal() -> None:
     recorder, stop = Recorder(), asyncio.Event()
 
     async def over_soon() -> None:
-        """As a source that was told to stop."""
+        """As a source that was asked to stop."""
 
     async with Supervisor() as services:
         services.start(recorder.service("sender"), Service("source", over_soon))

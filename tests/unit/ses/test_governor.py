@@ -25,18 +25,18 @@ HEALTHY = Account(
 class RecordedPace:
     rate: float = 0.0
     holds: dict[str, str] = field(default_factory=dict)
-    told: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    calls: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     def set_rate(self, rate: float) -> None:
         self.rate = rate
 
     def hold(self, holder: str, reason: str) -> None:
         self.holds[holder] = reason
-        self.told.put_nowait(f"hold {holder}")
+        self.calls.put_nowait(f"hold {holder}")
 
     def resume(self, holder: str) -> None:
         del self.holds[holder]
-        self.told.put_nowait(f"resume {holder}")
+        self.calls.put_nowait(f"resume {holder}")
 
 
 class Bench:
@@ -113,7 +113,7 @@ async def test_other_failures_leave_the_rate_alone(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         ({"sending_enabled": False}, "SendingEnabled"),
         ({"enforcement_status": "SHUTDOWN"}, "SHUTDOWN"),
@@ -121,10 +121,10 @@ async def test_other_failures_leave_the_rate_alone(bench: Bench) -> None:
     ],
 )
 async def test_an_account_that_may_not_send_holds_the_queue_until_it_may(
-    bench: Bench, change: dict[str, object], told: str
+    bench: Bench, change: dict[str, object], reason: str
 ) -> None:
     await bench.look(**change)
-    assert told in bench.pace.holds["account"]
+    assert reason in bench.pace.holds["account"]
     await bench.look()
     assert not bench.pace.holds
 
@@ -183,7 +183,7 @@ async def test_it_looks_again_by_itself_and_at_once_when_something_is_wrong(benc
     bench.answer = replace(HEALTHY, sending_enabled=False)
     bench.governor.report(Held("Sending paused for this account."))
     async with patience():
-        assert await bench.pace.told.get() == "hold account"
+        assert await bench.pace.calls.get() == "hold account"
         bench.answer = HEALTHY
-        assert await bench.pace.told.get() == "resume account"
+        assert await bench.pace.calls.get() == "resume account"
     task.cancel()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from email_consumer.sns.certificates import Certificates, DownloadError, usable_key
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, SnsKey
 

@@ -9,7 +9,7 @@ import pytest
 
 from email_consumer.sns.certificates import Certificates
 from email_consumer.sns.envelope import MAX_BODY, parse
-from email_consumer.sns.refusal import MessageRefusedError
+from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.verifier import Verifier
 from tests.unit.feedback.pocket import Pocket
 from tests.unit.feedback.sns_key import CERTIFICATE_URL, TOPIC, SnsKey, body

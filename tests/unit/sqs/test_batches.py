@@ -82,8 +82,8 @@ async def test_what_sqs_does_not_name_as_done_is_not_taken_for_done(answer: Mapp
 
     gathered = Batches(call)
     async with asyncio.timeout(60):  # nobody waits for ever
-        told = await asyncio.gather(gathered.submit({}), gathered.submit({}), return_exceptions=True)
-    assert all(isinstance(error, Exception) for error in told)
+        answers = await asyncio.gather(gathered.submit({}), gathered.submit({}), return_exceptions=True)
+    assert all(isinstance(error, Exception) for error in answers)
 
 
 async def test_a_refusal_without_a_code_is_a_refusal() -> None:
@@ -99,8 +99,8 @@ async def test_a_call_that_fails_fails_for_all_in_it() -> None:
         raise SqsError("no answer")
 
     gathered = Batches(call)
-    told = await asyncio.gather(gathered.submit({}), gathered.submit({}), return_exceptions=True)
-    assert [str(error) for error in told] == ["no answer", "no answer"]
+    answers = await asyncio.gather(gathered.submit({}), gathered.submit({}), return_exceptions=True)
+    assert [str(error) for error in answers] == ["no answer", "no answer"]
 
 
 async def test_who_gave_up_waiting_spoils_nothing_for_the_others() -> None:

@@ -21,7 +21,7 @@ from tests.servers.nats import NatsServer
 from tests.waiting import patience, until
 
 
-async def test_a_worker_is_ready_once_it_knows_all_that_was_told(server: NatsServer) -> None:
+async def test_a_worker_is_ready_once_it_knows_all_that_was_published(server: NatsServer) -> None:
     async with sidecar(server) as facts, running(facts):
         facts.cancel("news; 7", Mark("s", 41, 1700000000.5))
         facts.suppress({"a@example.com": "complaint", "b@example.com": "hard bounce"})
@@ -125,7 +125,7 @@ async def test_while_the_sidecar_is_away_no_event_is_waited_for_in_vain(server: 
 
 
 @pytest.mark.parametrize("skew", [-300.0, 300.0])
-async def test_since_when_events_come_is_told_by_the_clock_of_nats(
+async def test_since_when_events_come_is_measured_by_the_clock_of_nats(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
     nats_time = time.time  # the server runs on this machine

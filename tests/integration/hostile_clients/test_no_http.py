@@ -5,7 +5,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.strangers.harness import request, run_harness
+from tests.integration.hostile_clients.harness import request, run_harness
 
 NO_HTTP = {
     "not_http": [

@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from email_consumer.web.descriptors import connection_limit, raise_descriptor_limit
-from tests.integration.strangers.harness import KEY, request, run_harness
+from tests.integration.hostile_clients.harness import KEY, request, run_harness
 
 
 async def test_many_wrong_keys_wait_for_their_answer_and_a_right_one_does_not() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.strangers.harness import ANONYMOUS_BODY, KEY, request, run_harness
+from tests.integration.hostile_clients.harness import ANONYMOUS_BODY, KEY, request, run_harness
 from tests.waiting import patience
 
 CHUNKED = "Transfer-Encoding: chunked"

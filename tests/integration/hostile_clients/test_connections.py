@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from tests.integration.strangers.harness import KEY, request, run_harness
+from tests.integration.hostile_clients.harness import KEY, request, run_harness
 from tests.waiting import patience
 
 

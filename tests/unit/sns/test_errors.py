@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from email_consumer.sns.refusal import MessageRefusedError, RefusalLog
+from email_consumer.sns.errors import MessageRefusedError, RefusalLog
 
 
 def test_the_first_of_each_cause_is_logged_with_what_to_fix() -> None:
