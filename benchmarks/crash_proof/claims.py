@@ -10,7 +10,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 _BUCKET = "KV_messages-claims"
 _KEYS = "$KV.messages-claims.*"
-_IN_HAND = 1
+_CLAIMED = 1
 """The status of a mail that is claimed, and not sent as far as is known."""
 _AS_FAR_BACK = 60
 """Seconds; nobody holds a claim for longer."""
@@ -44,6 +44,6 @@ async def _count(jetstream: JetStreamContext, worker: str) -> int:
         left -= len(messages)
         for message in messages:
             record = json.loads(message.data or b"{}")
-            count += record.get("status") == _IN_HAND and record.get("claim", "").startswith(f"{worker}-")
+            count += record.get("status") == _CLAIMED and record.get("claim", "").startswith(f"{worker}-")
     await subscription.unsubscribe()
     return count

@@ -24,7 +24,7 @@ _DENIED = b'{"message":"User is not authorized to perform: ses:GetAccount"}'
 
 
 @dataclass
-class Desk:
+class Responder:
     """What came in."""
 
     latency: float
@@ -58,8 +58,8 @@ class Desk:
 class Connection(asyncio.Protocol):
     """One client; requests come one after the other."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
         self._received = bytearray()
         self._end = 0  # where the request ends; 0 while that isn't known
 
@@ -78,9 +78,9 @@ class Connection(asyncio.Protocol):
         head = bytes(self._received[:32])
         self._received.clear()
         self._end = 0
-        answer = self._desk.answer(head)
-        if self._desk.latency and head.startswith(b"POST"):
-            asyncio.get_running_loop().call_later(self._desk.latency, self._write, answer)
+        answer = self._responder.answer(head)
+        if self._responder.latency and head.startswith(b"POST"):
+            asyncio.get_running_loop().call_later(self._responder.latency, self._write, answer)
         else:
             self._transport.write(answer)
 
@@ -115,7 +115,7 @@ def main() -> None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(given.certificate, given.key)
     limit = SendRate(given.max_send_rate) if given.max_send_rate else None
-    uvloop.run(serve(partial(Connection, Desk(given.latency, limit, given.account_rate)), tls))
+    uvloop.run(serve(partial(Connection, Responder(given.latency, limit, given.account_rate)), tls))
 
 
 if __name__ == "__main__":

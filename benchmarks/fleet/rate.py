@@ -30,9 +30,9 @@ async def share_the_rate(seconds: float, *, announced: float) -> bool:
         ended = monotonic()
         await changes
         arrivals = await running.endpoint.arrivals()
-    tells = f"GetAccount says {announced:g}/s" if announced else "GetAccount is forbidden"
-    steady = _row(f"{tells}: {WORKERS} workers", arrivals, began, middle)
-    changing = _row(f"{tells}: two leave, one joins", arrivals, middle, ended, promised=announced > 0)
+    title = f"GetAccount says {announced:g}/s" if announced else "GetAccount is forbidden"
+    steady = _row(f"{title}: {WORKERS} workers", arrivals, began, middle)
+    changing = _row(f"{title}: two leave, one joins", arrivals, middle, ended, promised=announced > 0)
     return changing and steady
 
 

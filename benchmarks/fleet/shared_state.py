@@ -66,7 +66,7 @@ async def joining() -> None:
         print(f"joining, until it sends: the very first {took[0]:.1f} s, number {WORKERS} {took[-1] * 1e3:.0f} ms")
 
 
-async def facts(addresses: int) -> None:
+async def suppressing(addresses: int) -> None:
     async with server() as nats_server, AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(_tasks())
         sidecar = SharedStatePublisher(await _client(nats_server, stack), stream="messages", replicas=1)
@@ -120,6 +120,6 @@ async def _client(nats_server: NatsServer, stack: AsyncExitStack) -> Client:
 
 
 async def table(addresses: int) -> None:
-    print("\nShared facts", flush=True)
+    print("\nShared state", flush=True)
     await joining()
-    await facts(addresses)
+    await suppressing(addresses)

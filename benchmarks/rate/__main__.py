@@ -56,8 +56,8 @@ async def feel(seconds: float, *, announced: float) -> bool:
     share, used = throttled / (throttled + len(accepted)), sustained(accepted) / _LIMIT
     lost = mails - len(arrivals.accepted)
     kept = share <= 0.01 and used >= 0.95 and not spent and not lost
-    tells = f"GetAccount says {announced:g}/s" if announced else "GetAccount is forbidden"
-    print(f"| {tells} | {share:.2%} | {used:.1%} | {spent} | {lost} | {_verdict(kept)} |", flush=True)
+    title = f"GetAccount says {announced:g}/s" if announced else "GetAccount is forbidden"
+    print(f"| {title} | {share:.2%} | {used:.1%} | {spent} | {lost} | {_verdict(kept)} |", flush=True)
     return kept
 
 

@@ -22,10 +22,10 @@ _as_it_comes = loop_lag.measure
 
 
 async def measure(metrics: Metrics) -> None:
-    await asyncio.gather(_as_it_comes(metrics), _tell_pauses())
+    await asyncio.gather(_as_it_comes(metrics), _print_pauses())
 
 
-async def _tell_pauses() -> None:
+async def _print_pauses() -> None:
     before = monotonic()
     while True:
         await asyncio.sleep(_TICK)

@@ -107,7 +107,9 @@ class SqsPublisher:
     async def dead_letters(self) -> list[Letter]:
         letters = []
         for message in await self.dead.take_all():
-            facts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
             payload = base64.b64decode(message["Body"])
-            letters.append(Letter(payload, facts["Email-Kind"], facts["Email-Reason"], int(facts["Email-Attempts"])))
+            letters.append(
+                Letter(payload, attributes["Email-Kind"], attributes["Email-Reason"], int(attributes["Email-Attempts"]))
+            )
         return letters

@@ -150,8 +150,8 @@ async def counted(tmp_path: Path, server: NatsServer) -> AsyncIterator[CountingP
     """Its server holds many large letters."""
     async with RawPublisher(server.url) as raw, running(tmp_path / "setup", server.url, schedule=False):
         for number in range(LETTERS):
-            facts = block(f"Email-Reason: {number} " + "r" * 900, f"Email-Reference: messages:{number}")
-            await raw.publish(b"messages-dead.rejected", bytes(SIZE), facts)
+            headers = block(f"Email-Reason: {number} " + "r" * 900, f"Email-Reference: messages:{number}")
+            await raw.publish(b"messages-dead.rejected", bytes(SIZE), headers)
     async with CountingProxy(server.url) as proxy:
         yield proxy
 

@@ -1,4 +1,4 @@
-"""A sidecar's and a worker's side of the shared facts, as the daemon has them."""
+"""A sidecar's and a worker's side of the shared state, as the daemon has them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -59,7 +59,7 @@ async def connected(server: NatsServer) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def worker(server: NatsServer) -> AsyncIterator[Worker]:
-    """One that follows the facts for the block."""
+    """One that follows the shared state for the block."""
     async with connected(server) as client:
         worker = Worker(client)
         async with running(worker.watcher):

@@ -22,10 +22,10 @@ from tests.waiting import patience, until
 
 
 async def test_a_worker_is_ready_once_it_knows_all_that_was_published(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts):
-        facts.cancel("news; 7", Mark("s", 41, 1700000000.5))
-        facts.suppress({"a@example.com": "complaint", "b@example.com": "hard bounce"})
-        facts.announce(("s3cret",), 1700000001.0)
+    async with sidecar(server) as shared, running(shared):
+        shared.cancel("news; 7", Mark("s", 41, 1700000000.5))
+        shared.suppress({"a@example.com": "complaint", "b@example.com": "hard bounce"})
+        shared.announce(("s3cret",), 1700000001.0)
         async with worker(server) as one:
             assert (await one.watcher.ready()).kept == ("s3cret",)
             assert one.cancelled == {"news; 7": Mark("s", 41, 1700000000.5)}
@@ -37,58 +37,58 @@ async def test_a_worker_is_ready_once_it_knows_all_that_was_published(server: Na
 async def test_without_a_sidecar_no_worker_is_ready(server: NatsServer) -> None:
     async with worker(server) as one:
         ready = asyncio.create_task(one.watcher.ready())
-        async with sidecar(server) as facts, running(facts):
-            facts.suppress({"a@example.com": "complaint"})
-            await facts.stored()
+        async with sidecar(server) as shared, running(shared):
+            shared.suppress({"a@example.com": "complaint"})
+            await shared.stored()
             assert not ready.done()  # it can't tell yet whether that was all
-            facts.announce(("s3cret",), 1.0)
+            shared.announce(("s3cret",), 1.0)
             assert (await ready).kept == ("s3cret",)
             assert len(one.suppressed) == 1
 
 
 async def test_a_change_reaches_every_worker_within_a_second(server: NatsServer) -> None:
     async with AsyncExitStack() as stack:
-        facts = await stack.enter_async_context(sidecar(server))
-        await stack.enter_async_context(running(facts))
-        facts.announce(("s3cret",), 1.0)
+        shared = await stack.enter_async_context(sidecar(server))
+        await stack.enter_async_context(running(shared))
+        shared.announce(("s3cret",), 1.0)
         workers = [await stack.enter_async_context(worker(server)) for _ in range(4)]
         await asyncio.gather(*(each.watcher.ready() for each in workers))
         async with patience():
-            facts.suppress({"a@example.com": "manual"})
-            await facts.stored()
-            facts.cancel("news", Mark("s", 1, 2.0))
+            shared.suppress({"a@example.com": "manual"})
+            await shared.stored()
+            shared.cancel("news", Mark("s", 1, 2.0))
             await asyncio.gather(*(each.until(lambda known: "news" in known.cancelled) for each in workers))
         assert {each.suppressed.reason("a@example.com") for each in workers} == {"manual"}
-        facts.release("a@example.com")
-        await facts.stored()
-        facts.cancel("more news", Mark("s", 1, 2.0))
+        shared.release("a@example.com")
+        await shared.stored()
+        shared.cancel("more news", Mark("s", 1, 2.0))
         await asyncio.gather(*(each.until(lambda known: "more news" in known.cancelled) for each in workers))
         assert {each.suppressed.reason("a@example.com") for each in workers} == {None}
 
 
 async def test_what_changes_while_the_server_is_away_is_not_missed(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts), worker(server) as one:
-        facts.suppress({"a@example.com": "complaint"})
-        facts.announce(("s3cret",), 1.0)
+    async with sidecar(server) as shared, running(shared), worker(server) as one:
+        shared.suppress({"a@example.com": "complaint"})
+        shared.announce(("s3cret",), 1.0)
         await one.watcher.ready()
         await server.kill()
-        facts.suppress({"b@example.com": "hard bounce"})
-        facts.release("a@example.com")
+        shared.suppress({"b@example.com": "hard bounce"})
+        shared.release("a@example.com")
         await server.restart()
-        await facts.stored()
-        facts.cancel("news", Mark("s", 5, 6.0))
+        await shared.stored()
+        shared.cancel("news", Mark("s", 5, 6.0))
         await one.until(lambda known: "news" in known.cancelled)
         assert one.suppressed.reason("a@example.com") is None
         assert one.suppressed.reason("b@example.com") == "hard bounce"
 
 
 async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts):
-        facts.suppress({"a@example.com": "complaint", "b@example.com": "complaint"})
-        facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce(("s3cret",), 1.0)
-        await facts.stored()
-    async with sidecar(server) as facts, connected(server) as client:
+    async with sidecar(server) as shared, running(shared):
+        shared.suppress({"a@example.com": "complaint", "b@example.com": "complaint"})
+        shared.cancel("news", Mark("s", 1, 2.0))
+        shared.announce(("s3cret",), 1.0)
+        await shared.stored()
+    async with sidecar(server) as shared, connected(server) as client:
         written = set[str]()
 
         async def note(message: Msg) -> None:
@@ -96,12 +96,12 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
 
         await client.subscribe("$KV.messages-facts.>", cb=note)
         await client.flush()
-        assert facts.secrets == ("s3cret",)
-        facts.suppress({"a@example.com": "complaint"})  # what its database holds
-        facts.release("b@example.com")
-        facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce(("s3cret",), 9.0)
-        async with running(facts), worker(server) as one:
+        assert shared.secrets == ("s3cret",)
+        shared.suppress({"a@example.com": "complaint"})  # what its database holds
+        shared.release("b@example.com")
+        shared.cancel("news", Mark("s", 1, 2.0))
+        shared.announce(("s3cret",), 9.0)
+        async with running(shared), worker(server) as one:
             await one.until(lambda known: 9 <= known.events_since < math.inf)
             assert one.suppressed.reason("b@example.com") is None
             await client.flush()
@@ -110,17 +110,17 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
 
 
 async def test_while_the_sidecar_is_away_no_event_is_waited_for_in_vain(server: NatsServer) -> None:
-    async with sidecar(server) as facts, worker(server) as one:
-        async with running(facts):
-            facts.announce(("s3cret",), 7.0)
+    async with sidecar(server) as shared, worker(server) as one:
+        async with running(shared):
+            shared.announce(("s3cret",), 7.0)
             await one.until(lambda known: 7 <= known.events_since < math.inf)
-            await facts.stored()
+            await shared.stored()
         await one.until(lambda known: known.events_since == math.inf)
         async with worker(server) as late:  # what a dead sidecar said last is no sign of life
             await late.watcher.ready()
             assert late.events_since == math.inf
-        async with running(facts):
-            facts.announce(("s3cret",), 8.0)
+        async with running(shared):
+            shared.announce(("s3cret",), 8.0)
             await one.until(lambda known: 8 <= known.events_since < math.inf)
 
 
@@ -129,10 +129,10 @@ async def test_since_when_events_come_is_measured_by_the_clock_of_nats(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
     nats_time = time.time  # the server runs on this machine
-    async with sidecar(server) as facts, running(facts), worker(server) as one:
+    async with sidecar(server) as shared, running(shared), worker(server) as one:
         earliest = nats_time() - 10
         monkeypatch.setattr(time, "time", lambda: nats_time() + skew)
-        facts.announce(("s3cret",), time.time() - 10)
+        shared.announce(("s3cret",), time.time() - 10)
         await one.until(lambda known: 0 < known.events_since < math.inf)
         assert earliest <= one.events_since <= nats_time() - 10
 
@@ -156,32 +156,32 @@ async def test_a_sidecar_of_the_version_before_is_ready_when_it_is_first_heard(s
 
 
 async def test_a_new_secret_reaches_workers_that_run(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts), worker(server) as one:
-        facts.announce(("first",), 1.0)
+    async with sidecar(server) as shared, running(shared), worker(server) as one:
+        shared.announce(("first",), 1.0)
         secrets = await one.watcher.ready()
-        facts.sign_links(("second", "first"))
-        await facts.stored()
-        facts.cancel("news", Mark("s", 1, 2.0))
+        shared.sign_links(("second", "first"))
+        await shared.stored()
+        shared.cancel("news", Mark("s", 1, 2.0))
         await one.until(lambda known: "news" in known.cancelled)
         assert secrets.kept == ("second", "first")
-    async with sidecar(server) as facts:
-        assert facts.secrets == ("second", "first")
+    async with sidecar(server) as shared:
+        assert shared.secrets == ("second", "first")
 
 
 async def test_a_secret_that_is_none_is_no_end_of_a_sidecars_start(server: NatsServer) -> None:
     async with sidecar(server), connected(server) as client:
         store = await client.jetstream().key_value("messages-facts")
         await store.put("secret", b"\xff")
-        async with sidecar(server) as facts, running(facts), worker(server) as one:
-            assert facts.secrets == ()
-            facts.announce(("s3cret",), 1.0)
+        async with sidecar(server) as shared, running(shared), worker(server) as one:
+            assert shared.secrets == ()
+            shared.announce(("s3cret",), 1.0)
             assert (await one.watcher.ready()).kept == ("s3cret",)
 
 
 async def test_workers_of_the_version_before_can_read_a_cancellation(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts), connected(server) as client:
-        facts.cancel("news", Mark("s", 41, 1700000000.5))
-        await facts.stored()
+    async with sidecar(server) as shared, running(shared), connected(server) as client:
+        shared.cancel("news", Mark("s", 41, 1700000000.5))
+        await shared.stored()
         store = await client.jetstream().key_value("messages-facts")
         (key,) = await store.keys()
         entry = await store.get(key)
@@ -213,46 +213,46 @@ JUNK: dict[str, bytes] = {
 
 
 async def test_junk_in_the_bucket_is_skipped_and_all_else_is_known(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts), worker(server) as one, connected(server) as client:
+    async with sidecar(server) as shared, running(shared), worker(server) as one, connected(server) as client:
         store = await client.jetstream().key_value("messages-facts")
         for key, value in JUNK.items():
             await store.put(key, value)
-        facts.suppress({"a@example.com": "complaint"})
-        facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce(("s3cret",), 1.0)
+        shared.suppress({"a@example.com": "complaint"})
+        shared.cancel("news", Mark("s", 1, 2.0))
+        shared.announce(("s3cret",), 1.0)
         assert (await one.watcher.ready()).kept == ("s3cret",)
         for key, value in JUNK.items():
             if key != "secret":
                 await store.put(key, value)
-        facts.cancel("more news", Mark("s", 1, 2.0))
+        shared.cancel("more news", Mark("s", 1, 2.0))
         await one.until(lambda known: "more news" in known.cancelled)
         assert set(one.cancelled) == {"news", "more news"}
         assert one.suppressed.reason("a@example.com") == "complaint"
-    async with sidecar(server) as facts:
-        assert (facts.secrets, facts.suppressed) == (("s3cret",), 1)
+    async with sidecar(server) as shared:
+        assert (shared.secrets, shared.suppressed) == (("s3cret",), 1)
 
 
 @pytest.mark.parametrize("value", [b'{"for": NaN}', b'{"for": 1e999}', b"[" * 100_000, b"null", b"7", b"\xff"])
 async def test_a_sign_of_life_that_is_none_changes_nothing(server: NatsServer, value: bytes) -> None:
-    async with sidecar(server) as facts, running(facts), worker(server) as one, connected(server) as client:
-        facts.announce(("s3cret",), time.time() - 5)
+    async with sidecar(server) as shared, running(shared), worker(server) as one, connected(server) as client:
+        shared.announce(("s3cret",), time.time() - 5)
         await one.watcher.ready()
         await one.until(lambda known: known.events_since < math.inf)
         before = one.events_since
         store = await client.jetstream().key_value("messages-facts")
         await store.put("receiver", value)
-        facts.cancel("news", Mark("s", 1, 2.0))
+        shared.cancel("news", Mark("s", 1, 2.0))
         await one.until(lambda known: "news" in known.cancelled)
         assert abs(one.events_since - before) < 60
 
 
 @pytest.mark.parametrize("deleted", [False, True])
 async def test_what_takes_the_place_of_a_fact_is_replaced_by_it_again(server: NatsServer, deleted: bool) -> None:
-    async with sidecar(server) as facts, running(facts), connected(server) as client:
-        facts.suppress({"a@example.com": "complaint"})
-        facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce(("s3cret",), 1.0)
-        await facts.stored()
+    async with sidecar(server) as shared, running(shared), connected(server) as client:
+        shared.suppress({"a@example.com": "complaint"})
+        shared.cancel("news", Mark("s", 1, 2.0))
+        shared.announce(("s3cret",), 1.0)
+        await shared.stored()
         store = await client.jetstream().key_value("messages-facts")
         ours = [key for key in await store.keys() if key != "receiver"]
         assert len(ours) == 3
@@ -274,10 +274,10 @@ async def _holds(store: KeyValue, values: Mapping[str, bytes | None]) -> bool:
 
 
 async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts), worker(server) as one, connected(server) as client:
-        facts.suppress({"a@example.com": "complaint"})
-        facts.cancel("news", Mark("s", 1, 2.0))
-        facts.announce(("s3cret",), 1.0)
+    async with sidecar(server) as shared, running(shared), worker(server) as one, connected(server) as client:
+        shared.suppress({"a@example.com": "complaint"})
+        shared.cancel("news", Mark("s", 1, 2.0))
+        shared.announce(("s3cret",), 1.0)
         await one.watcher.ready()
         await client.jetstream().delete_key_value("messages-facts")
         async with worker(server) as late:
@@ -288,8 +288,8 @@ async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsSer
 
 
 async def test_a_long_list_is_known_to_the_last_address(server: NatsServer) -> None:
-    async with sidecar(server) as facts, running(facts), worker(server) as one:
-        facts.suppress({f"user{number}@example.com": "hard bounce" for number in range(30_000)})
-        facts.announce(("s3cret",), 1.0)
+    async with sidecar(server) as shared, running(shared), worker(server) as one:
+        shared.suppress({f"user{number}@example.com": "hard bounce" for number in range(30_000)})
+        shared.announce(("s3cret",), 1.0)
         await one.watcher.ready()
-        assert len(one.suppressed) == facts.suppressed == 30_000
+        assert len(one.suppressed) == shared.suppressed == 30_000

@@ -53,9 +53,9 @@ async def test_the_sidecar_is_known_by_its_signs_of_life(
     server: NatsServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert summary(await check_sidecar(client, stream="messages"))[2].startswith("No sidecar has run yet")
-    async with sidecar(server) as facts, running(facts):
-        facts.announce(("s3cret",), 1.0)
-        await facts.stored()
+    async with sidecar(server) as shared, running(shared):
+        shared.announce(("s3cret",), 1.0)
+        await shared.stored()
         assert summary(await check_sidecar(client, stream="messages"))[1] is Severity.OK
     monkeypatch.setattr(fleet, "_SILENT", -1.0)
     finding = await check_sidecar(client, stream="messages")

@@ -37,7 +37,7 @@ async def drain(client: Client, stream: str, handle: Callable[[Delivery], Corout
         nonlocal left
         try:
             await handle(delivery)
-        except Exception as error:  # noqa: BLE001 - whoever waits shall hear of it
+        except Exception as error:  # noqa: BLE001 - passed on to the one who waits
             if not done.done():
                 done.set_exception(error)
         left -= 1
@@ -54,16 +54,16 @@ async def consuming(
 ) -> AsyncIterator[None]:
     """Deliveries are handled until the block ends."""
     slots = DeliverySlots(100)
-    in_hand = Dispatcher(handle, slots, Metrics(), heartbeat=10)
+    dispatcher = Dispatcher(handle, slots, Metrics(), heartbeat=10)
     intake = JetStreamReceiver(
-        client, stream=stream, consumer=CONSUMER, slots=slots, start=in_hand.start, repair=_nothing
+        client, stream=stream, consumer=CONSUMER, slots=slots, start=dispatcher.start, repair=_nothing
     )
     running = asyncio.create_task(intake.run())
     try:
         yield
     finally:
         await intake.stop()
-        await in_hand.drain(5)
+        await dispatcher.drain(5)
         await client.flush()
         running.cancel()
         await asyncio.wait([running])

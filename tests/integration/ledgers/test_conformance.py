@@ -75,7 +75,7 @@ async def test_failures_spend_attempts_and_throttles_do_not(backend: Backend) ->
     assert [row["outcome"] for row in history] == ["failed", "failed", "exhausted"]
 
 
-async def test_what_a_dead_process_had_in_hand_is_in_doubt_then_resent(backend: Backend) -> None:
+async def test_what_a_dead_process_had_claimed_is_in_doubt_then_resent(backend: Backend) -> None:
     async with backend.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
     async with backend.open(policy(grace=1000), after_crash=True) as ledger:

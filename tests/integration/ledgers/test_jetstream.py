@@ -191,7 +191,7 @@ async def test_what_was_delivered_before_the_first_worker_came_is_kept(jetstream
     ("value", "kept"),
     [(b"[42, 1700000000.5]", Takeover(42, 1700000000.5)), (b"\xff junk", None), (b"{}", None), (b"[1]", None)],
 )
-async def test_what_lies_in_place_of_the_inheritance(
+async def test_what_lies_in_place_of_the_takeover_record(
     jetstream: JetStreamBackend, value: bytes, kept: Takeover | None
 ) -> None:
     store = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)

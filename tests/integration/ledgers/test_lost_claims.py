@@ -73,7 +73,7 @@ async def test_what_the_tables_know_is_known_again(harness: LostClaimsHarness) -
     assert 3500 < int((sent.headers or {})["Nats-TTL"]) <= 3600, "counted from its outcome"
 
 
-async def test_what_was_in_hand_counts_as_claimed(harness: LostClaimsHarness) -> None:
+async def test_what_was_unsettled_counts_as_claimed(harness: LostClaimsHarness) -> None:
     async with harness.jetstream.open(lease=60) as dead:
         [origin] = await harness.deliver(mail())
         assert isinstance(await dead.claim(mail(), origin), Claim)
@@ -86,7 +86,7 @@ async def test_what_was_in_hand_counts_as_claimed(harness: LostClaimsHarness) ->
         assert isinstance(await later.claim(mail(), replace(origin, received=2)), InDoubt)
 
 
-async def test_a_worker_that_had_it_in_hand_finishes_it_by_its_own_word(harness: LostClaimsHarness) -> None:
+async def test_a_worker_that_had_claimed_it_finishes_it_itself(harness: LostClaimsHarness) -> None:
     mails = [mail(uuid) for uuid in ("sent", "rejected", "unclaimed")]
     async with harness.jetstream.open() as ledger:
         origins = await harness.deliver(*mails)

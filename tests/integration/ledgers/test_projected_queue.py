@@ -6,7 +6,7 @@ import pytest
 
 from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.core.outcome import Sent
-from email_consumer.ledgers.jetstream import projected_queue as shown_queue
+from email_consumer.ledgers.jetstream import projected_queue
 from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
 from tests.factories import ORIGIN, mail
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend
@@ -31,7 +31,7 @@ async def published() -> None:
     """Workers know everything."""
 
 
-async def never_told() -> None:
+async def never_published() -> None:
     """They can't be reached."""
     await asyncio.Event().wait()
 
@@ -50,7 +50,7 @@ async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, mon
     async with jetstream.open() as ledger:
         await ledger.claim(mail("u-2"), ORIGIN)
         await ledger.finish(mail("u-2"), Sent("ses-2"), ORIGIN)
-    monkeypatch.setattr(shown_queue, "_PATIENCE", 0.1)
+    monkeypatch.setattr(projected_queue, "_PATIENCE", 0.1)
     queue.follow()
     assert await queue.backlog() == Backlog(0, 1)
 
@@ -58,6 +58,6 @@ async def test_settled_is_what_is_in_the_tables(jetstream: JetStreamBackend, mon
 async def test_nothing_is_known_while_workers_cannot_be_notified(
     jetstream: JetStreamBackend,
 ) -> None:
-    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=never_told)
+    queue = ProjectedQueue(EmptyQueue(), jetstream.client, stream=STREAM, published=never_published)
     with pytest.raises(QueueUnavailableError, match="can't be reached"):
         await queue.backlog()

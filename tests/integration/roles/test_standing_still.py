@@ -183,7 +183,7 @@ async def no_sidecar_has_made_the_bucket_of_claims(harness: RolesHarness) -> Non
     await harness.launch(build_worker, LEDGER="jetstream")
 
 
-async def no_sidecar_has_told_the_worker_what_stops_mail(harness: RolesHarness) -> None:
+async def no_sidecar_has_published_what_stops_mail(harness: RolesHarness) -> None:
     await first_claims(harness.client, "messages")
     await harness.launch(build_worker, LEDGER="jetstream")
 
@@ -236,7 +236,7 @@ WAYS: list[tuple[Cause, str, str]] = [
     (ses_never_answers, "ses", "SES does not respond"),
     (ses_throttles_whatever_is_sent, "stuck", "mail is waiting, and none was settled for"),
     (no_sidecar_has_made_the_bucket_of_claims, "claims", "the claims bucket is missing"),
-    (no_sidecar_has_told_the_worker_what_stops_mail, "shared_state", "no sidecar"),
+    (no_sidecar_has_published_what_stops_mail, "shared_state", "no sidecar"),
     (outcomes_have_no_room_in_their_stream, "ledger", "JetStream takes nothing into messages-outcomes"),
     (claims_have_no_room_in_their_bucket, "ledger", "JetStream takes nothing into KV_messages-claims"),
     (the_workers_outcomes_reach_no_sidecar, "nats", "the consumer 'sidecar' is paused"),

@@ -31,7 +31,7 @@ class ReceiverHarness:
         self.delivered.append(delivery)
         self.seen.append(delivery.sequence)
         self.most = max(self.most, len(self.held))
-        asyncio.get_running_loop().create_task(self._tell())
+        asyncio.get_running_loop().create_task(self._notify())
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         async with patience(), self._changed:
@@ -45,12 +45,12 @@ class ReceiverHarness:
 
     @staticmethod
     def origin(delivery: Delivery) -> Origin:
-        """As the pipeline tells it to those who decide."""
+        """As the pipeline passes it to the parts that decide."""
         return Origin(
             delivery.source, delivery.reference, delivery.sequence, delivery.stored_at, stream=delivery.stream
         )
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 

@@ -24,7 +24,7 @@ class DeliveryHolder:
     def start(self, delivery: Delivery) -> None:
         self.slots.take()
         self.deliveries.append(delivery)
-        self._told = asyncio.create_task(self._tell())
+        self._notified = asyncio.create_task(self._notify())
 
     async def holds(self, count: int) -> list[Delivery]:
         """Until so many have come in all."""
@@ -38,7 +38,7 @@ class DeliveryHolder:
         for _ in deliveries:
             self.slots.release()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._more:
             self._more.notify_all()
 

@@ -63,7 +63,7 @@ async def test_the_same_ledger_comes_back_at_once_after_a_crash(client: Client) 
     assert not await inherits(of(client, "a"))
 
 
-async def test_a_released_consumer_is_taken_at_once_but_as_an_inheritance(client: Client) -> None:
+async def test_a_released_consumer_is_taken_at_once_but_as_a_takeover(client: Client) -> None:
     first = of(client, "a")
     await first.acquire()
     await first.release()

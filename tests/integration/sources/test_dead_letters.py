@@ -58,7 +58,7 @@ def _delivery(
     return JetStreamDelivery(client, Msg(client, "mail.email", reply, data, dict(headers or {})), "")
 
 
-async def test_a_letter_is_kept_with_its_facts(client: Client, letters: JetStreamDeadLetters) -> None:
+async def test_a_letter_is_kept_with_its_attributes(client: Client, letters: JetStreamDeadLetters) -> None:
     headers = {"Trace-Id": "t-1", "Nats-Msg-Id": "u-1", "Email-Reason": "forged", "Bad Name": "x"}
     await letters.store(_delivery(client, b"\x00raw\xff", headers=headers), "rejected", "no\nsuch\x1b ☺ mailbox", 3)
     letter = await letters.get(1)

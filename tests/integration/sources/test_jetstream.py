@@ -9,7 +9,7 @@ from tests.servers.nats import NatsServer
 from tests.waiting import until
 
 
-async def test_never_more_in_hand_than_slots_and_refilled_as_they_become_free(client: Client) -> None:
+async def test_never_more_unsettled_than_slots_and_refilled_as_they_become_free(client: Client) -> None:
     harness = ReceiverHarness(10)
     async with pulling(client, harness):
         await publish(client, 35)
@@ -42,7 +42,7 @@ async def test_what_a_delivery_says(client: Client) -> None:
         assert harness.held[0].received == 2
 
 
-async def test_stopping_leaves_nothing_pending_that_was_not_taken_in_hand(client: Client) -> None:
+async def test_stopping_leaves_nothing_pending_that_was_not_dispatched(client: Client) -> None:
     harness = ReceiverHarness(50)
     await publish_later(client)
     async with pulling(client, harness) as intake:

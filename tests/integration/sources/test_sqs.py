@@ -94,11 +94,11 @@ async def test_the_heartbeat_keeps_it_out_of_sight_but_never_undoes_a_nak(mail: 
         else:
             await delivery.ack()
 
-    in_hand = Dispatcher(handle, hand.slots, Metrics(), heartbeat=0.3)
-    intake = sqs_receiver(queue, slots=hand.slots, visibility=1, start=in_hand.start)
+    dispatcher = Dispatcher(handle, hand.slots, Metrics(), heartbeat=0.3)
+    intake = sqs_receiver(queue, slots=hand.slots, visibility=1, start=dispatcher.start)
     await mail.send(["slow"])
     async with asyncio.TaskGroup() as tasks:
-        beating = tasks.create_task(in_hand.keep_alive())
+        beating = tasks.create_task(dispatcher.keep_alive())
         tasks.create_task(intake.run())
         await until(lambda: asked(mail, "change_message_visibility_batch", 8))
         assert [delivery.received for delivery in seen] == [1]

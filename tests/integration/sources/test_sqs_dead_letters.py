@@ -15,7 +15,7 @@ from tests.integration.sources.sqs_source import opened
 from tests.servers.sqs import SqsServer, TestQueue
 
 
-async def test_a_letter_is_kept_as_it_came_with_its_facts(sqs_server: SqsServer) -> None:
+async def test_a_letter_is_kept_as_it_came_with_its_attributes(sqs_server: SqsServer) -> None:
     mail, dead = await sqs_server.create_queue_with_dead_letters("mail")
     await mail.send(["{ Grüße"], Trace_Id="t-1", Email_Reason="forged")
     async with opened(sqs_server, mail) as queue:
@@ -28,10 +28,10 @@ async def test_a_letter_is_kept_as_it_came_with_its_facts(sqs_server: SqsServer)
         await delivery.term()
     assert await mail.unsettled() == 0
     [letter] = await dead.receive()
-    facts = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
-    assert facts.pop("Email-Failed-At")
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert attributes.pop("Email-Failed-At")
     assert letter["Body"] == "{ Grüße"
-    assert facts == {
+    assert attributes == {
         "Trace-Id": "t-1",
         "Email-Kind": "rejected",
         "Email-Reason": "no such \\u263a mailbox",
@@ -69,11 +69,13 @@ class _FullQueue(SqsQueue):
 
 
 MARK = {REPLAY_OF, "Email-Kind"}
-FACTS = MARK | {"Email-Reason", "Email-Reference", "Email-Attempts", "Email-Failed-At"}
+ATTRIBUTES = MARK | {"Email-Reason", "Email-Reference", "Email-Attempts", "Email-Failed-At"}
 
 
-@pytest.mark.parametrize(("room", "kept"), [(500, FACTS | {"Trace-Id"}), (350, FACTS), (150, MARK), (0, set())])
-async def test_a_large_body_is_kept_with_as_many_facts_as_there_is_room_for(
+@pytest.mark.parametrize(
+    ("room", "kept"), [(500, ATTRIBUTES | {"Trace-Id"}), (350, ATTRIBUTES), (150, MARK), (0, set())]
+)
+async def test_a_large_body_is_kept_with_as_many_attributes_as_there_is_room_for(
     mail: TestQueue, queue: SqsQueue, room: int, kept: set[str]
 ) -> None:
     await mail.send(["as large as SQS takes"], Trace_Id="t" * 100)

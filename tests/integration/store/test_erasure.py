@@ -147,12 +147,12 @@ async def test_a_copy_of_the_rows_hears_that_the_old_ones_are_gone(database: Dat
 
 async def test_mail_that_waits_is_stopped_and_duplicates_stay_known(database: Database) -> None:
     waiting = await add_mail(database, email=JANE, status=Status.CREATED, content=content("later"))
-    in_hand = await add_mail(database, email=JANE, status=Status.PROCESSED)
+    unsettled = await add_mail(database, email=JANE, status=Status.PROCESSED)
     sent = await add_mail(database, email=JANE)
     of_john = await add_mail(database, email=JOHN, status=Status.CREATED)
     erased = await erase(database, JANE)
     assert (erased.mails, erased.stopped) == (3, 1)
-    states = [await _status(database, uuid) for uuid in (waiting, in_hand, sent, of_john)]
+    states = [await _status(database, uuid) for uuid in (waiting, unsettled, sent, of_john)]
     assert states == [Status.STOPPED, Status.PROCESSED, Status.SENT, Status.CREATED]
 
 

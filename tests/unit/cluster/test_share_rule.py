@@ -154,7 +154,7 @@ def test_those_who_start_together_all_send_after_two_rounds(workers: int) -> Non
     assert all(each.state(0.1) == MemberState(workers, sends=True) for each in rolls)
 
 
-def test_in_a_young_log_nobody_begins_and_whoever_sends_goes_on() -> None:
+def test_in_a_young_log_nobody_begins_and_a_sending_worker_goes_on() -> None:
     a, b = roll("a"), roll("b")
     exchange([a], 0)
     for each in (a, b):

@@ -3,7 +3,7 @@
 from email_consumer.core.delivery_slots import DeliverySlots
 
 
-def test_nothing_is_free_while_too_many_bytes_are_in_hand() -> None:
+def test_nothing_is_free_while_too_many_bytes_are_unsettled() -> None:
     slots, seen = DeliverySlots(10, most_bytes=100), []
     slots.on_change(lambda: seen.append(slots.free))
     slots.take(60)

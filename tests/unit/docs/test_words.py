@@ -61,6 +61,12 @@ _KEPT_IDENTIFIERS = {"tell"}
 _HARNESS = re.compile(r"_?(\w+_)?(stage|site|worlds?|scene|crew|door|knowledge|hands?)", re.IGNORECASE)
 _SIMULATION = "tests/simulation/"
 """Models a world with its sites, so these words are in their place there."""
+_OTHER_NAMES = (
+    _SIMULATION,
+    "tests/servers/",
+    "tests/integration/aws/test_strangers.py",
+    "tests/acceptance/test_sqs.py",
+)
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|FROM|WHERE|PRAGMA)\b")
 
 _PAGES = [
@@ -147,6 +153,17 @@ def test_harnesses() -> None:
     found = {str(path.relative_to(_ROOT)): name for path, name in names if _HARNESS.fullmatch(name)}
     found = {path: name for path, name in found.items() if not path.startswith(_SIMULATION)}
     assert found == {}
+
+
+def test_names_in_tests() -> None:
+    paths = [path for folder in ("tests", "benchmarks", "packages") for path in (_ROOT / folder).rglob("*.py")]
+    found = set()
+    for path in paths:
+        name = str(path.relative_to(_ROOT))
+        if not name.startswith(_OTHER_NAMES):
+            names = {each for each in _identifiers(ast.parse(path.read_text())) if _OLD_IDENTIFIERS.search(each)}
+            found |= {f"{name}: {each}" for each in names}
+    assert found == set()
 
 
 def test_log_hints() -> None:

@@ -67,10 +67,10 @@ def test_there_is_an_expectation_for_each_example() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_of_aws_is_read_rightly(name: str) -> None:
-    kind, facts = EXPECTED[name]
+    kind, recipients = EXPECTED[name]
     found = event(example(name))
     mail = json.loads(example(name))["mail"]
-    assert (found.kind, list(found.recipients), found.message_id) == (kind, facts, mail["messageId"])
+    assert (found.kind, list(found.recipients), found.message_id) == (kind, recipients, mail["messageId"])
     assert (found.tag, found.instance, found.machine) == (None, None, False)
 
 

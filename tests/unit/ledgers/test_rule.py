@@ -14,8 +14,8 @@ from tests.factories import mail
 NOW = 1_000_000.0
 RESEND = Policy(idempotency_ttl=86_400, in_doubt="resend", in_doubt_grace=120, max_attempts=3)
 PARK = replace(RESEND, in_doubt="park")
-IN_HAND = Known(Status.PROCESSED, attempts=0, in_doubt=False, claimed_at=NOW - 10, finished_at=0, replay_of=None)
-IN_DOUBT = replace(IN_HAND, in_doubt=True)
+CLAIMED = Known(Status.PROCESSED, attempts=0, in_doubt=False, claimed_at=NOW - 10, finished_at=0, replay_of=None)
+IN_DOUBT = replace(CLAIMED, in_doubt=True)
 
 MAIL = mail()
 CHANGED = mail(body="rendered again")
@@ -31,7 +31,7 @@ def finished(status: Status, seconds_ago: float = 1.0) -> Known:
     return Known(status, 1, in_doubt=False, claimed_at=NOW - 2, finished_at=NOW - seconds_ago, replay_of=None)
 
 
-def test_an_inheritance_is_of_one_stream() -> None:
+def test_a_takeover_is_of_one_stream() -> None:
     takeover = Takeover(sequence=10, since=NOW, stream="s")
     again = replace(NEW, received=2, stream="s")
     assert takeover.covers(again)
@@ -48,12 +48,12 @@ def test_unknown_uuid_is_fresh() -> None:
 
 
 def test_released_uuid_goes_on_with_its_attempts() -> None:
-    released = replace(IN_HAND, status=Status.CREATED, attempts=2)
+    released = replace(CLAIMED, status=Status.CREATED, attempts=2)
     assert decide(released, MAIL, NEW, RESEND, now=NOW, events_since=0) == Granted(Step.RECLAIM, 2)
 
 
-def test_what_is_in_hand_is_busy() -> None:
-    assert decide(IN_HAND, MAIL, NEW, RESEND, now=NOW, events_since=0) == Busy()
+def test_what_is_claimed_is_busy() -> None:
+    assert decide(CLAIMED, MAIL, NEW, RESEND, now=NOW, events_since=0) == Busy()
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.FAILED, Status.STOPPED])
@@ -132,8 +132,8 @@ def of_mail(known: Known, **fields: object) -> Known:
 @pytest.mark.parametrize(
     "known",
     [
-        replace(IN_HAND, status=Status.CREATED),
-        IN_HAND,
+        replace(CLAIMED, status=Status.CREATED),
+        CLAIMED,
         IN_DOUBT,
         replace(IN_DOUBT, claimed_at=NOW - 121),
         finished(Status.SENT),
@@ -152,7 +152,7 @@ def test_a_uuid_that_stands_for_other_recipients_is_a_conflict(known: Known) -> 
 
 def test_erasure_may_have_taken_copies_off_a_mail_that_waited() -> None:
     kept = replace(NEW, kept=True)
-    waiting = of_mail(replace(IN_HAND, status=Status.CREATED))
+    waiting = of_mail(replace(CLAIMED, status=Status.CREATED))
     assert decide(waiting, OTHERS, kept, RESEND, now=NOW, events_since=0) == Granted(Step.RECLAIM, 0)
     assert decide(of_mail(finished(Status.SENT)), OTHERS, kept, RESEND, now=NOW, events_since=0) == CONFLICT
 

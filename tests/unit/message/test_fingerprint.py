@@ -51,7 +51,7 @@ def test_the_same_content(fields: dict[str, object]) -> None:
     assert mail(**fields).fingerprint == mail().fingerprint
 
 
-def test_no_wire_form_makes_a_difference() -> None:
+def test_no_wire_format_makes_a_difference() -> None:
     fields = {**MAIL, "headers": {"X-A": "1"}, "attachments": [{"filename": "f", "content": "Zg=="}]}
     forms = [msgpack.packb(fields), orjson.dumps(fields), msgpack.packb(dict(reversed(fields.items())))]
     assert len({decode(form).fingerprint for form in [*forms, encode(decode(forms[0]))]}) == 1

@@ -33,10 +33,10 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
         await asyncio.Event().wait()
 
     hanging, beating = Hanging(source="sqs"), Beating("nats")
-    in_hand = Dispatcher(handle, DeliverySlots(2), Metrics(), heartbeat=0.01)
-    in_hand.start(hanging)
-    in_hand.start(beating)
-    async with patience(), supervised(Service("in_hand", in_hand.keep_alive)):
+    dispatcher = Dispatcher(handle, DeliverySlots(2), Metrics(), heartbeat=0.01)
+    dispatcher.start(hanging)
+    dispatcher.start(beating)
+    async with patience(), supervised(Service("dispatcher", dispatcher.keep_alive)):
         await beating.alive.wait()
     assert hanging.calls == ["in progress"], "not called again before it has answered"
-    assert await in_hand.drain(0) == 2
+    assert await dispatcher.drain(0) == 2
