@@ -76,7 +76,7 @@ class ModelTransport:
         self._free = asyncio.Semaphore(connections)
         self._connect_timeout = connect_timeout
         self._idle: list[float] = []
-        """When each idle connection was last used, by the loop's clock."""
+        """Until when each idle connection is kept, by the loop's clock."""
 
     async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
         exchange = self._ses.begin(self._process, body)
@@ -90,7 +90,7 @@ class ModelTransport:
                     received = await answer
             except TimeoutError:
                 raise AnswerMissingError("TimeoutError") from None
-            self._idle.append(self._process.time())
+            self._idle.append(self._process.time() + _KEPT)
             return received
         finally:
             self._free.release()
@@ -107,7 +107,7 @@ class ModelTransport:
 
     async def _connect(self, *, connects: bool) -> None:
         while connects and self._idle:
-            if self._process.time() - self._idle.pop() < _KEPT:
+            if self._process.time() < self._idle.pop():
                 return
         try:
             async with asyncio.timeout(self._connect_timeout):
