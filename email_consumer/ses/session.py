@@ -13,7 +13,9 @@ from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, clien
 from email_consumer.core.account import Account
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.ses.account import AccountUnavailableError, read_account
-from email_consumer.ses.http_transport import HttpTransport
+from email_consumer.ses.aiohttp_transport import AiohttpTransport
+from email_consumer.ses.direct_transport import DirectTransport
+from email_consumer.ses.transport import Transport
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 
@@ -108,19 +110,18 @@ class AwsSession:
         """The URL that botocore's rules give for SES."""
         return str(self._client.meta.endpoint_url).rstrip("/")
 
-    def open_transport(self, url: str) -> HttpTransport:
-        """To the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for `url`, if any.
+    def open_transport(self, url: str) -> Transport:
+        """Straight to `url`, or over the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for it.
 
         It trusts what botocore trusts: AWS_CA_BUNDLE, or else certifi's authorities.
         """
+        tls = ssl.create_default_context(cafile=self._ca_bundle or get_cert_path(verify=True))
         proxies: dict[str, str] = get_environ_proxies(url)
-        return HttpTransport(
-            url,
-            connections=self._connections,
-            connect_timeout=self._connect_timeout,
-            tls=ssl.create_default_context(cafile=self._ca_bundle or get_cert_path(verify=True)),
-            proxy=proxies.get(url.partition(":")[0]),
-        )
+        if proxy := proxies.get(url.partition(":")[0]):
+            return AiohttpTransport(
+                url, connections=self._connections, connect_timeout=self._connect_timeout, tls=tls, proxy=proxy
+            )
+        return DirectTransport(url, connections=self._connections, connect_timeout=self._connect_timeout, tls=tls)
 
     async def credentials(self) -> ReadOnlyCredentials:
         """Those of this moment, refreshed when they are about to expire; only one caller at a time waits for that.

@@ -1,6 +1,7 @@
 """A server that does exactly what it is told with each connection: what no well-behaved HTTP server would do."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -54,12 +55,18 @@ class RawServer:
 
 
 @asynccontextmanager
-async def raw_server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
-    """Serve until the block ends; what still runs then is cancelled."""
+async def raw_server(
+    script: Script, tls: ssl.SSLContext | None = None, bound: socket.socket | None = None
+) -> AsyncIterator[RawServer]:
+    """Serve until the block ends, on the socket given or a free port of loopback; what still runs then is cancelled."""
     raw = RawServer(script)
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
-    port = server.sockets[0].getsockname()[1]
-    raw.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    async with server:
+    bound = bound or socket.create_server(("127.0.0.1", 0))
+    raw.url = url_of(bound, "https" if tls else "http")
+    async with await asyncio.start_server(raw.serve, sock=bound, ssl=tls) as server:
         yield raw
         server.close()
+
+
+def url_of(bound: socket.socket, scheme: str) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -1,8 +1,11 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from email_consumer.ses import session
+from email_consumer.ses.aiohttp_transport import AiohttpTransport
 from tests.integration.ses.sandbox import Sandbox, sandbox_process
 
 
@@ -24,3 +27,11 @@ async def sandbox(sandbox_url: str) -> Sandbox:
 @pytest.fixture(autouse=True)
 def _aws(aws_environment: Path) -> None:
     """For every test here."""
+
+
+@pytest.fixture(params=["direct", "aiohttp"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """For tests of both: the name of the one that clients send over."""
+    if request.param == "aiohttp":
+        monkeypatch.setattr(session, "DirectTransport", partial(AiohttpTransport, proxy=None))
+    return str(request.param)

@@ -13,6 +13,8 @@ from tests.servers.answers import ENCODED, STRANGE
 from tests.servers.certificates import TestAuthority
 from tests.servers.raw_server import Connection, Script, raw_server
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 async def answer_all(connection: Connection) -> None:
     while True:

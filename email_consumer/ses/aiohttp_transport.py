@@ -1,11 +1,14 @@
-"""The transport over aiohttp: pooled connections, TLS, proxies."""
+"""The transport over aiohttp, which speaks to proxies."""
 
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from io import BytesIO
+from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from email_consumer.aws.response import BoundedResponse
@@ -23,7 +26,7 @@ _NOT_WRITTEN = (
 """What can only happen before the first byte of the request was written."""
 
 
-class HttpTransport:
+class AiohttpTransport:
     """Implements `Transport`."""
 
     def __init__(
@@ -32,7 +35,7 @@ class HttpTransport:
         """`connect_timeout`: seconds for waiting for one of the `connections` and opening it."""
         self._url = URL(url, encoded=True)
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEEPALIVE, ssl=tls),
+            connector=_Connector(limit=connections, keepalive_timeout=_KEEPALIVE, ssl=tls),
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept",),
@@ -55,6 +58,21 @@ class HttpTransport:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """aiohttp's own takes what came on an idle connection for the answer to the next request (aiohttp #13656)."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(**options)
+        protocol: type[ResponseHandler] = _Protocol
+        self._factory = partial(protocol, loop=self._loop)
+
+
+class _Protocol(ResponseHandler):
+    def is_connected(self) -> bool:
+        """Which the pool asks before it gives a connection away again."""
+        return super().is_connected() and not self.should_close
 
 
 def _payload(body: bytes) -> bytes | BytesIO:
