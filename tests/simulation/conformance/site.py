@@ -12,9 +12,11 @@ from tests.servers.nats import NatsServer
 from tests.simulation.jetstream.network import Network
 from tests.simulation.jetstream.server import Server
 from tests.simulation.world import World
+from tests.waiting import patience
 
 _LIMIT = 600.0
 """Seconds of virtual time after which a test is given up."""
+_ACCOUNTS = 200
 _CLIENT = {"max_reconnect_attempts": -1, "reconnect_time_wait": 1, "ping_interval": 5, "pending_size": 16 * 1024 * 1024}
 
 
@@ -36,12 +38,17 @@ Run = Callable[[Body], None]
 
 
 class RealSite:
-    """A real nats-server, which serves many tests one after the other."""
+    """A real nats-server, which serves many tests one after the other: each in an account of its own."""
 
     def __init__(self) -> None:
         self._directory = TemporaryDirectory()
-        self._server = NatsServer(Path(self._directory.name))
+        names = ", ".join(
+            f"t{number} {{ jetstream: enabled, users: [{{ user: t{number}, password: p }}] }}"
+            for number in range(_ACCOUNTS)
+        )
+        self._server = NatsServer(Path(self._directory.name), f"accounts {{ {names} }}")
         self._runner = asyncio.Runner()
+        self._account = -1
         self._clients: list[Client] = []
         self._runner.run(self._server.__aenter__())
 
@@ -51,11 +58,12 @@ class RealSite:
         self._directory.cleanup()
 
     def run(self, body: Body) -> None:
+        self._account += 1
         self._runner.run(self._run(body))
 
     async def connect(self, **options: Any) -> Client:
         client = Client()
-        await client.connect(self._server.url, **{**_CLIENT, **options})
+        await client.connect(self._server.url, user=f"t{self._account}", password="p", **{**_CLIENT, **options})
         self._clients.append(client)
         return client
 
@@ -67,12 +75,9 @@ class RealSite:
 
     async def _run(self, body: Body) -> None:
         try:
-            async with asyncio.timeout(60):
+            async with patience():
                 await body(self)
         finally:
-            jetstream = (await self.connect()).jetstream()
-            for stream in await jetstream.streams_info():
-                await jetstream.delete_stream(stream.config.name or "")
             for client in self._clients:
                 await client.close()
             self._clients.clear()
@@ -86,16 +91,19 @@ class ModelSite:
         self.server = Server(self._world)
         self._network = Network(self._world, self.server)
         self._process = self._world.process("test")
+        self._clients: list[Client] = []
 
     def run(self, body: Body) -> None:
         with self._world.running():
-            task = self._process.spawn(_finished(body(self)))
+            task = self._process.spawn(self._run(body))
             self._world.run(task.done, limit=_LIMIT)
             task.result()
         assert not self._world.unhandled
 
     async def connect(self, **options: Any) -> Client:
-        return await self._network.connect(self._process, **{**_CLIENT, **options})
+        client = await self._network.connect(self._process, **{**_CLIENT, **options})
+        self._clients.append(client)
+        return client
 
     async def stop(self) -> None:
         self.server.stop()
@@ -103,6 +111,11 @@ class ModelSite:
     async def start(self) -> None:
         self.server.start()
 
-
-async def _finished(work: Awaitable[None]) -> None:
-    await work
+    async def _run(self, body: Body) -> None:
+        try:
+            await body(self)
+        finally:
+            self.server.start()
+            for client in self._clients:
+                await client.close()
+            await asyncio.sleep(1)

@@ -18,7 +18,7 @@ async def publish(client: Client, subject: str, payload: bytes = b"1", **headers
     return answer
 
 
-def _refused(answer: dict[str, Any]) -> tuple[int, int, str]:
+def refused(answer: dict[str, Any]) -> tuple[int, int, str]:
     error = answer["error"]
     return error["code"], error["err_code"], error["description"]
 
@@ -48,7 +48,7 @@ def test_an_id_is_stored_once(run: Run) -> None:
         again = {"stream": "s", "seq": 1, "duplicate": True}
         assert await publish(client, "s.b", Nats_Msg_Id="1") == again
         wrong = await publish(client, "s.b", Nats_Msg_Id="1", Nats_Expected_Last_Subject_Sequence="7")
-        assert _refused(wrong) == (400, 10071, "wrong last sequence: 0")
+        assert refused(wrong) == (400, 10071, "wrong last sequence: 0")
         await jetstream.purge_stream("s")
         assert await publish(client, "s.a", Nats_Msg_Id="1") == again  # also once it is gone
         answer = again
@@ -65,17 +65,17 @@ def test_an_expected_sequence_has_to_hold(run: Run) -> None:
         await client.jetstream().add_stream(StreamConfig(name="s", subjects=["s.*"]))
         assert await publish(client, "s.a", Nats_Expected_Last_Subject_Sequence="0") == {"stream": "s", "seq": 1}
         wrong = await publish(client, "s.a", Nats_Expected_Last_Subject_Sequence="0")
-        assert _refused(wrong) == (400, 10071, "wrong last sequence: 1")
+        assert refused(wrong) == (400, 10071, "wrong last sequence: 1")
         assert (wrong["stream"], wrong["seq"]) == ("s", 0)
         assert await publish(client, "s.a", Nats_Expected_Last_Subject_Sequence="1") == {"stream": "s", "seq": 2}
         wrong = await publish(client, "s.b", Nats_Expected_Last_Subject_Sequence="1")
-        assert _refused(wrong) == (400, 10071, "wrong last sequence: 0")
+        assert refused(wrong) == (400, 10071, "wrong last sequence: 0")
         wrong = await publish(client, "s.b", Nats_Expected_Last_Sequence="1")
-        assert _refused(wrong) == (400, 10071, "wrong last sequence: 2")
+        assert refused(wrong) == (400, 10071, "wrong last sequence: 2")
         wrong = await publish(client, "s.b", Nats_Expected_Stream="other")
-        assert _refused(wrong) == (400, 10060, "expected stream does not match")
+        assert refused(wrong) == (400, 10060, "expected stream does not match")
         wrong = await publish(client, "s.b", Nats_Expected_Last_Msg_Id="other")
-        assert _refused(wrong) == (400, 10070, "wrong last msg ID: ")
+        assert refused(wrong) == (400, 10070, "wrong last msg ID: ")
 
     run(body)
 
@@ -88,20 +88,20 @@ def test_a_full_stream_keeps_what_it_has(run: Run) -> None:
         await jetstream.add_stream(config)
         for subject in ("s.a", "s.b"):
             await publish(client, subject)
-        assert _refused(await publish(client, "s.a")) == (503, 10077, "maximum messages exceeded")
+        assert refused(await publish(client, "s.a")) == (503, 10077, "maximum messages exceeded")
         await jetstream.update_stream(config.evolve(max_msgs=-1, max_bytes=100))
-        assert _refused(await publish(client, "s.a")) == (503, 10077, "maximum bytes exceeded")
+        assert refused(await publish(client, "s.a")) == (503, 10077, "maximum bytes exceeded")
         await jetstream.update_stream(config.evolve(max_msgs=2, max_msgs_per_subject=1))
         assert await publish(client, "s.a") == {"stream": "s", "seq": 3}  # it replaces its subject's
-        assert _refused(await publish(client, "s.c")) == (503, 10077, "maximum messages exceeded")
+        assert refused(await publish(client, "s.c")) == (503, 10077, "maximum messages exceeded")
         await jetstream.update_stream(config.evolve(max_msgs=-1, max_msg_size=10))
-        assert _refused(await publish(client, "s.a", b"1" * 11)) == (
+        assert refused(await publish(client, "s.a", b"1" * 11)) == (
             400,
             10054,
             "message size exceeds maximum allowed",
         )
         wrong = await publish(client, "s.a", b"1", Some_Header="is counted")
-        assert _refused(wrong)[1] == 10054
+        assert refused(wrong)[1] == 10054
 
     run(body)
 
@@ -138,7 +138,7 @@ def test_a_transform_renames_subjects(run: Run) -> None:
             "seq": 1_000_000,
         }
         wrong = await publish(client, "refill.a", Nats_Expected_Last_Subject_Sequence="0")
-        assert _refused(wrong) == (400, 10071, "wrong last sequence: 1000000")
+        assert refused(wrong) == (400, 10071, "wrong last sequence: 1000000")
         assert (await jetstream.get_msg("s", subject="claims.a")).seq == 1_000_000
         with pytest.raises(NoRespondersError):
             await publish(client, "claims.a")
@@ -159,7 +159,7 @@ def test_a_roll_up_replaces_its_subject(run: Run) -> None:
         await jetstream.add_stream(config)
         for subject in ("s.a", "s.b", "s.a"):
             await publish(client, subject)
-        assert _refused(await publish(client, "s.a", Nats_Rollup="sub")) == (500, 10111, "rollup not permitted")
+        assert refused(await publish(client, "s.a", Nats_Rollup="sub")) == (500, 10111, "rollup not permitted")
         await jetstream.update_stream(config.evolve(allow_rollup_hdrs=True))
         assert await publish(client, "s.a", Nats_Rollup="sub") == {"stream": "s", "seq": 4}
         info = await jetstream.stream_info("s", subjects_filter=">")

@@ -71,6 +71,10 @@ class Consumer:
         self.floor = self.cursor.position - 1
         self._apply(config)
 
+    def pause(self, config: Config) -> None:
+        """Use this configuration, in which only the pause differs. Nothing is delivered until something else happens."""
+        self._apply(config)
+
     def update(self, config: Config) -> None:
         """Use this configuration from now on."""
         self._apply(config)

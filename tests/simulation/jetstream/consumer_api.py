@@ -55,7 +55,7 @@ class ConsumerApi:
         config = {**consumer.config, "pause_until": until}
         if until == NEVER:
             del config["pause_until"]
-        consumer.update(config)
+        consumer.pause(config)
         answer: Json = {"paused": consumer.paused, "pause_until": until}
         if consumer.paused:
             answer["pause_remaining"] = parse_time(until) - nanoseconds(self._jetstream.now)

@@ -41,7 +41,7 @@ def complete(name: str, given: Mapping[str, Any]) -> Config:
         ApiError: the server refuses it.
         NotImplementedError: the model has no such thing.
     """
-    wanted = {key: value for key, value in given.items() if value not in (None, "", [])}
+    wanted = {key: value for key, value in given.items() if value}
     if any(wanted.get(key) for key in _NOT_MODELLED) or wanted.get("replay_policy") == "original":
         raise NotImplementedError(f"consumer configuration {wanted}")
     pushes = "deliver_subject" in wanted
@@ -132,4 +132,7 @@ def _check(config: Config, *, pushes: bool) -> None:
         raise ApiError(400, 10108, "consumer with flow control also needs heartbeats")
     if config["deliver_policy"] == "by_start_sequence" and not config.get("opt_start_seq"):
         text = "consumer delivery policy is deliver by start sequence, but optional start sequence is not set"
+        raise ApiError(400, 10094, text)
+    if config["deliver_policy"] == "last_per_subject" and not filters(config):
+        text = "consumer delivery policy is deliver last per subject, but optional filter subject is not set"
         raise ApiError(400, 10094, text)

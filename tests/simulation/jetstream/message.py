@@ -62,3 +62,12 @@ def parse_time(text: str) -> int:
     """Unix nanoseconds of an RFC 3339 time, to the microsecond."""
     moment = datetime.fromisoformat(text)
     return int(moment.timestamp()) * NANOSECONDS + moment.microsecond * 1000
+
+
+def go_duration(nanoseconds: int) -> str:
+    """A duration of whole seconds, or below a minute, as Go writes it."""
+    minutes, rest = divmod(nanoseconds / NANOSECONDS, 60)
+    if not minutes:
+        return f"{rest:g}s"
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}h{minutes}m{rest:g}s" if hours else f"{minutes}m{rest:g}s"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tests.simulation.jetstream.environment import NANOSECONDS, Timer
-from tests.simulation.jetstream.message import header_length
+from tests.simulation.jetstream.message import go_duration, header_length
 
 if TYPE_CHECKING:
     from tests.simulation.jetstream.consumer import Consumer, Next
@@ -186,6 +186,8 @@ class Pull:
 
     def _look(self) -> None:
         now, self._timer = self._consumer.environment.now, None
+        if any(request.ends_at <= now for request in self._requests):
+            self.pump()  # after a pause nothing else may have
         self._drop_abandoned()
         for request in list(self._requests):
             if request.ends_at <= now:
@@ -228,11 +230,7 @@ def _refusal(asked: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     if 0 < config.get("max_batch", 0) < asked.get("batch", 1):
         return f"Exceeded MaxRequestBatch of {config['max_batch']}"
     if 0 < config.get("max_expires", 0) < asked.get("expires", 0):
-        return f"Exceeded MaxRequestExpires of {_go_duration(config['max_expires'])}"
+        return f"Exceeded MaxRequestExpires of {go_duration(config['max_expires'])}"
     if 0 < config.get("max_bytes", 0) < asked.get("max_bytes", 0):
         return f"Exceeded MaxRequestMaxBytes of {config['max_bytes']}"
     return ""
-
-
-def _go_duration(nanoseconds: int) -> str:
-    return f"{nanoseconds / NANOSECONDS:g}s"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.jetstream import errors
 from tests.simulation.jetstream.deduplication import Deduplication
 from tests.simulation.jetstream.environment import NANOSECONDS, Environment, Timer, nanoseconds, seconds
-from tests.simulation.jetstream.message import Headers, StoredMessage, header_length, stored_size
+from tests.simulation.jetstream.message import Headers, StoredMessage, go_duration, header_length, stored_size
 from tests.simulation.jetstream.publish_headers import INVALID, Conditions, read_conditions
 from tests.simulation.jetstream.storage import Storage
 from tests.simulation.jetstream.stream_config import Config
@@ -253,6 +253,7 @@ class Stream:
             return
         if "Nats-Marker-Reason" in (message.headers or {}):
             return
-        headers = {"Nats-Marker-Reason": "MaxAge", "Nats-TTL": f"{int(self._marker_ttl)}s"}
+        ttl = go_duration(self.config["subject_delete_marker_ttl"])
+        headers = {"Nats-Marker-Reason": "MaxAge", "Nats-TTL": ttl, "Nats-Rollup": "sub"}
         size = stored_size(message.subject, b"", headers, in_memory=self._in_memory)
         self._store(message.subject, b"", headers, size, self._marker_ttl)

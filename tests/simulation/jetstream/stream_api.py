@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _LISTED, _NAMED, _SUBJECTS = 256, 1_024, 100_000
-_UNLIMITED = ("max_memory", "max_storage", "max_streams", "max_consumers", "max_ack_pending")
+_UNLIMITED = (
+    "max_memory",
+    "max_storage",
+    "max_streams",
+    "max_consumers",
+    "max_ack_pending",
+    "memory_max_stream_bytes",
+    "storage_max_stream_bytes",
+)
 
 
 class StreamApi:
@@ -26,9 +34,11 @@ class StreamApi:
         return {
             "memory": 0,
             "storage": sum(stream.storage.bytes for stream in streams),
+            "reserved_memory": 0,
+            "reserved_storage": 0,
             "streams": len(streams),
             "consumers": sum(len(stream.consumers) for stream in streams),
-            "limits": dict.fromkeys(_UNLIMITED, -1),
+            "limits": {**dict.fromkeys(_UNLIMITED, -1), "max_bytes_required": False},
             "api": {"level": 5, "total": 0, "errors": 0},
         }
 
