@@ -1,4 +1,4 @@
-"""The two sides that one test compares: the model of SES, and the sandbox or a server that answers what it is told."""
+"""The two sides that one test compares: the model of SES, and the sandbox or a server that sends scripted answers."""
 
 import re
 from asyncio import events
@@ -31,7 +31,7 @@ async def sends(client: SesClient, *messages: EmailMessage) -> list[str]:
     return [described(await client.send(message)) for message in messages]
 
 
-async def told(client: SesClient) -> list[str]:
+async def described_account(client: SesClient) -> list[str]:
     """What GetAccount says."""
     try:
         return [str(await client.account())]

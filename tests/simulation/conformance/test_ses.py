@@ -14,7 +14,7 @@ from tests.factories import mail
 from tests.integration.ses.sandbox import Sandbox, sandbox_process
 from tests.servers.answers import STRANGE
 from tests.servers.raw_server import Connection, raw_server
-from tests.simulation.conformance.ses_sides import Work, on_model, on_server, sends, told
+from tests.simulation.conformance.ses_sides import Work, described_account, on_model, on_server, sends
 from tests.simulation.ses import courses
 from tests.simulation.ses.courses import REFUSALS, Course
 from tests.simulation.ses.service import Ses
@@ -156,7 +156,7 @@ async def test_the_accounts_state_has_the_same_effects(
     sandbox: Sandbox, prepare: Callable[[Ses], None], change: dict[str, object]
 ) -> None:
     async def work(opened: SesClient) -> list[str]:
-        before = await told(opened)
+        before = await described_account(opened)
         return before + await sends(opened, mail("two", cc=["c@example.org"]), mail("one"))
 
     await sandbox.set_account(**change)
@@ -166,7 +166,7 @@ async def test_the_accounts_state_has_the_same_effects(
 
 async def test_expired_credentials_have_the_same_effects(sandbox: Sandbox) -> None:
     async def work(opened: SesClient) -> list[str]:
-        return await sends(opened, mail()) + await told(opened)
+        return await sends(opened, mail()) + await described_account(opened)
 
     await sandbox.set_credentials(expired=True)
 

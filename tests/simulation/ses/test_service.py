@@ -1,4 +1,4 @@
-"""The model does what it was told, and the real client makes of it what it makes of the real SES."""
+"""The model follows its script, and the real client reads its answers as it reads those of SES."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""SES's events reach the real receiver, whatever SNS makes of them."""
+"""SES's events reach the real receiver, however SNS delivers them."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ from tests.simulation.world import World
 UUIDS = [f"u-{number}" for number in range(12)]
 
 
-class Scene:
+class EventHarness:
     """A process that sends through the ledger and receives events."""
 
     def __init__(self, path: Path, *, http: bool) -> None:
@@ -78,30 +78,35 @@ class Scene:
 
 
 @pytest.fixture(params=["direct", "http"])
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path / "email.db", http=request.param == "http")
-    with scene.world.running(), Storage(scene.world).installed(), trusted_signatures(), scene.receivers.installed():
-        ready, stop = scene.process.create_future(), scene.process.create_future()
-        serving = scene.process.spawn(scene.serve(ready, stop))
-        scene.wait(ready.done)
-        yield scene
-        scene.process.call(stop.set_result, None)
-        scene.wait(serving.done)
-    assert scene.world.unhandled == []
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventHarness]:
+    harness = EventHarness(tmp_path / "email.db", http=request.param == "http")
+    with (
+        harness.world.running(),
+        Storage(harness.world).installed(),
+        trusted_signatures(),
+        harness.receivers.installed(),
+    ):
+        ready, stop = harness.process.create_future(), harness.process.create_future()
+        serving = harness.process.spawn(harness.serve(ready, stop))
+        harness.wait(ready.done)
+        yield harness
+        harness.process.call(stop.set_result, None)
+        harness.wait(serving.done)
+    assert harness.world.unhandled == []
 
 
-def test_every_fate_arrives_once(scene: Scene) -> None:
-    scene.sns.plan = SnsPlan(chance_late=0.3, chance_twice=0.5)
+def test_every_fate_arrives_once(harness: EventHarness) -> None:
+    harness.sns.plan = SnsPlan(chance_late=0.3, chance_twice=0.5)
     for uuid, fate in zip(UUIDS, Fate, strict=False):
-        scene.sns.script(uuid, fate)
-    scene.send(*UUIDS[: len(Fate)])
-    scene.wait(scene.all_settled)
-    stored = {(row[0], row[1]) for row in scene.opened.tables()["results"]}
-    assert stored == {(each.uuid, each.kind.partition(":")[0]) for each in scene.sns.published}
-    assert len(scene.opened.tables()["results"]) == len(scene.sns.published)
-    receptions = scene.opened.inbox.counts.receptions
+        harness.sns.script(uuid, fate)
+    harness.send(*UUIDS[: len(Fate)])
+    harness.wait(harness.all_settled)
+    stored = {(row[0], row[1]) for row in harness.opened.tables()["results"]}
+    assert stored == {(each.uuid, each.kind.partition(":")[0]) for each in harness.sns.published}
+    assert len(harness.opened.tables()["results"]) == len(harness.sns.published)
+    receptions = harness.opened.inbox.counts.receptions
     assert receptions[Reception.DUPLICATE] > 0
-    [*suppressed] = [row[0] for row in scene.opened.tables()["suppressions"]]
+    [*suppressed] = [row[0] for row in harness.opened.tables()["suppressions"]]
     assert sorted(suppressed) == sorted(
         f"{uuid}@example.org"
         for uuid, fate in zip(UUIDS, Fate, strict=False)
@@ -109,48 +114,48 @@ def test_every_fate_arrives_once(scene: Scene) -> None:
     )
 
 
-def test_an_event_settles_a_mail_whose_answer_was_lost(scene: Scene) -> None:
-    scene.ses.script("u-0", courses.unanswered())
-    scene.send("u-0")
-    scene.wait(scene.all_settled)
-    [[_, _, message_id, *_]] = scene.opened.tables()["requests"]
-    [accepted] = scene.ses.accepted["u-0"]
+def test_an_event_settles_a_mail_whose_answer_was_lost(harness: EventHarness) -> None:
+    harness.ses.script("u-0", courses.unanswered())
+    harness.send("u-0")
+    harness.wait(harness.all_settled)
+    [[_, _, message_id, *_]] = harness.opened.tables()["requests"]
+    [accepted] = harness.ses.accepted["u-0"]
     assert message_id == accepted.message_id
 
 
-def test_a_receiver_that_is_down_gets_its_events_later(scene: Scene) -> None:
-    scene.sns.endpoint = None
-    scene.send(*UUIDS[:3])
-    scene.world.after(45, setattr, scene.sns, "endpoint", scene.endpoint)
-    scene.wait(scene.all_settled)
-    assert len(scene.opened.tables()["results"]) == 6
-    assert not any(each.given_up for each in scene.sns.published)
+def test_a_receiver_that_is_down_gets_its_events_later(harness: EventHarness) -> None:
+    harness.sns.endpoint = None
+    harness.send(*UUIDS[:3])
+    harness.world.after(45, setattr, harness.sns, "endpoint", harness.endpoint)
+    harness.wait(harness.all_settled)
+    assert len(harness.opened.tables()["results"]) == 6
+    assert not any(each.given_up for each in harness.sns.published)
 
 
-def test_sns_gives_up_on_a_receiver_that_stays_down(scene: Scene) -> None:
-    scene.sns.endpoint = None
-    scene.send("u-0")
-    scene.wait(scene.all_settled)
-    assert [each.given_up for each in scene.sns.published] == [True, True]
+def test_sns_gives_up_on_a_receiver_that_stays_down(harness: EventHarness) -> None:
+    harness.sns.endpoint = None
+    harness.send("u-0")
+    harness.wait(harness.all_settled)
+    assert [each.given_up for each in harness.sns.published] == [True, True]
 
 
-def test_what_is_not_ours_changes_nothing(scene: Scene) -> None:
-    scene.ses.script("u-0", courses.lost())
-    scene.send("u-0")
-    scene.sns.foreign("u-0", "Delivery")
-    scene.sns.unknown("u-99", "Delivery", instance="test")
-    scene.wait(scene.all_settled)
-    receptions = scene.opened.inbox.counts.receptions
+def test_what_is_not_ours_changes_nothing(harness: EventHarness) -> None:
+    harness.ses.script("u-0", courses.lost())
+    harness.send("u-0")
+    harness.sns.foreign("u-0", "Delivery")
+    harness.sns.unknown("u-99", "Delivery", instance="test")
+    harness.wait(harness.all_settled)
+    receptions = harness.opened.inbox.counts.receptions
     assert (receptions[Reception.FOREIGN], receptions[Reception.UNMATCHED]) == (1, 1)
-    assert scene.opened.tables()["results"] == []
+    assert harness.opened.tables()["results"] == []
 
 
-def test_what_is_never_published_never_arrives(scene: Scene) -> None:
-    scene.sns.plan = SnsPlan(chance_never=1.0)
-    scene.send("u-0")
-    scene.wait(scene.all_settled)
-    assert [each.never for each in scene.sns.published] == [True, True]
-    assert scene.opened.tables()["results"] == []
+def test_what_is_never_published_never_arrives(harness: EventHarness) -> None:
+    harness.sns.plan = SnsPlan(chance_never=1.0)
+    harness.send("u-0")
+    harness.wait(harness.all_settled)
+    assert [each.never for each in harness.sns.published] == [True, True]
+    assert harness.opened.tables()["results"] == []
 
 
 def test_a_process_that_is_dead_or_does_not_listen_gives_no_answer() -> None:
