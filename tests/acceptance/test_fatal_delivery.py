@@ -34,7 +34,7 @@ model.parse = parse
 
 @pytest.fixture
 def planted(tmp_path: Path) -> dict[str, str]:
-    """Variables with which one payload kills whoever reads it. What was in flight then is parked, never sent twice."""
+    """Variables with which one payload kills any process that reads it. What was in flight then is parked, never sent twice."""
     planted = tmp_path / "planted.py"
     planted.write_text(_PLANTED)
     return {RUN_FIRST: str(planted), "ACK_WAIT": "1", "IN_DOUBT": "park", "CLAIM_LEASE": "4"}

@@ -134,7 +134,7 @@ async def test_the_same_uuids_again_are_stored_once(
 async def test_uuids_belong_to_addresses_and_not_to_lines(
     server: NatsServer, stream: JetStreamContext, tmp_path: Path
 ) -> None:
-    """The list is edited and published again: whoever is new in it gets the mail, nobody is numbered as somebody else."""
+    """The list is edited and published again: new recipients get the mail, nobody is numbered as somebody else."""
     arguments = ("--to-file", "list", "--uuid", "launch", *_MAIL)
     for people in ("anna bea", "new anna", "BEA"):
         (tmp_path / "list").write_text("".join(f"{each}@example.com\n" for each in people.split()))

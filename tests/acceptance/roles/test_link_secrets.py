@@ -28,7 +28,7 @@ async def rotated(harness: FleetHarness, *options: str) -> str:
     return await answer_of(Daemon(harness.directory / "sidecar", variables, "secret", "rotate", *options))
 
 
-async def until_workers_sign_anew(harness: FleetHarness) -> None:
+async def until_workers_sign_with_the_new_secret(harness: FleetHarness) -> None:
     """Until mails of both have come in a row whose links work; those of an old secret don't."""
     in_a_row = 0
     while in_a_row < 10:
@@ -63,8 +63,8 @@ async def test_a_secret_that_was_forgotten_signs_and_opens_nothing(harness: Flee
         "Links are signed with a new secret. Links that old secrets signed no longer work."
     )
     assert await unsubscribed(harness.fleet.url, first) == DOES_NOT
-    await until_workers_sign_anew(harness)  # nobody has restarted them
+    await until_workers_sign_with_the_new_secret(harness)  # nobody has restarted them
     await harness.fleet.sidecar.kill()
     await harness.fleet.sidecar.start()
     assert await unsubscribed(harness.fleet.url, first) == DOES_NOT
-    await until_workers_sign_anew(harness)
+    await until_workers_sign_with_the_new_secret(harness)

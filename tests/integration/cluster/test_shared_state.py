@@ -273,7 +273,7 @@ async def _holds(store: KeyValue, values: Mapping[str, bytes | None]) -> bool:
         return False
 
 
-async def test_a_bucket_that_was_deleted_is_made_and_filled_anew(server: NatsServer) -> None:
+async def test_a_bucket_that_was_deleted_is_recreated_and_filled(server: NatsServer) -> None:
     async with sidecar(server) as shared, running(shared), worker(server) as one, connected(server) as client:
         shared.suppress({"a@example.com": "complaint"})
         shared.cancel("news", Mark("s", 1, 2.0))

@@ -42,7 +42,7 @@ class Backend(Protocol):
         takeover: Takeover | None = None,
         after_crash: bool = False,
     ) -> AbstractAsyncContextManager[Ledger]:
-        """`after_crash`: whoever had a claim before is surely dead."""
+        """`after_crash`: the process that had a claim before is surely dead."""
 
     async def query(self, sql: str) -> list[sqlite3.Row]:
         """What the tables say of all that happened so far."""

@@ -65,7 +65,7 @@ async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBacken
     assert len(query(path, "SELECT * FROM email_requests")) == 1
 
 
-async def test_a_uuid_is_scheduled_anew_once_its_window_is_over(jetstream: JetStreamBackend, path: Path) -> None:
+async def test_a_uuid_is_scheduled_again_once_its_window_is_over(jetstream: JetStreamBackend, path: Path) -> None:
     async with jetstream.open() as ledger:
         await ledger.claim(mail(), ORIGIN)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)

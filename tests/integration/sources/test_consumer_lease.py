@@ -131,7 +131,7 @@ async def test_a_holder_that_slept_too_long_learns_that_it_lost(
         await first.keep()
 
 
-async def test_a_bucket_that_is_gone_is_made_anew(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bucket_that_is_gone_is_recreated(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_RENEWAL", 0.01)
     holder = of(client, "a")
     await holder.acquire()

@@ -80,11 +80,11 @@ async def test_storing_again_makes_no_second_copy(client: Client, letters: JetSt
 async def test_the_same_number_of_another_mail_is_not_taken_for_a_copy(
     client: Client, letters: JetStreamDeadLetters
 ) -> None:
-    await letters.store(_delivery(client, b"before the stream was made anew"), "undecodable", "poison", 0)
+    await letters.store(_delivery(client, b"before the stream was recreated"), "undecodable", "poison", 0)
     for _ in range(2):
         await letters.store(_delivery(client, b"after"), "undecodable", "poison", 0)
     kept = [(await letters.get(letter.sequence)).payload for letter in await letters.list()]
-    assert kept == [b"before the stream was made anew", b"after"]
+    assert kept == [b"before the stream was recreated", b"after"]
 
 
 @pytest.mark.parametrize("room", [0, 1, 11, 60, 150, 400])
@@ -119,7 +119,7 @@ async def test_more_than_an_operator_lets_the_stream_take_is_said(
         await letters.store(_delivery(client, bytes(1000)), "undecodable", "poison", 0)
 
 
-async def test_the_stream_is_made_anew_when_it_was_deleted(
+async def test_the_stream_is_recreated_when_it_was_deleted(
     client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     await jetstream.delete_stream("mail-dead")
@@ -154,7 +154,7 @@ async def test_a_replay_publishes_the_raw_payload_once_and_takes_the_letter_off(
     assert (await jetstream.stream_info("mail")).state.messages == 1
 
 
-async def test_a_replay_names_the_letter_of_its_time_also_when_the_stream_was_made_anew(
+async def test_a_replay_names_the_letter_of_its_time_also_when_the_stream_was_recreated(
     client: Client, jetstream: JetStreamContext, letters: JetStreamDeadLetters
 ) -> None:
     names = set()

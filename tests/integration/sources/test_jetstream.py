@@ -60,7 +60,7 @@ async def publish_later(client: Client) -> None:
     await publish(client, 500)
 
 
-async def test_a_deleted_consumer_and_stream_are_made_anew(client: Client) -> None:
+async def test_a_deleted_consumer_and_stream_are_recreated(client: Client) -> None:
     harness = ReceiverHarness(5)
     jetstream = client.jetstream()
     async with pulling(client, harness):

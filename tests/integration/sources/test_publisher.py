@@ -116,8 +116,8 @@ async def test_a_known_name_is_believed_of_what_is_still_there(client: Client) -
     again = await publisher.store("mail.a", b"1", "n", {})
     assert (first.sequence, again.sequence, again.duplicate) == (1, 1, True)
     await client.jetstream().purge_stream("mail")
-    anew = await publisher.store("mail.a", b"1", "n", {})
-    assert (anew.sequence, anew.duplicate) == (2, False)
+    again = await publisher.store("mail.a", b"1", "n", {})
+    assert (again.sequence, again.duplicate) == (2, False)
 
 
 async def test_another_message_at_its_place_is_not_taken_for_it(client: Client) -> None:

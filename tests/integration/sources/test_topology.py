@@ -180,7 +180,7 @@ async def test_what_may_keep_mail_from_coming_is_named(client: Client) -> None:
         ({"headers_only": True}, "without the mail"),
     ],
 )
-async def test_a_consumer_that_can_not_be_mended_is_refused(
+async def test_a_consumer_that_can_not_be_repaired_is_refused(
     client: Client, jetstream: JetStreamContext, config: dict[str, Any], words: str
 ) -> None:
     await jetstream.add_stream(name="messages", subjects=["messages.*"])

@@ -31,7 +31,7 @@ class Log:
 class Worker:
     """A member whose writes travel and whose reads lag."""
 
-    roll: Roster
+    roster: Roster
     log: Log
     notices_at: float = 0.0
     """When it notices that the log it reads is no more."""
@@ -41,28 +41,28 @@ class Worker:
     has_read_all: bool = False
     on_the_way: list[tuple[float, str, MemberRecord | None]] = field(default_factory=list)
 
-    def begin_anew(self, log: Log) -> None:
+    def restart(self, log: Log) -> None:
         self.log, self.position, self.has_read_all = log, 0, False
-        self.roll.lost()
+        self.roster.lost()
 
     def read(self, now: float, most: int) -> None:
         places = self.log.after(self.position, now)
         for place in places[:most]:
             name, record, _ = self.log.entries[place]
-            if self.roll.read(name, record, now):
+            if self.roster.read(name, record, now):
                 self.beat_at = now
             self.position = place + 1
         if len(places) <= most:
-            self.roll.caught_up(now)
+            self.roster.caught_up(now)
             if not self.has_read_all:
-                self.roll.found(now - self.log.began, now)
+                self.roster.found(now - self.log.began, now)
                 self.has_read_all = True
 
     def write(self, now: float, delay: float) -> None:
-        for name in self.roll.former_names:
+        for name in self.roster.former_names:
             self._post(now + delay, name, None)
-        record = self.roll.write(now)
-        self._post(now + delay, self.roll.name, record)
+        record = self.roster.write(now)
+        self._post(now + delay, self.roster.name, record)
         self.beat_at = now + 1.5
 
     def _post(self, arrives: float, name: str, record: MemberRecord | None) -> None:
@@ -82,8 +82,8 @@ class ClusterHarness:
         self._orphaned: list[tuple[float, str, MemberRecord | None]] = []
 
     def start(self) -> None:
-        roll = Roster({}, lambda: f"worker-{next(self._numbers)}", ttl=TTL, margin=MARGIN)
-        self.workers.append(Worker(roll, self.log, beat_at=self.now))
+        roster = Roster({}, lambda: f"worker-{next(self._numbers)}", ttl=TTL, margin=MARGIN)
+        self.workers.append(Worker(roster, self.log, beat_at=self.now))
 
     def step(self, *, calm: bool) -> None:
         self.now += self.random.uniform(0.01, 0.4)
@@ -98,7 +98,7 @@ class ClusterHarness:
                 self._orphaned.remove(arrived)
         for worker in self.awake:
             if worker.log is not self.log and worker.notices_at <= self.now:
-                worker.begin_anew(self.log)
+                worker.restart(self.log)
             if calm or self.random.random() < 0.7:
                 worker.read(self.now, 1000 if calm else self.random.choice([0, 1, 2, 1000]))
             if worker.has_read_all and worker.beat_at <= self.now:
@@ -111,8 +111,8 @@ class ClusterHarness:
     @property
     def share_in_use(self) -> float:
         """The part of the rate that all use together."""
-        standings = [worker.roll.state(self.now) for worker in self.awake]
-        return sum(1 / standing.workers for standing in standings if standing.sends)
+        states = [worker.roster.state(self.now) for worker in self.awake]
+        return sum(1 / state.workers for state in states if state.sends)
 
     def _let_something_happen(self) -> None:
         chance = self.random.random()
@@ -125,7 +125,7 @@ class ClusterHarness:
         elif chance < 0.12 and self.workers:
             self.random.choice(self.workers).stalled_until = self.now + self.random.uniform(0.5, 12)
         elif chance < 0.14 and self.awake:  # its watch broke: it begins from what is stored
-            self.random.choice(self.awake).begin_anew(self.log)
+            self.random.choice(self.awake).restart(self.log)
         elif chance < 0.145:  # and the log itself is lost
             self.log = Log(began=self.now)
             for worker in self.workers:
@@ -136,4 +136,4 @@ class ClusterHarness:
         self._orphaned += worker.on_the_way
         if farewell:
             last = max([self.now, *(each[0] for each in worker.on_the_way)])
-            self._orphaned.append((last + 0.001, worker.roll.name, None))
+            self._orphaned.append((last + 0.001, worker.roster.name, None))

@@ -15,23 +15,23 @@ def names(prefix: str) -> Callable[[], str]:
     return lambda: f"{prefix}{next(numbers)}"
 
 
-def roll(prefix: str) -> Roster:
-    roll = Roster({"host": prefix}, names(prefix), ttl=TTL, margin=MARGIN)
-    roll.found(age=TTL, now=0)
-    return roll
+def roster(prefix: str) -> Roster:
+    roster = Roster({"host": prefix}, names(prefix), ttl=TTL, margin=MARGIN)
+    roster.found(age=TTL, now=0)
+    return roster
 
 
-def exchange(rolls: list[Roster], now: float) -> None:
+def exchange(rosters: list[Roster], now: float) -> None:
     """Each writes, and all read everything."""
-    records = [(each.name, each.write(now)) for each in rolls]
-    for each in rolls:
+    records = [(each.name, each.write(now)) for each in rosters]
+    for each in rosters:
         for name, record in records:
             each.read(name, record, now)
         each.caught_up(now)
 
 
 def test_a_worker_alone_sends_once_it_has_read_its_own_record() -> None:
-    a = roll("a")
+    a = roster("a")
     a.caught_up(0)
     assert a.state(0) == MemberState(1, sends=False)
     a.read(a.name, a.write(0), 0.1)
@@ -41,7 +41,7 @@ def test_a_worker_alone_sends_once_it_has_read_its_own_record() -> None:
 
 
 def test_a_joiner_waits_until_the_others_have_made_room() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a], 0)
     b.read(a.name, a.write(0), 1)
     b.caught_up(1)
@@ -58,7 +58,7 @@ def test_a_joiner_waits_until_the_others_have_made_room() -> None:
 
 
 def test_a_record_that_is_read_while_more_is_to_come_proves_nothing() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a], 0)
     b.caught_up(1)  # a's first record was just replaced by a later one, behind that of b
     b.read(b.name, b.write(1), 1)
@@ -69,7 +69,7 @@ def test_a_record_that_is_read_while_more_is_to_come_proves_nothing() -> None:
 
 
 def test_who_leaves_is_forgotten_at_once() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
     assert a.state(1) == MemberState(2, sends=True)
@@ -78,7 +78,7 @@ def test_who_leaves_is_forgotten_at_once() -> None:
 
 
 def test_who_dies_is_forgotten_after_the_ttl_by_who_has_read_on() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
     for now in range(2, 7):
@@ -89,7 +89,7 @@ def test_who_dies_is_forgotten_after_the_ttl_by_who_has_read_on() -> None:
 
 
 def test_who_reads_nothing_forgets_nobody_and_stops_before_it_is_forgotten() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
     assert a.valid_until == 1 + TTL - MARGIN
@@ -99,7 +99,7 @@ def test_who_reads_nothing_forgets_nobody_and_stops_before_it_is_forgotten() -> 
 
 
 def test_silence_counts_only_as_far_as_one_has_read() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
     exchange([a], 4)
@@ -107,8 +107,8 @@ def test_silence_counts_only_as_far_as_one_has_read() -> None:
     assert a.state(8) == MemberState(2, sends=True)
 
 
-def test_who_had_to_stop_joins_anew_under_another_name() -> None:
-    a, b = roll("a"), roll("b")
+def test_who_had_to_stop_rejoins_under_another_name() -> None:
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
     before = a.name
@@ -124,7 +124,7 @@ def test_who_had_to_stop_joins_anew_under_another_name() -> None:
 
 
 def test_what_a_name_was_promised_holds_for_that_name_only() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     exchange([a, b], 1)
     promise = b.write(2)
@@ -136,7 +136,7 @@ def test_what_a_name_was_promised_holds_for_that_name_only() -> None:
 
 
 def test_a_name_that_was_not_confirmed_in_time_is_given_up() -> None:
-    a = roll("a")
+    a = roster("a")
     late = a.write(0)
     name = a.name
     a.read(name, late, 5)
@@ -147,15 +147,15 @@ def test_a_name_that_was_not_confirmed_in_time_is_given_up() -> None:
 
 @pytest.mark.parametrize("workers", [2, 5])
 def test_those_who_start_together_all_send_after_two_rounds(workers: int) -> None:
-    rolls = [roll(chr(ord("a") + index)) for index in range(workers)]
-    exchange(rolls, 0)
-    assert not any(each.state(0).sends for each in rolls)
-    exchange(rolls, 0.1)
-    assert all(each.state(0.1) == MemberState(workers, sends=True) for each in rolls)
+    rosters = [roster(chr(ord("a") + index)) for index in range(workers)]
+    exchange(rosters, 0)
+    assert not any(each.state(0).sends for each in rosters)
+    exchange(rosters, 0.1)
+    assert all(each.state(0.1) == MemberState(workers, sends=True) for each in rosters)
 
 
 def test_in_a_young_log_nobody_begins_and_a_sending_worker_goes_on() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a], 0)
     for each in (a, b):
         each.found(age=1, now=1)
@@ -168,7 +168,7 @@ def test_in_a_young_log_nobody_begins_and_a_sending_worker_goes_on() -> None:
 
 
 def test_who_has_lost_the_log_waits_to_know_the_age_of_the_next() -> None:
-    a = roll("a")
+    a = roster("a")
     a.lost()
     exchange([a], 100)
     assert a.state(100) == MemberState(1, sends=False)
@@ -178,7 +178,7 @@ def test_who_has_lost_the_log_waits_to_know_the_age_of_the_next() -> None:
 
 
 def test_what_is_written_names_those_who_are_known() -> None:
-    a, b = roll("a"), roll("b")
+    a, b = roster("a"), roster("b")
     exchange([a, b], 0)
     assert a.write(1) == MemberRecord(1, frozenset({b.name}), {"host": "a"})
     assert a.others == {b.name: MemberRecord(0, frozenset(), {"host": "b"})}

@@ -79,7 +79,7 @@ async def test_only_one_is_noted_at_a_time() -> None:
     assert len(set(journal.noted)) == 100
 
 
-async def test_the_same_number_in_a_stream_made_anew_is_another_delivery() -> None:
+async def test_the_same_number_in_a_recreated_stream_is_another_delivery() -> None:
     journal = Journal()
     reader = CarefulReader(bytes.upper, journal)
     before, after = delivery(), delivery()

@@ -52,7 +52,7 @@ _OLD_NAMES = [
 _WORDS = re.compile(rf"\b({'|'.join(_PHRASES + _OLD_NAMES)})\b", re.IGNORECASE)
 
 _OLD_IDENTIFIERS = re.compile(
-    r"(^|_)(tenancy|facts|in_hand|inheritance|glance|outlet|desk|porch|wire_form|queue_state|shown_queue|burial|buried|unburied|bury|told|tell|tells|telling"
+    r"(^|_)(tenancy|facts|in_hand|inheritance|glance|outlet|desk|porch|wire_form|queue_state|shown_queue|burial|buried|unburied|bury|told|tell|tells|telling|anew"
     r"|whoever|mend)(_|$)"
 )
 _KEPT_IDENTIFIERS = {"tell"}

@@ -50,7 +50,7 @@ def test_its_hash_is_that_of_every_mail_with_this_content() -> None:
         ({"body": "b"}, "subject: Field required"),
         (
             FIELDS | {"cc": [f"{number}@example.com" for number in range(50)]},
-            "email, cc and bcc: 51 recipients, SES takes at most 50",  # the main recipient, whoever it is, counts
+            "email, cc and bcc: 51 recipients, SES takes at most 50",  # the main recipient, counts, too
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The same message in each form, and what is none of them."""
+"""The same message in each form, and what is not a message in any."""
 
 import base64
 import contextlib
