@@ -5,6 +5,7 @@ tasks, requests, draining, closing. Only reading and writing of the protocol are
 """
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
@@ -112,7 +113,7 @@ class SimulatedClient(NatsClient):
         self._link = link
 
     async def _connect_to_server(self, s: Srv) -> None:
-        s.last_attempt = asyncio.get_running_loop().time()
+        s.last_attempt = time.monotonic()
         loop, transport = asyncio.get_running_loop(), _Transport()
         dialled: asyncio.Future[Wire] = loop.create_future()
 
