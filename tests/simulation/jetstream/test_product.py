@@ -11,6 +11,8 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.outcome import Duplicate, Sent
+from email_consumer.jetstream.connection import NatsEndpoint, close, connect
+from email_consumer.jetstream.connection_errors import NatsConnectError
 from email_consumer.jetstream.key_value import ensure_bucket, subject
 from email_consumer.jetstream.publisher import ConflictError, NoStreamError, Publisher
 from email_consumer.jetstream.stream_reader import read_stream
@@ -23,7 +25,7 @@ from email_consumer.message.model import decode
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.sources.jetstream.topology import Topology
-from tests.simulation.jetstream.network import Network
+from tests.simulation.jetstream.network import URL, Network
 from tests.simulation.jetstream.server import Server
 from tests.simulation.process import Process
 from tests.simulation.world import World
@@ -31,9 +33,9 @@ from tests.simulation.world import World
 _MAIL = b'{"uuid":"1","email":"to@example.com","subject":"s","body":"b"}'
 
 
-def _in_world(*bodies: Callable[[Network, Process], Awaitable[None]]) -> World:
+def _in_world(*bodies: Callable[[Network, Process], Awaitable[None]], seed: int = 1) -> World:
     """Each body in a process of its own."""
-    world = World(1)
+    world = World(seed)
     network = Network(world, Server(world))
 
     async def work(body: Callable[[Network, Process], Awaitable[None]], process: Process) -> None:
@@ -189,3 +191,51 @@ def test_workers_share_and_leave() -> None:
 
     _in_world(body, body, body)
     assert counts["p0"] == 1
+
+
+def test_the_programs_own_connection_survives_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(network: Network, process: Process) -> None:
+        monkeypatch.setattr("email_consumer.jetstream.connection.SteadyClient", lambda: network.client(process))
+        network.server.stop()
+        network.environment.after(3, network.server.start)
+        client = await connect(NatsEndpoint([URL]))
+        publisher = Publisher(client)
+        await ensure_bucket(client, "b", replicas=1)
+        network.server.restart(2)
+        stored = await publisher.until_stored("$KV.b.k", b"1", "id")
+        assert (stored.stream, stored.sequence) == ("KV_b", 1)
+        assert client.stats["reconnects"] == 1
+        await close(client)
+        assert client.is_closed
+        await asyncio.sleep(0.1)
+        assert not network.server.connections
+        network.server.stop()
+        with pytest.raises(NatsConnectError, match="nothing listens there"):
+            await connect(NatsEndpoint([URL]), patience=5)
+
+    _in_world(body)
+
+
+def test_a_seed_repeats_what_is_published() -> None:
+    def story(seed: int) -> list[tuple[float, str, bytes]]:
+        published: list[tuple[float, str, bytes]] = []
+
+        async def body(network: Network, process: Process) -> None:
+            network.server.on_publish = lambda subject, data, _: published.append(
+                (network.environment.now, subject, data)
+            )
+            client = await network.connect(process)
+            membership = Membership(client, stream="messages", replicas=1, set_workers=lambda _: None, pace=_Pace())
+            await membership.open()
+            running = asyncio.create_task(membership.run())
+            await asyncio.sleep(20)
+            running.cancel()
+            await membership.leave()
+
+        _in_world(body, body, seed=seed)
+        return published
+
+    first = story(1)
+    assert len(first) > 30
+    assert first == story(1)
+    assert first != story(2)
