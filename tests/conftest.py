@@ -1,6 +1,5 @@
 """What all tests share."""
 
-import functools
 import gc
 from collections import Counter
 from collections.abc import Iterator
@@ -8,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
 from tests.distribution import Scheduler, rank
+from tests.servers.aws_once import read_once
 from tests.servers.sqs import SqsServer
 
 MISSING = "is needed"
@@ -29,10 +28,7 @@ _OF_THIS_MACHINE = (
     "http_proxy",
 )
 
-# Each session of botocore would parse the same megabytes of JSON again.
-_parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
-JSONFileLoader.load_file = lambda _, path: _parse(path)  # type: ignore[assignment, method-assign]
-
+read_once()
 
 # A busy machine makes examples slow; that is no property of what is tested.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

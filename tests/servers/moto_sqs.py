@@ -16,7 +16,7 @@ from typing import Any
 
 import flask
 import moto.sqs.models
-from moto.moto_server.werkzeug_app import create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -113,21 +113,20 @@ class _Handler(WSGIRequestHandler):
     def log_request(self, *_: object) -> None: ...
 
 
-def _telling(application: flask.Flask) -> Callable[..., Iterable[bytes]]:
-    def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith("/_calls/"):
-            start_response("200 OK", [("Content-Type", "application/json")])
-            return [json.dumps(_calls[environ["PATH_INFO"].removeprefix("/_calls/")]).encode()]
-        answer: Iterable[bytes] = application(environ, start_response)
-        return answer
-
-    return telling
+def _application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    if environ["PATH_INFO"].startswith("/_calls/"):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(_calls[environ["PATH_INFO"].removeprefix("/_calls/")]).encode()]
+    # moto's dispatcher looks for its services among its files at each request.
+    chosen = _sqs if environ.get("HTTP_X_AMZ_TARGET", "").startswith("AmazonSQS.") else _all_services
+    answer: Iterable[bytes] = chosen(environ, start_response)
+    return answer
 
 
 if __name__ == "__main__":
     mend()
-    # Without moto's dispatcher, which looks for its services among its files at each request.
-    application = _telling(create_backend_app("sqs"))
-    server = make_server("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=_Handler)
+    _all_services = DomainDispatcherApplication(create_backend_app)
+    _sqs = create_backend_app("sqs")
+    server = make_server("127.0.0.1", int(sys.argv[1]), _application, threaded=True, request_handler=_Handler)
     print(server.port, flush=True)  # noqa: T201 - what SqsServer reads
     server.serve_forever()

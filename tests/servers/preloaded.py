@@ -15,6 +15,8 @@ import sys
 import time
 from importlib import import_module
 
+from tests.servers.aws_once import read_once
+
 PROGRAM = "email_consumer"
 PACKET = 2**17
 """Most bytes of a request."""
@@ -29,6 +31,7 @@ def main(control: socket.socket) -> None:
     for module in pkgutil.walk_packages(import_module(PROGRAM).__path__, f"{PROGRAM}."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
+    read_once()
     gc.freeze()  # a collection in a fork would copy every page
     gc.enable()
     while request := socket.recv_fds(control, PACKET, 4):
