@@ -1,12 +1,16 @@
 """What happens to an existing connection: outages are bridged and logged once, an end for good is reported."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
+import pytest
 from nats.aio.client import Client
+from nats.errors import FlushTimeoutError
 from structlog.testing import capture_logs
 
-from email_consumer.jetstream.connection import NatsEndpoint, TlsFiles, connect
+from email_consumer.jetstream.connection import NatsEndpoint, TlsFiles, close, connect
 from tests.servers.certificates import TestAuthority
 from tests.servers.nats import NatsServer
 from tests.waiting import PATIENCE
@@ -71,3 +75,18 @@ async def test_closing_it_ourselves_is_no_loss(tmp_path: Path) -> None:
         client = await connect(NatsEndpoint([server.url]), on_lost=lost.append)
         await client.close()
     assert lost == []
+
+
+async def test_an_answer_to_a_flush_that_timed_out_ends_nothing(server: NatsServer) -> None:
+    client = await connect(NatsEndpoint([server.url]))
+    os.kill(server.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)
+    try:
+        with pytest.raises(FlushTimeoutError):
+            await client.flush(timeout=1)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    before = client.stats["reconnects"]
+    await client.request("$JS.API.INFO", timeout=4)  # its pings would need longer to find that nobody listens
+    assert client.stats["reconnects"] == before == 0
+    await close(client)

@@ -1,4 +1,4 @@
-"""nats-py's client with the socket taken out: messages travel as objects over a `Link`.
+"""The program's client over nats-py with the socket taken out: messages travel as objects over a `Link`.
 
 All that its callers see is nats-py's own code: buffering while disconnected, reconnecting, pings, subscriptions and their
 tasks, requests, draining, closing. Only reading and writing of the protocol are replaced.
@@ -14,6 +14,7 @@ from nats.aio.client import _HEADER_KEY_RE, _HEADER_VALUE_NEWLINES, Srv, _logger
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 
+from email_consumer.jetstream.client import SteadyClient
 from tests.simulation.jetstream.link import Link
 from tests.simulation.jetstream.message import header_length
 from tests.simulation.jetstream.server import Connection
@@ -105,8 +106,8 @@ class _Transport:
             self._reader.set_result(None)
 
 
-class SimulatedClient(NatsClient):
-    """Made like `nats.aio.client.Client`, but for the link; `connect` takes what that takes."""
+class SimulatedClient(SteadyClient):
+    """Made like the program's own client, but for the link; `connect` takes what that takes."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from nats.aio.client import Client
-from nats.errors import NoRespondersError
+from nats.errors import FlushTimeoutError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
@@ -143,6 +143,18 @@ def test_a_stall_delays_everything_in_order() -> None:
         await scene.client.flush()
         assert 3 <= asyncio.get_running_loop().time() - began < 3.1
         assert scene.stored == 1
+        assert scene.client.stats["reconnects"] == 0
+
+    _Scene().run(body)
+
+
+def test_a_late_answer_to_a_flush_is_only_late() -> None:
+    async def body(scene: _Scene) -> None:
+        scene.link.stall(3)
+        with pytest.raises(FlushTimeoutError):
+            await scene.client.flush(timeout=2)
+        await asyncio.sleep(2)
+        await scene.publish()
         assert scene.client.stats["reconnects"] == 0
 
     _Scene().run(body)
