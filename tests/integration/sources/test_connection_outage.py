@@ -80,7 +80,7 @@ async def test_closing_it_ourselves_is_no_loss(tmp_path: Path) -> None:
 async def test_an_answer_to_a_flush_that_timed_out_ends_nothing(server: NatsServer) -> None:
     client = await connect(NatsEndpoint([server.url]))
     os.kill(server.pid, signal.SIGSTOP)
-    os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)
+    os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)  # noqa: ASYNC222 - at once
     try:
         with pytest.raises(FlushTimeoutError):
             await client.flush(timeout=1)
