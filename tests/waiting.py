@@ -21,3 +21,9 @@ async def until(condition: Callable[[], object | Awaitable[object]]) -> None:
             if await holds if isinstance(holds, Awaitable) else holds:
                 return
             await asyncio.sleep(_LOOK)
+
+
+async def turns_of_the_loop(count: int = 10) -> None:
+    """In which the other side, on the same event loop, sees what has come."""
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 SUCCESS = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"MessageId":"42"}'
 
@@ -30,6 +31,19 @@ class Connection:
         self.writer.write(response)
         await self.writer.drain()
 
+    async def forward(self, url: str) -> None:
+        """Be a tunnel to the server there, until either end closes it."""
+        there = urlsplit(url)
+        reader, writer = await asyncio.open_connection(there.hostname, there.port)
+        ways = {asyncio.create_task(_copy(self.reader, writer)), asyncio.create_task(_copy(reader, self.writer))}
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            writer.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
     def reset(self) -> None:
         self.writer.transport.abort()
 
@@ -52,6 +66,12 @@ class RawServer:
             writer.close()
             await writer.wait_closed()
         self.closed.set()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(2**16):
+        writer.write(data)
+        await writer.drain()
 
 
 @asynccontextmanager

@@ -1,12 +1,21 @@
-from collections.abc import Iterator
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from email_consumer.ses import session
 from email_consumer.ses.aiohttp_transport import AiohttpTransport
 from tests.integration.ses.sandbox import Sandbox, sandbox_process
+from tests.servers.certificates import TestAuthority
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """That of the program's processes."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +44,13 @@ def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if request.param == "aiohttp":
         monkeypatch.setattr(session, "DirectTransport", partial(AiohttpTransport, proxy=None))
     return str(request.param)
+
+
+@pytest.fixture
+def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """That of a server which the client trusts."""
+    authority = TestAuthority(tmp_path)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*authority.issue("ses"))
+    return tls

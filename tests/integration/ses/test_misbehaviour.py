@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -20,26 +19,14 @@ from tests.integration.ses.misbehaviour import (
     say_no_more,
 )
 from tests.integration.ses.sandbox import client
-from tests.servers.certificates import TestAuthority
 from tests.servers.raw_server import Connection, Script, raw_server, url_of
+from tests.waiting import turns_of_the_loop
 
 pytestmark = pytest.mark.usefixtures("transport")
 
 _SHORT = 0.5
 """Seconds for an answer that does not come."""
 _LARGE = [{"filename": "a.bin", "content": bytes(5_000_000)}]
-_TURNS = 10
-"""Of the event loop, in which the client sees what has come."""
-
-
-@pytest.fixture
-def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """That of a server which the client trusts."""
-    authority = TestAuthority(tmp_path)
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca))
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(*authority.issue("ses"))
-    return tls
 
 
 def first_connection(script: Script, *, after_one_mail: bool = False) -> Script:
@@ -54,11 +41,6 @@ def first_connection(script: Script, *, after_one_mail: bool = False) -> Script:
         await script(connection)
 
     return each
-
-
-async def turns_of_the_loop() -> None:
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("name", MISBEHAVIOURS)
@@ -101,16 +83,17 @@ async def test_an_answer_cut_at_any_byte_is_none(answer: bytes, ending: Callable
 
 @pytest.mark.parametrize("name", FAILED_HANDSHAKES)
 async def test_a_mail_is_held_where_the_tls_handshake_fails(name: str, server_tls: ssl.SSLContext) -> None:
-    async def each(connection: Connection) -> None:
-        if connection.server.connections == 1:
-            await FAILED_HANDSHAKES[name](connection)
-            return
-        await connection.writer.start_tls(server_tls)
-        await behave(connection)
+    async with raw_server(behave, server_tls) as good:
 
-    async with raw_server(each) as server, client(server.url.replace("http:", "https:")) as ses:
-        assert isinstance(await ses.send(mail()), Held)
-        assert await ses.send(mail("next")) == Sent("next")
+        async def each(connection: Connection) -> None:
+            if connection.server.connections == 1:
+                await FAILED_HANDSHAKES[name](connection)
+            else:
+                await connection.forward(good.url)
+
+        async with raw_server(each) as server, client(server.url.replace("http:", "https:")) as ses:
+            assert isinstance(await ses.send(mail()), Held)
+            assert await ses.send(mail("next")) == Sent("next")
 
 
 async def test_a_tls_handshake_that_never_ends_holds_the_mail() -> None:

@@ -12,6 +12,7 @@ from tests.integration.ses.sandbox import SOON, client
 from tests.servers.answers import ENCODED, STRANGE
 from tests.servers.certificates import TestAuthority
 from tests.servers.raw_server import Connection, Script, raw_server
+from tests.waiting import turns_of_the_loop
 
 pytestmark = pytest.mark.usefixtures("transport")
 
@@ -60,8 +61,7 @@ async def test_a_connection_closed_while_idle_is_not_used_again() -> None:
             server.closed.clear()
             assert await ses.send(mail(str(number))) == Sent("42")
             await server.closed.wait()
-            for _ in range(5):  # turns of the loop, in which the client sees the end
-                await asyncio.sleep(0)
+            await turns_of_the_loop()
         assert len(server.requests) == 3
 
 
