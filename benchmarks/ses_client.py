@@ -1,29 +1,36 @@
-"""CPU of one SendEmail: this program's client beside aioboto3 as it comes, in one process on one core.
+"""CPU of one SendEmail: this program's client over each of its transports, and aioboto3 as it comes, on one core.
 
     python benchmarks/ses_client.py [--sends 5000] [--in-flight 50]
 
 The answering server runs in a process of its own on another core and costs nothing here. Prints the median of three
-rounds each, in microseconds of this process's CPU per call, 1 KB of HTML, no TLS, uvloop.
+rounds each, in microseconds of this process's CPU per call, 1 KB of HTML, without TLS and with it, uvloop.
 """
 
 import argparse
 import asyncio
 import os
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from time import process_time
 from typing import cast
+from unittest import mock
 
 import aioboto3
 import uvloop
 
 from email_consumer.core.outcome import Sent
 from email_consumer.message.model import EmailMessage
+from email_consumer.ses import session
+from email_consumer.ses.aiohttp_transport import AiohttpTransport
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.session import AwsSession
+from tests.servers.certificates import TestAuthority
 
 REGION = "eu-west-1"
 ROUNDS = 3
@@ -48,8 +55,12 @@ class Answering(asyncio.Protocol):
             self.transport.write(ANSWER)
 
 
-async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
+async def serve(certificate: str, key: str) -> None:
+    tls = None
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate, key)
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, ssl=tls)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
@@ -99,27 +110,45 @@ async def with_aioboto3(endpoint: str, sends: int, in_flight: int) -> float:
         return await cpu_per_call(send, sends, in_flight)
 
 
+async def over_aiohttp(endpoint: str, sends: int, in_flight: int) -> float:
+    """As with a proxy, but without one."""
+    with mock.patch.object(session, "DirectTransport", partial(AiohttpTransport, proxy=None)):
+        return await ours(endpoint, sends, in_flight)
+
+
+CONTESTANTS = {"SesClient": ours, "SesClient over aiohttp": over_aiohttp, "aioboto3, defaults": with_aioboto3}
+
+
+def compare(options: argparse.Namespace, *certificate: str) -> None:
+    """Against a server of its own, over TLS if a certificate and its key are given."""
+    command = [sys.executable, __file__, "--serve", *certificate]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        endpoint = f"{'https' if certificate else 'http'}://127.0.0.1:{server.stdout.readline().strip()}"
+        costs = {name: uvloop.run(run(endpoint, options.sends, options.in_flight)) for name, run in CONTESTANTS.items()}
+        server.terminate()
+    print(f"SendEmail alone, {'TLS' if certificate else 'no TLS':8}  CPU per call")
+    for name, cost in costs.items():
+        print(f"{name:26} {cost:8.0f} µs  ({cost / costs['SesClient']:.1f} times)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sends", type=int, default=5_000)
     parser.add_argument("--in-flight", type=int, default=50)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
-    if options.serve:
+    if options.serve is not None:
         os.sched_setaffinity(0, {cores[-1]})
-        uvloop.run(serve())
+        uvloop.run(serve(*options.serve or ("", "")))
     os.environ |= {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
-    with subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        endpoint = f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        os.sched_setaffinity(0, {cores[0]})
-        lean = uvloop.run(ours(endpoint, options.sends, options.in_flight))
-        peer = uvloop.run(with_aioboto3(endpoint, options.sends, options.in_flight))
-        server.terminate()
-    print("SendEmail alone              CPU per call")
-    print(f"SesClient                    {lean:9.0f} µs")
-    print(f"aioboto3, defaults           {peer:9.0f} µs  ({peer / lean:.1f} times)")
+    os.sched_setaffinity(0, {cores[0]})
+    compare(options)
+    with tempfile.TemporaryDirectory() as directory:
+        authority = TestAuthority(Path(directory))
+        os.environ["AWS_CA_BUNDLE"] = str(authority.ca)
+        compare(options, *map(str, authority.issue("ses")))
 
 
 if __name__ == "__main__":
