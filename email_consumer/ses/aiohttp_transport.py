@@ -12,7 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from email_consumer.aws.response import BoundedResponse
-from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError
+from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, check_headers
 
 _KEEPALIVE = 10.0
 """Seconds an idle connection is kept: less than any server keeps it, so that we never write into a closing one."""
@@ -45,6 +45,7 @@ class AiohttpTransport:
         )
 
     async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+        check_headers(headers)
         try:
             async with (
                 asyncio.timeout_at(until),

@@ -21,6 +21,16 @@ class AnswerMissingError(Exception):
     """The request may have been written, and there is no whole answer to it; the text says why."""
 
 
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Before they are written, whatever the credentials in them are.
+
+    Raises:
+        NotWrittenError: one holds a control character, such as a line break, after which it would be another header.
+    """
+    if not "".join(headers.values()).isprintable():
+        raise NotWrittenError("a header would hold a control character; check the AWS credentials")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Whatever answered, which need not be SES."""

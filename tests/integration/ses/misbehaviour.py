@@ -227,6 +227,10 @@ MISBEHAVIOURS = {
     "TLS, closed without notify after half the head": _in_doubt(_answer(SES[:20], _reset), tls=True),
     "TLS, closed after half the body": _in_doubt(_answer(SES[:-9], _close), tls=True),
     "TLS, no length, closed": _sent(_answer(_OK + b"\r\n" + ACCEPTED, _close), tls=True),
+    "TLS, no length, closed without notify": _in_doubt(
+        _answer(_OK + b"\r\n" + ACCEPTED, _reset), tls=True, or_sent=True
+    ),
+    "TLS, closed after the answer": _sent(_answer(SES, _close), tls=True),
     "TLS, garbage in place of a record": _in_doubt(_garbage_inside_tls, tls=True),
     "TLS, two answers at once": _sent(_answer(SES * 2), tls=True),
 }

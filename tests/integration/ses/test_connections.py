@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from email_consumer.core.outcome import Held, Sent
+from email_consumer.core.outcome import Sent
 from email_consumer.ses import connections
 from email_consumer.ses.connector import Connector
 from email_consumer.ses.direct_transport import DirectTransport
@@ -157,10 +157,3 @@ async def test_a_large_body_arrives_as_it_is() -> None:
         assert await received == body
         await post(transport)
         assert server.connections == 1
-
-
-async def test_a_header_with_a_line_break_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "token\r\nX-Other: header")
-    async with raw_server(behave) as server, client(server.url) as ses:
-        assert isinstance(await ses.send(mail()), Held)
-        assert server.requests == []

@@ -160,3 +160,20 @@ async def test_an_address_of_either_family(host: str) -> None:
     async with raw_server(behave, bound=bound) as server, client(server.url) as ses:
         assert await ses.send(mail()) == Sent("next")
         assert f"\r\nhost: {server.url.removeprefix('http://')}\r\n".encode() in server.requests[0].lower()
+
+
+async def test_a_certificate_for_another_name_holds_the_mail(server_tls: ssl.SSLContext) -> None:
+    async with raw_server(behave, server_tls) as server:
+        async with client(server.url.replace("127.0.0.1", "localhost")) as ses:
+            refused = await ses.send(mail())
+        assert isinstance(refused, Held)
+        assert "certificate" in refused.reason.lower()
+        async with client(server.url) as ses:
+            assert await ses.send(mail()) == Sent("next")
+
+
+async def test_a_header_with_a_line_break_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token\r\nX-Other: header")
+    async with raw_server(behave) as server, client(server.url) as ses:
+        assert isinstance(await ses.send(mail()), Held)
+        assert server.requests == []
