@@ -22,7 +22,7 @@ _OF_THE_TIME = (
 )
 
 
-async def _ask(client: Client, verb: str, question: object = None) -> dict[str, Any]:
+async def ask(client: Client, verb: str, question: object = None) -> dict[str, Any]:
     payload = orjson.dumps(question) if question is not None else b""
     answer: dict[str, Any] = orjson.loads((await client.request(f"$JS.API.{verb}", payload, timeout=5)).data)
     return answer
@@ -35,9 +35,9 @@ def _steady(value: Any) -> Any:
     return [_steady(each) for each in value] if isinstance(value, list) else value
 
 
-async def _error(client: Client, verb: str, question: object = None) -> tuple[int, int, str]:
-    error = (await _ask(client, verb, question))["error"]
-    return error["code"], error["err_code"], error["description"]
+async def error(client: Client, verb: str, question: object = None) -> tuple[int, int, str]:
+    found = (await ask(client, verb, question))["error"]
+    return found["code"], found["err_code"], found["description"]
 
 
 _CONFIG = {
@@ -70,11 +70,11 @@ _EMPTY = {"messages": 0, "bytes": 0, "first_seq": 0, "last_seq": 0, "consumer_co
 def test_a_stream_is_described(run: Run) -> None:
     async def body(site: Site) -> None:
         client = await site.connect()
-        made = await _ask(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.*"]})
+        made = await ask(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.*"]})
         kind = "io.nats.jetstream.api.v1.stream_create_response"
         assert _steady(made) == {"type": kind, "config": _CONFIG, "state": _EMPTY, "did_create": True}
         assert set(made) == {"type", "config", "created", "state", "ts", "did_create"}
-        found = await _ask(client, "STREAM.INFO.s")
+        found = await ask(client, "STREAM.INFO.s")
         page = {"total": 0, "offset": 0, "limit": 0}
         kind = "io.nats.jetstream.api.v1.stream_info_response"
         assert _steady(found) == {"type": kind, **page, "config": _CONFIG, "state": _EMPTY}
@@ -83,7 +83,7 @@ def test_a_stream_is_described(run: Run) -> None:
         for subject in ("s.a", "s.b", "s.a", "s.c"):
             await client.jetstream().publish(subject, b"1")
         await client.jetstream().delete_msg("s", 2)
-        state = (await _ask(client, "STREAM.INFO.s", {"subjects_filter": "s.a", "deleted_details": True}))["state"]
+        state = (await ask(client, "STREAM.INFO.s", {"subjects_filter": "s.a", "deleted_details": True}))["state"]
         assert _steady(state) == {
             "messages": 3,
             "bytes": 102,
@@ -102,19 +102,19 @@ def test_a_stream_is_described(run: Run) -> None:
 def test_a_stream_is_not_made_twice(run: Run) -> None:
     async def body(site: Site) -> None:
         client = await site.connect()
-        made = await _ask(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.*"]})
-        again = await _ask(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.*"]})
+        made = await ask(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.*"]})
+        again = await ask(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.*"]})
         assert again["created"] == made["created"]
         in_use = (400, 10058, "stream name already in use with a different configuration")
-        assert await _error(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.>"]}) == in_use
+        assert await error(client, "STREAM.CREATE.s", {"name": "s", "subjects": ["s.>"]}) == in_use
         overlaps = (400, 10065, "subjects overlap with an existing stream")
-        assert await _error(client, "STREAM.CREATE.t", {"name": "t", "subjects": ["s.a"]}) == overlaps
-        assert await _error(client, "STREAM.CREATE.t", {"name": "t", "subjects": ["t", "s.>"]}) == overlaps
+        assert await error(client, "STREAM.CREATE.t", {"name": "t", "subjects": ["s.a"]}) == overlaps
+        assert await error(client, "STREAM.CREATE.t", {"name": "t", "subjects": ["t", "s.>"]}) == overlaps
         replicas = (500, 10074, "replicas > 1 not supported in non-clustered mode")
         question = {"name": "t", "subjects": ["t"], "num_replicas": 3}
-        assert await _error(client, "STREAM.CREATE.t", question) == replicas
+        assert await error(client, "STREAM.CREATE.t", question) == replicas
         other = (400, 10056, "stream name in subject does not match request")
-        assert await _error(client, "STREAM.CREATE.t", {"name": "u"}) == other
+        assert await error(client, "STREAM.CREATE.t", {"name": "u"}) == other
 
     run(body)
 
@@ -136,17 +136,17 @@ def test_what_is_not_there_is_not_found(run: Run) -> None:
             "CONSUMER.DURABLE.CREATE.s.c": {"stream_name": "s", "config": {"durable_name": "c"}},
         }
         for verb, question in questions.items():
-            assert await _error(client, verb, question) == no_stream, verb
+            assert await error(client, verb, question) == no_stream, verb
         await client.jetstream().add_stream(StreamConfig(name="s"))
         for verb in ("CONSUMER.INFO.s.c", "CONSUMER.DELETE.s.c"):
-            assert await _error(client, verb) == (404, 10014, "consumer not found")
+            assert await error(client, verb) == (404, 10014, "consumer not found")
         for question in ({"seq": 1}, {"last_by_subj": "s"}, {"seq": 1, "next_by_subj": ">"}):
-            assert await _error(client, "STREAM.MSG.GET.s", question) == (404, 10037, "no message found")
-        assert await _error(client, "STREAM.MSG.GET.s", {}) == (400, 10003, "bad request")
-        assert await _error(client, "STREAM.MSG.DELETE.s", {"seq": 9}) == (500, 10057, "stream store EOF")
+            assert await error(client, "STREAM.MSG.GET.s", question) == (404, 10037, "no message found")
+        assert await error(client, "STREAM.MSG.GET.s", {}) == (400, 10003, "bad request")
+        assert await error(client, "STREAM.MSG.DELETE.s", {"seq": 9}) == (500, 10057, "stream store EOF")
         await client.jetstream().publish("s", b"1")
         await client.jetstream().purge_stream("s")
-        assert await _error(client, "STREAM.MSG.DELETE.s", {"seq": 1}) == (500, 10057, "no message found")
+        assert await error(client, "STREAM.MSG.DELETE.s", {"seq": 1}) == (500, 10057, "no message found")
         with pytest.raises(NotFoundError):
             await client.jetstream().get_msg("s", 1)
 
@@ -160,7 +160,7 @@ def test_a_consumer_is_described(run: Run) -> None:
         await client.jetstream().publish("s.a", b"1")
         config = ConsumerConfig(durable_name="c", ack_policy=AckPolicy.EXPLICIT, filter_subject="s.*")
         await client.jetstream().add_consumer("s", config)
-        found = await _ask(client, "CONSUMER.INFO.s.c")
+        found = await ask(client, "CONSUMER.INFO.s.c")
         assert _steady(found) == {
             "type": "io.nats.jetstream.api.v1.consumer_info_response",
             "stream_name": "s",
@@ -185,10 +185,10 @@ def test_a_consumer_is_described(run: Run) -> None:
             "num_waiting": 0,
             "num_pending": 1,
         }
-        listed = await _ask(client, "CONSUMER.LIST.s")
+        listed = await ask(client, "CONSUMER.LIST.s")
         assert [each["name"] for each in listed["consumers"]] == ["c"]
         assert (listed["total"], listed["offset"], listed["limit"]) == (1, 0, 256)
-        made = await _ask(client, "CONSUMER.CREATE.s", {"stream_name": "s", "config": {"ack_policy": "none"}})
+        made = await ask(client, "CONSUMER.CREATE.s", {"stream_name": "s", "config": {"ack_policy": "none"}})
         assert _steady(made["config"]) == {
             "deliver_policy": "all",
             "ack_policy": "none",
@@ -209,14 +209,14 @@ def test_a_consumer_may_be_changed_in_part(run: Run) -> None:
         await client.jetstream().add_stream(StreamConfig(name="s", subjects=["s.*"]))
         config: dict[str, Any] = {"durable_name": "c", "ack_policy": "explicit"}
         verb = "CONSUMER.DURABLE.CREATE.s.c"
-        made = await _ask(client, verb, {"stream_name": "s", "config": config})
-        same = await _ask(client, verb, {"stream_name": "s", "config": config, "action": "create"})
+        made = await ask(client, verb, {"stream_name": "s", "config": config})
+        same = await ask(client, verb, {"stream_name": "s", "config": config, "action": "create"})
         assert same["created"] == made["created"]
         changed = {**made["config"], "ack_wait": S, "max_ack_pending": 7, "inactive_threshold": 3600 * S}
-        after = await _ask(client, verb, {"stream_name": "s", "config": changed, "action": "update"})
+        after = await ask(client, verb, {"stream_name": "s", "config": changed, "action": "update"})
         assert _steady(after["config"]) == _steady(changed)
         assert after["created"] == made["created"]
-        after = await _ask(client, verb, {"stream_name": "s", "config": config, "action": "update"})
+        after = await ask(client, verb, {"stream_name": "s", "config": config, "action": "update"})
         assert _steady(after["config"]) == _steady(made["config"])
         refusals = {
             "deliver_policy": ("new", (500, 10012, "deliver policy can not be updated")),
@@ -228,12 +228,12 @@ def test_a_consumer_may_be_changed_in_part(run: Run) -> None:
         }
         for name, (value, refusal) in refusals.items():
             wanted = {**config, name: value, "max_deliver": 1}
-            assert await _error(client, verb, {"stream_name": "s", "config": wanted}) == refusal
+            assert await error(client, verb, {"stream_name": "s", "config": wanted}) == refusal
         question = {"stream_name": "s", "config": {**config, "max_deliver": 5}, "action": "create"}
-        assert await _error(client, verb, question) == (400, 10148, "consumer already exists")
+        assert await error(client, verb, question) == (400, 10148, "consumer already exists")
         await client.jetstream().delete_consumer("s", "c")
         question = {"stream_name": "s", "config": config, "action": "update"}
-        assert await _error(client, verb, question) == (400, 10149, "consumer does not exist")
+        assert await error(client, verb, question) == (400, 10149, "consumer does not exist")
 
     run(body)
 
@@ -248,43 +248,25 @@ def test_a_work_queue_has_one_consumer_for_a_message(run: Run) -> None:
         verb = "CONSUMER.DURABLE.CREATE.s.d"
         question: dict[str, Any] = {"stream_name": "s", "config": {"durable_name": "d", "ack_policy": "explicit"}}
         refusal = (400, 10099, "multiple non-filtered consumers not allowed on workqueue stream")
-        assert await _error(client, verb, question) == refusal
+        assert await error(client, verb, question) == refusal
         question["config"]["filter_subject"] = "s.a"
-        assert await _error(client, verb, question) == (
+        assert await error(client, verb, question) == (
             400,
             10100,
             "filtered consumer not unique on workqueue stream",
         )
         question["config"] = {"durable_name": "d", "ack_policy": "none"}
-        assert await _error(client, verb, question) == (
+        assert await error(client, verb, question) == (
             400,
             10084,
             "consumer in pull mode requires explicit ack policy on workqueue stream",
         )
         change = {**_CONFIG, "retention": "limits"}
-        assert await _error(client, "STREAM.UPDATE.s", change) == (
+        assert await error(client, "STREAM.UPDATE.s", change) == (
             500,
             10052,
             "stream configuration update can not change retention policy to/from workqueue",
         )
-
-    run(body)
-
-
-def test_a_protected_stream_is_not_emptied(run: Run) -> None:
-    async def body(site: Site) -> None:
-        client = await site.connect()
-        guarded = {"name": "s", "subjects": ["s.*"], "deny_delete": True, "deny_purge": True, "allow_msg_ttl": True}
-        await _ask(client, "STREAM.CREATE.s", guarded)
-        await client.jetstream().publish("s.a", b"1")
-        assert await _error(client, "STREAM.PURGE.s") == (500, 10110, "stream purge not permitted")
-        deletion = await _error(client, "STREAM.MSG.DELETE.s", {"seq": 1})
-        assert deletion == (500, 10057, "message delete not permitted")
-        prefix = "stream configuration update can not cancel"
-        for name, text in (("deny_delete", f"{prefix} deny message deletes"), ("deny_purge", f"{prefix} deny purge")):
-            assert await _error(client, "STREAM.UPDATE.s", guarded | {name: False}) == (500, 10052, text)
-        assert "error" in await _ask(client, "STREAM.UPDATE.s", guarded | {"allow_msg_ttl": False})
-        assert (await _ask(client, "STREAM.DELETE.s"))["success"]
 
     run(body)
 
@@ -294,10 +276,10 @@ def test_streams_are_listed(run: Run) -> None:
         client = await site.connect()
         for name in ("b", "a"):
             await client.jetstream().add_stream(StreamConfig(name=name, subjects=[f"{name}.*"]))
-        assert (await _ask(client, "STREAM.NAMES"))["streams"] == ["a", "b"]
-        assert (await _ask(client, "STREAM.NAMES", {"subject": "a.x"}))["streams"] == ["a"]
-        assert (await _ask(client, "STREAM.NAMES", {"subject": "c"}))["streams"] is None
-        assert [each["config"]["name"] for each in (await _ask(client, "STREAM.LIST"))["streams"]] == ["a", "b"]
+        assert (await ask(client, "STREAM.NAMES"))["streams"] == ["a", "b"]
+        assert (await ask(client, "STREAM.NAMES", {"subject": "a.x"}))["streams"] == ["a"]
+        assert (await ask(client, "STREAM.NAMES", {"subject": "c"}))["streams"] is None
+        assert [each["config"]["name"] for each in (await ask(client, "STREAM.LIST"))["streams"]] == ["a", "b"]
         account = await client.jetstream().account_info()
         assert (account.streams, account.consumers) == (2, 0)
 
