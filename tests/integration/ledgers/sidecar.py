@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import nats
 from nats.aio.client import Client
+from nats.js.api import ConsumerInfo
+from nats.js.errors import ServiceUnavailableError
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
@@ -25,9 +28,15 @@ async def project(client: Client, path: Path, stream: str) -> None:
             await drain(client, Names(stream).outcomes, projection.handle)
 
 
+async def _consumer_info(client: Client, stream: str) -> ConsumerInfo:
+    while True:
+        with suppress(nats.errors.TimeoutError, ServiceUnavailableError):  # its leader is being elected
+            return await client.jetstream().consumer_info(stream, CONSUMER)
+
+
 async def drain(client: Client, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]]) -> None:
     """Have `handle` take all that the stream's consumer has not acknowledged yet."""
-    info = await client.jetstream().consumer_info(stream, CONSUMER)
+    info = await _consumer_info(client, stream)
     left = info.num_pending + info.num_ack_pending
     if not left:
         return
