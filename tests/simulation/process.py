@@ -2,14 +2,12 @@
 
 import asyncio
 import heapq
-import math
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from contextvars import Context
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.simulation.clock import EPOCH
 
@@ -17,10 +15,45 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Result = TypeVar("Result")
-Args = TypeVarTuple("Args")
 
-_RESOLUTION = 1e-6
-"""Seconds: what is due within them is due. A process's time and true time differ by rounding."""
+
+class _Handle:
+    """What asyncio.Handle and TimerHandle are to asyncio's own loops, without what costs time."""
+
+    __slots__ = ("_args", "_context", "_when", "callback")
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[object, ...], context: Context | None, when: float = 0.0
+    ) -> None:
+        self.callback: Callable[..., object] | None = callback
+        """None once it is cancelled."""
+        self._args = args
+        self._context = copy_context() if context is None else context
+        self._when = when
+
+    def __repr__(self) -> str:
+        return f"{self.callback!r}{self._args!r}"
+
+    def cancel(self) -> None:
+        self.callback = None
+        self._args = ()
+
+    def cancelled(self) -> bool:
+        return self.callback is None
+
+    def when(self) -> float:
+        return self._when
+
+    def run(self, process: "Process") -> None:
+        assert self.callback is not None
+        try:
+            self._context.run(self.callback, *self._args)
+        except Exception as error:  # noqa: BLE001 - as asyncio
+            process.call_exception_handler({"message": f"in callback {self!r}", "exception": error})
+
+
+_RESOLUTION = 1e-9
+"""Seconds by which a timer is late: sums of floats are not exact, and it must not be early."""
 
 
 class Listener(asyncio.AbstractServer):
@@ -56,8 +89,8 @@ class Process(asyncio.AbstractEventLoop):
         """True time."""
         self.steps = 0
         """Callbacks run so far."""
-        self.ready: deque[asyncio.Handle] = deque()
-        self.timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self.ready: deque[_Handle] = deque()
+        self.timers: list[tuple[float, int, _Handle]] = []
         self.tasks: set[asyncio.Task[Any]] = set()
         self.listening: dict[int, Callable[[], asyncio.BufferedProtocol]] = {}
         """What accepts connections, by port."""
@@ -71,7 +104,7 @@ class Process(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Monotonic seconds; they stand still while the machine is suspended."""
-        return self._time_at(self.world.now)
+        return self.world.now - self._started - self._suspended + 1_000.0
 
     def wall(self) -> float:
         """Unix seconds by its own clock."""
@@ -79,15 +112,11 @@ class Process(asyncio.AbstractEventLoop):
 
     def next_timer(self) -> float | None:
         """True time of the next timer; None if there is none."""
-        while self.timers and self.timers[0][2].cancelled():
+        while self.timers and self.timers[0][2].callback is None:
             heapq.heappop(self.timers)
         if not self.timers:
             return None
-        due = self.timers[0][0]
-        when = max(self.world.now, due + self.world.now - self.time())
-        while self._time_at(when) < due:  # rounded, time would stand still right before the timer
-            when += math.ulp(due)
-        return when
+        return max(self.world.now, self.timers[0][0] + self.world.now - self.time() + _RESOLUTION)
 
     # What the world does with it
 
@@ -102,19 +131,26 @@ class Process(asyncio.AbstractEventLoop):
 
     def run_ready(self) -> None:
         """Run what is ready now; what becomes ready meanwhile has to wait for the next turn."""
-        now = self.time() + _RESOLUTION
-        while self.timers and self.timers[0][0] <= now:
-            self.ready.append(heapq.heappop(self.timers)[2])
-        with self._current():
-            for _ in range(len(self.ready)):
-                handle = self.ready.popleft()
-                if handle.cancelled():
+        world, ready, timers = self.world, self.ready, self.timers
+        now = self.time()
+        while timers and timers[0][0] <= now:
+            ready.append(heapq.heappop(timers)[2])
+        events._set_running_loop(self)
+        world.current = self
+        try:
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if handle.callback is None:
                     continue
                 self.steps += 1
-                handle._run()
-                self.world.after_step(self)
+                handle.run(self)
+                if world.on_step:
+                    world.on_step(self)
                 if not self.alive:
                     return
+        finally:
+            world.current = None
+            events._set_running_loop(None)
 
     def kill(self) -> None:
         """End it as SIGKILL does: no callback of it ever runs again."""
@@ -122,9 +158,18 @@ class Process(asyncio.AbstractEventLoop):
             return
         self.alive = False
         self.listening.clear()
-        self.world.bury(self)
+        self.world.remove(self)
         for callback in self.on_kill:
             callback()
+
+    def forget(self) -> None:
+        """Let go of everything it did; its coroutines are closed wherever they wait."""
+        for task in self.tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.tasks.clear()
+        self.ready.clear()
+        self.timers.clear()
+        self.on_kill.clear()
 
     def pause(self, seconds: float) -> None:
         """Stop it as SIGSTOP does: its clocks go on."""
@@ -136,44 +181,28 @@ class Process(asyncio.AbstractEventLoop):
         self.pause(seconds)
         self._suspended += seconds
 
-    def _time_at(self, when: float) -> float:
-        return when - self._started - self._suspended + 1_000.0
-
-    @contextmanager
-    def _current(self) -> Iterator[None]:
-        events._set_running_loop(self)
-        self.world.current = self
-        try:
-            yield
-        finally:
-            self.world.current = None
-            events._set_running_loop(None)
-
     # What asyncio asks of a loop
 
-    def call_soon(
-        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> "_Handle":
+        handle = _Handle(callback, args, context)
         self.ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
-    def call_later(
-        self, delay: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> "_Handle":
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(
-        self, when: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: object, context: Context | None = None
+    ) -> "_Handle":
+        timer = _Handle(callback, args, context, when)
         heapq.heappush(self.timers, (when, next(self._numbers), timer))
         return timer
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Cancelled timers are dropped when they are due."""
 
     def create_future(self) -> "asyncio.Future[Any]":
         return asyncio.Future(loop=self)
@@ -187,7 +216,7 @@ class Process(asyncio.AbstractEventLoop):
         return task
 
     def run_in_executor(
-        self, _executor: object, func: Callable[[*Args], Result], *args: *Args
+        self, _executor: object, func: Callable[..., Result], *args: object
     ) -> "asyncio.Future[Result]":
         """Call it at once: there are no threads here."""
         future: asyncio.Future[Result] = self.create_future()

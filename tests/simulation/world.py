@@ -13,6 +13,10 @@ from tests.simulation import clock
 from tests.simulation.process import Process
 
 
+_MOST_TURNS = 20_000
+"""Turns of processes without any time passing."""
+
+
 class Event:
     """Something the environment does at a time."""
 
@@ -65,7 +69,7 @@ class World:
         """Call it in `delay` seconds of true time."""
         return self.at(self.now + delay, callback, *args)
 
-    def trace(self, kind: str, **fields: object) -> None:
+    def trace(self, kind: str, /, **fields: object) -> None:
         """Add a line to the trace."""
         if self._tracing:
             where = self.current.name if self.current else "world"
@@ -88,28 +92,20 @@ class World:
         self.processes.append(process)
         return process
 
-    def bury(self, process: Process) -> None:
+    def remove(self, process: Process) -> None:
         """Take a killed process out of the world."""
         self.trace("killed", process=process.name)
         self.processes.remove(process)
         self._dead.append(process)
 
-    def after_step(self, process: Process) -> None:
-        if self.on_step:
-            self.on_step(process)
-
     @contextmanager
     def running(self) -> Iterator[None]:
         """Its clocks and its randomness are everybody's until the block ends; then all its processes end."""
-        collecting = gc.isenabled()
-        gc.disable()
         with clock.replaced(self, self.random):
             try:
                 yield
             finally:
                 self._close()
-                if collecting:
-                    gc.enable()
 
     def run(self, until: Callable[[], bool], *, limit: float) -> None:
         """Let everything happen until the condition holds.
@@ -118,7 +114,13 @@ class World:
             StuckError: it does not within `limit` seconds of true time.
         """
         give_up_at = self.now + limit
+        turns, moved_at = 0, self.now
         while not until():
+            turns = turns + 1 if self.now == moved_at else 0
+            moved_at = self.now
+            if turns > _MOST_TURNS:
+                busy = [f"{each.name}: {each.ready[0]!r}" for each in self.processes if each.ready]
+                raise StuckError(f"somebody is busy without end: {busy}")
             ready = [each for each in self.processes if each.ready and each.paused_until <= self.now]
             if ready:
                 (self.random.choice(ready) if len(ready) > 1 else ready[0]).run_ready()
@@ -148,22 +150,31 @@ class World:
         return True
 
     def _close(self) -> None:
-        """Let go of all processes. Their coroutines are closed, and must not reach anything by that."""
+        """Let go of all processes."""
         for process in list(self.processes):
             process.kill()
-        hook, sys.unraisablehook = sys.unraisablehook, _ignore
-        try:
-            for process in self._dead:
-                for task in process.tasks:
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]
-                process.tasks.clear()
-                process.ready.clear()
-                process.timers.clear()
-            self._dead.clear()
-            self._events.clear()
-        finally:
-            sys.unraisablehook = hook
+        for process in self._dead:
+            process.forget()
+        self._dead.clear()
+        self._events.clear()
+
+
+@contextmanager
+def discarding() -> Iterator[None]:
+    """Collect a world that was made in the block, silently: a coroutine that is closed in the middle of its work complains."""
+    collecting, hook = gc.isenabled(), sys.unraisablehook
+    gc.disable()
+    gc.freeze()  # what was there before needs no look
+    sys.unraisablehook = _ignore
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.unfreeze()
+        sys.unraisablehook = hook
+        if collecting:
+            gc.enable()
 
 
 def _ignore(_unraisable: Any) -> None:
-    """A coroutine that is closed in the middle of a `finally` complains."""
+    """Nobody misses it."""

@@ -63,6 +63,8 @@ class Receivers:
         process = self._find()
         if process is None or not process.alive or self._port not in process.listening:
             answered(None)
+        elif process not in self._receivers:
+            answered(503)  # of the server that answers while the program waits to start
         else:
             process.call(self._accept, process, body, answered)
 

@@ -1,0 +1,73 @@
+"""The mails of a world, and what everybody outside the program knows of them: publishers, API clients and operators."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from email_consumer.message.address import normal_form
+
+INSTANCE = "simulated"
+"""INSTANCE of the program."""
+
+
+@dataclass(slots=True)
+class Mail:
+    """One mail that somebody wants to be sent once. Its first address belongs to no other mail, so it identifies it."""
+
+    number: int
+    source: Literal["nats", "api"]
+    uuid: str
+    """For the API's mails empty until the answer names it."""
+    address: str
+    copies: tuple[str, ...] = ()
+    topic: str | None = None
+    due_at: float | None = None
+    """True time; None: at once."""
+    expires_at: float | None = None
+    stored: list[float] = field(default_factory=list)
+    """When a stream or the API confirmed to have it."""
+    unsure: list[float] = field(default_factory=list)
+    """When it was given to a stream or the API that did not answer."""
+
+    @property
+    def key(self) -> str:
+        """What it is found by."""
+        return normal_form(self.address)
+
+    @property
+    def given_at(self) -> float | None:
+        """When the program may have had it first; None if it never did."""
+        moments = self.stored + self.unsure
+        return min(moments) if moments else None
+
+
+@dataclass(slots=True)
+class Cancellation:
+    """A topic that somebody cancelled."""
+
+    topic: str
+    asked_at: float
+    answered_at: float | None = None
+    in_flight: int = 0
+    """What the answer said may still go out."""
+
+
+@dataclass(slots=True)
+class SuppressionChange:
+    """An address that somebody suppressed or released."""
+
+    address: str
+    suppressed: bool
+    asked_at: float
+    answered_at: float | None = None
+
+
+@dataclass(slots=True)
+class History:
+    """What happened outside the program."""
+
+    mails: list[Mail] = field(default_factory=list)
+    cancellations: list[Cancellation] = field(default_factory=list)
+    suppressions: list[SuppressionChange] = field(default_factory=list)
+
+    def by_address(self) -> dict[str, Mail]:
+        return {mail.key: mail for mail in self.mails}

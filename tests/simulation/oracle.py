@@ -1,0 +1,219 @@
+"""What must hold at the end of every seed, whatever happened in it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from email_consumer.message.address import normal_form
+from email_consumer.message.model import UndecodableError, decode
+from email_consumer.store.status import Status
+from tests.simulation.faults import Faults
+from tests.simulation.mails import Mail
+from tests.simulation.ses.exchange import Accepted, Exchange, most_in_a_second
+from tests.simulation.site import STREAM, Site
+
+_CLAIMED_AHEAD = 45.0
+"""Seconds that may pass between the last look at the rules and the request: half the longest lease, and a time-out."""
+_REJECTIONS = frozenset({"MessageRejected", "BadRequestException", "NotFoundException"})
+_COUNTED = frozenset({"accepted", "InternalFailure", "ServiceUnavailable", "InternalServiceErrorException"}) | _REJECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Everything about one mail."""
+
+    mail: Mail
+    accepted: list[Accepted]
+    exchanges: list[Exchange]
+    row: Any
+    dead: list[str]
+    """Kinds of its dead letters."""
+
+
+def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[str]:
+    """Everything that must not be; empty if all promises held."""
+    found = [f"crash: {crash}" for crash in site.crashes]
+    found += [f"unhandled: {error}" for error in site.world.unhandled]
+    for member in site.installation.members.values():
+        found += [f"{member.name} ended: {reason}" for reason in member.exits if reason.startswith("CRASH")]
+    found += _rate(site, float(environ["SES_RATE_PER_SEC"]))
+    for evidence in _gathered(site):
+        found += [f"mail {evidence.mail.number} ({evidence.mail.uuid}): {each}" for each in _of(evidence, site, faults, environ)]
+    found += _conflicts(site)
+    found += _cancellations(site)
+    found += _events(site)
+    return found
+
+
+def _gathered(site: Site) -> Iterator[_Evidence]:
+    mails = site.history.by_address()
+    accepted: defaultdict[str, list[Accepted]] = defaultdict(list)
+    exchanges: defaultdict[str, list[Exchange]] = defaultdict(list)
+    for each in (mail for mails in site.ses.accepted.values() for mail in mails):
+        accepted[normal_form(each.recipients[0])].append(each)
+    for exchange in (exchange for attempts in site.ses.exchanges.values() for exchange in attempts):
+        exchanges[normal_form(exchange.request.recipients[0])].append(exchange)
+    rows = {normal_form(row["email"]): row for row in site.rows("SELECT * FROM email_requests")}
+    dead = _dead_letters(site)
+    for key, mail in mails.items():
+        yield _Evidence(mail, accepted[key], exchanges[key], rows.get(key), dead[key])
+
+
+def _dead_letters(site: Site) -> defaultdict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    stream = site.server.jetstream.streams.get(f"{STREAM}-dead")
+    for message in stream.storage.messages.values() if stream else ():
+        kind = message.subject.rpartition(".")[2]
+        try:
+            found[normal_form(decode(message.data).email)].append(kind)
+        except UndecodableError:
+            found[""].append(kind)
+    return found
+
+
+def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, str]) -> Iterator[str]:
+    yield from _not_lost(evidence, site)
+    yield from _not_twice(evidence, site, faults, environ)
+    yield from _row_is_true(evidence)
+    yield from _attempts(evidence, faults, int(environ["MAX_ATTEMPTS"]))
+    yield from _suppression(evidence, site, faults)
+
+
+def _not_lost(evidence: _Evidence, site: Site) -> Iterator[str]:
+    mail, row = evidence.mail, evidence.row
+    if evidence.accepted or evidence.dead:
+        return
+    if row is None:
+        yield "lost: nobody has it"
+    elif row["status"] != Status.STOPPED:
+        yield f"lost: status {row['status']}, error {row['error']!r}, never accepted, no dead letter"
+    elif not _stopped_rightly(mail, row["error"] or "", site):
+        yield f"stopped without a reason that applies: {row['error']!r}"
+
+
+def _stopped_rightly(mail: Mail, error: str, site: Site) -> bool:
+    assert mail.given_at is not None
+    if error.startswith("cancelled"):
+        cancels = [each for each in site.history.cancellations if each.topic == mail.topic]
+        return any(each.answered_at is None or mail.given_at <= each.answered_at for each in cancels)
+    if error.startswith("suppressed"):
+        bounced = {
+            normal_form(address) for event in site.sns.published if event.kind != "Send" for address in event.recipients
+        }
+        return mail.key in bounced or any(each.address == mail.key for each in site.history.suppressions)
+    return error.startswith("expired") and mail.expires_at is not None
+
+
+def _not_twice(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, str]) -> Iterator[str]:
+    grace = float(environ["IN_DOUBT_GRACE"])
+    for first, second in zip(evidence.accepted, evidence.accepted[1:], strict=False):
+        if environ["IN_DOUBT"] == "park":
+            yield f"sent twice, at {first.at:.1f} and {second.at:.1f}, although mail in doubt is parked"
+            continue
+        known = [
+            moment
+            for event in site.sns.published
+            if event.message_id == first.message_id
+            for moment in event.delivered_at
+            if moment < second.at - _CLAIMED_AHEAD
+        ]
+        waited = second.at - first.at
+        if known:
+            yield f"sent twice, at {first.at:.1f} and {second.at:.1f}, although an event came at {known[0]:.1f}"
+        elif waited < grace - faults.jumped:
+            yield f"sent twice within {waited:.1f} s, the grace is {grace:g} s"
+
+
+def _row_is_true(evidence: _Evidence) -> Iterator[str]:
+    row, accepted = evidence.row, evidence.accepted
+    if row is None:
+        if accepted:
+            yield "sent, and not in the tables"
+        return
+    if accepted and row["status"] != Status.SENT:
+        yield f"SES accepted it, and its status is {row['status']} ({row['error']!r})"
+    if row["status"] == Status.SENT:
+        if not accepted:
+            yield "its status is Sent, and SES never accepted it"
+        elif row["message_id"] not in {each.message_id for each in accepted}:
+            yield f"its message id {row['message_id']} is not SES's"
+
+
+def _attempts(evidence: _Evidence, faults: Faults, most: int) -> Iterator[str]:
+    row = evidence.row
+    if row is None:
+        return
+    written = [each for each in evidence.exchanges if each.written_at is not None]
+    counted = [each for each in written if each.verdict in _COUNTED or each.answered_at is None or each.course.instead]
+    doubts = len(faults.kills)
+    if row["attempts"] > len(counted) + doubts:
+        yield f"{row['attempts']} attempts are counted, {len(counted)} were made ({doubts} may be in doubt)"
+    if row["attempts"] > most + 1:
+        yield f"{row['attempts']} attempts, at most {most} are allowed"
+    if "in-doubt" in evidence.dead and not doubts and all(each.verdict and each.answered_at for each in written):
+        yield "parked, and nothing about it was in doubt"
+    if "rejected" in evidence.dead and not any(each.verdict in _REJECTIONS for each in written):
+        yield "a dead letter says rejected, and SES never did"
+
+
+def _suppression(evidence: _Evidence, site: Site, faults: Faults) -> Iterator[str]:
+    for change in site.history.suppressions:
+        if change.address != evidence.mail.key or change.answered_at is None:
+            continue
+        certain = max(change.answered_at + _CLAIMED_AHEAD, faults.cut_until)
+        late = [each for each in evidence.accepted if each.at > certain]
+        if late:
+            yield f"sent at {late[0].at:.1f} to an address that was suppressed at {change.answered_at:.1f}"
+
+
+def _conflicts(site: Site) -> Iterator[str]:
+    """Another mail under a uuid is only sent where nobody got the first one."""
+    reached = {normal_form(each.recipients[0]) for mails in site.ses.accepted.values() for each in mails}
+    for key in reached - set(site.history.by_address()):
+        original = key.removeprefix("other-")
+        if original in reached:
+            yield f"{key} got a mail under the uuid of a mail that {original} got"
+
+
+def _cancellations(site: Site) -> Iterator[str]:
+    accepted = {normal_form(each.recipients[0]): each for mails in site.ses.accepted.values() for each in mails}
+    for cancellation in site.history.cancellations:
+        if cancellation.answered_at is None:
+            continue
+        covered = [
+            mail
+            for mail in site.history.mails
+            if mail.topic == cancellation.topic and mail.stored and mail.stored[0] < cancellation.asked_at
+        ]
+        late = [mail for mail in covered if mail.key in accepted and accepted[mail.key].at > cancellation.answered_at]
+        if len(late) > cancellation.in_flight:
+            yield (
+                f"topic {cancellation.topic}: {len(late)} mails were sent after its cancellation at"
+                f" {cancellation.answered_at:.1f}, which said {cancellation.in_flight} may be"
+            )
+
+
+def _events(site: Site) -> Iterator[str]:
+    """Each event that was taken is in the tables once."""
+    wanted: Counter[tuple[str, str, str]] = Counter()
+    for event in site.sns.published:
+        if event.delivered_at and event.instance == "simulated" and event.message_id:
+            wanted.update((event.message_id, event.kind.partition(":")[0], normal_form(each)) for each in event.recipients)
+    shown: Counter[tuple[str, str, str]] = Counter()
+    for row in site.rows(
+        "SELECT message_id, result.status, recipient FROM email_results AS result"
+        " JOIN email_requests AS request ON request.id = request_id WHERE recipient <> ''"
+    ):
+        shown[row["message_id"], row["status"], row["recipient"]] += 1
+    for key, count in shown.items():
+        if count > max(wanted[key], 1):
+            yield f"event {key} is shown {count} times, it happened {wanted[key]} times"
+
+
+def _rate(site: Site, rate: float) -> Iterator[str]:
+    workers = sum(each.role in {"run", "worker"} for each in site.installation.members.values())
+    most = most_in_a_second(site.released)
+    allowed = rate + max(workers, rate / 100) + 2  # a mail with copies is released as one
+    if most > allowed:
+        yield f"{most} recipients were released within a second, {rate:g} are allowed"

@@ -1,0 +1,202 @@
+"""What a seed plays: mails, what people do meanwhile, faults, and then calm until everything has come to its end."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.simulation import faults
+from tests.simulation.faults import Fault, Faults
+from tests.simulation.mails import Mail
+from tests.simulation.oracle import violations
+from tests.simulation.seams import silent_logging
+from tests.simulation.site import CONSUMER, STREAM, Site, built
+from tests.simulation.sns.plan import Fate, SnsPlan
+from tests.simulation.world import StuckError, World, discarding
+
+_MAILS = 20, 26
+_FAULTS = 3, 7
+_ACTIVE = 60.0
+"""Seconds in which mail arrives and faults happen."""
+_CALM = 3_600.0
+"""Seconds of peace within which everything has to come to its end."""
+_AFTER = 10.0
+"""Seconds for what is last to be settled and shown."""
+_FATES = {
+    Fate.UNKNOWN: 4.0,
+    Fate.DELIVERED: 4.0,
+    Fate.DELAYED: 1.0,
+    Fate.OPENED: 1.0,
+    Fate.BOUNCED: 1.0,
+    Fate.BOUNCED_SOFTLY: 0.5,
+    Fate.COMPLAINED: 0.5,
+    Fate.REJECTED: 0.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Which processes there are, and which faults they meet."""
+
+    roles: Mapping[str, str]
+    faults: tuple[Fault, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+_RUN = {"run": "run"}
+_ROLES = {"worker-1": "worker", "worker-2": "worker", "sidecar": "sidecar"}
+
+SCENARIOS: dict[str, Scenario] = {
+    "run": Scenario(_RUN, faults.ALL),
+    "roles": Scenario(_ROLES, faults.ALL),
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a seed."""
+
+    scenario: str
+    seed: int
+    violations: list[str]
+    hits: Counter[tuple[str, str]]
+    mails: int
+    seconds: float
+    """Virtual."""
+    trace: list[str]
+
+
+def play(name: str, seed: int, *, tracing: bool = False, planted: str | None = None) -> Outcome:
+    """Play one seed. `planted`: a fault to plant into the program, by name."""
+    with silent_logging(), discarding():
+        return _play(name, seed, tracing=tracing, planted=planted)
+
+
+def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcome:
+    scenario = SCENARIOS[name]
+    world = World(seed * len(SCENARIOS) + list(SCENARIOS).index(name), tracing=tracing)
+    draw = world.random
+    environ = _environment(draw) | dict(scenario.environ)
+    with built(world, environ, dict(scenario.roles), tracing=tracing, fault=planted) as site:
+        site.sns.plan = SnsPlan(
+            late=(20.0, 120.0),
+            chance_late=draw.choice((0.0, 0.1, 0.4)),
+            chance_twice=draw.choice((0.0, 0.2)),
+            retries=1_000,
+        )
+        site.sns.behave(_FATES)
+        site.installation.start()
+        world.trace("settings", **environ)
+        _plan_mail(site, draw)
+        faulty = Faults(site)
+        for _ in range(draw.randint(*_FAULTS)):
+            faulty.plan(draw.choice(scenario.faults), draw.uniform(0.0, _ACTIVE))
+        found = _to_the_end(world, site, faulty)
+        found += violations(site, faulty, environ)
+    return Outcome(name, seed, found, faulty.hits, len(site.history.mails), world.now, world.lines)
+
+
+def _environment(draw: Random) -> dict[str, str]:
+    return {
+        "SES_RATE_PER_SEC": draw.choice(("1", "5", "50")),
+        "CONCURRENCY_LIMIT": draw.choice(("2", "10", "100")),
+        "IN_DOUBT": draw.choice(("resend", "park")),
+        "IN_DOUBT_GRACE": draw.choice(("30", "60")),
+        "MAX_ATTEMPTS": draw.choice(("2", "5")),
+        "CLAIM_LEASE": draw.choice(("20", "60")),
+        "ACK_WAIT": draw.choice(("10", "30")),
+        "SES_TIMEOUT": draw.choice(("5", "30")),
+        "SHUTDOWN_GRACE": draw.choice(("1", "25")),
+        "COPY_ROWS": "false",
+    }
+
+
+def _plan_mail(site: Site, draw: Random) -> None:
+    world, traffic = site.world, site.traffic
+    posted: list[Mail] = []
+    mails = [_mail(number, draw) for number in range(draw.randint(*_MAILS))]
+    site.history.mails += mails
+    for mail in mails:
+        at = draw.uniform(0.0, _ACTIVE) if draw.random() < 0.5 else draw.uniform(8.0, 12.0)
+        if mail.source == "api":
+            posted.append(mail)
+            continue
+        world.at(at, traffic.publish, mail)
+        if draw.random() < 0.3:  # its publisher publishes it again, in another spelling
+            world.at(at + draw.uniform(0.0, _ACTIVE), traffic.publish, mail, str.upper if draw.random() < 0.3 else str)
+        if draw.random() < 0.05:
+            world.at(at + draw.uniform(0.0, _ACTIVE), traffic.publish_conflicting, mail)
+    while posted:
+        batch = [posted.pop() for _ in range(min(len(posted), draw.randint(1, 5)))]
+        world.at(draw.uniform(0.0, _ACTIVE), traffic.post, batch)
+    if draw.random() < 0.3:
+        world.at(draw.uniform(0.0, _ACTIVE), traffic.publish_junk)
+    for topic in {mail.topic for mail in mails if mail.topic}:
+        if draw.random() < 0.5:
+            world.at(draw.uniform(0.0, _ACTIVE), traffic.cancel, topic)
+    for mail in mails:
+        if draw.random() < 0.1:
+            world.at(draw.uniform(0.0, _ACTIVE), traffic.suppress, mail.address)
+
+
+def _mail(number: int, draw: Random) -> Mail:
+    source = draw.choice(("nats", "nats", "nats", "api"))
+    due = draw.uniform(5.0, 2 * _ACTIVE) if draw.random() < 0.2 else None
+    return Mail(
+        number,
+        source,
+        f"u-{number}" if source == "nats" else "",
+        f"Mail{number}@Example.com" if draw.random() < 0.2 else f"mail{number}@example.com",
+        copies=tuple(f"copy{number}-{each}@example.com" for each in range(draw.choice((0, 0, 0, 1, 2)))),
+        topic=draw.choice((None, None, "one", "two")),
+        due_at=due,
+        expires_at=draw.uniform(_ACTIVE, 4 * _ACTIVE) + (due or 0.0) if draw.random() < 0.1 else None,
+    )
+
+
+def _to_the_end(world: World, site: Site, faulty: Faults) -> list[str]:
+    """Run until all is settled; what keeps it from that."""
+    try:
+        _pass(world, _ACTIVE)
+        faulty.end()
+        world.trace("calm")
+        world.run(lambda: _settled(site), limit=_CALM)
+        _pass(world, _AFTER)
+    except StuckError as error:
+        return [f"stuck {error}: {_waiting(site)}"]
+    return []
+
+
+def _pass(world: World, seconds: float) -> None:
+    over: list[bool] = []
+    world.after(seconds, over.append, True)
+    world.run(lambda: bool(over), limit=2 * seconds + 1)
+
+
+def _settled(site: Site) -> bool:
+    """Whether nothing waits any more, anywhere. Asked after every turn, so what is cheap comes first."""
+    now = site.world.now
+    if now < site.checked_at + 3.0:
+        return False
+    site.checked_at = now
+    return not _waiting(site)
+
+
+def _waiting(site: Site) -> str:
+    """What waits; empty if nothing does."""
+    if site.traffic.open:
+        return f"{site.traffic.open} requests"
+    if any(mail.given_at is None for mail in site.history.mails):
+        return "mail that isn't published"
+    if any(not event.delivered_at and not event.given_up and not event.never for event in site.sns.published):
+        return "events"
+    streams = site.server.jetstream.streams
+    for stream, consumer in _CONSUMERS:
+        found = streams[stream].consumers.get(consumer) if stream in streams else None
+        if found and (found.cursor.pending or found.redelivery.unsettled):
+            return f"messages of {stream}"
+    open_rows = site.rows("SELECT uuid, status FROM email_requests WHERE status < 2")
+    return f"rows {[tuple(row) for row in open_rows]}" if open_rows else ""
+
+
+_CONSUMERS = ((STREAM, CONSUMER), (f"{STREAM}-outcomes", "sidecar"), (f"{STREAM}-scheduled", "sidecar"))

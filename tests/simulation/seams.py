@@ -1,0 +1,105 @@
+"""What of the program is replaced while a world runs: its way to other machines, and what only reports."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import Any
+from unittest import mock
+
+import structlog
+
+from email_consumer.dashboard import page
+from email_consumer.dashboard.sampler import Sampler
+from email_consumer.observe import loop_lag, rate_line
+from email_consumer.jetstream import connection
+from email_consumer.roles import http, monitoring, paced_sender, remote_workers
+from email_consumer.ses.client import SesClient
+from email_consumer.settings import Settings
+from email_consumer.store import database
+from tests.simulation.world import World
+
+CRASHES = frozenset({"service.crashed", "delivery.crashed", "send.crashed", "observer.crashed", "events.crashed"})
+"""Log events of errors that nothing in the program expects."""
+
+
+@contextmanager
+def installed(
+    world: World,
+    *,
+    nats_client: Callable[[], Any],
+    ses_client: Callable[[Settings], SesClient],
+    tracing: bool,
+    crashes: list[str],
+) -> Iterator[None]:
+    """Replace the seams until the block ends.
+
+    Args:
+        world: gets the log as a trace.
+        nats_client: makes a client of the modelled NATS.
+        ses_client: with the modelled SES behind it.
+        tracing: whether anybody reads the trace.
+        crashes: gets what the program logs about errors that it did not expect.
+    """
+    with ExitStack() as patches:
+        for target, name, replacement in (
+            (connection, "SteadyClient", nats_client),
+            (paced_sender, "ses_client", ses_client),
+            (remote_workers, "ses_client", ses_client),
+            # What only reports costs more than what it reports on, and changes nothing.
+            (rate_line, "report", _rest),
+            (loop_lag, "measure", _rest),
+            (Sampler, "run", _rest),
+            (monitoring, "_keep_sampling", _rest),
+            # Read at every start, and always the same.
+            (http, "version", cache(http.version)),
+            (database, "_steps", cache(database._steps)),
+            (page, "_read", lambda _folder: ()),
+        ):
+            patches.enter_context(mock.patch.object(target, name, replacement))
+        patches.enter_context(_logging(world, tracing=tracing, crashes=crashes))
+        yield
+
+
+async def _rest(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+@contextmanager
+def _logging(world: World, *, tracing: bool, crashes: list[str]) -> Iterator[None]:
+    def capture(_logger: object, _level: str, fields: dict[str, Any]) -> dict[str, Any]:
+        event = str(fields.pop("event"))
+        error = fields.pop("exc_info", None)
+        if event in CRASHES:
+            crashes.append(f"{event} {fields} {error!r}")
+        world.trace(event, **{name: value for name, value in fields.items() if name != "hint"})
+        raise structlog.DropEvent
+
+    with _configured(structlog.processors.ExceptionRenderer(repr), capture, level="debug" if tracing else "warning"):
+        yield
+
+
+@contextmanager
+def silent_logging() -> Iterator[None]:
+    """Log nothing until the block ends: coroutines of a world that is over may still complain."""
+
+    def drop(*_: object) -> dict[str, Any]:
+        raise structlog.DropEvent
+
+    with _configured(drop, level="critical"):
+        yield
+
+
+@contextmanager
+def _configured(*processors: Any, level: str) -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(
+        processors=list(processors),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.ReturnLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

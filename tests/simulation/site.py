@@ -1,0 +1,183 @@
+"""Everything in one world: the installation, what it talks to, and its disk."""
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.ses.client import SesClient
+from email_consumer.settings import Settings
+from email_consumer.store.database import open_database
+from tests.simulation import seams
+from tests.simulation.installation import Installation, Member
+from tests.simulation.jetstream.network import Network
+from tests.simulation.jetstream.server import Server
+from tests.simulation.mails import INSTANCE, History
+from tests.simulation.planted import planted
+from tests.simulation.ses.service import Ses
+from tests.simulation.sns.endpoints import Receivers, trusted_signatures
+from tests.simulation.sns.topic import TOPIC, Sns
+from tests.simulation.sqlite import Storage
+from tests.simulation.steps import Steps
+from tests.simulation.traffic import KEY, Traffic
+from tests.simulation.world import World
+
+STREAM, SUBJECT, CONSUMER = "messages", "messages.email", "email-processor"
+_MEMORY = Path("/dev/shm")
+
+
+class Site:
+    """What a scenario works with."""
+
+    def __init__(self, world: World, directory: Path, environ: dict[str, str], roles: dict[str, str]) -> None:
+        """`environ`: settings of all members; `roles`: by name of the member."""
+        self.world = world
+        self.directory = directory
+        self.history = History()
+        self.storage = Storage(world)
+        self.server = Server(world)
+        self.network = Network(world, self.server)
+        self.ses = Ses(world)
+        self.sns = Sns(world, self.ses)
+        self.steps = Steps(world)
+        self.checked_at = 0.0
+        self._reader: sqlite3.Connection | None = None
+        self.crashes: list[str] = []
+        self.released: list[tuple[float, int]] = []
+        """True time and recipients of everything that pacers have released."""
+        common = {
+            "STREAM": STREAM,
+            "SUBJECT": SUBJECT,
+            "CONSUMER": CONSUMER,
+            "INSTANCE": INSTANCE,
+            "API_KEY": KEY,
+            "FROM_EMAIL": "shop@example.com",
+            "SNS_TOPIC_ARNS": TOPIC,
+            "LEDGER": "sqlite" if "run" in roles.values() else "jetstream",
+        }
+        members = [
+            Member(name, role, common | environ | {"DB_PATH": str(self.database)}) for name, role in roles.items()
+        ]
+        self.installation = Installation(world, members)
+        self.receivers = Receivers(self.installation.http)
+        self.sns.endpoint = self.receivers
+        self.traffic = Traffic(world, self.history, self.installation, self._store, SUBJECT)
+
+    @property
+    def database(self) -> Path:
+        """The file of `run` or of the sidecar."""
+        return self.directory / "data" / "email.db"
+
+    def rows(self, sql: str) -> list[sqlite3.Row]:
+        """What the tables hold."""
+        if self._reader is None:
+            self._reader = sqlite3.connect(self.database)
+            self._reader.row_factory = sqlite3.Row
+        return self._reader.execute(sql).fetchall()
+
+    def close(self) -> None:
+        """Close what was opened to look at the tables."""
+        if self._reader:
+            self._reader.close()
+
+    def _store(self, subject: str, payload: bytes, headers: Any) -> int | None:
+        stream = self.server.jetstream.streams.get(STREAM)
+        if stream is None or not stream.has_leader or not self.server.up or stream.refusal:
+            return None
+        stream.publish(subject, payload, dict(headers) or None)
+        return stream.storage.last
+
+    def nats_client(self) -> Any:
+        """A client for the process that runs now."""
+        assert self.world.current is not None
+        return self.network.client(self.world.current)
+
+    def ses_client(self, settings: Settings) -> SesClient:
+        """As `email_consumer.roles.paced_sender.ses_client`."""
+        open_session = partial(
+            self.ses.open_session, connections=settings.concurrency_limit, read_timeout=settings.ses_timeout
+        )
+        return SesClient(
+            open_session,
+            region=settings.aws_region,
+            from_email=settings.from_email,
+            configuration_set=settings.configuration_set,
+            instance=settings.instance,
+            timeout=settings.ses_timeout,
+        )
+
+
+@contextmanager
+def built(
+    world: World,
+    environ: dict[str, str],
+    roles: dict[str, str],
+    *,
+    tracing: bool = False,
+    fault: str | None = None,
+) -> Iterator[Site]:
+    """A site whose processes can be started, until the block ends. `fault`: one to plant into the program."""
+    with ExitStack() as stack:
+        directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        site = Site(world, directory, environ, roles)
+        site.database.parent.mkdir(mode=0o700)
+        shutil.copyfile(_empty_database(), site.database)
+        stack.callback(site.close)
+        stack.enter_context(planted(fault))
+        stack.enter_context(
+            seams.installed(
+                world,
+                nats_client=site.nats_client,
+                ses_client=site.ses_client,
+                tracing=tracing,
+                crashes=site.crashes,
+            )
+        )
+        stack.enter_context(site.storage.installed())
+        stack.enter_context(site.steps.observed())
+        stack.enter_context(trusted_signatures())
+        stack.enter_context(site.receivers.installed())
+        stack.enter_context(_releases(site))
+        stack.enter_context(world.running())
+        yield site
+
+
+@cache
+def _empty_database() -> Path:
+    """A migrated file, made once: a start then costs what later starts cost."""
+    path = Path(tempfile.mkdtemp(prefix="simulation-empty-")) / "email.db"
+
+    async def make() -> None:
+        async with open_database(path):
+            pass
+
+    asyncio.run(make())
+    return path
+
+
+@contextmanager
+def _releases(site: Site) -> Iterator[None]:
+    """Note what pacers release, and when."""
+
+    class Window(deque[tuple[float, int]]):
+        def append(self, entry: tuple[float, int]) -> None:
+            site.released.append((site.world.now, entry[1]))
+            super().append(entry)
+
+    original = Pacer.__init__
+
+    def initialise(self: Pacer, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self._window = Window()
+
+    with mock.patch.object(Pacer, "__init__", initialise):
+        yield

@@ -1,0 +1,75 @@
+"""Where in a mail's life each process is: what a fault hits, so that a run can say which faults met which steps."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from email_consumer.api.cancellations import Cancellations
+from email_consumer.core.dead_letter_writer import DeadLetterWriter
+from email_consumer.feedback.inbox import Inbox
+from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
+from email_consumer.ledgers.jetstream.projection import Projection
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.settlement import Settlement
+from email_consumer.scheduling.due_mail import DueMail
+from email_consumer.ses.client import SesClient
+from tests.simulation.process import Process
+from tests.simulation.world import World
+
+IDLE = "idle"
+
+_STEPS: tuple[tuple[str, type, str], ...] = (
+    ("waiting for its turn", Pacer, "acquire"),
+    ("claiming", SqliteLedger, "claim"),
+    ("claiming", JetStreamLedger, "claim"),
+    ("sending", SesClient, "send"),
+    ("recording", SqliteLedger, "finish"),
+    ("recording", JetStreamLedger, "finish"),
+    ("scheduling", SqliteLedger, "schedule"),
+    ("scheduling", JetStreamLedger, "schedule"),
+    ("storing a dead letter", DeadLetterWriter, "write"),
+    ("settling", Settlement, "_notify_source"),
+    ("projecting", Projection, "handle"),
+    ("applying an event", Inbox, "receive"),
+    ("publishing due mail", DueMail, "mark_published"),
+    ("cancelling", Cancellations, "cancel"),
+)
+
+
+class Steps:
+    """Counts, for each process, the mails at each step."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._at: dict[Process, Counter[str]] = {}
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Observe every process until the block ends."""
+        with ExitStack() as patches:
+            for step, kind, name in _STEPS:
+                original = vars(kind)[name]
+                static = isinstance(original, staticmethod)
+                observed = self._observed(step, original.__func__ if static else original)
+                patches.enter_context(mock.patch.object(kind, name, staticmethod(observed) if static else observed))
+            yield
+
+    def of(self, process: Process) -> list[str]:
+        """The steps at which the process is."""
+        return [step for step, mails in self._at.get(process, Counter()).items() if mails] or [IDLE]
+
+    def _observed(self, step: str, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def observed(*args: Any, **kwargs: Any) -> Any:
+            process = self._world.current
+            assert process is not None
+            at = self._at.setdefault(process, Counter())
+            at[step] += 1
+            try:
+                return await original(*args, **kwargs)
+            finally:
+                at[step] -= 1
+
+        return observed
