@@ -5,6 +5,7 @@
 #   ./run.sh setup         set up .venv only
 #   ./run.sh test [...]    set up, then run the test suite (arguments go to pytest)
 #   ./run.sh matrix [...]  run the tests on the oldest supported nats-server, then on the newest Python of this machine
+#   ./run.sh simulate [..] play seeds in the simulated world
 #   ./run.sh check         set up, then run the linters, the type checker and the import rules
 #   ./run.sh docker        build the image and run it with --env-file .env
 #   ./run.sh lock          regenerate requirements.lock from pyproject.toml (`lock --upgrade`: newest versions)
@@ -156,11 +157,15 @@ case $verb in
         setup
         matrix "$@"
         ;;
+    simulate)
+        setup
+        exec $venv/bin/python -m tests.simulation "$@"
+        ;;
     check)
         setup
         check
         ;;
     docker) docker_run ;;
     lock) lock "$@" ;;
-    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, check, docker, lock" ;;
+    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, simulate, check, docker, lock" ;;
 esac

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from itertools import count
 
 from tests.simulation.coverage import table
@@ -27,7 +28,7 @@ def main() -> int:
     if options.seed is not None:
         return _one(options.seed, scenarios, trace=options.trace, planted=options.planted)
     began = time.monotonic()
-    numbers = count(options.first)
+    numbers: Iterator[int] = count(options.first)
     if options.seeds or not options.minutes:
         numbers = iter(range(options.first, options.first + (options.seeds or 1000)))
     seconds = options.minutes * 60 if options.minutes else None

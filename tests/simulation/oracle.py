@@ -16,7 +16,9 @@ from tests.simulation.site import STREAM, Site
 _CLAIMED_AHEAD = 45.0
 """Seconds that may pass between the last look at the rules and the request: half the longest lease, and a time-out."""
 _REJECTIONS = frozenset({"MessageRejected", "BadRequestException", "NotFoundException"})
-_COUNTED = frozenset({"accepted", "InternalFailure", "ServiceUnavailable", "InternalServiceErrorException"}) | _REJECTIONS
+_COUNTED = (
+    frozenset({"accepted", "InternalFailure", "ServiceUnavailable", "InternalServiceErrorException"}) | _REJECTIONS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[s
         found += [f"{member.name} ended: {reason}" for reason in member.exits if reason.startswith("CRASH")]
     found += _rate(site, float(environ["SES_RATE_PER_SEC"]))
     for evidence in _gathered(site):
-        found += [f"mail {evidence.mail.number} ({evidence.mail.uuid}): {each}" for each in _of(evidence, site, faults, environ)]
+        found += [
+            f"mail {evidence.mail.number} ({evidence.mail.uuid}): {each}"
+            for each in _of(evidence, site, faults, environ)
+        ]
     found += _conflicts(site)
     found += _cancellations(site)
     found += _events(site)
@@ -199,7 +204,9 @@ def _events(site: Site) -> Iterator[str]:
     wanted: Counter[tuple[str, str, str]] = Counter()
     for event in site.sns.published:
         if event.delivered_at and event.instance == "simulated" and event.message_id:
-            wanted.update((event.message_id, event.kind.partition(":")[0], normal_form(each)) for each in event.recipients)
+            wanted.update(
+                (event.message_id, event.kind.partition(":")[0], normal_form(each)) for each in event.recipients
+            )
     shown: Counter[tuple[str, str, str]] = Counter()
     for row in site.rows(
         "SELECT message_id, result.status, recipient FROM email_results AS result"

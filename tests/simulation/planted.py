@@ -14,6 +14,7 @@ from nats.js.api import Header
 from email_consumer.cluster import share_rule
 from email_consumer.cluster.membership import Membership
 from email_consumer.core.dead_letters import DeadLetterKind
+from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import (
     Duplicate,
     Exhausted,
@@ -23,7 +24,6 @@ from email_consumer.core.outcome import (
     Sent,
     Throttled,
 )
-from email_consumer.core.ledger import Claim
 from email_consumer.feedback.inbox import Inbox
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers import row_changes, rule, sqlite, write_outcomes
@@ -52,10 +52,10 @@ _DEAD = (Rejected, Exhausted)
 def _ack_before_the_commit() -> list[Patch]:
     settle = Settlement.settle
 
-    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, origin: Any, attempt: int) -> None:
+    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any) -> None:
         if isinstance(outcome, Sent):
             await delivery.ack()
-        await settle(self, delivery, message, outcome, origin, attempt)
+        await settle(self, delivery, message, outcome, *rest)
 
     return [(Settlement, "settle", planted)]
 
@@ -179,10 +179,10 @@ def _last_attempt_without_dead_letter() -> list[Patch]:
 def _dead_letter_after_the_outcome() -> list[Patch]:
     settle = Settlement.settle
 
-    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, origin: Any, attempt: int) -> None:
+    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any) -> None:
         if isinstance(outcome, _DEAD):
-            await self._record(message, outcome, origin)
-        await settle(self, delivery, message, outcome, origin, attempt)
+            await self._record(message, outcome, rest[0])
+        await settle(self, delivery, message, outcome, *rest)
 
     return [(Settlement, "settle", planted)]
 
@@ -190,10 +190,10 @@ def _dead_letter_after_the_outcome() -> list[Patch]:
 def _term_before_the_dead_letter() -> list[Patch]:
     settle = Settlement.settle
 
-    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, origin: Any, attempt: int) -> None:
+    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any) -> None:
         if isinstance(outcome, _DEAD):
             await delivery.term()
-        await settle(self, delivery, message, outcome, origin, attempt)
+        await settle(self, delivery, message, outcome, *rest)
 
     return [(Settlement, "settle", planted)]
 

@@ -59,7 +59,10 @@ def run(
     totals = Totals()
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         waiting = _chunks(seeds)
-        running = {pool.submit(_play, chunk, scenarios, planted) for chunk in islice(waiting, 2 * (jobs or os.cpu_count() or 1))}
+        running = {
+            pool.submit(_play, chunk, scenarios, planted)
+            for chunk in islice(waiting, 2 * (jobs or os.cpu_count() or 1))
+        }
         while running:
             done = {each for each in running if each.done()} or {next(iter(running))}
             for each in done:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Literal
 
 from tests.simulation import faults
 from tests.simulation.faults import Fault, Faults
@@ -140,7 +141,7 @@ def _plan_mail(site: Site, draw: Random) -> None:
 
 
 def _mail(number: int, draw: Random) -> Mail:
-    source = draw.choice(("nats", "nats", "nats", "api"))
+    source: Literal["nats", "api"] = "nats" if draw.random() < 0.75 else "api"
     due = draw.uniform(5.0, 2 * _ACTIVE) if draw.random() < 0.2 else None
     return Mail(
         number,

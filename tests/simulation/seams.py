@@ -1,9 +1,11 @@
 """What of the program is replaced while a world runs: its way to other machines, and what only reports."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib import metadata
 from typing import Any
 from unittest import mock
 
@@ -11,8 +13,8 @@ import structlog
 
 from email_consumer.dashboard import page
 from email_consumer.dashboard.sampler import Sampler
-from email_consumer.observe import loop_lag, rate_line
 from email_consumer.jetstream import connection
+from email_consumer.observe import loop_lag, rate_line
 from email_consumer.roles import http, monitoring, paced_sender, remote_workers
 from email_consumer.ses.client import SesClient
 from email_consumer.settings import Settings
@@ -52,7 +54,7 @@ def installed(
             (Sampler, "run", _rest),
             (monitoring, "_keep_sampling", _rest),
             # Read at every start, and always the same.
-            (http, "version", cache(http.version)),
+            (http, "version", cache(metadata.version)),
             (database, "_steps", cache(database._steps)),
             (page, "_read", lambda _folder: ()),
         ):
@@ -70,12 +72,13 @@ def _logging(world: World, *, tracing: bool, crashes: list[str]) -> Iterator[Non
     def capture(_logger: object, _level: str, fields: dict[str, Any]) -> dict[str, Any]:
         event = str(fields.pop("event"))
         error = fields.pop("exc_info", None)
+        error = sys.exc_info()[1] if error is True else error
         if event in CRASHES:
             crashes.append(f"{event} {fields} {error!r}")
         world.trace(event, **{name: value for name, value in fields.items() if name != "hint"})
         raise structlog.DropEvent
 
-    with _configured(structlog.processors.ExceptionRenderer(repr), capture, level="debug" if tracing else "warning"):
+    with _configured(capture, level="debug" if tracing else "warning"):
         yield
 
 

@@ -1,7 +1,9 @@
 """What people and programs around the installation do: publish, post, cancel, suppress; each until it was answered."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import msgpack
@@ -20,6 +22,19 @@ _PATIENCE = 10.0
 
 Store = Callable[[str, bytes, Mapping[str, str]], int | None]
 """Publishes into JetStream: subject, payload, headers; the sequence, or None if it was not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Made again until it is answered."""
+
+    method: str
+    path: str
+    body: object
+    headers: Mapping[str, str]
+    done: Callable[[Response], None]
+    lost: Callable[[], None]
+    """Called for each time that nothing came back."""
 
 
 class Traffic:
@@ -103,17 +118,10 @@ class Traffic:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.open += 1
-        self._send(method, path, body, done, lost, {"Authorization": f"Bearer {KEY}"} | dict(headers or {}))
+        authorized = {"Authorization": f"Bearer {KEY}"} | dict(headers or {})
+        self._send(_Request(method, path, body, authorized, done, lost))
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        body: object,
-        done: Callable[[Response], None],
-        lost: Callable[[], None],
-        headers: Mapping[str, str],
-    ) -> None:
+    def _send(self, wanted: "_Request") -> None:
         over = False
 
         def answered(response: Response | None) -> None:
@@ -121,20 +129,21 @@ class Traffic:
             if over:
                 return
             over = True
-            self._world.trace("response", method=method, path=path, status=response and response.status)
-            if response and response.status < 300:
+            status = response and response.status
+            self._world.trace("response", method=wanted.method, path=wanted.path, status=status)
+            if response and response.status < HTTPStatus.MULTIPLE_CHOICES:
                 self.open -= 1
-                done(response)
+                wanted.done(response)
                 return
             if response is None:
-                lost()
-            self._again(self._send, method, path, body, done, lost, headers)
+                wanted.lost()
+            self._again(self._send, wanted)
 
         process = self._installation.http()
         if process is None:
             answered(None)
             return
-        http.request(process, method, path, body, headers=headers, answered=answered)
+        http.request(process, wanted.method, wanted.path, wanted.body, headers=wanted.headers, answered=answered)
         self._world.after(_PATIENCE, answered, None)
 
     def _again(self, action: Callable[..., None], *args: Any) -> None:

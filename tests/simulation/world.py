@@ -12,7 +12,6 @@ from typing import Any
 from tests.simulation import clock
 from tests.simulation.process import Process
 
-
 _MOST_TURNS = 20_000
 """Turns of processes without any time passing."""
 

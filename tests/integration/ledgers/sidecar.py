@@ -31,13 +31,14 @@ async def project(client: Client, path: Path, stream: str) -> None:
 async def _consumer_info(client: Client, stream: str) -> ConsumerInfo:
     while True:
         with suppress(nats.errors.TimeoutError, ServiceUnavailableError):  # its leader is being elected
-            return await client.jetstream().consumer_info(stream, CONSUMER)
+            info: ConsumerInfo = await client.jetstream().consumer_info(stream, CONSUMER)
+            return info
 
 
 async def drain(client: Client, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]]) -> None:
     """Have `handle` take all that the stream's consumer has not acknowledged yet."""
     info = await _consumer_info(client, stream)
-    left = info.num_pending + info.num_ack_pending
+    left = (info.num_pending or 0) + (info.num_ack_pending or 0)
     if not left:
         return
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
