@@ -25,6 +25,7 @@ _ORDER = (
     "tests/integration/packaging",
     "tests/integration",
     "tests/upgrade",
+    "tests/simulation",
 )
 """From long to short, and then all others: in the end no process is left alone with a test that takes a minute."""
 
