@@ -65,3 +65,33 @@ ENCODED = {
     "after early hints": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3 + accepted(ACCEPTED),
 }
 """SES's acceptance, as something on the way may have written it again."""
+
+FRAGMENTS = [
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.0 200 OK\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 101 x\r\n",
+    b"HTTP/1.1 204 x\r\n",
+    b"HTTP/",
+    b"Content-Length: 18\r\n",
+    b"Content-Length: 0\r\n",
+    b"Content-Length: 99999999999999999999\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: gzip\r\n",
+    b"Content-Encoding: gzip\r\n",
+    b"Connection: upgrade\r\nUpgrade: x\r\n",
+    b"Connection: close\r\n",
+    b"X:",
+    b"\r\n",
+    b"\n",
+    b"\0",
+    b"12\r\n",
+    b"ffffffffffffffff\r\n",
+    b"0\r\n\r\n",
+    b"x" * 9000,
+    ACCEPTED,
+    gzip.compress(ACCEPTED, mtime=0),
+    accepted(ACCEPTED),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12\r\n" + ACCEPTED + b"\r\n0\r\n\r\n",
+]
+"""Of answers, to be put together to what may be one."""

@@ -48,6 +48,17 @@ async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPa
             assert server.connections == number
 
 
+async def test_a_connection_that_is_not_used_again_is_closed() -> None:
+    async def leave_open(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(NEXT.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        await say_no_more(connection)
+
+    async with opened(leave_open) as (server, transport), patience():
+        await post(transport)
+        await server.closed.wait()
+
+
 async def test_an_idle_connection_is_not_used_once_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor if the process was stopped meanwhile, so that no timer has closed it."""
     async with opened(behave) as (server, transport):

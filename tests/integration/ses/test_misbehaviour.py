@@ -4,10 +4,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
-from email_consumer.core.outcome import Held, InDoubt, Sent
+from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from tests.factories import mail
 from tests.integration.ses.misbehaviour import (
     FAILED_HANDSHAKES,
@@ -19,8 +20,9 @@ from tests.integration.ses.misbehaviour import (
     say_no_more,
 )
 from tests.integration.ses.sandbox import client
+from tests.servers.answers import FRAGMENTS
 from tests.servers.raw_server import Connection, Script, raw_server, url_of
-from tests.waiting import turns_of_the_loop
+from tests.waiting import patience, turns_of_the_loop
 
 pytestmark = pytest.mark.usefixtures("transport")
 
@@ -81,6 +83,33 @@ async def test_an_answer_cut_at_any_byte_is_none(answer: bytes, ending: Callable
         assert ending or await ses.send(mail()) == Sent("42")
 
 
+async def test_any_bytes_in_place_of_an_answer() -> None:
+    random = Random(0)
+    stream = b""
+
+    async def one_answer(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(stream)
+
+    async with raw_server(one_answer) as server, client(server.url) as ses:
+
+        async def outcome() -> SendResult | Interrupted:
+            """Of a mail, and of its connection: its end has been seen."""
+            server.closed.clear()
+            result = await ses.send(mail())
+            async with patience():
+                await server.closed.wait()
+            await turns_of_the_loop()
+            return result
+
+        for _ in range(200):
+            stream = b"".join(random.choices(FRAGMENTS, k=random.randint(1, 6)))
+            result = await outcome()
+            assert result == Sent("42") or isinstance(result, InDoubt), stream
+            stream = NEXT
+            assert await outcome() == Sent("next")
+
+
 @pytest.mark.parametrize("name", FAILED_HANDSHAKES)
 async def test_a_mail_is_held_where_the_tls_handshake_fails(name: str, server_tls: ssl.SSLContext) -> None:
     async with raw_server(behave, server_tls) as good:
@@ -107,7 +136,8 @@ async def test_a_tls_handshake_that_never_ends_holds_the_mail() -> None:
 async def test_a_server_that_listens_too_late() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        async with client(url_of(bound, "http")) as ses:
+        async with client(url_of(bound, "http"), concurrency=1) as ses:
+            assert isinstance(await ses.send(mail()), Held)
             assert isinstance(await ses.send(mail()), Held)
             async with raw_server(behave, bound=bound):
                 assert await ses.send(mail("next")) == Sent("next")
@@ -152,6 +182,8 @@ async def test_a_mail_that_is_cancelled_leaves_no_answer_behind() -> None:
             await first
         release.set()
         assert await ses.send(mail("next")) == Sent("next")
+        async with patience():
+            await server.closed.wait()  # the first connection: nobody waits for its answer
 
 
 @pytest.mark.parametrize("host", ["::1", "127.0.0.1"])

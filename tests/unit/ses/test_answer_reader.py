@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from email_consumer.aws.response import MOST
 from email_consumer.ses.answer_reader import AnswerReader, UnreadableAnswerError
 from email_consumer.ses.transport import Answer
+from tests.servers.answers import FRAGMENTS
 
 BODY = b'{"MessageId":"42"}'
 HEADERS = {"content-type": "application/json", "x-amzn-requestid": "1"}
@@ -26,35 +27,6 @@ IN_CHUNKS = (
 AFTER_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + WITH_LENGTH
 ENCODED = _HEAD + b"Content-Encoding: gzip\r\nContent-Length: 38\r\n\r\n" + gzip.compress(BODY)
 WHOLE = {"length": WITH_LENGTH, "chunks": IN_CHUNKS, "hints": AFTER_HINTS, "gzip": ENCODED}
-FRAGMENTS = [
-    b"HTTP/1.1 200 OK\r\n",
-    b"HTTP/1.0 200 OK\r\n",
-    b"HTTP/1.1 100 Continue\r\n\r\n",
-    b"HTTP/1.1 101 x\r\n",
-    b"HTTP/1.1 204 x\r\n",
-    b"HTTP/",
-    b"Content-Length: 18\r\n",
-    b"Content-Length: 0\r\n",
-    b"Content-Length: 99999999999999999999\r\n",
-    b"Transfer-Encoding: chunked\r\n",
-    b"Transfer-Encoding: gzip\r\n",
-    b"Content-Encoding: gzip\r\n",
-    b"Connection: upgrade\r\nUpgrade: x\r\n",
-    b"Connection: close\r\n",
-    b"X:",
-    b"\r\n",
-    b"\n",
-    b"\0",
-    b"12\r\n",
-    b"ffffffffffffffff\r\n",
-    b"0\r\n\r\n",
-    b"x" * 9000,
-    BODY,
-    gzip.compress(BODY),
-    WITH_LENGTH,
-    IN_CHUNKS,
-]
-"""Of answers, to be put together to what may be one."""
 
 
 def read(*pieces: bytes) -> tuple[AnswerReader, Answer | None]:
