@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
@@ -21,12 +22,14 @@ from email_consumer.runtime.signals import stop_event
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.runtime.tasks import end, until_done
 from email_consumer.settings import Settings
+from email_consumer.store.database import is_temporary
 
 Build = Callable[[Settings, Supervisor], Coroutine[None, None, None]]
 """Starts the services of a role."""
 
 _PATIENCE = 30.0
-"""Seconds to wait for JetStream at startup: longer than an election or a server restart takes."""
+"""Seconds to wait at startup for JetStream or for a database that accepts no writes: longer than an election, a server
+restart or a backup takes."""
 _PAUSE = 1.0
 _UNAVAILABLE = (NatsError, TimeoutError, WatchBrokenError, QueueUnavailableError)
 
@@ -90,7 +93,9 @@ async def _run(name: str, build: Build, settings: Settings, *, local: bool = Fal
 
 
 async def _start(build: Build, settings: Settings) -> Supervisor:
-    """Start the services of a role, retrying for a while if JetStream does not respond; the caller has to end them.
+    """Start the services of a role; the caller has to end them.
+
+    While JetStream does not respond or the database accepts no writes, it is tried again.
 
     Raises:
         OperatorError: something the role depends on is missing.
@@ -102,14 +107,23 @@ async def _start(build: Build, settings: Settings) -> Supervisor:
             services = await attempt.enter_async_context(Supervisor())
             try:
                 await services.unless_crashed(build(settings, services))
-            except _UNAVAILABLE as error:
+            except (*_UNAVAILABLE, sqlite3.OperationalError) as error:
+                if not isinstance(error, _UNAVAILABLE) and not is_temporary(error):
+                    raise
+                text = str(error) or repr(error)
                 if loop.time() > give_up_at:
-                    raise OperatorError(f"the mail queue does not respond: {str(error) or repr(error)}") from error
-                _log.warning("daemon.start_delayed", error=str(error) or repr(error), retry_in=_PAUSE)
+                    raise OperatorError(_unavailable(error, text)) from error
+                _log.warning("daemon.start_delayed", error=text, retry_in=_PAUSE)
             else:
                 attempt.pop_all()
                 return services
         await asyncio.sleep(_PAUSE)
+
+
+def _unavailable(error: Exception, text: str) -> str:
+    if isinstance(error, sqlite3.OperationalError):
+        return f"DB_PATH: the database accepts no writes: {text}"
+    return f"the mail queue does not respond: {text}"
 
 
 async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, Supervisor]) -> Supervisor | None:

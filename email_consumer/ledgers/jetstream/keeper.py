@@ -7,6 +7,7 @@ marks the bucket as complete, and opens it.
 
 import asyncio
 import math
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -102,7 +103,7 @@ class ClaimsKeeper:
         while True:
             try:
                 await self.refresh()
-            except (*_PASSING, LedgerStreamError) as error:
+            except (*_PASSING, LedgerStreamError, sqlite3.OperationalError) as error:
                 if not complained and self._reason:
                     _log.warning("claims.not_refilled", error=str(error) or repr(error), hint="retried automatically")
                 complained = True
@@ -115,6 +116,7 @@ class ClaimsKeeper:
 
         Raises:
             LedgerStreamError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ClaimsLostError: not yet.
+            sqlite3.OperationalError: the database accepts no writes at present.
         """
         found = await self._claims.state()
         if found.whole:
