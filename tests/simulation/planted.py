@@ -52,10 +52,10 @@ _DEAD = (Rejected, Exhausted)
 def _ack_before_the_commit() -> list[Patch]:
     settle = Settlement.settle
 
-    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any) -> None:
+    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any, **more: Any) -> None:
         if isinstance(outcome, Sent):
             await delivery.ack()
-        await settle(self, delivery, message, outcome, *rest)
+        await settle(self, delivery, message, outcome, *rest, **more)
 
     return [(Settlement, "settle", planted)]
 
@@ -179,10 +179,10 @@ def _last_attempt_without_dead_letter() -> list[Patch]:
 def _dead_letter_after_the_outcome() -> list[Patch]:
     settle = Settlement.settle
 
-    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any) -> None:
+    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any, **more: Any) -> None:
         if isinstance(outcome, _DEAD):
             await self._record(message, outcome, rest[0])
-        await settle(self, delivery, message, outcome, *rest)
+        await settle(self, delivery, message, outcome, *rest, **more)
 
     return [(Settlement, "settle", planted)]
 
@@ -190,10 +190,10 @@ def _dead_letter_after_the_outcome() -> list[Patch]:
 def _term_before_the_dead_letter() -> list[Patch]:
     settle = Settlement.settle
 
-    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any) -> None:
+    async def planted(self: Any, delivery: Any, message: Any, outcome: Any, *rest: Any, **more: Any) -> None:
         if isinstance(outcome, _DEAD):
             await delivery.term()
-        await settle(self, delivery, message, outcome, *rest)
+        await settle(self, delivery, message, outcome, *rest, **more)
 
     return [(Settlement, "settle", planted)]
 

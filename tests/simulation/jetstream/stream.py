@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.simulation.jetstream.consumer import Consumer
 
 _NO_CONDITIONS = Conditions()
+_ROUNDING = 1e-6
+"""Seconds by which a message goes late: its time has whole nanoseconds, and looked at too early it would stay."""
 
 
 class Stream:
@@ -217,9 +219,9 @@ class Stream:
     def _schedule(self) -> None:
         """Wake up when the next message ends."""
         due: float | None = self._ends[0][0] if self._ends else None
-        oldest = self.storage.messages.get(self.storage.first)
+        oldest = next((each for each in self.storage.messages.values() if not each.keeps), None)
         if self._age and oldest:
-            due = min(seconds(oldest.stored_at) + self._age, due or float("inf"))
+            due = min(seconds(oldest.stored_at) + self._age + _ROUNDING, due or float("inf"))
         if due is None or (self._timer and self._timer_at <= due):
             return
         if self._timer:

@@ -78,7 +78,8 @@ class AccountState:
         )
 
     def _issue(self, credentials: ReadOnlyCredentials) -> None:
-        self.issued = credentials
+        if credentials == self.accepted:  # or newer ones are on their way
+            self.issued = credentials
 
 
 def _credentials(generation: int) -> ReadOnlyCredentials:
