@@ -132,7 +132,7 @@ def _plan_mail(site: Site, draw: Random) -> None:
         world.at(draw.uniform(0.0, _ACTIVE), traffic.post, batch)
     if draw.random() < 0.3:
         world.at(draw.uniform(0.0, _ACTIVE), traffic.publish_junk)
-    for topic in {mail.topic for mail in mails if mail.topic}:
+    for topic in sorted({mail.topic for mail in mails if mail.topic}):
         if draw.random() < 0.5:
             world.at(draw.uniform(0.0, _ACTIVE), traffic.cancel, topic)
     for mail in mails:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -33,6 +34,7 @@ def installed(
     ses_client: Callable[[Settings], SesClient],
     tracing: bool,
     crashes: list[str],
+    directory: Path,
 ) -> Iterator[None]:
     """Replace the seams until the block ends.
 
@@ -42,6 +44,7 @@ def installed(
         ses_client: with the modelled SES behind it.
         tracing: whether anybody reads the trace.
         crashes: gets what the program logs about errors that it did not expect.
+        directory: of the world's files; its random name is left out of the trace, which a seed repeats.
     """
     with ExitStack() as patches:
         for target, name, replacement in (
@@ -59,7 +62,7 @@ def installed(
             (page, "_read", lambda _folder: ()),
         ):
             patches.enter_context(mock.patch.object(target, name, replacement))
-        patches.enter_context(_logging(world, tracing=tracing, crashes=crashes))
+        patches.enter_context(_logging(world, tracing=tracing, crashes=crashes, directory=directory))
         yield
 
 
@@ -68,14 +71,16 @@ async def _rest(*_: object) -> None:
 
 
 @contextmanager
-def _logging(world: World, *, tracing: bool, crashes: list[str]) -> Iterator[None]:
+def _logging(world: World, *, tracing: bool, crashes: list[str], directory: Path) -> Iterator[None]:
     def capture(_logger: object, _level: str, fields: dict[str, Any]) -> dict[str, Any]:
         event = str(fields.pop("event"))
         error = fields.pop("exc_info", None)
         error = sys.exc_info()[1] if error is True else error
         if event in CRASHES:
             crashes.append(f"{event} {fields} {error!r}")
-        world.trace(event, **{name: value for name, value in fields.items() if name != "hint"})
+        if tracing:
+            shown = {name: str(value).replace(f"{directory}/", "") for name, value in fields.items() if name != "hint"}
+            world.trace(event, **shown)
         raise structlog.DropEvent
 
     with _configured(capture, level="debug" if tracing else "warning"):

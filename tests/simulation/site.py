@@ -140,6 +140,7 @@ def built(
                 ses_client=site.ses_client,
                 tracing=tracing,
                 crashes=site.crashes,
+                directory=directory,
             )
         )
         stack.enter_context(site.storage.installed())
