@@ -21,15 +21,24 @@ class Connection:
 
     async def request(self) -> bytes:
         """Read one whole request; its head."""
+        self.server.settled.set()
         head = await self.reader.readuntil(b"\r\n\r\n")
         _, found, rest = head.lower().partition(b"content-length:")
         await self.reader.readexactly(int(rest.split()[0]) if found else 0)
         self.server.requests.append(head)
+        self.server.settled.clear()
         return head
 
     async def answer(self, response: bytes = SUCCESS) -> None:
+        if self.writer.transport.is_closing():  # uvloop raises RuntimeError for it
+            raise ConnectionResetError
         self.writer.write(response)
         await self.writer.drain()
+
+    async def ignore(self) -> None:
+        """Say no more, until the client closes the connection."""
+        self.server.settled.set()
+        await self.reader.read()
 
     async def forward(self, url: str) -> None:
         """Be a tunnel to the server there, until either end closes it."""
@@ -56,6 +65,8 @@ class RawServer:
     requests: list[bytes] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever the script of a connection has ended and the connection is closed."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever a script has said all that it has to say to a request, or its connection is closed."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -66,6 +77,7 @@ class RawServer:
             writer.close()
             await writer.wait_closed()
         self.closed.set()
+        self.settled.set()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

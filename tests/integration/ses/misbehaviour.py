@@ -51,12 +51,12 @@ async def _reset(connection: Connection) -> None:
 
 
 async def say_no_more(connection: Connection) -> None:
-    await connection.reader.read()
+    await connection.ignore()
 
 
 async def _half_close(connection: Connection) -> None:
     connection.writer.write_eof()
-    await connection.reader.read()
+    await connection.ignore()
 
 
 def _go_on(piece: bytes, pause: float = 0) -> Script:
@@ -104,7 +104,7 @@ async def _closed_after_hello(connection: Connection) -> None:
 async def _garbage_inside_tls(connection: Connection) -> None:
     await connection.request()
     os.write(connection.writer.get_extra_info("socket").fileno(), b"\x00garbage" * 9)
-    await connection.reader.read()
+    await connection.ignore()
 
 
 def _sent(script: Script, *, tls: bool = False, large: bool = False) -> Misbehaviour:

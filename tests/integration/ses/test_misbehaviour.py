@@ -60,6 +60,8 @@ async def test_the_outcome_is_true_and_the_next_mail_is_sent(
             outcome = await ses.send(mail("first", attachments=_LARGE) if row.large else mail("first"))
         assert isinstance(outcome, expected), outcome
         assert outcome == Sent("42") or not isinstance(outcome, Sent)
+        async with patience():
+            await server.settled.wait()
         await turns_of_the_loop()
         assert await ses.send(mail("next")) == Sent("next")
         assert len(server.requests) <= 2 + row.slow
