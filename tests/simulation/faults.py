@@ -21,8 +21,6 @@ class Faults:
         self.site = site
         self.draw: Random = site.world.random
         self.hits: Counter[tuple[str, str]] = Counter()
-        self.kills: list[tuple[float, str]] = []
-        """True time and member of everything that may have interrupted mail: kills, long pauses, cut connections."""
         self.lost_streams = False
         self.jumped = 0.0
         """Seconds by which clocks were set, all together."""
@@ -62,9 +60,10 @@ class Faults:
         """One of the members."""
         return self.draw.choice(list(self.site.installation.members.values()))
 
-    def interrupted(self, member: Member) -> None:
-        """Mail that the member was sending may be in doubt."""
-        self.kills.append((self.site.world.now, member.name))
+    def cut_off(self, seconds: float) -> None:
+        """For so long some process may be cut off from NATS, or find something missing there."""
+        self.cut_until = max(self.cut_until, self.site.world.now + seconds)
+        self.site.deliveries.interrupt(seconds)
 
     def until_over(self, seconds: float, undo: Callable[[], None]) -> None:
         """Undo it after so long, unless everything is over by then."""
@@ -84,7 +83,6 @@ def kill(faults: Faults) -> None:
     member = faults.anyone()
     if member.process:
         faults.hit("kill", [member.process])
-        faults.interrupted(member)
         faults.site.installation.kill(member.name)
 
 
@@ -100,7 +98,6 @@ def kill_at_a_step(faults: Faults) -> None:
         if not left:
             world.on_step = None
             faults.hit("kill at a step", [process])
-            faults.interrupted(member)
             faults.site.installation.kill(member.name)
 
     world.on_step = step
@@ -112,8 +109,7 @@ def terminate(faults: Faults) -> None:
     if member.process:
         faults.hit("SIGTERM", [member.process])
         settings = faults.site.installation.settings[member.name]
-        if settings.shutdown_grace < settings.ses_timeout:
-            faults.interrupted(member)  # it may give up waiting for SES
+        faults.site.deliveries.interrupt(settings.shutdown_grace + 10.0)
         faults.site.installation.terminate(member.name)
 
 
@@ -122,8 +118,9 @@ def pause(faults: Faults) -> None:
     member = faults.anyone()
     if member.process:
         faults.hit("pause", [member.process])
-        faults.interrupted(member)
-        member.process.pause(faults.draw.choice((1.0, 20.0, 40.0, 100.0, 250.0)))
+        seconds = faults.draw.choice((1.0, 20.0, 40.0, 100.0, 250.0))
+        faults.site.deliveries.interrupt(seconds)
+        member.process.pause(seconds)
 
 
 def set_clock(faults: Faults) -> None:
@@ -142,8 +139,7 @@ def cut_link(faults: Faults) -> None:
     if member.process:
         faults.hit("NATS cut", [member.process])
         seconds = draw.choice((0.0, 2.0, 15.0, 60.0))
-        faults.cut_until = max(faults.cut_until, faults.site.world.now + seconds + 60.0)
-        faults.interrupted(member)
+        faults.cut_off(seconds + 60.0)
         faults.site.network.link(member.process).cut(
             seconds, client_notices=draw.random() < 0.5, server_notices_after=draw.choice((0.0, 10.0))
         )
@@ -155,15 +151,14 @@ def stall_link(faults: Faults) -> None:
     if member.process:
         faults.hit("NATS stalled", [member.process])
         seconds = faults.draw.choice((1.0, 8.0, 40.0))
-        faults.cut_until = max(faults.cut_until, faults.site.world.now + seconds + 60.0)
-        faults.interrupted(member)
+        faults.cut_off(seconds + 60.0)
         faults.site.network.link(member.process).stall(seconds)
 
 
 def restart_nats(faults: Faults) -> None:
     """nats-server restarts; what is stored stays."""
     faults.hit("NATS restart", faults.site.installation.processes)
-    _all_cut(faults, 60.0)
+    faults.cut_off(60.0)
     faults.site.server.restart(faults.draw.choice((0.1, 5.0, 30.0)))
 
 
@@ -171,7 +166,7 @@ def lose_leaders(faults: Faults) -> None:
     """No leader for a stream, or for all."""
     faults.hit("no leader", faults.site.installation.processes)
     seconds, silent = faults.draw.choice((1.0, 5.0, 20.0)), faults.draw.random() < 0.5
-    _all_cut(faults, seconds + 60.0)
+    faults.cut_off(seconds + 60.0)
     streams = sorted(faults.site.server.jetstream.streams)
     if faults.draw.random() < 0.5 or not streams:
         faults.site.server.lose_all_leaders(seconds, silent=silent)
@@ -187,7 +182,7 @@ def fill_stream(faults: Faults) -> None:
     faults.hit("stream full", faults.site.installation.processes)
     name = faults.draw.choice(sorted(server.jetstream.streams))
     seconds = faults.draw.choice((3.0, 30.0, 90.0))
-    _all_cut(faults, seconds + 60.0)
+    faults.cut_off(seconds + 60.0)
     server.fill(name, "maximum messages exceeded")
     faults.until_over(seconds, lambda: server.fill(name, "") if name in server.jetstream.streams else None)
 
@@ -198,7 +193,7 @@ def lose_claims(faults: Faults) -> None:
     buckets = sorted(name for name in server.jetstream.streams if name.startswith("KV_"))
     if buckets:
         faults.hit("bucket deleted", faults.site.installation.processes)
-        _all_cut(faults, 60.0)
+        faults.cut_off(60.0)
         server.delete_stream(faults.draw.choice(buckets))
 
 
@@ -208,7 +203,7 @@ def lose_consumer(faults: Faults) -> None:
     stream = server.jetstream.streams.get(STREAM)
     if stream and stream.consumers:
         faults.hit("consumer deleted", faults.site.installation.processes)
-        _all_cut(faults, 60.0)
+        faults.cut_off(60.0)
         server.delete_consumer(STREAM, faults.draw.choice(sorted(stream.consumers)))
 
 
@@ -275,12 +270,6 @@ def foreign_events(faults: Faults) -> None:
     faults.hit("foreign events", faults.site.installation.processes)
     for mail in faults.draw.sample(faults.site.history.mails, 3):
         faults.site.sns.foreign(mail.uuid or "u-0", faults.draw.choice(("Send", "Delivery", "Bounce")))
-
-
-def _all_cut(faults: Faults, seconds: float) -> None:
-    faults.cut_until = max(faults.cut_until, faults.site.world.now + seconds)
-    for member in faults.site.installation.members.values():
-        faults.interrupted(member)
 
 
 ALL: tuple[Fault, ...] = (

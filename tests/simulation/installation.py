@@ -37,6 +37,8 @@ class Member:
     starts: int = 0
     exits: list[str] = field(default_factory=list)
     """Why it ended by itself, each time."""
+    changes: list[float] = field(default_factory=list)
+    """True times at which it began, was told to end, or ended."""
 
 
 class Installation:
@@ -72,10 +74,12 @@ class Installation:
         """SIGTERM; it drains, ends, and is started again."""
         member = self.members[name]
         if member.process:
+            member.changes.append(self._world.now)
             member.process.call(member.stop.set)
 
     def _start(self, member: Member) -> None:
         member.starts += 1
+        member.changes.append(self._world.now)
         member.stop = asyncio.Event()
         process = member.process = self._world.process(member.name, member.skew)
         self._world.trace("started", process=member.name)
@@ -98,6 +102,7 @@ class Installation:
 
     def _ended(self, member: Member) -> None:
         member.process = None
+        member.changes.append(self._world.now)
         self._world.after(self._world.random.uniform(*_RESTART), self._start, member)
 
 

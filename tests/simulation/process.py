@@ -97,14 +97,15 @@ class Process(asyncio.AbstractEventLoop):
         self.on_kill: list[Callable[[], object]] = []
         """What the operating system does when the process ends: closes files and connections."""
         self._numbers = count()
-        self._started = world.now
+        self.began_at = world.now
+        """True time."""
         self._suspended = 0.0
 
     # Its clocks
 
     def time(self) -> float:
         """Monotonic seconds; they stand still while the machine is suspended."""
-        return self.world.now - self._started - self._suspended + 1_000.0
+        return self.world.now - self.began_at - self._suspended + 1_000.0
 
     def wall(self) -> float:
         """Unix seconds by its own clock."""

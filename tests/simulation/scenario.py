@@ -77,7 +77,8 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
     scenario = SCENARIOS[name]
     world = World(seed * len(SCENARIOS) + list(SCENARIOS).index(name), tracing=tracing)
     draw = world.random
-    environ = _environment(draw) | dict(scenario.environ)
+    shared = "worker" in scenario.roles.values()
+    environ = _environment(draw) | {"LEDGER": "jetstream" if shared else "sqlite"} | dict(scenario.environ)
     with built(world, environ, dict(scenario.roles), tracing=tracing, fault=planted) as site:
         site.sns.plan = SnsPlan(
             late=(20.0, 120.0),

@@ -4,24 +4,24 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from email_consumer.pipeline.pacer import Pacer
 from email_consumer.ses.client import SesClient
 from email_consumer.settings import Settings
 from email_consumer.store.database import open_database
 from tests.simulation import seams
+from tests.simulation.claims import Claims
+from tests.simulation.deliveries import Deliveries
 from tests.simulation.installation import Installation, Member
 from tests.simulation.jetstream.network import Network
 from tests.simulation.jetstream.server import Server
 from tests.simulation.mails import INSTANCE, History
 from tests.simulation.planted import planted
+from tests.simulation.releases import Releases
 from tests.simulation.ses.service import Ses
 from tests.simulation.sns.endpoints import Receivers, trusted_signatures
 from tests.simulation.sns.topic import TOPIC, Sns
@@ -51,8 +51,9 @@ class Site:
         self.checked_at = 0.0
         self._reader: sqlite3.Connection | None = None
         self.crashes: list[str] = []
-        self.released: list[tuple[float, int]] = []
-        """True time and recipients of everything that pacers have released."""
+        self.claims = Claims(world)
+        self.releases = Releases(world, float(environ["SES_RATE_PER_SEC"]))
+        self.deliveries = Deliveries(self, STREAM)
         common = {
             "STREAM": STREAM,
             "SUBJECT": SUBJECT,
@@ -61,7 +62,6 @@ class Site:
             "API_KEY": KEY,
             "FROM_EMAIL": "shop@example.com",
             "SNS_TOPIC_ARNS": TOPIC,
-            "LEDGER": "sqlite" if "run" in roles.values() else "jetstream",
         }
         members = [
             Member(name, role, common | environ | {"DB_PATH": str(self.database)}) for name, role in roles.items()
@@ -76,12 +76,12 @@ class Site:
         """The file of `run` or of the sidecar."""
         return self.directory / "data" / "email.db"
 
-    def rows(self, sql: str) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """What the tables hold."""
         if self._reader is None:
             self._reader = sqlite3.connect(self.database)
             self._reader.row_factory = sqlite3.Row
-        return self._reader.execute(sql).fetchall()
+        return self._reader.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
         """Close what was opened to look at the tables."""
@@ -147,7 +147,9 @@ def built(
         stack.enter_context(site.steps.observed())
         stack.enter_context(trusted_signatures())
         stack.enter_context(site.receivers.installed())
-        stack.enter_context(_releases(site))
+        stack.enter_context(site.releases.observed())
+        stack.enter_context(site.claims.observed())
+        stack.enter_context(site.deliveries.observed())
         stack.enter_context(world.running())
         yield site
 
@@ -163,22 +165,3 @@ def _empty_database() -> Path:
 
     asyncio.run(make())
     return path
-
-
-@contextmanager
-def _releases(site: Site) -> Iterator[None]:
-    """Note what pacers release, and when."""
-
-    class Window(deque[tuple[float, int]]):
-        def append(self, entry: tuple[float, int]) -> None:
-            site.released.append((site.world.now, entry[1]))
-            super().append(entry)
-
-    original = Pacer.__init__
-
-    def initialise(self: Pacer, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        self._window = Window()
-
-    with mock.patch.object(Pacer, "__init__", initialise):
-        yield

@@ -1,0 +1,90 @@
+"""What must hold of the claims on one mail, seen from outside: who may have it when, and how many attempts that makes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from email_consumer.core.outcome import InDoubt, Sent
+from tests.simulation.claims import Asked
+from tests.simulation.ses.exchange import Exchange
+
+_REJECTIONS = frozenset({"MessageRejected", "BadRequestException", "NotFoundException"})
+_COUNTED = (
+    frozenset({"accepted", "InternalFailure", "ServiceUnavailable", "InternalServiceErrorException"}) | _REJECTIONS
+)
+_ROUNDING = 0.01
+"""Seconds."""
+
+
+def one_at_a_time(asked: Sequence[Asked], environ: Mapping[str, str], jumped: float) -> Iterator[str]:
+    """Nobody gets a claim that somebody else may still act on, or before the grace of its doubt is over.
+
+    `jumped`: seconds by which clocks were set.
+    """
+    grace = float(environ["IN_DOUBT_GRACE"])
+    shared = environ["LEDGER"] == "jetstream"
+    granted = [each for each in asked if each.granted_at is not None]
+    for before, after in pairwise(granted):
+        assert after.granted_at is not None
+        waited = after.granted_at - (before.finish_at or before.at)
+        finished = before.finish_at is not None and before.finish_at <= after.granted_at
+        if finished and isinstance(before.outcome, Sent):
+            yield f"claimed at {after.granted_at:.1f}, after it was sent at {before.finish_at:.1f}"
+        if finished and not isinstance(before.outcome, InDoubt):
+            continue
+        least = grace if finished or not shared else max(grace, float(environ["CLAIM_LEASE"]))
+        if not shared:  # its times are by the clock of the process
+            least -= jumped
+        if waited < least - _ROUNDING:
+            yield (
+                f"claimed at {after.granted_at:.1f}, {waited:.1f} s after a claim of which nobody knows what became;"
+                f" {least:g} s have to pass"
+            )
+        if not shared and before.process is not after.process:
+            life = after.granted_at - after.process.began_at
+            if life < grace - jumped:
+                yield (
+                    f"claimed at {after.granted_at:.1f}, {life:.1f} s after the process began, which had no time to hear"
+                    " what became of the claim of the process before it"
+                )
+
+
+def written_in_time(asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
+    """A request is written while its claim is certain, or not at all."""
+    for exchange in exchanges:
+        claims = [
+            each
+            for each in asked
+            if each.process is exchange.process and each.granted_at is not None and each.granted_at <= exchange.began_at
+        ]
+        if not claims:
+            yield f"sent at {exchange.began_at:.1f} without a claim"
+        elif exchange.began_at > claims[-1].write_by + _ROUNDING:
+            yield f"sent at {exchange.began_at:.1f}, its claim was certain until {claims[-1].write_by:.1f}"
+
+
+def attempts(row: int, most: int, asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
+    """What `row` counts is what was made, and what may have been."""
+    written = [each for each in exchanges if each.written_at is not None]
+    made = [each for each in written if each.verdict in _COUNTED or each.answered_at is None or each.course.instead]
+    unknown = sum(each.open for each in asked)
+    if row > len(made) + unknown:
+        yield f"{row} attempts are counted, {len(made)} were made ({unknown} may have been)"
+    if row > most + 1:
+        yield f"{row} attempts, at most {most} are allowed"
+
+
+def rightly_dead(dead: Sequence[str], asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
+    """A dead letter says what happened."""
+    written = [each for each in exchanges if each.written_at is not None]
+    certain = all(each.verdict and each.answered_at and not each.course.instead for each in written)
+    if "in-doubt" in dead and certain and not any(each.open or isinstance(each.outcome, InDoubt) for each in asked):
+        yield "parked, and nothing about it was in doubt"
+    if "rejected" in dead and not any(each.verdict in _REJECTIONS for each in written):
+        yield "a dead letter says rejected, and SES never did"
+
+
+def stopped_in_time(address: str, since: float, asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
+    """No claim is asked for and used after the address was certainly suppressed. `since`: true time."""
+    late = [each for each in asked if each.at > since and each.granted_at is not None]
+    if late and any(each.began_at >= late[0].at for each in exchanges):
+        yield f"claimed and sent at {late[0].at:.1f}, {address} was suppressed for certain since {since:.1f}"
