@@ -104,6 +104,7 @@ def _environment(draw: Random) -> dict[str, str]:
         "CONCURRENCY_LIMIT": draw.choice(("2", "10", "100")),
         "IN_DOUBT": draw.choice(("resend", "park")),
         "IN_DOUBT_GRACE": draw.choice(("30", "60")),
+        "RETRY_DELAY": draw.choice(("1", "5")),
         "MAX_ATTEMPTS": draw.choice(("2", "5")),
         "CLAIM_LEASE": draw.choice(("20", "60")),
         "ACK_WAIT": draw.choice(("10", "30")),
