@@ -15,7 +15,7 @@ class Connection(asyncio.Protocol):
     """Opened by `connector`. Whatever is not plainly one answer to one request ends the connection."""
 
     def __init__(self, registry: set["Connection"]) -> None:
-        """`registry` holds it as long as it is open."""
+        """It leaves `registry` when it is lost."""
         self._loop = asyncio.get_running_loop()
         self._registry = registry
         self._reader = AnswerReader()
@@ -113,7 +113,6 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's class does not inherit from it
         self._incoming = select.poll()
         self._incoming.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        self._registry.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None or self._answer.done():

@@ -33,7 +33,7 @@ class Connector:
         self._known_until = -inf
 
     async def connect(self, registry: set[Connection]) -> Connection:
-        """A new connection, the server's certificate verified.
+        """A new connection, the server's certificate verified; in `registry` as long as it is open.
 
         Raises:
             Exception: it could not be opened: no address, nobody listens, no TLS.
@@ -47,6 +47,9 @@ class Connector:
             ssl=self._tls,
             server_hostname=self._host.rstrip(".") if self._tls else None,
         )
+        # Not before: cancelled above, uvloop closes the connection without a call of connection_lost.
+        if not connection.lost.is_set():
+            registry.add(connection)
         return connection
 
     async def _resolved(self) -> list[_Address]:

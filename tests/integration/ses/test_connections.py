@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from email_consumer.core.outcome import Sent
+from email_consumer.ses import connection as ses_connection
 from email_consumer.ses import connections
 from email_consumer.ses.connector import Connector
 from email_consumer.ses.direct_transport import DirectTransport
@@ -141,6 +142,24 @@ async def test_a_request_cancelled_while_it_waits_takes_no_place() -> None:
         await first
         await post(transport)
         assert len(server.requests) == 2
+
+
+async def test_a_request_cancelled_as_its_connection_opens_leaves_nothing_to_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = ses_connection.Connection.connection_made
+
+    def cancelling(connection: ses_connection.Connection, transport: asyncio.BaseTransport) -> None:
+        made(connection, transport)
+        request.cancel()
+
+    async with patience(), opened(behave, limit=1) as (_, transport):
+        with monkeypatch.context() as patch:
+            patch.setattr(ses_connection.Connection, "connection_made", cancelling)
+            request = asyncio.create_task(post(transport))
+            with pytest.raises(asyncio.CancelledError):
+                await request
+        await post(transport)
 
 
 async def test_closing_ends_what_is_in_flight() -> None:
