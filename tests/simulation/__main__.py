@@ -10,7 +10,7 @@ from itertools import count
 from tests.simulation.coverage import table
 from tests.simulation.planted import PLANTED
 from tests.simulation.runner import run
-from tests.simulation.scenario import SCENARIOS, play
+from tests.simulation.scenario import ALL, SCENARIOS, play
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="play until this much time is over")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where to begin")
     parser.add_argument("--jobs", type=int, help="processes (default: one for each core)")
-    parser.add_argument("--scenario", choices=sorted(SCENARIOS), action="append", help="default: all")
+    parser.add_argument("--scenario", choices=sorted(ALL), action="append", help="default: all")
     parser.add_argument("--planted", choices=sorted(PLANTED), help="plant this fault into the program first")
     parser.add_argument("--seed", type=int, help="play this one alone")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")

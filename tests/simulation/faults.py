@@ -21,7 +21,8 @@ class Faults:
         self.site = site
         self.draw: Random = site.world.random
         self.hits: Counter[tuple[str, str]] = Counter()
-        self.lost_streams = False
+        self.claims_lost = 0
+        """How often the bucket of claims was deleted: mail in hand is in doubt then, whatever became of it."""
         self.jumped = 0.0
         """Seconds by which clocks were set, all together."""
         self.cut_until = 0.0
@@ -123,6 +124,16 @@ def pause(faults: Faults) -> None:
         member.process.pause(seconds)
 
 
+def suspend(faults: Faults) -> None:
+    """The machine sleeps: its monotonic clock stands still while all others go on."""
+    member = faults.anyone()
+    if member.process:
+        faults.hit("suspended", [member.process])
+        seconds = faults.draw.choice((20.0, 40.0, 100.0, 250.0))
+        faults.site.deliveries.interrupt(seconds)
+        member.process.suspend(seconds)
+
+
 def set_clock(faults: Faults) -> None:
     """Set the wall clock of a process, by less than AWS notices."""
     member = faults.anyone()
@@ -194,7 +205,9 @@ def lose_claims(faults: Faults) -> None:
     if buckets:
         faults.hit("bucket deleted", faults.site.installation.processes)
         faults.cut_off(60.0)
-        server.delete_stream(faults.draw.choice(buckets))
+        name = faults.draw.choice(buckets)
+        faults.claims_lost += name.endswith("-claims")
+        server.delete_stream(name)
 
 
 def lose_consumer(faults: Faults) -> None:

@@ -86,9 +86,11 @@ def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, s
     yield from _row_is_true(evidence)
     yield from claim_rules.one_at_a_time(asked, environ, faults.jumped)
     yield from claim_rules.written_in_time(asked, exchanges)
-    yield from claim_rules.rightly_dead(evidence.dead, asked, exchanges)
+    if not faults.claims_lost:
+        yield from claim_rules.rightly_dead(evidence.dead, asked, exchanges)
     if row is not None:
-        yield from claim_rules.attempts(row["attempts"], int(environ["MAX_ATTEMPTS"]), asked, exchanges)
+        made = row["attempts"] - faults.claims_lost  # each loss may have made one of nothing
+        yield from claim_rules.attempts(made, int(environ["MAX_ATTEMPTS"]), asked, exchanges)
     for change in site.history.suppressions:
         if change.address == evidence.mail.key and change.answered_at is not None:
             since = change.answered_at

@@ -51,6 +51,9 @@ SCENARIOS: dict[str, Scenario] = {
     "run": Scenario(_RUN, faults.ALL),
     "roles": Scenario(_ROLES, faults.ALL),
 }
+SUSPENDED = {"suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, faults.unusual_answers, faults.cut_link))}
+"""Machines that sleep. Only played by name: leases are judged by a clock that stands still meanwhile."""
+ALL = SCENARIOS | SUSPENDED
 
 
 @dataclass(slots=True)
@@ -74,8 +77,8 @@ def play(name: str, seed: int, *, tracing: bool = False, planted: str | None = N
 
 
 def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcome:
-    scenario = SCENARIOS[name]
-    world = World(seed * len(SCENARIOS) + list(SCENARIOS).index(name), tracing=tracing)
+    scenario = ALL[name]
+    world = World(seed * 16 + list(ALL).index(name), tracing=tracing)
     draw = world.random
     shared = "worker" in scenario.roles.values()
     environ = _environment(draw) | {"LEDGER": "jetstream" if shared else "sqlite"} | dict(scenario.environ)

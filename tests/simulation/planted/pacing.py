@@ -58,6 +58,7 @@ def share_kept_when_cut_off() -> list[Patch]:
     """Share not given up on lost touch."""
     return [
         (Membership, "valid_until", math.inf),
+        (share_rule.Roster, "valid_until", 0.0),
         (share_rule.Roster, "_lapse_if_due", lambda *_: None),
         (share_rule.Roster, "lost", lambda *_: None),
     ]
