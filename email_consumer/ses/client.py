@@ -23,6 +23,7 @@ from email_consumer.core.account import Account
 from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.message.address import normal_form, parse_address
 from email_consumer.message.model import EmailMessage
+from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
 from email_consumer.ses.signing import RequestSigner
@@ -117,11 +118,23 @@ class SesClient:
     async def account(self) -> Account:
         """GetAccount, at most once a second, as SES wants it.
 
+        While sending is held nothing else would find out that the credentials were replaced.
+
         Raises:
             AccountUnavailableError: there was no answer.
         """
         async with self._account_limit:
-            return await self._aws.account()
+            try:
+                credentials = await self._credentials()
+            except Exception as error:
+                reason = f"there are no valid AWS credentials ({_text_of(error)})"
+                raise AccountUnavailableError(reason, forbidden=False) from error
+            try:
+                return await self._aws.account()
+            except AccountUnavailableError as error:
+                if error.refused:
+                    self._refused = credentials
+                raise
 
     def _result(self, message: EmailMessage, answer: Answer) -> SendResult:
         if answer.status == HTTPStatus.OK:

@@ -1,6 +1,7 @@
 """What botocore knows better than anyone: credentials, the endpoint, TLS and proxies; and all calls other than sending."""
 
 import ssl
+from http import HTTPStatus
 from typing import Any, Self
 
 import aioboto3
@@ -144,7 +145,10 @@ class AwsSession:
             )
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            raise AccountUnavailableError(str(error), forbidden=code in _FORBIDDEN) from error
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            forbidden = code in _FORBIDDEN
+            refused = status == HTTPStatus.FORBIDDEN and not forbidden
+            raise AccountUnavailableError(str(error), forbidden=forbidden, refused=refused) from error
         except NoAnswerError as error:
             raise AccountUnavailableError(str(error), forbidden=False) from error
         except UNREADABLE as error:

@@ -93,11 +93,21 @@ async def test_expired_credentials_hold_until_the_file_has_new_ones(
     store(aws_environment, "old", "old-secret")
     async with client(sandbox.url) as ses:
         assert isinstance(await ses.send(mail()), Held)
-        with pytest.raises(AccountUnavailableError):
-            await ses.account()
         store(aws_environment, "sandbox", "sandbox-secret")
         assert isinstance(await ses.send(mail()), Sent)
         await ses.account()
+
+
+async def test_new_credentials_in_the_file_are_found_although_nothing_is_sent(
+    sandbox: Sandbox, aws_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    store(aws_environment, "old", "old-secret")
+    async with client(sandbox.url) as ses:
+        with pytest.raises(AccountUnavailableError):
+            await ses.account()
+        store(aws_environment, "sandbox", "sandbox-secret")
+        assert (await ses.account()).sending_enabled
 
 
 async def test_credentials_that_are_still_refused_are_not_read_again_at_every_send(sandbox: Sandbox) -> None:

@@ -60,7 +60,7 @@ class ModelSession:
         if ses.account_unavailable:
             raise AccountUnavailableError(ses.account_unavailable, forbidden=False)
         if self._credentials != ses.account.accepted:
-            raise AccountUnavailableError("ExpiredTokenException", forbidden=False)
+            raise AccountUnavailableError("ExpiredTokenException", forbidden=False, refused=True)
         return ses.account.read()
 
     async def close(self) -> None:

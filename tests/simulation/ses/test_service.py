@@ -126,6 +126,19 @@ def test_expired_credentials_are_refused_until_new_ones_are_found(world: World, 
     run(world, ses, work)
 
 
+def test_new_credentials_are_found_although_nothing_is_sent(world: World, ses: Ses) -> None:
+    """While the account is paused nothing is: only its answer that it may send again ends that."""
+
+    async def work(opened: SesClient, _process: Process) -> None:
+        ses.account.expire_credentials(renewed_after=1)
+        with pytest.raises(AccountUnavailableError):
+            await opened.account()
+        await asyncio.sleep(10)
+        assert (await opened.account()).sending_enabled
+
+    run(world, ses, work)
+
+
 @pytest.mark.parametrize("skew", [-400.0, 400.0])
 def test_a_clock_that_is_off_is_refused(world: World, ses: Ses, skew: float) -> None:
     async def work(opened: SesClient, _process: Process) -> None:
