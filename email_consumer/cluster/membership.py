@@ -18,6 +18,7 @@ from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.pace import Holdable
 from email_consumer.jetstream.key_value import DELETION, bucket_age, ensure_bucket, subject, workers_bucket
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
+from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import Service, supervised
 
 _HOLDER = "fleet"
@@ -74,11 +75,10 @@ class Membership:
         self._following = False
         self._trouble = ""
         self._write_now = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
 
     @property
     def valid_until(self) -> float:
-        """No mail may be released after this time of the event loop's clock; each beat extends it."""
+        """No mail may be released after this time by `elapsed`; each beat extends it."""
         return self._roster.valid_until
 
     @property
@@ -137,12 +137,12 @@ class Membership:
         """Everything stored has been read: from here on this worker takes part."""
         # Only read now, since losing the bucket after this point ends the watch.
         age = await bucket_age(self._client, self._bucket)
-        self._roster.found(age, self._loop.time())
+        self._roster.found(age, elapsed())
         self._following, self._trouble = True, ""
         self._write_now.set()
 
     def _note(self, entry: Entry) -> None:
-        now = self._loop.time()
+        now = elapsed()
         try:
             record = None if entry.value is None else _decode(entry.value)
         except JUNK as error:  # its writer does not share the rate
@@ -168,17 +168,17 @@ class Membership:
         # No acknowledgement: reading the record back is what counts.
         for name in self._roster.former_names:
             await self._client.publish(subject(self._bucket, name), headers=DELETION)
-        record = self._roster.write(self._loop.time())
+        record = self._roster.write(elapsed())
         await self._client.publish(subject(self._bucket, self._roster.name), _encode(record))
 
     async def _pause(self) -> None:
         """Wait until the next beat, or until there is a reason to write sooner, and stop sending in time."""
-        end = self._loop.time() + self._beat
-        while (now := self._loop.time()) < end:
+        end = elapsed() + self._beat
+        while (now := elapsed()) < end:
             self._apply(now)
             until = min(end, self._roster.valid_until or end)
             try:
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout(until - now):
                     await self._write_now.wait()
             except TimeoutError:
                 continue

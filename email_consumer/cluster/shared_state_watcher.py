@@ -71,6 +71,7 @@ class SharedStateWatcher:
         self._complete = False
         self._trouble = ""
         self._silent: asyncio.TimerHandle | None = None
+        self._fell_silent = False
         self._secrets = LinkSecrets()
         self._since = math.inf
         self._ready = asyncio.Event()
@@ -135,7 +136,8 @@ class SharedStateWatcher:
             since = stored_at - float(heartbeat["for"])
             if not math.isfinite(since):
                 raise ValueError("not a finite time")
-            self._since = since
+            # A sidecar that fell silent may have been stopped: it does not know yet that it missed events.
+            self._since = stored_at if self._fell_silent else since
         elif not self._silent:  # a sidecar of the previous version: ready at the latest when we first heard from it
             self._since = stored_at
         if self._silent:
@@ -146,6 +148,6 @@ class SharedStateWatcher:
         self._events_since(self._since)
 
     def _fall_silent(self) -> None:
-        self._silent = None
+        self._silent, self._fell_silent = None, True
         _log.warning("receiver.down", hint="mail in doubt waits until the sidecar is back")
         self._events_since(math.inf)

@@ -51,7 +51,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A durable claim on the uuid. The request may be written until `deadline` (seconds of the event loop's clock)."""
+    """A durable claim on the uuid. The request may be written until `deadline` (by `runtime.clock.elapsed`)."""
 
     attempt: int
     """The number of the attempt that begins now, from 1."""

@@ -10,4 +10,4 @@ class Sender(Protocol):
     """Makes single attempts."""
 
     async def send(self, message: EmailMessage, deadline: float) -> SendResult | Interrupted:
-        """Make exactly one request, never a retry; none at all after `deadline` (event-loop clock)."""
+        """Make exactly one request, never a retry; none at all after `deadline` (by `runtime.clock.elapsed`)."""

@@ -89,17 +89,25 @@ class Inbox:
         *,
         instance: str,
         proven: Callable[[Event], Awaitable[None]],
+        missed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`instance` is our tag on every mail.
+        """Create an inbox that is used while its `running` block lasts.
 
-        `proven` is called with each event that proves acceptance before the event is written: if that fails or is
-        interrupted, SNS delivers the event again.
+        Args:
+            database: whose tables the events are applied to.
+            rows: of the suppression list.
+            gate: is changed along with the suppression list.
+            instance: our tag on every mail.
+            proven: called with each event that proves acceptance before the event is written: if that fails or is
+                interrupted, SNS delivers the event again.
+            missed: called when an event could not be taken, and SNS has to deliver it again.
         """
         self._database = database
         self._rows = rows
         self._gate = gate
         self._instance = instance
         self._proven = proven
+        self._missed = missed
         self._dropped = Throttle(_DROPPED_LOG_INTERVAL)
         self.unmatched = UnmatchedEvents(database, rows, self._publish)
         self._group: GroupCommit[Arrival, ArrivalResult] = GroupCommit(database, self._write)
@@ -125,6 +133,7 @@ class Inbox:
             self.counts.receptions[Reception.FOREIGN] += 1
             return Reception.FOREIGN
         if len(self._waiting) >= _MAX_WAITING:
+            self._missed()
             raise _storage(f"{_MAX_WAITING} events are waiting")
         # A separate task: committed changes must reach the gate even if the request is gone.
         task = asyncio.create_task(self._process(Arrival(sns_message_id, event)))
@@ -132,6 +141,7 @@ class Inbox:
         task.add_done_callback(self._waiting.discard)
         done, _ = await asyncio.wait({task}, timeout=_TIMEOUT)
         if not done:
+            self._missed()
             raise _storage(f"no response within {_TIMEOUT:g} s")
         return task.result()
 

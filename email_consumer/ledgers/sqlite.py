@@ -3,7 +3,6 @@
 Only one process can have the database open, so a claimed row that is not in doubt was claimed by *this* process.
 """
 
-import asyncio
 import math
 import sqlite3
 import time
@@ -36,6 +35,7 @@ from email_consumer.ledgers.rule import (
 from email_consumer.ledgers.write_outcomes import write_outcomes
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
+from email_consumer.runtime.clock import elapsed, suspended
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCall, GroupCommit, StoreBlockedError
@@ -45,6 +45,9 @@ _CACHED_UUIDS = 10_000
 """About 4 MB. An older duplicate costs one lookup in the database."""
 
 _UNKNOWN = (0.0, Fingerprint(0, 0))
+
+_ASLEEP = 5.0
+"""Seconds; SNS waits 15 s for a response, so a shorter suspension of the machine loses no event."""
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +75,7 @@ class SqliteLedger:
             stopper: whether cancellations or the suppression list stop a mail.
             policy: of the claim rule.
             takeover: mail that a previous ledger may have sent.
-            valid_until: time of the event loop's clock until which nobody else sends; no claim extends beyond it.
+            valid_until: time by `elapsed` until which nobody else sends; no claim extends beyond it.
             interval: minimum seconds between the starts of two groups, during which requests gather.
             patience: seconds a claim waits while the database accepts no writes.
         """
@@ -91,6 +94,7 @@ class SqliteLedger:
         self._held: set[str] = set()
         """Our claims between `claim` and `finish`; added to by the writer thread, discarded from by the event loop's thread."""
         self._events_since = time.time()
+        self._suspended = suspended()
         self.when_scheduled: Callable[[], None] = lambda: None
         """Called after scheduled mail was stored."""
 
@@ -106,7 +110,7 @@ class SqliteLedger:
 
     def events_expected_from(self, moment: float) -> None:
         """Events from SES reach us since `moment` (Unix seconds): no grace period begins earlier."""
-        self._events_since = moment
+        self._events_since, self._suspended = moment, suspended()
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
         until, fingerprint = self._finished.get(message.uuid, _UNKNOWN)
@@ -143,13 +147,15 @@ class SqliteLedger:
             self._finished.popitem(last=False)
 
     def _prepare(self, entries: list[ClaimRequest | FinishRequest]) -> Write:
+        if suspended() - self._suspended > _ASLEEP:
+            self.events_expected_from(time.time())  # events that SES sent meanwhile come again, but only after a while
         finishes = [entry for entry in entries if isinstance(entry, FinishRequest)]
         # The stopper is called right before the write, so that the counts of a cancellation are exact, and on the event
         # loop, which alone changes its state.
         claims = [
             (entry, self._stopper(entry.message, entry.origin)) for entry in entries if isinstance(entry, ClaimRequest)
         ]
-        deadline = min(asyncio.get_running_loop().time() + LEASE / 2, self._valid_until())
+        deadline = min(elapsed() + LEASE / 2, self._valid_until())
 
         def write(connection: sqlite3.Connection) -> list[ClaimAnswer | None]:
             now = time.time()

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -96,9 +97,13 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     ]
     parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))  # it knows the cancellations now
     await listen(parts, routes, admits=dashboard.admits)
-    resources.workers.events_expected_from(time.time())
+    _events_expected_from_now(resources.workers)
     parts.services.start(*feedback.services)  # they may say that events are expected later than now: after that
     return scheduler.wake
+
+
+def _events_expected_from_now(workers: Workers) -> None:
+    workers.events_expected_from(time.time())
 
 
 async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler) -> list[web.RouteDef]:
@@ -143,7 +148,14 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, workers)
     await suppressions.load()
-    inbox = Inbox(database, rows, workers, instance=settings.instance, proven=workers.proven)
+    inbox = Inbox(
+        database,
+        rows,
+        workers,
+        instance=settings.instance,
+        proven=workers.proven,
+        missed=partial(_events_expected_from_now, workers),
+    )
     await parts.services.enter(inbox.running())
     if settings.suppression_mirror:
         mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)

@@ -36,7 +36,7 @@ class Parts:
 
     @property
     def valid_until(self) -> float:
-        """Event-loop clock: until then all sources are surely ours."""
+        """By `runtime.clock.elapsed`: until then all sources are surely ours."""
         return min(source.valid_until for source in self.sources)
 
     @property

@@ -1,6 +1,5 @@
 """Builds the sidecar role: the only process with a database, which the workers reach through JetStream."""
 
-import asyncio
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -27,6 +26,7 @@ from email_consumer.roles.parts import Parts
 from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
 from email_consumer.roles.sending import policy
 from email_consumer.roles.sqs import open_marks
+from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
@@ -119,7 +119,7 @@ async def _begin_copy(copier: Copier, lease: ConsumerLease, services: Supervisor
     await copier.prepare()
 
     async def finish() -> None:
-        if asyncio.get_running_loop().time() < lease.valid_until:  # otherwise another sidecar may be writing its rows
+        if elapsed() < lease.valid_until:  # otherwise another sidecar may be writing its rows
             await copier.finish()
 
     services.at_end(finish)

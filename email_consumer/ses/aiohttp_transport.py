@@ -3,17 +3,23 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import partial
 from io import BytesIO
+from math import inf
 from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from yarl import URL
 
 from email_consumer.aws.response import BoundedResponse
-from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, check_headers
+from email_consumer.runtime.clock import elapsed
+from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, TooLateError, check_headers
 
+_deadline: ContextVar[float] = ContextVar("deadline", default=inf)
+"""Of the request that the current task makes, by `elapsed`; aiohttp has no place for it."""
 _KEEPALIVE = 10.0
 """Seconds an idle connection is kept: less than any server keeps it, so that we never write into a closing one."""
 _LARGE = 2**16
@@ -40,12 +46,14 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept",),
             auto_decompress=False,
+            request_class=_TimelyRequest,
             response_class=BoundedResponse,
             proxy=proxy,
         )
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
         check_headers(headers)
+        _deadline.set(deadline)
         try:
             async with (
                 asyncio.timeout_at(until),
@@ -59,6 +67,16 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+class _TimelyRequest(aiohttp.ClientRequest):
+    """Written by its deadline or not at all."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Called once there is a connection, and so right before the first byte."""
+        if elapsed() > _deadline.get():
+            raise TooLateError
+        return await super().send(conn)
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -27,7 +27,7 @@ from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
 from email_consumer.ses.signing import RequestSigner
-from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, Session
+from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, Session, TooLateError
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class SesClient:
         return self._aws.endpoint
 
     async def send(self, message: EmailMessage, deadline: float = inf) -> SendResult | Interrupted:
-        """One attempt, or none after `deadline` (event-loop clock). Cancelled before it ends, it leaves the mail in doubt."""
+        """One attempt, or none after `deadline` (by `elapsed`). Cancelled before it ends, it leaves the mail in doubt."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._timeout
         try:
@@ -100,12 +100,10 @@ class SesClient:
         headers = self._signer.headers(credentials, body, time.time())
         headers["User-Agent"] = _USER_AGENT
         headers["Accept-Encoding"] = "identity"
-        # Credentials may have taken their time, or the process was stopped and woken up again (SIGSTOP, a suspended
-        # machine): somebody else may hold the claim by now.
-        if loop.time() > deadline:
-            return Interrupted()
         try:
-            answer = await self._transport.post(body, headers, until)
+            answer = await self._transport.post(body, headers, until, deadline)
+        except TooLateError:  # somebody else may hold the claim by now
+            return Interrupted()
         except NotWrittenError as error:
             return Held(f"no connection to SES: {error}")  # as true of the next mail as of this one
         except AnswerMissingError as error:

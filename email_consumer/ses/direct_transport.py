@@ -4,9 +4,10 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from email_consumer.runtime.clock import elapsed
 from email_consumer.ses.connections import Connections
 from email_consumer.ses.connector import Connector
-from email_consumer.ses.transport import Answer, check_headers
+from email_consumer.ses.transport import Answer, TooLateError, check_headers
 
 
 class DirectTransport:
@@ -17,10 +18,12 @@ class DirectTransport:
         self._first_line = f"POST {urlsplit(url).path} HTTP/1.1\r\n"
         self._connections = Connections(Connector(url, tls).connect, limit=connections, connect_timeout=connect_timeout)
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
         head = self._head(headers, len(body))
         connection = await self._connections.take(until)
         try:
+            if elapsed() > deadline:
+                raise TooLateError
             return await connection.exchange(head, body, until)
         finally:
             self._connections.give_back(connection)

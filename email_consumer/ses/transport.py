@@ -17,6 +17,10 @@ class NotWrittenError(Exception):
     """Not a byte of the request was written; the text says why."""
 
 
+class TooLateError(NotWrittenError):
+    """Not a byte of the request was written, since its deadline had passed."""
+
+
 class AnswerMissingError(Exception):
     """The request may have been written, and there is no whole answer to it; the text says why."""
 
@@ -45,10 +49,14 @@ class Answer:
 class Transport(Protocol):
     """Writes requests to the URL of SendEmail, each of them once."""
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
         """One attempt, which ends by `until` (event-loop clock). Cancelled, the request may have been written.
 
+        It is written by `deadline` (by `runtime.clock.elapsed`), or not at all: checked right before the first byte, since
+        waiting for a connection takes time, and the process may be stopped and woken up again meanwhile.
+
         Raises:
+            TooLateError: the deadline had passed.
             NotWrittenError: the request surely never left.
             AnswerMissingError: it may have been written.
         """

@@ -21,6 +21,9 @@ class Clocks(Protocol):
     def monotonic(self) -> float:
         """Seconds."""
 
+    def elapsed(self, clock: int) -> float:
+        """Seconds, those of a suspension included; `clock` as for `time.clock_gettime`."""
+
 
 @contextmanager
 def replaced(clocks: Clocks, source: random.Random) -> Iterator[None]:
@@ -30,6 +33,7 @@ def replaced(clocks: Clocks, source: random.Random) -> Iterator[None]:
     with (
         mock.patch.object(time, "time", clocks.wall),
         mock.patch.object(time, "monotonic", clocks.monotonic),
+        mock.patch.object(time, "clock_gettime", clocks.elapsed),
         mock.patch.object(os, "urandom", source.randbytes),
         mock.patch.object(random, "_urandom", source.randbytes),
     ):

@@ -87,6 +87,8 @@ class Process(asyncio.AbstractEventLoop):
         self.skew = skew
         self.paused_until = 0.0
         """True time."""
+        self.unreachable_until = 0.0
+        """True time; nobody connects to a suspended machine, while a stopped process finds the connections when it goes on."""
         self.steps = 0
         """Callbacks run so far."""
         self.ready: deque[_Handle] = deque()
@@ -106,6 +108,10 @@ class Process(asyncio.AbstractEventLoop):
     def time(self) -> float:
         """Monotonic seconds; they stand still while the machine is suspended."""
         return self.world.now - self.began_at - self._suspended + 1_000.0
+
+    def elapsed(self) -> float:
+        """Seconds; they go on while the machine is suspended."""
+        return self.world.now - self.began_at + 2_000.0
 
     def wall(self) -> float:
         """Unix seconds by its own clock."""
@@ -181,6 +187,7 @@ class Process(asyncio.AbstractEventLoop):
         """Suspend its machine: the monotonic clock stands still."""
         self.pause(seconds)
         self._suspended += seconds
+        self.unreachable_until = self.paused_until
 
     # What asyncio asks of a loop
 

@@ -83,6 +83,9 @@ class World:
     def monotonic(self) -> float:
         return self.current.time() if self.current else self.now
 
+    def elapsed(self, _clock: int) -> float:
+        return self.current.elapsed() if self.current else self.now
+
     # Its processes
 
     def process(self, name: str, skew: float = 0.0) -> Process:

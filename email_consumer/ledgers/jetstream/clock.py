@@ -11,6 +11,7 @@ from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimsLostError
+from email_consumer.runtime.clock import elapsed
 
 _FRESH = 5.0
 """Seconds an answer is reused for: after a crash many claims are checked within a short time."""
@@ -32,7 +33,7 @@ class ServerClock:
             ClaimsLostError: the bucket does not exist.
             LedgerBlockedError: no answer by then.
         """
-        while self._loop_time() - self._read_at >= _FRESH:
+        while elapsed() - self._read_at >= _FRESH:
             try:
                 info = await ask(self._publisher.client, f"STREAM.INFO.{self._bucket_stream}")
             except NotFoundError:
@@ -42,8 +43,8 @@ class ServerClock:
                 if self._loop_time() > until:
                     raise LedgerBlockedError(f"NATS's clock can't be read: {error or repr(error)}") from None
             else:
-                self._server_time, self._read_at = datetime.fromisoformat(info["ts"]).timestamp(), self._loop_time()
-        return self._server_time + self._loop_time() - self._read_at
+                self._server_time, self._read_at = datetime.fromisoformat(info["ts"]).timestamp(), elapsed()
+        return self._server_time + elapsed() - self._read_at
 
     @staticmethod
     def _loop_time() -> float:

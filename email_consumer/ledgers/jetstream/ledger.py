@@ -2,7 +2,7 @@
 
 A worker that creates the record, or replaces exactly the one it read, holds the claim. A claim without an outcome is in
 doubt once its lease has expired by the server's clock, which also recorded when it was stored. The worker itself acts only
-in the first half of the lease, measured by its own monotonic clock from before the write.
+in the first half of the lease, measured by its own clock from before the write.
 """
 
 import asyncio
@@ -50,6 +50,7 @@ from email_consumer.ledgers.rule import (
 )
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
+from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.status import Status
 
@@ -89,7 +90,7 @@ class JetStreamLedger:
             guard: watches the claims bucket.
             lease: seconds a claim lasts, the same for all workers.
             patience: seconds a mail waits for JetStream before its claim, and again after its outcome is recorded.
-            valid_until: time of the event loop's clock until which our share of the rate is certain; no claim extends
+            valid_until: time by `elapsed` until which our share of the rate is certain; no claim extends
                 beyond it.
         """
         self._stopper = stopper
@@ -133,7 +134,7 @@ class JetStreamLedger:
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:
         if self._outcomes.blocked:  # an outcome could not be published
             raise LedgerBlockedError(self._outcomes.blocked)
-        now = self._loop_time()
+        now = elapsed()
         name, began = self._unsure.pop(message.uuid, ("", 0.0))
         if not name:
             name, began = f"{self.worker}-{next(self._numbers)}", now
@@ -153,7 +154,7 @@ class JetStreamLedger:
     ) -> ClaimAnswer:
         found = BucketEntry()  # most uuids are new, so only a conflict costs a read
         while True:
-            tried = self._loop_time()
+            tried = elapsed()
             now = await self._clock.now(until) if found.record else 0.0  # no ages to compare for an unknown uuid
             decision = self._decide(found, message, origin, now)
             match decision:

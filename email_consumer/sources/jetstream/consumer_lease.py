@@ -25,6 +25,7 @@ from nats.js.errors import (
 from nats.js.kv import KeyValue
 
 from email_consumer.core.foreign_records import JUNK
+from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.errors import OperatorError
 
 LEASE = 30.0
@@ -121,7 +122,7 @@ class ConsumerLease:
 
     @property
     def valid_until(self) -> float:
-        """Nobody else sends before this time of the event loop's clock."""
+        """Nobody else sends before this time by `elapsed`."""
         return self._valid_until
 
     async def acquire(
@@ -257,4 +258,4 @@ class ConsumerLease:
 
     @staticmethod
     def _now() -> float:
-        return asyncio.get_running_loop().time()
+        return elapsed()

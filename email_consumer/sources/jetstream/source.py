@@ -1,6 +1,5 @@
 """A stream and its pull consumer as a `Source`."""
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -13,6 +12,7 @@ from email_consumer.core.mail_queue import QueueUnavailableError, Unconsumed
 from email_consumer.core.source import SourceStats
 from email_consumer.core.stall_detector import SourceProgress
 from email_consumer.jetstream.api import ask
+from email_consumer.runtime.clock import elapsed
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
@@ -87,7 +87,7 @@ class JetStreamSource:
     async def check(self) -> None:
         if not self._client.is_connected:
             raise ConnectionError("not connected")
-        if asyncio.get_running_loop().time() > self.lease.valid_until:
+        if elapsed() > self.lease.valid_until:
             raise ConnectionError("the right to the consumer can't be renewed")
         for receiver in self._receivers:
             if receiver.held:

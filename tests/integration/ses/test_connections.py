@@ -1,6 +1,7 @@
 """How connections are opened, kept and shared."""
 
 import asyncio
+import math
 import os
 import socket
 import ssl
@@ -36,7 +37,7 @@ async def opened(script: Script, limit: int = 4) -> AsyncIterator[tuple[RawServe
 
 
 async def post(transport: DirectTransport, body: bytes = b"{}", within: float = FAR) -> Answer:
-    return await transport.post(body, {"Host": "ses"}, asyncio.get_running_loop().time() + within)
+    return await transport.post(body, {"Host": "ses"}, asyncio.get_running_loop().time() + within, math.inf)
 
 
 async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

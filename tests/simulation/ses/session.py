@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from botocore.credentials import ReadOnlyCredentials
 
 from email_consumer.core.account import Account
+from email_consumer.runtime.clock import elapsed
 from email_consumer.ses.account import AccountUnavailableError
-from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError
+from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, TooLateError
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:
@@ -78,11 +79,13 @@ class ModelTransport:
         self._idle: list[float] = []
         """Until when each idle connection is kept, by the loop's clock."""
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
         exchange = self._ses.begin(self._process, body)
         await self._take_connection()
         try:
             await self._connect(connects=exchange.course.connects)
+            if elapsed() > deadline:
+                raise TooLateError
             answer: asyncio.Future[Answer] = self._process.create_future()
             self._ses.write(exchange, headers, answer)
             try:

@@ -61,7 +61,12 @@ class Receivers:
 
     def __call__(self, body: bytes, answered: Answered) -> None:
         process = self._find()
-        if process is None or not process.alive or self._port not in process.listening:
+        if (
+            process is None
+            or not process.alive
+            or self._port not in process.listening
+            or process.world.now < process.unreachable_until
+        ):
             answered(None)
         elif process not in self._receivers:
             answered(503)  # of the server that answers while the program waits to start

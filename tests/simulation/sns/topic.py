@@ -46,6 +46,8 @@ class Published:
     """SNS never delivers it."""
     given_up: bool = False
     """A copy of it was refused for good, or too often."""
+    missed_at: list[float] = field(default_factory=list)
+    """Whenever it was not taken."""
     delivered_at: list[float] = field(default_factory=list)
     """Whenever the program answered 2xx in time."""
 
@@ -138,6 +140,7 @@ class Sns:
         if status is not None and 200 <= status < 300:
             published.delivered_at.append(self.world.now)
             return
+        published.missed_at.append(self.world.now)
         self.world.trace("sns.refused", event=published.kind, uuid=published.uuid, status=status)
         may_retry = status is None or status == _TOO_MANY or status >= _SERVER_ERROR
         if may_retry and retries < self.plan.retries:
