@@ -15,7 +15,7 @@ from tests.simulation.world import World, discarding
 
 RUN = {"run": "run"}
 WORKERS = {"worker-1": "worker", "worker-2": "worker", "sidecar": "sidecar"}
-SETTINGS = {"SES_TIMEOUT": "5", "COPY_ROWS": "false"}
+SETTINGS = {"SES_RATE_PER_SEC": "50", "SES_TIMEOUT": "5", "COPY_ROWS": "false"}
 BEGIN = 20.0
 """Seconds after which all is up."""
 
