@@ -130,7 +130,7 @@ def built(
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         site = Site(world, directory, environ, roles)
         site.database.parent.mkdir(mode=0o700)
-        shutil.copyfile(_empty_database(), site.database)
+        site.database.write_bytes(_empty_database())
         stack.callback(site.close)
         stack.enter_context(planted(fault))
         stack.enter_context(
@@ -155,13 +155,14 @@ def built(
 
 
 @cache
-def _empty_database() -> Path:
+def _empty_database() -> bytes:
     """A migrated file, made once: a start then costs what later starts cost."""
-    path = Path(tempfile.mkdtemp(prefix="simulation-empty-")) / "email.db"
 
-    async def make() -> None:
+    async def make(path: Path) -> None:
         async with open_database(path):
             pass
 
-    asyncio.run(make())
-    return path
+    with tempfile.TemporaryDirectory(prefix="simulation-empty-") as directory:
+        path = Path(directory) / "email.db"
+        asyncio.run(make(path))
+        return path.read_bytes()
