@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 
+from tests.simulation import exhaustive
 from tests.simulation.coverage import table
 from tests.simulation.planted import PLANTED
 from tests.simulation.runner import run
@@ -24,7 +25,14 @@ def main() -> int:
     parser.add_argument("--planted", choices=sorted(PLANTED), help="plant this fault into the program first")
     parser.add_argument("--seed", type=int, help="play this one alone")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
+    parser.add_argument(
+        "--exhaustive", action="store_true", help="one mail, with every crash and every pair of crashes"
+    )
+    parser.add_argument("--case", help="with --exhaustive: only cases whose name contains this text")
+    parser.add_argument("--crashes", type=int, nargs="+", help="with --case: play it with these crashes alone")
     options = parser.parse_args()
+    if options.exhaustive:
+        return _exhaustive(options.case or "", options.crashes, jobs=options.jobs, trace=options.trace)
     scenarios = tuple(options.scenario or SCENARIOS)
     if options.seed is not None:
         return _one(options.seed, scenarios, trace=options.trace, planted=options.planted)
@@ -59,6 +67,25 @@ def _one(seed: int, scenarios: tuple[str, ...], *, trace: bool, planted: str | N
         print(f"{name}, seed {seed}: {len(outcome.violations)} violations")
         failed = failed or bool(outcome.violations)
     return int(failed)
+
+
+def _exhaustive(wanted: str, crashes: list[int] | None, *, jobs: int | None, trace: bool) -> int:
+    cases = [case for case in exhaustive.CASES if wanted in str(case)]
+    if crashes:
+        endings = [exhaustive.play_alone(case, tuple(crashes), tracing=trace) for case in cases]
+        for ending in endings:
+            print("\n".join((*ending.trace, *(f"VIOLATION: {each}" for each in ending.violations), f"{ending.result}")))
+        return int(any(ending.violations for ending in endings))
+    began, singles, pairs, failed = time.monotonic(), 0, 0, 0
+    for found in exhaustive.run(cases, pairs=True, jobs=jobs):
+        singles, pairs, failed = singles + found.singles, pairs + found.pairs, failed + len(found.failures)
+        print(
+            f"{found.case}: {found.singles} crashes, {found.pairs} pairs, {len(found.failures)} violations", flush=True
+        )
+        print("\n".join(found.first_failures()), end="\n" if found.failures else "")
+    took = time.monotonic() - began
+    print(f"{len(cases)} cases, {singles:,} crashes, {pairs:,} pairs, {failed:,} violations, {took:,.0f} s")
+    return int(failed > 0)
 
 
 if __name__ == "__main__":

@@ -166,10 +166,10 @@ def _to_the_end(world: World, site: Site, faulty: Faults) -> list[str]:
         _pass(world, _ACTIVE)
         faulty.end()
         world.trace("calm")
-        world.run(lambda: _settled(site), limit=_CALM)
+        world.run(lambda: settled(site), limit=_CALM)
         _pass(world, _AFTER)
     except StuckError as error:
-        return [f"stuck {error}: {_waiting(site)}"]
+        return [f"stuck {error}: {waiting(site)}"]
     return []
 
 
@@ -179,16 +179,16 @@ def _pass(world: World, seconds: float) -> None:
     world.run(lambda: bool(over), limit=2 * seconds + 1)
 
 
-def _settled(site: Site) -> bool:
+def settled(site: Site) -> bool:
     """Whether nothing waits any more, anywhere. Asked after every turn, so what is cheap comes first."""
     now = site.world.now
     if now < site.checked_at + 3.0:
         return False
     site.checked_at = now
-    return not _waiting(site)
+    return not waiting(site)
 
 
-def _waiting(site: Site) -> str:
+def waiting(site: Site) -> str:
     """What waits; empty if nothing does."""
     if site.traffic.open:
         return f"{site.traffic.open} requests"
