@@ -3,7 +3,8 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -48,7 +49,7 @@ class Storage:
             process = storage._world.current
             assert process is not None
             connection = self._connection = self._connector()
-            process.on_kill.append(connection.close)
+            process.on_kill.append(partial(_lose, connection))
             yield from asyncio.sleep(0).__await__()
             return self
 
@@ -92,6 +93,13 @@ class Storage:
         finally:
             if self._locks.get(path) is process:
                 del self._locks[path]
+
+
+def _lose(connection: sqlite3.Connection) -> None:
+    """Close it as the end of its process does: a transaction is dropped with its lock, whoever still holds a cursor."""
+    with suppress(sqlite3.ProgrammingError):  # closed before
+        connection.rollback()
+    connection.close()
 
 
 def _operational_error(reason: str) -> sqlite3.OperationalError:
