@@ -14,7 +14,7 @@ import aiosqlite
 import structlog
 
 from email_consumer.core.ledger import Claim, ClaimAnswer, LedgerBlockedError, NotKeptError, Origin, ScheduleAnswer
-from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
+from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, dead_letter_pending
 from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row
@@ -213,8 +213,9 @@ class SqliteLedger:
         if not isinstance(decision, Granted):
             return decision
         if row is not None:
-            if row["status"] < Status.SENT:  # it is already waiting, for its time or for a retry
-                return Duplicate()
+            if row["status"] < Status.SENT:
+                # Already stored, or due by an earlier clock and waiting for a retry: then its source has the only copy.
+                return Busy() if row["content_id"] is None else Duplicate()
             await connection.execute(statements.RETIRE, {"id": row["id"]})
         await keep_for_later(connection, entry.message, entry.origin, now)
         return Scheduled()

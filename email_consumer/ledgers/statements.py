@@ -11,7 +11,7 @@ from email_consumer.store.status import Status
 
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = f"""
-SELECT uuid, id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash, error,
+SELECT uuid, id, content_id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash, error,
     status = {Status.STOPPED} AND error LIKE 'suppressed%' AS suppressed
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """

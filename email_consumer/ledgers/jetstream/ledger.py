@@ -24,7 +24,7 @@ from email_consumer.core.ledger import (
     ScheduleAnswer,
     TooLargeToKeepError,
 )
-from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
+from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
@@ -216,8 +216,10 @@ class JetStreamLedger:
             revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
             found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
-        if (found.record.status, found.record.claim) != (Status.CREATED, origin.reference):
-            return Duplicate()  # of another delivery, or waiting for a retry
+        if not found.record.kept:  # due by an earlier clock and waiting for a retry: its source has the only copy
+            return Busy()
+        if found.record.claim != origin.reference:  # another delivery of it
+            return Duplicate()
         # Also if the record stems from an earlier delivery of this mail, whose worker may have died before publishing it.
         try:
             await publish_scheduled(self._publisher, self._stream, message, origin, life=found.record.life)

@@ -68,6 +68,11 @@ class ClaimRecord:
         """Given up, while its dead letter is not stored yet."""
         return dead_letter_pending(self.status, self.error, self.attempts)
 
+    @property
+    def kept(self) -> bool:
+        """Scheduled mail that is stored until it is due: named after its delivery and not after a claim, see `waiting`."""
+        return self.status is Status.CREATED and ":" in self.claim
+
     def encode(self) -> bytes:
         values = zip(_DEFAULTS, _values(self), strict=True)  # `asdict` makes deep copies, at ten times the cost
         return orjson.dumps({name: value for name, value in values if value != _DEFAULTS[name]})

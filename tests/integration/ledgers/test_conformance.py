@@ -14,6 +14,7 @@ from email_consumer.core.outcome import (
     Duplicate,
     Exhausted,
     Failed,
+    Held,
     InDoubt,
     Interrupted,
     LeftOut,
@@ -251,3 +252,15 @@ async def test_a_mail_is_scheduled_once(backend: Backend) -> None:
     async with backend.open() as ledger:
         assert await ledger.schedule(later, ORIGIN) == Scheduled()
         assert await ledger.schedule(later, replace(ORIGIN, reference="messages:2")) == Duplicate()
+
+
+@pytest.mark.parametrize("outcome", [Held("no connection to SES"), Failed("500")])
+async def test_a_retry_that_is_not_due_any_more_keeps_its_only_copy(backend: Backend, outcome: Held | Failed) -> None:
+    """Its time had come by another worker's clock, or by this one's before it was set back. Settled, it would be lost."""
+    later = mail(scheduled_at="2099-01-01T00:00:00Z")
+    async with backend.open() as ledger:
+        assert isinstance(await ledger.claim(later, ORIGIN), Claim)
+        assert await ledger.schedule(later, ORIGIN) == Busy()
+        await ledger.finish(later, outcome, ORIGIN)
+        assert await ledger.schedule(later, replace(ORIGIN, received=2)) == Busy()
+        assert isinstance(await ledger.claim(later, replace(ORIGIN, received=3)), Claim)
