@@ -31,7 +31,7 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
 
 def stopped_row(message: EmailMessage, origin: Origin, stopped: Stopped, now: float) -> dict[str, object]:
     """For `statements.STOP`; `now` in Unix seconds."""
-    return new_row(message, origin, now) | {"error": row_change(stopped).error}
+    return new_row(message, origin, now) | {"error": row_change(stopped).error, "kept": origin.kept}
 
 
 def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict[str, object]]:

@@ -60,7 +60,8 @@ SET status = value->>1, attempts = attempts + iif(status = {Status.PROCESSED}, v
 FROM json_each(:rows) WHERE uuid = value->>0 AND (status = {Status.PROCESSED} OR (status = {Status.CREATED} AND error LIKE '{DEAD_LETTER_PENDING}%'))
 """
 
-# A mail that is stopped without ever being claimed, or given up while in doubt.
+# A mail that is stopped without ever being claimed, or given up while in doubt. Another mail of the same uuid, to other
+# recipients, is not stopped by it. `kept`: an erasure may have removed recipients since.
 STOP = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, recipients_hash, content_hash, created_at,
@@ -68,7 +69,8 @@ INSERT INTO email_requests
 VALUES (:uuid, :tag, :topic_id, :email, :expires_at, {Status.STOPPED}, :error, :now, :source, :recipients_hash, :content_hash, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
 SET status = {Status.STOPPED}, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
-WHERE status = {Status.CREATED} OR (status = {Status.PROCESSED} AND in_doubt = 1)
+WHERE (status = {Status.CREATED} OR (status = {Status.PROCESSED} AND in_doubt = 1))
+    AND (:kept OR recipients_hash IS NULL OR recipients_hash = excluded.recipients_hash)
 """
 
 # What was given up while in doubt may have been sent: published again with another content it must stay a duplicate.

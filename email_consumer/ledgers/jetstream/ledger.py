@@ -183,7 +183,7 @@ class JetStreamLedger:
         found = held or BucketEntry()  # as with claims, only a conflict costs a read
         published = False
         while True:
-            record = found.finished(held, message.fingerprint, outcome, now, origin.reference)
+            record = found.finished(held, message.fingerprint, outcome, now, origin.reference, kept=origin.kept)
             if record is None:  # somebody else recorded the final outcome
                 break
             try:

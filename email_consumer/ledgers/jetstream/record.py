@@ -165,13 +165,21 @@ class BucketEntry:
         )
 
     def finished(
-        self, held: "BucketEntry | None", fingerprint: Fingerprint, outcome: Outcome, now: float, delivery: str = ""
+        self,
+        held: "BucketEntry | None",
+        fingerprint: Fingerprint,
+        outcome: Outcome,
+        now: float,
+        delivery: str = "",
+        *,
+        kept: bool = False,
     ) -> ClaimRecord | None:
         """The record after an outcome; None if the outcome changes nothing. `held` is our own claim, if we made one.
 
-        If the bucket was lost since, our claim may only be known by its `delivery`.
+        If the bucket was lost since, our claim may only be known by its `delivery`. `kept`: see `Origin.kept`.
         """
-        if not self._takes(held, outcome, delivery):
+        same_mail = kept or self.record is None or self.record.recipients in {None, fingerprint.recipients}
+        if not self._takes(held, outcome, delivery, same_mail=same_mail):
             return None
         base = self if self.record else held or self
         record = base.record or ClaimRecord(Status.CREATED, **fingerprint._asdict())
@@ -193,7 +201,7 @@ class BucketEntry:
             content=None if isinstance(outcome, Parked) else record.content,
         )
 
-    def _takes(self, held: "BucketEntry | None", outcome: Outcome, delivery: str) -> bool:
+    def _takes(self, held: "BucketEntry | None", outcome: Outcome, delivery: str, *, same_mail: bool) -> bool:
         if self.record is None:
             return True
         if held and held.record and (self.held_by(held.record.claim) or (delivery and self.held_by(delivery))):
@@ -202,7 +210,7 @@ class BucketEntry:
             case Sent():  # whichever worker holds the claim by now: SES accepted the mail
                 return self.record.status is not Status.SENT
             case Stopped() | Parked():
-                return not self.record.final
+                return same_mail and not self.record.final
             case Rejected() | Exhausted():  # its dead letter is stored now
                 return self.record.dead_letter_pending is not None
             case _:

@@ -264,3 +264,15 @@ async def test_a_retry_that_is_not_due_any_more_keeps_its_only_copy(backend: Bac
         await ledger.finish(later, outcome, ORIGIN)
         assert await ledger.schedule(later, replace(ORIGIN, received=2)) == Busy()
         assert isinstance(await ledger.claim(later, replace(ORIGIN, received=3)), Claim)
+
+
+@pytest.mark.parametrize("outcome", [Failed("500"), InDoubt("no answer")])
+async def test_a_mail_that_is_stopped_leaves_another_mail_of_its_uuid_alone(
+    backend: Backend, outcome: Failed | InDoubt
+) -> None:
+    stopped = mail(email="other@example.com")
+    async with backend.open() as ledger:
+        assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
+        await ledger.finish(mail(), outcome, ORIGIN)
+        await ledger.finish(stopped, Stopped(StopReason.CANCELLED), replace(ORIGIN, reference="messages:2"))
+        assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), Claim)
