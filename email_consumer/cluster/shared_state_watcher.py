@@ -72,6 +72,8 @@ class SharedStateWatcher:
         self._trouble = ""
         self._silent: asyncio.TimerHandle | None = None
         self._fell_silent = False
+        self._heard_again_at = -math.inf
+        """When a sidecar that had fallen silent was first heard again."""
         self._secrets = LinkSecrets()
         self._since = math.inf
         self._ready = asyncio.Event()
@@ -136,8 +138,9 @@ class SharedStateWatcher:
             since = stored_at - float(heartbeat["for"])
             if not math.isfinite(since):
                 raise ValueError("not a finite time")
-            # A sidecar that fell silent may have been stopped: it does not know yet that it missed events.
-            self._since = stored_at if self._fell_silent else since
+            if self._fell_silent:  # it may have been stopped, and not know that it missed events
+                self._fell_silent, self._heard_again_at = False, stored_at
+            self._since = max(since, self._heard_again_at)
         elif not self._silent:  # a sidecar of the previous version: ready at the latest when we first heard from it
             self._since = stored_at
         if self._silent:

@@ -38,8 +38,12 @@ class Worker:
     async def until(self, condition: Callable[["Worker"], bool]) -> None:
         """Wait until it holds. A shard of addresses comes without a signal, so a fact that has one must follow it."""
         while not condition(self):
-            self._changed.clear()
-            await self._changed.wait()
+            await self.next_change()
+
+    async def next_change(self) -> None:
+        """Wait until it learns something, which may be what it knew."""
+        self._changed.clear()
+        await self._changed.wait()
 
     def _cancel(self, topic_id: str, mark: Mark) -> None:
         self.cancelled[topic_id] = mark

@@ -109,6 +109,24 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
         assert written == {f"$KV.messages-facts.suppressed.{shard}", "$KV.messages-facts.receiver"}
 
 
+async def test_a_sidecar_that_was_silent_is_taken_to_have_missed_events(server: NatsServer) -> None:
+    """It may have been stopped, and believe that events reached it all along."""
+    async with sidecar(server) as shared, worker(server) as one:
+        async with running(shared):
+            shared.announce(("s3cret",), time.time() - 1_000)
+            await one.until(lambda known: 0 < known.events_since < math.inf)
+            assert one.events_since < nats_time() - 900
+        silent_from = nats_time()
+        await one.until(lambda known: known.events_since == math.inf)
+        async with running(shared):
+            await one.until(lambda known: known.events_since < math.inf)
+            heard_again_at = one.events_since
+            assert heard_again_at > silent_from
+            for _ in range(3):  # later signs of life
+                await one.next_change()
+            assert one.events_since == heard_again_at
+
+
 async def test_while_the_sidecar_is_away_no_event_is_waited_for_in_vain(server: NatsServer) -> None:
     async with sidecar(server) as shared, worker(server) as one:
         async with running(shared):
