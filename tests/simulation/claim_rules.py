@@ -51,15 +51,17 @@ def one_at_a_time(asked: Sequence[Asked], environ: Mapping[str, str], jumped: fl
 def written_in_time(asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
     """A request is written while its claim is certain, or not at all."""
     for exchange in exchanges:
+        if exchange.written_at is None:
+            continue
         claims = [
             each
             for each in asked
             if each.process is exchange.process and each.granted_at is not None and each.granted_at <= exchange.began_at
         ]
         if not claims:
-            yield f"sent at {exchange.began_at:.1f} without a claim"
-        elif exchange.began_at > claims[-1].write_by + _ROUNDING:
-            yield f"sent at {exchange.began_at:.1f}, its claim was certain until {claims[-1].write_by:.1f}"
+            yield f"written at {exchange.written_at:.1f} without a claim"
+        elif exchange.written_at > claims[-1].write_by + _ROUNDING:
+            yield f"written at {exchange.written_at:.1f}, its claim was certain until {claims[-1].write_by:.1f}"
 
 
 def attempts(row: int, most: int, asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:

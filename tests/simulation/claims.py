@@ -67,7 +67,7 @@ class Claims:
             answer = await original(ledger, message, origin)
             if isinstance(answer, Claim):
                 asked.granted_at = world.now
-                asked.write_by = world.now + answer.deadline - process.time()
+                asked.write_by = world.now + answer.deadline - process.elapsed()
                 world.trace("claimed", uuid=message.uuid, attempt=answer.attempt)
             else:
                 asked.refused = True
