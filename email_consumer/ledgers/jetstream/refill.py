@@ -126,11 +126,17 @@ class _Shown(NamedTuple):
     waits: float | None
 
 
+_STORED = "tables:"
+"""In place of the delivery that brought a scheduled mail, which the tables don't know; see `ClaimRecord.kept`."""
+
+
 def _shown(row: sqlite3.Row) -> _Shown:
     """The record according to the tables; mail claimed when `run` ended is in doubt."""
     status = Status(row["status"])
+    scheduled = status is Status.CREATED and row["scheduled_at"] is not None
     record = ClaimRecord(
         status,
+        _STORED if scheduled else "",
         attempts=row["attempts"],
         in_doubt=status is Status.PROCESSED,
         claimed_at=row["claimed_at"] or 0.0,
@@ -145,7 +151,7 @@ def _shown(row: sqlite3.Row) -> _Shown:
     waits = None
     if record.final:
         waits = record.finished_at - time.time()
-    elif status is Status.CREATED and row["scheduled_at"] is not None:
+    elif scheduled:
         waits = max(0.0, row["scheduled_at"] - time.time())
     return _Shown(BucketEntry(record, row["revision"], record.finished_at or record.claimed_at), waits)
 

@@ -89,10 +89,11 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
         shared.announce(("s3cret",), 1.0)
         await shared.stored()
     async with sidecar(server) as shared, connected(server) as client:
-        written = set[str]()
+        written, arrived = set[str](), asyncio.Event()
 
         async def note(message: Msg) -> None:
             written.add(message.subject)
+            arrived.set()
 
         await client.subscribe("$KV.messages-facts.>", cb=note)
         await client.flush()
@@ -104,8 +105,10 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
         async with running(shared), worker(server) as one:
             await one.until(lambda known: 9 <= known.events_since < math.inf)
             assert one.suppressed.reason("b@example.com") is None
-            await client.flush()
-        shard = SuppressedAddresses().add("b@example.com", "manual")
+            shard = SuppressedAddresses().add("b@example.com", "manual")
+            while f"$KV.messages-facts.suppressed.{shard}" not in written:
+                arrived.clear()
+                await arrived.wait()
         assert written == {f"$KV.messages-facts.suppressed.{shard}", "$KV.messages-facts.receiver"}
 
 
