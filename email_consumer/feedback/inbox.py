@@ -133,17 +133,21 @@ class Inbox:
             self.counts.receptions[Reception.FOREIGN] += 1
             return Reception.FOREIGN
         if len(self._waiting) >= _MAX_WAITING:
-            self._missed()
-            raise _storage(f"{_MAX_WAITING} events are waiting")
+            raise self._refusal(f"{_MAX_WAITING} events are waiting")
         # A separate task: committed changes must reach the gate even if the request is gone.
         task = asyncio.create_task(self._process(Arrival(sns_message_id, event)))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
         done, _ = await asyncio.wait({task}, timeout=_TIMEOUT)
         if not done:
-            self._missed()
-            raise _storage(f"no response within {_TIMEOUT:g} s")
+            raise self._refusal(f"no response within {_TIMEOUT:g} s")
         return task.result()
+
+    def _refusal(self, reason: str) -> MessageRefusedError:
+        """Of an event that SNS has to deliver again."""
+        self._missed()
+        text = f"the database accepts no writes at present ({reason}); see its log line"
+        return MessageRefusedError("storage", text, 503)
 
     async def _process(self, arrival: Arrival) -> Reception:
         if arrival.event.proves_acceptance:
@@ -208,9 +212,3 @@ async def _remember(connection: aiosqlite.Connection, arrivals: list[Arrival], n
         del first[row["message_id"]]
     await connection.executemany(statements.REMEMBER_MESSAGE, [(message_id, now) for message_id in first])
     return first
-
-
-def _storage(reason: str) -> MessageRefusedError:
-    return MessageRefusedError(
-        "storage", f"the database accepts no writes at present ({reason}); see its log line", 503
-    )
