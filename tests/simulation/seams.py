@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import metadata
@@ -16,9 +16,9 @@ from email_consumer.dashboard import page
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.jetstream import connection
 from email_consumer.observe import loop_lag, rate_line
-from email_consumer.roles import http, monitoring, paced_sender, remote_workers
-from email_consumer.ses.client import SesClient
-from email_consumer.settings import Settings
+from email_consumer.roles import http, monitoring
+from email_consumer.ses.session import AwsSession
+from email_consumer.ses.transport import Session
 from email_consumer.store import database
 from tests.simulation.world import World
 
@@ -31,7 +31,7 @@ def installed(
     world: World,
     *,
     nats_client: Callable[[], Any],
-    ses_client: Callable[[Settings], SesClient],
+    open_session: Callable[..., Awaitable[Session]],
     tracing: bool,
     crashes: list[str],
     directory: Path,
@@ -41,7 +41,7 @@ def installed(
     Args:
         world: gets the log as a trace.
         nats_client: makes a client of the modelled NATS.
-        ses_client: with the modelled SES behind it.
+        open_session: as `AwsSession.open`, to the modelled SES.
         tracing: whether anybody reads the trace.
         crashes: gets what the program logs about errors that it did not expect.
         directory: of the world's files; its random name is left out of the trace, which a seed repeats.
@@ -49,8 +49,7 @@ def installed(
     with ExitStack() as patches:
         for target, name, replacement in (
             (connection, "SteadyClient", nats_client),
-            (paced_sender, "ses_client", ses_client),
-            (remote_workers, "ses_client", ses_client),
+            (AwsSession, "open", open_session),
             # What only reports costs more than what it reports on, and changes nothing.
             (rate_line, "report", _rest),
             (loop_lag, "measure", _rest),

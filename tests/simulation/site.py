@@ -6,12 +6,10 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from email_consumer.ses.client import SesClient
-from email_consumer.settings import Settings
 from email_consumer.store.database import open_database
 from tests.simulation import seams
 from tests.simulation.claims import Claims
@@ -100,20 +98,6 @@ class Site:
         assert self.world.current is not None
         return self.network.client(self.world.current)
 
-    def ses_client(self, settings: Settings) -> SesClient:
-        """As `email_consumer.roles.paced_sender.ses_client`."""
-        open_session = partial(
-            self.ses.open_session, connections=settings.concurrency_limit, read_timeout=settings.ses_timeout
-        )
-        return SesClient(
-            open_session,
-            region=settings.aws_region,
-            from_email=settings.from_email,
-            configuration_set=settings.configuration_set,
-            instance=settings.instance,
-            timeout=settings.ses_timeout,
-        )
-
 
 @contextmanager
 def built(
@@ -137,7 +121,7 @@ def built(
             seams.installed(
                 world,
                 nats_client=site.nats_client,
-                ses_client=site.ses_client,
+                open_session=site.ses.open_session,
                 tracing=tracing,
                 crashes=site.crashes,
                 directory=directory,
