@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from tests.simulation.crash_points import CrashPoints
-from tests.simulation.faults import Faults
+from tests.simulation.injector import Faults
 from tests.simulation.mails import Mail
 from tests.simulation.oracle import violations
 from tests.simulation.scenario import settled, waiting

@@ -1,82 +1,11 @@
 """Faults under the seed: each begins at a moment, and what lasts ends by itself or with the scenario's active part."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from random import Random
-
-from tests.simulation.installation import Member
+from tests.simulation.injector import Fault, Faults
 from tests.simulation.process import Process
-from tests.simulation.ses import courses
-from tests.simulation.ses.answers import FOREIGN
-from tests.simulation.ses.courses import Course
-from tests.simulation.site import STREAM, Site
+from tests.simulation.ses_faults import credentials_expire, cut_off_ses, pause_account, unusual_answers
+from tests.simulation.site import STREAM
 
 _MOST_STEPS = 400
-
-
-class Faults:
-    """Injects them, and counts which steps they hit."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.draw: Random = site.world.random
-        self.hits: Counter[tuple[str, str]] = Counter()
-        self.claims_lost = 0
-        """How often the bucket of claims was deleted: mail in hand is in doubt then, whatever became of it."""
-        self.jumped = 0.0
-        """Seconds by which clocks were set, all together."""
-        self.cut_until = 0.0
-        """True time until which some process may have been cut off."""
-        self._over = False
-
-    def plan(self, fault: "Fault", at: float) -> None:
-        """Let it happen at a true time."""
-        self.site.world.at(at, self._inject, fault)
-
-    def end(self) -> None:
-        """End everything that lasts."""
-        self._over = True
-        site = self.site
-        site.ses.behave()
-        site.ses.cut_off.clear()
-        site.ses.account.sending_enabled = True
-        site.ses.account.quota.limit = -1
-        site.ses.account.issued = site.ses.account.accepted
-        site.ses.account_unavailable = ""
-        site.storage.refuses = ""
-        for name in site.server.jetstream.streams:
-            site.server.fill(name, "")
-        for member in site.installation.members.values():
-            member.skew = 0.0
-            if member.process:
-                member.process.skew = 0.0
-
-    def hit(self, kind: str, processes: Iterable[Process]) -> None:
-        """Count the steps that the fault meets."""
-        for process in processes:
-            for step in self.site.steps.of(process):
-                self.hits[kind, step] += 1
-
-    def anyone(self) -> Member:
-        """One of the members."""
-        return self.draw.choice(list(self.site.installation.members.values()))
-
-    def cut_off(self, seconds: float) -> None:
-        """For so long some process may be cut off from NATS, or find something missing there."""
-        self.cut_until = max(self.cut_until, self.site.world.now + seconds)
-        self.site.deliveries.interrupt(seconds)
-
-    def until_over(self, seconds: float, undo: Callable[[], None]) -> None:
-        """Undo it after so long, unless everything is over by then."""
-        self.site.world.after(seconds, lambda: None if self._over else undo())
-
-    def _inject(self, fault: "Fault") -> None:
-        if not self._over:
-            self.site.world.trace("FAULT", fault=fault.__name__)
-            fault(self)
-
-
-Fault = Callable[[Faults], None]
 
 
 def kill(faults: Faults) -> None:
@@ -218,54 +147,6 @@ def lose_consumer(faults: Faults) -> None:
         faults.hit("consumer deleted", faults.site.installation.processes)
         faults.cut_off(60.0)
         server.delete_consumer(STREAM, faults.draw.choice(sorted(stream.consumers)))
-
-
-def unusual_answers(faults: Faults) -> None:
-    """For a while SES throttles, fails, or answers late, or something else answers in its place."""
-    kinds: list[tuple[str, list[Course]]] = [
-        ("SES throttles", [courses.throttled()]),
-        ("SES fails", [courses.refused("InternalFailure"), courses.refused("ServiceUnavailable")]),
-        ("SES rejects", [courses.refused("MessageRejected")]),
-        ("SES late", [courses.answered_late(8), courses.answered_late(40), courses.arrives_late(40)]),
-        ("SES silent", [courses.lost(), courses.unanswered()]),
-        ("SES cut", [courses.cut_before(), courses.cut_after(), courses.unreadable()]),
-        ("proxy answers", [courses.foreign(name, decided=decided) for name in FOREIGN for decided in (False, True)]),
-        ("SES refuses connections", [courses.no_connection()]),
-    ]
-    kind, found = faults.draw.choice(kinds)
-    faults.hit(kind, faults.site.installation.processes)
-    share = faults.draw.choice((0.3, 1.0))
-    weights = {course: share / len(found) for course in found} | {courses.usual(): 1.001 - share}
-    faults.site.ses.behave(weights)
-    faults.until_over(faults.draw.choice((2.0, 10.0, 40.0)), faults.site.ses.behave)
-
-
-def credentials_expire(faults: Faults) -> None:
-    """AWS refuses the credentials until new ones are found."""
-    faults.hit("credentials expired", faults.site.installation.processes)
-    faults.site.ses.account.expire_credentials(renewed_after=faults.draw.choice((1.0, 30.0)))
-
-
-def pause_account(faults: Faults) -> None:
-    """SES pauses the account, or its quota is used up, for a while."""
-    account = faults.site.ses.account
-    if faults.draw.random() < 0.5:
-        faults.hit("account paused", faults.site.installation.processes)
-        account.sending_enabled = False
-        faults.until_over(faults.draw.choice((5.0, 40.0)), lambda: setattr(account, "sending_enabled", True))
-    else:
-        faults.hit("quota used up", faults.site.installation.processes)
-        account.quota.limit = account.quota.used
-        faults.until_over(faults.draw.choice((5.0, 40.0)), lambda: setattr(account.quota, "limit", -1))
-
-
-def cut_off_ses(faults: Faults) -> None:
-    """A process can't reach SES, nor be reached by its answers."""
-    member = faults.anyone()
-    if member.process:
-        faults.hit("SES unreachable", [member.process])
-        faults.site.ses.cut_off.add(member.name)
-        faults.until_over(faults.draw.choice((2.0, 40.0)), lambda: faults.site.ses.cut_off.discard(member.name))
 
 
 def refuse_writes(faults: Faults) -> None:

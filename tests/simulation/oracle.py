@@ -10,7 +10,7 @@ from email_consumer.message.model import UndecodableError, decode
 from email_consumer.store.status import Status
 from tests.simulation import claim_rules
 from tests.simulation.claims import Asked
-from tests.simulation.faults import Faults
+from tests.simulation.injector import Faults
 from tests.simulation.mails import Mail
 from tests.simulation.ses.exchange import Accepted, Exchange
 from tests.simulation.site import STREAM, Site

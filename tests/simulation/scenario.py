@@ -7,10 +7,11 @@ from random import Random
 from typing import Literal
 
 from tests.simulation import faults
-from tests.simulation.faults import Fault, Faults
+from tests.simulation.injector import Fault, Faults
 from tests.simulation.mails import Mail
 from tests.simulation.oracle import violations
 from tests.simulation.seams import silent_logging
+from tests.simulation.ses_faults import unusual_answers
 from tests.simulation.site import CONSUMER, STREAM, Site, built
 from tests.simulation.sns.plan import Fate, SnsPlan
 from tests.simulation.world import StuckError, World, discarding
@@ -51,7 +52,7 @@ SCENARIOS: dict[str, Scenario] = {
     "run": Scenario(_RUN, faults.ALL),
     "roles": Scenario(_ROLES, faults.ALL),
 }
-SUSPENDED = {"suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, faults.unusual_answers, faults.cut_link))}
+SUSPENDED = {"suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, unusual_answers, faults.cut_link))}
 """Machines that sleep. Only played by name: leases are judged by a clock that stands still meanwhile."""
 ALL = SCENARIOS | SUSPENDED
 

@@ -1,0 +1,74 @@
+"""Injects faults under the seed, and counts which steps of mails' lives they hit."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from random import Random
+
+from tests.simulation.installation import Member
+from tests.simulation.process import Process
+from tests.simulation.site import Site
+
+
+class Faults:
+    """Injects them, and counts which steps they hit."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.draw: Random = site.world.random
+        self.hits: Counter[tuple[str, str]] = Counter()
+        self.claims_lost = 0
+        """How often the bucket of claims was deleted: mail in hand is in doubt then, whatever became of it."""
+        self.jumped = 0.0
+        """Seconds by which clocks were set, all together."""
+        self.cut_until = 0.0
+        """True time until which some process may have been cut off."""
+        self._over = False
+
+    def plan(self, fault: "Fault", at: float) -> None:
+        """Let it happen at a true time."""
+        self.site.world.at(at, self._inject, fault)
+
+    def end(self) -> None:
+        """End everything that lasts."""
+        self._over = True
+        site = self.site
+        site.ses.behave()
+        site.ses.cut_off.clear()
+        site.ses.account.sending_enabled = True
+        site.ses.account.quota.limit = -1
+        site.ses.account.issued = site.ses.account.accepted
+        site.ses.account_unavailable = ""
+        site.storage.refuses = ""
+        for name in site.server.jetstream.streams:
+            site.server.fill(name, "")
+        for member in site.installation.members.values():
+            member.skew = 0.0
+            if member.process:
+                member.process.skew = 0.0
+
+    def hit(self, kind: str, processes: Iterable[Process]) -> None:
+        """Count the steps that the fault meets."""
+        for process in processes:
+            for step in self.site.steps.of(process):
+                self.hits[kind, step] += 1
+
+    def anyone(self) -> Member:
+        """One of the members."""
+        return self.draw.choice(list(self.site.installation.members.values()))
+
+    def cut_off(self, seconds: float) -> None:
+        """For so long some process may be cut off from NATS, or find something missing there."""
+        self.cut_until = max(self.cut_until, self.site.world.now + seconds)
+        self.site.deliveries.interrupt(seconds)
+
+    def until_over(self, seconds: float, undo: Callable[[], None]) -> None:
+        """Undo it after so long, unless everything is over by then."""
+        self.site.world.after(seconds, lambda: None if self._over else undo())
+
+    def _inject(self, fault: "Fault") -> None:
+        if not self._over:
+            self.site.world.trace("FAULT", fault=fault.__name__)
+            fault(self)
+
+
+Fault = Callable[[Faults], None]
