@@ -102,7 +102,7 @@ def _batches(rows: int) -> list[bytes]:
             Status.SENT, f"worker-{number}", 1, claimed_at=now, finished_at=now, message_id=f"010201-{number}"
         )
         origin = Origin("nats", f"messages:{number}", number, now)
-        entries.append(encode_state(mail, origin, BucketEntry(record, number + 1, now), now))
+        entries.append(encode_state(mail, origin, BucketEntry(record, number + 1, now), now, keep_subject=True))
     return [b"".join(entries[start : start + _BATCH]) for start in range(0, rows, _BATCH)]
 
 

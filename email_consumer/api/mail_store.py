@@ -9,7 +9,7 @@ import orjson
 
 from email_consumer.api import statements
 from email_consumer.api.batch import Batch, BatchMessage
-from email_consumer.store.contents import keep_content
+from email_consumer.store.contents import keep_content, row_subject
 from email_consumer.store.database import Database
 from email_consumer.web.routing import ApiError
 
@@ -24,10 +24,11 @@ class RequestKey:
 
 
 class MailStore:
-    def __init__(self, database: Database, keep_answers: float) -> None:
-        """`keep_answers`: seconds for which a key's response is remembered."""
+    def __init__(self, database: Database, keep_answers: float, *, keep_subjects: bool = True) -> None:
+        """`keep_answers`: seconds for which a key's response is remembered; `keep_subjects`: whether rows contain subjects."""
         self._database = database
         self._keep_answers = keep_answers
+        self._keep_subjects = keep_subjects
 
     async def store(self, batch: Batch, answer: Callable[[], str], key: RequestKey | None) -> str:
         """Return the response once everything is on disk; if the key was used before, its earlier response.
@@ -41,7 +42,7 @@ class MailStore:
             if key and (earlier := await _earlier(connection, key)):
                 return earlier
             for message in batch.messages:
-                await _insert(connection, message, now)
+                await _insert(connection, message, now, keep_subject=self._keep_subjects)
             text = answer()
             if key:
                 await connection.execute(statements.REMEMBER_ANSWER, (key.key, key.hash, text, now))
@@ -65,7 +66,7 @@ async def _earlier(connection: aiosqlite.Connection, key: RequestKey) -> str | N
     return None
 
 
-async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: float) -> None:
+async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: float, *, keep_subject: bool) -> None:
     await connection.execute(
         statements.INSERT_MAILS,
         {
@@ -74,6 +75,7 @@ async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: 
             "due_at": message.due_at,
             "expires_at": message.expires_at,
             "content_hash": message.content.content_hash,
+            "subject": row_subject(message.content, keep=keep_subject),
             "recipients": orjson.dumps(message.recipients).decode(),
             "now": now,
         },

@@ -10,10 +10,10 @@ from email_consumer.core.outcome import LeftOut, Stopped
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.row_changes import ClaimRequest, row_change
 from email_consumer.message.model import EmailMessage
-from email_consumer.store.contents import keep_content
+from email_consumer.store.contents import keep_content, row_subject
 
 
-def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, object]:
+def new_row(message: EmailMessage, origin: Origin, now: float, *, keep_subject: bool) -> dict[str, object]:
     """Everything that follows from the mail itself; `now` in Unix seconds."""
     return {
         "uuid": message.uuid,
@@ -25,13 +25,17 @@ def new_row(message: EmailMessage, origin: Origin, now: float) -> dict[str, obje
         "source": origin.source,
         "recipients_hash": message.fingerprint.recipients,
         "content_hash": message.fingerprint.content,
+        "subject": row_subject(message, keep=keep_subject),
         "now": now,
     }
 
 
-def stopped_row(message: EmailMessage, origin: Origin, stopped: Stopped, now: float) -> dict[str, object]:
+def stopped_row(
+    message: EmailMessage, origin: Origin, stopped: Stopped, now: float, *, keep_subject: bool
+) -> dict[str, object]:
     """For `statements.STOP`; `now` in Unix seconds."""
-    return new_row(message, origin, now) | {"error": row_change(stopped).error, "kept": origin.kept}
+    row = new_row(message, origin, now, keep_subject=keep_subject)
+    return row | {"error": row_change(stopped).error, "kept": origin.kept}
 
 
 def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict[str, object]]:
@@ -39,7 +43,7 @@ def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict
     return [{"uuid": uuid, "address": copy.address, "reason": copy.reason, "now": now} for copy in copies]
 
 
-def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
+def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float, keep_subject: bool) -> tuple[object, ...]:
     """In the order of `statements.INSERT_CLAIMED`."""
     message, origin = entry
     return (
@@ -53,6 +57,7 @@ def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float) -> tu
         origin.replay_of,
         origin.source,
         *message.fingerprint,
+        row_subject(message, keep=keep_subject),
     )
 
 
@@ -71,11 +76,17 @@ def _expiry(message: EmailMessage) -> float | None:
 
 
 async def keep_for_later(
-    connection: aiosqlite.Connection, message: EmailMessage, origin: Origin, now: float, *, revision: int = 0
+    connection: aiosqlite.Connection,
+    message: EmailMessage,
+    origin: Origin,
+    now: float,
+    *,
+    keep_subject: bool,
+    revision: int = 0,
 ) -> None:
     """Insert scheduled mail with its content, unless its uuid already exists."""
     assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
     content_id = await keep_content(connection, message, now)
-    row = new_row(message, origin, now)
+    row = new_row(message, origin, now, keep_subject=keep_subject)
     row |= {"content_id": content_id, "scheduled_at": message.scheduled_at.timestamp()}
     await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})

@@ -65,6 +65,7 @@ class SqliteLedger:
         *,
         takeover: Takeover | None = None,
         valid_until: Callable[[], float] = lambda: math.inf,
+        keep_subjects: bool = True,
         interval: float = 0.01,
         patience: float = PATIENCE,
     ) -> None:
@@ -76,6 +77,7 @@ class SqliteLedger:
             policy: of the claim rule.
             takeover: mail that a previous ledger may have sent.
             valid_until: time by `elapsed` until which nobody else sends; no claim extends beyond it.
+            keep_subjects: whether rows contain the mails' subjects.
             interval: minimum seconds between the starts of two groups, during which requests gather.
             patience: seconds a claim waits while the database accepts no writes.
         """
@@ -85,6 +87,7 @@ class SqliteLedger:
         self._stopper = stopper
         self._policy = policy
         self._patience = patience
+        self._keep_subjects = keep_subjects
         self._finished: OrderedDict[str, tuple[float, Fingerprint]] = OrderedDict()
         """By uuid: expiry (monotonic clock) and fingerprint. A cache of cachetools would cost 1.4 to 3.6 µs more per mail."""
         self._group: GroupCall[ClaimRequest | FinishRequest, ClaimAnswer | None] = GroupCall(
@@ -159,7 +162,7 @@ class SqliteLedger:
 
         def write(connection: sqlite3.Connection) -> list[ClaimAnswer | None]:
             now = time.time()
-            write_outcomes(connection, finishes, now)
+            write_outcomes(connection, finishes, now, keep_subjects=self._keep_subjects)
             answers = iter(self._write_claims(connection, claims, deadline, now) if claims else ())
             return [next(answers) if isinstance(entry, ClaimRequest) else None for entry in entries]
 
@@ -179,7 +182,7 @@ class SqliteLedger:
         for entry, stopped in claims:
             row = known.get(entry.message.uuid)
             if row is None and self._takeover.covers(entry.origin):
-                inserted.append(claimed_row(entry, in_doubt=True, claimed_at=self._takeover.since))
+                inserted.append(self._claimed_row(entry, in_doubt=True, claimed_at=self._takeover.since))
                 answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
                 continue
             decision = self._decide(entry, stopped, row, now)
@@ -191,16 +194,18 @@ class SqliteLedger:
             if decision.step is Step.RENEW and row is not None:
                 retired.append({"id": row["id"]})
             if decision.step is Step.RECLAIM and row is not None:
-                reclaimed.append(
-                    new_row(entry.message, entry.origin, now) | {"id": row["id"], "attempts": decision.spent}
-                )
+                values = new_row(entry.message, entry.origin, now, keep_subject=self._keep_subjects)
+                reclaimed.append(values | {"id": row["id"], "attempts": decision.spent})
             else:
-                inserted.append(claimed_row(entry, in_doubt=False, claimed_at=now))
+                inserted.append(self._claimed_row(entry, in_doubt=False, claimed_at=now))
         connection.executemany(statements.RETIRE, retired)
         if inserted:
             connection.execute(statements.INSERT_CLAIMED, {"rows": as_json(inserted), "now": now})
         connection.executemany(statements.RECLAIM, reclaimed)
         return answers
+
+    def _claimed_row(self, entry: ClaimRequest, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
+        return claimed_row(entry, in_doubt=in_doubt, claimed_at=claimed_at, keep_subject=self._keep_subjects)
 
     async def _keep(self, connection: aiosqlite.Connection, entries: list[ScheduleRequest]) -> list[ScheduleAnswer]:
         now = time.time()
@@ -217,7 +222,7 @@ class SqliteLedger:
                 # Already stored, or due by an earlier clock and waiting for a retry: then its source has the only copy.
                 return Busy() if row["content_id"] is None else Duplicate()
             await connection.execute(statements.RETIRE, {"id": row["id"]})
-        await keep_for_later(connection, entry.message, entry.origin, now)
+        await keep_for_later(connection, entry.message, entry.origin, now, keep_subject=self._keep_subjects)
         return Scheduled()
 
     def _decide(

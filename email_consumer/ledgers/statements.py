@@ -17,13 +17,13 @@ FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 
 # A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it. Each is an array: uuid, tag,
-# topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash.
+# topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash, subject.
 INSERT_CLAIMED = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash,
-     created_at, updated_at)
+     subject, created_at, updated_at)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, {Status.PROCESSED}, value->>5, value->>6, value->>7, value->>8, value->>9,
-    value->>10, :now, :now
+    value->>10, value->>11, :now, :now
 FROM json_each(:rows)
 """
 
@@ -42,9 +42,9 @@ RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"
 INSERT_SCHEDULED = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, replay_of, source, revision, recipients_hash,
-     content_hash, created_at, updated_at)
+     content_hash, subject, created_at, updated_at)
 VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, {Status.CREATED}, :replay_of, :source, :revision,
-    :recipients_hash, :content_hash, :now, :now)
+    :recipients_hash, :content_hash, :subject, :now, :now)
 ON CONFLICT (uuid) DO NOTHING
 """
 
@@ -64,9 +64,10 @@ FROM json_each(:rows) WHERE uuid = value->>0 AND (status = {Status.PROCESSED} OR
 # recipients, is not stopped by it. `kept`: an erasure may have removed recipients since.
 STOP = f"""
 INSERT INTO email_requests
-    (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, recipients_hash, content_hash, created_at,
-     updated_at)
-VALUES (:uuid, :tag, :topic_id, :email, :expires_at, {Status.STOPPED}, :error, :now, :source, :recipients_hash, :content_hash, :now, :now)
+    (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, recipients_hash, content_hash, subject,
+     created_at, updated_at)
+VALUES (:uuid, :tag, :topic_id, :email, :expires_at, {Status.STOPPED}, :error, :now, :source, :recipients_hash, :content_hash,
+    :subject, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
 SET status = {Status.STOPPED}, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
 WHERE (status = {Status.CREATED} OR (status = {Status.PROCESSED} AND in_doubt = 1))

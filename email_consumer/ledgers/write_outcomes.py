@@ -8,8 +8,10 @@ from email_consumer.ledgers.row_changes import FinishRequest, row_change
 from email_consumer.ledgers.rows import as_json, left_out_rows, stopped_row
 
 
-def write_outcomes(connection: sqlite3.Connection, entries: list[FinishRequest], now: float) -> None:
-    """Write a group's outcomes; `now` in Unix seconds."""
+def write_outcomes(
+    connection: sqlite3.Connection, entries: list[FinishRequest], now: float, *, keep_subjects: bool
+) -> None:
+    """Write a group's outcomes; `now` in Unix seconds. `keep_subjects`: of mail that was never claimed."""
     finishes, stops, parked, remarks, left_out = [], [], [], [], []
     for entry in entries:
         if isinstance(entry.outcome, Conflict):  # the row belongs to another mail, whose state does not change
@@ -17,7 +19,7 @@ def write_outcomes(connection: sqlite3.Connection, entries: list[FinishRequest],
             continue
         step = row_change(entry.outcome)
         if isinstance(entry.outcome, Stopped):
-            stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now))
+            stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now, keep_subject=keep_subjects))
         else:
             finished_at = now if step.final else None
             finishes.append(

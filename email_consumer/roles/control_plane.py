@@ -117,7 +117,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         claims_visible=resources.workers.claims_visible,
     )
     await cancellations.load()
-    store = MailStore(database, settings.idempotency_ttl)
+    store = MailStore(database, settings.idempotency_ttl, keep_subjects=settings.keep_subjects)
     return [
         *MessageRoutes(
             store,

@@ -40,6 +40,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
         policy(settings),
         takeover=await _takeover(database),
         valid_until=lambda: parts.valid_until,
+        keep_subjects=settings.keep_subjects,
     )
     await services.enter(ledger.running())
     paced = await open_paced_sender(parts)

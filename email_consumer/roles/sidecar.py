@@ -80,6 +80,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
         dead_letter_writer=parts.dead_letter_writer,
         kept=wake_scheduler,
         idempotency_ttl=settings.idempotency_ttl,
+        keep_subjects=settings.keep_subjects,
     )
     await services.enter(projection.running())
     await services.enter(scheduled.running())

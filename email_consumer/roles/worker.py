@@ -142,6 +142,7 @@ async def _open_ledger(
         takeover=await keep_takeover(link.client, settings.stream, settings.consumer, delivered),
         guard=guard,
         lease=settings.claim_lease,
+        keep_subjects=settings.keep_subjects,
         valid_until=valid_until,
     )
     await services.enter(ledger.running())

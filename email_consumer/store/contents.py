@@ -10,7 +10,14 @@ from email_consumer.message.content import Content
 
 _EXTRA = Content.model_fields.keys() - {"subject", "body"}
 """Fields that share one column."""
+_SUBJECT_LENGTH = 200
+"""Characters of a subject that a mail's row repeats: enough to recognise the mail in a list."""
 _CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
+
+
+def row_subject(content: Content, *, keep: bool) -> str | None:
+    """What a mail's row repeats of its subject; `keep` is KEEP_SUBJECTS."""
+    return content.subject[:_SUBJECT_LENGTH] if keep else None
 
 
 async def keep_content(connection: aiosqlite.Connection, content: Content, now: float) -> int:

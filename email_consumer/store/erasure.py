@@ -50,6 +50,7 @@ async def erase(database: Database, address: str) -> Erased:
     """
     erasure = _Erasure(database, address)
     await erasure.rename_in_mails()
+    await erasure.drop_subjects()
     await erasure.drop_contents()
     await erasure.delete_unrelated()
     _log.info("erasure.done", **asdict(erasure.done))
@@ -74,6 +75,14 @@ class _Erasure:
         for sql in (statements.ADDRESSED, statements.COPIED):
             while rows := await self._database.fetch(sql, self._parameters | {"most": _BATCH}):
                 await self._rename([row["id"] for row in rows])
+
+    async def drop_subjects(self) -> None:
+        """Delete the subjects that mention the address."""
+        async with self._database.cursors.execute(statements.SUBJECTS, self._parameters) as cursor:
+            ids = [row["id"] async for row in cursor]
+        for chunk in _slices(ids):
+            async with self._database.transaction() as connection:
+                await connection.execute(statements.DROP_SUBJECTS, chunk)
 
     async def drop_contents(self) -> None:
         """Delete contents that mention the address or were sent only to it."""

@@ -18,6 +18,12 @@ WHERE id > :after AND id <= :after + :most
 
 LAST_CONTENT = "SELECT coalesce(max(id), 0) FROM email_contents"
 
+# Subjects of mail to others that name it, which nearly none does: the function is asked only where there is an `@`, in
+# whatever notation.
+SUBJECTS = "SELECT id FROM email_requests WHERE subject GLOB '*[@\uff20\ufe6b%&]*' AND mentions(subject, :address)"
+
+DROP_SUBJECTS = "UPDATE email_requests SET subject = NULL WHERE id IN (SELECT value FROM json_each(:ids))"
+
 UNMATCHED = """
 SELECT id FROM unmatched_events WHERE id > :after AND id <= :after + :most AND json_mentions(raw, :address)
 """
@@ -60,7 +66,8 @@ RENAME = (
     WHERE mentions(error, :address) AND id IN (SELECT value FROM json_each(:ids))
     """,
     f"""
-    UPDATE email_requests SET email = :name, address = NULL, content_id = NULL, recipients_hash = NULL, content_hash = NULL
+    UPDATE email_requests
+    SET email = :name, address = NULL, subject = NULL, content_id = NULL, recipients_hash = NULL, content_hash = NULL
     WHERE id IN (SELECT value FROM json_each(:ids)) AND {TO_IT}
     """,
 )

@@ -77,6 +77,7 @@ class JetStreamLedger:
         guard: ClaimsGuard | None = None,
         lease: float = LEASE,
         patience: float = PATIENCE,
+        keep_subjects: bool = True,
         valid_until: Callable[[], float] = lambda: math.inf,
     ) -> None:
         """Create a ledger that is used while its `running` block lasts.
@@ -90,6 +91,7 @@ class JetStreamLedger:
             guard: watches the claims bucket.
             lease: seconds a claim lasts, the same for all workers.
             patience: seconds a mail waits for JetStream before its claim, and again after its outcome is recorded.
+            keep_subjects: whether rows contain the mails' subjects.
             valid_until: time by `elapsed` until which our share of the rate is certain; no claim extends
                 beyond it.
         """
@@ -104,6 +106,7 @@ class JetStreamLedger:
         self._clock = ServerClock(publisher, Names(stream).bucket_stream)
         self._guard = guard or ClaimsGuard(ClaimsStream(publisher.client, stream))
         self._patience = patience
+        self._keep_subjects = keep_subjects
         self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience)
         self._finished: TTLCache[str, Fingerprint] = TTLCache(
             _CACHED_UUIDS, policy.idempotency_ttl, timer=time.monotonic
@@ -261,7 +264,7 @@ class JetStreamLedger:
         except ClaimsLostError:
             return
         if found.record:
-            await self._outcomes.submit(encode_state(message, origin, found, time.time(), conflict=conflict.reason))
+            await self._publish(message, origin, found, conflict=conflict.reason)
 
     async def _time_of(self, outcome: Outcome) -> float:
         """A doubt is timed by the server's clock, since its grace period depends on it; other outcomes only display their time."""
@@ -270,8 +273,11 @@ class JetStreamLedger:
                 return await self._clock.now()
         return time.time()
 
-    async def _publish(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> None:
-        await self._outcomes.submit(encode_state(message, origin, found, time.time()))
+    async def _publish(
+        self, message: EmailMessage, origin: Origin, found: BucketEntry, *, conflict: str | None = None
+    ) -> None:
+        state = encode_state(message, origin, found, time.time(), keep_subject=self._keep_subjects, conflict=conflict)
+        await self._outcomes.submit(state)
 
     async def _publish_instead(self, message: EmailMessage, origin: Origin, found: BucketEntry) -> bool:
         """Publish the outcome although the bucket is lost: the sidecar refills it from the outcomes."""

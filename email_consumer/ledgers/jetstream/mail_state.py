@@ -11,6 +11,7 @@ from email_consumer.core.ledger import Origin
 from email_consumer.ledgers.jetstream.record import BucketEntry
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment, Text
 from email_consumer.message.model import EmailMessage
+from email_consumer.store.contents import row_subject
 
 _MOST_ITEMS = 1_000
 """Maximum items of a batch, map or array, so that a megabyte of junk is not read to its end."""
@@ -50,11 +51,18 @@ class _MailState(BaseModel):
     recipients_hash: Hash | None = None
     content_hash: Hash | None = None
     conflict: Text | None = None
+    subject: Text | None = None
     now: Moment
 
 
 def encode_state(
-    message: EmailMessage, origin: Origin, found: BucketEntry, now: float, *, conflict: str | None = None
+    message: EmailMessage,
+    origin: Origin,
+    found: BucketEntry,
+    now: float,
+    *,
+    keep_subject: bool,
+    conflict: str | None = None,
 ) -> bytes:
     """Encode a mail's complete new state, from which a row can be created, as a MessagePack map. Times in Unix seconds.
 
@@ -85,6 +93,7 @@ def encode_state(
             "recipients_hash": message.fingerprint.recipients if conflict else record.recipients,
             "content_hash": record.content,
             "conflict": conflict,
+            "subject": row_subject(message, keep=keep_subject),
             "now": now,
         }
     )

@@ -132,13 +132,18 @@ class ScheduledMail:
         dead_letter_writer: DeadLetterWriter,
         kept: Callable[[], None],
         idempotency_ttl: float,
+        keep_subjects: bool = True,
     ) -> None:
-        """`kept` is called after mail was stored; `idempotency_ttl` in seconds, the same as for the workers."""
+        """`kept` is called after mail was stored; `idempotency_ttl` in seconds, the same as for the workers.
+
+        `keep_subjects`: whether rows contain the mails' subjects.
+        """
         self._stopper = stopper
         self._dead_letters = dead_letters
         self._unsent = unsent
         self._writer = dead_letter_writer
         self._idempotency_ttl = idempotency_ttl
+        self._keep_subjects = keep_subjects
         self._kept = kept
         self._group: GroupCommit[_Arrival, _Kept] = GroupCommit(database, self._write)
 
@@ -200,8 +205,9 @@ class ScheduledMail:
                 return _Kept.CONFLICT
         # Its topic may have been cancelled on the way here.
         if stopped := self._stopper(message, origin):
-            await connection.execute(statements.STOP, stopped_row(message, origin, stopped, now))
+            stop = stopped_row(message, origin, stopped, now, keep_subject=self._keep_subjects)
+            await connection.execute(statements.STOP, stop)
             self._unsent.record(message.uuid, stopped.reason, detail=stopped.detail)
         else:
-            await keep_for_later(connection, message, origin, now, revision=life)
+            await keep_for_later(connection, message, origin, now, keep_subject=self._keep_subjects, revision=life)
         return _Kept.YES

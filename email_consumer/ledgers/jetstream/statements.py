@@ -49,9 +49,9 @@ WHERE uuid = :uuid AND content_id IS NOT NULL AND recipients_hash <> :recipients
 SHOW = """
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, error, attempts, in_doubt, message_id, claimed_at, finished_at,
-     replay_of, source, revision, recipients_hash, content_hash, created_at, updated_at)
+     replay_of, source, revision, recipients_hash, content_hash, subject, created_at, updated_at)
 VALUES (:uuid, :tag, :topic_id, :email, :expires_at, :status, :error, :attempts, :in_doubt, :message_id, :claimed_at,
-     :finished_at, :replay_of, :source, :revision, :recipients_hash, :content_hash, coalesce(:claimed_at, :now), :now)
+     :finished_at, :replay_of, :source, :revision, :recipients_hash, :content_hash, :subject, coalesce(:claimed_at, :now), :now)
 ON CONFLICT (uuid) DO UPDATE
 SET status = excluded.status, error = excluded.error, attempts = excluded.attempts, in_doubt = excluded.in_doubt,
     message_id = coalesce(excluded.message_id, message_id), claimed_at = coalesce(excluded.claimed_at, claimed_at),

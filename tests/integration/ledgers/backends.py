@@ -41,6 +41,7 @@ class Backend(Protocol):
         stopped: Stopped | None = None,
         takeover: Takeover | None = None,
         after_crash: bool = False,
+        keep_subjects: bool = True,
     ) -> AbstractAsyncContextManager[Ledger]:
         """`after_crash`: the process that had a claim before is surely dead."""
 
@@ -66,9 +67,16 @@ class SqliteBackend:
         stopped: Stopped | None = None,
         takeover: Takeover | None = None,
         after_crash: bool = False,  # noqa: ARG002 - the lock on the file tells
+        keep_subjects: bool = True,
     ) -> AsyncIterator[SqliteLedger]:
         async with open_database(self.path) as database:
-            ledger = SqliteLedger(database, lambda _message, _origin: stopped, policy, takeover=takeover)
+            ledger = SqliteLedger(
+                database,
+                lambda _message, _origin: stopped,
+                policy,
+                takeover=takeover,
+                keep_subjects=keep_subjects,
+            )
             async with ledger.running():
                 yield ledger
 
@@ -94,6 +102,7 @@ class JetStreamBackend:
         stopped: Stopped | None = None,
         takeover: Takeover | None = None,
         after_crash: bool = False,
+        keep_subjects: bool = True,
         lease: float = LEASE,
         guard: ClaimsGuard | None = None,
     ) -> AsyncIterator[JetStreamLedger]:
@@ -105,6 +114,7 @@ class JetStreamBackend:
             stream=STREAM,
             takeover=takeover,
             guard=guard,
+            keep_subjects=keep_subjects,
             lease=0.0 if after_crash else lease,
         )
         async with ledger.running():

@@ -55,6 +55,19 @@ async def test_a_sent_mail_is_a_duplicate_also_after_a_restart(backend: Backend)
     assert [tuple(row) for row in await backend.query("SELECT count FROM sent_minutes")] == [(1,)]
 
 
+@pytest.mark.parametrize(("keep", "shown"), [(True, "Réf. " + "x" * 195), (False, None)])
+async def test_a_row_repeats_the_start_of_the_subject_if_it_may(
+    backend: Backend, keep: bool, shown: str | None
+) -> None:
+    long = "Réf. " + "x" * 500
+    async with backend.open(keep_subjects=keep) as ledger:
+        await ledger.claim(mail("sent", subject=long), ORIGIN)
+        await ledger.finish(mail("sent", subject=long), Sent("ses-1"), ORIGIN)
+        await ledger.finish(mail("stopped", subject=long), Stopped(StopReason.CANCELLED), ORIGIN)
+    rows = await backend.query("SELECT uuid, subject FROM email_requests ORDER BY uuid")
+    assert [tuple(row) for row in rows] == [("sent", shown), ("stopped", shown)]
+
+
 async def test_failures_spend_attempts_and_throttles_do_not(backend: Backend) -> None:
     steps: list[tuple[Outcome, int]] = [
         (Failed("503"), 1),

@@ -132,7 +132,9 @@ async def test_an_outcome_that_comes_after_the_refill_is_brought_in(harness: Los
         await harness.refill()
         # It was written to the bucket that is gone, and its worker was stopped before it could tell.
         record = ClaimRecord(Status.SENT, attempts=1, finished_at=time.time(), message_id="ses-1", life=held.revision)
-        late_outcome = encode_state(mail(), origin, BucketEntry(record, held.revision + 1), time.time())
+        late_outcome = encode_state(
+            mail(), origin, BucketEntry(record, held.revision + 1), time.time(), keep_subject=True
+        )
         await harness.jetstream.client.jetstream().publish(Names(STREAM).outcomes, late_outcome)
         await harness.refill()
         await harness.until_sent()

@@ -72,7 +72,7 @@ def attempt(uuid: str, outcome: Outcome, revision: int, life: int = 10, attempts
     claim = ClaimRecord(Status.PROCESSED, "w-1", attempts, claimed_at=1.0, life=life, **message.fingerprint._asdict())
     claimed = BucketEntry(claim, revision - 1)
     record = claimed.finished(claimed, message.fingerprint, outcome, 100.0 + revision)
-    return encode_state(message, ORIGIN, BucketEntry(record, revision), 100.0 + revision)
+    return encode_state(message, ORIGIN, BucketEntry(record, revision), 100.0 + revision, keep_subject=True)
 
 
 async def test_a_batch_that_comes_again_changes_nothing(database: Database) -> None:
@@ -165,7 +165,7 @@ async def test_a_mail_from_our_keeping_that_a_worker_found_in_conflict_has_faile
     ours, first = mail(), attempt("u-1", Sent("ses-1"), 11, email="b@example.com")
     await kept(database, ours)
     found = BucketEntry(ClaimRecord(Status.SENT, message_id="ses-1", life=10), 11)
-    conflict = encode_state(ours, ORIGIN, found, 120.0, conflict="its uuid stands for others")
+    conflict = encode_state(ours, ORIGIN, found, 120.0, keep_subject=True, conflict="its uuid stands for others")
     for batches in ([conflict, conflict], [first, conflict]):
         await show(database, *batches)
         rows = query(database.path, "SELECT status, error FROM email_requests WHERE email = 'a@example.com'")

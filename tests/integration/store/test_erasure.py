@@ -176,6 +176,27 @@ async def test_the_suppression_list_goes_on_stopping_mail(database: Database) ->
     assert await rows(database, "SELECT address, reason, detail FROM suppressions") == [(JANE, "hard bounce", "")]
 
 
+async def test_subjects_go_with_the_mail_and_where_they_name_the_address(database: Database) -> None:
+    subjects = {
+        "to-her": (JANE, "Your order"),
+        "naming-her": (JOHN, f"Re: <{JANE.upper()}>"),
+        "in-other-letters": (JOHN, JANE.replace("@", "\uff20")),
+        "in-a-link": (JOHN, "?to=jane%40example.com"),
+        "in-html": (JOHN, "jane&#64;example.com"),
+        "to-others": (JOHN, "m.jane@example.com & more"),
+        "without": (JOHN, None),
+    }
+    async with database.transaction() as connection:
+        await connection.executemany(
+            "INSERT INTO email_requests (uuid, email, subject, status, finished_at, source, created_at, updated_at)"
+            " VALUES (?, ?, ?, 2, 0, 'nats', 0, 0)",
+            [(uuid, *values) for uuid, values in subjects.items()],
+        )
+    await erase(database, JANE)
+    left = await rows(database, "SELECT uuid, subject FROM email_requests WHERE subject IS NOT NULL")
+    assert left == [("to-others", "m.jane@example.com & more")]
+
+
 async def test_many_mails_are_erased_in_steps(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.executemany(
