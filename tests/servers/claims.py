@@ -10,5 +10,6 @@ async def first_claims(client: Client, stream: str, *, replicas: int = 1) -> Non
     claims = ClaimsStream(client, stream)
     if not (await claims.state()).exists:
         await claims.create(replicas=replicas)
+        await claims.begin()
         await claims.mark(refilled=False)
         await claims.open()

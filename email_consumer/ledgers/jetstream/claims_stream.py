@@ -17,6 +17,7 @@ from email_consumer.jetstream.api import ask
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, Names
 
 _MARK = "bucket.whole"  # tags of mails contain no dot
+_FIRST = "bucket.first"
 _REFILLED, _ADOPTED = b'{"refilled":true}', b'{"refilled":false}'
 """The mark's values, compared and never parsed: others can write to the bucket, too."""
 _NO_SUCH_STREAM = 10059
@@ -94,13 +95,24 @@ class ClaimsStream:
         """
         await self._require_ttl("UPDATE", await self._config() | self._closed())
 
+    async def begin(self) -> None:
+        """Let no message that has to stay be the first one. Call this before a new bucket is filled.
+
+        nats-server before 2.11.2 empties a stream when it restarts while the first message has the sequence number that the
+        stream was created with (nats-io/nats-server#6753): all claims would be forgotten.
+        """
+        for _ in range(2):  # the second replaces the first
+            await self._jetstream.publish(await self.subject(_FIRST), b"{}")
+
     async def open(self) -> None:
         """Let it accept claims."""
         await self._update({"subjects": [self.names.key(">")], "subject_transform": None})
 
     async def secure(self) -> None:
-        """Protect a bucket created by a previous version from being emptied by one command."""
+        """Protect a bucket created by a previous version from being emptied by one command, or by a restart (see `begin`)."""
         config = await self._config()
+        if (await self.state()).marked_at == config.get("first_seq"):
+            await self.mark(refilled=False)  # written before all records, so none was refilled
         if any(config.get(name, False) != wanted for name, wanted in _NEEDED.items()):
             await self._update(_NEEDED)
 

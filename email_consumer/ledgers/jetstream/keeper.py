@@ -166,6 +166,7 @@ class ClaimsKeeper:
 
     async def _fill(self) -> int:
         """Fill the bucket; returns the number of records."""
+        await self._claims.begin()
         await renew_takeover(self._publisher.client, self._mails.stream, self._mails.consumer, await self._delivered())
         unsettled = await self._mails.unsettled()
         for name in (self._claims.names.outcomes, self._claims.names.scheduled):

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC
+from pathlib import Path
+
+from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 
 from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Origin
@@ -19,7 +22,7 @@ from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.message.model import EmailMessage, encode
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
-from email_consumer.store.database import Database
+from email_consumer.store.database import Database, open_database
 from tests.factories import ORIGIN
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
 from tests.integration.ledgers.sidecar import consuming
@@ -85,6 +88,20 @@ class LostClaimsHarness:
         """As a running sidecar does once it has noticed."""
         async with self.following():
             await self.keeper.refresh()
+
+
+@asynccontextmanager
+async def lost_claims_harness(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[LostClaimsHarness]:
+    """With the mail stream, its consumer, and a bucket that the sidecar has adopted."""
+    context = jetstream.client.jetstream()
+    retention = RetentionPolicy.WORK_QUEUE
+    await context.add_stream(StreamConfig(name=STREAM, subjects=[f"{STREAM}.*"], retention=retention))
+    consumer = ConsumerConfig(durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, filter_subject=f"{STREAM}.email")
+    await context.add_consumer(STREAM, consumer)
+    async with open_database(path) as database:
+        keeper = keeper_of(jetstream, database)
+        await keeper.prepare()
+        yield LostClaimsHarness(jetstream, database, keeper)
 
 
 def keeper_of(jetstream: JetStreamBackend, database: Database) -> ClaimsKeeper:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
+from nats.js.api import StreamConfig
 from nats.js.errors import ServerError
 
 from email_consumer.core.ledger import Claim, LedgerBlockedError
@@ -19,24 +19,16 @@ from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams
 from email_consumer.ledgers.rule import CONFLICT
-from email_consumer.store.database import open_database
 from email_consumer.store.status import Status
 from tests.factories import ORIGIN, mail
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
-from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, CONSUMER, LostClaimsHarness, keeper_of
+from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, LostClaimsHarness, keeper_of, lost_claims_harness
 
 
 @pytest.fixture
 async def harness(jetstream: JetStreamBackend, path: Path) -> AsyncIterator[LostClaimsHarness]:
-    context = jetstream.client.jetstream()
-    retention = RetentionPolicy.WORK_QUEUE
-    await context.add_stream(StreamConfig(name=STREAM, subjects=[f"{STREAM}.*"], retention=retention))
-    consumer = ConsumerConfig(durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, filter_subject=f"{STREAM}.email")
-    await context.add_consumer(STREAM, consumer)
-    async with open_database(path) as database:
-        keeper = keeper_of(jetstream, database)
-        await keeper.prepare()
-        yield LostClaimsHarness(jetstream, database, keeper)
+    async with lost_claims_harness(jetstream, path) as harness:
+        yield harness
 
 
 async def test_what_the_tables_know_is_known_again(harness: LostClaimsHarness) -> None:
