@@ -21,6 +21,8 @@ from tests.servers.nats import NatsServer
 from tests.servers.nats_cluster import NatsCluster
 
 MAILS = 400
+_NAK_DELAY = 0.1
+"""Seconds."""
 REDELIVERED = replace(ORIGIN, received=2)
 
 
@@ -53,8 +55,11 @@ class Work:
     @staticmethod
     async def _claim(ledger: JetStreamLedger, uuid: str, origin: Origin = ORIGIN) -> ClaimAnswer:
         while True:
-            with suppress(LedgerBlockedError):  # the mail goes back, and is delivered again
+            with suppress(LedgerBlockedError):
                 return await ledger.claim(mail(uuid), origin)
+            # The mail goes back, and is delivered again, but not at once: a refusal needs no waiting, and a loop of them
+            # would leave no time to what stores the outcomes, as long as they are taken for blocked: a minute.
+            await asyncio.sleep(_NAK_DELAY)
 
 
 async def work_through(backend: JetStreamBackend, outage: Callable[[], Awaitable[None]]) -> None:
