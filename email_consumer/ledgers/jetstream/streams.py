@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import uuid4
 
 import structlog
 from nats.aio.client import Client
@@ -165,11 +166,12 @@ async def _ensure_stream(jetstream: JetStreamContext, config: StreamConfig) -> l
         await jetstream.stream_info(config.name)
     except NotFoundError:
         try:
-            await jetstream.add_stream(config)
+            # The server would also tell a process that comes second that it had created it; not with another configuration.
+            await jetstream.add_stream(config.evolve(metadata={"created_by": uuid4().hex}))
         except APIError as error:
             if error.err_code != _NAME_IN_USE:
                 raise
-            return []  # another worker was faster
+            return []  # another process was faster
         _log.info("stream.created", stream=config.name, replicas=config.num_replicas)
         return [config.name]
     return []

@@ -244,6 +244,13 @@ async def test_lost_streams_are_made_again_and_named(harness: LostClaimsHarness)
         await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
 
 
+async def test_a_lost_stream_is_reported_by_the_process_that_created_it(harness: LostClaimsHarness) -> None:
+    name = Names(STREAM).outcomes
+    await harness.jetstream.client.jetstream().delete_stream(name)
+    processes = [ensure_ledger_streams(harness.jetstream.client, STREAM, replicas=1) for _ in range(3)]
+    assert [name for made in await asyncio.gather(*processes) for name in made] == [name]
+
+
 @pytest.mark.parametrize("mark", [b"junk", b"", b"\xff", b"[" * 50_000])
 async def test_a_mark_that_somebody_overwrote_ends_nothing(harness: LostClaimsHarness, mark: bytes) -> None:
     async with harness.jetstream.open() as ledger:
