@@ -21,6 +21,10 @@ _OVERHEAD = 1_024
 """Maximum size, in bytes, of everything but content and topic in a NATS message: address, uuid, expiry, headers."""
 
 
+_OF_ALL = ("unsubscribe_group", "lane")
+"""Parts of a content that may be given for the whole request."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
     """One content and its valid recipients."""
@@ -69,7 +73,7 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
     for index, message in enumerate(request.messages):
         due_at = _time(message.scheduled_at, zone, f"messages.{index}.scheduled_at") or due_by_default
         expires_at = _time(message.expires_at, zone, f"messages.{index}.expires_at")
-        content = _content(message, index)
+        content = _content(message, request, index)
         size = len(encode_mail(content, {"topic_id": message.topic_id})) + _OVERHEAD
         if size > max_payload:
             text = f"messages.{index}: {size:,} bytes with attachments; NATS accepts {max_payload:,}."
@@ -85,8 +89,9 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
     return batch
 
 
-def _content(message: NewMessage, index: int) -> Content:
-    given = {name: getattr(message, name) for name in message.model_fields_set & Content.model_fields.keys()}
+def _content(message: NewMessage, request: NewMessages, index: int) -> Content:
+    given = {name: value for name in _OF_ALL if (value := getattr(request, name)) is not None}
+    given |= {name: getattr(message, name) for name in message.model_fields_set & Content.model_fields.keys()}
     if message.content is not None:
         given["body"] = message.content
     elif not message.text:

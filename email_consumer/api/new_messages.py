@@ -9,12 +9,14 @@ from email_consumer.message.fields import (
     Attachments,
     ConfigurationSet,
     Headers,
+    LaneName,
     ListUnsubscribe,
     MailAddress,
     MailAddresses,
     OneLine,
     Tags,
     Topic,
+    UnsubscribeGroup,
     at_most,
 )
 from email_consumer.message.keys import FromOutside
@@ -62,16 +64,20 @@ class NewMessage(FromOutside):
     configuration_set: ConfigurationSet | None = None
     track_opens: bool | None = None
     list_unsubscribe: ListUnsubscribe = None
+    unsubscribe_group: UnsubscribeGroup | None = None
+    lane: LaneName | None = None
 
 
 class NewMessages(FromOutside):
-    """`scheduled_at` applies to all messages without one."""
+    """What is given here applies to all messages without it."""
 
     NOT_BUILT: ClassVar = NOT_BUILT
     ELSEWHERE: ClassVar = {"expires_at": "each message"}  # ignored, it would let mail be sent too late
 
     messages: Annotated[list[NewMessage], Field(min_length=1)]
     scheduled_at: Time = None
+    unsubscribe_group: UnsubscribeGroup | None = None
+    lane: LaneName | None = None
 
 
 class RefusedRecipient(ApiModel):

@@ -30,4 +30,4 @@ async def read_request(body: bytes, reading: Reading) -> NewMessages:
         except ValidationError as error:
             raise invalid(error, f"messages.{index}") from None
         await breather.breathe()
-    return NewMessages.model_construct(messages=messages, scheduled_at=unvalidated.scheduled_at)
+    return unvalidated.model_copy(update={"messages": messages})

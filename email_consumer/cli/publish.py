@@ -24,6 +24,7 @@ from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.message.fingerprint import address_hash
 from email_consumer.message.keys import Reading
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, from_value
 from email_consumer.settings import Settings
 
@@ -44,6 +45,12 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
 @click.option("--at", "scheduled_at", metavar="TIME", help="When to send, such as 2030-01-01T09:00:00+09:00.")
 @click.option("--attach", "attachments", type=_file, multiple=True, help="A file to attach. Can be repeated.")
 @click.option("--topic", metavar="TOPIC", help="The topic, for statistics and cancellation.")
+@click.option(
+    "--lane",
+    type=click.Choice([lane.value for lane in Lane]),
+    help="Whether an unsubscribe stops the mail (bulk, the default) or not.",
+)
+@click.option("--group", metavar="GROUP", help="The unsubscribe group; adds an unsubscribe link that names it.")
 @click.option("--uuid", metavar="UUID", help="Instead of a random UUID; see above.")
 @click.option("--write-uuids", type=click.File("w"), metavar="FILE", help="Write one line per mail: UUID and address.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, with all UUIDs.")
@@ -59,6 +66,8 @@ def command(
     scheduled_at: str | None,
     attachments: Sequence[Path],
     topic: str | None,
+    lane: str | None,
+    group: str | None,
     uuid: str | None,
     write_uuids: TextIO | None,
     as_json: bool,
@@ -85,6 +94,9 @@ def command(
         "scheduled_at": scheduled_at,
         "attachments": [_attachment(path) for path in attachments] or None,
         "topic_id": topic,
+        "lane": lane,
+        "unsubscribe_group": group,
+        "list_unsubscribe": True if group else None,
     }
     mail = {name: value for name, value in mail.items() if value is not None}
     if not os.environ.get("NATS_URL") and (url := running_nats_url(data)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
@@ -17,7 +18,7 @@ _PATH = "/v1/suppressions"
 _PAGE = 1000
 _REASONS = ("complaint", "hard bounce", "unsubscribed", "manual", "soft bounces")
 
-Entry = dict[str, str]
+Entry = dict[str, Any]
 
 
 @click.group()
@@ -27,12 +28,13 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--reason", type=click.Choice(_REASONS), help="Only addresses suppressed for this reason.")
+@click.option("--group", metavar="GROUP", help="Only addresses that left this unsubscribe group.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @data_option
-def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
+def list_(*, reason: str | None, group: str | None, as_json: bool, data: Path) -> None:
     """List all suppressed addresses, each with its reason."""
     found = False
-    for entry in _entries(answering(data), reason):
+    for entry in _entries(answering(data), {"reason": reason, "group": group}):
         found = True
         say(orjson.dumps(entry) if as_json else _line(entry))
     if not found:
@@ -42,25 +44,33 @@ def list_(*, reason: str | None, as_json: bool, data: Path) -> None:
 @command.command()
 @click.argument("address")
 @click.option("--detail", default="", help="A note, shown in the list.")
+@click.option("--group", metavar="GROUP", help="Stop only bulk mail of this unsubscribe group.")
+@click.option("--bulk", is_flag=True, help="Stop only bulk mail, as if the recipient had unsubscribed.")
 @data_option
-def add(*, address: str, detail: str, data: Path) -> None:
-    """Suppress mail to ADDRESS."""
-    say(_line(ask_sidecar(answering(data), "POST", _PATH, {"address": address, "detail": detail})))
+def add(*, address: str, detail: str, group: str | None, bulk: bool, data: Path) -> None:
+    """Suppress mail to ADDRESS: all mail, or what --bulk or --group say."""
+    new = {"address": address, "detail": detail, "group": group, "reason": "unsubscribed" if bulk else "manual"}
+    say(_line(ask_sidecar(answering(data), "POST", _PATH, new)))
 
 
 @command.command()
 @click.argument("address")
+@click.option("--group", metavar="GROUP", help="Remove the entry of this unsubscribe group.")
 @data_option
-def remove(*, address: str, data: Path) -> None:
-    """Allow mail to ADDRESS again."""
-    removed = ask_sidecar(answering(data), "DELETE", f"{_PATH}/{quote(address, safe='')}")
+def remove(*, address: str, group: str | None, data: Path) -> None:
+    """Allow mail to ADDRESS again, by removing the entry that stops most of it. Further entries stay."""
+    query = f"?{urlencode({'group': group})}" if group else ""
+    removed = ask_sidecar(answering(data), "DELETE", f"{_PATH}/{quote(address, safe='')}{query}")
     say(f"Removed: {_line(removed)}")
+    for entry in removed["also"]:
+        say(f"Still suppressed: {_line(entry)}")
 
 
-def _entries(settings: Settings, reason: str | None) -> Iterator[Entry]:
+def _entries(settings: Settings, wanted: dict[str, str | None]) -> Iterator[Entry]:
     after: str | None = ""
+    given = {name: value for name, value in wanted.items() if value}
     while after is not None:
-        query = {"limit": _PAGE, "after": after} | ({"reason": reason} if reason else {})
+        query = {"limit": _PAGE, "after": after} | given
         page = ask_sidecar(settings, "GET", f"{_PATH}?{urlencode(query)}")
         yield from page["suppressions"]
         after = page["next"]
@@ -68,4 +78,5 @@ def _entries(settings: Settings, reason: str | None) -> Iterator[Entry]:
 
 def _line(entry: Entry) -> str:
     detail = f" ({entry['detail']})" if entry["detail"] else ""
-    return f"{entry['address']}  {entry['reason']} since {entry['created_at'][:16]}{detail}"
+    group = f" from {entry['group']}" if entry["group"] else ""
+    return f"{entry['address']}  {entry['reason']}{group} since {entry['created_at'][:16]}{detail}"

@@ -3,7 +3,7 @@
 | key | value |
 |---|---|
 | `cancelled.<hash of the topic>` | JSON: the topic and a `Mark`, whose stream is in the header `Email-Stream` |
-| `suppressed.<shard>` | a shard of `SuppressedAddresses` |
+| `suppressed.<shard>` | a shard of `SuppressedAddresses`; what its keys stand for: `suppression.stop_key` |
 | `receiver` | JSON: `for` how many seconds the sidecar has been receiving events from SES; rewritten regularly while it does |
 | `secret` | the secret that signs open and unsubscribe links; written last, so it also means that everything else is complete; the header `Email-Older-Secrets` lists secrets that are still accepted |
 """

@@ -98,15 +98,15 @@ class SharedStatePublisher:
         cancellation = Cancellation(topic_id, mark)
         self._set(CANCELLED, cancellation.key, cancellation.encode())
 
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these addresses (in normal form); the values are the reasons."""
-        changed = {self._suppressed.add(address, reason) for address, reason in addresses.items()}
+    def suppress(self, stops: Mapping[str, str]) -> None:
+        """Stop mail; the keys are as `suppression.stop_key` makes them, the values are the reasons."""
+        changed = {self._suppressed.add(key, reason) for key, reason in stops.items()}
         for shard in changed:
             self._mark_shard(shard)
 
-    def release(self, address: str) -> None:
-        """Let mail to the address (in normal form) pass again."""
-        self._mark_shard(self._suppressed.discard(address))
+    def release(self, stop: str) -> None:
+        """Undo what `suppress` did for this key."""
+        self._mark_shard(self._suppressed.discard(stop))
 
     def sign_links(self, secrets: tuple[str, ...]) -> None:
         """Publish the secrets (newest first); workers sign with the first one."""

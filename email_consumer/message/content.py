@@ -12,20 +12,23 @@ from email_consumer.message.fields import (
     Attachments,
     ConfigurationSet,
     Headers,
+    LaneName,
     ListUnsubscribe,
     MailAddress,
     MailAddresses,
     OneLine,
     Tags,
+    UnsubscribeGroup,
 )
 from email_consumer.message.fingerprint import short_hash
 from email_consumer.message.keys import FromOutside
+from email_consumer.message.lane import Lane
 
-NOT_BUILT = frozenset({"lane", "unsubscribe_group", "tenant", "send_window", "timezone", "track_clicks"})
+NOT_BUILT = frozenset({"tenant", "send_window", "timezone", "track_clicks"})
 """Keys that are agreed upon and that this version can't act on yet."""
 
-_HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc"})
-"""Hashed as plain text, or with the recipients."""
+_HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc", "lane"})
+"""Hashed as plain text, or with the recipients; the lane is not part of what is sent."""
 _LIST_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 
 
@@ -38,7 +41,7 @@ class Content(FromOutside):
     subject: OneLine
     """The subject line."""
     body: str = ""
-    """The HTML, which reaches SES unchanged to the byte (unless opens are tracked). May be left out where `text` is given."""
+    """The HTML, which reaches SES unchanged to the byte (unless opens are tracked, or it has `{{unsubscribe_url}}`). May be left out where `text` is given."""
     text: str | None = None
     """The plain-text alternative, or the whole mail where there is no `body`."""
     from_email: MailAddress | None = None
@@ -60,7 +63,11 @@ class Content(FromOutside):
     track_opens: bool | None = None
     """In place of what `TRACK_OPENS` says."""
     list_unsubscribe: ListUnsubscribe = None
-    """True: an unsubscribe link of ours, as a header and for one click. A text: your own links."""
+    """True: an unsubscribe link of ours, as a header and for one click. A text: your own links. In `body` and `text`, our link replaces `{{unsubscribe_url}}`."""
+    unsubscribe_group: UnsubscribeGroup | None = None
+    """The kind of bulk mail that our unsubscribe link offers to leave, such as a newsletter. Without it: all bulk mail."""
+    lane: LaneName | None = None
+    """`transactional`: mail that somebody waits for, which an unsubscribe does not stop. `bulk`, the default: all other mail."""
 
     @field_validator("cc", "bcc")
     @classmethod
@@ -96,6 +103,10 @@ class Content(FromOutside):
     def recipients(self) -> int:
         """What SES counts towards rate and quota for each mail: to, cc and bcc."""
         return 1 + len(self.cc) + len(self.bcc)
+
+    @property
+    def is_bulk(self) -> bool:
+        return self.lane is not Lane.TRANSACTIONAL
 
     @property
     def text_only(self) -> bool:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, FailFast, Field, Validatio
 from email_consumer.message.address import parse_address
 from email_consumer.message.encoded_words import header_text
 from email_consumer.message.keys import FromOutside, Reading, is_given
+from email_consumer.message.lane import Lane
 from email_consumer.message.list_unsubscribe import read_list_unsubscribe
 from email_consumer.message.times import parse_time
 from email_consumer.message.wire_format import from_base64
@@ -107,6 +108,11 @@ def _base64(value: object) -> object:
     return from_base64(value) if isinstance(value, str) else value
 
 
+def _lane(value: object) -> object:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return text.strip().lower() if isinstance(text, str) else text
+
+
 def _number_as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
@@ -125,6 +131,8 @@ Time = Annotated[datetime | None, BeforeValidator(_time)]
 Headers = Annotated[dict[str, str], AfterValidator(_headers), _GIVEN_ENTRIES, at_most(MAX_HEADERS - 1)]
 Tags = Annotated[dict[str, str], AfterValidator(_tags), _GIVEN_ENTRIES, at_most(MAX_TAGS)]
 ListUnsubscribe = Annotated[bool | str | None, BeforeValidator(read_list_unsubscribe)]
+LaneName = Annotated[Lane, BeforeValidator(_lane)]
+UnsubscribeGroup = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 ConfigurationSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

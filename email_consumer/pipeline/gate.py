@@ -8,6 +8,7 @@ from email_consumer.core.outcome import LeftOut, Stopped, StopReason
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import EmailMessage
 from email_consumer.suppression.compact_set import SuppressedAddresses
+from email_consumer.suppression.suppression import Reason, stop_key
 
 _CLOCK_SKEW = 60.0
 """Seconds by which clocks may differ, as the previous version assumed."""
@@ -42,21 +43,21 @@ class Gate:
         for listener in self._listeners:
             listener()
 
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these addresses (in normal form); the values are the reasons."""
-        for address, reason in addresses.items():
-            self.suppressed.add(address, reason)
+    def suppress(self, stops: Mapping[str, str]) -> None:
+        """Stop mail; the keys are as `suppression.stop_key` makes them, the values are the reasons."""
+        for key, reason in stops.items():
+            self.suppressed.add(key, reason)
 
-    def release(self, address: str) -> None:
-        """Let mail to the address (in normal form) pass again."""
-        self.suppressed.discard(address)
+    def release(self, stop: str) -> None:
+        """Undo what `suppress` did for this key."""
+        self.suppressed.discard(stop)
 
     def check(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         """Why the mail must not be sent; None if it may."""
         mark = self._cancelled.get(message.topic_id or "")
         if mark and covers(mark, origin):
             return Stopped(StopReason.CANCELLED)
-        if self.suppressed and (reason := self.suppressed.reason(address := normal_form(message.email))):
+        if self.suppressed and (reason := self._reason(message, address := normal_form(message.email))):
             return Stopped(StopReason.SUPPRESSED, f"{address}: {reason}")
         return None
 
@@ -64,7 +65,7 @@ class Gate:
         """The mail without cc and bcc recipients that are suppressed, and who they are. They do not stop the mail itself."""
         if not self.suppressed or not (message.cc or message.bcc):
             return message, ()
-        reasons = {text: self.suppressed.reason(normal_form(text)) for text in (*message.cc, *message.bcc)}
+        reasons = {text: self._reason(message, normal_form(text)) for text in (*message.cc, *message.bcc)}
         if not any(reasons.values()):
             return message, ()
         kept = {
@@ -73,3 +74,13 @@ class Gate:
         }
         found = {normal_form(text): reason for text, reason in reasons.items() if reason}
         return message.model_copy(update=kept), tuple(LeftOut(*each) for each in found.items())
+
+    def _reason(self, message: EmailMessage, address: str) -> str | None:
+        """Why the message must not go to the address (in normal form); None if it may."""
+        reason, group = self.suppressed.reason(address), message.unsubscribe_group
+        if not message.is_bulk:
+            return None if reason == Reason.UNSUBSCRIBED else reason
+        if reason or not group:
+            return reason
+        reason = self.suppressed.reason(stop_key(address, group))
+        return reason and f"{reason} ({group})"

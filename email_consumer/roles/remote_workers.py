@@ -109,11 +109,11 @@ class RemoteWorkers:
         self._gate.cancel(topic_id, mark)
         self._shared_state.cancel(topic_id, mark)
 
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        self._shared_state.suppress(addresses)
+    def suppress(self, stops: Mapping[str, str]) -> None:
+        self._shared_state.suppress(stops)
 
-    def release(self, address: str) -> None:
-        self._shared_state.release(address)
+    def release(self, stop: str) -> None:
+        self._shared_state.release(stop)
 
     def events_expected_from(self, moment: float) -> None:
         self._shared_state.announce(self._secrets.kept, moment)

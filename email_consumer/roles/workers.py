@@ -27,11 +27,11 @@ class Workers(Protocol):
     def cancel(self, topic_id: str, mark: Mark) -> None:
         """Stop mail of the topic that was stored up to `mark`."""
 
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these addresses (in normal form); the values are the reasons."""
+    def suppress(self, stops: Mapping[str, str]) -> None:
+        """Stop mail; the keys are as `suppression.stop_key` makes them, the values are the reasons."""
 
-    def release(self, address: str) -> None:
-        """Let mail to the address (in normal form) pass again."""
+    def release(self, stop: str) -> None:
+        """Undo what `suppress` did for this key."""
 
     async def sign_links(self) -> None:
         """Announce a new secret for links; returns once every worker can know it."""
@@ -61,11 +61,11 @@ class EmbeddedWorker:
     def cancel(self, topic_id: str, mark: Mark) -> None:
         self._gate.cancel(topic_id, mark)
 
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        self._gate.suppress(addresses)
+    def suppress(self, stops: Mapping[str, str]) -> None:
+        self._gate.suppress(stops)
 
-    def release(self, address: str) -> None:
-        self._gate.release(address)
+    def release(self, stop: str) -> None:
+        self._gate.release(stop)
 
     async def sign_links(self) -> None:
         """Nothing to do: both use the same `LinkSecrets`."""

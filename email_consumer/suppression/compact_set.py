@@ -31,7 +31,11 @@ class _Shard:
 
 
 class SuppressedAddresses:
-    """Addresses (in normal form) with the reason of their suppression; up to 256 distinct reasons."""
+    """Addresses (in normal form) with the reason of their suppression; up to 256 distinct reasons.
+
+    To the set it makes no difference what the texts mean: an address and a group together are one more text, see
+    `suppression.stop_key`.
+    """
 
     def __init__(self) -> None:
         self._shards: list[_Shard | None] = [None] * SHARDS

@@ -1,13 +1,15 @@
 """`/v1/suppressions`: the suppression list."""
 
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import Field
 
 from email_consumer.message.address import normal_form
+from email_consumer.message.fields import UnsubscribeGroup
 from email_consumer.suppression.suppression import Reason, Suppression
-from email_consumer.suppression.suppression_list import SuppressionList
+from email_consumer.suppression.suppression_list import SuppressionList, place
 from email_consumer.web.routing import (
     ApiError,
     ApiModel,
@@ -25,12 +27,18 @@ from email_consumer.web.times import Moment
 class NewSuppression(ApiModel):
     address: Annotated[str, Field(min_length=1, max_length=320)]
     """Bare, or `Name <address>`."""
+    reason: Literal[Reason.MANUAL, Reason.UNSUBSCRIBED] = Reason.MANUAL
+    """`unsubscribed` stops bulk mail, `manual` all mail. With a `group`, both stop bulk mail of that group."""
+    group: UnsubscribeGroup | None = None
+    """The unsubscribe group whose bulk mail is stopped."""
     detail: Annotated[str, Field(max_length=500)] = ""
     """A note for operators."""
 
 
 class SuppressedAddress(ApiModel):
     address: str
+    group: str | None
+    """The unsubscribe group whose bulk mail is stopped. Without one, all mail is, or for `unsubscribed` all bulk mail."""
     reason: Reason
     detail: str
     source: str
@@ -41,6 +49,7 @@ class SuppressedAddress(ApiModel):
     def of(cls, entry: Suppression) -> "SuppressedAddress":
         return cls(
             address=entry.address,
+            group=entry.group,
             reason=entry.reason,
             detail=entry.detail,
             source=entry.source,
@@ -48,9 +57,28 @@ class SuppressedAddress(ApiModel):
         )
 
 
+class AddressSuppression(SuppressedAddress):
+    """The entry that stops most mail to the address, or the one that was asked for."""
+
+    also: list[SuppressedAddress]
+    """Further entries of the address."""
+
+    @classmethod
+    def with_others(cls, entry: Suppression, entries: Iterable[Suppression]) -> "AddressSuppression":
+        also = [SuppressedAddress.of(each) for each in entries if each != entry]
+        return cls(**SuppressedAddress.of(entry).model_dump(), also=also)
+
+
 class SuppressionQuery(PageQuery):
     reason: Reason | None = None
     """Only entries with this reason."""
+    group: UnsubscribeGroup | None = None
+    """Only entries of this unsubscribe group."""
+
+
+class EntryQuery(ApiModel):
+    group: UnsubscribeGroup | None = None
+    """The entry of this unsubscribe group; without it, the entry that stops most mail to the address."""
 
 
 class SuppressionPage(PageAnswer):
@@ -74,8 +102,8 @@ class SuppressionRoutes:
     @operation("Suppressed addresses", query=SuppressionQuery, answer=SuppressionPage)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, SuppressionQuery)
-        found = await self._suppressions.page(query.limit, query.after, query.reason)
-        more = next_page(found, query, lambda entry: entry.address)
+        found = await self._suppressions.page(query.limit, query.after, query.reason, query.group)
+        more = next_page(found, query, place)
         return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
     @operation("Suppress an address", body=NewSuppression, answer=SuppressedAddress)
@@ -84,24 +112,33 @@ class SuppressionRoutes:
         address = _normal(new.address)
         if address is None:
             raise ApiError(422, "invalid", "address: not an e-mail address", {"fields": ["address"]})
-        entry = await self._suppressions.add(address, Reason.MANUAL, new.detail, "api")
+        entry = await self._suppressions.add(address, new.reason, new.detail, "api", new.group)
         return answer(SuppressedAddress.of(entry))
 
-    @operation("The suppression of an address", answer=SuppressedAddress)
+    @operation("The suppression of an address", query=EntryQuery, answer=AddressSuppression)
     async def get(self, request: web.Request) -> web.Response:
-        address = _normal(request.match_info["address"])
-        entry = await self._suppressions.get(address) if address else None
-        if entry is None:
-            raise _absent()
-        return answer(SuppressedAddress.of(entry))
+        return answer(AddressSuppression.with_others(*await self._find(request)))
 
-    @operation("Remove an address from the suppression list; returns the removed entry", answer=SuppressedAddress)
+    @operation(
+        "Remove an entry of an address from the suppression list; returns it, with those that stay",
+        query=EntryQuery,
+        answer=AddressSuppression,
+    )
     async def remove(self, request: web.Request) -> web.Response:
-        address = _normal(request.match_info["address"])
-        entry = await self._suppressions.get(address) if address else None
-        if entry is None or not await self._suppressions.remove(entry.address):
+        entry, entries = await self._find(request)
+        if not await self._suppressions.remove(entry.address, entry.scope):
             raise _absent()
-        return answer(SuppressedAddress.of(entry))
+        return answer(AddressSuppression.with_others(entry, entries))
+
+    async def _find(self, request: web.Request) -> tuple[Suppression, Sequence[Suppression]]:
+        """The entry that a request is about, and all of its address."""
+        group = read_query(request, EntryQuery).group
+        address = _normal(request.match_info["address"])
+        entries = await self._suppressions.entries(address) if address else []
+        wanted = [entry for entry in entries if group in (None, entry.group)]
+        if not wanted:
+            raise _absent()
+        return wanted[0], entries
 
 
 def _normal(text: str) -> str | None:

@@ -8,7 +8,16 @@ import aiosqlite
 import orjson
 
 from email_consumer.suppression import statements
-from email_consumer.suppression.suppression import SOFT, Reason, Suppression, takes_effect
+from email_consumer.suppression.suppression import (
+    EVERYTHING,
+    SOFT,
+    Reason,
+    Suppression,
+    group_of,
+    stop_key,
+    stops,
+    takes_effect,
+)
 
 _MIRRORED = frozenset({Reason.COMPLAINT, Reason.HARD_BOUNCE})
 """Reasons that SES's list knows, too."""
@@ -20,8 +29,19 @@ class Changes:
     """Changes of a transaction, to be passed to the gate after its commit."""
 
     suppressed: dict[str, str] = field(default_factory=dict)
-    """Address to reason."""
-    released: list[str] = field(default_factory=list)
+    """`suppression.stop_key` to reason."""
+    released: set[str] = field(default_factory=set)
+    """Keys of what is no longer stopped."""
+
+    def note(self, key: str, entries: Iterable[Suppression]) -> None:
+        """Note that an entry with this key was added or removed; `entries` are all of its address now."""
+        found = stops(entries)
+        if key in found:
+            self.suppressed[key] = found[key]
+            self.released.discard(key)
+        else:
+            self.suppressed.pop(key, None)
+            self.released.add(key)
 
 
 class SuppressionRows:
@@ -39,17 +59,21 @@ class SuppressionRows:
             return
         known = await find(connection, (each.address for each in wanted))
         for new in wanted:
-            if takes_effect(known.get(new.address), new):
-                known[new.address] = new
+            entries = known.setdefault(new.address, {})
+            if takes_effect(entries.get(new.scope), new):
+                entries[new.scope] = new
                 await connection.execute(statements.PUT_SUPPRESSION, self._row(new))
-                changes.suppressed[new.address] = new.reason
+                changes.note(new.stop_key, entries.values())
 
-    async def remove(self, connection: aiosqlite.Connection, address: str, now: float, changes: Changes) -> bool:
-        """Remove an address; False if it is not on the list."""
-        row = {"address": address, "now": now, "mirror": "delete" if self._mirror else None}
+    async def remove(
+        self, connection: aiosqlite.Connection, address: str, scope: str, now: float, changes: Changes
+    ) -> bool:
+        """Remove an address's entry of this scope; False if it is not on the list."""
+        mirrored = self._mirror and scope == EVERYTHING
+        row = {"address": address, "scope": scope, "now": now, "mirror": "delete" if mirrored else None}
         removed = (await connection.execute(statements.REMOVE_SUPPRESSION, row)).rowcount > 0
         if removed:
-            changes.released.append(address)
+            await _note_removed(connection, address, scope, changes)
         return removed
 
     async def count_soft_bounces(
@@ -62,7 +86,11 @@ class SuppressionRows:
         if not self._soft_bounce_limit or not (bounced or delivered):
             return
         known = await find(connection, bounced | delivered)
-        soft = {address for address, each in known.items() if each.active and each.reason is Reason.SOFT_BOUNCES}
+        soft = {
+            address
+            for address, entries in known.items()
+            if (entry := entries.get(EVERYTHING)) and entry.active and entry.reason is Reason.SOFT_BOUNCES
+        }
         concerned = sorted(bounced | soft)
         if not concerned:
             return
@@ -78,14 +106,14 @@ class SuppressionRows:
         ]
         await self.suppress(connection, new, changes)
         for address in soft.difference(full):
-            await connection.execute(statements.FORGET_SUPPRESSION, (address,))
-            changes.suppressed.pop(address, None)
-            changes.released.append(address)
+            await connection.execute(statements.FORGET_SUPPRESSION, (address, EVERYTHING))
+            await _note_removed(connection, address, EVERYTHING, changes)
 
     def _row(self, new: Suppression) -> dict[str, object]:
         mirrored = self._mirror and new.reason in _MIRRORED and _ALREADY_THERE not in new.detail
         return {
             "address": new.address,
+            "scope": new.scope,
             "reason": new.reason,
             "detail": new.detail,
             "source": new.source,
@@ -94,10 +122,17 @@ class SuppressionRows:
         }
 
 
-async def find(connection: aiosqlite.Connection, addresses: Iterable[str]) -> dict[str, Suppression]:
-    """Known entries of the addresses, including removed ones."""
-    rows = await connection.execute_fetchall(statements.FIND_SUPPRESSIONS, (_json(sorted(addresses)),))
-    return {row["address"]: from_row(dict(row)) for row in rows}
+async def _note_removed(connection: aiosqlite.Connection, address: str, scope: str, changes: Changes) -> None:
+    left = (await find(connection, [address])).get(address, {})
+    changes.note(stop_key(address, group_of(scope)), left.values())
+
+
+async def find(connection: aiosqlite.Connection, addresses: Iterable[str]) -> dict[str, dict[str, Suppression]]:
+    """Known entries of the addresses, by address and scope, including removed ones."""
+    found: dict[str, dict[str, Suppression]] = {}
+    for row in await connection.execute_fetchall(statements.FIND_SUPPRESSIONS, (_json(sorted(addresses)),)):
+        found.setdefault(row["address"], {})[row["scope"]] = from_row(dict(row))
+    return found
 
 
 def from_row(row: Mapping[str, object]) -> Suppression:
@@ -109,6 +144,7 @@ def from_row(row: Mapping[str, object]) -> Suppression:
         source=str(row["source"]),
         created_at=float(str(row["created_at"])),
         removed_at=None if row["removed_at"] is None else float(str(row["removed_at"])),
+        group=group_of(str(row["scope"])),
     )
 
 

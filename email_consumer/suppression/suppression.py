@@ -1,6 +1,10 @@
-"""A suppressed address, which of several reasons for it counts, and who must be notified of changes."""
+"""An entry of the suppression list, which mail it stops, which of several reasons for it counts, and who must be notified.
 
-from collections.abc import Mapping
+An address may have several entries: one that stops all mail, one for bulk mail, and one for each unsubscribe group. They are
+added and removed independently, so a bounce that was cleared up does not undo an unsubscribe.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -22,22 +26,27 @@ class Reason(StrEnum):
     """SOFT_BOUNCE_LIMIT soft bounces in a row (see `SOFT`); a delivery in between restarts the count."""
 
 
+EVERYTHING = "all"
+"""The scope of an entry that stops mail in both lanes."""
+BULK = "bulk"
+"""The scope of an entry that stops all bulk mail; for a single group, `:` and its name follow."""
+
 _STRENGTH = {reason: place for place, reason in enumerate(Reason)}
 
 
 class SuppressionGate(Protocol):
     """What stops mail to suppressed addresses; see `pipeline.gate` and `cluster.shared_state_publisher`."""
 
-    def suppress(self, addresses: Mapping[str, str]) -> None:
-        """Stop mail to these addresses, given with their reasons."""
+    def suppress(self, stops: Mapping[str, str]) -> None:
+        """Stop mail. The values are reasons; the keys are addresses, or an address and a group (see `stop_key`)."""
 
-    def release(self, address: str) -> None:
-        """Allow mail to the address again."""
+    def release(self, stop: str) -> None:
+        """Undo what `suppress` did for this key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Mail to the address is stopped unless the entry was removed. Times are Unix seconds."""
+    """Mail to the address is stopped, as far as its scope goes, unless the entry was removed. Times are Unix seconds."""
 
     address: str
     """In normal form."""
@@ -48,14 +57,52 @@ class Suppression:
     created_at: float
     """When it happened, which may be long before we learned of it."""
     removed_at: float | None = None
+    group: str | None = None
+    """The unsubscribe group whose bulk mail is stopped; None if the entry is not limited to a group."""
 
     @property
     def active(self) -> bool:
         return self.removed_at is None
 
+    @property
+    def scope(self) -> str:
+        """Which mail is stopped. Scopes sort from the widest to the narrowest."""
+        if self.group is not None:
+            return group_scope(self.group)
+        return BULK if self.reason is Reason.UNSUBSCRIBED else EVERYTHING
+
+    @property
+    def stop_key(self) -> str:
+        return stop_key(self.address, self.group)
+
+
+def group_scope(group: str) -> str:
+    """The scope of an entry that stops the bulk mail of one group."""
+    return f"{BULK}:{group}"
+
+
+def group_of(scope: str) -> str | None:
+    """The group that a scope is limited to, if any."""
+    return scope.partition(":")[2] or None
+
+
+def stop_key(address: str, group: str | None) -> str:
+    """What the gate looks up: an address (in normal form), or one of its groups.
+
+    A group's key is no address. An address has one key for all mail and for all bulk mail, since workers of the previous
+    version know no other: where only bulk mail is stopped, the reason is `unsubscribed`.
+    """
+    return address if group is None else f"{group}\n{address}"
+
+
+def stops(entries: Iterable[Suppression]) -> dict[str, str]:
+    """The keys and reasons of the mail that active entries stop; see `stop_key`."""
+    widest_last = sorted((each for each in entries if each.active), key=lambda each: each.scope, reverse=True)
+    return {entry.stop_key: entry.reason for entry in widest_last}
+
 
 def takes_effect(known: Suppression | None, new: Suppression) -> bool:
-    """Whether `new` replaces the known entry. The result does not depend on the order of events."""
+    """Whether `new` replaces the known entry of the same scope. The result does not depend on the order of events."""
     if known is None:
         return True
     if known.removed_at is not None:

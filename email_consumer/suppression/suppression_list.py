@@ -7,7 +7,18 @@ import structlog
 from email_consumer.store.database import Database
 from email_consumer.suppression import statements
 from email_consumer.suppression.rows import Changes, SuppressionRows, find, from_row
-from email_consumer.suppression.suppression import Reason, Suppression, SuppressionGate
+from email_consumer.suppression.suppression import (
+    EVERYTHING,
+    Reason,
+    Suppression,
+    SuppressionGate,
+    group_of,
+    group_scope,
+    stop_key,
+)
+
+_AFTER_ALL = "~"
+"""Sorts after each scope."""
 
 _log = structlog.get_logger(__name__)
 
@@ -21,50 +32,67 @@ class SuppressionList:
         self._gate = gate
 
     async def load(self) -> int:
-        """Load the whole list into the gate, before mail is pulled; returns its size."""
+        """Load the whole list into the gate, before mail is pulled; returns the number of keys (see `stop_key`)."""
         rows = await self._database.fetch(statements.ACTIVE_SUPPRESSIONS)
-        self._gate.suppress({row["address"]: row["reason"] for row in rows})
+        active = {stop_key(row["address"], group_of(row["scope"])): row["reason"] for row in rows}
+        self._gate.suppress(active)
         # The workers' gate outlives this process, which may have ended before publishing a removal.
-        for removed in await self._database.fetch(statements.REMOVED_SUPPRESSIONS):
-            self._gate.release(removed["address"])
-        return len(rows)
+        for row in await self._database.fetch(statements.REMOVED_SUPPRESSIONS):
+            if (key := stop_key(row["address"], group_of(row["scope"]))) not in active:
+                self._gate.release(key)
+        return len(active)
 
-    async def add(self, address: str, reason: Reason, detail: str, source: str) -> Suppression:
-        """Add an address (in normal form); returns the entry in force, which may be an earlier one.
+    async def add(
+        self, address: str, reason: Reason, detail: str, source: str, group: str | None = None
+    ) -> Suppression:
+        """Add an address (in normal form); returns the entry of that scope in force, which may be an earlier one.
 
         Raises:
             sqlite3.OperationalError: nothing was written.
         """
         changes = Changes()
         async with self._database.transaction() as connection:
-            new = Suppression(address, reason, detail, source, time.time())
+            new = Suppression(address, reason, detail, source, time.time(), group=group)
             await self._rows.suppress(connection, [new], changes)
-            in_force = (await find(connection, [address]))[address]
+            in_force = (await find(connection, [address]))[address][new.scope]
         self._gate.suppress(changes.suppressed)
         _log.info("suppression.added", addresses=len(changes.suppressed), reason=reason, source=source)
         return in_force
 
-    async def remove(self, address: str) -> bool:
-        """Remove an address (in normal form); False if it was not on the list.
+    async def remove(self, address: str, scope: str = EVERYTHING) -> bool:
+        """Remove an address's entry of this scope; False if it was not on the list. Its other entries stay.
 
         Raises:
             sqlite3.OperationalError: nothing was written.
         """
         changes = Changes()
         async with self._database.transaction() as connection:
-            removed = await self._rows.remove(connection, address, time.time(), changes)
+            removed = await self._rows.remove(connection, address, scope, time.time(), changes)
+        self._gate.suppress(changes.suppressed)
+        for key in changes.released:
+            self._gate.release(key)
         if removed:
-            self._gate.release(address)
             _log.info("suppression.removed")
         return removed
 
-    async def page(self, limit: int, after: str = "", reason: Reason | None = None) -> list[Suppression]:
-        """Up to `limit` entries after the address `after`, ordered by address."""
-        parameters = {"after": after, "limit": limit, "reason": reason}
+    async def page(
+        self, limit: int, after: str = "", reason: Reason | None = None, group: str | None = None
+    ) -> list[Suppression]:
+        """Up to `limit` entries after the place `after` (see `place`), ordered by address, the widest scope first."""
+        address, _, scope = after.rpartition(" ")
+        if not address or "@" in scope:  # an address; its entries come before this place
+            address, scope = after, _AFTER_ALL
+        parameters = {"address": address, "scope": scope, "limit": limit, "reason": reason}
+        parameters["only"] = group and group_scope(group)
         rows = await self._database.fetch(statements.PAGE_OF_SUPPRESSIONS, parameters)
         return [from_row(dict(row)) for row in rows]
 
-    async def get(self, address: str) -> Suppression | None:
-        """The active entry of an address; None if it is not suppressed."""
-        found = (await find(self._database.reader, [address])).get(address)
-        return found if found and found.active else None
+    async def entries(self, address: str) -> list[Suppression]:
+        """The active entries of an address, the widest scope first."""
+        found = (await find(self._database.reader, [address])).get(address, {})
+        return [entry for _, entry in sorted(found.items()) if entry.active]
+
+
+def place(entry: Suppression) -> str:
+    """The place of an entry in the list, for `SuppressionList.page`."""
+    return f"{entry.address} {entry.scope}"

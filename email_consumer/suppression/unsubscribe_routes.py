@@ -55,8 +55,8 @@ class UnsubscribeRoutes:
         "The confirmation page of an unsubscribe link", answer_type=_HTML, not_found_type=_HTML, open_to_all=True
     )
     async def ask(self, request: web.Request) -> web.Response:
-        address = self._unsubscribe.address(request.match_info["token"])
-        return _page(_ASK) if address else _page(_UNKNOWN, 404)
+        target = self._unsubscribe.target(request.match_info["token"])
+        return _page(_ASK) if target else _page(_UNKNOWN, 404)
 
     @operation(
         "Unsubscribe",
@@ -67,14 +67,14 @@ class UnsubscribeRoutes:
         open_to_all=True,
     )
     async def unsubscribe(self, request: web.Request) -> web.Response:
-        address = self._unsubscribe.address(request.match_info["token"])
-        if address is None:
+        target = self._unsubscribe.target(request.match_info["token"])
+        if target is None:
             return _page(_UNKNOWN, 404)
         # Both form encodings contain the two words.
         body = await read_bytes(request, at_most=_MAX_BODY)
         if b"List-Unsubscribe" not in body or b"One-Click" not in body:
             raise ApiError(400, "no_confirmation", "Post List-Unsubscribe=One-Click to unsubscribe.")
-        await self._suppressions.add(address, Reason.UNSUBSCRIBED, "", "recipient")
+        await self._suppressions.add(target.address, Reason.UNSUBSCRIBED, "", "recipient", target.group)
         return _page(_DONE)
 
 

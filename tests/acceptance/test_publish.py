@@ -64,7 +64,7 @@ async def test_every_option_of_a_mail(server: NatsServer, stream: JetStreamConte
     answer = await _publish(
         *("--to", "a@example.com", "--to", "b@example.com", "--uuid", "u", "--text", "text", *_MAIL),
         *("--from", "Sender <s@example.com>", "--at", "2030-01-01 09:00:00", "--attach", "plan.pdf"),
-        *("--attach", "logs.tar.gz", "--json", "--write-uuids", "uuids"),
+        *("--attach", "logs.tar.gz", "--lane", "transactional", "--group", "news", "--json", "--write-uuids", "uuids"),
         cwd=tmp_path,
         nats_url=server.url,
     )
@@ -76,6 +76,7 @@ async def test_every_option_of_a_mail(server: NatsServer, stream: JetStreamConte
     first, _ = await _stored(stream)
     assert (first["uuid"], first["text"], first["body"]) == (result["uuids"][0], "Grüße\r\n", "<p>hi</p>")
     assert (first["from_email"], first["scheduled_at"]) == ("Sender <s@example.com>", "2030-01-01T09:00:00+00:00")
+    assert (first["lane"], first["unsubscribe_group"], first["list_unsubscribe"]) == ("transactional", "news", True)
     assert first["attachments"] == [
         {"filename": "plan.pdf", "content": b"%PDF", "content_type": "application/pdf"},
         {"filename": "logs.tar.gz", "content": b"zipped"},

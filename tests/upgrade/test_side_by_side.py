@@ -60,10 +60,13 @@ class Surroundings:
         self.stack.push_async_callback(daemon.kill)
         return daemon
 
-    async def suppress(self, email: str) -> None:
-        url = f"http://127.0.0.1:{self.port}/v1/suppressions"
+    async def suppress(self, email: str, **fields: str) -> None:
+        await self.ask("POST", "", {"address": email, **fields})
+
+    async def ask(self, method: str, path: str, document: object = None) -> None:
+        url = f"http://127.0.0.1:{self.port}/v1/suppressions{path}"
         async with aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session:
-            await session.post(url, json={"address": email}, raise_for_status=True)
+            await session.request(method, url, json=document, raise_for_status=True)
 
     async def sent(self) -> dict[str, int]:
         return dict((await self.sandbox.get("/messages/uuids"))["uuids"])
@@ -139,7 +142,15 @@ async def test_roles_of_both_versions_share_the_rate_and_what_stops_mail(
     around: Surroundings, first: str, second: str
 ) -> None:
     await around.daemon(first, "sidecar", SERVER_PORT=around.port).start()
-    await around.suppress("gone@example.com")  # each worker reads that before it sends
+    stopped = ["gone@example.com"]
+    await around.suppress(*stopped)  # each worker reads that before it sends
+    if first == NEW:  # entries that the version before does not have
+        stopped += ["left@example.com", "left-and-freed@example.com"]
+        for address in stopped[1:]:
+            await around.suppress(address, reason="unsubscribed")
+            await around.suppress(address, group="news")
+        await around.suppress(stopped[2])
+        await around.ask("DELETE", f"/{stopped[2]}")
     workers = around.daemon(first, "worker"), around.daemon(second, "worker")
     for worker in workers:
         await worker.start()
@@ -151,6 +162,7 @@ async def test_roles_of_both_versions_share_the_rate_and_what_stops_mail(
     await waits(waiting)
     await workers[0].stop()  # now only the other version is left to send
     names = [f"u-{number}" for number in range(20)]
-    await around.publisher.publish([as_map(name) for name in names] + [as_map("gone", email="gone@example.com")])
+    await around.publisher.publish([as_map(address.partition("@")[0], email=address) for address in stopped])
+    await around.publisher.publish([as_map(name) for name in names])
     await emptied(around.publisher)
     assert await around.sent() == dict.fromkeys(names, 1)

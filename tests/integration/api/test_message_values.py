@@ -1,12 +1,13 @@
 """Odd values in `POST /v1/messages`: they mean the same as in a message over NATS, and never cause a 5xx."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from email_consumer.message.content import NOT_BUILT
+from email_consumer.message.lane import Lane
 from email_consumer.message.problems import MAX_LENGTH, MAX_PROBLEMS
 from tests.factories import new_message
 from tests.integration.api.harness import ApiHarness
@@ -16,13 +17,15 @@ NEVER = "9999-12-31T23:59:59.9999999Z"
 ZERO = "0001-01-01T00:00:00Z"
 OPTIONAL = [
     "topic_id", "text", "from_email", "reply_to", "cc", "bcc", "headers", "attachments", "tags", "configuration_set",
-    "track_opens", "scheduled_at", "expires_at", "list_unsubscribe", *sorted(NOT_BUILT),
+    "track_opens", "scheduled_at", "expires_at", "list_unsubscribe", "unsubscribe_group", "lane", *sorted(NOT_BUILT),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}], ids=repr)
 async def test_empty_values_are_not_given(empty: object, harness: ApiHarness) -> None:
-    answer = await harness.post(new_message(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty)
+    answer = await harness.post(
+        new_message(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty, unsubscribe_group=empty
+    )
     assert (answer["scheduled"], answer["warnings"]) == (False, [])
     [message] = await harness.pull(1)
     assert message.model_fields_set == {"uuid", "email", "subject", "body"}
@@ -45,6 +48,21 @@ async def test_a_message_whose_time_is_not_set_is_due_with_the_others(harness: A
     for uuid in answer["ids"]:
         _, shown = await harness.ask("GET", f"/v1/messages/{uuid}")
         assert shown["scheduled_at"] == "2035-01-01T00:00:00.000Z"
+
+
+async def test_a_message_has_the_lane_and_group_of_the_request_unless_it_names_others(harness: ApiHarness) -> None:
+    reset = new_message(lane="transactional", unsubscribeGroup="account")
+    await harness.post(reset, new_message(lane=""), lane="bulk", unsubscribe_group="news")
+    await harness.post(new_message())
+    found = [(message.lane, message.unsubscribe_group) for message in await harness.pull(3)]
+    assert found == [(Lane.TRANSACTIONAL, "account"), (Lane.BULK, "news"), (None, None)]
+
+
+async def test_scheduled_mail_keeps_its_lane_and_group(harness: ApiHarness) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    await harness.post(new_message(unsubscribe_group="news"), lane="transactional", scheduled_at=soon)
+    [message] = await harness.pull(1)
+    assert (message.lane, message.unsubscribe_group) == (Lane.TRANSACTIONAL, "news")
 
 
 async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) -> None:
@@ -73,9 +91,15 @@ async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) 
         ({}, {"scheduleAt": "2035-01-01T00:00:00Z"}, 422, "did you mean 'scheduled_at'"),
         ({}, {"expires_at": "2035-01-01T00:00:00Z"}, 422, "expires_at belongs into each message"),
         ({}, {"expiresAt": "2035-01-01T00:00:00Z"}, 422, "expires_at belongs into each message"),
-        ({}, {"lane": "transactional"}, 422, "lane: this version can't act on it"),
+        ({}, {"tenant": "acme"}, 422, "tenant: this version can't act on it"),
         *(({name: "x"}, {}, 422, f"{name}: this version can't act on it") for name in sorted(NOT_BUILT)),
         ({"list_unsubscribe": "yes"}, {}, 422, "neither true nor false"),
+        ({"lane": "urgent"}, {}, 422, "messages.0.lane"),
+        ({}, {"lane": "urgent"}, 422, "lane"),
+        ({"lnae": "transactional"}, {}, 422, "did you mean 'lane'"),
+        ({}, {"lanes": "transactional"}, 422, "did you mean 'lane'"),
+        ({"unsubscribe_group": "a b"}, {}, 422, "messages.0.unsubscribe_group"),
+        ({}, {"unsubscribe_groups": "news"}, 422, "did you mean 'unsubscribe_group'"),
         ({"emails": [7] * 10_000}, {}, 422, "messages.0.emails.0"),
         ({"emails": [7] * 10_001}, {}, 422, "10,001 entries"),
         ({"cc": ["x"] * 51}, {}, 422, "messages.0.cc: has 51 entries"),

@@ -16,6 +16,7 @@ from nats.js.kv import KeyValue
 
 from email_consumer.core.mail_queue import Mark
 from email_consumer.suppression.compact_set import SuppressedAddresses
+from email_consumer.suppression.suppression import stop_key
 from tests.integration.cluster.shared_state_harness import connected, running, sidecar, worker
 from tests.servers.nats import NatsServer
 from tests.waiting import patience, until
@@ -32,6 +33,20 @@ async def test_a_worker_is_ready_once_it_knows_all_that_was_published(server: Na
             assert one.suppressed.reason("a@example.com") == "complaint"
             assert one.suppressed.reason("b@example.com") == "hard bounce"
             assert one.suppressed.reason("c@example.com") is None
+
+
+async def test_an_address_and_its_groups_come_and_go_independently(server: NatsServer) -> None:
+    address, group = "a@example.com", stop_key("a@example.com", "news")
+    async with sidecar(server) as shared, running(shared), worker(server) as one:
+        shared.suppress({address: "hard bounce", group: "unsubscribed"})
+        shared.announce(("s3cret",), 1.0)
+        await one.watcher.ready()
+        shared.suppress({address: "unsubscribed"})
+        shared.release(group)
+        await shared.stored()
+        shared.cancel("news", Mark("s", 1, 2.0))
+        await one.until(lambda known: "news" in known.cancelled)
+        assert (one.suppressed.reason(address), one.suppressed.reason(group)) == ("unsubscribed", None)
 
 
 async def test_without_a_sidecar_no_worker_is_ready(server: NatsServer) -> None:

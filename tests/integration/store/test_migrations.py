@@ -184,3 +184,21 @@ async def test_whom_automatic_replies_brought_onto_the_list_gets_mail_again(tmp_
     async with open_database(tmp_path / "email.db") as database:
         stopped = await database.fetch("SELECT address FROM suppressions WHERE removed_at IS NULL ORDER BY address")
         assert [row[0] for row in stopped] == ["full@example.com", "hard@example.com", "old@example.com"]
+
+
+async def test_who_had_unsubscribed_stays_so_for_bulk_mail(tmp_path: Path) -> None:
+    older_file(tmp_path / "email.db", 19)
+    with closing(sqlite3.connect(tmp_path / "email.db")) as connection, connection:
+        connection.executescript("""
+            INSERT INTO suppressions (address, reason, detail, source, created_at, removed_at, mirror) VALUES
+                ('bounced@example.com', 'hard bounce', 'x', 'event', 5, NULL, 'put'),
+                ('freed@example.com', 'unsubscribed', '', 'recipient', 5, 6, 'delete'),
+                ('left@example.com', 'unsubscribed', '', 'recipient', 5, NULL, NULL)
+        """)
+    async with open_database(tmp_path / "email.db") as database:
+        rows = await database.fetch("SELECT * FROM suppressions ORDER BY address")
+        assert [tuple(row) for row in rows] == [
+            ("bounced@example.com", "hard bounce", "x", "event", 5, None, "put", "all"),
+            ("freed@example.com", "unsubscribed", "", "recipient", 5, 6, "delete", "all"),
+            ("left@example.com", "unsubscribed", "", "recipient", 5, None, None, "bulk"),
+        ]

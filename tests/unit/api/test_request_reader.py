@@ -37,7 +37,12 @@ async def test_the_event_loop_gets_its_turns() -> None:
 
 async def test_what_is_wrong_is_named_by_its_place() -> None:
     good = {"emails": ["a@example.com"], "subject": "s", "content": "b"}
-    for wrong, field in (({"subject": 7}, "messages.1.subject: "), ({"lane": "x"}, "messages.1: lane: "), (7, "")):
+    for wrong, field in (
+        ({"subject": 7}, "messages.1.subject: "),
+        ({"lane": "x"}, "messages.1.lane: "),
+        ({"tenant": "x"}, "messages.1: tenant: "),
+        (7, ""),
+    ):
         messages = [good, good | wrong if isinstance(wrong, dict) else wrong, wrong]
         with pytest.raises(ApiError) as caught:
             await read_request(orjson.dumps({"messages": messages}), Reading())

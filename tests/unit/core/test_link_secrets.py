@@ -4,12 +4,12 @@ import pytest
 
 from email_consumer.cluster.shared_state import SharedValue, decode_secrets, encode_secrets
 from email_consumer.core.link_secrets import LinkSecrets, new_secret
-from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.suppression.unsubscribe import LinkTarget, Unsubscribe
 from email_consumer.tracking.tokens import OpenTokens
 
 
 def unsubscribe_token(unsubscribe: Unsubscribe) -> str:
-    return unsubscribe.link("jane@example.com").rpartition("/")[2]
+    return unsubscribe.link(LinkTarget("jane@example.com")).rpartition("/")[2]
 
 
 def test_links_of_each_secret_work_while_it_is_kept() -> None:
@@ -21,17 +21,17 @@ def test_links_of_each_secret_work_while_it_is_kept() -> None:
         links.append((opens.sign("u-1"), unsubscribe_token(unsubscribe)))
     assert len(set(links)) == 3
     assert {opens.read(pixel) for pixel, _ in links} == {"u-1"}
-    assert {unsubscribe.address(token) for _, token in links} == {"jane@example.com"}
+    assert {unsubscribe.target(token) for _, token in links} == {LinkTarget("jane@example.com")}
     secrets.replace(("third",))
     assert [opens.read(pixel) for pixel, _ in links] == [None, None, "u-1"]
-    assert [unsubscribe.address(token) for _, token in links] == [None, None, "jane@example.com"]
+    assert [unsubscribe.target(token) for _, token in links] == [None, None, LinkTarget("jane@example.com")]
 
 
 def test_the_newest_one_signs() -> None:
     rotated, alone = LinkSecrets("new", "old"), LinkSecrets("new")
     assert OpenTokens(rotated).sign("u-1") == OpenTokens(alone).sign("u-1")
     one, other = (Unsubscribe("https://mail.example.com", each) for each in (rotated, alone))
-    assert one.link("jane@example.com") == other.link("jane@example.com")
+    assert one.link(LinkTarget("jane@example.com")) == other.link(LinkTarget("jane@example.com"))
 
 
 def test_a_link_of_one_kind_is_none_of_the_other() -> None:

@@ -38,6 +38,8 @@ _KINDS = {
     "Attachments": f"list of maps, at most {MAX_ATTACHMENTS}",
     "Tags": f"map, at most {MAX_TAGS}; names and values 1 to 256 of `A-Z a-z 0-9 _ -`",
     "ConfigurationSet": "text, 1 to 64 of `A-Z a-z 0-9 _ -`",
+    "UnsubscribeGroup": "text, 1 to 64 of `A-Z a-z 0-9 _ . -`",
+    "LaneName": "`transactional` or `bulk`",
     "bool": "true or false",
     "Time": "time, see below",
     "ListUnsubscribe": "true, false, or links in the form `<https://…>, <mailto:…>`",
@@ -66,6 +68,8 @@ _EXAMPLES: dict[str, object] = {
     "scheduled_at": "2030-01-01T09:00:00+09:00",
     "expires_at": "2030-01-02T00:00:00Z",
     "list_unsubscribe": True,
+    "unsubscribe_group": "news",
+    "lane": "bulk",
 }
 _HEAD = """# The message
 
@@ -77,7 +81,7 @@ address).
   str, or bin with UTF-8.
 - For every optional field, nil, empty text, an empty list and an empty map mean "not given".
 - Unknown keys are ignored, logged once and counted; over HTTP, `warnings` names them. A key that is one letter away from
-  `scheduled_at`, `expires_at`, `cc`, `bcc` or `topic_id`, while that field is absent, is refused.
+  `scheduled_at`, `expires_at`, `cc`, `bcc`, `topic_id`, `lane` or `unsubscribe_group`, while that field is absent, is refused.
 - {not_built} are reserved and not implemented yet: a message with one of them becomes a dead letter that says so.
 - An address that appears more than once in `email`, `cc` and `bcc` gets the mail once: `email` takes precedence over `cc`, and `cc`
   over `bcc`.
