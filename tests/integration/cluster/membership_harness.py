@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from email_consumer.cluster.membership import Membership
 from email_consumer.jetstream.connection import close
+from email_consumer.runtime.clock import elapsed
 from tests.servers.nats import NatsServer
 
 BEAT, TTL, MARGIN = 0.4, 1.6, 0.4
@@ -51,7 +52,7 @@ class Worker:
     @property
     def share(self) -> float:
         """Of the rate, at this moment."""
-        sends = self.alive and not self.held and asyncio.get_running_loop().time() < self.membership.valid_until
+        sends = self.alive and not self.held and elapsed() < self.membership.valid_until
         return 1 / self.workers if sends else 0.0
 
     def sends_as(self, workers: int) -> bool:

@@ -15,6 +15,7 @@ from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import LEASE
+from email_consumer.runtime.clock import elapsed
 from tests.factories import ORIGIN, mail
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstream_backend, policy
 from tests.servers.nats import NatsServer
@@ -105,7 +106,7 @@ async def test_a_claim_whose_acknowledgement_got_lost_holds(jetstream: JetStream
     publisher = Publisher(jetstream.client)
     publisher._listening = True  # so it never begins to: no acknowledgement arrives
     ledger = JetStreamLedger(publisher, lambda _message, _origin: None, policy(), stream=STREAM)
-    before = asyncio.get_running_loop().time()
+    before = elapsed()
     claim = await ledger.claim(mail(), ORIGIN)
     assert isinstance(claim, Claim)
     assert claim.attempt == 1

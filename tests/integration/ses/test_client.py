@@ -6,6 +6,7 @@ from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
 from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
+from email_consumer.runtime.clock import elapsed
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.session import MissingCredentialsError
 from tests.factories import mail
@@ -125,21 +126,20 @@ async def test_credentials_that_are_still_refused_are_not_read_again_at_every_se
 async def test_nothing_is_sent_when_the_credentials_came_too_late_for_the_claim(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop = asyncio.get_running_loop()
     async with client(sandbox.url) as ses:
         given = ses._credentials
 
         async def after_the_deadline() -> ReadOnlyCredentials:
             credentials = await given()
-            await asyncio.sleep(deadline - loop.time() + 0.01)
+            await asyncio.sleep(deadline - elapsed() + 0.01)
             return credentials
 
-        deadline = loop.time() + 0.1
+        deadline = elapsed() + 0.1
         with monkeypatch.context() as slow:
             slow.setattr(ses, "_credentials", after_the_deadline)
             assert await ses.send(mail(), deadline) == Interrupted()
         assert await sandbox.accepted("u-1") == 0
-        assert isinstance(await ses.send(mail(), loop.time() + 60), Sent)
+        assert isinstance(await ses.send(mail(), elapsed() + 60), Sent)
 
 
 async def test_no_credentials_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.source import Receiver
 from email_consumer.message.model import decode
 from email_consumer.pipeline.gate import covers
+from email_consumer.runtime.clock import elapsed
 from tests.factories import mail, payload
 from tests.integration.sources.backends import SourceBackend, jetstream, memory, sqs
 from tests.integration.sources.harness import ReceiverHarness
@@ -225,6 +226,6 @@ async def test_a_mark_covers_what_was_stored_before_it(backend: SourceBackend) -
 
 async def test_a_source_that_works_passes_its_check(backend: SourceBackend) -> None:
     await backend.source.check()
-    assert backend.source.valid_until > asyncio.get_running_loop().time()
+    assert backend.source.valid_until > elapsed()
     assert await backend.source.unconsumed() == Unconsumed()
     await backend.source.stats(0)

@@ -8,6 +8,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
+from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.sources.jetstream import consumer_lease as lease
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease, LeaseLostError, LeaseRefusedError
@@ -55,7 +56,7 @@ async def inherits(lease: ConsumerLease) -> bool:
 async def test_the_first_one_inherits_what_unknown_others_delivered(client: Client) -> None:
     first = of(client, "a")
     assert await inherits(first)
-    assert first.valid_until > asyncio.get_running_loop().time()
+    assert first.valid_until > elapsed()
 
 
 async def test_the_same_ledger_comes_back_at_once_after_a_crash(client: Client) -> None:
@@ -115,9 +116,9 @@ async def test_another_ledger_waits_while_the_holder_lives(client: Client, monke
     done, _ = await asyncio.wait([waiting], timeout=2.5)
     assert not done
     keeping.cancel()  # the holder dies without a word
-    died_at = asyncio.get_running_loop().time()
+    died_at = elapsed()
     assert await waiting
-    assert asyncio.get_running_loop().time() >= max(first.valid_until, died_at)
+    assert elapsed() >= max(first.valid_until, died_at)
 
 
 async def test_a_holder_that_slept_too_long_learns_that_it_lost(
@@ -145,7 +146,7 @@ async def test_a_bucket_that_is_gone_is_recreated(client: Client, monkeypatch: p
 
 async def renewed(*holders: ConsumerLease) -> None:
     """Until each of them has renewed from now on."""
-    now = asyncio.get_running_loop().time()
+    now = elapsed()
     await until(lambda: min(each.valid_until for each in holders) >= now + lease.LEASE - lease._MARGIN)
 
 
