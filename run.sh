@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # Where this is set, every start would recompile all packages and take three times as long.
 unset PYTHONDONTWRITEBYTECODE
 
-# Only the system's certificates include those of a company's proxy, and uv has a list of its own by default.
+# Only the system's certificates include those of a company's proxy; by default uv uses the list that it ships with.
 if [[ -z ${UV_SYSTEM_CERTS:-}${UV_NATIVE_TLS:-}${SSL_CERT_FILE:-}${SSL_CERT_DIR:-} ]]; then
     export UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true # older versions read the second
 fi
@@ -53,7 +53,7 @@ find_uv() {
         local python
         python=$(find_python)
         fetched=$(mktemp -d)
-        # pip before 24.2 has a list of its own as well.
+        # So does pip before 24.2.
         REQUESTS_CA_BUNDLE=${REQUESTS_CA_BUNDLE:-$("$python" -c 'import ssl; print(ssl.get_default_verify_paths().cafile or "")')} \
             "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes \
                 --target "$fetched" -r <(sed -n '/^uv==/,/[^\\]$/p' requirements.lock) ||
