@@ -53,7 +53,7 @@ find_uv() {
         local python
         python=$(find_python)
         fetched=$(mktemp -d)
-        # So does pip before 24.2.
+        # pip before 24.2 ignores them as well.
         REQUESTS_CA_BUNDLE=${REQUESTS_CA_BUNDLE:-$("$python" -c 'import ssl; print(ssl.get_default_verify_paths().cafile or "")')} \
             "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes \
                 --target "$fetched" -r <(sed -n '/^uv==/,/[^\\]$/p' requirements.lock) ||

@@ -146,7 +146,7 @@ class CopyStream:
 
     async def drop_before(self, sequence: int) -> None:
         """Drop rows of an earlier copy that this one did not replace: they no longer exist."""
-        if sequence > 0:  # 0 would purge everything
+        if sequence > 1:  # 0 would purge everything; so does 1, up to nats-server 2.14.0 at least
             await self._jetstream.purge_stream(self.name, seq=sequence)
 
     async def drop(self, subject: str) -> None:

@@ -13,7 +13,7 @@ from email_consumer.replica.stream import CopyStream
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import open_database
 from tests.integration.replica.copies import ROWS, Copied, back_up, copied, delete, dump, put_back
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 Harm = Callable[[Client], Awaitable[None]]
 
@@ -88,6 +88,18 @@ async def assert_rebuilt_elsewhere(copy: Copied, client: Client) -> None:
     other = copy.database.path.with_name("rebuilt.db")
     assert (await rebuild(other, client, stream="messages")).missing == []
     assert dump(other) == dump(copy.database.path)
+
+
+async def test_a_first_copy_purges_nothing(path: Path, client: Client, publisher: Publisher) -> None:
+    """A purge up to the first message, where its mark is, empties the stream before nats-server 2.14.6."""
+    purges = await client.subscribe(f"$JS.API.STREAM.PURGE.{ROWS}")
+    async with copied(path, publisher) as copy:
+        await copy.send(1)
+        await copy.copy()
+        await client.flush()
+    assert not purges.pending_msgs
+    await client.jetstream().purge_stream(ROWS)
+    await purges.next_msg(PATIENCE)
 
 
 async def test_a_refusal_shows_that_the_stream_was_deleted(path: Path, client: Client, publisher: Publisher) -> None:
