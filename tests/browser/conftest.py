@@ -31,11 +31,7 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserHarness
 def page(browser: Chrome, harness: BrowserHarness) -> Iterator[Page]:
     """Logged in; what the browser complains of afterwards is a failure."""
     opened = Page(browser, harness.url)
-    browser.delete_all_cookies()
     opened.emulate()
-    opened.open()
-    opened.log_in()
-    opened.read("#tile-waiting dd", "")
-    opened.find("#parts li")  # the first event is there
+    opened.open_logged_in()
     yield opened
     assert opened.complaints() == []

@@ -21,6 +21,12 @@ window.violations = [];
 addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
 
+# One request of the driver, where asking an element for its text takes two, and a script of 50 KB.
+_TEXT = """
+const element = document.querySelector(arguments[0]);
+return element?.checkVisibility() ? element.innerText.trim() : "";
+"""
+
 Found = TypeVar("Found")
 
 
@@ -33,6 +39,14 @@ class Page:
 
     def open(self, path: str = "/") -> None:
         self.driver.get(self.url + path)
+
+    def open_logged_in(self) -> None:
+        """With the session of the page before, where there still is one; until the first event of the live part is there."""
+        self.open()
+        self.wait(lambda: self.find("#login-form").is_displayed() or self.text("#parts li"))
+        if self.find("#login-form").is_displayed():
+            self.log_in()
+            self.wait(lambda: self.text("#parts li"))
 
     def log_in(self, key: str = KEY) -> None:
         """By the form, as soon as it shows."""
@@ -59,10 +73,7 @@ class Page:
 
     def text(self, css: str) -> str:
         """What a person reads there; empty if nothing is there."""
-        try:
-            return next((element.text for element in self.all(css)), "")
-        except StaleElementReferenceException:  # just replaced by a newer one
-            return ""
+        return str(self.run(_TEXT, css))
 
     def read(self, css: str, fragment: str) -> str:
         """Wait until a fragment stands there; the whole text."""
