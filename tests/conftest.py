@@ -29,6 +29,7 @@ _OF_THIS_MACHINE = (
 )
 
 read_once()
+gc.disable()  # what is collected stays; looking at it again and again while there is ever more takes a sixth of the time
 
 # A busy machine makes examples slow; that is no property of what is tested.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,6 +48,7 @@ def pytest_collection_finish() -> None:
     """Collected tests and imported modules stay; the garbage collector need not look at a million objects each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,10 +8,10 @@ from benchmarks.fleet.cancel import cancel
 
 async def test_mail_published_twice_survives_kills_and_a_stop_of_workers(tmp_path: Path) -> None:
     size = FleetSize(
-        mails=600, rate=400, worker_kills=2, node_kills=0, sidecar_kills=0, stop_seconds=5, lease=4, grace=30
+        mails=300, rate=400, worker_kills=2, node_kills=0, sidecar_kills=0, stop_seconds=5, lease=4, grace=30
     )
     count = await fleet_killed(tmp_path, size)
-    assert count.published == 600
+    assert count.published == 300
     assert count.kills == 2
     assert all_shown(count) == "", count
 

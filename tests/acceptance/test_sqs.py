@@ -16,7 +16,7 @@ from tests.acceptance.publisher import SqsPublisher, as_map
 from tests.servers.sqs import SqsServer
 
 _KILLS = 5
-_GOOD = int(os.environ.get("SQS_MAILS", "1500"))
+_GOOD = int(os.environ.get("SQS_MAILS", "600"))
 on_sqs = pytest.mark.parametrize("harness", ["sqs"], indirect=True)
 
 
@@ -54,12 +54,12 @@ async def test_messages_of_all_kinds_and_five_kills(harness: DaemonHarness, sqs_
     uuids = [f"mail-{number}" for number in range(_GOOD)]
     good = list(_forms(uuids))
     doomed = list(_forms([f"exhausted-{number}" for number in range(10)] + [f"rejected-{n}" for n in range(10)]))
-    poison = [_poison(number) for number in range(80)]
+    poison = [_poison(number) for number in range(40)]
     everything = good + chance.choices(good, k=_GOOD // 20) + doomed + poison
     chance.shuffle(everything)
     await harness.fault(times=None, match={"uuid": "exhausted-*"}, kind="error", code="BrandNewException")
     await harness.fault(times=None, match={"uuid": "rejected-*"}, kind="error", code="MessageRejected")
-    await harness.fault(times=400, kind="error", code="TooManyRequestsException")
+    await harness.fault(times=_GOOD // 4, kind="error", code="TooManyRequestsException")
     await harness.fault(times=None, kind="delay", seconds=0.05)
     async with events_through_sqs(harness, sqs_server):
         await mail.send(everything)

@@ -25,6 +25,8 @@ KEY = "browser-key"
 REGION = "ap-northeast-2"
 LOAD = 10
 """Mails a second of the load."""
+_ACKNOWLEDGED = 1
+"""Seconds until the load goes on without the server's answer: a server that is killed gives none."""
 
 Answer = TypeVar("Answer")
 
@@ -138,14 +140,14 @@ async def _running(
 
 
 async def _load(publisher: JetStreamPublisher) -> None:
-    """Mail of one topic, all the time; what isn't stored soon, as the server is down or died before it said so, is not missed."""
+    """Mail of one topic, all the time; what can't be stored meanwhile is not missed."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     for number in itertools.count():
         due = max(due + 1 / LOAD, loop.time())
         await asyncio.sleep(due - loop.time())
         with suppress(TimeoutError, NatsError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(_ACKNOWLEDGED):
                 await publisher.publish([as_map(f"load-{number}", topic_id="load")])
 
 

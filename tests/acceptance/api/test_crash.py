@@ -13,7 +13,7 @@ from tests.acceptance.conftest import DaemonHarness
 from tests.factories import new_message
 
 KILLS = int(os.environ.get("SIDECAR_KILLS", "5"))
-RECIPIENTS = int(os.environ.get("SIDECAR_RECIPIENTS", "3000"))
+RECIPIENTS = int(os.environ.get("SIDECAR_RECIPIENTS", "1200"))
 
 
 async def test_each_accepted_recipient_is_sent_once_or_visibly_in_doubt(harness: DaemonHarness) -> None:

@@ -112,7 +112,7 @@ async def harness(tmp_path_factory: Any) -> AsyncIterator[FleetHarness]:
     sandbox = SandboxProcess(
         directory / "sandbox",
         *("--events-to", f"http://127.0.0.1:{port}/v1/events/results"),
-        *("--event-retry-delay", "0.2", "--event-max-retries", "1000"),
+        *("--event-retry-delay", "1", "--event-max-retries", "1000"),
     )
     async with NatsServer(directory / "nats") as nats, sandbox:
         await sandbox.put("/sandbox/events", {"enabled": True, "delay": 0})
