@@ -158,7 +158,7 @@ case $verb in
     setup) setup ;;
     test)
         setup
-        exec $venv/bin/pytest -n 4 "$@"
+        exec $venv/bin/pytest -n 6 "$@"
         ;;
     matrix)
         setup

@@ -59,7 +59,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]
     )
     if reasons:
-        listed = "; ".join(f"{count} tests: {reason}" for reason, count in reasons.items())
+        listed = "; ".join(
+            f"{count} {'test' if count == 1 else 'tests'}: {reason}" for reason, count in reasons.items()
+        )
         terminalreporter.write_line(f"Not run on this machine: {listed}.", yellow=True)
 
 

@@ -63,7 +63,10 @@ async def test_messages_of_all_kinds_and_five_kills(harness: DaemonHarness, sqs_
     await harness.fault(times=None, kind="delay", seconds=0.05)
     async with events_through_sqs(harness, sqs_server):
         await mail.send(everything)
-        async with harness.daemon(IN_DOUBT_GRACE=15, ACK_WAIT=2, MAX_ATTEMPTS=2, SES_RATE_PER_SEC=500) as daemon:
+        # Each kill may cost a mail an attempt.
+        async with harness.daemon(
+            IN_DOUBT_GRACE=15, ACK_WAIT=2, MAX_ATTEMPTS=_KILLS + 2, SES_RATE_PER_SEC=500
+        ) as daemon:
             for kill in range(_KILLS):
                 await harness.wait_sent(chance.randrange(kill * step, kill * step + step))
                 await daemon.kill()
