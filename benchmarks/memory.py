@@ -31,7 +31,7 @@ async def watch(mails: int, body: int, marks: list[int]) -> dict[int, float]:
         async with NatsServer(directory / "nats") as server, Endpoint(directory, tls=True, latency=0.03) as endpoint:
             publisher = await Publisher.connect(server.url, body)
             await publisher.create_stream(RetentionPolicy.WORK_QUEUE)
-            program = Program(directory / "daemon", OURS.module, environment(server.url, endpoint, "memory"))
+            program = Program(directory / "daemon", OURS.command, environment(server.url, endpoint, "memory"))
             async with program, asyncio.TaskGroup() as tasks:
                 tasks.create_task(_publish(publisher, mails))
                 for mark in marks:

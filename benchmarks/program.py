@@ -17,18 +17,24 @@ class ProgramEndedError(Exception):
     """It ended by itself; the text is the end of what it printed."""
 
 
+def python(*module: str, checkout: Path = _REPOSITORY) -> tuple[str, ...]:
+    """The command that runs a Python module with its arguments, by the checkout's own environment if it has one."""
+    own = checkout / ".venv" / "bin" / "python"
+    return (str(own) if own.exists() else sys.executable, "-m", *module)
+
+
 class Program:
-    """`async with Program(directory, ["email_consumer", "run"], environment) as program:`, killed at the block's end.
+    """`async with Program(directory, python("email_consumer", "run"), environment) as program:`, killed at the block's end.
 
     Args:
         directory: its working directory; what it prints lies there in `log`.
-        module: the Python module to run, and its arguments.
-        environment: its variables, beside PATH.
+        command: the program and its arguments.
+        environment: its variables, in addition to PATH and to the PYTHONPATH of this repository.
     """
 
-    def __init__(self, directory: Path, module: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._directory = directory
-        self._module = module
+        self._command = command
         self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_REPOSITORY), **environment}
         self.log = directory / "log"
 
@@ -36,9 +42,7 @@ class Program:
         self._directory.mkdir(parents=True)
         with self.log.open("wb") as log, on(UNDER_TEST):
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *self._module,
+                *self._command,
                 cwd=self._directory,
                 env=self._environment,
                 stdout=log,

@@ -48,7 +48,7 @@ async def measure_open_page(rate: int, turns: int, seconds: float, viewers: int)
                 "SES_RATE_PER_SEC": str(rate),
                 "API_KEY": KEY,
             }
-            async with Program(directory / "daemon", OURS.module, variables) as program, _mail(server.url, rate):
+            async with Program(directory / "daemon", OURS.command, variables) as program, _mail(server.url, rate):
                 await asyncio.sleep(_WARM_UP)
                 url = f"http://127.0.0.1:{_port(program.log)}"
                 closed, opened = [await _usage(program, seconds)], []

@@ -64,6 +64,6 @@ async def start_harness(
             await publisher.create_stream(RetentionPolicy.WORK_QUEUE)
             await publisher.publish(mails)
             variables = environment(server.url, endpoint, "rate") | {"SES_RATE_PER_SEC": str(rate)}
-            async with Program(directory / "daemon", OURS.module, variables) as program:
+            async with Program(directory / "daemon", OURS.command, variables) as program:
                 yield Harness(program, endpoint, publisher, directory / "daemon")
             await publisher.close()

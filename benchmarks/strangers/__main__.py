@@ -25,7 +25,7 @@ from nats.js.api import RetentionPolicy
 from benchmarks.cores import BESIDE, on
 from benchmarks.endpoint.process import Endpoint
 from benchmarks.mails import Publisher
-from benchmarks.program import Program
+from benchmarks.program import Program, python
 from benchmarks.strangers.attackers import Bombs, Crowd
 from benchmarks.throughput.contestants import environment
 from benchmarks.usage import cpu_seconds, peak_rss_mb
@@ -82,9 +82,8 @@ async def start_harness() -> AsyncIterator[Harness]:
             client = await nats.connect(server.url)
             variables = environment(server.url, endpoint, "strangers") | {"API_KEY": _KEY}
             try:
-                async with Program(
-                    directory / "daemon", ("benchmarks.strangers.confined", "run"), variables
-                ) as program:
+                command = python("benchmarks.strangers.confined", "run")
+                async with Program(directory / "daemon", command, variables) as program:
                     yield Harness(program, endpoint, publisher, client.jetstream(), await _port(program))
             finally:
                 await client.close()

@@ -14,7 +14,7 @@ from benchmarks.endpoint.process import Endpoint
 from benchmarks.mails import Publisher
 from benchmarks.program import Program
 from benchmarks.throughput.chart import write_chart
-from benchmarks.throughput.contestants import CONTESTANTS, OURS, Contestant, environment
+from benchmarks.throughput.contestants import CONTESTANTS, OURS, Contestant, anchor, baseline, environment
 from benchmarks.throughput.measurement import Sample, measure, medians
 from tests.servers.nats import NatsServer
 
@@ -33,6 +33,7 @@ class Condition:
 
 CONDITIONS = [Condition(*values) for values in product((0.03, 0.0), (True, False), (1_000, 10_000))]
 HEADLINE = CONDITIONS[0]
+_ANCHOR = "the earlier Rust consumer"
 
 
 async def contest(
@@ -50,8 +51,8 @@ async def contest(
             await publisher.publish(options.mails)
             for number, contestant in product(range(options.rounds), contestants):
                 run = f"{contestants.index(contestant)}-{number}"
-                variables = environment(server.url, endpoint, f"run-{run}")
-                async with Program(directory / run, contestant.module, variables) as program:
+                variables = environment(server.url, endpoint, f"run-{run}") | contestant.variables
+                async with Program(directory / run, contestant.command, variables) as program:
                     sample = await measure(program, endpoint, queued=options.mails, seconds=options.seconds)
                 samples[contestant].append(sample)
             await publisher.close()
@@ -77,14 +78,22 @@ def main() -> None:
     parser.add_argument("--condition", default="", help=f"only those whose name holds this, such as {str(HEADLINE)!r}")
     parser.add_argument("--who", default="", help="only programs whose name holds this")
     parser.add_argument("--chart", type=Path, help=f"write the chart of {str(HEADLINE)!r} to this SVG file")
+    parser.add_argument("--baseline", type=Path, help="a checkout of another version of this program that takes part")
+    parser.add_argument("--anchor", type=Path, help=f"the binary of {_ANCHOR}, or one that takes its variables")
     options = parser.parse_args()
     print(f"The program under test has core {UNDER_TEST} to itself, everything else runs on {BESIDE}.", flush=True)
     contestants = [contestant for contestant in CONTESTANTS if options.who in contestant.name]
+    if options.baseline:
+        contestants.insert(1, baseline(options.baseline.resolve()))
+    if options.anchor:
+        contestants.append(anchor(options.anchor.resolve()))
     for condition in CONDITIONS:
         if options.condition in str(condition):
             with on(BESIDE):
                 results = asyncio.run(contest(condition, contestants, options))
             print_table(condition, results)
+            if not options.anchor:
+                print(f"| {_ANCHOR} | `--anchor PATH` of its binary measures it, too | | | |", flush=True)
             if options.chart and condition == HEADLINE:
                 write_chart(options.chart, f"{condition}", results)
 
