@@ -123,6 +123,9 @@ class Content(FromOutside):
     def content_hash(self) -> int:
         """The second half of a `Fingerprint`."""
         content = f"{self.subject}\0{self.text or ''}\0{self.body}"
-        if further := (self.model_fields_set & Content.model_fields.keys()) - _HASHED_APART:
+        if further := self.model_fields_set & _HASHED_AS_JSON:
             content += self.model_dump_json(include=further, exclude_defaults=True).removeprefix("{}")
         return short_hash(content)
+
+
+_HASHED_AS_JSON = Content.model_fields.keys() - _HASHED_APART

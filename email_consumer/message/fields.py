@@ -27,6 +27,8 @@ MAX_TAGS = 48
 """SES takes 50, and two are the sender's own."""
 MAX_ATTACHMENTS = 500
 MAX_BYTES = 40 * 1024 * 1024
+LONGEST_KEY = 256
+"""Characters of a uuid or of a topic's id."""
 
 _ADDRESS_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "return-path"})
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -36,8 +38,13 @@ _MAX_HEADER = 996
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+def is_one_line(text: str) -> bool:
+    """Whether it has no control character but tabs."""
+    return _CONTROL.search(text) is None
+
+
 def _one_line(value: str) -> str:
-    if _CONTROL.search(value):
+    if not is_one_line(value):
         raise ValueError("contains a line break or another control character")
     return value
 
@@ -118,9 +125,9 @@ def _number_as_text(value: object) -> object:
 
 
 OneLine = Annotated[str, AfterValidator(_one_line)]
-Key = Annotated[str, AfterValidator(_key), Field(min_length=1, max_length=256)]
+Key = Annotated[str, AfterValidator(_key), Field(min_length=1, max_length=LONGEST_KEY)]
 """Any text that stands for one mail everywhere."""
-Topic = Annotated[OneLine, BeforeValidator(_number_as_text), Field(min_length=1, max_length=256)]
+Topic = Annotated[OneLine, BeforeValidator(_number_as_text), Field(min_length=1, max_length=LONGEST_KEY)]
 MailAddress = Annotated[str, AfterValidator(_address)]
 _GIVEN_ENTRIES = BeforeValidator(_given_entries)
 MailAddresses = Annotated[
