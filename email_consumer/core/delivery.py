@@ -1,10 +1,19 @@
 """One delivery of one message by a source (JetStream, SQS), as the pipeline sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Protocol
 
 REPLAY_OF = "Email-Replay-Of"
 """Header of a replayed message: names the dead letter and its time. Each replay reopens a Failed uuid once."""
+
+
+class _Done(Awaitable[None]):
+    def __await__(self) -> Iterator[None]:  # type: ignore[override]
+        return iter(())
+
+
+DONE: Awaitable[None] = _Done()
+"""Returned by a delivery's methods where there is nothing left to wait for, so that nobody needs a timeout for it."""
 
 
 class Original(Protocol):
@@ -46,14 +55,14 @@ class Delivery(Original, Protocol):
     def received(self) -> int:
         """How often it has been delivered, including this time (at least 1)."""
 
-    async def ack(self) -> None:
+    def ack(self) -> Awaitable[None]:
         """Done: the source may delete it."""
 
-    async def nak(self, delay: float) -> None:
+    def nak(self, delay: float) -> Awaitable[None]:
         """Redeliver it after `delay` seconds."""
 
-    async def term(self) -> None:
+    def term(self) -> Awaitable[None]:
         """Never redeliver it; its dead letter is stored."""
 
-    async def in_progress(self) -> None:
+    def in_progress(self) -> Awaitable[None]:
         """Still being handled: the source restarts its redelivery timer."""

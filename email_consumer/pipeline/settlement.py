@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import assert_never
 
 import structlog
@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from email_consumer.core.dead_letter_writer import LONGEST_PAUSE, DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
-from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery import DONE, Delivery
 from email_consumer.core.ledger import Ledger, LedgerBlockedError, Origin
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
@@ -218,7 +218,9 @@ class Settlement:
         await self._notify_source(delivery.nak(pause * random.uniform(0.8, 1.0)))  # noqa: S311 - jitter, not a secret
 
     @staticmethod
-    async def _notify_source(settling: Coroutine[object, object, None]) -> None:
+    async def _notify_source(settling: Awaitable[None]) -> None:
+        if settling is DONE:
+            return
         # If the signal gets lost, the source redelivers the message, and the ledger knows its outcome.
         try:
             async with asyncio.timeout(_SOURCE_TIMEOUT):

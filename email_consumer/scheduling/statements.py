@@ -26,8 +26,10 @@ WHERE content_id = :content AND status = {Status.CREATED} AND published_at IS NU
 
 OUTSTANDING = f"SELECT id FROM email_requests WHERE status < {Status.SENT} AND published_at IS NOT NULL"
 
-MARK_PUBLISHED = """
-UPDATE email_requests SET published_at = :now, published_sequence = value->>1, error = NULL
+# Why it could not be published before is over. A worker may have it settled by now: then the error is what became of it.
+MARK_PUBLISHED = f"""
+UPDATE email_requests SET published_at = :now, published_sequence = value->>1,
+    error = iif(status = {Status.CREATED} AND attempts = 0, NULL, error)
 FROM json_each(:published) WHERE email_requests.id = value->>0
 """
 

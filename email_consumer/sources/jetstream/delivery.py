@@ -1,15 +1,28 @@
 """One message as JetStream delivers it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from email_consumer.core.delivery import DONE
+from email_consumer.jetstream.client import SteadyClient
 
 
 class JetStreamDelivery:
     """See `email_consumer.core.delivery.Delivery`."""
 
-    __slots__ = ("_client", "_reply", "_tokens", "headers", "payload", "stream")
+    __slots__ = (
+        "_client",
+        "_reply",
+        "_stream_name",
+        "headers",
+        "payload",
+        "received",
+        "sequence",
+        "stored_at",
+        "stream",
+    )
 
     source = "nats"
 
@@ -20,35 +33,31 @@ class JetStreamDelivery:
         # $JS.ACK.<stream>.<consumer>.<received>.<stream sequence>.<consumer sequence>.<time>.<pending>, newer servers
         # put <domain>.<account> before the stream (ADR-15).
         tokens = message.reply.split(".")
-        self._tokens = tokens[2:] if len(tokens) == 9 else tokens[4:]  # noqa: PLR2004
+        self._stream_name, _, received, sequence, _, stored_at = tokens[2:8] if len(tokens) == 9 else tokens[4:10]  # noqa: PLR2004
+        self.received = int(received)
+        self.sequence = int(sequence)
+        self.stored_at = int(stored_at) / 1e9
         self.payload = message.data
         self.headers: Mapping[str, str] = message.headers or {}
         self.stream = stream
 
     @property
     def reference(self) -> str:
-        return f"{self._tokens[0]}:{self._tokens[3]}"
+        return f"{self._stream_name}:{self.sequence}"
 
-    @property
-    def sequence(self) -> int:
-        return int(self._tokens[3])
+    def ack(self) -> Awaitable[None]:
+        return self._settle(b"+ACK")
 
-    @property
-    def received(self) -> int:
-        return int(self._tokens[2])
+    def nak(self, delay: float) -> Awaitable[None]:
+        return self._settle(b'-NAK {"delay": %d}' % int(delay * 1e9))
 
-    @property
-    def stored_at(self) -> float:
-        return int(self._tokens[5]) / 1e9
+    def term(self) -> Awaitable[None]:
+        return self._settle(b"+TERM")
 
-    async def ack(self) -> None:
-        await self._client.publish(self._reply, b"+ACK")
+    def in_progress(self) -> Awaitable[None]:
+        return self._settle(b"+WPI")
 
-    async def nak(self, delay: float) -> None:
-        await self._client.publish(self._reply, b'-NAK {"delay": %d}' % int(delay * 1e9))
-
-    async def term(self) -> None:
-        await self._client.publish(self._reply, b"+TERM")
-
-    async def in_progress(self) -> None:
-        await self._client.publish(self._reply, b"+WPI")
+    def _settle(self, signal: bytes) -> Awaitable[None]:
+        if isinstance(self._client, SteadyClient) and self._client.publish_at_once(self._reply, signal):
+            return DONE
+        return self._client.publish(self._reply, signal)

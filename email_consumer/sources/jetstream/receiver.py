@@ -18,8 +18,9 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from email_consumer.core.delivery import Delivery
+from email_consumer.core.delivery import DONE, Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.jetstream.client import SteadyClient
 from email_consumer.sources.jetstream.consumer import Consumer
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.pull_limits import HEARTBEAT
@@ -76,6 +77,7 @@ class JetStreamReceiver:
         self._empty: set[int] = set()
         """Sequences that came without the payload that their header speaks of, before the consumer was looked at."""
         self._subscription: Subscription | None = None
+        self._giving_back: set[asyncio.Future[None]] = set()
         self._wake = asyncio.Event()
         self._reconnects = client.stats["reconnects"]
         slots.on_change(self._wake_if_due)
@@ -92,8 +94,10 @@ class JetStreamReceiver:
         # No limit of the client's own: what exceeds it would be dropped, and come again after ACK_WAIT only. Requests
         # are bounded by bytes, and slots by unsettled deliveries.
         self._subscription = await self._client.subscribe(
-            f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
+            f"{self._inbox}.*", cb=self._arrived_later, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
+        if isinstance(self._client, SteadyClient):
+            self._client.deliver_at_once(self._subscription, self._arrived)
         while not self._stopping:
             self._wake.clear()
             if self._broken:
@@ -193,7 +197,10 @@ class JetStreamReceiver:
         if self._due():
             self._wake.set()
 
-    async def _arrived(self, message: Msg) -> None:
+    async def _arrived_later(self, message: Msg) -> None:
+        self._arrived(message)
+
+    def _arrived(self, message: Msg) -> None:
         self._heard_at = time.monotonic()
         headers = message.headers or {}
         if not message.reply.startswith("$JS.ACK."):
@@ -204,12 +211,18 @@ class JetStreamReceiver:
         self._requested = max(0, self._requested - 1)
         delivery = JetStreamDelivery(self._client, message, self._consumer.stream_id)
         if self._stopping:
-            await delivery.nak(0)
+            self._give_back(delivery, 0)
         elif self._without_payload(delivery):
-            await delivery.nak(_BACKOFF)
+            self._give_back(delivery, _BACKOFF)
         else:
             self._start(delivery)
             self._wake_if_due()
+
+    def _give_back(self, delivery: JetStreamDelivery, delay: float) -> None:
+        if (settling := delivery.nak(delay)) is not DONE:
+            task = asyncio.ensure_future(settling)
+            self._giving_back.add(task)
+            task.add_done_callback(self._giving_back.discard)
 
     def _status(self, headers: Mapping[str, str], batch: int) -> None:
         """What became of a request for `batch` messages."""

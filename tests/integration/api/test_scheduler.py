@@ -14,6 +14,7 @@ from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.model import EmailMessage
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.publish_window import PublishWindow
+from email_consumer.store.status import Status
 from tests.factories import ORIGIN as FROM_NATS
 from tests.factories import new_message
 from tests.integration.api.harness import ApiHarness, running
@@ -206,3 +207,12 @@ async def test_the_ledger_takes_published_mail_as_its_own(harness: ApiHarness) -
     (message,) = await harness.pull(1)
     await harness.finish(message, Sent("ses-1"))
     assert await harness.rows("status, source, message_id", "") == [(2, "api", "ses-1")]
+
+
+async def test_what_a_worker_made_of_a_mail_before_its_publication_was_noted_stays(harness: ApiHarness) -> None:
+    await harness.post(new_message(), scheduled_at="2999-01-01T00:00:00Z")
+    [(row,)] = await harness.rows("id", "")
+    due = DueMail(harness.database)
+    await due.finish([(row, Status.STOPPED, "suppressed: a@example.com: manual")])
+    await due.mark_published([(row, 7)])
+    assert await harness.rows("error, published_sequence", "") == [("suppressed: a@example.com: manual", 7)]

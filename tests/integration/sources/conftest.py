@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import nats
 import pytest
 from nats.aio.client import Client
 
+from email_consumer.jetstream.client import SteadyClient
 from email_consumer.sqs.queue import SqsQueue
 from tests.integration.sources.sqs_source import opened
 from tests.servers.nats import NatsServer
@@ -42,6 +42,7 @@ async def silent(_: Exception) -> None:
 
 @pytest.fixture
 async def client(server: NatsServer) -> AsyncIterator[Client]:
-    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=silent)
+    client = SteadyClient()
+    await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=silent)
     yield client
     await client.close()

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import nats
 import pytest
 
 from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.source import Receiver
+from email_consumer.jetstream.client import SteadyClient
 from email_consumer.message.model import decode
 from email_consumer.pipeline.gate import covers
 from email_consumer.runtime.clock import elapsed
@@ -32,7 +32,8 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         match request.param:
             case "jetstream":
                 server = await stack.enter_async_context(NatsServer(tmp_path / "nats"))
-                client = await nats.connect(server.url)
+                client = SteadyClient()
+                await client.connect(server.url)
                 stack.push_async_callback(client.close)
                 yield await stack.enter_async_context(jetstream(client, ACK_WAIT))
             case "sqs":

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import nats
 import pytest
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.jetstream.api import ask
+from email_consumer.jetstream.client import SteadyClient
 from email_consumer.sources.jetstream import receiver as jetstream
 from tests.integration.sources.harness import ReceiverHarness, publish, pulling
 from tests.servers.nats import NatsServer
@@ -86,7 +86,8 @@ async def test_the_servers_own_limit_is_kept_to(tmp_path: Path) -> None:
 @asynccontextmanager
 async def connected(directory: Path, config: str) -> AsyncIterator[tuple[Client, NatsServer]]:
     async with NatsServer(directory, config) as server:
-        client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
+        client = SteadyClient()
+        await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
         try:
             yield client, server
         finally:
@@ -222,6 +223,7 @@ class Busy(ReceiverHarness):
 
 @asynccontextmanager
 async def connected_too(server: NatsServer) -> AsyncIterator[Client]:
-    client = await nats.connect(server.url)
+    client = SteadyClient()
+    await client.connect(server.url)
     yield client
     await client.close()

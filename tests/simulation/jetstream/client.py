@@ -158,6 +158,9 @@ class SimulatedClient(SteadyClient):
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
+    def _command(self, subject: str, payload: bytes) -> bytes:
+        return _Publish(subject, "", payload, None)  # type: ignore[return-value]
+
     async def _read_loop(self) -> None:
         transport: Any = self._transport
         try:
