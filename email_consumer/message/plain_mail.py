@@ -17,7 +17,7 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 
 def read_plain_mail(payload: bytes) -> dict[str, str] | None:
-    """The fields of a valid mail, none of them empty; None if the message is of another shape, or not valid."""
+    """The fields of a valid mail, each with a value; None if the message has another shape, or is not valid."""
     if not payload or payload[0] not in _SMALL_MAPS or len(payload) > _MAX_BYTES:
         return None
     try:

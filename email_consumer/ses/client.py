@@ -33,7 +33,9 @@ _log = structlog.get_logger(__name__)
 
 _RENEW_PAUSE = 5.0
 """Seconds between two walks through the credential chain after AWS refused what it gave."""
-_USER_AGENT = f"email-consumer/{version('email-consumer')}"
+_UNSIGNED = {"User-Agent": f"email-consumer/{version('email-consumer')}", "Accept-Encoding": "identity"}
+_FRESH = 1.0
+"""Seconds until the credentials are asked for again. Providers refresh them minutes before they expire."""
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}")
 
 
@@ -61,6 +63,8 @@ class SesClient:
         self._writer = RequestWriter(from_email=from_email, configuration_set=configuration_set, instance=instance)
         self._account_limit = AsyncLimiter(1, 1)
         self._renewing = asyncio.Lock()
+        self._fresh: ReadOnlyCredentials | None = None
+        self._fresh_until = -inf
         self._refused: ReadOnlyCredentials | None = None
         self._renewed_at = -inf
 
@@ -72,7 +76,7 @@ class SesClient:
         """
         self._aws = await self._open_session()
         url = self._aws.endpoint + PATH
-        self._signer = RequestSigner(url=url, region=self._region)
+        self._signer = RequestSigner(url=url, region=self._region, unsigned=_UNSIGNED)
         self._transport = self._aws.open_transport(url)
         return self
 
@@ -91,15 +95,16 @@ class SesClient:
         """One attempt, or none after `deadline` (by `elapsed`). Cancelled before it ends, it leaves the mail in doubt."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._timeout
-        try:
-            async with asyncio.timeout_at(until - self._timeout / 2):  # and as long for SES at the least
-                credentials = await self._credentials()
-        except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
-            return Held(f"there are no valid AWS credentials ({_text_of(error)})")
+        credentials = self._fresh
+        if credentials is None or credentials == self._refused or loop.time() > self._fresh_until:
+            try:
+                async with asyncio.timeout_at(until - self._timeout / 2):  # and as long for SES at the least
+                    credentials = await self._credentials()
+            except Exception as error:  # noqa: BLE001 - each provider of the chain fails in its own way
+                return Held(f"there are no valid AWS credentials ({_text_of(error)})")
+            self._fresh, self._fresh_until = credentials, loop.time() + _FRESH
         body = self._writer.body(message)
         headers = self._signer.headers(credentials, body, time.time())
-        headers["User-Agent"] = _USER_AGENT
-        headers["Accept-Encoding"] = "identity"
         try:
             answer = await self._transport.post(body, headers, until, deadline)
         except TooLateError:  # somebody else may hold the claim by now

@@ -23,7 +23,9 @@ class Connections:
         """`connect_timeout`: seconds for waiting for one of the `limit` connections and opening it."""
         self._connect = connect
         self._connect_timeout = connect_timeout
-        self._in_flight = asyncio.Semaphore(limit)
+        self._free = limit
+        """How many requests may still begin; while some wait for their turn, 0."""
+        self._turns: deque[asyncio.Future[None]] = deque()
         self._opening = asyncio.Semaphore(_OPENED_TOGETHER)
         self._idle: deque[Connection] = deque()  # the one used last is at the right and is the next to be used
         self._open: set[Connection] = set()
@@ -36,8 +38,8 @@ class Connections:
         Raises:
             NotWrittenError: no connection was to be had in time.
         """
-        if not self._in_flight.locked() and (idle := self._usable()):
-            await self._in_flight.acquire()  # which does not wait
+        if self._free and (idle := self._usable()):
+            self._free -= 1
             return idle
         now = asyncio.get_running_loop().time()
         try:
@@ -48,11 +50,11 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """After its exchange, however that ended."""
-        self._in_flight.release()
         if connection.is_reusable():
             self._idle.append(connection)
             if self._sweep_timer is None:
                 self._sweep_after(_KEEPALIVE)
+        self._end_turn()
 
     async def close(self) -> None:
         """Close all of them, also those in use."""
@@ -73,13 +75,34 @@ class Connections:
         return None
 
     async def _opened(self) -> Connection:
-        await self._in_flight.acquire()
+        await self._turn()
         try:
             async with self._opening:
                 return self._usable() or await self._connected()
         except BaseException:
-            self._in_flight.release()
+            self._end_turn()
             raise
+
+    async def _turn(self) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():  # it came together with the cancellation
+                self._end_turn()
+            raise
+
+    def _end_turn(self) -> None:
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     async def _connected(self) -> Connection:
         try:

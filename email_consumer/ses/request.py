@@ -8,12 +8,20 @@ from typing import Any
 
 import orjson
 
-from email_consumer.message.address import parse_address
+from email_consumer.message.address import is_plain_address, parse_address
 from email_consumer.message.encoded_words import header_text
 from email_consumer.message.fields import Attachment
 from email_consumer.message.model import EmailMessage
 
 PATH = "/v2/email/outbound-emails"
+
+_FURTHER = frozenset(EmailMessage.model_fields) - {
+    *("uuid", "email", "subject", "body", "text"),
+    *("topic_id", "scheduled_at", "expires_at", "track_opens"),  # not in the request
+}
+_HOLES = ("hole-uuid", "hole-email@example.com", "hole-subject", "hole-body")
+_TEXT_HOLE = "hole-text"
+"""What stands in a template where each mail has its own."""
 
 
 class RequestWriter:
@@ -29,10 +37,27 @@ class RequestWriter:
         self._from_email = str(parse_address(from_email))
         self._configuration_set = configuration_set
         self._instance_tag = _pair("instance", instance)
+        self._plain = self._template(*_HOLES)
+        self._plain_with_text = self._template(*_HOLES, text=_TEXT_HOLE)
 
     def body(self, message: EmailMessage) -> bytes:
         """The request's body. A `list_unsubscribe` of `True` must have become the text of its link before."""
-        return orjson.dumps(self.parameters(message))
+        if not (_FURTHER.isdisjoint(message.model_fields_set) and message.body and is_plain_address(message.email)):
+            return orjson.dumps(self.parameters(message))
+        tag = orjson.dumps(message.tag)
+        values = [orjson.dumps(str(parse_address(message.email))), orjson.dumps(message.subject)]
+        values.append(orjson.dumps(message.body))
+        if message.text:
+            return self._plain_with_text % (*values, orjson.dumps(message.text), tag, tag)
+        return self._plain % (*values, tag, tag)
+
+    def _template(self, uuid: str, email: str, subject: str, body: str, text: str | None = None) -> bytes:
+        """The body of a mail that has no more than these, for `%`; they come in the order of the arguments but the first."""
+        message = EmailMessage(uuid=uuid, email=email, subject=subject, body=body, text=text)
+        written = orjson.dumps(self.parameters(message)).replace(b"%", b"%%")
+        for hole in (uuid, email, subject, body, *([text] if text else [])):
+            written = written.replace(orjson.dumps(hole), b"%b")
+        return written
 
     def parameters(self, message: EmailMessage) -> dict[str, Any]:
         """SendEmail's parameters as they lie in the JSON: like botocore's, but for attachments being base64 text."""

@@ -43,6 +43,6 @@ async def silent(_: Exception) -> None:
 @pytest.fixture
 async def client(server: NatsServer) -> AsyncIterator[Client]:
     client = SteadyClient()
-    await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=silent)
+    await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=silent)  # type: ignore[arg-type]
     yield client
     await client.close()

@@ -87,7 +87,7 @@ async def test_the_servers_own_limit_is_kept_to(tmp_path: Path) -> None:
 async def connected(directory: Path, config: str) -> AsyncIterator[tuple[Client, NatsServer]]:
     async with NatsServer(directory, config) as server:
         client = SteadyClient()
-        await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
+        await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)  # type: ignore[arg-type]
         try:
             yield client, server
         finally:

@@ -4,6 +4,7 @@ from email.header import decode_header, make_header
 from typing import Any
 
 import botocore.session
+import orjson
 import pytest
 from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
@@ -52,6 +53,12 @@ MESSAGES = st.fixed_dictionaries(
         "list_unsubscribe": st.sampled_from(["https://example.com/u/1", "<mailto:u@example.com>"]),
     },
 )
+
+
+@given(MESSAGES | MESSAGES.map(lambda fields: {name: fields[name] for name in ("uuid", "email", "subject", "body")}))
+def test_a_body_from_the_template_is_what_its_parameters_give(fields: dict[str, object]) -> None:
+    message = from_value(fields)
+    assert WRITER.body(message) == orjson.dumps(WRITER.parameters(message))
 
 
 def sent(**fields: object) -> dict[str, Any]:
