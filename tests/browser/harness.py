@@ -5,7 +5,6 @@ It lives in a thread of its own, since the driver of the browser blocks, and wha
 
 import asyncio
 import itertools
-import socket
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -20,6 +19,7 @@ from ses_sandbox.testing import SandboxProcess
 from tests.acceptance.publisher import JetStreamPublisher, as_map
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
+from tests.servers.ports import free_ports
 
 KEY = "browser-key"
 REGION = "ap-northeast-2"
@@ -104,7 +104,7 @@ def run_harness(directory: Path, **variables: object) -> Iterator[BrowserHarness
 async def _running(
     directory: Path, loop: asyncio.AbstractEventLoop, variables: dict[str, object]
 ) -> AsyncIterator[BrowserHarness]:
-    port = _free_port()
+    [port] = free_ports(1)  # a restart of the daemon asks for the same again
     url = f"http://127.0.0.1:{port}"
     sandbox = SandboxProcess(
         directory / "sandbox", "--events-to", f"{url}/v1/events/results", "--event-retry-delay", "0.5"
@@ -149,9 +149,3 @@ async def _load(publisher: JetStreamPublisher) -> None:
         with suppress(TimeoutError, NatsError):
             async with asyncio.timeout(_ACKNOWLEDGED):
                 await publisher.publish([as_map(f"load-{number}", topic_id="load")])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -59,6 +59,13 @@ def test_a_session_outlives_a_reload_and_ends_with_a_logout(visitor: Page) -> No
 def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, harness: BrowserHarness) -> None:
     visitor.log_in()
     visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    end_session(visitor, harness)
+    visitor.wait(lambda: visitor.find("#login").is_displayed())
+    assert not visitor.find("#live").is_displayed()
+
+
+def end_session(visitor: Page, harness: BrowserHarness) -> None:
+    """Behind the page's back."""
     [cookie] = visitor.driver.get_cookies()
 
     async def end() -> None:
@@ -67,8 +74,30 @@ def test_a_session_that_ended_elsewhere_leads_back_to_the_login(visitor: Page, h
             assert response.status == 204
 
     harness.do(end())
-    visitor.wait(lambda: visitor.find("#login").is_displayed())
-    assert not visitor.find("#live").is_displayed()
+
+
+_DELAY_ONE_SESSION = """
+const fetched = window.fetch;
+window.delayed = 0;
+window.fetch = async (path, options) => {
+  const response = await fetched(path, options);
+  if (path === "/v1/session" && options.method === "GET" && ++window.delayed === 1) {
+    await new Promise((release) => { window.release = release; });
+  }
+  return response;
+};
+"""
+
+
+def test_a_late_response_from_before_the_login_does_not_undo_it(visitor: Page, harness: BrowserHarness) -> None:
+    visitor.log_in()
+    visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    visitor.run(_DELAY_ONE_SESSION)
+    end_session(visitor, harness)
+    visitor.log_in()  # the page has asked again
+    visitor.wait(lambda: visitor.find("#lists").is_displayed())
+    visitor.driver.execute_async_script("window.release(); setTimeout(arguments[0])")
+    assert not visitor.find("#login").is_displayed()
 
 
 def test_the_public_sees_only_numbers_and_that_no_key_is_set(

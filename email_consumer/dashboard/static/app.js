@@ -27,8 +27,10 @@ const lists = {
 };
 let live = null;
 let loggedIn = false;
+let shown = 0;
 
 function show(session) {
+  shown += 1;
   loggedIn = session.logged_in;
   const open = loggedIn || session.public;
   byId("login").hidden = open;
@@ -60,10 +62,16 @@ function heard(name, data) {
   document.title = `${problems.length ? "⚠ " : ""}${decimal(point[1])}/s · email_consumer`;
 }
 
-async function silent() {
+function silent() {
   notice("No connection to the daemon; retrying …");
+  checkSession();
+}
+
+/** A response that was requested before the session shown now, such as that of a login, is outdated. */
+async function checkSession() {
+  const before = shown;
   const session = await ask("GET", "/v1/session").catch(() => null);
-  if (session && session.logged_in !== loggedIn) show(session);
+  if (session && shown === before && session.logged_in !== loggedIn) show(session);
 }
 
 function notice(text) {
@@ -104,8 +112,8 @@ byId("logout").addEventListener("click", async () => {
   await ask("DELETE", "/v1/session").catch(() => null);
   location.reload(); // clears everything that was shown
 });
-window.addEventListener("session-lost", async () => {
-  if (loggedIn) show(await ask("GET", "/v1/session"));
+window.addEventListener("session-lost", () => {
+  if (loggedIn) checkSession();
 });
 window.addEventListener("hashchange", route);
 
