@@ -48,9 +48,9 @@ class ServerProcess:
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._take_over)
         try:
-            # Whether a port is free is best asked by taking it.
-            for port in (self._program.preferred_port, free_port()):
-                self.port = port
+            # Whether a port is free is best asked by taking it; one that is found free may be taken soon.
+            for port in (self._program.preferred_port, None):
+                self.port = free_port() if port is None else port
                 if await self._launch():
                     self._keeper = asyncio.create_task(self._keep_running(), name=f"keep {self._program.name}")
                     return self

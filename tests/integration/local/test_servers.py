@@ -14,11 +14,12 @@ import aiohttp
 import nats
 import pytest
 
+from email_consumer.local import program
 from email_consumer.local.pid_lock import PidLock
-from email_consumer.local.program import SANDBOX_PORT, Program
+from email_consumer.local.program import Program
 from email_consumer.local.server_process import ServerProcess, ServerStartError
 from email_consumer.local.servers import DataInUseError, LocalServers, running_nats_url
-from tests.waiting import patience, until
+from tests.waiting import patience
 
 _DAEMON = """
 import asyncio, sys
@@ -126,21 +127,12 @@ async def test_a_server_that_dies_comes_back_on_the_same_port(tmp_path: Path) ->
         await client.close()
 
 
-async def test_a_taken_port_is_passed_by(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-
-        def taken_by_us() -> bool:
-            try:
-                taken.bind(("127.0.0.1", SANDBOX_PORT))
-            except OSError:
-                return False  # another test's sandbox has it, and may end at any moment
-            taken.listen()
-            return True
-
-        await until(taken_by_us)
+async def test_a_taken_port_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(program, "SANDBOX_PORT", port)  # the usual one may be another's at this moment
         async with LocalServers(tmp_path, 3000) as servers:
-            assert not servers.ses_endpoint.endswith(f":{SANDBOX_PORT}")
+            assert not servers.ses_endpoint.endswith(f":{port}")
 
 
 async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
