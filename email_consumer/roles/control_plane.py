@@ -47,6 +47,7 @@ from email_consumer.suppression.routes import SuppressionRoutes
 from email_consumer.suppression.rows import SuppressionRows
 from email_consumer.suppression.suppression_list import SuppressionList
 from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.suppression.unsubscribe_page import Sender, UnsubscribePage
 from email_consumer.suppression.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
@@ -174,7 +175,11 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
         *EventRoutes(receiver).routes(),
         *InDoubtRoutes(database).routes(),
         *SuppressionRoutes(suppressions).routes(),
-        *UnsubscribeRoutes(Unsubscribe(settings.server_url, resources.secrets), suppressions).routes(),
+        *UnsubscribeRoutes(
+            Unsubscribe(settings.server_url, resources.secrets),
+            suppressions,
+            UnsubscribePage(Sender(settings.sender, settings.sender_color)),
+        ).routes(),
     ]
     return _Feedback(routes, services, inbox.counts.kinds, receiver.refusals.refused)
 

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from email_consumer.message.address import parse_address
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import checks
 
@@ -85,6 +86,8 @@ class Settings(BaseModel):
     from_email: Annotated[str, AfterValidator(checks.address)] = _variable(
         "no-reply@localhost", "FROM_EMAIL", "AWS_SES_FROM_EMAIL", "EMAIL_SENDER"
     )
+    sender_name: Annotated[str | None, AfterValidator(checks.one_line)] = _variable(None, "SENDER_NAME", max_length=100)
+    sender_color: Annotated[str, AfterValidator(checks.color)] = _variable("0b57d0", "SENDER_COLOR")
     configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     aws_region: Annotated[str, AfterValidator(checks.region)] = _variable(
         "ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION"
@@ -198,6 +201,12 @@ class Settings(BaseModel):
         """What a start-up line may show: every value that was set and is no secret."""
         shown = self.model_dump(mode="json", exclude_unset=True)
         return {name: value for name, value in shown.items() if not _is_secret(name) and name != "nats_url"}
+
+    @property
+    def sender(self) -> str:
+        """What recipients know the sender as: SENDER_NAME, else the display name or domain of FROM_EMAIL."""
+        address = parse_address(self.from_email)
+        return self.sender_name or address.display_name or address.domain
 
     @property
     def on_loopback(self) -> bool:

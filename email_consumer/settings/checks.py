@@ -36,6 +36,20 @@ def address(value: str) -> str:
     return value
 
 
+def color(value: str) -> str:
+    """Without the number sign, which starts a comment in some files of variables."""
+    digits = value.removeprefix("#")
+    if not re.fullmatch(r"[0-9A-Fa-f]{6}", digits):
+        raise ValueError("is not a colour of six hexadecimal digits, such as 0b57d0")
+    return digits
+
+
+def one_line(value: str | None) -> str | None:
+    if value is not None and not value.isprintable():
+        raise ValueError("contains a line break or another control character")
+    return value
+
+
 def ip_address(value: str | None) -> str | None:
     if value is not None:
         try:

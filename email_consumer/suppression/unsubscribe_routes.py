@@ -1,49 +1,51 @@
 """The target of unsubscribe links.
 
-A mail client posts `List-Unsubscribe=One-Click` (RFC 8058), a person gets a page with a button that does the same.
+A mail client posts `List-Unsubscribe=One-Click` (RFC 8058), a person gets a page whose buttons do the same or choose more.
 Loading the page must not unsubscribe: scanners open every link.
 """
 
 from typing import Any, Literal
+from urllib.parse import parse_qs
 
 from aiohttp import web
-from pydantic import create_model
+from pydantic import Field, create_model
 
+from email_consumer.suppression.languages import preferred
 from email_consumer.suppression.suppression import Reason
 from email_consumer.suppression.suppression_list import SuppressionList
-from email_consumer.suppression.unsubscribe import PATH, Unsubscribe
+from email_consumer.suppression.unsubscribe import PATH, LinkTarget, Unsubscribe
+from email_consumer.suppression.unsubscribe_page import UnsubscribePage
 from email_consumer.web.routing import ApiError, operation, read_bytes
 
 _MAX_BODY = 2**14
 _HTML = "text/html"
+_FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",  # or other sites would see the token
+    "Vary": "Accept-Language",
     "X-Robots-Tag": "noindex",
 }
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Unsubscribe</title></head>
-<body><main>{content}</main></body></html>
-"""
-_ASK = """<h1>Unsubscribe?</h1><form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">
-<button>Unsubscribe</button></form>"""
-_DONE = "<h1>Unsubscribed</h1><p>You will receive no more mail from this sender.</p>"
-_UNKNOWN = """<h1>Sorry, this link does not work</h1><p>It may have been cut off: please open it from the mail again. If the mail is old,
-please use the link in a newer mail, or reply to the sender.</p>"""
 
 
 # The form of RFC 8058; Python names can't contain a hyphen.
-_FIELDS: dict[str, Any] = {"List-Unsubscribe": (Literal["One-Click"], ...)}
+_FIELDS: dict[str, Any] = {
+    "List-Unsubscribe": (Literal["One-Click"], ...),
+    "choice": (
+        Literal["group", "all"],
+        Field("group", description="`all`: all bulk mail, also where the link is for a group"),
+    ),
+}
 UnsubscribeForm = create_model("UnsubscribeForm", **_FIELDS)
 
 
 class UnsubscribeRoutes:
     """Open to all: the token authenticates. No cookies, no redirects."""
 
-    def __init__(self, unsubscribe: Unsubscribe, suppressions: SuppressionList) -> None:
+    def __init__(self, unsubscribe: Unsubscribe, suppressions: SuppressionList, page: UnsubscribePage) -> None:
         self._unsubscribe = unsubscribe
         self._suppressions = suppressions
+        self._page = page
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -55,28 +57,45 @@ class UnsubscribeRoutes:
         "The confirmation page of an unsubscribe link", answer_type=_HTML, not_found_type=_HTML, open_to_all=True
     )
     async def ask(self, request: web.Request) -> web.Response:
-        target = self._unsubscribe.target(request.match_info["token"])
-        return _page(_ASK) if target else _page(_UNKNOWN, 404)
+        target, language = self._target(request), _language(request)
+        if target is None:
+            return self._answer(language, self._page.unknown(language), 404)
+        return self._answer(language, self._page.ask(language, target))
 
     @operation(
-        "Unsubscribe",
+        "Unsubscribe from the group of the link, or from all bulk mail",
         body=UnsubscribeForm,
-        body_type="application/x-www-form-urlencoded",
+        body_type=_FORM,
         answer_type=_HTML,
         not_found_type=_HTML,
         open_to_all=True,
     )
     async def unsubscribe(self, request: web.Request) -> web.Response:
-        target = self._unsubscribe.target(request.match_info["token"])
+        target, language = self._target(request), _language(request)
         if target is None:
-            return _page(_UNKNOWN, 404)
+            return self._answer(language, self._page.unknown(language), 404)
         # Both form encodings contain the two words.
         body = await read_bytes(request, at_most=_MAX_BODY)
         if b"List-Unsubscribe" not in body or b"One-Click" not in body:
             raise ApiError(400, "no_confirmation", "Post List-Unsubscribe=One-Click to unsubscribe.")
-        await self._suppressions.add(target.address, Reason.UNSUBSCRIBED, "", "recipient", target.group)
-        return _page(_DONE)
+        group = None if _chooses_all(request, body) else target.group
+        await self._suppressions.add(target.address, Reason.UNSUBSCRIBED, "", "recipient", group)
+        return self._answer(language, self._page.done(language, target, everything=group is None))
+
+    def _target(self, request: web.Request) -> LinkTarget | None:
+        return self._unsubscribe.target(request.match_info["token"])
+
+    def _answer(self, language: str, text: str, status: int = 200) -> web.Response:
+        headers = _HEADERS | {"Content-Language": language, "Content-Security-Policy": self._page.policy}
+        return web.Response(status=status, text=text, content_type=_HTML, headers=headers)
 
 
-def _page(content: str, status: int = 200) -> web.Response:
-    return web.Response(status=status, text=_PAGE.format(content=content), content_type=_HTML, headers=_HEADERS)
+def _language(request: web.Request) -> str:
+    return preferred(request.headers.get("Accept-Language", ""))
+
+
+def _chooses_all(request: web.Request, body: bytes) -> bool:
+    """Only our own page makes a choice, and posts it in this encoding."""
+    if request.content_type != _FORM:
+        return False
+    return parse_qs(body.decode(errors="replace")).get("choice") == ["all"]

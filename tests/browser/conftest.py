@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.browser.harness import BrowserHarness, run_harness
+from tests.browser.harness import SENDER, BrowserHarness, run_harness
 from tests.browser.page import Page, chromium
 
 
@@ -23,7 +23,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="package")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserHarness]:
-    with run_harness(tmp_path_factory.mktemp("harness")) as started:
+    with run_harness(tmp_path_factory.mktemp("harness"), SENDER_NAME=SENDER) as started:
         yield started
 
 

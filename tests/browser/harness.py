@@ -23,6 +23,7 @@ from tests.servers.ports import free_ports
 
 KEY = "browser-key"
 REGION = "ap-northeast-2"
+SENDER = "Example & Söhne"
 LOAD = 10
 """Mails a second of the load."""
 _ACKNOWLEDGED = 1

@@ -13,6 +13,7 @@ from email_consumer.feedback.event_routes import EventRoutes
 from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
 from email_consumer.suppression.routes import SuppressionRoutes
 from email_consumer.suppression.unsubscribe import Unsubscribe
+from email_consumer.suppression.unsubscribe_page import Sender, UnsubscribePage
 from email_consumer.suppression.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
@@ -45,7 +46,7 @@ async def serve(harness: FeedbackHarness) -> AsyncIterator[HttpHarness]:
         *EventRoutes(harness.receiver).routes(),
         *SuppressionRoutes(harness.suppressions).routes(),
         *InDoubtRoutes(harness.database).routes(),
-        *UnsubscribeRoutes(UNSUBSCRIBE, harness.suppressions).routes(),
+        *UnsubscribeRoutes(UNSUBSCRIBE, harness.suppressions, UnsubscribePage(Sender("Example & Co"))).routes(),
     ]
     app = create_app(routes, [API_KEY], version="0")
     async with Server(app, 0, host="127.0.0.1") as server, aiohttp.ClientSession() as session:

@@ -151,3 +151,31 @@ async def test_one_click_leaves_the_group_of_the_mail_or_else_all_bulk_mail(path
             (Reason.UNSUBSCRIBED, None, "recipient"),
             (Reason.UNSUBSCRIBED, "news", "recipient"),
         ]
+
+
+async def test_a_person_may_choose_all_mailings_from_the_link_of_a_group(path: Path) -> None:
+    async with open_harness(path) as harness, serve(harness) as http:
+        assert await post(http, link("news"), "List-Unsubscribe=One-Click&choice=group") == 200
+        assert passing(harness) == "offers bulk transactional"
+        assert await post(http, link("news"), "List-Unsubscribe=One-Click&choice=all") == 200
+        assert passing(harness) == "transactional"
+
+
+@pytest.mark.parametrize("group", ["news", None])
+async def test_opening_the_link_unsubscribes_nobody(path: Path, group: str | None) -> None:
+    async with open_harness(path) as harness, serve(harness) as http:
+        for method in ("GET", "HEAD", "GET"):
+            async with http.session.request(method, http.url + link(group)) as answer:
+                assert (answer.status, answer.headers["Content-Language"]) == (200, "en")
+        for wrong in (link(group)[:-1], link(group).replace("unsubscribe/", "unsubscribe/x"), "/v1/unsubscribe/x"):
+            assert await post(http, wrong) == 404
+        assert passing(harness) == "news offers bulk transactional"
+
+
+async def test_a_wrong_link_is_answered_in_the_browsers_language(path: Path) -> None:
+    async with open_harness(path) as harness, serve(harness) as http:
+        headers = {"Accept-Language": "de-CH,en;q=0.5"}
+        async with http.session.get(http.url + link("news")[:-1], headers=headers) as answer:
+            assert (answer.status, answer.headers["Content-Language"]) == (404, "de")
+            assert answer.headers["Vary"] == "Accept-Language"
+            assert "Dieser Link funktioniert nicht" in await answer.text()
