@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import aiohttp
 from nats.errors import Error as NatsError
 
-from ses_sandbox.testing import SandboxProcess
+from ses_sandbox.testing import SandboxTask
 from tests.acceptance.publisher import JetStreamPublisher, as_map
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
@@ -39,7 +39,7 @@ class BrowserHarness:
     loop: asyncio.AbstractEventLoop
     url: str
     nats: NatsServer
-    sandbox: SandboxProcess
+    sandbox: SandboxTask
     daemon: Daemon
     publisher: JetStreamPublisher
     session: aiohttp.ClientSession
@@ -107,9 +107,7 @@ async def _running(
 ) -> AsyncIterator[BrowserHarness]:
     [port] = free_ports(1)  # a restart of the daemon asks for the same again
     url = f"http://127.0.0.1:{port}"
-    sandbox = SandboxProcess(
-        directory / "sandbox", "--events-to", f"{url}/v1/events/results", "--event-retry-delay", "0.5"
-    )
+    sandbox = SandboxTask(directory / "sandbox", events_to=f"{url}/v1/events/results", event_retry_delay=0.5)
     async with NatsServer(directory / "nats") as nats, sandbox, aiohttp.ClientSession() as session:
         session.headers["X-API-KEY"] = KEY
         daemon = Daemon(

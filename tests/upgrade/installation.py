@@ -11,7 +11,7 @@ from typing import Any, Literal
 import aiohttp
 import orjson
 
-from ses_sandbox.testing import SandboxProcess
+from ses_sandbox.testing import SandboxTask
 from tests.acceptance.publisher import JetStreamPublisher
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
@@ -37,7 +37,7 @@ class Installation:
     shape: Shape
     python: str | None
     nats: NatsServer
-    sandbox: SandboxProcess
+    sandbox: SandboxTask
     publisher: JetStreamPublisher
     port: int
     session: aiohttp.ClientSession
@@ -129,10 +129,11 @@ class Installation:
 async def installation(directory: Path, shape: Shape, python: str | None = None) -> AsyncIterator[Installation]:
     """In `directory`, on what lies there already."""
     [port] = free_ports(1)
-    sandbox = SandboxProcess(
+    sandbox = SandboxTask(
         directory / "sandbox",
-        *("--events-to", f"http://127.0.0.1:{port}/v1/events/results"),
-        *("--event-retry-delay", "0.2", "--event-max-retries", "1000"),
+        events_to=f"http://127.0.0.1:{port}/v1/events/results",
+        event_retry_delay=1,
+        event_max_retries=1000,
     )
     async with (
         NatsServer(directory / "nats") as nats,

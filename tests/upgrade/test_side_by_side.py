@@ -1,7 +1,11 @@
 """The version before and this one at the same time, on one stream: they guard each other by buckets whose names stay."""
 
+import atexit
+import functools
+import shutil
 import sys
 import tarfile
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -54,7 +58,7 @@ class Surroundings:
         if version == NEW:
             daemon = Daemon(place, given, role)
         else:
-            program = unpack(version, self.directory / version)
+            program = unpack(version)
             daemon = Daemon(place, given | {"PYTHONPATH": str(program)}, role, python=sys.executable)
         self.daemons.append(daemon)
         self.stack.push_async_callback(daemon.kill)
@@ -72,11 +76,13 @@ class Surroundings:
         return dict((await self.sandbox.get("/messages/uuids"))["uuids"])
 
 
-def unpack(version: str, program: Path) -> Path:
-    """The program of a version before, as a directory for Python's path."""
-    if not program.exists():
-        with tarfile.open(FIXTURES / version / "program.tar.xz") as tar:
-            tar.extractall(program, filter="data")
+@functools.cache
+def unpack(version: str) -> Path:
+    """The program of a version before, as a directory for Python's path; once, since its modules are compiled there."""
+    program = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, program)
+    with tarfile.open(FIXTURES / version / "program.tar.xz") as tar:
+        tar.extractall(program, filter="data")
     return program
 
 

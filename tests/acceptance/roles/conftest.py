@@ -11,7 +11,7 @@ import aiohttp
 import nats
 import pytest_asyncio
 
-from ses_sandbox.testing import SandboxProcess
+from ses_sandbox.testing import SandboxTask
 from tests.acceptance.publisher import JetStreamPublisher, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
@@ -31,7 +31,7 @@ class FleetHarness:
     directory: Path
     variables: dict[str, str]
     nats: NatsServer
-    sandbox: SandboxProcess
+    sandbox: SandboxTask
     fleet: Fleet
     publisher: JetStreamPublisher
     session: aiohttp.ClientSession
@@ -109,10 +109,11 @@ class FleetHarness:
 async def harness(tmp_path_factory: Any) -> AsyncIterator[FleetHarness]:
     directory = tmp_path_factory.mktemp("roles")
     [port] = free_ports(1)
-    sandbox = SandboxProcess(
+    sandbox = SandboxTask(
         directory / "sandbox",
-        *("--events-to", f"http://127.0.0.1:{port}/v1/events/results"),
-        *("--event-retry-delay", "1", "--event-max-retries", "1000"),
+        events_to=f"http://127.0.0.1:{port}/v1/events/results",
+        event_retry_delay=1,
+        event_max_retries=1000,
     )
     async with NatsServer(directory / "nats") as nats, sandbox:
         await sandbox.put("/sandbox/events", {"enabled": True, "delay": 0})
