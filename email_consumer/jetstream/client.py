@@ -4,6 +4,8 @@ Anybody may publish a header block or a subject that its parser can't read, and 
 has timed out (nats-py 2.16). Either raises in the task that reads the connection, which ends without a word: the client
 believes itself connected, hears nothing until its pings fail, and is then delivered the same message again.
 
+What subscribed and unsubscribed again during an outage is subscribed after it: nats-py sends the former alone.
+
 It is also a shorter way for mail: nats-py has a queue and a task between what it reads and whom it is for, and a coroutine
 for each message that is published.
 """
@@ -22,7 +24,10 @@ _AROUND = 1024
 
 
 class SteadyClient(Client):
-    """A message that can't be read in all its parts arrives with those that can; a late answer to a ping is dropped."""
+    """A message that can't be read in all its parts arrives with those that can; a late answer to a ping is dropped.
+
+    What arrives for a subscription that is over is unsubscribed again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,6 +62,9 @@ class SteadyClient(Client):
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         arrived = self._arrived_at_once.get(sid)
+        if sid not in self._subs:
+            await self._send_unsubscribe(sid)
+            return
         if arrived is None:
             await super()._process_msg(sid, subject, reply, data, headers)
             return

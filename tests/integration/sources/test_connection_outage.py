@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
-from nats.errors import FlushTimeoutError
+from nats.errors import FlushTimeoutError, NoRespondersError
 from structlog.testing import capture_logs
 
 from email_consumer.jetstream.connection import NatsEndpoint, TlsFiles, close, connect
@@ -90,3 +90,21 @@ async def test_an_answer_to_a_flush_that_timed_out_ends_nothing(server: NatsServ
     await client.request("$JS.API.INFO", timeout=4)  # its pings would need longer to find that nobody listens
     assert client.stats["reconnects"] == before == 0
     await close(client)
+
+
+async def test_what_was_subscribed_and_unsubscribed_during_an_outage_is_not_delivered_for_ever(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path) as server:
+        client = await connect(NatsEndpoint([server.url]))
+        errors = _errors(client)
+        await server.kill()
+        await errors.acquire()
+        subscription = await client.subscribe("over")
+        await subscription.unsubscribe()
+        await server.restart()
+        await client.request("$JS.API.INFO", timeout=PATIENCE)  # a flush returns at once while it is reconnecting
+        for _ in range(2):  # what is published and its delivery, then what that makes the client say
+            await client.publish("over")
+            await client.flush(PATIENCE)
+        with pytest.raises(NoRespondersError):
+            await client.request("over", timeout=5)
+        await client.close()

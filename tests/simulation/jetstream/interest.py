@@ -37,6 +37,8 @@ class Interest:
         self._all: dict[tuple[Outlet, int], Subscription] = {}
 
     def add(self, outlet: Outlet, sid: int, pattern: str) -> None:
+        if (outlet, sid) in self._all:  # a client that reconnects sends what waited to be sent once more
+            return
         subscription = Subscription(outlet, sid, pattern)
         self._all[outlet, sid] = subscription
         self._home(pattern).append(subscription)
