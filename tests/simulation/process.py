@@ -52,6 +52,8 @@ class _Handle:
             process.call_exception_handler({"message": f"in callback {self!r}", "exception": error})
 
 
+_AT_START = 1_000.0
+"""Monotonic seconds when a process begins."""
 _RESOLUTION = 1e-9
 """Seconds by which a timer is late: sums of floats are not exact, and it must not be early."""
 
@@ -107,7 +109,7 @@ class Process(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Monotonic seconds; they stand still while the machine is suspended."""
-        return self.world.now - self.began_at - self._suspended + 1_000.0
+        return self.world.now - self.began_at - self._suspended + _AT_START
 
     def elapsed(self) -> float:
         """Seconds; they go on while the machine is suspended."""
@@ -123,7 +125,8 @@ class Process(asyncio.AbstractEventLoop):
             heapq.heappop(self.timers)
         if not self.timers:
             return None
-        return max(self.world.now, self.timers[0][0] + self.world.now - self.time() + _RESOLUTION)
+        due = self.timers[0][0] - _AT_START + self.began_at + self._suspended + _RESOLUTION
+        return max(self.world.now, due)
 
     # What the world does with it
 

@@ -15,6 +15,7 @@ import structlog
 from email_consumer.dashboard import page
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.jetstream import connection
+from email_consumer.ledgers.jetstream import guard, keeper, streams
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.roles import http, monitoring
 from email_consumer.ses.session import AwsSession
@@ -24,6 +25,8 @@ from tests.simulation.world import World
 
 CRASHES = frozenset({"service.crashed", "delivery.crashed", "send.crashed", "observer.crashed", "events.crashed"})
 """Log events of errors that nothing in the program expects."""
+_LOOKS_AT_CLAIMS, _LOOKS_AT_STREAMS = 4.0, 20.0
+"""Seconds between two of them."""
 
 
 @contextmanager
@@ -55,6 +58,10 @@ def installed(
             (loop_lag, "measure", _rest),
             (Sampler, "run", _rest),
             (monitoring, "_keep_sampling", _rest),
+            # Nothing may depend on how soon it is seen that something was lost, and each look costs requests.
+            (guard, "_INTERVAL", _LOOKS_AT_CLAIMS),
+            (keeper, "_INTERVAL", _LOOKS_AT_CLAIMS),
+            (streams, "_CHECK_EVERY", _LOOKS_AT_STREAMS),
             # Read at every start, and always the same.
             (http, "version", cache(metadata.version)),
             (database, "_steps", cache(database._steps)),

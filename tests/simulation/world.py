@@ -120,8 +120,9 @@ class World:
         give_up_at = self.now + limit
         turns, moved_at = 0, self.now
         while not until():
-            turns = turns + 1 if self.now == moved_at else 0
-            moved_at = self.now
+            if self.now != moved_at:
+                turns, moved_at = 0, self.now
+            turns += 1
             if turns > _MOST_TURNS:
                 busy = [f"{each.name}: {each.ready[0]!r}" for each in self.processes if each.ready]
                 raise StuckError(f"somebody is busy without end: {busy}")

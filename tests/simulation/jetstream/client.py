@@ -22,6 +22,8 @@ from tests.simulation.jetstream.wire import Wire
 
 Headers = dict[str, str]
 
+_TOKEN_AT = len("_INBOX.") + 22 + 1
+"""Where the subject of an answer names its request."""
 _AROUND = 32
 """Bytes of a message's framing, roughly; they only count towards the limit of what is buffered."""
 
@@ -112,6 +114,7 @@ class SimulatedClient(SteadyClient):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._link = link
+        self._resp_map: dict[str, asyncio.Future[Msg]] = {}
 
     async def _connect_to_server(self, s: Srv) -> None:
         s.last_attempt = time.monotonic()
@@ -154,7 +157,11 @@ class SimulatedClient(SteadyClient):
         written = _as_written(headers) if headers else None
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += payload_size
-        await self._send_command(_Publish(subject, reply, bytes(payload), written))  # type: ignore[arg-type]
+        command: Any = _Publish(subject, reply, bytes(payload), written)
+        if self._status == NatsClient.CONNECTED and not self._pending and self._transport:
+            self._transport.writelines([command])  # right away instead of by the flusher, which would be next
+            return
+        await self._send_command(command)
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
@@ -175,6 +182,9 @@ class SimulatedClient(SteadyClient):
                     for item in transport.arrived.popleft():
                         if item is None:
                             await self._process_pong()
+                        elif future := self._resp_map.get(item[1][_TOKEN_AT:]):
+                            if not future.done():  # the next turn's task of nats-py's subscription to all answers
+                                future.set_result(self._build_message(*item))
                         else:
                             await self._process_msg(*item)
         except asyncio.CancelledError:
@@ -186,6 +196,7 @@ class SimulatedClient(SteadyClient):
         return dict(headers) if headers else None
 
     def _build_message(self, sid: int, subject: Any, reply: Any, data: bytes, headers: Headers | None) -> Msg:
+        headers = dict(headers) if headers else None
         return self.msg_class(subject=subject, reply=reply, data=data, headers=headers, _client=self, _sid=sid)
 
 

@@ -64,6 +64,8 @@ class Sns:
         self._fates = [Fate.DELIVERED]
         self._weights: list[float] = [1]
         self._scripts: dict[str, Fate] = {}
+        self._due: dict[Event, tuple[Published, int]] = {}
+        """Posts to come."""
         ses.on_accepted.append(self._accepted)
 
     # What a scenario says
@@ -109,8 +111,15 @@ class Sns:
         for _ in range(2 if draw.random() < self.plan.chance_twice else 1):
             late = draw.random() < self.plan.chance_late
             delay = draw.uniform(*(self.plan.late if late else self.plan.prompt))
-            self.world.after(delay, self._post, published, 0)
+            self._post_in(delay, published, 0)
         return published
+
+    def hurry(self) -> None:
+        """Post soon whatever was to be posted later."""
+        for event, (published, retries) in list(self._due.items()):
+            event.cancel()
+            del self._due[event]
+            self._post_in(self.world.random.uniform(*self.plan.prompt), published, retries)
 
     # What happens
 
@@ -125,6 +134,14 @@ class Sns:
                 recipients = recipients[:1] if kind == "Bounce" else recipients[1:]
             if recipients:
                 self.world.after(delay, self.publish, kind, facts, recipients)
+
+    def _post_in(self, delay: float, published: Published, retries: int) -> None:
+        def post() -> None:
+            del self._due[event]
+            self._post(published, retries)
+
+        event = self.world.after(delay, post)
+        self._due[event] = published, retries
 
     def _post(self, published: Published, retries: int) -> None:
         attempt = _Attempt(self, published, retries)
@@ -144,7 +161,7 @@ class Sns:
         self.world.trace("sns.refused", event=published.kind, uuid=published.uuid, status=status)
         may_retry = status is None or status == _TOO_MANY or status >= _SERVER_ERROR
         if may_retry and retries < self.plan.retries:
-            self.world.after(self.plan.retry_delay, self._post, published, retries + 1)
+            self._post_in(self.plan.retry_delay, published, retries + 1)
         else:
             published.given_up = True
 
