@@ -53,21 +53,48 @@ def written_in_time(asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> It
     for exchange in exchanges:
         if exchange.written_at is None:
             continue
-        claims = [
-            each
-            for each in asked
-            if each.process is exchange.process and each.granted_at is not None and each.granted_at <= exchange.began_at
-        ]
-        if not claims:
+        claim = _claim_of(exchange, asked)
+        if claim is None:
             yield f"written at {exchange.written_at:.1f} without a claim"
-        elif exchange.written_at > claims[-1].write_by + _ROUNDING:
-            yield f"written at {exchange.written_at:.1f}, its claim was certain until {claims[-1].write_by:.1f}"
+        elif exchange.written_at > claim.write_by + _ROUNDING:
+            yield f"written at {exchange.written_at:.1f}, its claim was certain until {claim.write_by:.1f}"
+
+
+def _claim_of(exchange: Exchange, asked: Sequence[Asked]) -> Asked | None:
+    """The claim under which it was made."""
+    claims = [
+        each
+        for each in asked
+        if each.process is exchange.process and each.granted_at is not None and each.granted_at <= exchange.began_at
+    ]
+    return claims[-1] if claims else None
+
+
+def given_up_before(moment: float, exchange: Exchange, asked: Sequence[Asked]) -> bool:
+    """Whether its process had written the request by then and waited no more for its answer: nobody can call it back."""
+    claim = _claim_of(exchange, asked)
+    if claim is None or exchange.written_at is None or exchange.written_at > moment:
+        return False
+    ended_at = claim.process.ended_at
+    given_up_at = claim.finish_at if isinstance(claim.outcome, InDoubt) else ended_at
+    return given_up_at is not None and given_up_at <= moment
+
+
+def _heard(exchange: Exchange, claim: Asked | None) -> bool:
+    """Whether the process got the answer, before it gave up."""
+    if exchange.answered_at is None:
+        return False
+    return claim is None or claim.finish_at is None or exchange.answered_at <= claim.finish_at
 
 
 def attempts(row: int, most: int, asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
     """What `row` counts is what was made, and what may have been."""
     written = [each for each in exchanges if each.written_at is not None]
-    made = [each for each in written if each.verdict in _COUNTED or each.answered_at is None or each.course.instead]
+    made = [
+        each
+        for each in written
+        if each.verdict in _COUNTED or each.course.instead or not _heard(each, _claim_of(each, asked))
+    ]
     unknown = sum(each.open for each in asked)
     if row > len(made) + unknown:
         yield f"{row} attempts are counted, {len(made)} were made ({unknown} may have been)"

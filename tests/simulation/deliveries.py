@@ -127,6 +127,8 @@ class Deliveries:
         end = begin if end is None else end
         if any(since <= end and begin <= until for since, until in self.interrupted):
             return True
+        if any(member.stop.is_set() for member in self._site.installation.members.values()):
+            return True
         return any(
             begin - 1.0 <= moment <= end
             for member in self._site.installation.members.values()

@@ -136,6 +136,7 @@ def lose_claims(faults: Faults) -> None:
         faults.cut_off(60.0)
         name = faults.draw.choice(buckets)
         faults.claims_lost += name.endswith("-claims")
+        faults.leases_lost += name.endswith("-tenancy")
         server.delete_stream(name)
 
 

@@ -18,6 +18,9 @@ class Faults:
         self.hits: Counter[tuple[str, str]] = Counter()
         self.claims_lost = 0
         """How often the bucket of claims was deleted: mail in hand is in doubt then, whatever became of it."""
+        self.leases_lost = 0
+        """How often the bucket of leases was deleted: a process that finds no lease takes the consumer over, and what was
+        delivered before is in doubt."""
         self.jumped = 0.0
         """Seconds by which clocks were set, all together."""
         self.cut_until = 0.0

@@ -86,7 +86,7 @@ def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, s
     yield from _row_is_true(evidence)
     yield from claim_rules.one_at_a_time(asked, environ, faults.jumped)
     yield from claim_rules.written_in_time(asked, exchanges)
-    if not faults.claims_lost:
+    if not faults.claims_lost and not faults.leases_lost:
         yield from claim_rules.rightly_dead(evidence.dead, asked, exchanges)
     if row is not None:
         made = row["attempts"] - faults.claims_lost  # each loss may have made one of nothing
@@ -187,16 +187,28 @@ def _conflicts(site: Site) -> Iterator[str]:
 
 
 def _cancellations(site: Site) -> Iterator[str]:
-    accepted = {normal_form(each.recipients[0]): each for mails in site.ses.accepted.values() for each in mails}
+    sent = {
+        normal_form(each.request.recipients[0]): each
+        for exchanges in site.ses.exchanges.values()
+        for each in exchanges
+        if each.verdict == "accepted"
+    }
     for cancellation in site.history.cancellations:
         if cancellation.answered_at is None:
             continue
         covered = [
             mail
             for mail in site.history.mails
-            if mail.topic == cancellation.topic and mail.stored and mail.stored[0] < cancellation.asked_at
+            # Published again after it, it is another mail.
+            if mail.topic == cancellation.topic and mail.stored and max(mail.stored) < cancellation.asked_at
         ]
-        late = [mail for mail in covered if mail.key in accepted and accepted[mail.key].at > cancellation.answered_at]
+        late = [
+            mail
+            for mail in covered
+            if (exchange := sent.get(mail.key))
+            and (exchange.arrived_at or 0.0) > cancellation.answered_at
+            and not claim_rules.given_up_before(cancellation.asked_at, exchange, site.claims.of(mail.uuid, mail.key))
+        ]
         if len(late) > cancellation.in_flight:
             yield (
                 f"topic {cancellation.topic}: {len(late)} mails were sent after its cancellation at"
@@ -205,11 +217,16 @@ def _cancellations(site: Site) -> Iterator[str]:
 
 
 def _events(site: Site) -> Iterator[str]:
-    """Each event that was taken is in the tables once."""
+    """Each event that was posted is in the tables once at most, and at least if it was taken."""
     wanted: Counter[tuple[str, str]] = Counter()
+    taken: Counter[tuple[str, str]] = Counter()
+    mails = site.history.by_address()
     for event in site.sns.published:
-        if event.delivered_at and event.instance == "simulated" and event.message_id:
-            wanted.update((event.kind.partition(":")[0], normal_form(each)) for each in event.recipients)
+        if not event.never and event.instance == "simulated" and event.message_id:
+            about = [(event.kind.partition(":")[0], normal_form(each)) for each in event.recipients]
+            wanted.update(about)
+            if event.delivered_at:
+                taken.update(each for each in about if each[1] in mails)
     shown: Counter[tuple[str, str]] = Counter()
     for row in site.rows(
         "SELECT result.status, recipient FROM email_results AS result"
@@ -219,6 +236,9 @@ def _events(site: Site) -> Iterator[str]:
     for key, count in shown.items():
         if key[0] in _SHOWN and count > wanted[key]:
             yield f"event {key} is shown {count} times, it happened {wanted[key]} times"
+    for key, count in taken.items():
+        if key[0] in _SHOWN and count > shown[key]:
+            yield f"event {key} was taken {count} times, and is shown {shown[key]} times"
 
 
 def _history(site: Site) -> Iterator[str]:

@@ -103,6 +103,8 @@ class Process(asyncio.AbstractEventLoop):
         self._numbers = count()
         self.began_at = world.now
         """True time."""
+        self.ended_at: float | None = None
+        """True time; None while it lives."""
         self._suspended = 0.0
 
     # Its clocks
@@ -167,6 +169,7 @@ class Process(asyncio.AbstractEventLoop):
         if not self.alive:
             return
         self.alive = False
+        self.ended_at = self.world.now
         self.listening.clear()
         self.world.remove(self)
         for callback in self.on_kill:
@@ -188,9 +191,10 @@ class Process(asyncio.AbstractEventLoop):
 
     def suspend(self, seconds: float) -> None:
         """Suspend its machine: the monotonic clock stands still."""
+        until = self.world.now + seconds
+        self._suspended += max(0.0, until - max(self.world.now, self.unreachable_until))  # it may sleep already
+        self.unreachable_until = max(self.unreachable_until, until)
         self.pause(seconds)
-        self._suspended += seconds
-        self.unreachable_until = self.paused_until
 
     # What asyncio asks of a loop
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from email_consumer.cluster.membership import Membership
 from email_consumer.pipeline.pacer import Pacer
 from tests.simulation.process import Process
 from tests.simulation.ses.exchange import most_in_a_second
@@ -23,6 +24,7 @@ class Releases:
         self._world = world
         self._rate = rate
         self._pacers: list[tuple[Process, Pacer]] = []
+        self._members: dict[Process, Membership] = {}
         self._released: defaultdict[Pacer, list[tuple[float, int]]] = defaultdict(list)
         """True time and recipients, by pacer."""
         self._most = 0.0, 0.0
@@ -31,7 +33,7 @@ class Releases:
     @contextmanager
     def observed(self) -> Iterator[None]:
         """Observe every pacer until the block ends."""
-        original, releases = Pacer.__init__, self
+        original, join, releases = Pacer.__init__, Membership.__init__, self
 
         class Window(deque[tuple[float, int]]):
             def __init__(self, pacer: Pacer) -> None:
@@ -45,12 +47,19 @@ class Releases:
         def initialise(self: Pacer, *args: Any, **kwargs: Any) -> None:
             original(self, *args, **kwargs)
             self._window = Window(self)
-            process = releases._world.current
-            assert process is not None
-            releases._pacers.append((process, self))
+            releases._pacers.append((releases._process, self))
 
-        with mock.patch.object(Pacer, "__init__", initialise):
+        def joined(self: Membership, *args: Any, **kwargs: Any) -> None:
+            join(self, *args, **kwargs)
+            releases._members[releases._process] = self
+
+        with mock.patch.object(Pacer, "__init__", initialise), mock.patch.object(Membership, "__init__", joined):
             yield
+
+    @property
+    def _process(self) -> Process:
+        assert self._world.current is not None
+        return self._world.current
 
     def violations(self) -> Iterator[str]:
         """Where a pacer released too much within a second, or all together were allowed too much."""
@@ -70,6 +79,14 @@ class Releases:
         total = sum(
             each.rate
             for process, each in self._pacers
-            if process.paused_until <= now and not each._closed and (each is pacer or not each.held)
+            if process.paused_until <= now
+            and not each._closed
+            and (each is pacer or not each.held)
+            and self._has_a_share(process)
         )
         self._most = max(self._most, (total, now))
+
+    def _has_a_share(self, process: Process) -> bool:
+        """Whether what it releases may be claimed: a worker that was stopped, or has yet to join, claims nothing."""
+        member = self._members.get(process)
+        return not self._members if member is None else process.elapsed() < member.valid_until
