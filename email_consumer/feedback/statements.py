@@ -26,10 +26,10 @@ WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 
 # Any event proves that SES accepted the mail, even one that was stopped while in doubt. If it was being sent or in doubt,
-# that attempt was not counted yet.
+# that attempt was not counted yet; if it was stopped, it was.
 SETTLE = f"""
 UPDATE email_requests
-SET status = {Status.SENT}, in_doubt = 0, error = NULL, attempts = attempts + (status IN ({Status.PROCESSED}, {Status.STOPPED})),
+SET status = {Status.SENT}, in_doubt = 0, error = NULL, attempts = attempts + (status = {Status.PROCESSED}),
     message_id = coalesce(message_id, :message_id), finished_at = :now, updated_at = :now
 WHERE id = :id AND status <> {Status.SENT}
 """

@@ -69,7 +69,7 @@ INSERT INTO email_requests
 VALUES (:uuid, :tag, :topic_id, :email, :expires_at, {Status.STOPPED}, :error, :now, :source, :recipients_hash, :content_hash,
     :subject, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
-SET status = {Status.STOPPED}, error = excluded.error, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
+SET status = {Status.STOPPED}, error = excluded.error, attempts = attempts + in_doubt, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
 WHERE (status = {Status.CREATED} OR (status = {Status.PROCESSED} AND in_doubt = 1))
     AND (:kept OR recipients_hash IS NULL OR recipients_hash = excluded.recipients_hash)
 """

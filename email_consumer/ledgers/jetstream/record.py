@@ -155,7 +155,7 @@ class BucketEntry:
         return replace(
             record,
             status=Status.SENT,
-            attempts=record.attempts + (record.status in {Status.PROCESSED, Status.STOPPED}),
+            attempts=record.attempts + (record.status is Status.PROCESSED),  # that of a stopped mail is counted
             in_doubt=False,
             finished_at=now,
             message_id=message_id,
@@ -184,10 +184,11 @@ class BucketEntry:
         base = self if self.record else held or self
         record = base.record or ClaimRecord(Status.CREATED, **fingerprint._asdict())
         step = row_change(outcome)
+        in_doubt = isinstance(outcome, Stopped) and record.status is Status.PROCESSED
         return replace(
             record,
             status=step.status,
-            attempts=record.attempts + (0 if record.dead_letter_pending else step.attempts),  # already counted
+            attempts=record.attempts + (0 if record.dead_letter_pending else step.attempts + in_doubt),  # already counted
             in_doubt=step.in_doubt,
             # The grace period starts now, since the request may have been in flight for long.
             claimed_at=now if step.in_doubt else record.claimed_at,

@@ -76,7 +76,7 @@ async def test_mail_that_was_cancelled_while_in_doubt_turns_out_to_be_sent(path:
             await harness.finish(Stopped(StopReason.CANCELLED), uuid, topic_id="t")
         await harness.take(event("Send"))
         rows = harness.rows("SELECT status, message_id, attempts, error FROM email_requests ORDER BY uuid")
-        assert rows == [(Status.SENT, "ses-1", 1, None), (Status.STOPPED, None, 0, "cancelled")]
+        assert rows == [(Status.SENT, "ses-1", 1, None), (Status.STOPPED, None, 1, "cancelled")]
         assert harness.inbox.counts.settled == 1
         assert harness.rows("SELECT cancelled FROM cancellations") == [(1,)], "the receipt tells the truth too"
 

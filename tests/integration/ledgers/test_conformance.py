@@ -289,3 +289,16 @@ async def test_a_mail_that_is_stopped_leaves_another_mail_of_its_uuid_alone(
         await ledger.finish(mail(), outcome, ORIGIN)
         await ledger.finish(stopped, Stopped(StopReason.CANCELLED), replace(ORIGIN, reference="messages:2"))
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=2)), Claim)
+
+
+@pytest.mark.parametrize(("after", "attempts"), [([], 1), ([Interrupted()], 1), ([Interrupted(), InDoubt("again")], 2)])
+async def test_an_attempt_in_doubt_is_counted_once_when_its_mail_is_stopped(
+    backend: Backend, after: list[Outcome], attempts: int
+) -> None:
+    async with backend.open() as ledger:
+        for outcome in [InDoubt("no answer"), *after]:
+            assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
+            await ledger.finish(mail(), outcome, ORIGIN)
+        await ledger.finish(mail(), Stopped(StopReason.CANCELLED), ORIGIN)
+    (row,) = await backend.query(ROW)
+    assert (row["status"], row["attempts"]) == (4, attempts)
