@@ -188,7 +188,8 @@ class BucketEntry:
         return replace(
             record,
             status=step.status,
-            attempts=record.attempts + (0 if record.dead_letter_pending else step.attempts + in_doubt),  # already counted
+            attempts=record.attempts
+            + (0 if record.dead_letter_pending else step.attempts + in_doubt),  # already counted
             in_doubt=step.in_doubt,
             # The grace period starts now, since the request may have been in flight for long.
             claimed_at=now if step.in_doubt else record.claimed_at,
