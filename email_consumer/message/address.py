@@ -45,11 +45,6 @@ class Address:
         return self.addr_spec.rpartition("@")[2]
 
 
-def is_plain_address(text: str) -> bool:
-    """Whether it is a bare ASCII address; most valid ones are. False says nothing."""
-    return _PLAIN.fullmatch(text) is not None and text.index("@") <= _MAX_LOCAL_PART
-
-
 @lru_cache(maxsize=1024)  # a mail's address is read twice: when the mail is checked, and when it is sent
 def parse_address(text: str) -> Address:
     """Read a bare address or `Name <address>`.
@@ -59,7 +54,7 @@ def parse_address(text: str) -> Address:
     """
     if len(text) > _MAX_LENGTH:
         raise ValueError(f"is longer than {_MAX_LENGTH} characters")
-    if is_plain_address(text):
+    if _PLAIN.fullmatch(text) and text.index("@") <= _MAX_LOCAL_PART:
         local, _, domain = text.rpartition("@")
         return Address("", f"{local}@{domain.lower()}")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):  # noqa: PLR2004 - the control characters

@@ -5,7 +5,7 @@ Whatever is not plainly valid here is left to the model, which alone decides wha
 
 import msgpack
 
-from email_consumer.message.address import is_plain_address
+from email_consumer.message.address import parse_address
 from email_consumer.message.fields import LONGEST_KEY, is_one_line
 
 _REQUIRED = frozenset({"uuid", "email", "subject", "body"})
@@ -36,8 +36,16 @@ def _is_valid(fields: dict[str, str]) -> bool:
     return (
         len(uuid) <= LONGEST_KEY
         and "\0" not in uuid
-        and is_plain_address(fields["email"])
+        and _is_address(fields["email"])
         and is_one_line(fields["subject"])
         and len(topic_id) <= LONGEST_KEY
         and is_one_line(topic_id)
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse_address(text)
+    except ValueError:
+        return False
+    return True

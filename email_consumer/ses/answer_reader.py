@@ -12,6 +12,10 @@ from email_consumer.aws.encoding import EncodingError, decoded
 from email_consumer.aws.response import MOST
 from email_consumer.ses.transport import Answer
 
+_CONTINUE, _SWITCHING_PROTOCOLS, _OK = (
+    int(status) for status in (HTTPStatus.CONTINUE, HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.OK)
+)
+"""Plain numbers: to look a member of an enumeration up takes longer than to compare it."""
 _MOST_RECEIVED = 2 * MOST
 """Bytes of an answer with its head, its interim answers and the sizes of its chunks."""
 
@@ -90,16 +94,16 @@ class AnswerReader:
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
-        if self._status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if self._status == _SWITCHING_PROTOCOLS:
             raise UnreadableAnswerError("it speaks another protocol from here on")
-        self._in_head = self._status < HTTPStatus.OK
+        self._in_head = self._status < _OK
 
     def on_body(self, piece: bytes) -> None:
         self._body += piece
 
     def on_message_complete(self) -> None:
         if self._in_head:
-            self._interim = self._status != HTTPStatus.CONTINUE or self._interim
+            self._interim = self._status != _CONTINUE or self._interim
             return
         self._ended = True
         self.reusable = (

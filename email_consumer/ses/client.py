@@ -31,6 +31,7 @@ from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenE
 
 _log = structlog.get_logger(__name__)
 
+_OK = int(HTTPStatus.OK)
 _RENEW_PAUSE = 5.0
 """Seconds between two walks through the credential chain after AWS refused what it gave."""
 _UNSIGNED = {"User-Agent": f"email-consumer/{version('email-consumer')}", "Accept-Encoding": "identity"}
@@ -114,7 +115,7 @@ class SesClient:
         except AnswerMissingError as error:
             return InDoubt(f"the request was written, the answer is missing: {error}")
         result = self._result(message, answer)
-        if answer.status == HTTPStatus.FORBIDDEN and isinstance(result, Held):
+        if isinstance(result, Held) and answer.status == HTTPStatus.FORBIDDEN:
             self._refused = credentials
         return result
 
@@ -140,7 +141,7 @@ class SesClient:
                 raise
 
     def _result(self, message: EmailMessage, answer: Answer) -> SendResult:
-        if answer.status == HTTPStatus.OK:
+        if answer.status == _OK:
             return _accepted(answer.body)
         refusal = ServiceError.read(answer.status, answer.headers, answer.body)
         if refusal is None:

@@ -9,9 +9,12 @@ from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenE
 
 _PIECE = 2**16
 """Bytes of a request written at once. Between two of them other connections have their turn."""
+_RECEIVED = memoryview(bytearray(2**16))
+"""What was received last. One for all connections, since each reads it at once; without it, Python makes room for
+256 KiB for every answer over TLS, which costs more than to decrypt it."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Opened by `connector`. Whatever is not plainly one answer to one request ends the connection."""
 
     def __init__(self, registry: set["Connection"]) -> None:
@@ -114,13 +117,16 @@ class Connection(asyncio.Protocol):
         self._incoming = select.poll()
         self._incoming.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        return _RECEIVED
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._answer is None or self._answer.done():
             self._reader.reusable = False
             self.abort()
             return
         try:
-            answer = self._reader.feed(data)
+            answer = self._reader.feed(bytes(_RECEIVED[:nbytes]))
         except UnreadableAnswerError as error:
             self._fail(str(error))
         else:

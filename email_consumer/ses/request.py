@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from email_consumer.message.address import is_plain_address, parse_address
+from email_consumer.message.address import parse_address
 from email_consumer.message.encoded_words import header_text
 from email_consumer.message.fields import Attachment
 from email_consumer.message.model import EmailMessage
@@ -42,7 +42,7 @@ class RequestWriter:
 
     def body(self, message: EmailMessage) -> bytes:
         """The request's body. A `list_unsubscribe` of `True` must have become the text of its link before."""
-        if not (_FURTHER.isdisjoint(message.model_fields_set) and message.body and is_plain_address(message.email)):
+        if not message.body or not _FURTHER.isdisjoint(message.model_fields_set):
             return orjson.dumps(self.parameters(message))
         tag = orjson.dumps(message.tag)
         values = [orjson.dumps(str(parse_address(message.email))), orjson.dumps(message.subject)]
