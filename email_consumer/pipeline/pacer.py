@@ -16,7 +16,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from email_consumer.core.metrics import Metrics
 
@@ -26,8 +26,7 @@ _CATCH_UP = 0.25
 """Seconds of delay that are caught up on; anything beyond is dropped rather than sent in a burst."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiter:
+class _Waiter(NamedTuple):
     recipients: int
     future: asyncio.Future[bool]
     stopped: Callable[[], object]
@@ -41,6 +40,7 @@ class Pacer:
         self._loop = asyncio.get_running_loop()
         self._metrics = metrics
         self._rate = rate
+        self._cap = _cap(rate)
         self._waiting: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
@@ -59,6 +59,7 @@ class Pacer:
     def set_rate(self, rate: float) -> None:
         """Takes effect at once, also for those already waiting."""
         self._rate = rate
+        self._cap = _cap(rate)
         self._update_metrics()
         self._wake()
 
@@ -152,8 +153,7 @@ class Pacer:
 
     def _room_at(self, recipients: int, now: float) -> float:
         """When the sliding second has room for this number of recipients."""
-        cap = math.floor(self._rate + max(1.0, self._rate / 100))
-        excess = self._in_window + min(recipients, cap) - cap
+        excess = self._in_window + min(recipients, self._cap) - self._cap
         if excess <= 0:
             return now
         for released_at, released in self._window:
@@ -161,6 +161,11 @@ class Pacer:
             if excess <= 0:
                 return released_at + 1
         return now
+
+
+def _cap(rate: float) -> int:
+    """Recipients in a sliding second at the most."""
+    return math.floor(rate + max(1.0, rate / 100))
 
 
 def _turn_away(waiter: _Waiter) -> None:

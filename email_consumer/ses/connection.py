@@ -17,6 +17,9 @@ _RECEIVED = memoryview(bytearray(2**16))
 class Connection(asyncio.BufferedProtocol):
     """Opened by `connector`. Whatever is not plainly one answer to one request ends the connection."""
 
+    reusable = True
+    """Whether the last request was written and answered in full, and the server keeps the connection."""
+
     def __init__(self, registry: set["Connection"]) -> None:
         """It leaves `registry` when it is lost."""
         self._loop = asyncio.get_running_loop()
@@ -38,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         return not self._transport.is_closing() and not self._incoming.poll(0)
 
     async def exchange(self, head: bytes, body: bytes, until: float) -> Answer:
-        """Write the request, wait for its answer. Unless `is_reusable` then, the connection is closed.
+        """Write the request, wait for its answer. Unless `reusable` then, the connection is closed.
 
         Raises:
             NotWrittenError: the connection is closed, or `until` (event-loop clock) is past.
@@ -58,11 +61,11 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._answer = None
             self.idle_since = self._loop.time()
-            if not self.is_reusable():
+            self.reusable = self._is_reusable()
+            if not self.reusable:
                 self.abort()
 
-    def is_reusable(self) -> bool:
-        """Whether the last request was written and answered in full, and the server keeps the connection."""
+    def _is_reusable(self) -> bool:
         written = not self._unwritten and not self._transport.get_write_buffer_size()
         return self._reader.reusable and written and not self._transport.is_closing()
 

@@ -50,7 +50,7 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """After its exchange, however that ended."""
-        if connection.is_reusable():
+        if connection.reusable:
             self._idle.append(connection)
             if self._sweep_timer is None:
                 self._sweep_after(_KEEPALIVE)

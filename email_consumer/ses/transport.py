@@ -5,8 +5,7 @@ its answer means is decided in `client`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from botocore.credentials import ReadOnlyCredentials
 
@@ -35,8 +34,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
         raise NotWrittenError("a header would hold a control character; check the AWS credentials")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Whatever answered, which need not be SES."""
 
     status: int

@@ -194,7 +194,7 @@ class JetStreamReceiver:
         return due if due > 0 and (not self._requested or due >= most // 2) else 0
 
     def _wake_if_due(self) -> None:
-        if self._due():
+        if not self._wake.is_set() and self._due():
             self._wake.set()
 
     async def _arrived_later(self, message: Msg) -> None:
