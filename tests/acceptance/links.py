@@ -9,6 +9,7 @@ import aiohttp
 from ses_sandbox.testing import Control
 from tests.acceptance.publisher import as_map
 from tests.servers.daemon import Daemon
+from tests.waiting import PATIENCE
 
 WORKS, DOES_NOT = 200, 404
 
@@ -28,7 +29,7 @@ class Links:
 
 async def links_of(sandbox: Control, uuid: str) -> Links:
     """Once the mail was sent."""
-    assert (await sandbox.get("/messages/wait", uuid=uuid, count=1, timeout=60))["reached"]
+    assert (await sandbox.get("/messages/wait", uuid=uuid, count=1, timeout=PATIENCE))["reached"]
     [mail] = (await sandbox.get("/messages", uuid=uuid))["messages"]
     [pixel] = re.findall(r'<img src="([^"]+)"', mail["html"])
     paths = [urlsplit(url) for url in (mail["headers"]["List-Unsubscribe"].strip("<>"), pixel)]

@@ -14,6 +14,7 @@ from tests.acceptance.conftest import DaemonHarness, over_both_sources
 from tests.acceptance.events_queue import events_through_sqs
 from tests.acceptance.publisher import SqsPublisher, as_map
 from tests.servers.sqs import SqsServer
+from tests.waiting import PATIENCE
 
 _KILLS = 5
 _GOOD = int(os.environ.get("SQS_MAILS", "600"))
@@ -127,7 +128,7 @@ async def test_events_that_waited_longer_than_the_grace_settle_what_was_in_doubt
         await daemon.kill()
         await harness.heal()
         events.flowing.set()
-        await harness.sandbox.get("/sandbox/events/wait", delivered=101, timeout=60)
+        await harness.sandbox.get("/sandbox/events/wait", delivered=101, timeout=PATIENCE)
         assert await events.queue.unsettled() == 100
         await daemon.start()
         await harness.emptied()

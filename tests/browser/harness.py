@@ -20,6 +20,7 @@ from tests.acceptance.publisher import JetStreamPublisher, as_map
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
+from tests.waiting import PATIENCE
 
 KEY = "browser-key"
 REGION = "ap-northeast-2"
@@ -45,7 +46,7 @@ class BrowserHarness:
     session: aiohttp.ClientSession
 
     def do(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
 
     def publish(self, payloads: Iterable[bytes]) -> None:
         """Each stored when this returns."""
@@ -90,7 +91,7 @@ def run_harness(directory: Path, **variables: object) -> Iterator[BrowserHarness
     stack = AsyncExitStack()
 
     def do(work: Coroutine[Any, Any, Answer]) -> Answer:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE)
 
     try:
         yield do(stack.enter_async_context(_running(directory, loop, variables)))

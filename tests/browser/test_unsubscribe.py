@@ -15,6 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.acceptance.publisher import as_map
 from tests.browser.harness import SENDER, BrowserHarness
 from tests.browser.page import Page
+from tests.waiting import PATIENCE
 
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 """https://github.com/dequelabs/axe-core, which finds what those who listen or see little would stumble over."""
@@ -58,7 +59,7 @@ def without_scripts(page: Page) -> Iterator[None]:
 def link(harness: BrowserHarness, address: str, uuid: str, **fields: object) -> str:
     """The path of the link in the text of a mail."""
     harness.publish([as_map(uuid, email=address, text="leave: {{unsubscribe_url}}", **fields)])
-    harness.do(harness.sandbox.get("/messages/wait", uuid=uuid, count=1, timeout=60))
+    harness.do(harness.sandbox.get("/messages/wait", uuid=uuid, count=1, timeout=PATIENCE))
     [mail] = harness.do(harness.sandbox.get("/messages", uuid=uuid))["messages"]
     return str(urlsplit(mail["text"].removeprefix("leave: ").strip()).path)
 
