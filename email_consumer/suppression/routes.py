@@ -78,7 +78,9 @@ class SuppressionQuery(PageQuery):
 
 class EntryQuery(ApiModel):
     group: UnsubscribeGroup | None = None
-    """The entry of this unsubscribe group; without it, the entry that stops most mail to the address."""
+    """The entry of this unsubscribe group."""
+    reason: Reason | None = None
+    """The entry with this reason. Of several, the one that stops most mail to the address counts."""
 
 
 class SuppressionPage(PageAnswer):
@@ -132,10 +134,12 @@ class SuppressionRoutes:
 
     async def _find(self, request: web.Request) -> tuple[Suppression, Sequence[Suppression]]:
         """The entry that a request is about, and all of its address."""
-        group = read_query(request, EntryQuery).group
+        query = read_query(request, EntryQuery)
         address = _normal(request.match_info["address"])
         entries = await self._suppressions.entries(address) if address else []
-        wanted = [entry for entry in entries if group in (None, entry.group)]
+        wanted = [
+            entry for entry in entries if query.group in (None, entry.group) and query.reason in (None, entry.reason)
+        ]
         if not wanted:
             raise _absent()
         return wanted[0], entries

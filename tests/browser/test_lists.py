@@ -82,6 +82,24 @@ def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, har
     page.read("#suppressions .status", "not on the suppression list")
 
 
+def test_an_address_is_taken_off_one_group_and_put_on_again(page: Page, harness: BrowserHarness) -> None:
+    harness.ask("POST", "/v1/suppressions", {"address": "grouped@example.com", "reason": "unsubscribed"})
+    row = '#suppressions [data-address="grouped@example.com"]'
+    page.go("suppressions")
+    page.fill("#suppress-group", "news")
+    page.submit("#suppress-address", "grouped@example.com")
+    page.read("#suppressions .status", "bulk mail of news to grouped@example.com is blocked.")
+    page.submit("#suppressed-find", "grouped@example.com")
+    page.read(f'{row}[data-group="news"]', "manual")
+    assert "unsubscribed" in page.read(f'{row}[data-group=""]', "bulk mail")
+    page.click(f'{row}[data-group="news"] .actions button')
+    page.read("#confirm-text", "bulk mail of news")
+    page.click("#confirm-yes")
+    page.read("#suppressions .status", "is allowed again")
+    assert harness.ask("GET", "/v1/suppressions/grouped@example.com")["also"] == []
+    assert page.read(f'{row}[data-group=""]', "unsubscribed")
+
+
 def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, harness: BrowserHarness) -> None:
     harness.publish([as_map("bounced-1", email="bounce+list@simulator.amazonses.com")])
     page.wait(lambda: "reason" in harness.ask("GET", "/v1/suppressions/bounce+list@simulator.amazonses.com"))

@@ -95,9 +95,15 @@ async def _what_went_out_before_goes_on_working(recorded: Recorded) -> None:
     replay = place.command("dlq", "replay", "--all", "--reason", "rejected")
     await replay.launch()
     assert await replay.ended() == 0, replay.log
-    await place.publisher.publish([as_map("to-the-unsubscribed", email=links["address"])])
-    await settled(place, sent | {"rejected-0": 1, "rejected-1": 1})
-    await shown(place, {"to-the-unsubscribed": Status.STOPPED, "rejected-0": Status.SENT})
+    unsubscribed = {
+        "to-the-unsubscribed": {},
+        "news": {"unsubscribe_group": "news"},
+        "reset": {"lane": "transactional"},
+    }
+    await place.publisher.publish(as_map(name, email=links["address"], **more) for name, more in unsubscribed.items())
+    await settled(place, sent | {"rejected-0": 1, "rejected-1": 1, "reset": 1})
+    stopped = dict.fromkeys(("to-the-unsubscribed", "news"), Status.STOPPED)
+    await shown(place, stopped | {"rejected-0": Status.SENT, "reset": Status.SENT})
     remaining = Counter(letter["kind"] for letter in await dead_letters(place))
     assert remaining == {kind: count for kind, count in manifest["dead"].items() if kind != "rejected"}
 

@@ -47,7 +47,8 @@ export class Search extends List {
     if (!text.includes("@")) return { items: [], next: null };
     const stopped = await unless(404, ask("GET", `/v1/suppressions/${encodeURIComponent(text)}`));
     const { items, next: more } = await this.mailsTo(text, null);
-    return { items: [...(stopped ? [{ suppressed: stopped }] : []), ...items], next: more };
+    const entries = stopped ? [stopped, ...stopped.also] : [];
+    return { items: [...entries.map((entry) => ({ suppressed: entry })), ...items], next: more };
   }
 
   async mailsTo(address, next) {
@@ -75,7 +76,7 @@ function suppressed(entry) {
   return el(
     "li",
     { class: "row warning" },
-    `${entry.address} is on the suppression list (${entry.reason}${entry.detail && `: ${entry.detail}`}) since `,
+    `${entry.address} is on the suppression list (${entry.reason}${entry.group ? ` from ${entry.group}` : ""}${entry.detail && `: ${entry.detail}`}) since `,
     moment(entry.created_at),
   );
 }

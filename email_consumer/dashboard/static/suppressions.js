@@ -7,12 +7,20 @@ import { List } from "./list.js";
 
 const PAGE = 50;
 const path = (address) => `/v1/suppressions/${encodeURIComponent(address)}`;
+const pathOf = ({ address, group, reason }) => `${path(address)}?${new URLSearchParams(group ? { group, reason } : { reason })}`;
+
+/** What an entry stops, in words. */
+function scope({ group, reason }) {
+  if (group) return `bulk mail of ${group}`;
+  return reason === "unsubscribed" ? "bulk mail" : "all mail";
+}
 
 export class Suppressions extends List {
   /** `find` shows the history of an address. */
   constructor(section, find) {
     const wanted = el("input", { id: "suppressed-find", type: "search", autocomplete: "off" });
     const address = el("input", { id: "suppress-address", type: "text", inputmode: "email", autocomplete: "off", required: true });
+    const group = el("input", { id: "suppress-group", type: "text", maxlength: 64, pattern: "[A-Za-z0-9_.\\-]+", autocomplete: "off" });
     const detail = el("input", { id: "suppress-detail", type: "text", maxlength: 500, autocomplete: "off" });
     super(section, {
       title: "Suppression list",
@@ -26,9 +34,11 @@ export class Suppressions extends List {
         ),
         el(
           "form",
-          { class: "bar", onsubmit: (event) => this.submit(event, () => this.add(address, detail)) },
+          { class: "bar", onsubmit: (event) => this.submit(event, () => this.add(address, group, detail)) },
           el("label", { for: "suppress-address" }, "Block mail to"),
           address,
+          el("label", { for: "suppress-group" }, "of group (empty: all)"),
+          group,
           el("label", { for: "suppress-detail" }, "because"),
           detail,
           el("button", {}, "Add"),
@@ -54,21 +64,23 @@ export class Suppressions extends List {
   }
 
   async lookUp(address) {
-    return { items: [await ask("GET", path(address))], next: null };
+    const entry = await ask("GET", path(address));
+    return { items: [entry, ...entry.also], next: null };
   }
 
   entry(entry) {
     const remove = async () => {
-      if (await confirmed(`Allow mail to ${entry.address} again?`, "Remove")) await this.remove(entry, item);
+      if (await confirmed(`Allow ${scope(entry)} to ${entry.address} again?`, "Remove")) await this.remove(entry, item);
     };
     const item = el(
       "li",
-      { class: "row", "data-address": entry.address },
+      { class: "row", "data-address": entry.address, "data-group": entry.group ?? "" },
       el(
         "div",
         { class: "line" },
         el("button", { type: "button", class: "link", onclick: () => this.find(entry.address) }, entry.address),
         el("span", { class: "badge" }, entry.reason),
+        el("span", {}, scope(entry)),
         el("span", { class: "grow dim" }, entry.detail),
         moment(entry.created_at),
       ),
@@ -77,22 +89,22 @@ export class Suppressions extends List {
     return item;
   }
 
-  async add(address, detail) {
-    const new_ = { address: address.value, detail: detail.value };
+  async add(address, group, detail) {
+    const new_ = { address: address.value, group: group.value || null, detail: detail.value };
     const entry = await this.attempt(() => ask("POST", "/v1/suppressions", new_));
     if (!entry) return;
-    this.wanted.value = address.value = detail.value = "";
+    this.wanted.value = address.value = group.value = detail.value = "";
     await this.open();
-    this.showStatus(`Mail to ${entry.address} is blocked.`);
+    this.showStatus(`${entry.group ? scope(entry) : "Mail"} to ${entry.address} is blocked.`);
   }
 
   async remove(entry, item) {
     const removed = await this.attempt(async () => {
-      await ask("DELETE", path(entry.address));
+      await ask("DELETE", pathOf(entry));
       return true;
     });
     if (!removed) return;
     item.remove();
-    this.showStatus(`Mail to ${entry.address} is allowed again.`);
+    this.showStatus(`${entry.group ? scope(entry) : "Mail"} to ${entry.address} is allowed again.`);
   }
 }

@@ -12,7 +12,7 @@ import nats
 import pytest_asyncio
 
 from ses_sandbox.testing import SandboxTask
-from tests.acceptance.publisher import JetStreamPublisher, emptied
+from tests.acceptance.publisher import JetStreamPublisher, as_map, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
 from tests.servers.nats import NatsServer
@@ -56,6 +56,17 @@ class FleetHarness:
             lines = (await response.text()).splitlines()
         [value] = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == name]
         return float(value)
+
+    async def until_known(self, suppressed: str) -> None:
+        """Workers hear of an address a moment after the sidecar's answer: until each has stopped a mail to it, the first one."""
+        number = 0
+        while not all(
+            [await self.metric(worker, 'email_unsent_total{reason="suppressed"}') for worker in self.fleet.workers]
+        ):
+            number += 1
+            mails = [as_map(f"known-{number}-{each}", email=suppressed) for each in range(4)]
+            await self.publisher.publish(mails)
+            await self.emptied()
 
     async def counts(self, topic: str) -> dict[str, int]:
         """Of the topic's mails by status."""

@@ -61,7 +61,7 @@ async def test_mail_that_is_due_later_waits_in_the_sidecars_keeping(harness: Fle
 
 async def test_mail_of_the_api_is_sent_by_workers_and_a_suppressed_address_gets_none(harness: FleetHarness) -> None:
     await harness.ask("POST", "/v1/suppressions", {"address": "never@example.com"})
-    await until_known(harness, "never@example.com")
+    await harness.until_known("never@example.com")
     emails = [f"api{number}@example.com" for number in range(20)]
     message = {"topic_id": "api", "emails": [*emails, "Never@example.com"], "subject": "s", "content": "<p>b</p>"}
     answer = await harness.ask("POST", "/v1/messages", {"messages": [message]})
@@ -70,18 +70,6 @@ async def test_mail_of_the_api_is_sent_by_workers_and_a_suppressed_address_gets_
     assert "suppressed" in stopped[1]
     reached = set(await harness.sent())
     assert reached & set(answer["ids"]) == set(answer["ids"]) - {stopped[0]}
-
-
-async def until_known(harness: FleetHarness, suppressed: str) -> None:
-    """Workers hear of an address a moment after the sidecar's answer: until each has stopped a mail to it."""
-    number = 0
-    while not all(
-        [await harness.metric(worker, 'email_unsent_total{reason="suppressed"}') for worker in harness.fleet.workers]
-    ):
-        number += 1
-        mails = [as_map(f"known-{number}-{each}", email=suppressed) for each in range(4)]
-        await harness.publisher.publish(mails)
-        await harness.emptied()
 
 
 async def test_a_suppressed_copy_does_not_stop_the_mail(harness: FleetHarness) -> None:

@@ -38,3 +38,21 @@ async def test_an_operator_looks_adds_and_removes(path: Path, tmp_path: Path, mo
         )
         code, _, errors = await run(http, "list", key="wrong")
         assert (code, "API_KEY" in errors) == (1, True)
+
+
+async def test_groups_are_added_listed_and_removed(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with open_harness(path) as harness, serve(harness) as http:
+        _, output, _ = await run(http, "add", "ann@example.com", "--group", "news")
+        assert output.startswith("ann@example.com  manual from news since 20")
+        _, output, _ = await run(http, "add", "ann@example.com", "--bulk")
+        assert output.startswith("ann@example.com  unsubscribed since 20")
+        _, output, _ = await run(http, "list", "--group", "news")
+        assert output.startswith("ann@example.com  manual from news")
+        _, output, _ = await run(http, "remove", "ann@example.com")
+        removed, still = output.splitlines()
+        assert removed.startswith("Removed: ann@example.com  unsubscribed since")
+        assert still.startswith("Still suppressed: ann@example.com  manual from news since")
+        _, output, _ = await run(http, "remove", "ann@example.com", "--group", "news")
+        assert output.startswith("Removed: ann@example.com  manual from news")
+        assert await run(http, "list") == (0, "No address is suppressed.\n", "")
