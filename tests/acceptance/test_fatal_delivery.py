@@ -21,14 +21,14 @@ _PLANTED = f"""
 import os, signal
 from email_consumer.message import model
 
-_parse = model.parse
+def deadly(read):
+    def reading(payload):
+        if payload in {(DEADLY, base64.b64encode(DEADLY))!r}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(payload)
+    return reading
 
-def parse(payload):
-    if payload in {(DEADLY, base64.b64encode(DEADLY))!r}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return _parse(payload)
-
-model.parse = parse
+model.read_plain_mail, model.parse = deadly(model.read_plain_mail), deadly(model.parse)
 """
 
 
