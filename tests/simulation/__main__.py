@@ -10,6 +10,7 @@ from itertools import count
 from tests.simulation import exhaustive
 from tests.simulation.coverage import table
 from tests.simulation.planted import PLANTED
+from tests.simulation.planted.search import search
 from tests.simulation.runner import run
 from tests.simulation.scenario import ALL, SCENARIOS, play
 
@@ -22,7 +23,12 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where to begin")
     parser.add_argument("--jobs", type=int, help="processes (default: one for each core)")
     parser.add_argument("--scenario", choices=sorted(ALL), action="append", help="default: all")
-    parser.add_argument("--planted", choices=sorted(PLANTED), help="plant this fault into the program first")
+    parser.add_argument(
+        "--planted",
+        choices=["all", *sorted(PLANTED)],
+        metavar="FAULT",
+        help=f"plant this fault into the program first, or look for the seed that finds each: {', '.join(PLANTED)}",
+    )
     parser.add_argument("--seed", type=int, help="play this one alone")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     parser.add_argument(
@@ -33,6 +39,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.exhaustive:
         return _exhaustive(options.case or "", options.crashes, jobs=options.jobs, trace=options.trace)
+    if options.planted == "all":
+        return _planted(range(options.first, options.first + (options.seeds or 2000)), jobs=options.jobs)
     scenarios = tuple(options.scenario or SCENARIOS)
     if options.seed is not None:
         return _one(options.seed, scenarios, trace=options.trace, planted=options.planted)
@@ -67,6 +75,16 @@ def _one(seed: int, scenarios: tuple[str, ...], *, trace: bool, planted: str | N
         print(f"{name}, seed {seed}: {len(outcome.violations)} violations")
         failed = failed or bool(outcome.violations)
     return int(failed)
+
+
+def _planted(seeds: range, *, jobs: int | None) -> int:
+    missed = 0
+    for name, outcome in search(seeds, jobs=jobs):
+        missed += outcome is None
+        where = f"{outcome.scenario}, seed {outcome.seed}: {outcome.violations[0]}" if outcome else "NOT FOUND"
+        print(f"{name:<46} {where}", flush=True)
+    print(f"{len(PLANTED) - missed} of {len(PLANTED)} planted faults found within {len(seeds):,} seeds")
+    return int(missed > 0)
 
 
 def _exhaustive(wanted: str, crashes: list[int] | None, *, jobs: int | None, trace: bool) -> int:

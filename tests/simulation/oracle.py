@@ -89,7 +89,8 @@ def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, s
     if not faults.claims_lost and not faults.leases_lost:
         yield from claim_rules.rightly_dead(evidence.dead, asked, exchanges)
     if row is not None:
-        made = row["attempts"] - faults.claims_lost  # each loss may have made one of nothing
+        # Each loss may have made one of nothing.
+        made = row["attempts"] - faults.claims_lost - faults.leases_lost
         yield from claim_rules.attempts(made, int(environ["MAX_ATTEMPTS"]), asked, exchanges)
     for change in site.history.suppressions:
         if change.address == evidence.mail.key and change.answered_at is not None:

@@ -9,6 +9,8 @@ import pytest
 from tests.simulation.scenario import SCENARIOS
 
 _SEED = 7
+_SEEDS = {"run": 20, "roles": 8}
+"""How many of each scenario the suite plays, together within half a minute of one core."""
 
 
 def _trace(name: str, hash_seed: str) -> str:
@@ -29,3 +31,21 @@ def _trace(name: str, hash_seed: str) -> str:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_seed_repeats_exactly_in_another_process(name: str) -> None:
     assert _trace(name, "1") == _trace(name, "2")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_seeds_of_the_short_form_keep_all_promises(name: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.simulation",
+        "--scenario",
+        name,
+        "--seeds",
+        str(_SEEDS[name]),
+        "--jobs",
+        "1",
+    ]
+    played = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert f"{_SEEDS[name]} seeds" in played.stdout
