@@ -86,7 +86,7 @@ class Deliveries:
         elif answer.startswith(b"+TERM"):
             if not self._is_dead(message):
                 self.found.append(f"message {sequence} was given up before its dead letter was stored")
-        elif answer.startswith(b"+ACK") and (why := self._not_durable(message)):
+        elif answer.startswith(b"+ACK") and (why := self._not_durable(consumer, message)):
             self.found.append(f"message {sequence} was acknowledged at {self._site.world.now:.1f}: {why}")
 
     def _taken(self, found: Next) -> None:
@@ -145,11 +145,15 @@ class Deliveries:
             each.data == message.data or (uuid and _uuid(each.data) == uuid) for each in dead.storage.messages.values()
         )
 
-    def _not_durable(self, message: StoredMessage) -> str:
+    def _not_durable(self, consumer: Consumer, message: StoredMessage) -> str:
         """Why nothing but this message knows of the mail; empty if something does."""
         uuid = _uuid(message.data)
         if not uuid:
             return "it can't be decoded"
+        for sequence, other in consumer.stream.storage.messages.items():  # it was published twice
+            waits = sequence in consumer.redelivery.unsettled or sequence >= consumer.cursor.position
+            if waits and other is not message and _uuid(other.data) == uuid:
+                return ""
         kept = ORIGIN in (message.headers or {})
         for row in self._site.rows("SELECT status, content_id FROM email_requests WHERE uuid = ?", uuid):
             if row["status"] >= Status.SENT or (row["content_id"] is not None and not kept):
