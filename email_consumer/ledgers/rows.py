@@ -43,8 +43,10 @@ def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict
     return [{"uuid": uuid, "address": copy.address, "reason": copy.reason, "now": now} for copy in copies]
 
 
-def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float, keep_subject: bool) -> tuple[object, ...]:
-    """In the order of `statements.INSERT_CLAIMED`."""
+def claimed_row(
+    entry: ClaimRequest, now: float, *, in_doubt: bool, claimed_at: float, keep_subject: bool
+) -> tuple[object, ...]:
+    """In the order of `statements.insert_claimed`; times in Unix seconds."""
     message, origin = entry
     return (
         message.uuid,
@@ -58,6 +60,8 @@ def claimed_row(entry: ClaimRequest, *, in_doubt: bool, claimed_at: float, keep_
         origin.source,
         *message.fingerprint,
         row_subject(message, keep=keep_subject),
+        now,
+        now,
     )
 
 

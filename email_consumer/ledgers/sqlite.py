@@ -182,7 +182,7 @@ class SqliteLedger:
         for entry, stopped in claims:
             row = known.get(entry.message.uuid)
             if row is None and self._takeover.covers(entry.origin):
-                inserted.append(self._claimed_row(entry, in_doubt=True, claimed_at=self._takeover.since))
+                inserted.append(self._claimed_row(entry, now, in_doubt=True, claimed_at=self._takeover.since))
                 answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
                 continue
             decision = self._decide(entry, stopped, row, now)
@@ -197,15 +197,14 @@ class SqliteLedger:
                 values = new_row(entry.message, entry.origin, now, keep_subject=self._keep_subjects)
                 reclaimed.append(values | {"id": row["id"], "attempts": decision.spent})
             else:
-                inserted.append(self._claimed_row(entry, in_doubt=False, claimed_at=now))
+                inserted.append(self._claimed_row(entry, now, in_doubt=False, claimed_at=now))
         connection.executemany(statements.RETIRE, retired)
-        if inserted:
-            connection.execute(statements.INSERT_CLAIMED, {"rows": as_json(inserted), "now": now})
+        statements.for_rows(connection, statements.insert_claimed, inserted)
         connection.executemany(statements.RECLAIM, reclaimed)
         return answers
 
-    def _claimed_row(self, entry: ClaimRequest, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
-        return claimed_row(entry, in_doubt=in_doubt, claimed_at=claimed_at, keep_subject=self._keep_subjects)
+    def _claimed_row(self, entry: ClaimRequest, now: float, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
+        return claimed_row(entry, now, in_doubt=in_doubt, claimed_at=claimed_at, keep_subject=self._keep_subjects)
 
     async def _keep(self, connection: aiosqlite.Connection, entries: list[ScheduleRequest]) -> list[ScheduleAnswer]:
         now = time.time()

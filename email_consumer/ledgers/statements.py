@@ -1,13 +1,32 @@
 """The ledger's SQL, a comment per statement.
 
-What every mail needs takes a group's rows as one JSON array: SQLite then iterates over them internally, while a statement
-executed for each row would fight with the event loop for the interpreter's lock at each of them. The rows are arrays,
-since to look a value up by its name costs more.
+What every mail needs takes several rows at a time: SQLite then iterates over them internally, while a statement executed
+for each row would fight with the event loop for the interpreter's lock at each of them. `for_rows` executes these.
 """
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain
 
 from email_consumer.ledgers.row_changes import DEAD_LETTER_PENDING
 from email_consumer.store.retired import RETIRED_NAME
 from email_consumer.store.status import Status
+
+_MOST_ROWS = 128
+
+
+def for_rows(connection: sqlite3.Connection, statement: Callable[[int], str], rows: Sequence[Sequence[object]]) -> None:
+    """Execute a statement that takes several rows at a time, for any number of rows.
+
+    By powers of two, so that few statements are prepared, whatever the sizes of the groups.
+    """
+    start = 0
+    while left := len(rows) - start:
+        count = min(_MOST_ROWS, 1 << left.bit_length() - 1)
+        connection.execute(statement(count), [*chain.from_iterable(rows[start : start + count])])
+        start += count
+
 
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = f"""
@@ -16,16 +35,18 @@ SELECT uuid, id, content_id, status, attempts, in_doubt, claimed_at, finished_at
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 
-# A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it. Each is an array: uuid, tag,
-# topic_id, email, expires_at, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash, subject.
-INSERT_CLAIMED = f"""
+
+@cache
+def insert_claimed(rows: int) -> str:
+    """A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it."""
+    values = f"(?, ?, ?, ?, ?, {Status.PROCESSED}, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    return f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash,
      subject, created_at, updated_at)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, {Status.PROCESSED}, value->>5, value->>6, value->>7, value->>8, value->>9,
-    value->>10, value->>11, :now, :now
-FROM json_each(:rows)
+VALUES {", ".join([values] * rows)}
 """
+
 
 # A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.
 RECLAIM = f"""
@@ -48,17 +69,28 @@ VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at,
 ON CONFLICT (uuid) DO NOTHING
 """
 
-# The outcome of a claim. A row that an event settled meanwhile is left as the event says. Each is an array: uuid, status,
-# attempts, in_doubt, error, message_id, finished_at. A mail that was given up before its dead letter had a place is not
-# claimed any more, and its attempts are counted.
-FINISH = f"""
-UPDATE email_requests
-SET status = value->>1, attempts = attempts + iif(status = {Status.PROCESSED}, value->>2, 0), in_doubt = value->>3, error = value->>4,
-    message_id = coalesce(value->>5, message_id), finished_at = value->>6, updated_at = :now,
+
+@cache
+def finish(rows: int) -> str:
+    """The outcome of a claim. A row that an event settled meanwhile is left as the event says.
+
+    A mail that was given up before its dead letter had a place is not claimed any more, and its attempts are counted.
+    """
+    return f"""
+WITH outcome (uuid, status, attempts, in_doubt, error, message_id, finished_at, now) AS (
+    VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
+)
+UPDATE email_requests AS mail
+SET status = outcome.status, attempts = mail.attempts + iif(mail.status = {Status.PROCESSED}, outcome.attempts, 0),
+    in_doubt = outcome.in_doubt, error = outcome.error, message_id = coalesce(outcome.message_id, mail.message_id),
+    finished_at = outcome.finished_at, updated_at = outcome.now,
     -- The grace of a doubt counts from here: the request may have been under way for long.
-    claimed_at = CASE WHEN value->>3 THEN :now ELSE claimed_at END
-FROM json_each(:rows) WHERE uuid = value->>0 AND (status = {Status.PROCESSED} OR (status = {Status.CREATED} AND error LIKE '{DEAD_LETTER_PENDING}%'))
+    claimed_at = iif(outcome.in_doubt, outcome.now, mail.claimed_at)
+FROM outcome WHERE mail.uuid = outcome.uuid AND (
+    mail.status = {Status.PROCESSED} OR (mail.status = {Status.CREATED} AND mail.error LIKE '{DEAD_LETTER_PENDING}%')
+)
 """
+
 
 # A mail that is stopped without ever being claimed, or given up while in doubt. Another mail of the same uuid, to other
 # recipients, is not stopped by it. `kept`: an erasure may have removed recipients since.

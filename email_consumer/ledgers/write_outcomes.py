@@ -5,7 +5,7 @@ import sqlite3
 from email_consumer.core.outcome import Conflict, InDoubt, Parked, Sent, Stopped
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.row_changes import FinishRequest, row_change
-from email_consumer.ledgers.rows import as_json, left_out_rows, stopped_row
+from email_consumer.ledgers.rows import left_out_rows, stopped_row
 
 
 def write_outcomes(
@@ -23,7 +23,7 @@ def write_outcomes(
         else:
             finished_at = now if step.final else None
             finishes.append(
-                # In the order of `statements.FINISH`.
+                # In the order of `statements.finish`.
                 (
                     entry.message.uuid,
                     step.status,
@@ -32,6 +32,7 @@ def write_outcomes(
                     step.error,
                     step.message_id,
                     finished_at,
+                    now,
                 )
             )
         if isinstance(entry.outcome, Parked):
@@ -40,8 +41,7 @@ def write_outcomes(
             remarks.append(_remark(entry, step.remark, step.error, now))
         if isinstance(entry.outcome, (Sent, InDoubt)):
             left_out += left_out_rows(entry.message.uuid, entry.outcome.left_out, now)
-    if finishes:
-        connection.execute(statements.FINISH, {"rows": as_json(finishes), "now": now})
+    statements.for_rows(connection, statements.finish, finishes)
     connection.executemany(statements.STOP, stops)
     connection.executemany(statements.FORGET_CONTENT, parked)
     connection.executemany(statements.REMARK, remarks)

@@ -15,6 +15,8 @@ from email_consumer.store.database import Database
 CHANGES = "replica_changes"
 """The table of pending changes."""
 PROGRESS = "replica_progress"
+_NOT_COPIED = (CHANGES, PROGRESS, "mail_addresses", "mail_addresses_progress")
+"""Our own, and the index of addresses, which is made again from the rows."""
 KEY = "replica_key"
 """Result column with the primary key of a row, as JSON."""
 
@@ -40,9 +42,9 @@ class Table:
 async def tables(connection: aiosqlite.Connection) -> list[Table]:
     """All copied tables, referenced tables before those that reference them."""
     names = await connection.execute_fetchall(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN (?, ?)"
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN (?, ?, ?, ?)"
         " ORDER BY name",
-        (CHANGES, PROGRESS),
+        _NOT_COPIED,
     )
     found: dict[str, Table] = {}
     order: TopologicalSorter[str] = TopologicalSorter()

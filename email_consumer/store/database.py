@@ -28,6 +28,7 @@ _PRAGMAS = (
     "PRAGMA busy_timeout = 2000",  # milliseconds; the writer retries after a longer lock, with a log line
     "PRAGMA mmap_size = 0",  # mapped pages would count as process memory and grow with the file
     "PRAGMA temp_store = MEMORY",  # sorts are small, and the root file system may be read-only
+    "PRAGMA wal_autocheckpoint = 8000",  # pages of 4 KB: a page that many groups change is copied once
     "PRAGMA journal_size_limit = 67108864",  # bytes the WAL keeps after a checkpoint
 )
 _MIGRATION = re.compile(r"(\d{3})_\w+\.sql")
@@ -95,6 +96,11 @@ class Database:
         self._write_lock = asyncio.Lock()
         self._error = ""
         """Why the last write failed; empty if it succeeded."""
+
+    @property
+    def changes(self) -> int:
+        """How many rows the writer has changed since it was opened."""
+        return self._writer.total_changes
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:

@@ -2,10 +2,15 @@
 
 from email_consumer.store.status import Status
 
-# Each finds less and less, as what it finds is renamed. What was sent to it as a copy is found by its results.
-TO_IT = "(email = :address OR address = :address)"
+TO_IT = "coalesce(address, email) = :address"
 
-ADDRESSED = f"SELECT id FROM email_requests WHERE {TO_IT} LIMIT :most"
+# Each finds less and less, as what it finds is renamed. The latest mail is not in the index of addresses yet. What was sent
+# to it as a copy is found by its results.
+ADDRESSED = f"""
+SELECT request_id AS id FROM mail_addresses WHERE address = :address
+UNION ALL SELECT id FROM email_requests WHERE id > (SELECT last_id FROM mail_addresses_progress) AND {TO_IT}
+LIMIT :most
+"""
 
 COPIED = "SELECT DISTINCT request_id AS id FROM email_results WHERE recipient = :address LIMIT :most"
 
