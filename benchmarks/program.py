@@ -39,7 +39,7 @@ class Program:
         self.log = directory / "log"
 
     async def __aenter__(self) -> Self:
-        self._directory.mkdir(parents=True)
+        self._directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log, on(UNDER_TEST):
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,

@@ -9,14 +9,16 @@ look like a failure of ours.
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cachetools import LRUCache, TTLCache
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from email_consumer.sns.certificate_queue import CertificateQueue, StillWaitingError
 from email_consumer.sns.errors import RETRY_LATER, MessageRefusedError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 DAY = 86_400.0
 _FAILURE_TTL = 15.0
@@ -38,10 +40,10 @@ class DownloadError(Exception):
 class CertificateStore(Protocol):
     """Persistent storage of certificates."""
 
-    async def load(self) -> dict[str, x509.Certificate]:
+    async def load(self) -> "dict[str, x509.Certificate]":
         """All stored certificates, by URL."""
 
-    async def keep(self, url: str, certificate: x509.Certificate) -> None:
+    async def keep(self, url: str, certificate: "x509.Certificate") -> None:
         """Store one."""
 
 
@@ -60,7 +62,7 @@ class Certificates:
         """Load the stored certificates."""
         self._known.update(await self._store.load())
 
-    async def public_key(self, url: str) -> RSAPublicKey:
+    async def public_key(self, url: str) -> "RSAPublicKey":
         """The key in the certificate at `url`, which must have been checked.
 
         Raises:
@@ -77,6 +79,8 @@ class Certificates:
         return usable_key(certificate)
 
     async def _fetch(self, url: str) -> None:
+        from cryptography import x509  # noqa: PLC0415 - see the package
+
         try:
             certificate = x509.load_pem_x509_certificate(await self._download(url))
         except Exception as error:  # noqa: BLE001 - whatever it is, other requests must go on
@@ -86,12 +90,14 @@ class Certificates:
             await self._store.keep(url, certificate)
 
 
-def usable_key(certificate: x509.Certificate) -> RSAPublicKey:
+def usable_key(certificate: "x509.Certificate") -> "RSAPublicKey":
     """The certificate's key, if it is valid at this moment.
 
     Raises:
         MessageRefusedError: it isn't, or the key is not an RSA key. Our clock may be wrong, so SNS may retry.
     """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415 - see the package
+
     now = datetime.fromtimestamp(time.time(), UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         reason = f"SNS's certificate is not valid at {now:%Y-%m-%d %H:%M} UTC; check this machine's clock"

@@ -2,12 +2,15 @@
 
 import ipaddress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from cryptography import x509
 
 from email_consumer.runtime.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _log = structlog.get_logger(__name__)
 
@@ -16,7 +19,7 @@ class SandboxCertificateError(OperatorError):
     """The file can't be used; the text is one line that names the variable."""
 
 
-def sandbox_certificate(path: Path | None, ses_endpoint: str | None) -> x509.Certificate | None:
+def sandbox_certificate(path: Path | None, ses_endpoint: str | None) -> "x509.Certificate | None":
     """The certificate for topics of account 000000000000, or None.
 
     Always None unless mail goes to this machine: the sandbox must not settle real mail.
@@ -32,6 +35,8 @@ def sandbox_certificate(path: Path | None, ses_endpoint: str | None) -> x509.Cer
             hint="SANDBOX_CERTIFICATE is for the local sandbox only; unset it, because mail goes to the real SES",
         )
         return None
+    from cryptography import x509  # noqa: PLC0415 - see the package
+
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:

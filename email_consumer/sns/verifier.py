@@ -6,15 +6,17 @@ The order of the checks matters: nothing is fetched before the topic is known to
 import re
 import time
 from collections.abc import Collection
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from typing import TYPE_CHECKING
 
 from email_consumer.sns.certificates import DAY, Certificates, usable_key
 from email_consumer.sns.envelope import Envelope
 from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.signature import verify_signature
 from email_consumer.sns.topic_arn import SANDBOX_ACCOUNT, TopicArn
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 OLDEST = 30 * DAY
 """Seconds. SNS over HTTP gives up within hours and SQS keeps a message for at most 14 days; message ids are remembered
@@ -25,7 +27,7 @@ class Verifier:
     """Anyone can sign with another topic: the list of topics is what authenticates."""
 
     def __init__(
-        self, topics: Collection[str], certificates: Certificates, sandbox: x509.Certificate | None = None
+        self, topics: Collection[str], certificates: Certificates, sandbox: "x509.Certificate | None" = None
     ) -> None:
         """`topics` are ARNs. `sandbox` is trusted only for topics of account 000000000000."""
         self._topics = {arn: TopicArn.parse(arn) for arn in topics}
@@ -46,7 +48,7 @@ class Verifier:
             raise MessageRefusedError("age", "a genuine message older than 30 days: a replay", 403)
         return topic
 
-    async def _key(self, topic: TopicArn, url: str) -> RSAPublicKey:
+    async def _key(self, topic: TopicArn, url: str) -> "RSAPublicKey":
         if topic.account != SANDBOX_ACCOUNT:
             check_certificate_url(url, topic)
             return await self._certificates.public_key(url)

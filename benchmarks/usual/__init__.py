@@ -1,0 +1,1 @@
+"""How the program fares where most users live: a few mails a second, or none."""
