@@ -7,7 +7,7 @@ on another core. The first line is what the tasks cost by themselves, and part o
 topic and a random uuid, as in the daemon's normal run: in SQLite an insert and an update each, with their indexes and
 triggers, with FULL and NORMAL synchronisation; in JetStream two compare-and-sets and a share of a batch. A group follows
 the other without the ledger's pause in between: a core that idles in it wakes up slow, and would be what is measured.
-With SQLite, `--rows` mails are in the file before; what is written later (the index of addresses) is part of the figures.
+With SQLite, `--rows` mails are in the file before.
 `--baseline` is a checkout of another version, measured in turns with this one; its ledgers must have the same names.
 """
 
@@ -110,17 +110,6 @@ async def fill(database: Database, rows: int) -> None:
     for start in range(there, rows, 50_000):
         async with database.transaction() as connection:
             await connection.execute(FILL, {"rows": min(50_000, rows - start), "now": time()})
-    await complete(database)
-
-
-async def complete(database: Database) -> None:
-    """Write what the ledger leaves for later."""
-    try:
-        from email_consumer.store.address_index import AddressIndex  # noqa: PLC0415 - earlier versions have none
-    except ImportError:
-        return
-    while await AddressIndex(database).extend():
-        pass
 
 
 @asynccontextmanager
@@ -156,8 +145,6 @@ async def measure(name: str, options: argparse.Namespace, directory: Path) -> li
         served, cpu, began = cpu_seconds(server) if server else 0.0, process_time(), perf_counter()
         for start in range(0, mails, group):
             await in_one_group(ledger, batch[start : start + group], start)
-        if isinstance(ledger, SqliteLedger):
-            await complete(ledger._database)  # noqa: SLF001 - no part of the ledger's contract
         took, spent = perf_counter() - began, process_time() - cpu
         served = cpu_seconds(server) - served if server else 0.0
         return [figure / mails * 1e6 for figure in (spent, served, took)]

@@ -49,7 +49,7 @@ class MailPage(PageAnswer):
 
 
 class MailSearch:
-    """The cost does not depend on the size of the table, only on the rate of mail: the index follows it by seconds."""
+    """The cost does not depend on the size of the table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -22,7 +22,6 @@ from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetric
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
 from email_consumer.sources.unconsumed import UnconsumedWatch
-from email_consumer.store.address_index import AddressIndex
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 
@@ -35,12 +34,10 @@ _MIN_MAILS = 3
 
 
 def build_operations(parts: Parts, database: Database) -> list[web.RouteDef]:
-    """Start retention (RETENTION_DAYS) and the index of addresses, and return the routes for erasing addresses."""
+    """Start retention (RETENTION_DAYS), and return the routes for erasing addresses."""
     settings = parts.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
-    parts.services.start(
-        Service("retention", Retention(database, keep).run), Service("address index", AddressIndex(database).run)
-    )
+    parts.services.start(Service("retention", Retention(database, keep).run))
     return ErasureRoutes(database, Unsent(parts.metrics)).routes()
 
 

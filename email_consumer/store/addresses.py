@@ -7,6 +7,7 @@ so compare `coalesce(address, email)`. A trigger of the writer sets it for every
 import aiosqlite
 
 from email_consumer.message.address import normal_form
+from email_consumer.store.address_index import EXTEND
 from email_consumer.store.mentions import json_mentions, mentions
 
 _TRIGGER = """
@@ -25,9 +26,9 @@ async def add_functions(connection: aiosqlite.Connection) -> None:
     await connection.create_function("json_mentions", 2, json_mentions, deterministic=True)
 
 
-async def keep_normal_forms(writer: aiosqlite.Connection) -> None:
-    """Set `address` in every mail row that the connection inserts from now on."""
-    await writer.execute(_TRIGGER)
+async def keep_addresses(writer: aiosqlite.Connection) -> None:
+    """Index all addresses in the file, and set `address` in every mail row that the connection inserts from now on."""
+    await writer.executescript(f"BEGIN IMMEDIATE; {EXTEND} COMMIT; {_TRIGGER};")
 
 
 def _normal_form(text: str) -> str:

@@ -17,7 +17,9 @@ import structlog
 
 from email_consumer.runtime import private_files
 from email_consumer.runtime.errors import OperatorError
-from email_consumer.store.addresses import add_functions, keep_normal_forms
+from email_consumer.store import address_index
+from email_consumer.store.address_index import extend
+from email_consumer.store.addresses import add_functions, keep_addresses
 
 Result = TypeVar("Result")
 
@@ -56,16 +58,24 @@ class StoreInUseError(StoreError):
 
 
 class _Writer(aiosqlite.Connection):
-    async def call(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `work` on the connection's thread, within BEGIN IMMEDIATE and COMMIT."""
-        result: Result = await self._execute(_transact, self._conn, work)  # type: ignore[no-untyped-call]
+    async def call(self, work: Callable[[sqlite3.Connection], Result], *, extends: bool) -> Result:
+        """Run `work` on the connection's thread, within BEGIN IMMEDIATE and COMMIT; `extends` the index of addresses too."""
+        result: Result = await self._execute(_transact, self._conn, work, extends=extends)  # type: ignore[no-untyped-call]
         return result
 
+    async def extend(self) -> None:
+        """Bring the index of addresses up to date, within a transaction."""
+        await self._execute(extend, self._conn)  # type: ignore[no-untyped-call]
 
-def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
+
+def _transact(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result], *, extends: bool = False
+) -> Result:
     try:
         connection.execute("BEGIN IMMEDIATE")
         result = work(connection)
+        if extends:
+            extend(connection)
         connection.commit()
     except BaseException:
         connection.rollback()
@@ -96,11 +106,12 @@ class Database:
         self._write_lock = asyncio.Lock()
         self._error = ""
         """Why the last write failed; empty if it succeeded."""
+        self._extended_at = writer.total_changes
+        """Changes of the writer when the index of addresses was last extended."""
 
     @property
-    def changes(self) -> int:
-        """How many rows the writer has changed since it was opened."""
-        return self._writer.total_changes
+    def _extends(self) -> bool:
+        return self._writer.total_changes - self._extended_at >= address_index.CHANGES
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -114,7 +125,11 @@ class Database:
                 try:
                     await self._writer.execute("BEGIN IMMEDIATE")
                     yield self._writer
+                    if extends := self._extends:
+                        await self._writer.extend()
                     await self._writer.commit()
+                    if extends:
+                        self._extended_at = self._writer.total_changes
                 except BaseException:
                     await self._writer.rollback()
                     raise
@@ -130,7 +145,11 @@ class Database:
         """
         async with self._write_lock:
             with self._recording_errors():
-                return await self._writer.call(prepare())
+                extends = self._extends
+                result = await self._writer.call(prepare(), extends=extends)
+                if extends:
+                    self._extended_at = self._writer.total_changes
+                return result
 
     async def check(self) -> None:
         """Raise while the file can't be read, or if the last write failed.
@@ -196,7 +215,7 @@ async def _open(path: Path, stack: AsyncExitStack, version: int | None, **pragma
     for pragma in _PRAGMAS:
         await writer.execute(pragma.format(**pragmas))
     if version is None:
-        await keep_normal_forms(writer)  # after temp_store: changing it deletes temporary objects
+        await keep_addresses(writer)  # after temp_store: changing it deletes temporary objects
     return Database(path, writer, await _open_reader(path, stack), await _open_reader(path, stack))
 
 
