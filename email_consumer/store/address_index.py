@@ -1,7 +1,7 @@
 """Brings the index of mail by address up to date, many mails at a time.
 
 Written with each claim it would cost a page of a large file per mail. Sorted by address, thousands of mails share pages.
-Searches also read the rows that are not in it yet, see `migrations/020_mail_addresses.sql`.
+Searches also read the rows that are not in it yet, see `migrations/021_mail_addresses.sql`.
 """
 
 import sqlite3
