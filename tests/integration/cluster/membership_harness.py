@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Self
 
 import nats
@@ -11,6 +10,7 @@ from nats.aio.client import Client
 from email_consumer.cluster.membership import Membership
 from email_consumer.jetstream.connection import close
 from email_consumer.runtime.clock import elapsed
+from email_consumer.runtime.tasks import end
 from tests.servers.nats import NatsServer
 
 BEAT, TTL, MARGIN = 0.4, 1.6, 0.4
@@ -68,18 +68,14 @@ class Worker:
     async def die(self) -> None:
         """End without a word; a dead one stays dead."""
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
             await close(self.client)
 
     async def leave(self) -> None:
         """As the daemon does when it drains."""
         assert self._task
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
         self._task = None
         await self.membership.leave()
         await close(self.client)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import nats
 from nats.aio.client import Client
@@ -11,6 +11,7 @@ from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.cluster.shared_state_watcher import SharedStateWatcher
 from email_consumer.core.mail_queue import Mark
 from email_consumer.jetstream.connection import close
+from email_consumer.runtime.tasks import end
 from email_consumer.suppression.compact_set import SuppressedAddresses
 from tests.servers.nats import NatsServer
 
@@ -85,6 +86,4 @@ async def running(part: SharedStatePublisher | SharedStateWatcher) -> AsyncItera
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)

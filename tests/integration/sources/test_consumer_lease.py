@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import Service, supervised
+from email_consumer.runtime.tasks import end
 from email_consumer.sources.jetstream import consumer_lease as lease
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease, LeaseLostError, LeaseRefusedError
 from tests.servers.nats import NatsServer
@@ -115,7 +116,7 @@ async def test_another_ledger_waits_while_the_holder_lives(client: Client, monke
     waiting = asyncio.create_task(inherits(second))
     done, _ = await asyncio.wait([waiting], timeout=2.5)
     assert not done
-    keeping.cancel()  # the holder dies without a word
+    await end(keeping)  # the holder dies without a word
     died_at = elapsed()
     assert await waiting
     assert elapsed() >= max(first.valid_until, died_at)
@@ -140,7 +141,7 @@ async def test_a_bucket_that_is_gone_is_recreated(client: Client, monkeypatch: p
     await client.jetstream().delete_key_value("messages-tenancy")
     keeping = asyncio.create_task(holder.keep())
     await until(lambda: holder.valid_until != before)
-    keeping.cancel()
+    await end(keeping)
     assert not await inherits(of(client, "a"))
 
 
@@ -190,7 +191,7 @@ async def test_a_holder_whose_record_is_gone_stays_the_holder(client: Client, wa
         before = holder.valid_until
         await until(lambda: holder.valid_until > before + 1)
         assert not other.done()
-        other.cancel()
+        await end(other)
 
 
 @pytest.mark.parametrize("way", ["bucket deleted", "key deleted"])
@@ -221,8 +222,7 @@ async def test_those_who_share_a_ledger_go_on(client: Client, way: str) -> None:
         await gone(client, way)
         await renewed(*workers, place)
     assert not [task for task in running if task.done()]
-    for task in running:
-        task.cancel()
+    await end(*running)
 
 
 @pytest.mark.usefixtures("quick")
