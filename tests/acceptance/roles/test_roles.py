@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.publisher import as_map
 from tests.acceptance.roles.conftest import FleetHarness
 from tests.servers.daemon import Daemon
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,11 +27,14 @@ async def test_each_mail_once_while_the_sidecar_dies_and_comes_back(harness: Fle
     await harness.until_counts("once", Sent=300, Created=0, Processed=0, Failed=0)
     assert await harness.sent("once-") == dict.fromkeys(uuids, 1)
     assert all(worker.running for worker in harness.fleet.workers)
-    in_results = 0
-    while in_results < 300:  # the events that found no receiver came again
-        in_results = harness.rows(
+
+    def in_results() -> bool:
+        found = harness.rows(
             "SELECT count(DISTINCT request_id) FROM email_results JOIN email_requests AS mail ON mail.id = request_id WHERE topic_id = 'once' AND email_results.status = 'Send'"
-        )[0][0]
+        )
+        return bool(found == [(300,)])
+
+    await until(in_results)  # the events that found no receiver came again
 
 
 async def test_cancelling_reaches_all_workers_and_the_receipt_adds_up(harness: FleetHarness) -> None:
