@@ -8,7 +8,7 @@ import msgpack
 from tests.acceptance.conftest import DaemonHarness, over_both_sources
 from tests.acceptance.publisher import as_array, as_map
 
-_MESSAGES = int(os.environ.get("DELIVERY_MESSAGES", "5000"))
+_MESSAGES = int(os.environ.get("DELIVERY_MESSAGES", "20000"))
 """20,000 for the full form."""
 _POISON = (
     b"",
