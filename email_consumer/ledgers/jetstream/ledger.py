@@ -33,7 +33,7 @@ from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.outcomes import OutcomePublisher
 from email_consumer.ledgers.jetstream.record import BucketEntry, claimed, doubted, takes_over, waiting
-from email_consumer.ledgers.jetstream.scheduling import publish_scheduled
+from email_consumer.ledgers.jetstream.scheduling import publish_scheduled, seconds_until_due
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import (
     LEASE,
@@ -216,7 +216,7 @@ class JetStreamLedger:
             if found.record and found.record.status is Status.CREATED and not takes_over(found.record, origin):
                 break
             record = waiting(found, message, origin)
-            revision = await self._bucket.write(message.tag, record, found.revision, waits=_seconds_until_due(message))
+            revision = await self._bucket.write(message.tag, record, found.revision, waits=seconds_until_due(message))
             found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
         if not found.record.kept:  # due by an earlier clock and waiting for a retry: its source has the only copy
@@ -296,8 +296,3 @@ class JetStreamLedger:
     @staticmethod
     def _loop_time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _seconds_until_due(message: EmailMessage) -> float:
-    assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
-    return max(0.0, message.scheduled_at.timestamp() - time.time())

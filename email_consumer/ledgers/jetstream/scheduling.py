@@ -211,3 +211,9 @@ class ScheduledMail:
         else:
             await keep_for_later(connection, message, origin, now, keep_subject=self._keep_subjects, revision=life)
         return _Kept.YES
+
+
+def seconds_until_due(message: EmailMessage) -> float:
+    """Of scheduled mail, by our clock; 0 if it is due."""
+    assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
+    return max(0.0, message.scheduled_at.timestamp() - time.time())
