@@ -115,5 +115,5 @@ def rightly_dead(dead: Sequence[str], asked: Sequence[Asked], exchanges: Sequenc
 def stopped_in_time(address: str, since: float, asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
     """No claim is asked for and used after the address was certainly suppressed. `since`: true time."""
     late = [each for each in asked if each.at > since and each.granted_at is not None]
-    if late and any(each.began_at >= late[0].at for each in exchanges):
+    if late and any(each.written_at is not None and each.began_at >= late[0].at for each in exchanges):
         yield f"claimed and sent at {late[0].at:.1f}, {address} was suppressed for certain since {since:.1f}"

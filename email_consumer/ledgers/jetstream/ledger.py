@@ -168,13 +168,13 @@ class JetStreamLedger:
                 case _:
                     return await self._refuse(decision, found, message, origin)
             if revision := await self._bucket.write(message.tag, record, found.revision):
-                found = BucketEntry(record, revision)
+                before, found = found, BucketEntry(record, revision)
                 if isinstance(decision, InDoubt):
                     return await self._refuse(decision, found, message, origin)
-                return self._hold(message, found, tried)
-            found = await self._bucket.read(message.tag, until)
+                return self._hold(message, found.renewing(before), tried)
+            before, found = found, await self._bucket.read(message.tag, until)
             if found.held_by(name):  # it was stored, but the acknowledgement was lost
-                return self._hold(message, found, began)
+                return self._hold(message, found.renewing(before), began)
             self._check_patience(until)
 
     async def finish(self, message: EmailMessage, outcome: Outcome, origin: Origin) -> None:

@@ -69,6 +69,11 @@ class ClaimRecord:
         return dead_letter_pending(self.status, self.error, self.attempts)
 
     @property
+    def suppressed(self) -> bool:
+        """Stopped because of a suppression."""
+        return self.status is Status.STOPPED and (self.error or "").startswith(StopReason.SUPPRESSED)
+
+    @property
     def kept(self) -> bool:
         """Scheduled mail that is stored until it is due: named after its delivery and not after a claim, see `waiting`."""
         return self.status is Status.CREATED and ":" in self.claim
@@ -107,6 +112,8 @@ class BucketEntry:
     """The revision that the next write has to replace."""
     stored_at: float = 0.0
     """Unix seconds by the server's clock."""
+    replaced: ClaimRecord | None = None
+    """Of our own claim: the mail, stopped because of a suppression, that it renewed. See `finished`."""
 
     def known(self, lease: float, now: float) -> Known | None:
         """The record in terms of the claim rule. All times, including `now`, are by the server's clock.
@@ -126,7 +133,7 @@ class BucketEntry:
             self.record.replay_of,
             self.record.recipients,
             self.record.content,
-            self.record.status is Status.STOPPED and (self.record.error or "").startswith(StopReason.SUPPRESSED),
+            self.record.suppressed,
             self.record.dead_letter_pending,
         )
 
@@ -134,6 +141,12 @@ class BucketEntry:
     def life(self) -> int:
         """See `ClaimRecord.life`."""
         return (self.record.life if self.record else 0) or self.revision
+
+    def renewing(self, before: "BucketEntry") -> "BucketEntry":
+        """Our claim, which replaced the entry `before`."""
+        if before.record is None or not before.record.suppressed:
+            return self
+        return replace(self, replaced=replace(before.record, life=before.life))
 
     def doubted(self) -> ClaimRecord:
         """The record, marked as in doubt."""
@@ -184,6 +197,10 @@ class BucketEntry:
         base = self if self.record else held or self
         record = base.record or ClaimRecord(Status.CREATED, **fingerprint._asdict())
         step = row_change(outcome)
+        if held and held.replaced and step.status is Status.CREATED and not step.attempts:
+            # Nothing was sent. A worker that was away may have been the only one that took the suppression for removed,
+            # and its delivery settled meanwhile: nobody would come for a record that says "waiting".
+            return held.replaced
         in_doubt = isinstance(outcome, Stopped) and record.status is Status.PROCESSED
         return replace(
             record,

@@ -11,6 +11,7 @@ from email_consumer.core.outcome import (
     Busy,
     Duplicate,
     Failed,
+    Held,
     InDoubt,
     Interrupted,
     Outcome,
@@ -19,6 +20,7 @@ from email_consumer.core.outcome import (
     Sent,
     Stopped,
     StopReason,
+    Throttled,
 )
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
@@ -145,6 +147,20 @@ async def test_a_cancelled_topic_stops_what_a_dead_worker_left(jetstream: JetStr
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
     (row,) = await jetstream.query("SELECT * FROM email_requests")
     assert (row["status"], row["error"], row["message_id"], row["attempts"]) == (2, None, "ses-1", 1)
+
+
+@pytest.mark.parametrize("outcome", [Interrupted(), Throttled("slow down"), Held("no connection")])
+async def test_a_stopped_mail_that_was_renewed_and_not_sent_stays_stopped(
+    jetstream: JetStreamBackend, outcome: Outcome
+) -> None:
+    """A worker that was away did not know of the suppression yet, and another one had settled its delivery."""
+    async with jetstream.open() as sleeper, jetstream.open() as other:
+        await other.finish(mail(), Stopped(StopReason.SUPPRESSED, "a@example.com: complaint"), AGAIN)
+        assert isinstance(await sleeper.claim(mail(), ORIGIN), Claim)
+        await sleeper.finish(mail(), outcome, ORIGIN)
+        (row,) = await jetstream.query("SELECT * FROM email_requests")
+        assert (row["status"], row["error"]) == (4, "suppressed: a@example.com: complaint")
+        assert isinstance(await other.claim(mail(), ORIGIN), Claim)  # sent once the suppression is removed
 
 
 async def test_an_outcome_that_did_not_reach_the_tables_is_published_again(jetstream: JetStreamBackend) -> None:
