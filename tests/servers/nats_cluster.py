@@ -14,6 +14,8 @@ from tests.servers.ports import free_ports
 
 _NODES = ("a", "b", "c")
 _POLL = 0.1
+_LIMIT = 120
+"""Seconds in which three nodes have a leader, on a machine that does much else."""
 
 
 class NatsCluster:
@@ -40,7 +42,13 @@ class NatsCluster:
     async def __aenter__(self) -> Self:
         for node in self.nodes.values():
             await self._stack.enter_async_context(node)
-        await self._elected()
+        try:
+            async with asyncio.timeout(_LIMIT):
+                await self._elected()
+        except TimeoutError:
+            await self._stack.aclose()
+            logs = [f"{name}: {line}" for name, node in self.nodes.items() for line in node.log[-20:]]
+            raise RuntimeError("the cluster has no leader:\n" + "\n".join(logs)) from None
         return self
 
     async def __aexit__(self, *_: object) -> None:
