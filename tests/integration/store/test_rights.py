@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -76,16 +77,16 @@ print(connection.execute("SELECT count(*) FROM email_requests").fetchone()[0])
 
 @pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
 @pytest.mark.parametrize("group", [0, 65534])
-async def test_a_member_of_the_group_queries_the_tables_and_nobody_else_does(tmp_path: Path, group: int) -> None:
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.stat().st_mode & 0o011 != 0o011:
-            directory.chmod(directory.stat().st_mode | 0o011)
-    path = tmp_path / "email.db"
-    async with open_database(path, group_reads=True):
-        reader = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _READ, str(path), str(group), stdout=-1, stderr=-1
-        )
-        out, _ = await reader.communicate()
+async def test_a_member_of_the_group_queries_the_tables_and_nobody_else_does(group: int) -> None:
+    # Not in pytest's directories: each start of pytest closes them to other users.
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        path = Path(directory, "email.db")
+        async with open_database(path, group_reads=True):
+            reader = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", _READ, str(path), str(group), stdout=-1, stderr=-1
+            )
+            out, _ = await reader.communicate()
     assert out.decode().strip() == ("0" if group == 0 else "")
 
 

@@ -41,10 +41,10 @@ def invented(number: int) -> str:
 
 
 async def test_a_certificate_is_fetched_once_whatever_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("email_consumer.sns.certificates._TIMEOUT", 0.01)
     downloads = Downloads(KEY.pem, *[DownloadError("404")] * 500)
     certificates = Certificates(downloads, Pocket())
     await certificates.public_key(CERTIFICATE_URL)
+    monkeypatch.setattr("email_consumer.sns.certificates._TIMEOUT", 0.01)
     for number in range(500):
         with pytest.raises(MessageRefusedError):
             await certificates.public_key(invented(number))
