@@ -74,7 +74,7 @@ wanted_stamp() {
 install_into() {
     "$uv" pip sync --quiet --python "$1/bin/python" --require-hashes requirements.lock
     "$uv" pip install --quiet --python "$1/bin/python" --no-deps --build-constraints requirements.lock \
-        --editable . --editable packages/ses-sandbox
+        --editable . --editable packages/ses-sandbox --editable packages/email-consumer-client
 }
 
 setup() {
@@ -140,8 +140,9 @@ docker_run() {
 
 lock() {
     find_uv
-    "$uv" pip compile pyproject.toml --extra local --group dev --group bench --no-emit-package ses-sandbox \
-        --group packages/ses-sandbox/pyproject.toml:dev --universal \
+    "$uv" pip compile pyproject.toml packages/email-consumer-client/pyproject.toml --all-extras \
+        --group dev --group bench --group packages/ses-sandbox/pyproject.toml:dev \
+        --group packages/email-consumer-client/pyproject.toml:dev --no-emit-package ses-sandbox --universal \
         --python-version 3.11 --generate-hashes --no-header --quiet --output-file requirements.lock "$@"
 }
 

@@ -10,14 +10,14 @@ from packaging.utils import canonicalize_name
 
 _ROOT = Path(__file__).parents[2]
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())
-_SANDBOX = tomllib.loads((_ROOT / "packages" / "ses-sandbox" / "pyproject.toml").read_text())
+_PACKAGES = [tomllib.loads(path.read_text()) for path in sorted((_ROOT / "packages").glob("*/pyproject.toml"))]
 _LOCK = (_ROOT / "requirements.lock").read_text()
 
 
 def _requirements() -> list[str]:
-    """All of both packages, but for the sandbox itself, which is installed from the clone."""
+    """All of ours and of each package, but for the sandbox itself, which is installed from the clone."""
     tables: list[list[str]] = []
-    for project in (_PROJECT, _SANDBOX):
+    for project in (_PROJECT, *_PACKAGES):
         extras = project["project"].get("optional-dependencies", {})
         tables += [project["project"]["dependencies"], *extras.values(), *project["dependency-groups"].values()]
     return [text for table in tables for text in table if not text.startswith("ses-sandbox==")]

@@ -8,8 +8,9 @@ from tests.integration.packaging.wheels import build
 
 @pytest.fixture(scope="session")
 def own_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the wheels of email-consumer and ses-sandbox."""
+    """A directory with the wheels of email-consumer and of each package."""
     directory = tmp_path_factory.mktemp("wheels")
     build(ROOT, directory)
-    build(ROOT / "packages" / "ses-sandbox", directory)
+    for project in (ROOT / "packages").glob("*/pyproject.toml"):
+        build(project.parent, directory)
     return directory

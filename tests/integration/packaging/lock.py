@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-_PROJECTS = {"email-consumer", "ses-sandbox"}
+_PROJECTS = {"email-consumer", "email-consumer-client", "ses-sandbox"}
 
 
 def closure(requirements: Iterable[str]) -> dict[str, str]:

@@ -21,9 +21,12 @@ def certificates(directory: Path, **variables: str) -> dict[str, str]:
     programs.mkdir()
     (programs / "uv").write_text(_UV)
     (programs / "uv").chmod(0o755)
-    (project / "packages" / "ses-sandbox").mkdir(parents=True)
-    for name in ("run.sh", "requirements.lock", "pyproject.toml", "packages/ses-sandbox/pyproject.toml"):
+    project.mkdir()
+    for name in ("run.sh", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, project / name)
+    for path in (ROOT / "packages").glob("*/pyproject.toml"):
+        (project / path.relative_to(ROOT)).parent.mkdir(parents=True)
+        shutil.copy(path, project / path.relative_to(ROOT))
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(directory), "RECORD": str(record)}
     subprocess.run([project / "run.sh", "setup"], env=environment | variables, check=True, timeout=60)
     found = dict(line.partition("=")[::2] for line in record.read_text().splitlines())

@@ -1,4 +1,4 @@
-"""Our two wheels in an empty environment, with and without the extra `local`."""
+"""Our wheels in an empty environment, with and without their extras."""
 
 import asyncio
 import re
@@ -105,6 +105,27 @@ def test_the_sandbox_alone_needs_nothing_of_the_product(all_wheels: Path, tmp_pa
     assert environment.run("ses-sandbox", "--help").returncode == 0
     assert environment.run("python", "-c", "import ses_sandbox.testing").returncode == 0
     assert environment.run("python", "-c", "import email_consumer").returncode == 1
+
+
+_IMPORTS_OF_THE_CLIENT = {
+    "": ("email_consumer_client", "email_consumer_client.nats"),
+    "[nats]": ("email_consumer_client.nats", "email_consumer_client.django"),
+    "[django]": ("email_consumer_client.django.mapping", "email_consumer_client.nats"),
+}
+"""By extra: what can be imported, and what can't."""
+
+
+@pytest.mark.parametrize("extra", _IMPORTS_OF_THE_CLIENT)
+def test_the_client_alone_needs_nothing_of_the_product(all_wheels: Path, tmp_path: Path, extra: str) -> None:
+    environment = _empty(tmp_path / "venv", all_wheels)
+    installed = environment.install(f"email-consumer-client{extra}")
+    assert installed.returncode == 0, installed.stderr
+
+    there, absent = _IMPORTS_OF_THE_CLIENT[extra]
+    imported = environment.run("python", "-c", f"import {there}")
+    assert imported.returncode == 0, imported.stderr
+    for name in (absent, "email_consumer", "aiohttp", "pydantic"):
+        assert environment.run("python", "-c", f"import {name}").returncode == 1
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.1.0.post1", "9.9"])

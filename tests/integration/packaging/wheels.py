@@ -15,7 +15,7 @@ def build(source: Path, directory: Path) -> Path:
     """The wheel of one of our packages."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
-    [wheel] = directory.glob(f"{source.name.replace('-', '_') if source != ROOT else 'email_consumer'}-*.whl")
+    [wheel] = directory.glob(f"{source.name.replace('-', '_') if source != ROOT else 'email_consumer'}-[0-9]*.whl")
     return wheel
 
 

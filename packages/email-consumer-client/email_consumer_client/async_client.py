@@ -1,0 +1,94 @@
+"""The HTTP API, for asyncio."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from email_consumer_client.answers import Accepted, Mail, Receipt, Topic
+from email_consumer_client.exchange import Request, of_mail, of_topic, pause_before_repeating, read_answer, sending
+from email_consumer_client.message import Message
+
+
+class AsyncClient:
+    """The HTTP API of an installation. `close` it, or use it with `async with`.
+
+    All requests can be repeated safely and are, when the connection breaks or the installation asks to try again.
+
+    Every method raises `UnreachableError`, `ApiError` (with one of its subclasses) or `UnexpectedAnswerError`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        timeout: float = 30,
+        repetitions: int = 3,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        """`url` such as `http://localhost:3000`; `timeout` in seconds of one attempt, `http` for proxies and certificates."""
+        self._url = url.rstrip("/")
+        self._headers = {"X-API-KEY": api_key}
+        self._timeout = timeout
+        self._repetitions = repetitions
+        self._http = http or httpx.AsyncClient()
+
+    async def send(self, *messages: Message, idempotency_key: str | None = None) -> Accepted:
+        """Submit mail for up to 10,000 recipients; it is on the installation's disk when this returns.
+
+        A recipient whose address is not valid is in `refused`, while all others are accepted; any other error refuses the
+        whole request.
+
+        Args:
+            messages: each with one or many recipients.
+            idempotency_key: 1 to 255 characters, the same whenever your program submits the same mail again: it gets the
+                earlier answer, and no second mail is sent. Without one, only this call's own repetitions are safe.
+        """
+        return Accepted.from_json(await self._ask(sending(messages, idempotency_key)))
+
+    async def mail(self, uuid: str) -> Mail:
+        """One mail's status and history; `NotFoundError` until the installation has seen it."""
+        return Mail.from_json(await self._ask(of_mail(uuid)))
+
+    async def topic(self, topic_id: str) -> Topic:
+        """A topic's statistics."""
+        return Topic.from_json(await self._ask(of_topic(topic_id)))
+
+    async def cancel(self, topic_id: str) -> Receipt:
+        """Cancel mail of a topic that isn't sent yet, queued mail included; later mail of the topic is sent."""
+        return Receipt.from_json(await self._ask(of_topic(topic_id, "DELETE")))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, request: Request) -> Mapping[str, Any]:
+        for repeated in range(self._repetitions):
+            result = await self._try(request)
+            pause = pause_before_repeating(result, repeated)
+            if pause is None:
+                return read_answer(result)
+            await asyncio.sleep(pause)
+        return read_answer(await self._try(request))
+
+    async def _try(self, request: Request) -> httpx.Response | httpx.TransportError:
+        try:
+            return await self._http.request(
+                request.method,
+                self._url + request.path,
+                content=request.content,
+                headers={**self._headers, **request.headers},
+                timeout=self._timeout,
+            )
+        except httpx.TransportError as error:
+            return error
