@@ -1,0 +1,1 @@
+"""A Django project whose mail goes through email_consumer."""
