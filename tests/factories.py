@@ -7,6 +7,7 @@ from typing import Any
 
 from email_consumer.core.ledger import Origin
 from email_consumer.message.content import Content
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, content_from, encode, from_value
 
 ORIGIN = Origin("nats", "messages:1", 1, 0.0)
@@ -71,6 +72,7 @@ class FakeDelivery:
         self.sequence = sequence
         self.received = received
         self.stored_at = 0.0
+        self.lane = Lane.BULK
         self.calls: list[str] = []
 
     async def ack(self) -> None:

@@ -11,6 +11,7 @@ from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.mail_queue import Backlog, Mark, Unconsumed
 from email_consumer.core.source import QueueDepth, SourceStats
 from email_consumer.core.stall_detector import SourceProgress
+from email_consumer.message.lane import Lane
 
 NAME = "memory"
 
@@ -44,6 +45,7 @@ class MemoryDelivery:
 
     source = NAME
     stream = "list"
+    lane = Lane.BULK
 
     def __init__(self, queue: "MemoryQueue", message: Stored) -> None:
         self._queue = queue
@@ -170,7 +172,8 @@ class MemoryReceiver:
 class MemorySource:
     """See `email_consumer.core.source.Source`."""
 
-    name = NAME
+    name = origin = NAME
+    lane = Lane.BULK
     ordered = True
     archive = None
     valid_until = math.inf

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Iterator, Mapping
 from typing import Protocol
 
+from email_consumer.message.lane import Lane
+
 REPLAY_OF = "Email-Replay-Of"
 """Header of a replayed message: names the dead letter and its time. Each replay reopens a Failed uuid once."""
 
@@ -54,6 +56,10 @@ class Delivery(Original, Protocol):
     @property
     def received(self) -> int:
         """How often it has been delivered, including this time (at least 1)."""
+
+    @property
+    def lane(self) -> Lane:
+        """The lane of the queue that it waited in. What the mail itself says comes before."""
 
     def ack(self) -> Awaitable[None]:
         """Done: the source may delete it."""

@@ -19,6 +19,7 @@ from email_consumer.core.outcome import (
     Scheduled,
     Stopped,
 )
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 
 
@@ -42,6 +43,8 @@ class Origin:
     """Identity of the stream that `sequence` refers to; empty if unknown."""
     kept: bool = False
     """Published from our own tables, where an erasure may have removed recipients."""
+    lane: Lane = Lane.BULK
+    """The lane of the queue that it waited in."""
 
     @property
     def ordered(self) -> bool:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 ORIGIN = "Email-Origin"
 """Header of mail published from our own tables: `api`, or the source it first came from."""
+
+
+LANE = "Email-Lane"
+"""Header of mail published from our own tables or as a replay, if it is transactional: it goes into that lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,15 @@ class Unconsumed:
     def __str__(self) -> str:
         named = [f"{subject} ({count:,})" for subject, count in self.subjects]
         return ", ".join([*named, f"others ({self.others:,})"] if self.others else named)
+
+
+class Delivered(NamedTuple):
+    """The last stream sequence that each lane's consumer has delivered; 0 for none."""
+
+    bulk: int
+    transactional: int
+    stream: str
+    """Identity of the stream that they count in."""
 
 
 class MailQueue(Protocol):

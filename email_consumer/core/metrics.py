@@ -7,6 +7,7 @@ from itertools import accumulate
 from math import inf
 
 from email_consumer.core.outcome import SENT_BACK, Outcome
+from email_consumer.message.lane import Lane
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 """Inclusive upper bounds of a distribution's buckets, in seconds."""
@@ -44,6 +45,8 @@ class Metrics:
     """Duplicates whose content differs from that of the finished mail."""
     unknown_keys: int = 0
     """Unknown keys of messages, which were ignored."""
+    sent_by_lane: Counter[Lane] = field(default_factory=Counter)
+    """Mails that SES accepted, by lane."""
     recipients_sent: int = 0
     """Recipients of mail SES accepted; this is what SES's quota counts."""
     copies_left_out: int = 0
@@ -58,6 +61,8 @@ class Metrics:
     """Most recipients released in any sliding second since a reader last reset this to 0."""
     held: str = ""
     """Why sending is paused; empty if it is not."""
+    bulk_held: str = ""
+    """Why bulk mail is held while transactional mail is sent; empty if it is not."""
     last_nak_reason: str = ""
     """Why mail was last returned to its source; empty before the first time."""
     last_systemic_nak_at: float = -inf

@@ -18,3 +18,6 @@ class Pace(Holdable, Protocol):
 
     def set_rate(self, rate: float) -> None:
         """Set the rate in recipients a second, effective immediately."""
+
+    def hold_bulk(self, holder: str, reason: str) -> None:
+        """Release no bulk mail until `holder` calls `resume`; replaces a `hold` of the same holder, and is replaced by it."""

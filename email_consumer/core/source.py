@@ -9,6 +9,7 @@ from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.mail_queue import MailQueue, Unconsumed
 from email_consumer.core.stall_detector import SourceProgress
+from email_consumer.message.lane import Lane
 
 
 class Receiver(Protocol):
@@ -45,6 +46,14 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
+        """Unique among all sources, for people: `nats`, `nats-transactional`, `sqs`."""
+
+    @property
+    def lane(self) -> Lane:
+        """Of all mail that waits in it. A stream with two lanes is two sources."""
+
+    @property
+    def origin(self) -> str:
         """As in SOURCE; all its deliveries carry it as `Original.source`."""
 
     @property

@@ -79,7 +79,7 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
             f"Consumer {name!r}: {failure}.",
             "Set CONSUMER to another name, or delete it: `email-consumer run` recreates it.",
         )
-        for failure in consumer_errors(config, stream.config, needs.subject)
+        for failure in consumer_errors(config, stream.config, needs)
     ]
     if found.get("paused"):
         text = f"Consumer {name!r} is paused until {found['config'].get('pause_until')}: no mail is sent."
@@ -90,7 +90,7 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
             f"Consumer {name!r}: {field} is {now}, not {wanted}; {reason}.",
             "Restart `email-consumer run`: it corrects that. If this happens again, another program changes it.",
         )
-        for field, (now, wanted, reason) in consumer_changes(config, needs).items()
+        for field, (now, wanted, reason) in consumer_changes(config, stream.config, needs).items()
     ]
     risks = [
         warning("queue.consumer", f"Consumer {name!r}: {risk}.", f"`nats consumer edit {stream.config.name} {name}`.")

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import Busy, Conflict, DeadLetterPending, Duplicate, InDoubt, Parked, Stopped
 from email_consumer.message.fingerprint import Fingerprint
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
 
@@ -46,15 +47,18 @@ class Takeover:
     """Mail delivered before this ledger took over the consumer, which the previous holder may have sent."""
 
     sequence: int
-    """The last sequence number delivered by then."""
+    """The last sequence number delivered by then in the bulk lane."""
     since: float
     """When the consumer was taken over, in Unix seconds."""
     stream: str = ""
     """Identity of the stream that `sequence` refers to; empty if the previous version recorded it."""
+    transactional: int = 0
+    """The last sequence number delivered by then in the transactional lane, which the previous version did not know."""
 
     def covers(self, origin: Origin) -> bool:
         same = origin.stream == self.stream or not (origin.stream and self.stream)
-        return origin.ordered and origin.received > 1 and same and origin.sequence <= self.sequence
+        delivered = self.transactional if origin.lane is Lane.TRANSACTIONAL else self.sequence
+        return origin.ordered and origin.received > 1 and same and origin.sequence <= delivered
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import NamedTuple
 
 import structlog
 
@@ -13,13 +14,19 @@ from email_consumer.runtime.tasks import end
 _log = structlog.get_logger(__name__)
 
 
+class _Unsettled(NamedTuple):
+    delivery: Delivery
+    slots: DeliverySlots
+    """One of which it has."""
+    started_at: float
+
+
 class Dispatcher:
     """Sits between the sources and the pipeline, and knows every unsettled delivery of this process."""
 
     def __init__(
         self,
         handle: Callable[[Delivery], Coroutine[None, None, None]],
-        slots: DeliverySlots,
         metrics: Metrics,
         heartbeat: float,
     ) -> None:
@@ -27,36 +34,34 @@ class Dispatcher:
 
         Args:
             handle: sees one delivery through to its settlement.
-            slots: one is taken per delivery, and released once it is settled.
             metrics: gets the number of unsettled deliveries.
             heartbeat: seconds between two in-progress signals; a third of the source's redelivery timeout.
         """
         self._handle = handle
-        self._slots = slots
         self._metrics = metrics
         self._heartbeat = heartbeat
         self._loop = asyncio.get_running_loop()
-        self._tasks: dict[asyncio.Task[None], tuple[Delivery, float]] = {}
+        self._tasks: dict[asyncio.Task[None], _Unsettled] = {}
 
-    def start(self, delivery: Delivery) -> None:
-        """Handle a delivery in a new task."""
-        self._slots.take(len(delivery.payload))
+    def start(self, delivery: Delivery, slots: DeliverySlots) -> None:
+        """Handle a delivery in a new task. It takes one of the `slots`, and releases it once it is settled."""
+        slots.take(len(delivery.payload))
         task = self._loop.create_task(self._handle(delivery))
-        self._tasks[task] = (delivery, self._loop.time())
+        self._tasks[task] = _Unsettled(delivery, slots, self._loop.time())
         self._metrics.unsettled = len(self._tasks)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        delivery, _ = self._tasks.pop(task)
+        delivery, slots, _ = self._tasks.pop(task)
         self._metrics.unsettled = len(self._tasks)
-        self._slots.release(len(delivery.payload))
+        slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):
             # The source redelivers it after its timeout, and the ledger knows how far it got.
             _log.error("delivery.crashed", reference=delivery.reference, exc_info=error)
 
     def oldest(self) -> float | None:
         """Seconds since the oldest unsettled delivery was started; None without one."""
-        started = [started_at for _, started_at in self._tasks.values()]
+        started = [unsettled.started_at for unsettled in self._tasks.values()]
         return self._loop.time() - min(started) if started else None
 
     async def keep_alive(self) -> None:
@@ -65,14 +70,15 @@ class Dispatcher:
         try:
             while True:
                 await asyncio.sleep(self._heartbeat)
-                for source in {delivery.source for delivery, _ in self._tasks.values()}:
+                for source in {unsettled.delivery.source for unsettled in self._tasks.values()}:
                     if source not in running or running[source].done():
                         running[source] = self._loop.create_task(self._send_heartbeats(source))
         finally:
             await end(*running.values())
 
     async def _send_heartbeats(self, source: str) -> None:
-        signals = [delivery.in_progress() for delivery, _ in self._tasks.values() if delivery.source == source]
+        deliveries = [unsettled.delivery for unsettled in self._tasks.values()]
+        signals = [delivery.in_progress() for delivery in deliveries if delivery.source == source]
         results = await asyncio.gather(*signals, return_exceptions=True)
         errors = [result for result in results if isinstance(result, Exception)]
         if errors:

@@ -16,9 +16,10 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 from email_consumer.core.metrics import Metrics
+from email_consumer.message.lane import Lane
+from email_consumer.pipeline.waiting_mail import Waiter, WaitingMail
 
 _TICK = 0.005
 """Minimum seconds between two releases: several waiters share one timer."""
@@ -26,27 +27,22 @@ _CATCH_UP = 0.25
 """Seconds of delay that are caught up on; anything beyond is dropped rather than sent in a burst."""
 
 
-class _Waiter(NamedTuple):
-    recipients: int
-    future: asyncio.Future[bool]
-    stopped: Callable[[], object]
-
-
 class Pacer:
-    """Releases waiters in order. Uses the event loop's clock and timers, and needs no task."""
+    """Releases waiters in the order of `WaitingMail`. Uses the event loop's clock and timers, and needs no task."""
 
-    def __init__(self, rate: float, metrics: Metrics) -> None:
-        """`rate` is in recipients a second, above 0."""
+    def __init__(self, rate: float, metrics: Metrics, *, bulk_floor: float = 0.05) -> None:
+        """`rate` is in recipients a second, above 0; `bulk_floor` is the part of it that bulk mail always gets."""
         self._loop = asyncio.get_running_loop()
         self._metrics = metrics
         self._rate = rate
         self._cap = _cap(rate)
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting = WaitingMail(bulk_floor)
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
         self._window: deque[tuple[float, int]] = deque()
         self._in_window = 0
         self._holds: dict[str, str] = {}
+        self._bulk_holds: dict[str, str] = {}
         self._probes = 0
         self._closed = False
         self._update_metrics()
@@ -68,14 +64,28 @@ class Pacer:
         """Why nothing is released; empty while mail flows."""
         return "; ".join(self._holds.values())
 
+    @property
+    def bulk_held(self) -> str:
+        """Why no bulk mail is released although transactional mail is; empty while bulk mail flows."""
+        return "; ".join(self._bulk_holds.values())
+
     def hold(self, holder: str, reason: str) -> None:
         """Release nothing until `holder` calls `resume`; there may be several holders."""
         self._holds[holder] = reason
-        self._update_metrics()
+        self._bulk_holds.pop(holder, None)
+        self._apply_holds()
+
+    def hold_bulk(self, holder: str, reason: str) -> None:
+        """Release no bulk mail until `holder` calls `resume`."""
+        self._bulk_holds[holder] = reason
+        self._holds.pop(holder, None)
+        self._apply_holds()
+        self._wake()
 
     def resume(self, holder: str) -> None:
-        self._holds.pop(holder, None)
-        self._update_metrics()
+        if not (self._holds.pop(holder, None) or self._bulk_holds.pop(holder, None)):
+            return
+        self._apply_holds()
         if not self._holds:
             self._probes = 0
         self._wake()
@@ -85,19 +95,24 @@ class Pacer:
         self._probes = 1
         self._wake()
 
-    async def acquire(self, recipients: int, stopped: Callable[[], object] = lambda: None) -> bool:
+    async def acquire(
+        self, recipients: int, stopped: Callable[[], object] = lambda: None, lane: Lane = Lane.BULK
+    ) -> bool:
         """Wait until a mail with this number of recipients may be sent; False if it may not.
 
         That is the case once the pacer is closed, or if `stopped` returns something true when `drop_stopped` is called.
         """
         if self._closed:
             return False
-        if not self._waiting:
+        if self._waiting.next() is None:
             self._due = max(self._due, self._loop.time())  # idle time is not caught up on
         future: asyncio.Future[bool] = self._loop.create_future()
-        self._waiting.append(_Waiter(recipients, future, stopped))
+        waiter = Waiter(recipients, future, stopped, lane)
+        self._waiting.add(waiter)
         if self._timer is None:
             self._release()
+        elif self._waiting.next() is waiter:  # ahead of the mail that the timer was set for
+            self._wake()
         return await future
 
     def close(self) -> None:
@@ -105,12 +120,16 @@ class Pacer:
         self._closed = True
         for waiter in self._waiting:
             _turn_away(waiter)
-        self._waiting.clear()
+        self._waiting.keep(lambda _: False)
         if self._timer is not None:
             self._timer.cancel()
 
+    def _apply_holds(self) -> None:
+        self._waiting.bulk_held = bool(self._bulk_holds)
+        self._update_metrics()
+
     def _update_metrics(self) -> None:
-        self._metrics.held = self.held
+        self._metrics.held, self._metrics.bulk_held = self.held, self.bulk_held
         self._metrics.rate = 0.0 if self._holds else self._rate
 
     def drop_stopped(self) -> None:
@@ -118,7 +137,7 @@ class Pacer:
         for waiter in self._waiting:
             if waiter.stopped():
                 _turn_away(waiter)
-        self._waiting = deque(waiter for waiter in self._waiting if not waiter.future.done())
+        self._waiting.keep(lambda waiter: not waiter.future.done())
 
     def _wake(self) -> None:
         if self._timer is not None:
@@ -128,14 +147,10 @@ class Pacer:
     def _release(self) -> None:
         self._timer = None
         now = self._loop.time()
-        while self._waiting and (self._window and self._window[0][0] <= now - 1):
+        while self._window and self._window[0][0] <= now - 1:
             self._in_window -= self._window.popleft()[1]
         self._due = max(self._due, now - _CATCH_UP)
-        while self._waiting:
-            waiter = self._waiting[0]
-            if waiter.future.done():  # its delivery was cancelled
-                self._waiting.popleft()
-                continue
+        while waiter := self._waiting.next():
             if self._holds and not (self._probes and len(self._holds) == 1):
                 return  # resume() or probe() starts the timer again
             recipients = waiter.recipients
@@ -143,7 +158,7 @@ class Pacer:
             if ready > now:
                 self._timer = self._loop.call_at(max(ready, now + _TICK), self._release)
                 return
-            self._waiting.popleft()
+            self._waiting.take(waiter)
             self._probes = 0
             self._due += recipients / self._rate
             self._window.append((now, recipients))
@@ -168,6 +183,6 @@ def _cap(rate: float) -> int:
     return math.floor(rate + max(1.0, rate / 100))
 
 
-def _turn_away(waiter: _Waiter) -> None:
+def _turn_away(waiter: Waiter) -> None:
     if not waiter.future.done():
         waiter.future.set_result(False)

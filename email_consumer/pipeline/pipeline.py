@@ -13,7 +13,7 @@ import structlog
 from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
 from email_consumer.core.delivery import REPLAY_OF, Delivery
 from email_consumer.core.ledger import Claim, Ledger, LedgerBlockedError, NotKeptError, Origin, TooLargeToKeepError
-from email_consumer.core.mail_queue import ORIGIN
+from email_consumer.core.mail_queue import LANE, ORIGIN
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
@@ -33,6 +33,7 @@ from email_consumer.core.outcome import (
 from email_consumer.core.sender import Sender
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.message.keys import Reading
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
@@ -106,7 +107,10 @@ class Pipeline:
             delivery.headers.get(REPLAY_OF, "")[:_MAX_REPLAY_NAME] or None,
             delivery.stream,
             kept=ORIGIN in delivery.headers,
+            lane=delivery.lane,
         )
+        if message.lane is None and delivery.headers.get(LANE) == Lane.TRANSACTIONAL:
+            message = message.model_copy(update={"lane": Lane.TRANSACTIONAL})
         if message.uuid in self._handled_uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
             return
@@ -132,7 +136,8 @@ class Pipeline:
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
         permitted, _ = self._gate.permitted(message)
-        if not await self._pacer.acquire(permitted.recipients, partial(self._stopped, message, origin)):
+        stopped_meanwhile = partial(self._stopped, message, origin)
+        if not await self._pacer.acquire(permitted.recipients, stopped_meanwhile, message.lane or Lane.BULK):
             return self._stopped(message, origin) or Interrupted(), 0
         if stopped := self._stopped(message, origin):
             return stopped, 0

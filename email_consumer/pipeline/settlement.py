@@ -35,6 +35,7 @@ from email_consumer.core.outcome import (
     Undecodable,
 )
 from email_consumer.core.unsent import DUPLICATE, Unsent
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 from email_consumer.runtime.backoff import backoff
 from email_consumer.runtime.throttle import Throttle
@@ -143,6 +144,7 @@ class Settlement:
     def _count(self, message: EmailMessage, outcome: Outcome) -> None:
         self._metrics.outcomes[type(outcome)] += 1
         if isinstance(outcome, Sent):
+            self._metrics.sent_by_lane[message.lane or Lane.BULK] += 1
             self._metrics.recipients_sent += message.recipients - len(outcome.left_out)
             for copy in outcome.left_out:
                 self._log_left_out(message, copy)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
@@ -37,15 +38,13 @@ class LedgerConsumers:
     def add(self, stream: str, handle: Callable[[Delivery], Coroutine[None, None, None]], at_once: int) -> None:
         """Pass deliveries of the stream to `handle`, up to `at_once` concurrently."""
         slots = DeliverySlots(at_once)
-        dispatcher = Dispatcher(
-            handle, slots, Metrics(), _HEARTBEAT
-        )  # separate metrics: those of the process count mail
+        dispatcher = Dispatcher(handle, Metrics(), _HEARTBEAT)  # separate metrics: those of the process count mail
         receiver = JetStreamReceiver(
             self._link.client,
             stream=stream,
             consumer=CONSUMER,
             slots=slots,
-            start=dispatcher.start,
+            start=partial(dispatcher.start, slots=slots),
             repair=self._repair,
         )
         self._receivers.append(receiver)

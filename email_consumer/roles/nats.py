@@ -46,7 +46,7 @@ class NatsLink:
         return self._lease(f"role.{role}", f"the {role} lease", ledger, in_use, shared=False)
 
     def source(self, lease: ConsumerLease) -> JetStreamSource:
-        """The source that the lease gives access to."""
+        """The source of bulk mail that the lease gives access to; the other lane is `source.transactional()`."""
         settings = self.settings
         return JetStreamSource(
             self.client,
@@ -88,6 +88,7 @@ async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
         ack_wait=settings.ack_wait,
         concurrency=settings.concurrency_limit,
         replicas=settings.nats_replicas,
+        transactional_subject=settings.transactional_subject,
     )
     await topology.ensure()
     return NatsLink(settings, client, topology)

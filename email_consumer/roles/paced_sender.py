@@ -1,9 +1,11 @@
 """The SES client, the pacer, and the governor that keeps to the account's limits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import OnCrash, Service
@@ -19,7 +21,7 @@ class PacedSender:
 
     sender: SesClient
     pacer: Pacer
-    slots: DeliverySlots
+    slots: Mapping[Lane, DeliverySlots]
     governor: Governor
 
 
@@ -27,11 +29,20 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
     """Open the client and start the governor. On return the account's limits are known, if we are allowed to read them."""
     settings, metrics = parts.settings, parts.metrics
     sender = await parts.services.enter(ses_client(settings))
-    pacer = Pacer(settings.ses_rate_per_sec, metrics)
-    slots = DeliverySlots(0)
-    pace = _Pace(pacer, slots, settings.concurrency_limit)
+    pacer = Pacer(settings.ses_rate_per_sec, metrics, bulk_floor=settings.bulk_floor)
+    slots = {lane: DeliverySlots(0) for lane in Lane}
+    most = {Lane.TRANSACTIONAL: settings.concurrency_limit, Lane.BULK: settings.concurrency_limit}
+    if any(source.lane is Lane.TRANSACTIONAL for source in parts.sources):
+        most[Lane.BULK] -= _reserved(settings.concurrency_limit)
+    pace = _Pace(pacer, slots, most)
     pace.set_rate(settings.ses_rate_per_sec)
-    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=sender.account)
+    governor = Governor(
+        rate=settings.ses_rate_per_sec,
+        pace=pace,
+        metrics=metrics,
+        account=sender.account,
+        quota_reserve=settings.quota_reserve,
+    )
     await governor.check_account()
     parts.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
     return PacedSender(sender, pacer, slots, governor)
@@ -56,20 +67,29 @@ def ses_client(settings: Settings) -> SesClient:
     )
 
 
+def _reserved(concurrency: int) -> int:
+    """Connections to SES that bulk mail leaves to transactional mail."""
+    return min(max(1, concurrency // 10), concurrency - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pace:
     """Sets the pacer's rate together with the number of slots: about two seconds' worth, so that no mail ages here."""
 
     pacer: Pacer
-    slots: DeliverySlots
-    concurrency: int
+    slots: Mapping[Lane, DeliverySlots]
+    most: Mapping[Lane, int]
 
     def set_rate(self, rate: float) -> None:
         self.pacer.set_rate(rate)
-        self.slots.resize(min(self.concurrency, max(16, round(2 * rate))))
+        for lane, slots in self.slots.items():
+            slots.resize(min(self.most[lane], max(16, round(2 * rate))))
 
     def hold(self, holder: str, reason: str) -> None:
         self.pacer.hold(holder, reason)
+
+    def hold_bulk(self, holder: str, reason: str) -> None:
+        self.pacer.hold_bulk(holder, reason)
 
     def resume(self, holder: str) -> None:
         self.pacer.resume(holder)

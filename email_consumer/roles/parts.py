@@ -42,12 +42,11 @@ class Parts:
     @property
     def mail_queue(self) -> MailQueue:
         """Where mail is put that first came to us."""
-        first, *others = self.sources
+        first = self.sources[0].mail_queue
+        others = [source for source in self.sources if source.mail_queue is not first]  # lanes share their queue
         if any(source.ordered for source in others):
             raise ValueError("a moment can be noted in one ordered source, which has to be the first")
-        return (
-            JointMailQueue(first.mail_queue, *(source.mail_queue for source in others)) if others else first.mail_queue
-        )
+        return JointMailQueue(first, *(source.mail_queue for source in others)) if others else first
 
     @property
     def dead_letters_of_keeping(self) -> DeadLetterStore:
@@ -56,7 +55,7 @@ class Parts:
 
     @property
     def dead_letters(self) -> DeadLetterStore:
-        return DeadLettersBySource({source.name: source.dead_letters for source in self.sources})
+        return DeadLettersBySource({source.origin: source.dead_letters for source in self.sources})
 
     @property
     def archives(self) -> list[DeadLetterArchive]:

@@ -71,10 +71,13 @@ class _DisplayedPace:
         self.metrics.rate = rate
 
     def hold(self, _holder: str, reason: str) -> None:
-        self.metrics.held = reason
+        self.metrics.held, self.metrics.bulk_held = reason, ""
+
+    def hold_bulk(self, _holder: str, reason: str) -> None:
+        self.metrics.held, self.metrics.bulk_held = "", reason
 
     def resume(self, _holder: str) -> None:
-        self.metrics.held = ""
+        self.metrics.held = self.metrics.bulk_held = ""
 
 
 class RemoteWorkers:

@@ -64,8 +64,8 @@ async def _take_consumer(settings: Settings, database: Database, services: Super
 
 
 async def _record_takeover(database: Database, link: NatsLink) -> None:
-    sequence, stream = await link.topology.delivered()
-    await write_value(database, "inheritance", orjson.dumps([sequence, time.time(), stream]).decode())
+    bulk, transactional, stream = await link.topology.delivered()
+    await write_value(database, "inheritance", orjson.dumps([bulk, time.time(), stream, transactional]).decode())
 
 
 async def _takeover(database: Database) -> Takeover:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -94,8 +95,11 @@ def build_sending(
         journal=journal,
     )
     gate.on_cancel(paced.pacer.drop_stopped)
-    dispatcher = Dispatcher(pipeline.handle, paced.slots, metrics, settings.ack_wait / 3)
-    receivers = tuple(source.receiver(paced.slots, dispatcher.start) for source in parts.sources)
+    dispatcher = Dispatcher(pipeline.handle, metrics, settings.ack_wait / 3)
+    receivers = tuple(
+        source.receiver(slots := paced.slots[source.lane], partial(dispatcher.start, slots=slots))
+        for source in parts.sources
+    )
     check_pace(parts, metrics)
     watch_progress(parts, metrics, dispatcher.oldest)
     return SendingServices(parts.sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)

@@ -12,7 +12,7 @@ from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
 from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
 from email_consumer.ledgers.jetstream.projection import Projection
-from email_consumer.ledgers.jetstream.refill import MailConsumer
+from email_consumer.ledgers.jetstream.refill import MailConsumers
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_again, ensure_ledger_streams
 from email_consumer.pipeline.gate import Gate
@@ -25,6 +25,7 @@ from email_consumer.roles.nats import NatsLink, connect_nats, hold, join_ledger
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
 from email_consumer.roles.sending import policy
+from email_consumer.roles.sources import lanes_of
 from email_consumer.roles.sqs import open_marks
 from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
@@ -67,7 +68,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
-    parts = Parts(settings, Metrics(), (nats,), services)
+    parts = Parts(settings, Metrics(), lanes_of(nats), services)
     parts.checks["claims"] = keeper.check
     wake_scheduler = await build_control_plane(parts, Resources(database, queue, workers, secrets))
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
@@ -108,7 +109,13 @@ def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> 
     return ClaimsKeeper(
         publisher,
         database,
-        MailConsumer(link.client, settings.stream, settings.consumer, ZoneInfo(settings.timezone)),
+        MailConsumers(
+            link.client,
+            settings.stream,
+            settings.consumer,
+            link.topology.transactional.consumer.name,
+            ZoneInfo(settings.timezone),
+        ),
         policy(settings),
         replicas=settings.nats_replicas,
         delivered=link.topology.delivered,

@@ -8,6 +8,7 @@ from email_consumer.core.source import Source
 from email_consumer.roles.sqs import open_sqs
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
+from email_consumer.sources.jetstream.source import JetStreamSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +17,30 @@ class Opening:
 
     settings: Settings
     services: Supervisor
-    take_consumer: Callable[[], Awaitable[Source]]
+    take_consumer: Callable[[], Awaitable[JetStreamSource]]
     """Waits for the consumer lease, as the role requires."""
     fallback: DeadLetterStore | None
     """The store of the source opened first, for sources that can't store dead letters."""
 
 
-Open = Callable[[Opening], Awaitable[Source]]
+Open = Callable[[Opening], Awaitable[tuple[Source, ...]]]
+"""Returns a source for each lane, that of bulk mail first."""
 
-SOURCES: Mapping[str, Open] = {
-    "nats": lambda opening: opening.take_consumer(),
-    "sqs": lambda opening: open_sqs(opening.settings, opening.fallback, opening.services),
-}
+
+async def _open_nats(opening: Opening) -> tuple[Source, ...]:
+    return lanes_of(await opening.take_consumer())
+
+
+async def _open_sqs(opening: Opening) -> tuple[Source, ...]:
+    return (await open_sqs(opening.settings, opening.fallback, opening.services),)
+
+
+SOURCES: Mapping[str, Open] = {"nats": _open_nats, "sqs": _open_sqs}
 """By name in SOURCE, in the order in which they are opened."""
 
 
 async def open_sources(
-    settings: Settings, services: Supervisor, take_consumer: Callable[[], Awaitable[Source]]
+    settings: Settings, services: Supervisor, take_consumer: Callable[[], Awaitable[JetStreamSource]]
 ) -> tuple[Source, ...]:
     """Open the sources that SOURCE names.
 
@@ -43,5 +51,11 @@ async def open_sources(
     for name, open_ in SOURCES.items():
         if name in settings.source:
             fallback = opened[0].dead_letters if opened else None
-            opened.append(await open_(Opening(settings, services, take_consumer, fallback)))
+            opened += await open_(Opening(settings, services, take_consumer, fallback))
     return tuple(opened)
+
+
+def lanes_of(nats: JetStreamSource) -> tuple[JetStreamSource, ...]:
+    """The lanes that the mail stream has, bulk first."""
+    transactional = nats.transactional()
+    return (nats, transactional) if transactional else (nats,)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
+from typing import NamedTuple
 
 import structlog
 
@@ -12,6 +13,7 @@ from email_consumer.core.account import Account
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Held, SendResult, Sent, Throttled
 from email_consumer.core.pace import Pace
+from email_consumer.message.lane import Lane
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.rate_control import RateControl
 
@@ -20,6 +22,13 @@ _ADJUST = 0.25
 """Seconds between two steps of a rate that recovers from a throttle."""
 
 _log = structlog.get_logger(__name__)
+
+
+class _Obstacle(NamedTuple):
+    """Why mail is held."""
+
+    reason: str
+    bulk_only: bool = False
 
 
 class Governor:
@@ -35,6 +44,7 @@ class Governor:
         pace: Pace,
         metrics: Metrics,
         account: Callable[[], Awaitable[Account]],
+        quota_reserve: float = 0.0,
         poll: float = 60.0,
         poll_held: float = 5.0,
         clock: Callable[[], float] | None = None,
@@ -46,6 +56,7 @@ class Governor:
             pace: gets the resulting rate.
             metrics: tell how many recipients were sent.
             account: asks SES; may raise `AccountUnavailableError`.
+            quota_reserve: the part of the quota that is kept for transactional mail, once there is any.
             poll: seconds between two looks at the account.
             poll_held: seconds between two looks at the least, and while the account may not send.
             clock: seconds; `time.monotonic` unless given.
@@ -54,6 +65,7 @@ class Governor:
         self._pace = pace
         self._metrics = metrics
         self._ask = account
+        self._quota_reserve = quota_reserve
         self._poll = poll
         self._poll_held = poll_held
         self._clock = clock or time.monotonic
@@ -64,7 +76,7 @@ class Governor:
         self._control = RateControl(rate)
         self._rate = rate
         self._adjusted_at = self._clock()
-        self._held = ""
+        self._held: _Obstacle | None = None
         self._check_soon = asyncio.Event()
 
     @property
@@ -89,7 +101,7 @@ class Governor:
                 self._control.accepted()
                 if self._clock() - self._adjusted_at >= _ADJUST:
                     self._set_rate()
-                if not self._held and self._budget_is_used():
+                if (self._held is None or self._held.bulk_only) and self._obstacle() != self._held:
                     self._apply()
             case Throttled(reason):
                 if self._control.throttled(self._clock()):
@@ -138,14 +150,16 @@ class Governor:
         if ceiling != self._control.ceiling:
             self._control = RateControl(ceiling)
         self._set_rate()
-        reason = self._obstacle()
-        if reason and reason != self._held:
-            _log.error("queue.held", reason=reason, hint="nothing is lost; sending resumes automatically")
-            self._pace.hold(_HOLDER, reason)
-        elif self._held and not reason:
+        obstacle = self._obstacle()
+        if obstacle and obstacle != self._held:
+            lane = "bulk" if obstacle.bulk_only else "all"
+            hint = "nothing is lost; sending resumes automatically"
+            _log.error("queue.held", reason=obstacle.reason, lane=lane, hint=hint)
+            (self._pace.hold_bulk if obstacle.bulk_only else self._pace.hold)(_HOLDER, obstacle.reason)
+        elif self._held and not obstacle:
             _log.info("queue.resumed")
             self._pace.resume(_HOLDER)
-        self._held = reason
+        self._held = obstacle
 
     def _set_rate(self) -> None:
         self._adjusted_at = self._clock()
@@ -159,22 +173,25 @@ class Governor:
             return self._setting
         return min(self._setting, self._account.max_send_rate)
 
-    def _obstacle(self) -> str:
+    def _obstacle(self) -> "_Obstacle | None":
         account = self._account
         if account is None:
-            return ""
+            return None
         if account.enforcement_status == "SHUTDOWN":
-            return "SES has shut this account down (EnforcementStatus SHUTDOWN); AWS's console tells why"
+            return _Obstacle("SES has shut this account down (EnforcementStatus SHUTDOWN); AWS's console tells why")
         if not account.sending_enabled:
-            return "sending is paused for this SES account (SendingEnabled is false)"
-        if self._budget_is_used():
-            return f"the SES quota of {account.max_24_hour_send:.0f} recipients in 24 hours is used up"
-        return ""
-
-    def _budget_is_used(self) -> bool:
+            return _Obstacle("sending is paused for this SES account (SendingEnabled is false)")
+        quota = account.max_24_hour_send
+        if quota is None:
+            return None
         # What the account had left at the last look, shared by the workers: SES counts the other workers' mail itself.
-        account = self._account
-        if account is None or account.max_24_hour_send is None:
-            return False
-        left = (account.max_24_hour_send - account.sent_last_24_hours) / self._workers
-        return self._metrics.recipients_sent - self._sent_before >= left
+        sent = self._metrics.recipients_sent - self._sent_before
+        left = quota - account.sent_last_24_hours
+        if sent >= left / self._workers:
+            return _Obstacle(f"the SES quota of {quota:.0f} recipients in 24 hours is used up")
+        # Who sends bulk mail alone has the whole quota for it.
+        reserve = quota * self._quota_reserve if self._metrics.sent_by_lane[Lane.TRANSACTIONAL] else 0.0
+        if reserve and sent >= (left - reserve) / self._workers:
+            what = f"the last {reserve:.0f} recipients of the SES quota ({quota:.0f} in 24 hours)"
+            return _Obstacle(f"{what} are kept for transactional mail", bulk_only=True)
+        return None

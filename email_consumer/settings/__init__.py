@@ -71,11 +71,14 @@ class Settings(BaseModel):
     nats_replicas: int = _variable(1, "NATS_REPLICAS", ge=1, le=5)
     stream: Name = _variable("messages", "STREAM")
     subject: str = _variable("messages.email", "SUBJECT")
+    transactional_subject: str = _variable("", "TRANSACTIONAL_SUBJECT", validate_default=True)
     consumer: Name = _variable("email-processor", "CONSUMER")
     ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1, le=_LONGEST_VISIBILITY)
     sqs_queue_url: HttpUrl | None = _variable(None, "SQS_QUEUE_URL", validate_default=True)
     sqs_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SQS")
 
+    bulk_floor: float = _variable(0.05, "BULK_FLOOR", ge=0, lt=1)
+    quota_reserve: float = _variable(0.1, "QUOTA_RESERVE", ge=0, lt=1)
     ses_rate_per_sec: float = _variable(
         50.0, "SES_RATE_PER_SEC", "MAX_SEND_PER_SECOND", "EMAIL_RATE", ge=0.001, le=100_000
     )
@@ -179,6 +182,16 @@ class Settings(BaseModel):
         if stream is not None and not checks.is_subject_of(stream, subject):  # None: STREAM has its own error
             raise ValueError(f"must be one of the stream's subjects, {stream}.<name>")
         return subject
+
+    @field_validator("transactional_subject")
+    @classmethod
+    def _transactional_subject_belongs_to_stream(cls, subject: str, info: ValidationInfo) -> str:
+        stream = info.data.get("stream")
+        if stream is None:  # STREAM has its own error
+            return subject
+        if subject and (not checks.is_subject_of(stream, subject) or {"*", ">"} & set(subject.split("."))):
+            raise ValueError(f"must be one subject of the stream, {stream}.<name>")
+        return subject or f"{stream}.transactional"
 
     @field_validator("in_doubt_grace")
     @classmethod

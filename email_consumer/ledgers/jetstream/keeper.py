@@ -16,12 +16,13 @@ import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from email_consumer.core.mail_queue import Delivered
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
 from email_consumer.ledgers.jetstream.claims_stream import BucketState, ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.record import BucketEntry
-from email_consumer.ledgers.jetstream.refill import Kept, MailConsumer, late, records
+from email_consumer.ledgers.jetstream.refill import Kept, MailConsumers, late, records
 from email_consumer.ledgers.jetstream.statements import HIGHEST_REVISION
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
@@ -49,13 +50,13 @@ class ClaimsKeeper:
         self,
         publisher: Publisher,
         database: Database,
-        mails: MailConsumer,
+        mails: MailConsumers,
         policy: Policy,
         *,
         replicas: int,
-        delivered: Callable[[], Awaitable[tuple[int, str]]],
+        delivered: Callable[[], Awaitable[Delivered]],
     ) -> None:
-        """`delivered` returns the last sequence number delivered by the mail consumer, and the identity of its stream."""
+        """`delivered` returns what the mail consumers have delivered."""
         self._publisher = publisher
         self._database = database
         self._mails = mails

@@ -25,6 +25,7 @@ from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, cl
 from email_consumer.ledgers.rule import Granted, Policy, decide
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.keys import Reading
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
@@ -49,12 +50,15 @@ class UnsettledMail(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class MailConsumer:
-    """The consumer of the mail stream."""
+class MailConsumers:
+    """The consumers of the mail stream."""
 
     client: Client
     stream: str
     consumer: str
+    """Of bulk mail."""
+    transactional: str
+    """Of transactional mail; it need not exist."""
     zone: tzinfo
     """The time zone of times without an offset."""
 
@@ -64,18 +68,24 @@ class MailConsumer:
         Raises:
             nats.errors.Error: JetStream does not respond.
         """
-        try:
-            info = await ask(self.client, f"CONSUMER.INFO.{self.stream}.{self.consumer}")
-        except NotFoundError:
-            return {}
         found: defaultdict[str, list[UnsettledMail]] = defaultdict(list)
+        for lane, consumer in ((Lane.BULK, self.consumer), (Lane.TRANSACTIONAL, self.transactional)):
+            async for raw in self._delivered(consumer):
+                if message := self._read(raw):
+                    found[message.tag].append(UnsettledMail(message.fingerprint, self._origin(raw, lane)))
+        return found
+
+    async def _delivered(self, consumer: str) -> AsyncIterator[RawStreamMsg]:
+        """What it has delivered and is not all settled; none if it does not exist."""
+        try:
+            info = await ask(self.client, f"CONSUMER.INFO.{self.stream}.{consumer}")
+        except NotFoundError:
+            return
         sequence, last = info["ack_floor"]["stream_seq"] + 1, info["delivered"]["stream_seq"]
         subject = info["config"].get("filter_subject") or ">"
         while sequence <= last and (raw := await self._next(sequence, subject)) and (raw.seq or 0) <= last:
             sequence = (raw.seq or 0) + 1
-            if message := self._read(raw):
-                found[message.tag].append(UnsettledMail(message.fingerprint, self._origin(raw)))
-        return found
+            yield raw
 
     async def _next(self, sequence: int, subject: str) -> RawStreamMsg | None:
         try:
@@ -92,11 +102,19 @@ class MailConsumer:
         later = message.scheduled_at and message.scheduled_at.timestamp() > time.time()
         return None if later else message
 
-    def _origin(self, raw: RawStreamMsg) -> Origin:
+    def _origin(self, raw: RawStreamMsg, lane: Lane) -> Origin:
         headers, sequence = raw.headers or {}, raw.seq or 0
         stored_at = raw.time.timestamp() if raw.time else 0.0
         reference = f"{self.stream}:{sequence}"
-        return Origin("nats", reference, sequence, stored_at, replay_of=headers.get(REPLAY_OF), kept=ORIGIN in headers)
+        return Origin(
+            "nats",
+            reference,
+            sequence,
+            stored_at,
+            replay_of=headers.get(REPLAY_OF),
+            kept=ORIGIN in headers,
+            lane=lane,
+        )
 
 
 async def records(

@@ -55,7 +55,7 @@ async def publish_scheduled(
     """
     payload = encode(message)
     fields = asdict(origin)
-    del fields["kept"]  # has no meaning here
+    del fields["kept"], fields["lane"]  # have no meaning here
     headers = {_STREAM: fields.pop("stream"), _ORIGIN: orjson.dumps(fields).decode()} | (
         {_LIFE: str(life)} if life else {}
     )

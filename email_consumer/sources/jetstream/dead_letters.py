@@ -23,6 +23,7 @@ from email_consumer.core.dead_letters import (
     WholeDeadLetter,
 )
 from email_consumer.core.delivery import REPLAY_OF, Original
+from email_consumer.core.mail_queue import LANE
 from email_consumer.jetstream.publisher import (
     LostAckError,
     NoStreamError,
@@ -33,6 +34,7 @@ from email_consumer.jetstream.publisher import (
     fresh,
     header_bytes,
 )
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import UndecodableError, decode, with_uuid
 from email_consumer.sources.jetstream.dead_letter import (
     ATTEMPTS,
@@ -48,6 +50,7 @@ from email_consumer.sources.jetstream.dead_letter import (
 )
 from email_consumer.sources.jetstream.message_heads import heads
 from email_consumer.sources.jetstream.topology import ensure_dead_letter_stream
+from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 
 _PAGE = 200
 
@@ -58,8 +61,24 @@ _REPLAYS = UUID("6f1d0c1e-3c0b-4b0e-9a53-5d5a3f0f7c11")
 class JetStreamDeadLetters:
     """See `email_consumer.core.dead_letters.DeadLetterArchive`."""
 
-    def __init__(self, client: Client, *, stream: str, subject: str, replicas: int) -> None:
-        """`subject` is where a replay goes; `replicas` counts if the dead-letter stream has to be recreated."""
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stream: str,
+        subject: str,
+        replicas: int,
+        transactional: TransactionalLane | None = None,
+    ) -> None:
+        """Access the dead letters of a mail stream.
+
+        Args:
+            client: connected.
+            stream: the mail stream.
+            subject: where a replay goes.
+            replicas: if the dead-letter stream has to be recreated.
+            transactional: where a replay of transactional mail goes, unless that lane is missing.
+        """
         self._client = client
         self._jetstream = client.jetstream()
         self._publisher = Publisher(client)
@@ -67,6 +86,7 @@ class JetStreamDeadLetters:
         self._stream = dead_letter_stream(stream)
         self._subject = re.sub(r"[*>]", "replay", subject)  # SUBJECT may be a filter, which nothing can be sent to
         self._replicas = replicas
+        self._transactional = transactional
 
     async def store(self, original: Original, kind: str, reason: str, attempts: int) -> None:
         """Return once the copy is stored; the same original again makes no second one (within a day).
@@ -192,10 +212,10 @@ class JetStreamDeadLetters:
             # Without the header that marks it, the ledger would take it for a duplicate of the failed mail.
             raise DeadLetterError(f"dead letter {sequence} can't be replayed: {error}") from None
         try:
-            stored = await self._publisher.store(self._subject, payload, identity, headers)
+            stored = await self._publisher.store(self._subject_of(letter), payload, identity, headers)
         except NoStreamError:
             raise DeadLetterError(
-                f"no stream takes {self._subject}; start the sender once, it makes the stream"
+                f"no stream takes {self._subject_of(letter)}; start the sender once, it makes the stream"
             ) from None
         except RefusedError as error:
             raise DeadLetterError(f"dead letter {sequence} stays: NATS does not store it again: {error}") from None
@@ -212,6 +232,12 @@ class JetStreamDeadLetters:
                 f"dead letter {sequence} was published again, but could not be taken off the list: {error.description}"
             ) from None
         return Replayed(stored.sequence, uuid)
+
+    def _subject_of(self, letter: WholeDeadLetter) -> str:
+        lane = self._transactional
+        if lane and not lane.missing and letter.headers.get(LANE) == Lane.TRANSACTIONAL:
+            return lane.subject
+        return self._subject
 
     def _that_fit(self, payload: bytes, choices: Iterable[dict[str, str]]) -> dict[str, str]:
         """The first headers that fit together with the payload; exceeding max_payload would end the connection for good."""

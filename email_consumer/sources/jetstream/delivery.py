@@ -6,7 +6,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from email_consumer.core.delivery import DONE
+from email_consumer.core.mail_queue import LANE
 from email_consumer.jetstream.client import SteadyClient
+from email_consumer.message.lane import Lane
 
 
 class JetStreamDelivery:
@@ -17,6 +19,7 @@ class JetStreamDelivery:
         "_reply",
         "_stream_name",
         "headers",
+        "lane",
         "payload",
         "received",
         "sequence",
@@ -26,8 +29,8 @@ class JetStreamDelivery:
 
     source = "nats"
 
-    def __init__(self, client: Client, message: Msg, stream: str) -> None:
-        """`stream` is which stream of its name it comes from."""
+    def __init__(self, client: Client, message: Msg, stream: str, lane: Lane = Lane.BULK) -> None:
+        """`stream` is which stream of its name it comes from, `lane` that of its consumer."""
         self._client = client
         self._reply = message.reply
         # $JS.ACK.<stream>.<consumer>.<received>.<stream sequence>.<consumer sequence>.<time>.<pending>, newer servers
@@ -39,7 +42,10 @@ class JetStreamDelivery:
         self.stored_at = int(stored_at) / 1e9
         self.payload = message.data
         self.headers: Mapping[str, str] = message.headers or {}
+        if lane is Lane.TRANSACTIONAL:
+            self.headers = {**self.headers, LANE: lane}  # it stays with the mail if that becomes a dead letter
         self.stream = stream
+        self.lane = lane
 
     @property
     def reference(self) -> str:

@@ -66,14 +66,20 @@ class ConsumerNeeds:
     subject: str
     ack_wait: float
     max_ack_pending: int
+    other_subject: str = ""
+    """Of our other consumer in the same stream."""
 
     @classmethod
-    def of(cls, subject: str, ack_wait: float, concurrency: int) -> "ConsumerNeeds":
+    def of(cls, subject: str, ack_wait: float, concurrency: int, other_subject: str = "") -> "ConsumerNeeds":
         """The needs of this many concurrent deliveries. A delayed nak still counts as pending."""
-        return cls(subject, ack_wait, max(1_000, 10 * concurrency))
+        return cls(subject, ack_wait, max(1_000, 10 * concurrency), other_subject)
+
+    def whole(self, stream: StreamConfig) -> bool:
+        """Whether the stream takes nothing but our own subjects, so that a consumer without a filter can be given one."""
+        return {self.subject} <= set(stream.subjects or ()) <= {self.subject, self.other_subject}
 
 
-def consumer_errors(config: ConsumerConfig, stream: StreamConfig, subject: str) -> list[str]:
+def consumer_errors(config: ConsumerConfig, stream: StreamConfig, needs: ConsumerNeeds) -> list[str]:
     """Properties of the consumer that can't be updated and prevent its use."""
     errors = []
     if config.deliver_subject:
@@ -84,14 +90,18 @@ def consumer_errors(config: ConsumerConfig, stream: StreamConfig, subject: str) 
         errors.append("it delivers headers only, without the mail")
     # Without a filter it is the same if the stream has no other subjects; servers drop such filters.
     filters = config.filter_subjects or [config.filter_subject or ""]
-    if filters != [subject] and not (filters == [""] and stream.subjects == [subject]):
-        errors.append(f"it takes {', '.join(filters) if filters != [''] else 'all subjects'}, SUBJECT is {subject!r}")
+    if filters != [needs.subject] and not (filters == [""] and needs.whole(stream)):
+        taken = ", ".join(filters) if filters != [""] else "all subjects"
+        errors.append(f"it takes {taken}, SUBJECT is {needs.subject!r}")
     return errors
 
 
-def consumer_changes(config: ConsumerConfig, needs: ConsumerNeeds) -> Changes:
+def consumer_changes(config: ConsumerConfig, stream: StreamConfig, needs: ConsumerNeeds) -> Changes:
     """The values that have to be updated."""
     changes: Changes = {}
+    if not config.filter_subject and not config.filter_subjects and stream.subjects != [needs.subject]:
+        reason = "it would take the mail of the other lane too"
+        changes["filter_subject"] = (config.filter_subject, needs.subject, reason)
     if config.backoff:
         changes["backoff"] = (config.backoff, None, "it overrides ACK_WAIT and adds to our own delays")
     if config.ack_wait != needs.ack_wait:

@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from email_consumer.core.mail_queue import (
+    LANE,
     Backlog,
     Mark,
     QueueUnavailableError,
@@ -27,6 +28,8 @@ from email_consumer.jetstream.publisher import (
     fresh,
     header_bytes,
 )
+from email_consumer.message.lane import Lane
+from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 
 _PATIENCE = 5.0
 """Seconds for an answer of the server."""
@@ -40,12 +43,22 @@ Message = tuple[bytes, Mapping[str, str]]
 class JetStreamQueue:
     """See `email_consumer.core.mail_queue.MailQueue`."""
 
-    def __init__(self, client: Client, *, stream: str, subject: str, consumer: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stream: str,
+        subject: str,
+        consumer: str,
+        transactional: TransactionalLane | None = None,
+    ) -> None:
+        """`subject` and `consumer` of bulk mail; all mail goes there while there is no `transactional` lane."""
         self._client = client
         self._publisher = Publisher(client, _PATIENCE)
         self._stream = stream
         self._subject = re.sub(r"[*>]", "api", subject)  # SUBJECT may be a filter, which nothing can be sent to
         self._consumer = consumer
+        self._transactional = transactional
         # The stream's own limits, as they were when we last looked.
         self._max_message = self._room = _UNLIMITED
 
@@ -55,7 +68,9 @@ class JetStreamQueue:
 
     async def publish(self, messages: Sequence[Message]) -> list[int | Exception]:
         self._check_connection()
-        futures = [await self._publisher.send(self._subject, payload, headers) for payload, headers in messages]
+        futures = [
+            await self._publisher.send(self._subject_of(headers), payload, headers) for payload, headers in messages
+        ]
         if not futures:
             return []
         await asyncio.wait(futures)
@@ -80,13 +95,38 @@ class JetStreamQueue:
 
     async def backlog(self) -> Backlog:
         stream = await self._look()
+        state = stream["state"]
+        lanes = [await self._lane(name, state) for name in self._consumers()]
+        return Backlog(
+            min(lane.ack_floor for lane in lanes),
+            sum(lane.unsettled for lane in lanes),
+            sum(lane.delivered for lane in lanes),
+            stream["created"],
+            state["last_seq"],
+        )
+
+    def _consumers(self) -> list[str]:
+        transactional = self._transactional
+        return [self._consumer] + ([transactional.consumer.name] if transactional and not transactional.missing else [])
+
+    async def _lane(self, consumer: str, state: Mapping[str, Any]) -> Backlog:
+        """What one consumer has yet to settle, as of a moment after the stream's `state`."""
         try:
-            info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
+            info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{consumer}")
         except (NatsError, TimeoutError) as error:
-            raise QueueUnavailableError(f"consumer {self._consumer}: {error}") from error
-        state, delivered = stream["state"], info["num_ack_pending"]
-        floor = max(info["ack_floor"]["stream_seq"], state["first_seq"] - 1)  # what is gone is over
-        return Backlog(floor, info["num_pending"] + delivered, delivered, stream["created"], state["last_seq"])
+            raise QueueUnavailableError(f"consumer {consumer}: {error}") from error
+        delivered = info["num_ack_pending"]
+        unsettled = info["num_pending"] + delivered
+        # What is gone is over; and a consumer with nothing left has settled all that the stream held at that moment,
+        # also where the last messages are the other consumer's.
+        floor = max(info["ack_floor"]["stream_seq"], state["first_seq"] - 1) if unsettled else state["last_seq"]
+        return Backlog(floor, unsettled, delivered)
+
+    def _subject_of(self, headers: Mapping[str, str]) -> str:
+        transactional = self._transactional
+        if transactional and not transactional.missing and headers.get(LANE) == Lane.TRANSACTIONAL:
+            return transactional.subject
+        return self._subject
 
     async def _believe(self, message: Message, stored: Stored, settled: int) -> Stored | Exception:
         """Where a message is that the stream knows by name; its consumer has settled all up to sequence `settled`.
@@ -101,7 +141,9 @@ class JetStreamQueue:
                 return stored
         except LostAckError as error:
             return error
-        again = await self._publisher.send(self._subject, payload, {**headers, Header.MSG_ID.value: fresh(name)})
+        again = await self._publisher.send(
+            self._subject_of(headers), payload, {**headers, Header.MSG_ID.value: fresh(name)}
+        )
         await asyncio.wait([again])
         return _answer(again)
 

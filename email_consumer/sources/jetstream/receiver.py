@@ -21,10 +21,11 @@ from nats.js.errors import NotFoundError
 from email_consumer.core.delivery import DONE, Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.jetstream.client import SteadyClient
+from email_consumer.message.lane import Lane
 from email_consumer.sources.jetstream.consumer import Consumer
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
+from email_consumer.sources.jetstream.durable_consumer import TopologyError
 from email_consumer.sources.jetstream.pull_limits import HEARTBEAT
-from email_consumer.sources.jetstream.topology import TopologyError
 
 _MISSED = 2.5 * HEARTBEAT
 """Seconds of silence after which a pull request counts as lost."""
@@ -52,14 +53,19 @@ class JetStreamReceiver:
         slots: DeliverySlots,
         start: Callable[[Delivery], None],
         repair: Callable[[], Awaitable[None]],
+        lane: Lane = Lane.BULK,
     ) -> None:
-        """`start` handles a delivery in a new task; `repair` recreates stream and consumer if they are gone."""
+        """`start` handles a delivery in a new task; `repair` recreates stream and consumer if they are gone.
+
+        `lane`: of all that comes from this consumer.
+        """
         self._client = client
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._consumer = Consumer(client, stream=stream, consumer=consumer)
         self._slots = slots
         self._start = start
         self._repair = repair
+        self._lane = lane
         self._inbox = client.new_inbox()
         self._numbers = count(1)
         self._requested = 0
@@ -209,7 +215,7 @@ class JetStreamReceiver:
         self._trouble = ""
         self._pin = headers.get("Nats-Pin-Id", self._pin)
         self._requested = max(0, self._requested - 1)
-        delivery = JetStreamDelivery(self._client, message, self._consumer.stream_id)
+        delivery = JetStreamDelivery(self._client, message, self._consumer.stream_id, self._lane)
         if self._stopping:
             self._give_back(delivery, 0)
         elif self._without_payload(delivery):

@@ -1,6 +1,7 @@
-"""A stream and its pull consumer as a `Source`."""
+"""A stream and one of its pull consumers as a `Source`: a lane of its mail."""
 
 from collections.abc import Callable
+from copy import copy
 
 import structlog
 from nats.aio.client import Client
@@ -12,6 +13,7 @@ from email_consumer.core.mail_queue import QueueUnavailableError, Unconsumed
 from email_consumer.core.source import SourceStats
 from email_consumer.core.stall_detector import SourceProgress
 from email_consumer.jetstream.api import ask
+from email_consumer.message.lane import Lane
 from email_consumer.runtime.clock import elapsed
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
@@ -31,7 +33,7 @@ _log = structlog.get_logger(__name__)
 class JetStreamSource:
     """See `email_consumer.core.source.Source`. It is ours while the consumer lease lasts."""
 
-    name = "nats"
+    origin = "nats"
     ordered = True
 
     def __init__(
@@ -45,18 +47,48 @@ class JetStreamSource:
         consumer: str,
         replicas: int,
     ) -> None:
-        """`topology` restores stream and consumer; `replicas` are of a dead-letter stream that has to be created."""
+        """The lane of bulk mail, which every stream has.
+
+        Args:
+            client: connected.
+            topology: restores stream and consumers.
+            lease: on `consumer`, and so on the whole queue.
+            stream: holds the mail.
+            subject: of bulk mail.
+            consumer: takes it.
+            replicas: of a dead-letter stream that has to be created.
+        """
+        self.name = "nats"
+        self.lane = Lane.BULK
         self.lease = lease
-        self.mail_queue = JetStreamQueue(client, stream=stream, subject=subject, consumer=consumer)
-        self.dead_letters = self.archive = JetStreamDeadLetters(
-            client, stream=stream, subject=subject, replicas=replicas
+        self.mail_queue = JetStreamQueue(
+            client, stream=stream, subject=subject, consumer=consumer, transactional=topology.transactional
         )
+        self.dead_letters = JetStreamDeadLetters(
+            client, stream=stream, subject=subject, replicas=replicas, transactional=topology.transactional
+        )
+        self.archive: JetStreamDeadLetters | None = self.dead_letters
         self._client = client
         self._topology = topology
         self._stream = stream
         self._consumer = consumer
         self._stats = StreamStats(client, stream=stream, consumer=consumer)
         self._receivers: list[JetStreamReceiver] = []
+
+    def transactional(self) -> "JetStreamSource | None":
+        """The lane of transactional mail in the same stream; None without one."""
+        lane = self._topology.transactional
+        if lane.missing:
+            return None
+        source = copy(self)
+        source._become(lane.consumer.name)  # noqa: SLF001 - one of us
+        return source
+
+    def _become(self, transactional_consumer: str) -> None:
+        self.name, self.lane = "nats-transactional", Lane.TRANSACTIONAL
+        self.archive = None  # the other lane's: dead letters have one place
+        self._consumer, self._receivers = transactional_consumer, []
+        self._stats = StreamStats(self._client, stream=self._stream, consumer=transactional_consumer)
 
     @property
     def valid_until(self) -> float:
@@ -70,6 +102,7 @@ class JetStreamSource:
             slots=slots,
             start=start,
             repair=self._topology.ensure,
+            lane=self.lane,
         )
         self.include(receiver)
         return receiver
@@ -102,6 +135,8 @@ class JetStreamSource:
         return SourceProgress(found["num_pending"], found["delivered"]["stream_seq"] - unsettled, hint)
 
     async def unconsumed(self) -> Unconsumed:
+        if self.lane is Lane.TRANSACTIONAL:  # the other lane tells of the whole stream
+            return Unconsumed()
         try:
             return await find_unconsumed(self._client, self._stream)
         except (NatsError, TimeoutError) as error:

@@ -1,36 +1,17 @@
-"""The mail stream, its durable pull consumer, and the dead-letter stream: created if missing, otherwise checked."""
-
-from collections.abc import Mapping
-from typing import Any
+"""The mail stream, its durable pull consumers, and the dead-letter stream: created if missing, otherwise checked."""
 
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DiscardPolicy,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-    StreamInfo,
-)
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
-from email_consumer.jetstream.api import ask
-from email_consumer.runtime.errors import OperatorError
+from email_consumer.core.mail_queue import Delivered
 from email_consumer.sources.jetstream.consumer import StreamIdentity
 from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
-from email_consumer.sources.jetstream.drift import (
-    Changes,
-    ConsumerNeeds,
-    consumer_changes,
-    consumer_errors,
-    consumer_risks,
-    in_json,
-    stream_errors,
-    stream_risks,
-)
+from email_consumer.sources.jetstream.drift import ConsumerNeeds, stream_errors, stream_risks
+from email_consumer.sources.jetstream.durable_consumer import DurableConsumer, TopologyError, lines
+from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 
 _DUPLICATE_WINDOW = 120.0
 _DEAD_LETTER_WINDOW = 86_400.0
@@ -41,10 +22,6 @@ _TOO_MANY_REPLICAS = 10074
 _OVERLAPPING_CONSUMER = {10099, 10100}
 
 _log = structlog.get_logger(__name__)
-
-
-class TopologyError(OperatorError):
-    """Stream or consumer can't be used as they are; one line per problem, each saying what to change."""
 
 
 class Topology:
@@ -60,36 +37,70 @@ class Topology:
         ack_wait: float,
         concurrency: int,
         replicas: int,
+        transactional_subject: str = "",
     ) -> None:
-        """`ack_wait` in seconds; `replicas` of what has to be made."""
+        """Describe the queue.
+
+        Args:
+            client: connected.
+            stream: holds the mail.
+            subject: of bulk mail.
+            consumer: takes bulk mail.
+            ack_wait: in seconds.
+            concurrency: deliveries that may be unsettled at the same time.
+            replicas: of what has to be created.
+            transactional_subject: of transactional mail; empty for one lane.
+        """
         self._client = client
         self._jetstream: JetStreamContext = client.jetstream()
         self._stream = stream
         self._subject = subject
-        self._consumer = consumer
-        self._needs = ConsumerNeeds.of(subject, ack_wait, concurrency)
+        needs = ConsumerNeeds.of(subject, ack_wait, concurrency, other_subject=transactional_subject)
+        self._consumer = DurableConsumer(client, stream, consumer, needs)
         self._replicas = replicas
+        self.transactional = TransactionalLane(
+            client,
+            stream=stream,
+            bulk_subject=subject,
+            consumer=consumer,
+            needs=ConsumerNeeds.of(transactional_subject, ack_wait, concurrency),
+        )
 
-    async def ensure(self) -> None:
+    async def ensure(self, *, adopt: bool = False) -> None:
         """Create what is missing, update what may be updated, warn of what may lose mail.
+
+        `adopt`: send transactional mail that was published before anybody read its subject.
 
         Raises:
             TopologyError: something has to be changed by hand.
             nats.errors.Error: JetStream did not answer, or not now; try again.
         """
         try:
-            stream = await self._ensure_stream()
-            await self._ensure_consumer(stream)
+            stream, created = await self._ensure_stream()
+            stream = await self.transactional.add_subject(stream)
+            await self._consumer.ensure(stream)
             await ensure_dead_letter_stream(self._jetstream, self._stream, self._replicas)
+            await self.transactional.ensure(stream, adopt=adopt or created)
         except APIError as error:
             raise self._in_plain_words(error) from error
 
-    async def delivered(self) -> tuple[int, str]:
-        """The last stream sequence that the consumer has delivered so far, to whomever, and which stream that counts in."""
-        info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
-        return info["delivered"]["stream_seq"], await StreamIdentity(self._client, self._stream).of(info)
+    async def delivered(self) -> Delivered:
+        """What the consumers have delivered so far, to whomever.
 
-    async def _ensure_stream(self) -> StreamInfo:
+        Raises:
+            nats.errors.Error: JetStream did not answer.
+        """
+        bulk = await self._consumer.info()
+        identity = await StreamIdentity(self._client, self._stream).of(bulk)
+        try:
+            transactional = (await self.transactional.consumer.info())["delivered"]["stream_seq"]
+        except NotFoundError:
+            transactional = 0
+        return Delivered(bulk["delivered"]["stream_seq"], transactional, identity)
+
+    async def _ensure_stream(self) -> tuple[StreamInfo, bool]:
+        """The stream, and whether it was missing."""
+        created = False
         try:
             info = await self._jetstream.stream_info(self._stream)
         except NotFoundError:
@@ -103,57 +114,13 @@ class Topology:
                 duplicate_window=_DUPLICATE_WINDOW,
             )
             info = await self._jetstream.add_stream(config)
+            created = True
             _log.info("stream.created", stream=self._stream, subjects=config.subjects, replicas=self._replicas)
         if errors := stream_errors(info.config, self._subject):
-            raise TopologyError(_lines(f"stream {self._stream!r}", errors))
+            raise TopologyError(lines(f"stream {self._stream!r}", errors))
         for risk in stream_risks(info.config):
             _log.warning("stream.risk", stream=self._stream, risk=risk)
-        return info
-
-    async def _ensure_consumer(self, stream: StreamInfo) -> None:
-        try:
-            info = await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self._consumer}")
-        except NotFoundError:
-            await self._create_consumer(stream)
-            return
-        config = ConsumerConfig.from_response(dict(info["config"]))
-        if errors := consumer_errors(config, stream.config, self._subject):
-            errors.append("name another one in CONSUMER, or delete this one so that it is recreated")
-            raise TopologyError(_lines(f"consumer {self._consumer!r} of stream {self._stream!r}", errors))
-        await self._bring_in_line(info["config"], consumer_changes(config, self._needs))
-        for risk in consumer_risks(info["config"], self._client.max_payload):
-            _log.warning("consumer.risk", consumer=self._consumer, risk=risk)
-
-    async def _create_consumer(self, stream: StreamInfo) -> None:
-        await self._jetstream.add_consumer(
-            self._stream,
-            ConsumerConfig(
-                durable_name=self._consumer,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=self._needs.ack_wait,
-                max_deliver=-1,  # throttles would count: attempts are counted by the ledger
-                max_ack_pending=self._needs.max_ack_pending,
-                filter_subject=self._subject,
-            ),
-        )
-        _log.info("consumer.created", stream=self._stream, consumer=self._consumer, subject=self._subject)
-        if stream.config.retention != RetentionPolicy.WORK_QUEUE and stream.state.messages:
-            _log.warning(
-                "consumer.starts_at_the_beginning",
-                consumer=self._consumer,
-                messages=stream.state.messages,
-                hint="the stream keeps mail after it was acked; whatever it holds is now delivered to the new consumer",
-            )
-
-    async def _bring_in_line(self, found: Mapping[str, Any], changes: Changes) -> None:
-        """`found` is the configuration in the server's own JSON: all of it is written back, whatever we know of it."""
-        if not changes:
-            return
-        config = {**found, **{name: in_json(name, wanted) for name, (_, wanted, _) in changes.items()}}
-        question = {"stream_name": self._stream, "config": config, "action": "update"}
-        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self._stream}.{self._consumer}", question)
-        for name, (before, now, reason) in changes.items():
-            _log.warning("consumer.updated", consumer=self._consumer, field=name, found=before, now=now, reason=reason)
+        return info, created
 
     def _in_plain_words(self, error: APIError) -> Exception:
         text = error.description or str(error)
@@ -168,7 +135,7 @@ class Topology:
                 f"name that one in CONSUMER, or delete it ({text})"
             )
         if error.code and 400 <= error.code < 500:  # noqa: PLR2004 - the server understood and refuses
-            return TopologyError(f"NATS refuses stream {self._stream!r} or consumer {self._consumer!r}: {text}")
+            return TopologyError(f"NATS refuses stream {self._stream!r} or consumer {self._consumer.name!r}: {text}")
         return error
 
 
@@ -190,7 +157,3 @@ async def ensure_dead_letter_stream(jetstream: JetStreamContext, stream: str, re
             )
         )
         _log.info("stream.created", stream=name, replicas=replicas)
-
-
-def _lines(what: str, errors: list[str]) -> str:
-    return "\n".join(f"{what}: {error}" for error in errors)

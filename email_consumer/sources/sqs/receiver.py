@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.message.lane import Lane
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
 
@@ -16,6 +17,7 @@ class SqsDelivery:
     source = "sqs"
     stream = ""
     sequence = 0
+    lane = Lane.BULK
 
     def __init__(self, queue: SqsQueue, received: Received, visibility: float) -> None:
         self._queue = queue

@@ -9,6 +9,7 @@ from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.source import SourceStats
 from email_consumer.core.stall_detector import SourceProgress
+from email_consumer.message.lane import Lane
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
 from email_consumer.sources.sqs.receiver import sqs_receiver
 from email_consumer.sqs.queue import SqsQueue
@@ -18,7 +19,8 @@ from email_consumer.sqs.receiver import SqsReceiver
 class SqsSource:
     """See `email_consumer.core.source.Source`."""
 
-    name = "sqs"
+    name = origin = "sqs"
+    lane = Lane.BULK
     ordered = False
     archive = None
     """Operators have AWS's own tools for a dead-letter queue."""

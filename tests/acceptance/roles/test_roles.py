@@ -97,7 +97,18 @@ async def test_a_worker_reports_its_health(harness: FleetHarness) -> None:
     worker = harness.fleet.workers[0]
     async with harness.session.get(f"{harness.url(worker)}/ready") as answer:
         up = set((await answer.json())["up"])
-        assert (answer.status, up) == (200, {"nats", "claims", "shared_state", "ses", "dead_letters", "ledger"})
+        assert (answer.status, up) == (
+            200,
+            {
+                "nats",
+                "nats-transactional",
+                "claims",
+                "shared_state",
+                "ses",
+                "dead_letters",
+                "ledger",
+            },
+        )
     assert await harness.metric(worker, "email_sent_total") >= 0
 
 

@@ -124,7 +124,7 @@ async def running(
         stack.push_async_callback(client.close)
         names = {"stream": "messages", "subject": "messages.email", "consumer": "email-processor"}
         await Topology(client, **names, ack_wait=30, concurrency=10, replicas=1).ensure()
-        queue = JetStreamQueue(client, **names)
+        queue = JetStreamQueue(client, stream="messages", subject="messages.email", consumer="email-processor")
         cancelled: dict[str, Mark] = {}
 
         def stopper(message: EmailMessage, _: Origin) -> Stopped | None:

@@ -12,12 +12,13 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 
 from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Origin
+from email_consumer.core.mail_queue import Delivered
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
 from email_consumer.ledgers.jetstream.projection import Projection
-from email_consumer.ledgers.jetstream.refill import MailConsumer
+from email_consumer.ledgers.jetstream.refill import MailConsumers
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.message.model import EmailMessage, encode
@@ -105,15 +106,15 @@ async def lost_claims_harness(jetstream: JetStreamBackend, path: Path) -> AsyncI
 
 
 def keeper_of(jetstream: JetStreamBackend, database: Database) -> ClaimsKeeper:
-    async def delivered() -> tuple[int, str]:
+    async def delivered() -> Delivered:
         info = await jetstream.client.jetstream().consumer_info(STREAM, CONSUMER)
         assert info.delivered
-        return info.delivered.stream_seq, "s"
+        return Delivered(info.delivered.stream_seq, 0, "s")
 
     return ClaimsKeeper(
         Publisher(jetstream.client),
         database,
-        MailConsumer(jetstream.client, STREAM, CONSUMER, UTC),
+        MailConsumers(jetstream.client, STREAM, CONSUMER, f"{CONSUMER}-transactional", UTC),
         policy(),
         replicas=1,
         delivered=delivered,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import nats
@@ -64,10 +65,9 @@ async def consuming(
 ) -> AsyncIterator[None]:
     """Deliveries are handled until the block ends."""
     slots = DeliverySlots(100)
-    dispatcher = Dispatcher(handle, slots, Metrics(), heartbeat=10)
-    intake = JetStreamReceiver(
-        client, stream=stream, consumer=CONSUMER, slots=slots, start=dispatcher.start, repair=_nothing
-    )
+    dispatcher = Dispatcher(handle, Metrics(), heartbeat=10)
+    start = partial(dispatcher.start, slots=slots)
+    intake = JetStreamReceiver(client, stream=stream, consumer=CONSUMER, slots=slots, start=start, repair=_nothing)
     running = asyncio.create_task(intake.run())
     try:
         yield

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from email_consumer.core.ledger import Claim
+from email_consumer.core.mail_queue import Delivered
 from email_consumer.core.outcome import (
     Busy,
     Duplicate,
@@ -194,11 +195,11 @@ async def test_only_final_records_expire(jetstream: JetStreamBackend) -> None:
 
 
 async def test_what_was_delivered_before_the_first_worker_came_is_kept(jetstream: JetStreamBackend) -> None:
-    first = await keep_takeover(jetstream.client, STREAM, "email-processor", (42, "s"))
-    assert (first.sequence, first.stream) == (42, "s")
-    assert await keep_takeover(jetstream.client, STREAM, "email-processor", (99, "s")) == first
-    assert (await keep_takeover(jetstream.client, STREAM, "another", (7, "s"))).sequence == 7
-    await renew_takeover(jetstream.client, STREAM, "email-processor", (99, "t"))
+    first = await keep_takeover(jetstream.client, STREAM, "email-processor", Delivered(42, 5, "s"))
+    assert (first.sequence, first.transactional, first.stream) == (42, 5, "s")
+    assert await keep_takeover(jetstream.client, STREAM, "email-processor", Delivered(99, 0, "s")) == first
+    assert (await keep_takeover(jetstream.client, STREAM, "another", Delivered(7, 0, "s"))).sequence == 7
+    await renew_takeover(jetstream.client, STREAM, "email-processor", Delivered(99, 0, "t"))
     renewed = await read_takeover(jetstream.client, STREAM, "email-processor")
     assert (renewed.sequence, renewed.stream) == (99, "t")
     assert await read_takeover(jetstream.client, STREAM, "none") == Takeover(0, 0.0)
@@ -214,7 +215,7 @@ async def test_what_lies_in_place_of_the_takeover_record(
     store = await jetstream.client.jetstream().key_value(Names(STREAM).bucket)
     await store.put("inheritance.c", value)
     assert await read_takeover(jetstream.client, STREAM, "c") == (kept or Takeover(0, 0.0))
-    found = await keep_takeover(jetstream.client, STREAM, "c", (7, "s"))
+    found = await keep_takeover(jetstream.client, STREAM, "c", Delivered(7, 0, "s"))
     assert found.sequence == (kept.sequence if kept else 7)
 
 

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from email_consumer.core.ledger import Claim
+from email_consumer.core.mail_queue import Delivered
 from email_consumer.core.outcome import Duplicate, InDoubt, Parked, Scheduled, Sent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
@@ -128,7 +129,7 @@ INHERITANCES = [b"junk", b"[]", b"[1, 2, 3]", b'["a", "b"]', b"[1e308, 1]", b"[n
 async def test_what_is_inherited_is_written_again(jetstream: JetStreamBackend, value: bytes) -> None:
     await put(jetstream, NAMES.key("inheritance.c"), value)
     assert (await read_takeover(jetstream.client, STREAM, "c")).sequence == 0
-    assert (await keep_takeover(jetstream.client, STREAM, "c", (7, "s"))).sequence == 7
+    assert (await keep_takeover(jetstream.client, STREAM, "c", Delivered(7, 0, "s"))).sequence == 7
     assert (await read_takeover(jetstream.client, STREAM, "c")).sequence == 7
 
 

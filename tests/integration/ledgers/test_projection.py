@@ -15,6 +15,7 @@ from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.streams import projected
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.store.database import Database
@@ -40,6 +41,7 @@ class Batch:
     stream: str = ""
     sequence: int = 1
     received: int = 1
+    lane: Lane = Lane.BULK
     stored_at: float = 0.0
     acked: bool = False
 

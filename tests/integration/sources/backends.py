@@ -43,7 +43,7 @@ class JetStreamBackend:
     remembers = True
 
     async def dead_letters(self) -> list[bytes]:
-        archive = self.source.archive
+        archive = self.source.dead_letters
         return [(await archive.get(letter.sequence)).payload for letter in await archive.list()]
 
 

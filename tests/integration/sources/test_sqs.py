@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from structlog.testing import capture_logs
 
@@ -94,8 +95,9 @@ async def test_the_heartbeat_keeps_it_out_of_sight_but_never_undoes_a_nak(mail: 
         else:
             await delivery.ack()
 
-    dispatcher = Dispatcher(handle, hand.slots, Metrics(), heartbeat=0.3)
-    intake = sqs_receiver(queue, slots=hand.slots, visibility=1, start=dispatcher.start)
+    dispatcher = Dispatcher(handle, Metrics(), heartbeat=0.3)
+    start = partial(dispatcher.start, slots=hand.slots)
+    intake = sqs_receiver(queue, slots=hand.slots, visibility=1, start=start)
     await mail.send(["slow"])
     async with asyncio.TaskGroup() as tasks:
         beating = tasks.create_task(dispatcher.keep_alive())

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.connection import NatsEndpoint, connect
-from email_consumer.sources.jetstream.topology import Topology, TopologyError
+from email_consumer.sources.jetstream.durable_consumer import TopologyError
+from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
 
 

@@ -33,10 +33,13 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
         await asyncio.Event().wait()
 
     hanging, beating = Hanging(source="sqs"), Beating("nats")
-    dispatcher = Dispatcher(handle, DeliverySlots(2), Metrics(), heartbeat=0.01)
-    dispatcher.start(hanging)
-    dispatcher.start(beating)
+    dispatcher = Dispatcher(handle, Metrics(), heartbeat=0.01)
+    slots = DeliverySlots(2)
+    dispatcher.start(hanging, slots)
+    dispatcher.start(beating, slots)
+    assert slots.free == 0
     async with patience(), supervised(Service("dispatcher", dispatcher.keep_alive)):
         await beating.alive.wait()
     assert hanging.calls == ["in progress"], "not called again before it has answered"
     assert await dispatcher.drain(0) == 2
+    assert slots.free == 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from email_consumer.core.metrics import Metrics
+from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
 
 
@@ -249,3 +250,58 @@ def test_while_held_the_rate_shows_as_0(runner: asyncio.Runner) -> None:
         assert (metrics.rate, metrics.held) == (50, "")
 
     runner.run(look())
+
+
+def test_transactional_mail_waits_for_its_turn_of_the_rate_and_for_no_bulk_mail(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(50.0, Metrics())
+        loop = asyncio.get_running_loop()
+        bulk = [asyncio.create_task(pacer.acquire(1)) for _ in range(1_000)]
+        waits: list[float] = []
+        for _ in range(20):
+            await asyncio.sleep(0.317)
+            began = loop.time()
+            assert await pacer.acquire(1, lane=Lane.TRANSACTIONAL)
+            waits.append(loop.time() - began)
+        assert max(waits) <= 1 / 50 + 0.005
+        # Together they kept the rate: the schedule has no gaps, nor more than its due.
+        assert 50 * 20 * 0.317 - 2 <= 20 + sum(task.done() for task in bulk) <= 50 * 20 * 0.34 + 2
+        pacer.close()
+        await asyncio.gather(*bulk)
+
+    runner.run(measure())
+
+
+def test_a_hold_of_bulk_mail_lets_transactional_mail_through(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        metrics = Metrics()
+        pacer = Pacer(100.0, metrics)
+        bulk = asyncio.create_task(pacer.acquire(1))
+        await bulk
+        pacer.hold_bulk("account", "the rest of the quota is reserved")
+        bulk = asyncio.create_task(pacer.acquire(1))
+        assert await pacer.acquire(1, lane=Lane.TRANSACTIONAL)
+        await asyncio.sleep(10)
+        assert not bulk.done()
+        assert (metrics.held, metrics.bulk_held, metrics.rate) == ("", "the rest of the quota is reserved", 100)
+        pacer.resume("account")
+        assert await bulk
+        assert metrics.bulk_held == ""
+
+    runner.run(measure())
+
+
+def test_a_hold_of_all_mail_and_one_of_bulk_mail_replace_each_other(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(100.0, Metrics())
+        pacer.hold_bulk("account", "reserved")
+        pacer.hold("account", "used up")
+        assert (pacer.held, pacer.bulk_held) == ("used up", "")
+        urgent = asyncio.create_task(pacer.acquire(1, lane=Lane.TRANSACTIONAL))
+        await asyncio.sleep(1)
+        assert not urgent.done()
+        pacer.hold_bulk("account", "reserved")
+        assert await urgent
+        assert (pacer.held, pacer.bulk_held) == ("", "reserved")
+
+    runner.run(measure())

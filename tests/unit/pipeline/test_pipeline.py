@@ -22,6 +22,7 @@ from email_consumer.core.outcome import (
     StopReason,
 )
 from email_consumer.core.sender import Sender
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, encode
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
@@ -41,7 +42,12 @@ class SlowTurn(Pacer):
         self._gate = gate
         self.recipients: list[int] = []
 
-    async def acquire(self, recipients: int, stopped: Callable[[], object] = bool) -> bool:  # noqa: ARG002
+    async def acquire(
+        self,
+        recipients: int,
+        stopped: Callable[[], object] = bool,  # noqa: ARG002
+        lane: Lane = Lane.BULK,  # noqa: ARG002
+    ) -> bool:
         self.recipients.append(recipients)
         self._gate.suppress({"late@example.com": "hard bounce"})
         return True

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from email_consumer.core.account import Account
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Held, Sent, Throttled
+from email_consumer.message.lane import Lane
 from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.governor import Governor
 from tests.waiting import patience
@@ -25,17 +26,23 @@ HEALTHY = Account(
 class RecordedPace:
     rate: float = 0.0
     holds: dict[str, str] = field(default_factory=dict)
+    bulk_only: bool = False
     calls: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     def set_rate(self, rate: float) -> None:
         self.rate = rate
 
     def hold(self, holder: str, reason: str) -> None:
-        self.holds[holder] = reason
+        self.holds[holder], self.bulk_only = reason, False
         self.calls.put_nowait(f"hold {holder}")
+
+    def hold_bulk(self, holder: str, reason: str) -> None:
+        self.holds[holder], self.bulk_only = reason, True
+        self.calls.put_nowait(f"hold bulk {holder}")
 
     def resume(self, holder: str) -> None:
         del self.holds[holder]
+        self.bulk_only = False
         self.calls.put_nowait(f"resume {holder}")
 
 
@@ -52,6 +59,7 @@ class Bench:
             pace=self.pace,
             metrics=self.metrics,
             account=self.account,
+            quota_reserve=0.1,
             poll=0.05,
             poll_held=0.01,
             clock=lambda: self.now,
@@ -187,3 +195,32 @@ async def test_it_looks_again_by_itself_and_at_once_when_something_is_wrong(benc
         bench.answer = HEALTHY
         assert await bench.pace.calls.get() == "resume account"
     task.cancel()
+
+
+async def test_the_end_of_the_quota_is_kept_for_transactional_mail_once_there_is_any(bench: Bench) -> None:
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=80)
+    bench.sent(10)
+    assert not bench.pace.holds, "without transactional mail the whole quota is for bulk mail"
+    bench.metrics.sent_by_lane[Lane.TRANSACTIONAL] += 1
+    bench.sent(0)
+    assert bench.pace.bulk_only
+    assert "the last 10 recipients of the SES quota" in bench.pace.holds["account"]
+    bench.sent(9)
+    assert bench.pace.bulk_only
+    bench.sent(1)
+    assert not bench.pace.bulk_only
+    assert "used up" in bench.pace.holds["account"]
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=95)
+    assert bench.pace.bulk_only
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=50)
+    assert not bench.pace.holds
+
+
+async def test_workers_share_the_reserve(bench: Bench) -> None:
+    bench.metrics.sent_by_lane[Lane.TRANSACTIONAL] = 1
+    bench.governor.set_workers(4)
+    await bench.look(max_24_hour_send=100, sent_last_24_hours=50)
+    bench.sent(9)
+    assert not bench.pace.holds
+    bench.sent(1)
+    assert bench.pace.bulk_only

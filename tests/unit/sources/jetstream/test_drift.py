@@ -1,9 +1,16 @@
 import pytest
-from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from email_consumer.sources.jetstream.drift import ConsumerNeeds, consumer_changes, covers, stream_risks
+from email_consumer.sources.jetstream.drift import (
+    ConsumerNeeds,
+    consumer_changes,
+    consumer_errors,
+    covers,
+    stream_risks,
+)
 
-NEEDS = ConsumerNeeds("messages.email", ack_wait=30.0, max_ack_pending=1_000)
+NEEDS = ConsumerNeeds("messages.email", ack_wait=30.0, max_ack_pending=1_000, other_subject="messages.transactional")
+STREAM = StreamConfig(subjects=["messages.email"])
 
 
 @pytest.mark.parametrize(
@@ -67,11 +74,30 @@ def test_a_stream_that_refuses_before_it_drops_is_no_risk(config: StreamConfig) 
 )
 def test_what_is_brought_in_line(differing: dict[str, object], field: str, wanted: object) -> None:
     config = ConsumerConfig(ack_wait=30.0, max_deliver=-1, max_ack_pending=1_000).evolve(**differing)
-    changes = consumer_changes(config, NEEDS)
+    changes = consumer_changes(config, STREAM, NEEDS)
     assert list(changes) == [field]
     assert changes[field][:2] == (differing[field], wanted)
 
 
 @pytest.mark.parametrize("pending", [1_000, 20_000, -1, None])
 def test_more_pending_than_we_need_is_left_as_it_is(pending: int | None) -> None:
-    assert consumer_changes(ConsumerConfig(ack_wait=30.0, max_deliver=-1, max_ack_pending=pending), NEEDS) == {}
+    config = ConsumerConfig(ack_wait=30.0, max_deliver=-1, max_ack_pending=pending)
+    assert consumer_changes(config, STREAM, NEEDS) == {}
+
+
+@pytest.mark.parametrize(
+    ("subjects", "errors", "changes"),
+    [
+        (["messages.email"], 0, []),
+        (["messages.email", "messages.transactional"], 0, ["filter_subject"]),
+        (["messages.email", "messages.sms"], 1, ["filter_subject"]),
+        (["messages.*"], 1, ["filter_subject"]),
+    ],
+)
+def test_a_consumer_without_a_filter_is_given_one_only_if_all_it_takes_is_ours(
+    subjects: list[str], errors: int, changes: list[str]
+) -> None:
+    stream = StreamConfig(subjects=subjects)
+    config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=30.0, max_deliver=-1, max_ack_pending=1_000)
+    assert len(consumer_errors(config, stream, NEEDS)) == errors
+    assert list(consumer_changes(config, stream, NEEDS)) == changes

@@ -1,0 +1,101 @@
+"""One durable pull consumer of the mail stream: created if missing, otherwise checked and brought in line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamInfo
+from nats.js.errors import NotFoundError
+
+from email_consumer.jetstream.api import ask
+from email_consumer.runtime.errors import OperatorError
+from email_consumer.sources.jetstream.drift import (
+    Changes,
+    ConsumerNeeds,
+    consumer_changes,
+    consumer_errors,
+    consumer_risks,
+    in_json,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class TopologyError(OperatorError):
+    """Stream or consumer can't be used as they are; one line per problem, each saying what to change."""
+
+
+class DurableConsumer:
+    """`ensure` may be called again at any time, as after the stream was deleted."""
+
+    def __init__(self, client: Client, stream: str, name: str, needs: ConsumerNeeds) -> None:
+        self.name = name
+        self._client = client
+        self._stream = stream
+        self._needs = needs
+
+    async def info(self) -> dict[str, Any]:
+        """What the server says of it.
+
+        Raises:
+            nats.js.errors.NotFoundError: there is no such consumer.
+            nats.errors.Error: JetStream did not answer.
+        """
+        return await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self.name}")
+
+    async def ensure(self, stream: StreamInfo) -> None:
+        """Create it, or update what may be updated, and warn of what may keep mail from coming.
+
+        Raises:
+            TopologyError: something has to be changed by hand.
+            nats.errors.Error: JetStream did not answer, or refuses.
+        """
+        try:
+            info = await self.info()
+        except NotFoundError:
+            await self._create(stream)
+            return
+        config = ConsumerConfig.from_response(dict(info["config"]))
+        if errors := consumer_errors(config, stream.config, self._needs):
+            errors.append("name another one in CONSUMER, or delete this one so that it is recreated")
+            raise TopologyError(lines(f"consumer {self.name!r} of stream {self._stream!r}", errors))
+        await self._bring_in_line(info["config"], consumer_changes(config, stream.config, self._needs))
+        for risk in consumer_risks(info["config"], self._client.max_payload):
+            _log.warning("consumer.risk", consumer=self.name, risk=risk)
+
+    async def _create(self, stream: StreamInfo) -> None:
+        info = await self._client.jetstream().add_consumer(
+            self._stream,
+            ConsumerConfig(
+                durable_name=self.name,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=self._needs.ack_wait,
+                max_deliver=-1,  # throttles would count: attempts are counted by the ledger
+                max_ack_pending=self._needs.max_ack_pending,
+                filter_subject=self._needs.subject,
+            ),
+        )
+        _log.info("consumer.created", stream=self._stream, consumer=self.name, subject=self._needs.subject)
+        if stream.config.retention != RetentionPolicy.WORK_QUEUE and info.num_pending:
+            _log.warning(
+                "consumer.starts_at_the_beginning",
+                consumer=self.name,
+                messages=info.num_pending,
+                hint="the stream keeps mail after it was acked; whatever it holds on this subject is now delivered to the new consumer",
+            )
+
+    async def _bring_in_line(self, found: Mapping[str, Any], changes: Changes) -> None:
+        """`found` is the configuration in the server's own JSON: all of it is written back, whatever we know of it."""
+        if not changes:
+            return
+        config = {**found, **{name: in_json(name, wanted) for name, (_, wanted, _) in changes.items()}}
+        question = {"stream_name": self._stream, "config": config, "action": "update"}
+        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self._stream}.{self.name}", question)
+        for name, (before, now, reason) in changes.items():
+            _log.warning("consumer.updated", consumer=self.name, field=name, found=before, now=now, reason=reason)
+
+
+def lines(what: str, errors: list[str]) -> str:
+    """One line per error."""
+    return "\n".join(f"{what}: {error}" for error in errors)

@@ -1,0 +1,123 @@
+"""The lane of transactional mail: a separate subject and consumer, so that it never waits for bulk mail.
+
+JetStream delivers a consumer's mail in order, so priority within one consumer is impossible. Unlike the first consumer this
+one is not indispensable: where the stream can't carry it, there is one lane, and `missing` says why.
+"""
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import StreamInfo
+from nats.js.errors import APIError, NotFoundError
+
+from email_consumer.jetstream.api import ask
+from email_consumer.sources.jetstream.drift import ConsumerNeeds, covers
+from email_consumer.sources.jetstream.durable_consumer import DurableConsumer, TopologyError
+
+_log = structlog.get_logger(__name__)
+
+
+class TransactionalLane:
+    def __init__(self, client: Client, *, stream: str, bulk_subject: str, consumer: str, needs: ConsumerNeeds) -> None:
+        """Describe the lane.
+
+        Args:
+            client: connected.
+            stream: holds the mail of both lanes.
+            bulk_subject: of the other lane.
+            consumer: of the other lane.
+            needs: of this lane's consumer; without a subject there is no such lane.
+        """
+        self.subject = needs.subject
+        self.consumer = DurableConsumer(client, stream, f"{consumer}-transactional", needs)
+        self.missing = "it was not looked for yet"
+        """Why there is no such lane; empty if there is one."""
+        self._client = client
+        self._stream = stream
+        self._bulk_subject = bulk_subject
+        self._known = False
+        self._logged = ""
+
+    async def add_subject(self, stream: StreamInfo) -> StreamInfo:
+        """Let the stream take the subject; no more than that is changed. Returns the stream as it is afterwards.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer.
+        """
+        self.missing = self._conflict()
+        if self.missing or any(covers(each, self.subject) for each in stream.config.subjects or ()):
+            return stream
+        try:
+            config = (await ask(self._client, f"STREAM.INFO.{self._stream}"))["config"]
+            subjects = [*(config.get("subjects") or ()), self.subject]
+            await ask(self._client, f"STREAM.UPDATE.{self._stream}", {**config, "subjects": subjects})
+        except NatsError as error:
+            self.missing = f"the stream does not take {self.subject!r}, and can't be changed: {_reason(error)}"
+            return stream
+        _log.info("stream.subject_added", stream=self._stream, subject=self.subject)
+        self._known = True  # nothing can lie on it from before
+        return await self._client.jetstream().stream_info(self._stream)
+
+    async def ensure(self, stream: StreamInfo, *, adopt: bool = False) -> None:
+        """Create the consumer if possible, once the `stream` takes the subject; `missing` says why it is not.
+
+        Args:
+            stream: as `add_subject` returned it.
+            adopt: also if messages lie on the subject that were published before anybody read it.
+        """
+        if not self.missing:
+            self.missing = await self._obstacle(stream, adopt=adopt)
+        self._known = self._known or not self.missing
+        if self.missing and self.subject and self.missing != self._logged:
+            hint = "transactional mail waits its turn among bulk mail"
+            _log.warning("lanes.one", subject=self.subject, reason=self.missing, hint=hint)
+        self._logged = self.missing
+
+    async def find(self) -> None:
+        """See whether the lane exists, without creating it.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer.
+        """
+        self.missing = self._conflict()
+        try:
+            await self.consumer.info()
+        except NotFoundError:
+            self.missing = self.missing or f"it has no consumer {self.consumer.name!r}"
+
+    def _conflict(self) -> str:
+        if not self.subject:
+            return "no subject is set for it"
+        if covers(self._bulk_subject, self.subject):
+            return f"SUBJECT {self._bulk_subject!r} covers {self.subject!r}"
+        return ""
+
+    async def _obstacle(self, stream: StreamInfo, *, adopt: bool) -> str:
+        try:
+            if not (adopt or self._known) and (waiting := await self._unread()):
+                return (
+                    f"{waiting:,} messages lie on {self.subject!r} from before it was read; "
+                    "`email-consumer lanes adopt` has them sent, or purge the subject"
+                )
+            await self.consumer.ensure(stream)
+        except TopologyError as error:
+            return str(error)
+        except NatsError as error:
+            return f"its consumer {self.consumer.name!r} can't be created: {_reason(error)}"
+        return ""
+
+    async def _unread(self) -> int:
+        """Messages on the subject, while it has no consumer of ours."""
+        try:
+            await self.consumer.info()
+        except NotFoundError:
+            info = await ask(self._client, f"STREAM.INFO.{self._stream}", {"subjects_filter": self.subject})
+            return sum((info["state"].get("subjects") or {}).values())
+        return 0
+
+
+def _reason(error: NatsError) -> str:
+    """Without permission for a request there is no answer to it."""
+    if isinstance(error, APIError):
+        return f"NATS refuses: {error.description or error}"
+    return "NATS does not answer; is our user permitted to?"
