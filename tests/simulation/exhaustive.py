@@ -16,7 +16,7 @@ from tests.simulation.crash_points import CrashPoints
 from tests.simulation.injector import Faults
 from tests.simulation.mails import Mail
 from tests.simulation.oracle import violations
-from tests.simulation.scenario import settled, waiting
+from tests.simulation.scenario import AFTER, let_pass, settled, waiting
 from tests.simulation.seams import silent_logging
 from tests.simulation.ses import courses
 from tests.simulation.ses.courses import Course
@@ -177,6 +177,7 @@ def _to_the_end(site: Site, points: CrashPoints) -> list[str]:
         with points.watched():
             world.on_step = points.step
             world.run(lambda: settled(site), limit=_LIMIT)
+        let_pass(world, AFTER)
     except StuckError as error:
         return [f"stuck {error}: {waiting(site)}"]
     return []

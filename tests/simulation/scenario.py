@@ -22,7 +22,7 @@ _ACTIVE = 60.0
 """Seconds in which mail arrives and faults happen."""
 _CALM = 3_600.0
 """Seconds of peace within which everything has to come to its end."""
-_AFTER = 10.0
+AFTER = 10.0
 """Seconds for what is last to be settled and shown."""
 _FATES = {
     Fate.UNKNOWN: 4.0,
@@ -164,17 +164,17 @@ def _mail(number: int, draw: Random) -> Mail:
 def _to_the_end(world: World, site: Site, faulty: Faults) -> list[str]:
     """Run until all is settled; what keeps it from that."""
     try:
-        _pass(world, _ACTIVE)
+        let_pass(world, _ACTIVE)
         faulty.end()
         world.trace("calm")
         world.run(lambda: settled(site), limit=_CALM)
-        _pass(world, _AFTER)
+        let_pass(world, AFTER)
     except StuckError as error:
         return [f"stuck {error}: {waiting(site)}"]
     return []
 
 
-def _pass(world: World, seconds: float) -> None:
+def let_pass(world: World, seconds: float) -> None:
     over: list[bool] = []
     world.after(seconds, over.append, True)
     world.run(lambda: bool(over), limit=2 * seconds + 1)
