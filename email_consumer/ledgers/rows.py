@@ -46,20 +46,20 @@ def left_out_rows(uuid: str, copies: Iterable[LeftOut], now: float) -> list[dict
 def claimed_row(
     entry: ClaimRequest, now: float, *, in_doubt: bool, claimed_at: float, keep_subject: bool
 ) -> tuple[object, ...]:
-    """In the order of `statements.insert_claimed`; times in Unix seconds."""
+    """In the order of `statements.insert_claimed`, an empty text for what is missing; times in Unix seconds."""
     message, origin = entry
     return (
         message.uuid,
-        _tag(message),
-        message.topic_id,
+        _tag(message) or "",
+        message.topic_id or "",
         message.email,
-        _expiry(message),
-        in_doubt,
+        _expiry(message) or "",
+        int(in_doubt),
         claimed_at,
-        origin.replay_of,
+        origin.replay_of or "",
         origin.source,
         *message.fingerprint,
-        row_subject(message, keep=keep_subject),
+        row_subject(message, keep=keep_subject) or "",
         now,
         now,
     )

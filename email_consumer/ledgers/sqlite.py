@@ -44,8 +44,6 @@ from email_consumer.store.status import Status
 _CACHED_UUIDS = 10_000
 """About 4 MB. An older duplicate costs one lookup in the database."""
 
-_UNKNOWN = (0.0, Fingerprint(0, 0))
-
 _ASLEEP = 5.0
 """Seconds; SNS waits 15 s for a response, so a shorter suspension of the machine loses no event."""
 
@@ -116,7 +114,10 @@ class SqliteLedger:
         self._events_since, self._suspended = moment, suspended()
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
-        until, fingerprint = self._finished.get(message.uuid, _UNKNOWN)
+        finished = self._finished.get(message.uuid)
+        if finished is None:
+            return None
+        until, fingerprint = finished
         return duplicate_or_conflict(fingerprint, message.fingerprint) if until > time.monotonic() else None
 
     async def claim(self, message: EmailMessage, origin: Origin) -> ClaimAnswer:

@@ -15,6 +15,10 @@ from email_consumer.store.status import Status
 
 _MOST_ROWS = 128
 
+_TEXT = "nullif(?, '')"
+"""A value that may be missing. An empty text stands for that: Python's `sqlite3` takes a microsecond or two for each `None`, and for
+each value of a subclass such as `bool`, since it looks for an adapter first."""
+
 
 def for_rows(connection: sqlite3.Connection, statement: Callable[[int], str], rows: Sequence[Sequence[object]]) -> None:
     """Execute a statement that takes several rows at a time, for any number of rows.
@@ -39,7 +43,7 @@ FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 @cache
 def insert_claimed(rows: int) -> str:
     """A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it."""
-    values = f"(?, ?, ?, ?, ?, {Status.PROCESSED}, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    values = f"(?, {_TEXT}, {_TEXT}, ?, {_TEXT}, {Status.PROCESSED}, ?, ?, {_TEXT}, ?, ?, ?, {_TEXT}, ?, ?)"
     return f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash,
@@ -78,7 +82,7 @@ def finish(rows: int) -> str:
     """
     return f"""
 WITH outcome (uuid, status, attempts, in_doubt, error, message_id, finished_at, now) AS (
-    VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
+    VALUES {", ".join([f"(?, ?, ?, ?, {_TEXT}, {_TEXT}, {_TEXT}, ?)"] * rows)}
 )
 UPDATE email_requests AS mail
 SET status = outcome.status, attempts = mail.attempts + iif(mail.status = {Status.PROCESSED}, outcome.attempts, 0),

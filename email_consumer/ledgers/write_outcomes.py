@@ -21,16 +21,16 @@ def write_outcomes(
         if isinstance(entry.outcome, Stopped):
             stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now, keep_subject=keep_subjects))
         else:
-            finished_at = now if step.final else None
+            finished_at = now if step.final else ""
             finishes.append(
-                # In the order of `statements.finish`.
+                # In the order of `statements.finish`, an empty text for what is missing.
                 (
                     entry.message.uuid,
-                    step.status,
+                    int(step.status),
                     step.attempts,
-                    step.in_doubt,
-                    step.error,
-                    step.message_id,
+                    int(step.in_doubt),
+                    step.error or "",
+                    step.message_id or "",
                     finished_at,
                     now,
                 )

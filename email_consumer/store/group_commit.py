@@ -5,7 +5,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import aiosqlite
 import structlog
@@ -24,11 +24,8 @@ class StoreBlockedError(Exception):
     """The file accepted no writes within the item's timeout; the item was not written, and won't be."""
 
 
-class _Waiting(NamedTuple, Generic[Item, Result]):
-    item: Item
-    future: "asyncio.Future[Result]"
-    give_up_at: float
-    """Event-loop clock."""
+_Waiting: TypeAlias = tuple[Item, asyncio.Future[Result], float]
+"""An item, what its caller waits for, and when it expires (event-loop clock)."""
 
 
 class _Groups(ABC, Generic[Item, Result]):
@@ -53,8 +50,9 @@ class _Groups(ABC, Generic[Item, Result]):
     def submit(self, item: Item, patience: float = inf) -> "asyncio.Future[Result]":
         """The result for the item once it is on disk; `StoreBlockedError` after `patience` seconds."""
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._waiting.append(_Waiting(item, future, self._loop.time() + patience))
-        self._arrived.set()
+        self._waiting.append((item, future, self._loop.time() + patience))
+        if len(self._waiting) == 1:
+            self._arrived.set()
         return future
 
     async def run(self) -> None:
@@ -72,7 +70,7 @@ class _Groups(ABC, Generic[Item, Result]):
     async def _commit(self, group: list[_Waiting[Item, Result]]) -> None:
         while group:
             try:
-                answers = await self._transact([each.item for each in group])
+                answers = await self._transact([item for item, _, _ in group])
             except Exception as error:  # noqa: BLE001 - passed to the futures
                 if not is_temporary(error):
                     await self._fail(group, error)
@@ -90,20 +88,21 @@ class _Groups(ABC, Generic[Item, Result]):
         if self._blocked:
             self._blocked = False
             _log.info("store.unblocked", path=str(self._database.path))
-        for each, answer in zip(group, answers, strict=True):
-            _answer(each.future, answer)
+        for (_, future, _), answer in zip(group, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
     def _without_expired(self, waiting: list[_Waiting[Item, Result]], error: Exception) -> list[_Waiting[Item, Result]]:
         """Fail the expired items; returns the others."""
         now = self._loop.time()
-        for each in waiting:
-            if each.give_up_at <= now:
-                _answer(each.future, StoreBlockedError(f"the database accepts no writes: {error}"))
-        return [each for each in waiting if each.give_up_at > now]
+        for _, future, give_up_at in waiting:
+            if give_up_at <= now:
+                _reject(future, StoreBlockedError(f"the database accepts no writes: {error}"))
+        return [each for each in waiting if each[2] > now]
 
     async def _fail(self, group: list[_Waiting[Item, Result]], error: Exception) -> None:
         if len(group) == 1:
-            _answer(group[0].future, error)
+            _reject(group[0][1], error)
             return
         _log.error("store.group_failed", size=len(group), error=repr(error))
         for single in group:  # one must not fail the others
@@ -158,10 +157,6 @@ def _check_count(items: list[Item], answers: list[Result]) -> list[Result]:
     return answers
 
 
-def _answer(future: "asyncio.Future[Result]", answer: "Result | Exception") -> None:
-    if future.done():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+def _reject(future: "asyncio.Future[Result]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
