@@ -70,7 +70,8 @@ class SteadyClient(Client):
             return
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
-        message = self._build_message(sid, subject, reply, data, await self._process_headers(headers))
+        fields = await self._process_headers(headers) if headers else None
+        message = self._build_message(sid, subject, reply, data, fields)
         try:
             arrived(message)
         except Exception as error:  # noqa: BLE001 - as from a callback: it must not end the reading

@@ -63,7 +63,7 @@ class Gate:
 
     def permitted(self, message: EmailMessage) -> tuple[EmailMessage, tuple[LeftOut, ...]]:
         """The mail without cc and bcc recipients that are suppressed, and who they are. They do not stop the mail itself."""
-        if not self.suppressed or not (message.cc or message.bcc):
+        if not (message.cc or message.bcc) or not self.suppressed:
             return message, ()
         reasons = {text: self._reason(message, normal_form(text)) for text in (*message.cc, *message.bcc)}
         if not any(reasons.values()):

@@ -99,7 +99,7 @@ class Settlement:
 
         The ledger knows it, too, but is only asked once the message has its turn, which it would take from other mail.
         """
-        return self._pending.get((delivery.reference, delivery.stored_at))
+        return self._pending.get((delivery.reference, delivery.stored_at)) if self._pending else None
 
     async def settle(
         self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
@@ -128,18 +128,20 @@ class Settlement:
             self._metrics.last_nak_reason = outcome.reason
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
-                await self._notify_source(delivery.ack())
+                settling = delivery.ack()
             case Failed():
-                await self._notify_source(delivery.nak(self._retry_pause(attempt)))
+                settling = delivery.nak(self._retry_pause(attempt))
             case Throttled() | Held() | Interrupted():
                 self._metrics.last_systemic_nak_at = time.monotonic()
-                await self._notify_source(delivery.nak(backoff(1.0, delivery.received, _LONGEST_THROTTLE)))
+                settling = delivery.nak(backoff(1.0, delivery.received, _LONGEST_THROTTLE))
             case Busy() | InDoubt() | DeadLetterPending():
-                await self._notify_source(delivery.nak(BUSY_DELAY))
+                settling = delivery.nak(BUSY_DELAY)
             case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
-                await self._notify_source(delivery.term())
+                settling = delivery.term()
             case _:
                 assert_never(outcome)
+        if settling is not DONE:
+            await self._notify_source(settling)
 
     def _count(self, message: EmailMessage, outcome: Outcome) -> None:
         self._metrics.outcomes[type(outcome)] += 1
@@ -221,8 +223,6 @@ class Settlement:
 
     @staticmethod
     async def _notify_source(settling: Awaitable[None]) -> None:
-        if settling is DONE:
-            return
         # If the signal gets lost, the source redelivers the message, and the ledger knows its outcome.
         try:
             async with asyncio.timeout(_SOURCE_TIMEOUT):

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import partial
 from io import BytesIO
@@ -16,7 +15,14 @@ from yarl import URL
 
 from email_consumer.aws.response import BoundedResponse
 from email_consumer.runtime.clock import elapsed
-from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, TooLateError, check_headers
+from email_consumer.ses.transport import (
+    Answer,
+    AnswerMissingError,
+    Headers,
+    NotWrittenError,
+    TooLateError,
+    check_headers,
+)
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 """Of the request that the current task makes, by `elapsed`; aiohttp has no place for it."""
@@ -51,13 +57,14 @@ class AiohttpTransport:
             proxy=proxy,
         )
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
-        check_headers(headers)
+    async def post(self, body: bytes, headers: Headers, until: float, deadline: float) -> Answer:
+        fields = headers.together()
+        check_headers(*fields.values())
         _deadline.set(deadline)
         try:
             async with (
                 asyncio.timeout_at(until),
-                self._http.post(self._url, data=_payload(body), headers=headers, allow_redirects=False) as response,
+                self._http.post(self._url, data=_payload(body), headers=fields, allow_redirects=False) as response,
             ):
                 return Answer(response.status, response.headers, await response.read())
         except _NOT_WRITTEN as error:

@@ -15,6 +15,8 @@ from urllib.parse import quote, urlsplit
 
 from botocore.credentials import ReadOnlyCredentials
 
+from email_consumer.ses.transport import Headers
+
 _SERVICE = "ses"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _CONTENT_TYPE = "application/json"
@@ -37,7 +39,7 @@ class RequestSigner:
         self._key = b""
         self._frame_of: tuple[ReadOnlyCredentials | None, int] = (None, 0)
 
-    def headers(self, credentials: ReadOnlyCredentials, body: bytes, now: float) -> dict[str, str]:
+    def headers(self, credentials: ReadOnlyCredentials, body: bytes, now: float) -> Headers:
         """The headers to send with `body` at Unix time `now`: all that is signed, the signature, and what is not signed."""
         second = int(now)
         if self._frame_of != (credentials, second):
@@ -47,7 +49,7 @@ class RequestSigner:
         canonical = frame.canonical + sha256(body).hexdigest()
         to_sign = frame.to_sign + sha256(canonical.encode()).hexdigest()
         signature = hmac.digest(frame.key, to_sign.encode(), "sha256").hex()
-        return {**frame.headers, "Authorization": frame.authorization + signature}
+        return Headers(frame.headers, frame.authorization + signature)
 
     def _framed(self, credentials: ReadOnlyCredentials, second: int) -> "_Frame":
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))

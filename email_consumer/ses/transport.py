@@ -24,13 +24,26 @@ class AnswerMissingError(Exception):
     """The request may have been written, and there is no whole answer to it; the text says why."""
 
 
-def check_headers(headers: Mapping[str, str]) -> None:
+class Headers(NamedTuple):
+    """The headers of a request."""
+
+    shared: Mapping[str, str]
+    """Those of all requests of a second, as one object."""
+    authorization: str
+    """The one that is each request's own."""
+
+    def together(self) -> dict[str, str]:
+        """By name."""
+        return {**self.shared, "Authorization": self.authorization}
+
+
+def check_headers(*values: str) -> None:
     """Before they are written, whatever the credentials in them are.
 
     Raises:
         NotWrittenError: one holds a control character, such as a line break, after which it would be another header.
     """
-    if not "".join(headers.values()).isprintable():
+    if not "".join(values).isprintable():
         raise NotWrittenError("a header would hold a control character; check the AWS credentials")
 
 
@@ -47,7 +60,7 @@ class Answer(NamedTuple):
 class Transport(Protocol):
     """Writes requests to the URL of SendEmail, each of them once."""
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
+    async def post(self, body: bytes, headers: Headers, until: float, deadline: float) -> Answer:
         """One attempt, which ends by `until` (event-loop clock). Cancelled, the request may have been written.
 
         It is written by `deadline` (by `runtime.clock.elapsed`), or not at all: checked right before the first byte, since

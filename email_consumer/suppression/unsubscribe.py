@@ -35,8 +35,10 @@ class Unsubscribe:
 
     def compose(self, message: EmailMessage) -> EmailMessage:
         """Put the link where a mail wants it: its header, and each placeholder. Other mail is unchanged."""
+        if message.list_unsubscribe is not True and _NAME not in message.body and _NAME not in (message.text or ""):
+            return message
         texts = {"body": message.body, "text": message.text or ""}
-        wanted = [name for name, text in texts.items() if _NAME in text and _PLACEHOLDER.search(text)]
+        wanted = [name for name, text in texts.items() if _PLACEHOLDER.search(text)]
         if message.list_unsubscribe is not True and not wanted:
             return message
         link = self.link(LinkTarget(normal_form(message.email), message.unsubscribe_group))

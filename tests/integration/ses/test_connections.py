@@ -15,7 +15,7 @@ from email_consumer.ses import connection as ses_connection
 from email_consumer.ses import connections
 from email_consumer.ses.connector import Connector
 from email_consumer.ses.direct_transport import DirectTransport
-from email_consumer.ses.transport import Answer, NotWrittenError
+from email_consumer.ses.transport import Answer, Headers, NotWrittenError
 from tests.factories import mail
 from tests.integration.ses.misbehaviour import NEXT, behave, say_no_more
 from tests.integration.ses.sandbox import client
@@ -37,7 +37,9 @@ async def opened(script: Script, limit: int = 4) -> AsyncIterator[tuple[RawServe
 
 
 async def post(transport: DirectTransport, body: bytes = b"{}", within: float = FAR) -> Answer:
-    return await transport.post(body, {"Host": "ses"}, asyncio.get_running_loop().time() + within, math.inf)
+    return await transport.post(
+        body, Headers({"Host": "ses"}, ""), asyncio.get_running_loop().time() + within, math.inf
+    )
 
 
 async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

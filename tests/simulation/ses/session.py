@@ -1,7 +1,6 @@
 """What a process has of AWS: `Session` and `Transport` of the program, over the model."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from botocore.credentials import ReadOnlyCredentials
@@ -9,7 +8,7 @@ from botocore.credentials import ReadOnlyCredentials
 from email_consumer.core.account import Account
 from email_consumer.runtime.clock import elapsed
 from email_consumer.ses.account import AccountUnavailableError
-from email_consumer.ses.transport import Answer, AnswerMissingError, NotWrittenError, TooLateError
+from email_consumer.ses.transport import Answer, AnswerMissingError, Headers, NotWrittenError, TooLateError
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class ModelTransport:
         self._idle: list[float] = []
         """Until when each idle connection is kept, by the loop's clock."""
 
-    async def post(self, body: bytes, headers: Mapping[str, str], until: float, deadline: float) -> Answer:
+    async def post(self, body: bytes, headers: Headers, until: float, deadline: float) -> Answer:
         exchange = self._ses.begin(self._process, body)
         await self._take_connection()
         try:
@@ -87,7 +86,7 @@ class ModelTransport:
             if elapsed() > deadline:
                 raise TooLateError
             answer: asyncio.Future[Answer] = self._process.create_future()
-            self._ses.write(exchange, headers, answer)
+            self._ses.write(exchange, headers.together(), answer)
             try:
                 async with asyncio.timeout_at(until):
                     received = await answer

@@ -26,7 +26,7 @@ def botocore_headers(
 
 
 def ours(signer: RequestSigner, credentials: ReadOnlyCredentials, body: bytes, now: float) -> dict[str, str]:
-    headers = signer.headers(credentials, body, now)
+    headers = signer.headers(credentials, body, now).together()
     headers.pop("Host")  # botocore signs it without listing it among the request's headers
     return headers
 
@@ -64,4 +64,4 @@ def test_the_cached_key_follows_the_day_and_the_credentials() -> None:
 
 def test_the_host_header_is_the_one_that_was_signed() -> None:
     signer = RequestSigner(url="http://127.0.0.1:4579/v2/email/outbound-emails", region="eu-west-1")
-    assert signer.headers(ReadOnlyCredentials("A", "s", None), b"", 0.0)["Host"] == "127.0.0.1:4579"
+    assert signer.headers(ReadOnlyCredentials("A", "s", None), b"", 0.0).shared["Host"] == "127.0.0.1:4579"
