@@ -37,7 +37,7 @@ class Receipt(ApiModel):
     cancelled: int
     sent: int
     in_flight: int
-    """Being sent or in doubt, so it may still go out or have gone out. With several workers, an upper bound."""
+    """Being sent or in doubt, so it may still go out or have gone out. With several workers, an upper bound, while NATS responds."""
     failed: int
     final: bool
     """Nothing covered by the cancellation is left in the stream or in flight."""

@@ -250,10 +250,9 @@ class JetStreamLedger:
         return Claim(found.record.attempts + 1, min(since + self._lease / 2, self._valid_until()))
 
     async def _refuse(self, answer: Refused, found: BucketEntry, message: EmailMessage, origin: Origin) -> Refused:
-        # The worker that wrote the record may have died before publishing the outcome; then the mail is redelivered.
-        # Or the stream of outcomes was lost, and scheduled mail is published again until the tables show its outcome.
-        again = origin.received > 1 or origin.kept
-        if found.record and isinstance(answer, (Duplicate, InDoubt)) and again:
+        # The process that wrote the record may have died before publishing the outcome. Not being a redelivery proves
+        # nothing: a consumer that was deleted and recreated counts its deliveries from 1.
+        if found.record and isinstance(answer, (Duplicate, InDoubt)):
             await self._publish(message, origin, found)
         return answer
 

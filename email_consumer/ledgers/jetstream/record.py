@@ -198,8 +198,8 @@ class BucketEntry:
         record = base.record or ClaimRecord(Status.CREATED, **fingerprint._asdict())
         step = row_change(outcome)
         if held and held.replaced and step.status is Status.CREATED and not step.attempts:
-            # Nothing was sent. A worker that was away may have been the only one that took the suppression for removed,
-            # and its delivery settled meanwhile: nobody would come for a record that says "waiting".
+            # Nothing was sent. A worker that was suspended may not know of the suppression, and its delivery may have been
+            # settled by another one: then no delivery would ever end a record that says "waiting".
             return held.replaced
         in_doubt = isinstance(outcome, Stopped) and record.status is Status.PROCESSED
         return replace(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from email_consumer.core.ledger import Claim
+from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.mail_queue import Delivered
 from email_consumer.core.outcome import (
     Busy,
@@ -164,16 +164,18 @@ async def test_a_stopped_mail_that_was_renewed_and_not_sent_stays_stopped(
         assert isinstance(await other.claim(mail(), ORIGIN), Claim)  # sent once the suppression is removed
 
 
-async def test_an_outcome_that_did_not_reach_the_tables_is_published_again(jetstream: JetStreamBackend) -> None:
+@pytest.mark.parametrize("again", [AGAIN, ORIGIN], ids=["redelivered", "by a consumer that was made again"])
+async def test_an_outcome_that_did_not_reach_the_tables_is_published_again(
+    jetstream: JetStreamBackend, again: Origin
+) -> None:
     async with jetstream.open() as ledger:
         await ledger.claim(mail(topic_id="t"), ORIGIN)
         await ledger.finish(mail(topic_id="t"), Sent("ses-1"), ORIGIN)
         await jetstream.client.jetstream().purge_stream(Names(STREAM).outcomes)
     async with jetstream.open() as ledger:
-        assert await ledger.claim(mail(topic_id="t"), ORIGIN) == Duplicate()
-        assert await jetstream.query("SELECT * FROM email_requests") == []
         assert ledger.known(mail()) is None
-        assert await ledger.claim(mail(topic_id="t"), AGAIN) == Duplicate()
+        assert await jetstream.query("SELECT * FROM email_requests") == []
+        assert await ledger.claim(mail(topic_id="t"), again) == Duplicate()
     (row,) = await jetstream.query("SELECT * FROM email_requests")
     assert (row["status"], row["message_id"], row["topic_id"]) == (2, "ses-1", "t")
 
