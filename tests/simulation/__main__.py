@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="how many to play in each scenario (default: 1000)")
     parser.add_argument("--minutes", type=float, help="play until this much time is over")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where to begin")
+    parser.add_argument("--failures", type=int, default=1, help="how many seeds with a violation end it (default: 1)")
     parser.add_argument("--jobs", type=int, help="processes (default: one for each core)")
     parser.add_argument("--scenario", choices=sorted(ALL), action="append", help="default: all")
     parser.add_argument(
@@ -49,7 +50,14 @@ def main() -> int:
     if options.seeds or not options.minutes:
         numbers = iter(range(options.first, options.first + (options.seeds or 1000)))
     seconds = options.minutes * 60 if options.minutes else None
-    totals = run(numbers, scenarios=scenarios, jobs=options.jobs, seconds=seconds, planted=options.planted)
+    totals = run(
+        numbers,
+        scenarios=scenarios,
+        jobs=options.jobs,
+        seconds=seconds,
+        planted=options.planted,
+        failures=options.failures,
+    )
     took = time.monotonic() - began
     played = sum(totals.seeds.values())
     print(table(totals.hits))

@@ -15,21 +15,30 @@ _ROUNDING = 0.01
 """Seconds."""
 
 
-def one_at_a_time(asked: Sequence[Asked], environ: Mapping[str, str], jumped: float) -> Iterator[str]:
+def one_at_a_time(
+    asked: Sequence[Asked], environ: Mapping[str, str], jumped: float, *, separate: bool
+) -> Iterator[str]:
     """Nobody gets a claim that somebody else may still act on, or before the grace of its doubt is over.
 
-    `jumped`: seconds by which clocks were set.
+    Args:
+        asked: all requests for claims on the mail.
+        environ: settings.
+        jumped: seconds by which clocks were set.
+        separate: whether processes have separate ledgers. What one knows is in doubt for the other.
     """
     grace = float(environ["IN_DOUBT_GRACE"])
     shared = environ["LEDGER"] == "jetstream"
     granted = [each for each in asked if each.granted_at is not None]
     for before, after in pairwise(granted):
         assert after.granted_at is not None
-        waited = after.granted_at - (before.finish_at or before.at)
+        unknown = separate and before.process.name != after.process.name
         finished = before.finish_at is not None and before.finish_at <= after.granted_at
+        waited = after.granted_at - (before.finish_at if finished and before.finish_at else before.at)
         if finished and isinstance(before.outcome, Sent):
-            yield f"claimed at {after.granted_at:.1f}, after it was sent at {before.finish_at:.1f}"
-        if finished and not isinstance(before.outcome, InDoubt):
+            recorded = before.recorded_at is not None and before.recorded_at <= after.granted_at
+            if recorded and not unknown:
+                yield f"claimed at {after.granted_at:.1f}, after it was recorded as sent at {before.recorded_at:.1f}"
+        elif finished and not isinstance(before.outcome, InDoubt):
             continue
         least = grace if finished or not shared else max(grace, float(environ["CLAIM_LEASE"]))
         if not shared:  # its times are by the clock of the process

@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from email_consumer.core.ledger import Claim
-from email_consumer.core.outcome import Outcome
+from email_consumer.core.outcome import Outcome, Stopped
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.address import normal_form
@@ -44,6 +44,8 @@ class Claims:
     def __init__(self, world: World) -> None:
         self._world = world
         self.asked: defaultdict[tuple[str, str], list[Asked]] = defaultdict(list)
+        self.stopped: defaultdict[tuple[str, str], list[Stopped]] = defaultdict(list)
+        """What the ledger was told, and said that it is recorded."""
 
     @contextmanager
     def observed(self) -> Iterator[None]:
@@ -89,5 +91,7 @@ class Claims:
             await original(ledger, message, outcome, origin)
             for each in mine:
                 each.recorded_at = world.now
+            if isinstance(outcome, Stopped):
+                self.stopped[message.uuid, normal_form(message.email)].append(outcome)
 
         return finish

@@ -26,10 +26,24 @@ class Faults:
         self.cut_until = 0.0
         """True time until which some process may have been cut off."""
         self._over = False
+        self._target: Process | None = None
 
     def plan(self, fault: "Fault", at: float) -> None:
         """Let it happen at a true time."""
         self.site.world.at(at, self._inject, fault)
+
+    def plan_at_step(self, fault: "Fault", step: str, after: float, latest: float) -> None:
+        """Let it happen to the first process that comes to a step `after` a true time; at `latest`, if none does."""
+        happened = False
+
+        def happen(process: Process | None = None) -> None:
+            nonlocal happened
+            if not happened:
+                happened = True
+                self._inject(fault, process)
+
+        self.site.world.at(after, self.site.steps.when_at, step, happen)
+        self.site.world.at(latest, happen)
 
     def end(self) -> None:
         """End everything that lasts."""
@@ -56,8 +70,11 @@ class Faults:
                 self.hits[kind, step] += 1
 
     def anyone(self) -> Member:
-        """One of the members."""
-        return self.draw.choice(list(self.site.installation.members.values()))
+        """The member that is to be hit, or else one of them."""
+        members = list(self.site.installation.members.values())
+        return next((each for each in members if each.process and each.process is self._target), None) or (
+            self.draw.choice(members)
+        )
 
     def cut_off(self, seconds: float) -> None:
         """For so long some process may be cut off from NATS, or find something missing there."""
@@ -68,10 +85,12 @@ class Faults:
         """Undo it after so long, unless everything is over by then."""
         self.site.world.after(seconds, lambda: None if self._over else undo())
 
-    def _inject(self, fault: "Fault") -> None:
+    def _inject(self, fault: "Fault", process: Process | None = None) -> None:
         if not self._over:
             self.site.world.trace("FAULT", fault=fault.__name__)
+            self._target = process
             fault(self)
+            self._target = None
 
 
 Fault = Callable[[Faults], None]

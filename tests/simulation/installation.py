@@ -60,8 +60,11 @@ class Installation:
         return [member.process for member in self.members.values() if member.process]
 
     def http(self) -> Process | None:
-        """The process that serves the API, if it is alive."""
-        return next((each.process for each in self.members.values() if each.role in {"run", "sidecar"}), None)
+        """The process that serves the API, if it is alive; of several, one of those alive, as behind a load balancer."""
+        serving = [each.process for each in self.members.values() if each.role in {"run", "sidecar"} and each.process]
+        if len(serving) > 1:
+            return self._world.random.choice(serving)
+        return serving[0] if serving else None
 
     def kill(self, name: str) -> None:
         """SIGKILL; it is started again after a while."""

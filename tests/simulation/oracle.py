@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from email_consumer.core.outcome import Stopped
+from email_consumer.ledgers.row_changes import row_change
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import UndecodableError, decode
 from email_consumer.store.status import Status
@@ -28,7 +30,10 @@ class _Evidence:
     accepted: list[Accepted]
     exchanges: list[Exchange]
     asked: list[Asked]
+    stopped: list[Stopped]
     row: Any
+    displaced: bool
+    """Whether the row of its uuid belongs to another mail."""
     dead: list[str]
     """Kinds of its dead letters."""
 
@@ -47,7 +52,7 @@ def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[s
             for each in _of(evidence, site, faults, environ)
         ]
     found += _conflicts(site)
-    found += _cancellations(site)
+    found += _cancellations(site, faults, environ)
     found += _events(site)
     found += _history(site)
     return found
@@ -61,10 +66,16 @@ def _gathered(site: Site) -> Iterator[_Evidence]:
         accepted[normal_form(each.recipients[0])].append(each)
     for exchange in (exchange for attempts in site.ses.exchanges.values() for exchange in attempts):
         exchanges[normal_form(exchange.request.recipients[0])].append(exchange)
-    rows = {normal_form(row["email"]): row for row in site.rows("SELECT * FROM email_requests")}
+    found = site.rows("SELECT * FROM email_requests")
+    if site.separate:  # the ledger that had the consumer last need not know what another one did
+        found.sort(key=lambda row: (row["status"] == Status.SENT, row["status"] >= Status.SENT))
+    rows = {normal_form(row["email"]): row for row in found}
+    uuids = {row["uuid"] for row in rows.values()}
     dead = _dead_letters(site)
     for key, mail in mails.items():
-        yield _Evidence(mail, accepted[key], exchanges[key], site.claims.of(mail.uuid, key), rows.get(key), dead[key])
+        row, displaced = rows.get(key), key not in rows and mail.uuid in uuids
+        asked, stopped = site.claims.of(mail.uuid, key), site.claims.stopped[mail.uuid, key]
+        yield _Evidence(mail, accepted[key], exchanges[key], asked, stopped, row, displaced, dead[key])
 
 
 def _dead_letters(site: Site) -> defaultdict[str, list[str]]:
@@ -84,7 +95,7 @@ def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, s
     yield from _not_lost(evidence, site)
     yield from _not_twice(evidence, site, faults, environ)
     yield from _row_is_true(evidence)
-    yield from claim_rules.one_at_a_time(asked, environ, faults.jumped)
+    yield from claim_rules.one_at_a_time(asked, environ, faults.jumped, separate=site.separate)
     yield from claim_rules.written_in_time(asked, exchanges)
     if not faults.claims_lost and not faults.leases_lost:
         yield from claim_rules.rightly_dead(evidence.dead, asked, exchanges)
@@ -94,10 +105,13 @@ def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, s
         yield from claim_rules.attempts(made, int(environ["MAX_ATTEMPTS"]), asked, exchanges)
     for change in site.history.suppressions:
         if change.address == evidence.mail.key and change.answered_at is not None:
-            since = change.answered_at
-            if environ["LEDGER"] == "jetstream":
-                since = max(since + _SPREADS, faults.cut_until)
+            since = _known_since(change.answered_at, faults, environ)
             yield from claim_rules.stopped_in_time(change.address, since, asked, exchanges)
+
+
+def _known_since(answered_at: float, faults: Faults, environ: Mapping[str, str]) -> float:
+    """When everybody who sends certainly knows what was answered then."""
+    return answered_at if environ["LEDGER"] == "sqlite" else max(answered_at + _SPREADS, faults.cut_until)
 
 
 def _not_lost(evidence: _Evidence, site: Site) -> Iterator[str]:
@@ -105,7 +119,10 @@ def _not_lost(evidence: _Evidence, site: Site) -> Iterator[str]:
     if evidence.accepted or evidence.dead:
         return
     if row is None:
-        yield "lost: nobody has it"
+        # While the uuid's row belongs to another mail, the log alone says that this one was stopped.
+        stopped = evidence.stopped if evidence.displaced else []
+        if not any(_stopped_rightly(mail, row_change(each).error or "", site) for each in stopped):
+            yield "lost: nobody has it"
     elif row["status"] != Status.STOPPED:
         yield f"lost: status {row['status']}, error {row['error']!r}, never accepted, no dead letter"
     elif not _stopped_rightly(mail, row["error"] or "", site):
@@ -139,7 +156,7 @@ def _not_twice(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping
             if moment < _claimed_at(evidence, second)
         ]
         waited = abs(_written_at(evidence, second) - _written_at(evidence, first))
-        if known:
+        if known and not site.separate:  # another ledger may have been told
             yield f"sent twice, at {first.at:.1f} and {second.at:.1f}, although an event came at {known[0]:.1f}"
         elif waited < grace - faults.jumped:
             yield f"sent twice within {waited:.1f} s, the grace is {grace:g} s"
@@ -187,7 +204,7 @@ def _conflicts(site: Site) -> Iterator[str]:
             yield f"{key} got a mail under the uuid of a mail that {original} got"
 
 
-def _cancellations(site: Site) -> Iterator[str]:
+def _cancellations(site: Site, faults: Faults, environ: Mapping[str, str]) -> Iterator[str]:
     sent = {
         normal_form(each.request.recipients[0]): each
         for exchanges in site.ses.exchanges.values()
@@ -197,6 +214,9 @@ def _cancellations(site: Site) -> Iterator[str]:
     for cancellation in site.history.cancellations:
         if cancellation.answered_at is None:
             continue
+        # Who was cut off had yet to hear of it; then no number holds, and the answer says that it is not final.
+        cut_off = cancellation.answered_at < faults.cut_until
+        since = _known_since(cancellation.answered_at, faults, environ) if cut_off else cancellation.answered_at
         covered = [
             mail
             for mail in site.history.mails
@@ -207,7 +227,7 @@ def _cancellations(site: Site) -> Iterator[str]:
             mail
             for mail in covered
             if (exchange := sent.get(mail.key))
-            and (exchange.arrived_at or 0.0) > cancellation.answered_at
+            and (exchange.arrived_at or 0.0) > since
             and not claim_rules.given_up_before(cancellation.asked_at, exchange, site.claims.of(mail.uuid, mail.key))
         ]
         if len(late) > cancellation.in_flight:
@@ -234,6 +254,8 @@ def _events(site: Site) -> Iterator[str]:
         " JOIN email_requests AS request ON request.id = request_id WHERE recipient <> ''"
     ):
         shown[row["status"], row["recipient"]] += 1
+    if site.separate:  # each ledger shows what it was told
+        return
     for key, count in shown.items():
         if key[0] in _SHOWN and count > wanted[key]:
             yield f"event {key} is shown {count} times, it happened {wanted[key]} times"

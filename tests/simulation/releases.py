@@ -9,6 +9,7 @@ from unittest import mock
 
 from email_consumer.cluster.membership import Membership
 from email_consumer.pipeline.pacer import Pacer
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from tests.simulation.process import Process
 from tests.simulation.ses.exchange import most_in_a_second
 from tests.simulation.world import World
@@ -24,7 +25,8 @@ class Releases:
         self._world = world
         self._rate = rate
         self._pacers: list[tuple[Process, Pacer]] = []
-        self._members: dict[Process, Membership] = {}
+        self._rights: dict[Process, Membership | ConsumerLease] = {}
+        """By which each process may claim: a worker's share of the rate, or the consumer."""
         self._released: defaultdict[Pacer, list[tuple[float, int]]] = defaultdict(list)
         """True time and recipients, by pacer."""
         self._most = 0.0, 0.0
@@ -33,7 +35,7 @@ class Releases:
     @contextmanager
     def observed(self) -> Iterator[None]:
         """Observe every pacer until the block ends."""
-        original, join, releases = Pacer.__init__, Membership.__init__, self
+        original, join, lease, releases = Pacer.__init__, Membership.__init__, ConsumerLease.__init__, self
 
         class Window(deque[tuple[float, int]]):
             def __init__(self, pacer: Pacer) -> None:
@@ -51,9 +53,18 @@ class Releases:
 
         def joined(self: Membership, *args: Any, **kwargs: Any) -> None:
             join(self, *args, **kwargs)
-            releases._members[releases._process] = self
+            releases._rights[releases._process] = self
 
-        with mock.patch.object(Pacer, "__init__", initialise), mock.patch.object(Membership, "__init__", joined):
+        def leased(self: ConsumerLease, *args: Any, **kwargs: Any) -> None:
+            lease(self, *args, **kwargs)
+            if not self._record.shared:  # a worker needs its share as well
+                releases._rights[releases._process] = self
+
+        with (
+            mock.patch.object(Pacer, "__init__", initialise),
+            mock.patch.object(Membership, "__init__", joined),
+            mock.patch.object(ConsumerLease, "__init__", leased),
+        ):
             yield
 
     @property
@@ -87,6 +98,6 @@ class Releases:
         self._most = max(self._most, (total, now))
 
     def _has_a_share(self, process: Process) -> bool:
-        """Whether what it releases may be claimed: a worker that was stopped, or has yet to join, claims nothing."""
-        member = self._members.get(process)
-        return not self._members if member is None else process.elapsed() < member.valid_until
+        """Whether what it releases may be claimed: who was stopped, has yet to join or has lost its lease claims nothing."""
+        right = self._rights.get(process)
+        return right is not None and process.elapsed() < right.valid_until

@@ -4,19 +4,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
 
 from tests.simulation import faults
 from tests.simulation.injector import Fault, Faults
-from tests.simulation.mails import Mail
+from tests.simulation.mail_plan import plan_mail
 from tests.simulation.oracle import violations
 from tests.simulation.seams import silent_logging
 from tests.simulation.ses_faults import unusual_answers
 from tests.simulation.site import CONSUMER, STREAM, Site, built
 from tests.simulation.sns.plan import Fate, SnsPlan
+from tests.simulation.steps import NAMES
 from tests.simulation.world import StuckError, World, discarding
 
-_MAILS = 20, 26
 _FAULTS = 3, 7
 _ACTIVE = 60.0
 """Seconds in which mail arrives and faults happen."""
@@ -43,6 +42,8 @@ class Scenario:
     roles: Mapping[str, str]
     faults: tuple[Fault, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False
+    """Whether each mail is published once, and nobody uses the API: what one ledger knows, another one does not."""
 
 
 _RUN = {"run": "run"}
@@ -54,7 +55,15 @@ SCENARIOS: dict[str, Scenario] = {
 }
 SUSPENDED = {"suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, unusual_answers, faults.cut_link))}
 """Machines that sleep. Only played by name: leases are judged by a clock that stands still meanwhile."""
-ALL = SCENARIOS | SUSPENDED
+TAKEOVER = {
+    "takeover": Scenario(
+        {"run-1": "run", "run-2": "run"},
+        (*(each for each in faults.ALL if each is not faults.lose_consumer), *([faults.suspend, faults.pause] * 3)),
+        once=True,
+    )
+}
+"""Two programs with separate ledgers, of which one has the consumer: the other takes it over when that one is away."""
+ALL = SCENARIOS | SUSPENDED | TAKEOVER
 
 
 @dataclass(slots=True)
@@ -93,13 +102,24 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
         site.sns.behave(_FATES)
         site.installation.start()
         world.trace("settings", **environ)
-        _plan_mail(site, draw)
+        plan_mail(site, draw, seconds=_ACTIVE, once=scenario.once)
         faulty = Faults(site)
         for _ in range(draw.randint(*_FAULTS)):
-            faulty.plan(draw.choice(scenario.faults), draw.uniform(0.0, _ACTIVE))
+            _plan_fault(faulty, draw.choice(scenario.faults), draw)
         found = _to_the_end(world, site, faulty)
+        if site.separate:  # each start may have taken the consumer over
+            faulty.leases_lost += sum(member.starts for member in site.installation.members.values())
         found += violations(site, faulty, environ)
     return Outcome(name, seed, found, faulty.hits, len(site.history.mails), world.now, world.lines)
+
+
+def _plan_fault(faulty: Faults, fault: Fault, draw: Random) -> None:
+    """Half of all faults happen at any time, and the others when a mail is at a step that takes little of the time."""
+    at = draw.uniform(0.0, _ACTIVE)
+    if draw.random() < 0.5:
+        faulty.plan(fault, at)
+    else:
+        faulty.plan_at_step(fault, draw.choice(NAMES), after=at * 0.5, latest=_ACTIVE * 0.95)
 
 
 def _environment(draw: Random) -> dict[str, str]:
@@ -116,49 +136,6 @@ def _environment(draw: Random) -> dict[str, str]:
         "SHUTDOWN_GRACE": draw.choice(("1", "25")),
         "COPY_ROWS": "false",
     }
-
-
-def _plan_mail(site: Site, draw: Random) -> None:
-    world, traffic = site.world, site.traffic
-    posted: list[Mail] = []
-    mails = [_mail(number, draw) for number in range(draw.randint(*_MAILS))]
-    site.history.mails += mails
-    for mail in mails:
-        at = draw.uniform(0.0, _ACTIVE) if draw.random() < 0.5 else draw.uniform(8.0, 12.0)
-        if mail.source == "api":
-            posted.append(mail)
-            continue
-        world.at(at, traffic.publish, mail)
-        if draw.random() < 0.3:  # its publisher publishes it again, in another spelling
-            world.at(at + draw.uniform(0.0, _ACTIVE), traffic.publish, mail, str.upper if draw.random() < 0.3 else str)
-        if draw.random() < 0.05:
-            world.at(at + draw.uniform(0.0, _ACTIVE), traffic.publish_conflicting, mail)
-    while posted:
-        batch = [posted.pop() for _ in range(min(len(posted), draw.randint(1, 5)))]
-        world.at(draw.uniform(0.0, _ACTIVE), traffic.post, batch)
-    if draw.random() < 0.3:
-        world.at(draw.uniform(0.0, _ACTIVE), traffic.publish_junk)
-    for topic in sorted({mail.topic for mail in mails if mail.topic}):
-        if draw.random() < 0.5:
-            world.at(draw.uniform(0.0, _ACTIVE), traffic.cancel, topic)
-    for mail in mails:
-        if draw.random() < 0.1:
-            world.at(draw.uniform(0.0, _ACTIVE), traffic.suppress, mail.address)
-
-
-def _mail(number: int, draw: Random) -> Mail:
-    source: Literal["nats", "api"] = "nats" if draw.random() < 0.75 else "api"
-    due = draw.uniform(5.0, 2 * _ACTIVE) if draw.random() < 0.2 else None
-    return Mail(
-        number,
-        source,
-        f"u-{number}" if source == "nats" else "",
-        f"Mail{number}@Example.com" if draw.random() < 0.2 else f"mail{number}@example.com",
-        copies=tuple(f"copy{number}-{each}@example.com" for each in range(draw.choice((0, 0, 0, 1, 2)))),
-        topic=draw.choice((None, None, "one", "two")),
-        due_at=due,
-        expires_at=draw.uniform(_ACTIVE, 4 * _ACTIVE) + (due or 0.0) if draw.random() < 0.1 else None,
-    )
 
 
 def _to_the_end(world: World, site: Site, faulty: Faults) -> list[str]:
@@ -203,9 +180,14 @@ def waiting(site: Site) -> str:
         found = streams[stream].consumers.get(consumer) if stream in streams else None
         if found and (found.cursor.pending or found.redelivery.unsettled):
             return f"messages of {stream}"
-    open_rows = site.rows("SELECT uuid, status FROM email_requests WHERE status < 2")
+    open_rows = {
+        row["uuid"]: row["status"] for row in site.rows("SELECT uuid, status FROM email_requests WHERE status < 2")
+    }
+    if open_rows and site.separate:  # those of a ledger that lost the consumer stay as they were
+        ended = {row["uuid"] for row in site.rows("SELECT uuid FROM email_requests WHERE status >= 2")}
+        open_rows = {uuid: status for uuid, status in open_rows.items() if uuid not in ended}
     if open_rows:
-        return f"rows {[tuple(row) for row in open_rows]}"
+        return f"rows {open_rows}"
     late = any(not event.delivered_at and not event.given_up and not event.never for event in site.sns.published)
     return _EVENTS if late else ""
 

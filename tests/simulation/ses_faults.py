@@ -5,6 +5,10 @@ from tests.simulation.ses import courses
 from tests.simulation.ses.answers import FOREIGN
 from tests.simulation.ses.courses import Course
 
+_SOME = 3
+_MOST_ATTEMPTS = 5
+"""As in the settings of a scenario."""
+
 
 def unusual_answers(faults: Faults) -> None:
     """For a while SES throttles, fails, or answers late, or something else answers in its place."""
@@ -24,6 +28,14 @@ def unusual_answers(faults: Faults) -> None:
     weights = {course: share / len(found) for course in found} | {courses.usual(): 1.001 - share}
     faults.site.ses.behave(weights)
     faults.until_over(faults.draw.choice((2.0, 10.0, 40.0)), faults.site.ses.behave)
+
+
+def fail_some_mail(faults: Faults) -> None:
+    """SES fails for a few mails, again and again, and for no other: no outage, so it uses up their attempts."""
+    mails = [mail.uuid for mail in faults.site.history.mails if mail.uuid and mail.uuid not in faults.site.ses.accepted]
+    faults.hit("SES fails some mail", faults.site.installation.processes)
+    for uuid in faults.draw.sample(mails, min(len(mails), _SOME)):
+        faults.site.ses.script(uuid, *[courses.refused("InternalFailure")] * _MOST_ATTEMPTS)
 
 
 def credentials_expire(faults: Faults) -> None:

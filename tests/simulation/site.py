@@ -47,7 +47,7 @@ class Site:
         self.sns = Sns(world, self.ses)
         self.steps = Steps(world)
         self.checked_at = 0.0
-        self._reader: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
         self.crashes: list[str] = []
         self.claims = Claims(world)
         self.releases = Releases(world, float(environ["SES_RATE_PER_SEC"]))
@@ -62,29 +62,36 @@ class Site:
             "SNS_TOPIC_ARNS": TOPIC,
         }
         members = [
-            Member(name, role, common | environ | {"DB_PATH": str(self.database)}) for name, role in roles.items()
+            Member(name, role, common | environ | {"DB_PATH": str(self._database(name, role))})
+            for name, role in roles.items()
         ]
+        self.databases = [Path(member.environ["DB_PATH"]) for member in members if member.role in {"run", "sidecar"}]
+        """The files of those that have one: a sidecar, or each `run`."""
         self.installation = Installation(world, members)
         self.receivers = Receivers(self.installation.http)
         self.sns.endpoint = self.receivers
         self.traffic = Traffic(world, self.history, self.installation, self._store, SUBJECT)
 
     @property
-    def database(self) -> Path:
-        """The file of `run` or of the sidecar."""
-        return self.directory / "data" / "email.db"
+    def separate(self) -> bool:
+        """Whether there are several ledgers, of which one after the other has the consumer."""
+        return len(self.databases) > 1
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        """What the tables hold."""
-        if self._reader is None:
-            self._reader = sqlite3.connect(self.database)
-            self._reader.row_factory = sqlite3.Row
-        return self._reader.execute(sql, parameters).fetchall()
+        """What the tables hold; those of all files, one after the other."""
+        if not self._readers:
+            self._readers = [sqlite3.connect(path) for path in self.databases]
+            for reader in self._readers:
+                reader.row_factory = sqlite3.Row
+        return [row for reader in self._readers for row in reader.execute(sql, parameters)]
 
     def close(self) -> None:
         """Close what was opened to look at the tables."""
-        if self._reader:
-            self._reader.close()
+        for reader in self._readers:
+            reader.close()
+
+    def _database(self, name: str, role: str) -> Path:
+        return self.directory / (name if role == "run" else "data") / "email.db"
 
     def _store(self, subject: str, payload: bytes, headers: Any) -> int | None:
         stream = self.server.jetstream.streams.get(STREAM)
@@ -113,8 +120,9 @@ def built(
         directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         site = Site(world, directory, environ, roles)
-        site.database.parent.mkdir(mode=0o700)
-        site.database.write_bytes(_empty_database())
+        for path in site.databases:
+            path.parent.mkdir(mode=0o700)
+            path.write_bytes(_empty_database())
         stack.callback(site.close)
         stack.enter_context(planted(fault))
         stack.enter_context(

@@ -1,6 +1,6 @@
 """Where in a mail's life each process is: what a fault hits, so that a run can say which faults met which steps."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -20,6 +20,8 @@ from tests.simulation.process import Process
 from tests.simulation.world import World
 
 IDLE = "idle"
+_SOON = 0.02
+"""Seconds after the beginning of a step: most steps take about so long."""
 
 _STEPS: tuple[tuple[str, type, str], ...] = (
     ("waiting for its turn", Pacer, "acquire"),
@@ -37,6 +39,8 @@ _STEPS: tuple[tuple[str, type, str], ...] = (
     ("publishing due mail", DueMail, "mark_published"),
     ("cancelling", Cancellations, "cancel"),
 )
+NAMES = tuple(dict.fromkeys(step for step, _, _ in _STEPS))
+"""All steps, in a mail's order."""
 
 
 class Steps:
@@ -45,6 +49,11 @@ class Steps:
     def __init__(self, world: World) -> None:
         self._world = world
         self._at: dict[Process, Counter[str]] = {}
+        self._wanted: defaultdict[str, list[Callable[[Process], None]]] = defaultdict(list)
+
+    def when_at(self, step: str, callback: Callable[[Process], None]) -> None:
+        """Call it with the next process that comes to this step, soon after it did."""
+        self._wanted[step].append(callback)
 
     @contextmanager
     def observed(self) -> Iterator[None]:
@@ -67,6 +76,8 @@ class Steps:
             assert process is not None
             at = self._at.setdefault(process, Counter())
             at[step] += 1
+            for callback in self._wanted.pop(step, ()):
+                self._world.after(self._world.random.uniform(0.0, _SOON), callback, process)
             try:
                 return await original(*args, **kwargs)
             finally:
