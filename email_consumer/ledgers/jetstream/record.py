@@ -113,7 +113,7 @@ class BucketEntry:
     stored_at: float = 0.0
     """Unix seconds by the server's clock."""
     replaced: ClaimRecord | None = None
-    """Of our own claim: the mail, stopped because of a suppression, that it renewed. See `finished`."""
+    """The suppressed mail that our claim replaced, if any; see `finished`."""
 
     def known(self, lease: float, now: float) -> Known | None:
         """The record in terms of the claim rule. All times, including `now`, are by the server's clock.
