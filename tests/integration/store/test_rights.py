@@ -75,18 +75,23 @@ print(connection.execute("SELECT count(*) FROM email_requests").fetchone()[0])
 """
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
-@pytest.mark.parametrize("group", [0, 65534])
-async def test_a_member_of_the_group_queries_the_tables_and_nobody_else_does(group: int) -> None:
-    # Not in pytest's directories: each start of pytest closes them to other users.
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """Other users get into it. Not in pytest's directories: each start of pytest closes them."""
     with TemporaryDirectory() as directory:
         Path(directory).chmod(0o711)
-        path = Path(directory, "email.db")
-        async with open_database(path, group_reads=True):
-            reader = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", _READ, str(path), str(group), stdout=-1, stderr=-1
-            )
-            out, _ = await reader.communicate()
+        yield Path(directory)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize("group", [0, 65534])
+async def test_a_member_of_the_group_queries_the_tables_and_nobody_else_does(open_directory: Path, group: int) -> None:
+    path = open_directory / "email.db"
+    async with open_database(path, group_reads=True):
+        reader = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _READ, str(path), str(group), stdout=-1, stderr=-1
+        )
+        out, _ = await reader.communicate()
     assert out.decode().strip() == ("0" if group == 0 else "")
 
 
