@@ -119,3 +119,8 @@ def _not_a_time() -> ValueError:
 
 def _too_early() -> ValueError:
     return ValueError("is before the year 2000")
+
+
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as RFC 3339 in UTC with milliseconds."""
+    return from_unix(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from email_consumer.ledgers.rule import Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.control_plane import Resources, build_control_plane
+from email_consumer.roles.events_out import open_events_out
 from email_consumer.roles.monitoring import report_on
 from email_consumer.roles.nats import NatsLink, connect_nats, hold
 from email_consumer.roles.paced_sender import open_paced_sender
@@ -32,7 +33,9 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     """Open the database, then the sources; wait for the consumer lease. `local`: only serve this machine."""
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
     sources = await open_sources(settings, services, partial(_take_consumer, settings, database, services))
+    events_out = await open_events_out(settings, services, database)
     parts = Parts(settings, Metrics(), sources, services, local=local)
+    parts.checks.update(events_out)
     gate = Gate()
     ledger = SqliteLedger(
         database,

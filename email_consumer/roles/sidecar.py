@@ -18,6 +18,7 @@ from email_consumer.ledgers.jetstream.streams import CONSUMER, Names, deliver_ag
 from email_consumer.pipeline.gate import Gate
 from email_consumer.replica.copier import Copier
 from email_consumer.roles.control_plane import Resources, build_control_plane
+from email_consumer.roles.events_out import open_events_out
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.ledger_consumers import LedgerConsumers
 from email_consumer.roles.monitoring import report_on, watch_progress
@@ -52,6 +53,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     nats = await join_ledger(link, services)
     identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
     lease = await _acquire_lease(link, identity, services)
+    events_out = await open_events_out(settings, services, database)
     await keeper.prepare()
     services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
@@ -69,7 +71,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
     parts = Parts(settings, Metrics(), lanes_of(nats), services)
-    parts.checks["claims"] = keeper.check
+    parts.checks.update(events_out, claims=keeper.check)
     wake_scheduler = await build_control_plane(parts, Resources(database, queue, workers, secrets))
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
     projection = Projection(database, monitor.count_sent, keeper.take)

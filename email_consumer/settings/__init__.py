@@ -126,6 +126,9 @@ class Settings(BaseModel):
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")
     misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0, le=_LONGEST)
 
+    events_out: Annotated[tuple[Literal["nats"], ...], BeforeValidator(checks.split)] = _variable((), "EVENTS_OUT")
+    events_max_bytes: int = _variable(1_073_741_824, "EVENTS_MAX_BYTES", ge=1_048_576, le=2**60)
+
     shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0, le=3_600)
     sentry_dsn: SecretStr | None = _variable(None, "SENTRY_DSN")
     log_level: Annotated[str, AfterValidator(checks.log_filter)] = _variable("info", "LOG_LEVEL", "RUST_LOG")

@@ -108,6 +108,8 @@ class Database:
         """Why the last write failed; empty if it succeeded."""
         self._extended_at = writer.total_changes
         """Changes of the writer when the index of addresses was last extended."""
+        self.when_written: Callable[[], None] = lambda: None
+        """Called after each commit."""
 
     @property
     def _extends(self) -> bool:
@@ -121,7 +123,7 @@ class Database:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
         async with self._write_lock:
-            with self._recording_errors():
+            with self._recorded():
                 try:
                     await self._writer.execute("BEGIN IMMEDIATE")
                     yield self._writer
@@ -144,7 +146,7 @@ class Database:
             sqlite3.OperationalError: locked by another program, or the disk is full; nothing was written.
         """
         async with self._write_lock:
-            with self._recording_errors():
+            with self._recorded():
                 extends = self._extends
                 result = await self._writer.call(prepare(), extends=extends)
                 if extends:
@@ -163,7 +165,7 @@ class Database:
             raise ConnectionError(f"the database accepts no writes: {self._error}")
 
     @contextmanager
-    def _recording_errors(self) -> Iterator[None]:
+    def _recorded(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -171,6 +173,7 @@ class Database:
                 self._error = str(error)
             raise
         self._error = ""
+        self.when_written()
 
     async def fetch(self, sql: str, parameters: Iterable[object] = ()) -> list[sqlite3.Row]:
         """All rows of a query, from the reader."""

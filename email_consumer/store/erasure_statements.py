@@ -101,3 +101,9 @@ DELETE_UNMATCHED = "DELETE FROM unmatched_events WHERE id IN (SELECT value FROM 
 SUPPRESSION = "UPDATE suppressions SET detail = '' WHERE address = :address AND removed_at IS NULL"
 
 FORMER_SUPPRESSION = "DELETE FROM suppressions WHERE address = :address AND removed_at IS NOT NULL AND mirror IS NULL"
+
+# Events that are not published yet. Their other fields are read from the row of the mail, which is erased already.
+EVENTS_OUT = (
+    "DELETE FROM outbox WHERE address = :address",
+    "UPDATE outbox SET reason = 'erased' WHERE mentions(reason, :address)",
+)

@@ -62,6 +62,11 @@ _OTHER_TABLES = (
     """,
     # Events of that age are refused, so these entries are no longer needed.
     "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
+    # Events that nobody fetched. The last one stays: the next number is counted from it.
+    """
+    DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE at < :cutoff ORDER BY seq LIMIT 10000)
+        AND seq < (SELECT max(seq) FROM outbox)
+    """,
 )
 
 _log = structlog.get_logger(__name__)

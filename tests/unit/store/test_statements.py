@@ -15,6 +15,7 @@ HOMES = {
     "feedback/statements.py",
     "ledgers/jetstream/statements.py",
     "ledgers/statements.py",
+    "outbox/statements.py",
     "scheduling/statements.py",
     "suppression/statements.py",
     # One table each.

@@ -1,0 +1,87 @@
+"""An event as publishers read it: one JSON document. docs/events.md describes it, docs/asyncapi.yaml is its schema."""
+
+from sqlite3 import Row
+from typing import Any
+
+import orjson
+
+from email_consumer.message.address import normal_form
+from email_consumer.message.times import rfc3339
+from email_consumer.store.retired import published_uuid
+
+TYPES = (
+    "scheduled",
+    "sent",
+    "delivered",
+    "delayed",
+    "bounced",
+    "complained",
+    "opened",
+    "clicked",
+    "unsubscribed",
+    "failed",
+    "stopped",
+    "in_doubt",
+    "conflict",
+)
+_WITHOUT_REASON = ("sent", "scheduled")
+_GROUP = "bulk:"
+"""Start of the scope of an unsubscribe group."""
+
+
+def event_id(origin: str, seq: int) -> str:
+    """The same for the same row, however often it is published. `origin` identifies the database."""
+    return f"evt_{origin[:16]}{seq:012d}"
+
+
+def document(row: Row, origin: str) -> dict[str, Any]:
+    """The event of a row of `statements.PENDING`; what does not apply is absent."""
+    kind, recipient = row["type"], row["recipient"]
+    found: dict[str, Any] = {
+        "id": event_id(origin, row["seq"]),
+        "type": kind,
+        "at": rfc3339(row["at"]),
+        "uuid": row["uuid"] and published_uuid(row["uuid"]),
+        "topic_id": row["topic_id"],
+        "lane": row["lane"],
+        "tenant": row["tenant"],
+        "email": row["address"] or row["email"],
+        "recipients": [recipient] if recipient else None,
+        "message_id": row["message_id"],
+        "attempt": row["attempt"],
+        "source": row["source"],
+        "reason": _reason(row),
+        "bounce": _bounce(row) if kind == "bounced" else None,
+        "machine": bool(row["machine"]) if kind in {"opened", "clicked"} else None,
+        "unsubscribe_group": _group(row["scope"]),
+        "seq": row["seq"],
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _reason(row: Row) -> str | None:
+    if row["type"] in _WITHOUT_REASON:
+        return None
+    return row["reason"] or row["detail"] or None
+
+
+def _bounce(row: Row) -> dict[str, str]:
+    """The bounce's type and subtype by SES, and what the recipient's server said."""
+    kind, _, subtype = (row["detail"] or "").partition("/")
+    found = {"type": kind, "subtype": subtype, "diagnostic": _diagnostic(row["raw"], row["recipient"])}
+    return {name: text for name, text in found.items() if text}
+
+
+def _diagnostic(raw: str | None, recipient: str | None) -> str:
+    """From SES's own JSON, any of whose fields may be missing or of another type."""
+    try:
+        for each in orjson.loads(raw or "{}")["bounce"]["bouncedRecipients"]:
+            if normal_form(each["emailAddress"]) == recipient:
+                return str(each.get("diagnosticCode") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return ""
+
+
+def _group(scope: str | None) -> str | None:
+    return scope.removeprefix(_GROUP) if scope and scope.startswith(_GROUP) else None

@@ -1,0 +1,159 @@
+"""Publishes the outbox to JetStream: in order, each event once in the stream, whatever dies in between.
+
+Each message names the stream's sequence that it expects before it. So after a lost acknowledgement or a crash nothing can
+get in twice, nor past one that is missing: the stream's end is read, and says where to go on.
+"""
+
+import asyncio
+import sqlite3
+import time
+from math import inf
+from sqlite3 import Row
+
+import orjson
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+
+from email_consumer.jetstream.publisher import (
+    ConflictError,
+    LostAckError,
+    Publisher,
+    RefusedError,
+    Stored,
+    TooLargeError,
+)
+from email_consumer.outbox import statements
+from email_consumer.outbox.document import document
+from email_consumer.outbox.stream import EventStream
+from email_consumer.store.database import Database
+
+_BATCH = 500
+_INTERVAL = 0.05
+"""Minimum seconds between two queries for new rows."""
+_FORGET_EVERY = 1.0
+"""Seconds between two deletions of published rows."""
+_RETRY = 0.5
+_PATIENCE = 60.0
+"""Seconds that events wait before `/ready` says so."""
+TEMPORARY = (sqlite3.OperationalError, NatsError, TimeoutError, LostAckError, RefusedError, ConflictError)
+"""Errors after which `flush` is tried again."""
+
+_log = structlog.get_logger(__name__)
+
+
+class EventPublisher:
+    """`prepare` it before anything is recorded, then `run` it; `flush` it at the end."""
+
+    def __init__(self, database: Database, publisher: Publisher, stream: EventStream, origin: str) -> None:
+        """`origin` identifies the database."""
+        self._database = database
+        self._publisher = publisher
+        self._stream = stream
+        self._origin = origin
+        self._written = asyncio.Event()
+        self._last_seq = 0
+        """`seq` of the last event in the stream."""
+        self._forgotten = 0
+        self._sequence: int | None = None
+        """Of the stream's last message; None if that has to be read."""
+        self._behind_since = inf
+        """Since when publishing has been failing (monotonic clock)."""
+        self.published = 0
+        """Events, since the start."""
+
+    async def prepare(self) -> None:
+        """Create the stream if it is missing, and continue after what it holds.
+
+        Raises:
+            nats.errors.Error: JetStream refused, or did not answer.
+        """
+        await self._find_end()
+        async with self._database.transaction() as connection:
+            await connection.execute(statements.CONTINUE_AFTER, {"seq": self._last_seq, "now": time.time()})
+        self._database.when_written = self._written.set
+        self._written.set()
+
+    async def check(self) -> None:
+        """Raise if events have been waiting for more than a minute.
+
+        Raises:
+            ConnectionError: with their number.
+        """
+        if time.monotonic() - self._behind_since > _PATIENCE:
+            ((waiting, _),) = await self._database.fetch(statements.WAITING)
+            raise ConnectionError(f"{waiting:,} events wait for JetStream, which does not take them")
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        forget_at = 0.0
+        while True:
+            try:
+                await self.flush()
+                if self._last_seq > self._forgotten and time.monotonic() >= forget_at:
+                    await self._forget()
+                    forget_at = time.monotonic() + _FORGET_EVERY
+            except TEMPORARY as error:
+                _log.debug("events.again", reason=str(error))
+                self._sequence = None
+                self._behind_since = min(self._behind_since, time.monotonic())
+                await asyncio.sleep(_RETRY)
+                continue
+            self._behind_since = inf
+            if self._last_seq == self._forgotten:
+                await self._written.wait()
+            await asyncio.sleep(_INTERVAL)
+
+    async def flush(self) -> None:
+        """Publish everything that is recorded.
+
+        Raises:
+            sqlite3.OperationalError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ConflictError: not all of
+                it; what is left is published later.
+        """
+        while self._written.is_set():
+            self._written.clear()
+            try:
+                while rows := await self._database.fetch(statements.PENDING, (self._last_seq, _BATCH)):
+                    await self._publish(rows)
+            except BaseException:
+                self._written.set()
+                raise
+
+    async def _publish(self, rows: list[Row]) -> None:
+        """Some rows, whose acknowledgements are awaited together."""
+        if self._sequence is None:
+            await self._find_end()
+            rows = [row for row in rows if row["seq"] > self._last_seq]
+        first = self._sequence or 0
+        sent = [await self._send(row, first + place) for place, row in enumerate(rows)]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        for row, answer in zip(rows, answers, strict=True):
+            if isinstance(answer, TooLargeError):
+                _log.error("events.too_large", uuid=row["uuid"], type=row["type"], reason=str(answer))
+                self._last_seq, self._sequence = row["seq"], None  # those after it expected it
+                return
+            if isinstance(answer, BaseException):
+                self._sequence = None
+                if isinstance(answer, (RefusedError, LostAckError)):
+                    await self._publisher.pause(answer, self._stream.subject(row["type"]))
+                raise answer
+            self._last_seq, self._sequence = row["seq"], answer.sequence
+            self.published += 1
+
+    async def _send(self, row: Row, after: int) -> "asyncio.Future[Stored]":
+        event = document(row, self._origin)
+        headers = {Header.MSG_ID.value: event["id"], Header.EXPECTED_LAST_SEQUENCE.value: str(after)}
+        return await self._publisher.send(self._stream.subject(row["type"]), orjson.dumps(event), headers)
+
+    async def _find_end(self) -> None:
+        await self._stream.ensure()
+        end = await self._stream.end()
+        self._last_seq, self._sequence = max(self._last_seq, end.seq), end.sequence
+
+    async def _forget(self) -> None:
+        last = self._last_seq
+        async with self._database.transaction() as connection:
+            await connection.execute(statements.FORGET, (last,))
+            await connection.execute(statements.MARK_PUBLISHED, (last,))
+        self._forgotten = last

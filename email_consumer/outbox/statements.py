@@ -1,0 +1,95 @@
+"""The outbox's SQL, a comment per statement."""
+
+from email_consumer.store.status import Status
+
+_TYPE_BY_STATUS = f"""
+CASE new.status WHEN {Status.SENT} THEN 'sent' WHEN {Status.FAILED} THEN 'failed' WHEN {Status.STOPPED} THEN 'stopped'
+    WHEN {Status.PROCESSED} THEN 'in_doubt' ELSE 'scheduled' END
+"""
+_MAIL = f"""
+INSERT INTO outbox (type, at, uuid, request_id, attempt, message_id, reason)
+VALUES ({_TYPE_BY_STATUS}, new.updated_at, new.uuid, new.id, new.attempts, new.message_id, new.error)
+"""
+_TYPES_BY_RESULT = {
+    "Delivery": "delivered",
+    "DeliveryDelay": "delayed",
+    "Bounce": "bounced",
+    "Complaint": "complained",
+    "Open": "opened",
+    "Click": "clicked",
+    "Reject": "failed",
+    "Rendering Failure": "failed",
+    "Suppressed": "stopped",  # a copy that the mail went without
+}
+_TYPE_BY_RESULT = (
+    "CASE new.status "
+    + " ".join(f"WHEN '{status}' THEN '{kind}'" for status, kind in _TYPES_BY_RESULT.items())
+    + " END"
+)
+_RESULTS = ", ".join(f"'{status}'" for status in _TYPES_BY_RESULT)
+_UNSUBSCRIBED = """
+INSERT INTO outbox (type, at, address, scope) VALUES ('unsubscribed', new.created_at, new.address, new.scope)
+"""
+
+TRIGGERS = {
+    # A mail that is due later, was never claimed, or is copied from a worker's outcome.
+    "inserted": f"""
+        AFTER INSERT ON main.email_requests
+        WHEN new.status >= {Status.SENT} OR new.in_doubt OR (new.content_id IS NOT NULL AND new.scheduled_at IS NOT NULL)
+        BEGIN {_MAIL}; END""",
+    "moved": f"""
+        AFTER UPDATE OF status, in_doubt ON main.email_requests
+        WHEN (new.status <> old.status AND new.status >= {Status.SENT})
+            OR (new.status = {Status.PROCESSED} AND new.in_doubt AND NOT old.in_doubt)
+        BEGIN {_MAIL}; END""",
+    "result": f"""
+        AFTER INSERT ON main.email_results WHEN new.status IN ({_RESULTS})
+        BEGIN
+            INSERT INTO outbox (type, at, uuid, request_id, result_id, message_id)
+            SELECT {_TYPE_BY_RESULT}, new.created_at, uuid, id, new.id, message_id
+            FROM email_requests WHERE id = new.request_id;
+        END""",
+    "conflict": """
+        AFTER INSERT ON main.email_attempts WHEN new.outcome = 'conflict'
+        BEGIN
+            INSERT INTO outbox (type, at, uuid, request_id, reason)
+            SELECT 'conflict', new.created_at, uuid, id, new.reason FROM email_requests WHERE id = new.request_id;
+        END""",
+    "unsubscribed": f"""
+        AFTER INSERT ON main.suppressions WHEN new.reason = 'unsubscribed' AND new.removed_at IS NULL
+        BEGIN {_UNSUBSCRIBED}; END""",
+    "unsubscribed_again": f"""
+        AFTER UPDATE ON main.suppressions WHEN new.reason = 'unsubscribed' AND new.removed_at IS NULL
+            AND (old.removed_at IS NOT NULL OR old.reason <> 'unsubscribed')
+        BEGIN {_UNSUBSCRIBED}; END""",
+}
+
+# What is not published yet, in order, with the mail and the recipient's result as they are now: an erasure reaches these events.
+# SES's own JSON is kept with the first recipient of an event.
+PENDING = """
+SELECT seq, type, at, outbox.uuid, attempt, outbox.message_id, reason, outbox.address, outbox.scope,
+    mail.topic_id, mail.lane, mail.tenant, mail.email, mail.source, result.recipient, result.machine, result.detail,
+    iif(type <> 'bounced' OR result.raw <> '{}', result.raw, (
+        SELECT first.raw FROM email_results AS first
+        WHERE first.request_id = result.request_id AND first.id < result.id AND first.raw <> '{}'
+            AND first.status = result.status AND first.created_at = result.created_at
+        ORDER BY first.id DESC LIMIT 1
+    )) AS raw
+FROM outbox LEFT JOIN email_requests AS mail ON mail.id = outbox.request_id
+    LEFT JOIN email_results AS result ON result.id = outbox.result_id
+WHERE seq > ? AND type <> '' ORDER BY seq LIMIT ?
+"""
+
+# The last published row stays: the next number is one more.
+FORGET = "DELETE FROM outbox WHERE seq < ?"
+
+MARK_PUBLISHED = "UPDATE outbox SET type = '', reason = NULL, address = NULL WHERE seq = ?"
+
+# A file that was restored from a backup, or is new: the stream knows later numbers, which must not be given again.
+CONTINUE_AFTER = """
+INSERT INTO outbox (seq, type, at) SELECT :seq, '', :now
+WHERE :seq > (SELECT coalesce(max(seq), 0) FROM outbox)
+"""
+
+# How many wait, and since when.
+WAITING = "SELECT count(*) AS events, min(at) AS since FROM outbox WHERE type <> ''"
