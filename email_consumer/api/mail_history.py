@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 from email_consumer.api import statements
+from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
@@ -37,6 +38,7 @@ class Result(ApiModel):
 class Mail(ApiModel):
     uuid: str
     topic_id: str | None
+    lane: Lane
     email: str
     status: str
     in_doubt: bool
@@ -73,6 +75,7 @@ class MailHistory:
             Mail.model_validate(
                 row
                 | {
+                    "lane": row["lane"] or Lane.BULK,  # an earlier version did not record it
                     "status": Status(row["status"]).name.title(),
                     "history": [_attempt(*line) for line in reversed(attempts)],
                     "results": [_result(*line) for line in reversed(results)],

@@ -58,10 +58,10 @@ WHERE request_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
 # All recipients of a content in one statement, so that SQLite loops over them instead of Python.
 INSERT_MAILS = f"""
 INSERT INTO email_requests
-    (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, recipients_hash, content_hash, subject,
-     created_at, updated_at)
+    (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, recipients_hash, content_hash, lane,
+     subject, created_at, updated_at)
 SELECT json_extract(value, '$[0]'), :topic_id, json_extract(value, '$[1]'), :content_id, :due_at, :expires_at,
-    {Status.CREATED}, 'api', json_extract(value, '$[2]'), :content_hash, :subject, :now, :now
+    {Status.CREATED}, 'api', json_extract(value, '$[2]'), :content_hash, :lane, :subject, :now, :now
 FROM json_each(:recipients)
 """
 

@@ -20,6 +20,7 @@ from email_consumer.cli.terminal import say
 from email_consumer.core.dead_letters import DeadLetterError, DeadLetterKind
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
+from email_consumer.roles.nats import topology_of
 from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 
@@ -154,8 +155,14 @@ def _ask(answer: Callable[[JetStreamDeadLetters, Settings], Awaitable[None]]) ->
 async def _dead_letters(settings: Settings) -> AsyncIterator[JetStreamDeadLetters]:
     async with nats_connection(settings) as client:
         try:
+            lane = topology_of(client, settings).transactional
+            await lane.find()
             yield JetStreamDeadLetters(
-                client, stream=settings.stream, subject=settings.subject, replicas=settings.nats_replicas
+                client,
+                stream=settings.stream,
+                subject=settings.subject,
+                replicas=settings.nats_replicas,
+                transactional=lane,
             )
         except (NatsError, TimeoutError) as error:
             raise click.ClickException(f"JetStream did not answer as it should, is it enabled? ({error})") from None

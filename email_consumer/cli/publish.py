@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import tzinfo
 from mimetypes import guess_type
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 import orjson
 import uvloop
+from nats.errors import Error as NatsError
 
 from email_consumer.cli.bulk_publisher import BulkPublisher, PublishError
 from email_consumer.cli.configuration import answering
@@ -26,6 +28,7 @@ from email_consumer.message.fingerprint import address_hash
 from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, from_value
+from email_consumer.roles.nats import topology_of
 from email_consumer.settings import Settings
 
 _LISTED = 10
@@ -48,7 +51,7 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
 @click.option(
     "--lane",
     type=click.Choice([lane.value for lane in Lane]),
-    help="Whether an unsubscribe stops the mail (bulk, the default) or not.",
+    help="transactional: it goes before bulk mail (the default), and an unsubscribe does not stop it.",
 )
 @click.option("--group", metavar="GROUP", help="The unsubscribe group; adds an unsubscribe link that names it.")
 @click.option("--uuid", metavar="UUID", help="Instead of a random UUID; see above.")
@@ -108,7 +111,7 @@ def command(
         write_uuids.writelines(f"{uuid}\t{recipient}\n" for uuid, recipient in zip(uuids, recipients, strict=True))
         write_uuids.flush()
     messages = (_message(mail, recipient, uuid, zone) for recipient, uuid in zip(recipients, uuids, strict=True))
-    publisher = uvloop.run(_publish(settings, messages, len(uuids)))
+    publisher = uvloop.run(_publish(settings, messages, len(uuids), transactional=lane == Lane.TRANSACTIONAL))
     if as_json:
         result = {"stored": publisher.stored, "duplicates": publisher.duplicates, "stream": publisher.stream}
         say(orjson.dumps(result | {"merged": merged, "uuids": uuids}))
@@ -121,10 +124,16 @@ def command(
     say(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
 
 
-async def _publish(settings: Settings, messages: Iterator[EmailMessage], total: int) -> BulkPublisher:
+async def _publish(
+    settings: Settings, messages: Iterator[EmailMessage], total: int, *, transactional: bool
+) -> BulkPublisher:
     hidden = total < _WORTH_A_BAR or not sys.stderr.isatty()
     async with nats_connection(settings) as client:
-        publisher = BulkPublisher(client, settings.subject)
+        lane = topology_of(client, settings).transactional
+        if transactional:
+            with suppress(NatsError):  # not for us to know; it is transactional mail in the other lane, too
+                await lane.find()
+        publisher = BulkPublisher(client, settings.subject if lane.missing else lane.subject)
         try:
             with click.progressbar(messages, length=total, label="Publishing", file=sys.stderr, hidden=hidden) as bar:
                 await publisher.publish(bar)

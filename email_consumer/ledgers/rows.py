@@ -25,6 +25,7 @@ def new_row(message: EmailMessage, origin: Origin, now: float, *, keep_subject: 
         "source": origin.source,
         "recipients_hash": message.fingerprint.recipients,
         "content_hash": message.fingerprint.content,
+        "lane": message.lane_name,
         "subject": row_subject(message, keep=keep_subject),
         "now": now,
     }
@@ -59,6 +60,7 @@ def claimed_row(
         origin.replay_of or "",
         origin.source,
         *message.fingerprint,
+        message.lane_name,
         row_subject(message, keep=keep_subject) or "",
         now,
         now,

@@ -36,7 +36,13 @@ _AWS_DETOURS = (
 )
 
 # Mail and events of the real account; a stand-in must not swallow them.
-_REAL_QUEUES = ("SOURCE", "SQS_QUEUE_URL", "SNS_EVENTS_QUEUE_URL", "AWS_ENDPOINT_URL_SQS")
+_REAL_QUEUES = (
+    "SOURCE",
+    "SQS_QUEUE_URL",
+    "SQS_TRANSACTIONAL_QUEUE_URL",
+    "SNS_EVENTS_QUEUE_URL",
+    "AWS_ENDPOINT_URL_SQS",
+)
 
 
 def use_local_nats(environ: MutableMapping[str, str], nats_url: str) -> None:

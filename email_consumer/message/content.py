@@ -109,6 +109,11 @@ class Content(FromOutside):
         return self.lane is not Lane.TRANSACTIONAL
 
     @property
+    def lane_name(self) -> str:
+        """The lane as rows and records name it."""
+        return "bulk" if self.lane is not Lane.TRANSACTIONAL else "transactional"
+
+    @property
     def text_only(self) -> bool:
         """It goes out without an HTML part: an empty one would hide the text."""
         return not self.body and bool(self.text)

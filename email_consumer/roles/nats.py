@@ -80,7 +80,14 @@ async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
     services.at_end(partial(close, client))
     services.start(Service("connection", lambda: _await(lost), on_crash=OnCrash.EXIT))
-    topology = Topology(
+    topology = topology_of(client, settings)
+    await topology.ensure()
+    return NatsLink(settings, client, topology)
+
+
+def topology_of(client: Client, settings: Settings) -> Topology:
+    """The mail stream and its consumers, as the settings name them."""
+    return Topology(
         client,
         stream=settings.stream,
         subject=settings.subject,
@@ -90,8 +97,6 @@ async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
         replicas=settings.nats_replicas,
         transactional_subject=settings.transactional_subject,
     )
-    await topology.ensure()
-    return NatsLink(settings, client, topology)
 
 
 async def hold(

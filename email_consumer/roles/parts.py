@@ -55,7 +55,7 @@ class Parts:
 
     @property
     def dead_letters(self) -> DeadLetterStore:
-        return DeadLettersBySource({source.origin: source.dead_letters for source in self.sources})
+        return DeadLettersBySource({(source.origin, source.lane): source.dead_letters for source in self.sources})
 
     @property
     def archives(self) -> list[DeadLetterArchive]:

@@ -32,7 +32,7 @@ async def _open_nats(opening: Opening) -> tuple[Source, ...]:
 
 
 async def _open_sqs(opening: Opening) -> tuple[Source, ...]:
-    return (await open_sqs(opening.settings, opening.fallback, opening.services),)
+    return await open_sqs(opening.settings, opening.fallback, opening.services)
 
 
 SOURCES: Mapping[str, Open] = {"nats": _open_nats, "sqs": _open_sqs}

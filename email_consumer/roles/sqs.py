@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 
 from email_consumer.core.dead_letters import DeadLetterStore
+from email_consumer.message.lane import Lane
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
@@ -17,28 +18,42 @@ from email_consumer.sqs.queue import RedrivePolicy, SqsQueue
 _FEW_RECEIVES = 100
 """A redrive policy with a lower limit moves mail away that was merely throttled for a few minutes."""
 
+_VARIABLES = {Lane.BULK: "SQS_QUEUE_URL", Lane.TRANSACTIONAL: "SQS_TRANSACTIONAL_QUEUE_URL"}
+
 _log = structlog.get_logger(__name__)
 
 
-async def open_sqs(settings: Settings, fallback: DeadLetterStore | None, services: Supervisor) -> SqsSource:
-    """Check that the queue exists. `fallback` stores its dead letters if it has no redrive policy.
+async def open_sqs(settings: Settings, fallback: DeadLetterStore | None, services: Supervisor) -> tuple[SqsSource, ...]:
+    """Open a source for each lane that has a queue, bulk first. `fallback` stores dead letters without a redrive policy.
 
     Raises:
-        OperatorError: its dead letters could not be stored anywhere.
-        SqsError: the queue does not exist, or we are not allowed to use it.
+        OperatorError: dead letters could not be stored anywhere.
+        SqsError: a queue does not exist, or we are not allowed to use it.
     """
-    queue = await services.enter(_queue(settings, str(settings.sqs_queue_url)))
+    urls = {Lane.BULK: settings.sqs_queue_url, Lane.TRANSACTIONAL: settings.sqs_transactional_queue_url}
+    queues = {lane: await services.enter(_queue(settings, str(url))) for lane, url in urls.items() if url}
+    mail_queue = await SqsMailQueue.of(queues[Lane.BULK], queues.get(Lane.TRANSACTIONAL))
+    return tuple(
+        [
+            SqsSource(
+                queue, mail_queue, await _dead_letters(lane, queue, fallback), visibility=settings.ack_wait, lane=lane
+            )
+            for lane, queue in queues.items()
+        ]
+    )
+
+
+async def _dead_letters(lane: Lane, queue: SqsQueue, fallback: DeadLetterStore | None) -> DeadLetterStore:
     policy = await queue.redrive_policy()
-    dead_letters = fallback
     if policy:
         _warn_if_few_receives(policy, queue.name)
-        dead_letters = SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))
-    if dead_letters is None:
+        return SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))
+    if fallback is None:
         raise OperatorError(
-            "SQS_QUEUE_URL: the queue has no RedrivePolicy, so dead letters could not be stored; give it a"
+            f"{_VARIABLES[lane]}: the queue has no RedrivePolicy, so dead letters could not be stored; give it a"
             " dead-letter queue, or use SOURCE=nats,sqs to store dead letters in NATS"
         )
-    return SqsSource(queue, await SqsMailQueue.of(queue), dead_letters, visibility=settings.ack_wait)
+    return fallback
 
 
 async def open_marks(settings: Settings, services: Supervisor) -> SqsMailQueue | None:

@@ -11,11 +11,12 @@ from cachetools import LRUCache
 from nats.js.api import Header
 
 from email_consumer.core.dead_letters import DeadLetterKind
-from email_consumer.core.mail_queue import ORIGIN, Backlog
+from email_consumer.core.mail_queue import LANE, ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address
 from email_consumer.message.content import Content
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import UndecodableError, content_from, encode_mail, uuid_tag
 from email_consumer.message.times import from_unix
 from email_consumer.scheduling import statements
@@ -75,13 +76,12 @@ class DueMail:
         # Thousands of recipients may share a content: it is read and validated once.
         self._contents: LRUCache[int, Content] = LRUCache(_CACHED_BYTES, getsizeof=lambda content: content.size)
 
-    async def take(self, limit: int, excluded: Sequence[int] = ()) -> Due:
-        """Up to `limit` mails, longest due first, except those with `excluded` contents; expired mail is stopped."""
+    async def take(self, lane: Lane, limit: int, excluded: Sequence[int] = ()) -> Due:
+        """Up to `limit` mails of a lane, longest due first, except those with `excluded` contents; expired mail is stopped."""
         now = time.time()
         due, expired = Due([], []), []
-        for row in await self._database.fetch(
-            statements.DUE, {"now": now, "limit": limit, "excluded": orjson.dumps(excluded).decode()}
-        ):
+        choice = {"now": now, "limit": limit} | _choice(lane, excluded)
+        for row in await self._database.fetch(statements.DUE, choice):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
@@ -105,9 +105,9 @@ class DueMail:
             async with self._database.transaction() as connection:
                 await connection.executemany(statements.FINISH, rows)
 
-    async def next_due(self, excluded: Sequence[int] = ()) -> float | None:
-        """When the next mail is due (Unix seconds, may be in the past); None without due mail except `excluded` contents."""
-        rows = await self._database.fetch(statements.NEXT_DUE, {"excluded": orjson.dumps(excluded).decode()})
+    async def next_due(self, lane: Lane, excluded: Sequence[int] = ()) -> float | None:
+        """When a lane's next mail is due (Unix seconds, may be in the past); None without mail except `excluded` contents."""
+        rows = await self._database.fetch(statements.NEXT_DUE, _choice(lane, excluded))
         return float(rows[0][0]) if rows else None
 
     async def mark_published(self, mails: Sequence[tuple[int, int]]) -> None:
@@ -159,6 +159,10 @@ class DueMail:
         return _unpublishable(row, payload, DeadLetterKind.UNDECODABLE, reason)
 
 
+def _choice(lane: Lane, excluded: Sequence[int]) -> dict[str, object]:
+    return {"transactional": lane is Lane.TRANSACTIONAL, "excluded": orjson.dumps(excluded).decode()}
+
+
 def _conflict(row: sqlite3.Row, message: Message) -> Unpublishable:
     """With separate roles, a worker sent a mail with this uuid to other recipients before this one was published."""
     reason = "its uuid was used by a mail to other recipients"
@@ -194,4 +198,6 @@ def _message(row: sqlite3.Row, content: Content) -> Message:
     source = row["source"]
     # After a crash before `mark_published` it is published again, and the stream drops the duplicate id.
     headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}", ORIGIN: source}
+    if row["lane"] == Lane.TRANSACTIONAL:
+        headers[LANE] = Lane.TRANSACTIONAL
     return Message(row["id"], row["content_id"], encode_mail(content, own), headers)

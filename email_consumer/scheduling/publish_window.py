@@ -26,6 +26,9 @@ class PublishWindow:
     def empty(self) -> bool:
         return not self._sizes
 
+    def __contains__(self, mail: int) -> bool:
+        return mail in self._sizes
+
     def keep_only(self, outstanding: Iterable[int]) -> None:
         """Drop all mails (row ids) but these; one of unknown size counts as the average that fits."""
         unknown = self._max_bytes // self._max_mails

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import takewhile
 
@@ -20,6 +20,7 @@ from email_consumer.core.mail_queue import (
 )
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.unsent import Unsent
+from email_consumer.message.lane import Lane
 from email_consumer.scheduling.deferred_contents import DeferredContents
 from email_consumer.scheduling.due_mail import DueMail, Message, Unpublishable
 from email_consumer.scheduling.misfires import Misfires
@@ -56,17 +57,20 @@ class Scheduler:
         unsent: Unsent,
         *,
         dead_letter_writer: DeadLetterWriter,
-        window: PublishWindow | None = None,
+        windows: Mapping[Lane, PublishWindow] | None = None,
         check_interval: float = _LONGEST_SLEEP,
     ) -> None:
-        """`dead_letters` stores what can't be published; `check_interval`: seconds between checks for lost messages."""
+        """`dead_letters` stores what can't be published; `check_interval`: seconds between checks for lost messages.
+
+        `windows`: one for each lane, so that bulk mail that is due does not hold up transactional mail.
+        """
         self._mail = mail
         self._queue = queue
         self._misfires = misfires
         self._dead_letters = dead_letters
         self._unsent = unsent
         self._writer = dead_letter_writer
-        self._window = window or PublishWindow()
+        self._windows = windows or {lane: PublishWindow() for lane in Lane}
         self._check_interval = check_interval
         self._no_room, self._too_large = DeferredContents(), DeferredContents()
         self._error = ""
@@ -112,22 +116,32 @@ class Scheduler:
             raise ConnectionError(f"due mail can't be put into the queue: {self._error}")
 
     async def _round(self) -> float:
-        """Publish one group; seconds until the next round is useful."""
+        """Publish a group of each lane; seconds until the next round is useful."""
         await self._misfires.record_alive()
-        self._window.keep_only(await self._mail.outstanding())
+        await self._update_windows()
         await self._republish_lost()
-        if not self._window.mails:
+        return min([await self._round_of(lane) for lane in (Lane.TRANSACTIONAL, Lane.BULK)])
+
+    async def _update_windows(self) -> None:
+        outstanding = await self._mail.outstanding()
+        transactional = {mail for mail in outstanding if mail in self._windows[Lane.TRANSACTIONAL]}
+        self._windows[Lane.TRANSACTIONAL].keep_only(transactional)
+        self._windows[Lane.BULK].keep_only(outstanding - transactional)  # what a former process published, too
+
+    async def _round_of(self, lane: Lane) -> float:
+        window = self._windows[lane]
+        if not window.mails:
             return _FULL_PAUSE
-        due = await self._mail.take(min(_GROUP, self._window.mails), self._refused)
+        due = await self._mail.take(lane, min(_GROUP, window.mails), self._refused)
         if due.expired:
             self._unsent.count(StopReason.EXPIRED, due.expired)
             _log.info(
                 "schedule.expired", mails=due.expired, hint="their expires_at had passed when they could be published"
             )
         await self._write_dead_letters(due.unpublishable)
-        messages = list(takewhile(lambda message: self._window.add(message.id, message.size), due.messages))
+        messages = list(takewhile(lambda message: window.add(message.id, message.size), due.messages))
         await self._publish(messages)
-        next_due = await self._mail.next_due(self._refused)
+        next_due = await self._mail.next_due(lane, self._refused)
         pauses = [
             self._check_interval,
             self._no_room.wait,
@@ -196,9 +210,11 @@ class Scheduler:
         # Before the query: what is settled after this was in the queue, so it can't be mistaken for lost. Always: it also
         # refreshes the queue's limits, which may have been raised.
         backlog = await self._queue.backlog()
-        if not self._window.empty and (lost := await self._mail.unpublish_lost(before, backlog)):
+        if not all(window.empty for window in self._windows.values()) and (
+            lost := await self._mail.unpublish_lost(before, backlog)
+        ):
             _log.warning("schedule.republished", mails=lost, hint="they were no longer in the stream")
-            self._window.keep_only(await self._mail.outstanding())
+            await self._update_windows()
         self._next_check = now + self._check_interval
 
     async def _sleep(self, seconds: float) -> None:

@@ -4,15 +4,18 @@ from email_consumer.store.status import Status
 
 UNPUBLISHED = f"(status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
 
+# One lane's, as the index of due mail is ordered.
+_OF_LANE = "(lane IS 'transactional') = :transactional"
+
 DUE = f"""
-SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at FROM email_requests
-WHERE {UNPUBLISHED} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane FROM email_requests
+WHERE {UNPUBLISHED} AND {_OF_LANE} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
 """
 
 NEXT_DUE = f"""
 SELECT coalesce(scheduled_at, created_at) FROM email_requests
-WHERE {UNPUBLISHED} AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+WHERE {UNPUBLISHED} AND {_OF_LANE} AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY coalesce(scheduled_at, created_at), id LIMIT 1
 """
 

@@ -75,6 +75,7 @@ class Settings(BaseModel):
     consumer: Name = _variable("email-processor", "CONSUMER")
     ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1, le=_LONGEST_VISIBILITY)
     sqs_queue_url: HttpUrl | None = _variable(None, "SQS_QUEUE_URL", validate_default=True)
+    sqs_transactional_queue_url: HttpUrl | None = _variable(None, "SQS_TRANSACTIONAL_QUEUE_URL")
     sqs_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SQS")
 
     bulk_floor: float = _variable(0.05, "BULK_FLOOR", ge=0, lt=1)
@@ -209,6 +210,18 @@ class Settings(BaseModel):
     def _queue_of_the_source(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None and "sqs" in info.data.get("source", ()):
             raise ValueError("must be set where SOURCE names sqs")
+        return url
+
+    @field_validator("sqs_transactional_queue_url")
+    @classmethod
+    def _another_queue(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url and url == info.data.get("sqs_queue_url"):
+            raise ValueError("must be another queue than SQS_QUEUE_URL")
+        return url
+
+    @field_validator("sqs_queue_url", "sqs_transactional_queue_url")
+    @classmethod
+    def _without_order(cls, url: str | None) -> str | None:
         if url and url.endswith(".fifo"):
             raise ValueError("a FIFO queue can't be a source: a mail that waits to be tried again holds up its group")
         return url

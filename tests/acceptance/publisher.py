@@ -14,6 +14,7 @@ from tests.servers.sqs import TestQueue
 from tests.waiting import until
 
 SUBJECT = "messages.email"
+TRANSACTIONAL_SUBJECT = "messages.transactional"
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ class JetStreamPublisher:
     async def close(self) -> None:
         await self._client.close()
 
-    async def publish(self, payloads: Iterable[bytes]) -> None:
-        waiting = [await self._jetstream.publish_async(SUBJECT, payload) for payload in payloads]
+    async def publish(self, payloads: Iterable[bytes], *, transactional: bool = False) -> None:
+        subject = TRANSACTIONAL_SUBJECT if transactional else SUBJECT
+        waiting = [await self._jetstream.publish_async(subject, payload) for payload in payloads]
         await asyncio.gather(*waiting)
 
     async def unsettled(self) -> int:

@@ -51,6 +51,7 @@ class _MailState(BaseModel):
     recipients_hash: Hash | None = None
     content_hash: Hash | None = None
     conflict: Text | None = None
+    lane: Text | None = None
     subject: Text | None = None
     now: Moment
 
@@ -93,6 +94,7 @@ def encode_state(
             "recipients_hash": message.fingerprint.recipients if conflict else record.recipients,
             "content_hash": record.content,
             "conflict": conflict,
+            "lane": message.lane_name,
             "subject": row_subject(message, keep=keep_subject),
             "now": now,
         }

@@ -79,11 +79,12 @@ class TransactionalLane:
         Raises:
             nats.errors.Error: JetStream did not answer.
         """
-        self.missing = self._conflict()
         try:
             await self.consumer.info()
         except NotFoundError:
-            self.missing = self.missing or f"it has no consumer {self.consumer.name!r}"
+            self.missing = self._conflict() or f"it has no consumer {self.consumer.name!r}"
+        else:
+            self.missing = self._conflict()
 
     def _conflict(self) -> str:
         if not self.subject:

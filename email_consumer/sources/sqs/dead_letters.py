@@ -8,6 +8,7 @@ import structlog
 
 from email_consumer.core.dead_letters import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF, Original
+from email_consumer.core.mail_queue import LANE
 from email_consumer.sources.jetstream.dead_letter import ATTEMPTS, FAILED_AT, REASON, REFERENCE, header_value
 from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import MOST_ATTRIBUTES, SqsQueue
@@ -37,6 +38,7 @@ class SqsDeadLetters:
             # tells a second dead letter from the first, should SQS move it back under its old name.
             REPLAY_OF: header_value(f"{original.reference}:{original.stored_at:.3f}"),
             KIND: kind,
+            **({LANE: original.headers[LANE]} if LANE in original.headers else {}),
         }
         details = mark | {
             REASON: header_value(reason),

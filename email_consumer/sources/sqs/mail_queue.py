@@ -1,9 +1,11 @@
-"""The SQS queue as a `MailQueue`: mail put in, and how far its consumer has come."""
+"""The SQS queues as a `MailQueue`: mail put in, and how far its consumer has come."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
-from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError, TooLargeForQueueError
+from email_consumer.core.mail_queue import LANE, Backlog, Mark, QueueUnavailableError, TooLargeForQueueError
+from email_consumer.message.lane import Lane
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
@@ -21,19 +23,23 @@ Message = tuple[str, Mapping[str, str]]
 class SqsMailQueue:
     """See `email_consumer.core.mail_queue.MailQueue`. SQS has no order: mail is distinguished by the time it was sent."""
 
-    def __init__(self, queue: SqsQueue, longest: int) -> None:
-        """`longest`: bytes that a message of the queue may have."""
+    def __init__(self, queue: SqsQueue, longest: int, transactional: SqsQueue | None = None) -> None:
+        """`queue` of bulk mail; all mail goes there without a `transactional` one. `longest`: bytes of a message."""
         self._queue = queue
+        self._transactional = transactional or queue
         self._longest = longest
 
     @classmethod
-    async def of(cls, queue: SqsQueue) -> "SqsMailQueue":
-        """Ask the queue for what it takes.
+    async def of(cls, queue: SqsQueue, transactional: SqsQueue | None = None) -> "SqsMailQueue":
+        """Ask the queues for what they take.
 
         Raises:
-            SqsError: it gave no answer.
+            SqsError: one gave no answer.
         """
-        return cls(queue, await queue.longest_message())
+        longest = await queue.longest_message()
+        if transactional:
+            longest = min(longest, await transactional.longest_message())
+        return cls(queue, longest, transactional)
 
     @property
     def max_payload(self) -> int:
@@ -42,11 +48,12 @@ class SqsMailQueue:
     async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
         answers: list[int | Exception] = []
         bodies = [(base64.b64encode(payload).decode(), headers) for payload, headers in messages]
-        for batch in self._batches(bodies):
-            try:
-                answers += [_answer(error) for error in await self._queue.send_batch(batch)]
-            except SqsError as error:
-                answers += [_answer(error)] * len(batch)
+        for queue, messages_of_lane in groupby(bodies, self._queue_of):
+            for batch in self._batches(messages_of_lane):
+                try:
+                    answers += [_answer(error) for error in await queue.send_batch(batch)]
+                except SqsError as error:
+                    answers += [_answer(error)] * len(batch)
         return answers
 
     async def mark(self) -> Mark:
@@ -59,11 +66,16 @@ class SqsMailQueue:
 
     async def backlog(self) -> Backlog:
         try:
-            return Backlog(ack_floor=-1, unsettled=await self._queue.count())
+            counts = [await queue.count() for queue in {self._queue, self._transactional}]
+            return Backlog(ack_floor=-1, unsettled=sum(counts))
         except SqsError as error:
             raise QueueUnavailableError(str(error)) from error
 
-    def _batches(self, messages: Sequence[Message]) -> Iterator[list[Message]]:
+    def _queue_of(self, message: Message) -> SqsQueue:
+        _, headers = message
+        return self._transactional if headers.get(LANE) == Lane.TRANSACTIONAL else self._queue
+
+    def _batches(self, messages: Iterable[Message]) -> Iterator[list[Message]]:
         """In order; SQS takes ten at a time, and no more bytes than one message may have."""
         batch: list[Message] = []
         size = 0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.core.mail_queue import LANE
 from email_consumer.message.lane import Lane
 from email_consumer.sqs.queue import Received, SqsQueue
 from email_consumer.sqs.receiver import SqsReceiver
@@ -12,23 +13,22 @@ from email_consumer.sqs.receiver import SqsReceiver
 class SqsDelivery:
     """One message as SQS delivered it; see `email_consumer.core.delivery.Delivery`."""
 
-    __slots__ = ("_queue", "_received", "_settled", "_visibility", "payload")
+    __slots__ = ("_queue", "_received", "_settled", "_visibility", "headers", "lane", "payload")
 
     source = "sqs"
     stream = ""
     sequence = 0
-    lane = Lane.BULK
 
-    def __init__(self, queue: SqsQueue, received: Received, visibility: float) -> None:
+    def __init__(self, queue: SqsQueue, received: Received, visibility: float, lane: Lane = Lane.BULK) -> None:
         self._queue = queue
         self._received = received
         self._visibility = visibility
         self._settled = False
         self.payload = received.body.encode()
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._received.attributes
+        self.headers: Mapping[str, str] = received.attributes
+        if lane is Lane.TRANSACTIONAL:
+            self.headers = {LANE: lane, **self.headers}  # it stays with the mail if that becomes a dead letter
+        self.lane = lane
 
     @property
     def reference(self) -> str:
@@ -59,7 +59,12 @@ class SqsDelivery:
 
 
 def sqs_receiver(
-    queue: SqsQueue, *, slots: DeliverySlots, visibility: float, start: Callable[[Delivery], None]
+    queue: SqsQueue,
+    *,
+    slots: DeliverySlots,
+    visibility: float,
+    start: Callable[[Delivery], None],
+    lane: Lane = Lane.BULK,
 ) -> SqsReceiver:
     """Deliveries from the queue, with `run` and `stop`.
 
@@ -68,10 +73,11 @@ def sqs_receiver(
         slots: no more is taken than is free.
         visibility: seconds for which a delivery is nobody else's; `in_progress` restarts them.
         start: handles a delivery in a new task.
+        lane: of all that waits in the queue.
     """
     return SqsReceiver(
         queue,
         slots=slots,
         visibility=visibility,
-        start=lambda received: start(SqsDelivery(queue, received, visibility)),
+        start=lambda received: start(SqsDelivery(queue, received, visibility, lane)),
     )

@@ -1,4 +1,4 @@
-"""An SQS queue as a `Source`."""
+"""An SQS queue as a `Source`: a lane of mail."""
 
 import math
 from collections.abc import Callable
@@ -19,24 +19,31 @@ from email_consumer.sqs.receiver import SqsReceiver
 class SqsSource:
     """See `email_consumer.core.source.Source`."""
 
-    name = origin = "sqs"
-    lane = Lane.BULK
+    origin = "sqs"
     ordered = False
     archive = None
     """Operators have AWS's own tools for a dead-letter queue."""
     valid_until = math.inf
 
     def __init__(
-        self, queue: SqsQueue, mail_queue: SqsMailQueue, dead_letters: DeadLetterStore, *, visibility: float
+        self,
+        queue: SqsQueue,
+        mail_queue: SqsMailQueue,
+        dead_letters: DeadLetterStore,
+        *,
+        visibility: float,
+        lane: Lane = Lane.BULK,
     ) -> None:
         """`visibility`: seconds for which a delivery is hidden from others; each heartbeat restarts them."""
+        self.name = "sqs" if lane is Lane.BULK else "sqs-transactional"
+        self.lane = lane
         self.mail_queue = mail_queue
         self.dead_letters = dead_letters
         self._queue = queue
         self._visibility = visibility
 
     def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> SqsReceiver:
-        return sqs_receiver(self._queue, slots=slots, visibility=self._visibility, start=start)
+        return sqs_receiver(self._queue, slots=slots, visibility=self._visibility, start=start, lane=self.lane)
 
     async def flush(self) -> None:
         """Nothing to wait for: SQS has answered each settlement."""

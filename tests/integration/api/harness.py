@@ -1,6 +1,6 @@
 """The sidecar on real parts: a nats-server with stream and consumer, a SQLite file, HTTP."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.client import SteadyClient
 from email_consumer.ledgers.rule import Policy
 from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.scheduling.due_mail import DueMail
@@ -76,9 +77,10 @@ class ApiHarness:
         assert status == 200, answer
         return answer
 
-    async def pull(self, count: int) -> list[EmailMessage]:
-        """The next messages of the stream, acknowledged."""
-        consumer = await self.client.jetstream().pull_subscribe_bind("email-processor", "messages")
+    async def pull(self, count: int, lane: Lane = Lane.BULK) -> list[EmailMessage]:
+        """A lane's next messages of the stream, acknowledged."""
+        name = "email-processor" if lane is Lane.BULK else "email-processor-transactional"
+        consumer = await self.client.jetstream().pull_subscribe_bind(name, "messages")
         pulled: list[EmailMessage] = []
         async with patience():
             while len(pulled) < count:
@@ -89,9 +91,10 @@ class ApiHarness:
         await consumer.unsubscribe()
         return pulled
 
-    async def due(self, most: int) -> list[tuple[bytes, Mapping[str, str]]]:
+    async def due(self, most: int, lane: Lane = Lane.BULK) -> list[tuple[bytes, Mapping[str, str]]]:
         """What the scheduler would publish now."""
-        return [(message.payload, message.headers) for message in (await DueMail(self.database).take(most)).messages]
+        due = await DueMail(self.database).take(lane, most)
+        return [(message.payload, message.headers) for message in due.messages]
 
     async def in_stream(self) -> int:
         return (await self.client.jetstream().stream_info("messages")).state.messages
@@ -112,7 +115,7 @@ async def running(
     *,
     zone: str = "UTC",
     misfire: str = "send",
-    window: PublishWindow | None = None,
+    window: Callable[[], PublishWindow] | None = None,
     schedule: bool = True,
     check_interval: float = 30.0,
 ) -> AsyncIterator[ApiHarness]:
@@ -123,8 +126,16 @@ async def running(
         await client.connect(nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_ignore)  # type: ignore[arg-type]
         stack.push_async_callback(client.close)
         names = {"stream": "messages", "subject": "messages.email", "consumer": "email-processor"}
-        await Topology(client, **names, ack_wait=30, concurrency=10, replicas=1).ensure()
-        queue = JetStreamQueue(client, stream="messages", subject="messages.email", consumer="email-processor")
+        topology = Topology(
+            client,
+            **names,
+            ack_wait=30,
+            concurrency=10,
+            replicas=1,
+            transactional_subject="messages.transactional",
+        )
+        await topology.ensure()
+        queue = JetStreamQueue(client, **names, transactional=topology.transactional)
         cancelled: dict[str, Mark] = {}
 
         def stopper(message: EmailMessage, _: Origin) -> Stopped | None:
@@ -143,7 +154,7 @@ async def running(
             letters,
             unsent,
             dead_letter_writer=DeadLetterWriter(),
-            window=window,
+            windows=window and {lane: window() for lane in Lane},
             check_interval=check_interval,
         )
         cancellations = Cancellations(

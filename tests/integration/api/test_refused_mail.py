@@ -193,7 +193,7 @@ async def test_an_address_that_no_worker_would_take_is_not_published_again_and_a
 
 
 async def test_many_contents_that_do_not_fit_hold_nobody_up(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, window=PublishWindow(10, 2**20), check_interval=LOOK) as harness:
+    async with running(tmp_path, server.url, window=lambda: PublishWindow(10, 2**20), check_interval=LOOK) as harness:
         larger = [new_message(f"large-{number}@example.com", content=f"{number}" + "x" * 5000) for number in range(60)]
         await harness.post(*larger, new_message("small@example.com"), scheduled_at=LATER)
         await limit(harness, max_msg_size=2000)

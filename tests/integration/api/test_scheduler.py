@@ -11,6 +11,7 @@ from nats.js.api import Header
 from email_consumer.core.mail_queue import ORIGIN
 from email_consumer.core.outcome import Scheduled, Sent
 from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.publish_window import PublishWindow
@@ -100,7 +101,7 @@ async def test_scheduled_mail_of_the_stream_comes_back_when_it_is_due(
 
 
 async def test_only_a_window_of_mail_lies_in_the_stream(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, window=PublishWindow(10, 2**20)) as harness:
+    async with running(tmp_path, server.url, window=lambda: PublishWindow(10, 2**20)) as harness:
         await harness.post(new_message(*(f"u{number}@example.com" for number in range(35))))
         await published(harness, 10)
         assert await harness.in_stream() == 10
@@ -113,8 +114,17 @@ async def test_only_a_window_of_mail_lies_in_the_stream(tmp_path: Path, server: 
         assert await harness.rows() == [(2, 35)]
 
 
+async def test_bulk_mail_that_is_due_does_not_hold_up_transactional_mail(tmp_path: Path, server: NatsServer) -> None:
+    async with running(tmp_path, server.url, window=lambda: PublishWindow(10, 2**20)) as harness:
+        await harness.post(new_message(*(f"u{number}@example.com" for number in range(35))))
+        await published(harness, 10)
+        urgent = await harness.post(new_message("a@example.com", "b@example.com"), lane="transactional")
+        assert {message.uuid for message in await harness.pull(2, Lane.TRANSACTIONAL)} == set(urgent["ids"])
+        await published(harness, 12)
+
+
 async def test_bytes_bound_the_window_too(tmp_path: Path, server: NatsServer) -> None:
-    async with running(tmp_path, server.url, window=PublishWindow(1000, 100_000)) as harness:
+    async with running(tmp_path, server.url, window=lambda: PublishWindow(1000, 100_000)) as harness:
         await harness.post(new_message(*(f"u{number}@example.com" for number in range(5)), content="x" * 40_000))
         await published(harness, 2)
         for message in await harness.pull(2):
@@ -133,7 +143,7 @@ async def test_an_outage_of_nats_delays_and_loses_nothing(harness: ApiHarness, s
 async def test_a_crash_before_publishing_was_noted_makes_no_second_message(tmp_path: Path, server: NatsServer) -> None:
     async with running(tmp_path, server.url, schedule=False) as harness:
         await harness.post(new_message("a@example.com", "b@example.com"))
-        due = await DueMail(harness.database).take(10)
+        due = await DueMail(harness.database).take(Lane.BULK, 10)
         answers = await harness.queue.publish([(message.payload, message.headers) for message in due.messages])
         assert answers == [1, 2]
     async with running(tmp_path, server.url) as harness:

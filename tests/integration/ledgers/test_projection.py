@@ -156,7 +156,7 @@ async def test_a_mail_in_our_keeping_whose_uuid_another_mail_took_becomes_a_conf
     await show(database, attempt("u-1", Sent("ses-1"), 11, email="b@example.com"))
     rows = query(database.path, "SELECT uuid, email, status FROM email_requests ORDER BY id")
     assert [tuple(row) for row in rows] == [("u-1\0001", "a@example.com", 0), ("u-1", "b@example.com", 2)]
-    due = await DueMail(database).take(10)
+    due = await DueMail(database).take(Lane.BULK, 10)
     assert due.messages == []
     [letter] = due.unpublishable
     assert letter.kind is DeadLetterKind.CONFLICT

@@ -6,6 +6,7 @@ import pytest
 
 from email_consumer.core.dead_letters import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF
+from email_consumer.message.lane import Lane
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.receiver import SqsDelivery
@@ -23,7 +24,7 @@ async def test_a_letter_is_kept_as_it_came_with_its_attributes(sqs_server: SqsSe
         assert policy is not None
         [received] = await queue.receive(1, visibility=30)
         delivery = SqsDelivery(queue, received, 30)
-        letters = DeadLettersBySource({"sqs": SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))})
+        letters = DeadLettersBySource({("sqs", Lane.BULK): SqsDeadLetters(await queue.by_arn(policy.dead_letter_arn))})
         await letters.store(delivery, "rejected", "no\nsuch\x1b ☺ mailbox", 3)
         await delivery.term()
     assert await mail.unsettled() == 0

@@ -3,6 +3,7 @@
 import pytest
 
 from email_consumer.message.address import normal_form, parse_address
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import decode
 from email_consumer.replica.capture import CHANGES, capture
 from email_consumer.scheduling.due_mail import DueMail
@@ -93,7 +94,7 @@ async def test_waiting_mail_to_others_goes_on_without_the_copy(database: Databas
     sent = await add_mail(database, email=JOHN, content=shared)
     erased = await erase(database, JANE)
     assert (erased.mails, erased.stopped, erased.contents, erased.contents_kept) == (0, 0, 1, 0)
-    due = await DueMail(database).take(10)
+    due = await DueMail(database).take(Lane.BULK, 10)
     mails = [decode(message.payload) for message in due.messages]
     assert [mail.uuid for mail in mails] == waiting
     assert {(mail.body, mail.text, mail.cc, mail.bcc) for mail in mails} == {("news", "t", ("max@example.com",), ())}
@@ -116,7 +117,7 @@ async def test_what_a_uuid_stood_for_is_forgotten_with_the_address(database: Dat
 async def test_mail_in_doubt_is_not_published_to_the_made_up_name(database: Database) -> None:
     await add_mail(database, email=JANE, status=Status.PROCESSED, in_doubt=True, content=content("b"))
     await erase(database, JANE)
-    assert (await DueMail(database).take(10)).messages == []
+    assert (await DueMail(database).take(Lane.BULK, 10)).messages == []
 
 
 async def test_others_keep_theirs_and_the_sums_stay(database: Database) -> None:

@@ -1,0 +1,4 @@
+-- What is to be published, each lane apart: bulk mail that is due must not be in the way of transactional mail.
+DROP INDEX email_requests_due;
+CREATE INDEX email_requests_due ON email_requests (lane IS 'transactional', coalesce(scheduled_at, created_at), id)
+    WHERE (status = 0 OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL;
