@@ -5,14 +5,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 
 from tests.simulation import exhaustive
-from tests.simulation.coverage import table
+from tests.simulation.coverage import rare, table
 from tests.simulation.planted import PLANTED
 from tests.simulation.planted.search import search
 from tests.simulation.runner import run
-from tests.simulation.scenario import ALL, SCENARIOS, play
+from tests.simulation.scenario import SCENARIOS, Outcome, play
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where to begin")
     parser.add_argument("--failures", type=int, default=1, help="how many seeds with a violation end it (default: 1)")
     parser.add_argument("--jobs", type=int, help="processes (default: one for each core)")
-    parser.add_argument("--scenario", choices=sorted(ALL), action="append", help="default: all")
+    parser.add_argument("--scenario", choices=list(SCENARIOS), action="append", help="default: all")
     parser.add_argument(
         "--planted",
         choices=["all", *sorted(PLANTED)],
@@ -57,20 +58,26 @@ def main() -> int:
         seconds=seconds,
         planted=options.planted,
         failures=options.failures,
+        failed=partial(_tell, planted=options.planted),
     )
     took = time.monotonic() - began
     played = sum(totals.seeds.values())
     print(table(totals.hits))
+    print(rare(totals.hits))
+    for name, seeds in totals.seeds.items():
+        print(f"{name:<10} {seeds:>7,} seeds, {totals.cost[name] / seeds:,.0f} ms of CPU each")
     print(
         f"{played:,} seeds in {took:,.0f} s ({played / took:.1f} a second), {totals.mails:,} mails,"
         f" {totals.seconds / 86_400:,.1f} simulated days, {sum(totals.hits.values()):,} faults"
     )
-    for failure in totals.failures:
-        for violation in failure.violations:
-            print(f"VIOLATION: {violation}")
-        planted = f" --planted {options.planted!r}" if options.planted else ""
-        print(f"repeat it: ./run.sh simulate --scenario {failure.scenario} --seed {failure.seed} --trace{planted}")
     return 1 if totals.failures else 0
+
+
+def _tell(failure: Outcome, *, planted: str | None) -> None:
+    for violation in failure.violations:
+        print(f"VIOLATION: {violation}")
+    also = f" --planted {planted!r}" if planted else ""
+    print(f"repeat it: ./run.sh simulate --scenario {failure.scenario} --seed {failure.seed} --trace{also}", flush=True)
 
 
 def _one(seed: int, scenarios: tuple[str, ...], *, trace: bool, planted: str | None) -> int:
@@ -87,10 +94,9 @@ def _one(seed: int, scenarios: tuple[str, ...], *, trace: bool, planted: str | N
 
 def _planted(seeds: range, *, jobs: int | None) -> int:
     missed = 0
-    for name, outcome in search(seeds, jobs=jobs):
-        missed += outcome is None
-        where = f"{outcome.scenario}, seed {outcome.seed}: {outcome.violations[0]}" if outcome else "NOT FOUND"
-        print(f"{name:<46} {where}", flush=True)
+    for found in search(seeds, jobs=jobs):
+        missed += found.outcome is None
+        print(found, flush=True)
     print(f"{len(PLANTED) - missed} of {len(PLANTED)} planted faults found within {len(seeds):,} seeds")
     return int(missed > 0)
 
@@ -121,4 +127,6 @@ if __name__ == "__main__":
             [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
             {**os.environ, "PYTHONHASHSEED": "0"},
         )
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # CPython 3.11 may crash where it collects the coroutines of the last world at its end

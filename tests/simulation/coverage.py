@@ -2,6 +2,21 @@
 
 from collections import Counter
 
+_SHOWN = 8
+
+
+_WANTED = 100
+"""How often every pair should have happened before its absence of violations means much."""
+
+
+def rare(hits: Counter[tuple[str, str]]) -> str:
+    """The pairs that happened too rarely."""
+    kinds, steps = sorted({kind for kind, _ in hits}), sorted({step for _, step in hits})
+    pairs = [(hits[kind, step], kind, step) for kind in kinds for step in steps]
+    found = sorted(pair for pair in pairs if pair[0] < _WANTED)
+    shown = "; ".join(f"{kind} while {step}: {count}" for count, kind, step in found[:_SHOWN])
+    return f"{len(pairs) - len(found)} of {len(pairs)} pairs happened at least {_WANTED} times; the rarest: {shown}"
+
 
 def table(hits: Counter[tuple[str, str]]) -> str:
     """Kinds of faults in rows, steps in columns."""

@@ -2,7 +2,13 @@
 
 from tests.simulation.injector import Fault, Faults
 from tests.simulation.process import Process
-from tests.simulation.ses_faults import credentials_expire, cut_off_ses, fail_some_mail, pause_account, unusual_answers
+from tests.simulation.ses_faults import (
+    credentials_expire,
+    cut_off_ses,
+    fail_some_mail,
+    pause_account,
+    unusual_answers,
+)
 from tests.simulation.site import STREAM
 
 _MOST_STEPS = 400

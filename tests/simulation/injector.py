@@ -59,9 +59,9 @@ class Faults:
         for name in site.server.jetstream.streams:
             site.server.fill(name, "")
         for member in site.installation.members.values():
-            member.skew = 0.0
+            member.skew = member.usual_skew
             if member.process:
-                member.process.skew = 0.0
+                member.process.skew = member.skew
 
     def hit(self, kind: str, processes: Iterable[Process]) -> None:
         """Count the steps that the fault meets."""

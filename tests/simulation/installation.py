@@ -20,8 +20,7 @@ _BUILD: Mapping[str, Callable[[Settings, Supervisor], Coroutine[None, None, None
     "worker": build_worker,
     "sidecar": build_sidecar,
 }
-_RESTART = (0.2, 3.0)
-"""Seconds until a process that ended is started again."""
+_RESTART = 0.2, 3.0
 
 
 @dataclass(slots=True)
@@ -31,6 +30,8 @@ class Member:
     name: str
     role: str
     environ: Mapping[str, str]
+    usual_skew: float = 0.0
+    """Seconds by which its wall clock is ahead, unless somebody sets it."""
     skew: float = 0.0
     process: Process | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +46,8 @@ class Installation:
     """Starts its members, and starts each again after it ended."""
 
     def __init__(self, world: World, members: list[Member]) -> None:
+        self.restart = _RESTART
+        """Seconds until a process that ended is started again, from and to."""
         self.members = {member.name: member for member in members}
         self._world = world
         self.settings = {member.name: load_settings(member.environ) for member in members}
@@ -106,7 +109,7 @@ class Installation:
     def _ended(self, member: Member) -> None:
         member.process = None
         member.changes.append(self._world.now)
-        self._world.after(self._world.random.uniform(*_RESTART), self._start, member)
+        self._world.after(self._world.random.uniform(*self.restart), self._start, member)
 
 
 async def _main(member: Member, settings: Settings) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from email_consumer.core.outcome import Stopped
+from email_consumer.core.outcome import Sent, Stopped
 from email_consumer.ledgers.row_changes import row_change
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import UndecodableError, decode
@@ -94,7 +94,7 @@ def _of(evidence: _Evidence, site: Site, faults: Faults, environ: Mapping[str, s
     asked, exchanges, row = evidence.asked, evidence.exchanges, evidence.row
     yield from _not_lost(evidence, site)
     yield from _not_twice(evidence, site, faults, environ)
-    yield from _row_is_true(evidence)
+    yield from _row_is_true(evidence, site)
     yield from claim_rules.one_at_a_time(asked, environ, faults.jumped, separate=site.separate)
     yield from claim_rules.written_in_time(asked, exchanges)
     if not faults.claims_lost and not faults.leases_lost:
@@ -180,19 +180,26 @@ def _claimed_at(evidence: _Evidence, accepted: Accepted) -> float:
     return max(asked, default=0.0)
 
 
-def _row_is_true(evidence: _Evidence) -> Iterator[str]:
+def _row_is_true(evidence: _Evidence, site: Site) -> Iterator[str]:
     row, accepted = evidence.row, evidence.accepted
     if row is None:
         if accepted:
             yield "sent, and not in the tables"
         return
-    if accepted and row["status"] != Status.SENT:
+    if accepted and row["status"] != Status.SENT and _heard_of(evidence, site):
         yield f"SES accepted it, and its status is {row['status']} ({row['error']!r})"
     if row["status"] == Status.SENT:
         if not accepted:
             yield "its status is Sent, and SES never accepted it"
         elif row["message_id"] not in {each.message_id for each in accepted}:
             yield f"its message id {row['message_id']} is not SES's"
+
+
+def _heard_of(evidence: _Evidence, site: Site) -> bool:
+    """Whether the program was told that SES accepted it, by SES's answer or by an event."""
+    ids = {each.message_id for each in evidence.accepted}
+    by_event = any(each.message_id in ids and each.delivered_at for each in site.sns.published)
+    return by_event or any(isinstance(each.outcome, Sent) and each.recorded_at is not None for each in evidence.asked)
 
 
 def _conflicts(site: Site) -> Iterator[str]:

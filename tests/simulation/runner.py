@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -20,6 +20,8 @@ class Totals:
 
     seeds: Counter[str] = field(default_factory=Counter)
     """By scenario."""
+    cost: Counter[str] = field(default_factory=Counter)
+    """Milliseconds of CPU, by scenario."""
     mails: int = 0
     seconds: float = 0.0
     """Virtual."""
@@ -29,6 +31,7 @@ class Totals:
 
     def add(self, outcome: Outcome) -> None:
         self.seeds[outcome.scenario] += 1
+        self.cost[outcome.scenario] += round(outcome.cost * 1000)
         self.mails += outcome.mails
         self.seconds += outcome.seconds
         self.hits.update(outcome.hits)
@@ -44,6 +47,7 @@ def run(
     seconds: float | None = None,
     planted: str | None = None,
     failures: int = 1,
+    failed: Callable[[Outcome], None] = lambda _: None,
 ) -> Totals:
     """Play each seed in each scenario, until the time is over or enough have failed.
 
@@ -54,6 +58,7 @@ def run(
         seconds: of real time after which no more seeds begin.
         planted: a fault to plant into the program, by name.
         failures: how many end the run.
+        failed: called with each of them.
     """
     give_up_at = time.monotonic() + seconds if seconds else None
     totals = Totals()
@@ -69,6 +74,8 @@ def run(
                 running.discard(each)
                 for outcome in each.result():
                     totals.add(outcome)
+                    if outcome.violations:
+                        failed(outcome)
             if len(totals.failures) >= failures or (give_up_at and time.monotonic() > give_up_at):
                 for each in running:
                     each.cancel()

@@ -1,5 +1,6 @@
 """What a seed plays: mails, what people do meanwhile, faults, and then calm until everything has come to its end."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from tests.simulation.injector import Fault, Faults
 from tests.simulation.mail_plan import plan_mail
 from tests.simulation.oracle import violations
 from tests.simulation.seams import silent_logging
-from tests.simulation.ses_faults import unusual_answers
+from tests.simulation.ses_faults import doubtful_answers, unusual_answers
 from tests.simulation.site import CONSUMER, STREAM, Site, built
 from tests.simulation.sns.plan import Fate, SnsPlan
 from tests.simulation.steps import NAMES
@@ -42,6 +43,12 @@ class Scenario:
     roles: Mapping[str, str]
     faults: tuple[Fault, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
+    skews: tuple[float, ...] = ()
+    """Seconds by which the machines' wall clocks may be ahead from the start to the end."""
+    restart: tuple[float, float] | None = None
+    """Seconds until a process that ended is started again, if not as usual."""
+    chance_never: float = 0.0
+    """Of an event of SES that does not come."""
     once: bool = False
     """Whether each mail is published once, and nobody uses the API: what one ledger knows, another one does not."""
 
@@ -52,18 +59,30 @@ _ROLES = {"worker-1": "worker", "worker-2": "worker", "sidecar": "sidecar"}
 SCENARIOS: dict[str, Scenario] = {
     "run": Scenario(_RUN, faults.ALL),
     "roles": Scenario(_ROLES, faults.ALL),
-}
-SUSPENDED = {"suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, unusual_answers, faults.cut_link))}
-"""Machines that sleep. Only played by name: leases are judged by a clock that stands still meanwhile."""
-TAKEOVER = {
+    # Machines that sleep: their monotonic clocks stand still.
+    "suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, unusual_answers, faults.cut_link)),
+    # Two programs with separate ledgers, of which one has the consumer, and the other takes it over when that one is away.
     "takeover": Scenario(
         {"run-1": "run", "run-2": "run"},
+        # A consumer that is made again takes from the ledger that takes over what could tell it a redelivery.
         (*(each for each in faults.ALL if each is not faults.lose_consumer), *([faults.suspend, faults.pause] * 3)),
         once=True,
-    )
+    ),
+    # Much is in doubt, and whoever could hear of it is away for long.
+    "doubt": Scenario(
+        _RUN,
+        (faults.kill, faults.kill_at_a_step, doubtful_answers, doubtful_answers, faults.refuse_writes),
+        restart=(0.2, 40.0),
+        chance_never=0.2,
+    ),
+    # Much is in doubt, and no two clocks agree.
+    "clocks": Scenario(
+        _ROLES,
+        (*([doubtful_answers] * 5), faults.set_clock, faults.kill_at_a_step),
+        {"IN_DOUBT": "resend"},
+        skews=(-200.0, -20.0, 0.0, 20.0, 200.0),
+    ),
 }
-"""Two programs with separate ledgers, of which one has the consumer: the other takes it over when that one is away."""
-ALL = SCENARIOS | SUSPENDED | TAKEOVER
 
 
 @dataclass(slots=True)
@@ -78,17 +97,22 @@ class Outcome:
     seconds: float
     """Virtual."""
     trace: list[str]
+    cost: float = 0.0
+    """Seconds of CPU."""
 
 
 def play(name: str, seed: int, *, tracing: bool = False, planted: str | None = None) -> Outcome:
     """Play one seed. `planted`: a fault to plant into the program, by name."""
+    began = time.process_time()
     with silent_logging(), discarding():
-        return _play(name, seed, tracing=tracing, planted=planted)
+        outcome = _play(name, seed, tracing=tracing, planted=planted)
+    outcome.cost = time.process_time() - began
+    return outcome
 
 
 def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcome:
-    scenario = ALL[name]
-    world = World(seed * 16 + list(ALL).index(name), tracing=tracing)
+    scenario = SCENARIOS[name]
+    world = World(seed * 16 + list(SCENARIOS).index(name), tracing=tracing)
     draw = world.random
     shared = "worker" in scenario.roles.values()
     environ = _environment(draw) | {"LEDGER": "jetstream" if shared else "sqlite"} | dict(scenario.environ)
@@ -97,9 +121,13 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
             late=(20.0, 120.0),
             chance_late=draw.choice((0.0, 0.1, 0.4)),
             chance_twice=draw.choice((0.0, 0.2)),
+            chance_never=scenario.chance_never,
             retries=1_000,
         )
         site.sns.behave(_FATES)
+        site.installation.restart = scenario.restart or site.installation.restart
+        for member in site.installation.members.values() if scenario.skews else ():
+            member.usual_skew = member.skew = draw.choice(scenario.skews)
         site.installation.start()
         world.trace("settings", **environ)
         plan_mail(site, draw, seconds=_ACTIVE, once=scenario.once)

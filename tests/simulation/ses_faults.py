@@ -12,19 +12,35 @@ _MOST_ATTEMPTS = 5
 
 def unusual_answers(faults: Faults) -> None:
     """For a while SES throttles, fails, or answers late, or something else answers in its place."""
-    kinds: list[tuple[str, list[Course]]] = [
-        ("SES throttles", [courses.throttled()]),
-        ("SES fails", [courses.refused("InternalFailure"), courses.refused("ServiceUnavailable")]),
-        ("SES rejects", [courses.refused("MessageRejected")]),
-        ("SES late", [courses.answered_late(8), courses.answered_late(40), courses.arrives_late(40)]),
-        ("SES silent", [courses.lost(), courses.unanswered()]),
-        ("SES cut", [courses.cut_before(), courses.cut_after(), courses.unreadable()]),
-        ("proxy answers", [courses.foreign(name, decided=decided) for name in FOREIGN for decided in (False, True)]),
-        ("SES refuses connections", [courses.no_connection()]),
-    ]
-    kind, found = faults.draw.choice(kinds)
+    _answer(faults, {**_certain(), **_doubtful()}, faults.draw.choice((0.3, 1.0)))
+
+
+def doubtful_answers(faults: Faults) -> None:
+    """For a while many answers leave mail in doubt, too few in a row for an outage."""
+    _answer(faults, _doubtful(), 0.5)
+
+
+def _certain() -> dict[str, list[Course]]:
+    return {
+        "SES throttles": [courses.throttled()],
+        "SES fails": [courses.refused("InternalFailure"), courses.refused("ServiceUnavailable")],
+        "SES rejects": [courses.refused("MessageRejected")],
+        "SES refuses connections": [courses.no_connection()],
+    }
+
+
+def _doubtful() -> dict[str, list[Course]]:
+    return {
+        "SES late": [courses.answered_late(8), courses.answered_late(40), courses.arrives_late(40)],
+        "SES silent": [courses.lost(), courses.unanswered()],
+        "SES cut": [courses.cut_before(), courses.cut_after(), courses.unreadable()],
+        "proxy answers": [courses.foreign(name, decided=decided) for name in FOREIGN for decided in (False, True)],
+    }
+
+
+def _answer(faults: Faults, kinds: dict[str, list[Course]], share: float) -> None:
+    kind, found = faults.draw.choice(list(kinds.items()))
     faults.hit(kind, faults.site.installation.processes)
-    share = faults.draw.choice((0.3, 1.0))
     weights = {course: share / len(found) for course in found} | {courses.usual(): 1.001 - share}
     faults.site.ses.behave(weights)
     faults.until_over(faults.draw.choice((2.0, 10.0, 40.0)), faults.site.ses.behave)

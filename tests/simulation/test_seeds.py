@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.scenario import SCENARIOS
 
 _SEED = 7
-_SEEDS = {"run": 20, "roles": 8}
+_SEEDS = {"run": 10, "roles": 4, "suspended": 3, "takeover": 4, "doubt": 4, "clocks": 3}
 """How many of each scenario the suite plays, together within half a minute of one core."""
 
 
@@ -28,7 +28,7 @@ def _trace(name: str, hash_seed: str) -> str:
     return played.stdout
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", ["run", "roles"])
 def test_a_seed_repeats_exactly_in_another_process(name: str) -> None:
     assert _trace(name, "1") == _trace(name, "2")
 

@@ -2,37 +2,48 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from unittest import mock
 
 from tests.simulation.planted import claims, pacing, settling
 from tests.simulation.planted.patch import Patch
 
-PLANTED: dict[str, Callable[[], list[Patch]]] = {
-    "ack before the commit": settling.ack_before_the_commit,
-    "finish recorded before the answer": claims.finish_before_the_answer,
-    "claim not given back on interruption": claims.claim_kept_on_interruption,
-    "lease compared with the wrong clock": claims.lease_by_the_wrong_clock,
-    "lease check left out": claims.no_lease_check,
-    "in-doubt mail resent at once": claims.doubt_resent_at_once,
-    "grace counted from the wrong moment": claims.grace_from_the_claim_alone,
-    "event of a foreign instance taken": claims.foreign_events_taken,
-    "duplicate window ignored": claims.no_duplicate_window,
-    "duplicate: true taken for stored": settling.duplicate_taken_for_stored,
-    "nak without delay": settling.nak_without_delay,
-    "attempt counted on a throttle": settling.throttle_costs_an_attempt,
-    "last attempt without dead letter": settling.last_attempt_without_dead_letter,
-    "dead letter after the outcome": settling.dead_letter_after_the_outcome,
-    "term before the dead letter": settling.term_before_the_dead_letter,
-    "cancelled topic checked before the pacer only": pacing.gate_before_the_pacer_only,
-    "suppression checked by raw spelling": pacing.suppression_by_spelling,
-    "window cap dropped": pacing.no_cap_on_the_window,
-    "share not given up on lost touch": pacing.share_kept_when_cut_off,
-    "KV update without revision": claims.write_without_revision,
-    "outcome projected twice": settling.outcome_shown_twice,
-    "schedule claimed without publishing": settling.schedule_without_storing,
-    "consumer lease ignored for one beat": pacing.consumer_lease_ignored_for_a_beat,
-    "heartbeat left out": settling.no_heartbeats,
-    "drain that acks what it interrupts": settling.drain_acks,
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A fault, and where to look for it."""
+
+    plant: Callable[[], list[Patch]]
+    scenario: str
+    """The one that finds it soonest."""
+
+
+PLANTED: dict[str, Planted] = {
+    "ack before the commit": Planted(settling.ack_before_the_commit, "run"),
+    "finish recorded before the answer": Planted(claims.finish_before_the_answer, "run"),
+    "claim not given back on interruption": Planted(claims.claim_kept_on_interruption, "roles"),
+    "lease compared with the wrong clock": Planted(claims.lease_by_the_wrong_clock, "clocks"),
+    "lease check left out": Planted(claims.no_lease_check, "roles"),
+    "in-doubt mail resent at once": Planted(claims.doubt_resent_at_once, "clocks"),
+    "grace counted from the wrong moment": Planted(claims.grace_from_the_claim_alone, "doubt"),
+    "event of a foreign instance taken": Planted(claims.foreign_events_taken, "run"),
+    "duplicate window ignored": Planted(claims.no_duplicate_window, "run"),
+    "duplicate: true taken for stored": Planted(settling.duplicate_taken_for_stored, "run"),
+    "nak without delay": Planted(settling.nak_without_delay, "run"),
+    "attempt counted on a throttle": Planted(settling.throttle_costs_an_attempt, "run"),
+    "last attempt without dead letter": Planted(settling.last_attempt_without_dead_letter, "run"),
+    "dead letter after the outcome": Planted(settling.dead_letter_after_the_outcome, "run"),
+    "term before the dead letter": Planted(settling.term_before_the_dead_letter, "run"),
+    "cancelled topic checked before the pacer only": Planted(pacing.gate_before_the_pacer_only, "run"),
+    "suppression checked by raw spelling": Planted(pacing.suppression_by_spelling, "run"),
+    "window cap dropped": Planted(pacing.no_cap_on_the_window, "run"),
+    "share not given up on lost touch": Planted(pacing.share_kept_when_cut_off, "roles"),
+    "KV update without revision": Planted(claims.write_without_revision, "roles"),
+    "outcome projected twice": Planted(settling.outcome_shown_twice, "roles"),
+    "schedule claimed without publishing": Planted(settling.schedule_without_storing, "run"),
+    "consumer lease ignored for one beat": Planted(pacing.consumer_lease_ignored_for_a_beat, "takeover"),
+    "heartbeat left out": Planted(settling.no_heartbeats, "run"),
+    "drain that acks what it interrupts": Planted(settling.drain_acks, "run"),
 }
 
 
@@ -40,6 +51,6 @@ PLANTED: dict[str, Callable[[], list[Patch]]] = {
 def planted(name: str | None) -> Iterator[None]:
     """Plant a fault until the block ends; None plants nothing."""
     with ExitStack() as patches:
-        for target, attribute, replacement in PLANTED[name]() if name else ():
+        for target, attribute, replacement in PLANTED[name].plant() if name else ():
             patches.enter_context(mock.patch.object(target, attribute, replacement))
         yield

@@ -21,8 +21,8 @@ def gate_before_the_pacer_only() -> list[Patch]:
     """Cancelled topic checked before the pacer only."""
     acquire, check = Pacer.acquire, Gate.check
 
-    async def planted_acquire(self: Any, recipients: int, stopped: Any = bool) -> bool:  # noqa: ARG001 - as the original
-        released = await acquire(self, recipients)
+    async def planted_acquire(self: Any, recipients: int, _stopped: Any, *lane: Any) -> bool:
+        released = await acquire(self, recipients, lambda: None, *lane)
         _released.set(True)
         return released
 
