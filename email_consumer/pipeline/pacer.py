@@ -23,6 +23,8 @@ from email_consumer.pipeline.waiting_mail import Waiter, WaitingMail
 
 _TICK = 0.005
 """Minimum seconds between two releases: several waiters share one timer."""
+_RESOLUTION = 0.001
+"""Seconds by which the schedule may be ahead of the clock without a timer: uvloop's clock counts milliseconds."""
 _CATCH_UP = 0.25
 """Seconds of delay that are caught up on; anything beyond is dropped rather than sent in a burst."""
 
@@ -104,14 +106,21 @@ class Pacer:
         """
         if self._closed:
             return False
-        if self._waiting.next() is None:
-            self._due = max(self._due, self._loop.time())  # idle time is not caught up on
+        if self._timer is None and self._waiting.next() is None:
+            now = self._loop.time()
+            self._due = max(self._due, now)  # idle time is not caught up on
+            held = self._holds or self._bulk_holds
+            if not held and self._due <= now + _RESOLUTION and self._room_at(recipients, now) <= now:
+                self._record(recipients, now)
+                return True
         future: asyncio.Future[bool] = self._loop.create_future()
         waiter = Waiter(recipients, future, stopped, lane)
         self._waiting.add(waiter)
         if self._timer is None:
             self._release()
-        elif self._waiting.next() is waiter:  # ahead of the mail that the timer was set for
+        elif (
+            lane is Lane.TRANSACTIONAL and self._waiting.next() is waiter
+        ):  # goes before the mail that the timer was set for
             self._wake()
         return await future
 
@@ -147,27 +156,30 @@ class Pacer:
     def _release(self) -> None:
         self._timer = None
         now = self._loop.time()
-        while self._window and self._window[0][0] <= now - 1:
-            self._in_window -= self._window.popleft()[1]
         self._due = max(self._due, now - _CATCH_UP)
         while waiter := self._waiting.next():
             if self._holds and not (self._probes and len(self._holds) == 1):
                 return  # resume() or probe() starts the timer again
-            recipients = waiter.recipients
-            ready = max(self._due, self._room_at(recipients, now))
+            ready = max(self._due, self._room_at(waiter.recipients, now))
             if ready > now:
                 self._timer = self._loop.call_at(max(ready, now + _TICK), self._release)
                 return
             self._waiting.take(waiter)
-            self._probes = 0
-            self._due += recipients / self._rate
-            self._window.append((now, recipients))
-            self._in_window += recipients
-            self._metrics.peak = max(self._metrics.peak, self._in_window)
+            self._record(waiter.recipients, now)
             waiter.future.set_result(True)
+
+    def _record(self, recipients: int, now: float) -> None:
+        """Count a mail that is released now."""
+        self._probes = 0
+        self._due += recipients / self._rate
+        self._window.append((now, recipients))
+        self._in_window += recipients
+        self._metrics.peak = max(self._metrics.peak, self._in_window)
 
     def _room_at(self, recipients: int, now: float) -> float:
         """When the sliding second has room for this number of recipients."""
+        while self._window and self._window[0][0] <= now - 1:
+            self._in_window -= self._window.popleft()[1]
         excess = self._in_window + min(recipients, self._cap) - self._cap
         if excess <= 0:
             return now

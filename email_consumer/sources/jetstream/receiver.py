@@ -69,6 +69,8 @@ class JetStreamReceiver:
         self._inbox = client.new_inbox()
         self._numbers = count(1)
         self._requested = 0
+        self._batch = 1
+        """How many free slots, besides those of what is requested, are worth another request."""
         self._pin = ""
         self._heard_at = 0.0
         self._refreshed_at = 0.0
@@ -142,6 +144,7 @@ class JetStreamReceiver:
 
     async def _fill(self) -> None:
         """Ask for what is due. Whatever may have become of stream and consumer since the last request, we know it first."""
+        self._batch = max(1, self._most() // 2)
         due = self._due()
         if (due and not self._requested) or time.monotonic() - self._refreshed_at > _REFRESH_EVERY:
             if not await self._refresh():
@@ -195,12 +198,17 @@ class JetStreamReceiver:
         limits = self._consumer.limits
         if self._requested and not limits.overlap:
             return 0
-        most = min(self._slots.capacity, limits.at_once(self._client.max_payload))
+        most = self._most()
         due = int(min(self._slots.free, most)) - self._requested
         return due if due > 0 and (not self._requested or due >= most // 2) else 0
 
+    def _most(self) -> int:
+        """How many to ask for at once."""
+        return int(min(self._slots.capacity, self._consumer.limits.at_once(self._client.max_payload)))
+
     def _wake_if_due(self) -> None:
-        if not self._wake.is_set() and self._due():
+        unrequested = self._slots.free - self._requested
+        if (unrequested >= self._batch or not self._requested) and not self._wake.is_set() and self._due():
             self._wake.set()
 
     async def _arrived_later(self, message: Msg) -> None:
