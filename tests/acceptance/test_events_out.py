@@ -1,0 +1,152 @@
+"""Events out under kills: each is in the stream once, and a subscriber that has nothing else knows what the tables know."""
+
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nats
+import orjson
+import pytest
+
+from ses_sandbox.testing import SandboxTask
+from tests.acceptance.publisher import JetStreamPublisher, as_map, emptied
+from tests.servers.daemon import Daemon
+from tests.servers.fleet import Fleet
+from tests.servers.nats import NatsServer
+from tests.servers.ports import free_ports
+from tests.waiting import PATIENCE, until
+
+MAILS = int(os.environ.get("EVENTS_MAILS", "400"))
+KILLS = int(os.environ.get("EVENTS_KILLS", "6"))
+RATE = int(os.environ.get("EVENTS_RATE", "200"))
+_TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
+_STREAM = "messages-events"
+_TYPE_BY_STATUS = {2: "sent", 3: "failed", 4: "stopped"}
+_TYPE_BY_RESULT = {"Delivery": "delivered", "Bounce": "bounced", "Complaint": "complained"}
+
+
+@dataclass
+class Site:
+    """What is killed, and what stays."""
+
+    nats: NatsServer
+    sandbox: SandboxTask
+    publisher: JetStreamPublisher
+    processes: list[Daemon]
+    database: Path
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@asynccontextmanager
+async def open_site(directory: Path, kind: str) -> AsyncIterator[Site]:
+    [port] = free_ports(1)
+    sandbox = SandboxTask(
+        directory / "sandbox",
+        events_to=f"http://127.0.0.1:{port}/v1/events/results",
+        event_retry_delay=1,
+        event_max_retries=1000,
+    )
+    async with NatsServer(directory / "nats") as server, sandbox:
+        await sandbox.put("/sandbox/events", {"enabled": True, "delay": 0})
+        variables = {
+            "NATS_URL": server.url,
+            "AWS_ENDPOINT_URL_SESV2": sandbox.url,
+            "AWS_ENDPOINT_URL_SNS": sandbox.url,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
+            "SNS_TOPIC_ARNS": _TOPIC_ARN,
+            "SANDBOX_CERTIFICATE": str(directory / "sandbox" / "sns-certificate.pem"),
+            "SES_RATE_PER_SEC": str(RATE),
+            "RETRY_DELAY": "0.2",
+            "ACK_WAIT": "2",
+            "CLAIM_LEASE": "4",
+            "EVENTS_OUT": "nats",
+        }
+        publisher = await JetStreamPublisher.connect(server.url)
+        async with _processes(directory, kind, variables, port) as (processes, database):
+            yield Site(server, sandbox, publisher, processes, database)
+        await publisher.close()
+
+
+@asynccontextmanager
+async def _processes(
+    directory: Path, kind: str, variables: Mapping[str, str], port: int
+) -> AsyncIterator[tuple[list[Daemon], Path]]:
+    if kind == "run":
+        async with Daemon(directory / "daemon", {**variables, "SERVER_PORT": str(port)}) as daemon:
+            yield [daemon], directory / "daemon" / "data" / "email.db"
+    else:
+        async with Fleet(directory, variables, port=port, workers=1) as fleet:
+            yield [fleet.sidecar, *fleet.workers], fleet.database
+
+
+def _mail(number: int) -> bytes:
+    """Most are delivered, some bounce or are complained about, some can't be sent."""
+    name = {0: "bounce", 1: "complaint"}.get(number % 10, "success")
+    fields = {"topic_id": "t", "email": f"{name}+{number}@simulator.amazonses.com"}
+    return as_map(f"u-{number}", **fields)
+
+
+async def _events(url: str) -> list[tuple[str, dict[str, Any]]]:
+    """All of the stream, with their message ids, as a subscriber gets them."""
+    client = await nats.connect(url)
+    jetstream = client.jetstream()
+    found: list[tuple[str, dict[str, Any]]] = []
+    left = (await jetstream.stream_info(_STREAM)).state.messages
+    subscription = await jetstream.subscribe(f"{_STREAM}.>", ordered_consumer=True)
+    while len(found) < left:
+        message = await subscription.next_msg(timeout=PATIENCE)
+        found.append(((message.headers or {})["Nats-Msg-Id"], orjson.loads(message.data)))
+    await client.close()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["run", "roles"])
+async def test_each_event_once_whatever_is_killed(tmp_path: Path, kind: str) -> None:
+    chance = random.Random(16)
+    async with open_site(tmp_path, kind) as site:
+        await site.publisher.publish(map(_mail, range(MAILS)))
+        for kill in range(KILLS):
+            share = MAILS // (KILLS + 1)
+            count = share * kill + chance.randrange(share)
+            answer = await site.sandbox.get("/messages/wait", count=count, timeout=PATIENCE)
+            assert answer["reached"], answer
+            if kill % 3 == 2:
+                await site.nats.kill()
+                await site.nats.restart()
+            else:
+                victim = chance.choice(site.processes)
+                await victim.kill()
+                await victim.start_again()
+        await emptied(site.publisher)
+        await site.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
+        await until(lambda: site.rows("SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
+        assert site.rows("SELECT count(*) FROM email_requests WHERE status < 2") == [(0,)]
+        events = await _events(site.nats.url)
+        mails = dict(site.rows("SELECT uuid, status FROM email_requests"))
+        results = site.rows(
+            "SELECT uuid, result.status, recipient FROM email_results AS result"
+            " JOIN email_requests AS mail ON mail.id = request_id WHERE result.status <> 'Send'"
+        )
+    assert len(mails) == MAILS
+    assert [name for name, _ in events] == [event["id"] for _, event in events]
+    assert len({name for name, _ in events}) == len(events)
+    assert [event["seq"] for _, event in events] == sorted(event["seq"] for _, event in events)
+    last = {event["uuid"]: event["type"] for _, event in events if event["type"] in _TYPE_BY_STATUS.values()}
+    assert last == {uuid: _TYPE_BY_STATUS[status] for uuid, status in mails.items()}
+    reported = Counter(
+        (event["uuid"], event["type"], event["recipients"][0])
+        for _, event in events
+        if event["type"] in _TYPE_BY_RESULT.values()
+    )
+    assert reported == Counter((uuid, _TYPE_BY_RESULT[status], recipient) for uuid, status, recipient in results)
+    assert {kind for _, kind, _ in reported} == set(_TYPE_BY_RESULT.values())
