@@ -16,6 +16,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "stats": "Show a topic's results, or how much was sent recently.",
         "cancel": "Cancel the unsent mail of a topic.",
         "dlq": "List, show, replay or remove dead letters.",
+        "lanes": "Adopt transactional mail that was published before its lane existed.",
         "suppressions": "List, add or remove addresses that get no mail.",
         "erase": "Erase one address.",
         "secret": "Rotate the secret that signs unsubscribe links and open pixels.",

@@ -28,8 +28,8 @@ from email_consumer.message.fingerprint import address_hash
 from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, from_value
-from email_consumer.roles.nats import topology_of
 from email_consumer.settings import Settings
+from email_consumer.settings.mail_topology import mail_topology
 
 _LISTED = 10
 _WORTH_A_BAR = 1000
@@ -129,7 +129,7 @@ async def _publish(
 ) -> BulkPublisher:
     hidden = total < _WORTH_A_BAR or not sys.stderr.isatty()
     async with nats_connection(settings) as client:
-        lane = topology_of(client, settings).transactional
+        lane = mail_topology(client, settings).transactional
         if transactional:
             with suppress(NatsError):  # not for us to know; it is transactional mail in the other lane, too
                 await lane.find()

@@ -95,8 +95,10 @@ class StallDetector:
             self._moved_at = now
         self._settled = settled
         silence = f"mail is waiting, and none was settled for {now - self._moved_at:.0f} s"
-        why = progress.hint or (
-            metrics.last_nak_reason and f"the last one was returned to its source: {metrics.last_nak_reason}"
+        why = (
+            metrics.bulk_held
+            or progress.hint
+            or (metrics.last_nak_reason and f"the last one was returned to its source: {metrics.last_nak_reason}")
         )
         self._text = f"{silence} ({why})" if why else silence
 

@@ -15,7 +15,7 @@ from email_consumer.doctor.finding import Finding, error, ok, skipped
 from email_consumer.doctor.fleet import check_replicas, check_sidecar, check_workers
 from email_consumer.doctor.identity import check_identity
 from email_consumer.doctor.nats import check_jetstream, check_server, connection
-from email_consumer.doctor.queue import check_queue
+from email_consumer.doctor.queue import check_queue, check_transactional_lane
 from email_consumer.doctor.queue_sample import check_waiting_mail
 from email_consumer.doctor.receiver import check_receiver, is_loopback
 from email_consumer.doctor.round_trip import RoundTrip
@@ -26,6 +26,7 @@ from email_consumer.doctor.subscription import check_subscription
 from email_consumer.message.address import parse_address
 from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
+from email_consumer.settings.mail_topology import mail_topology
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.sources.jetstream.drift import ConsumerNeeds
 
@@ -86,7 +87,9 @@ async def _nats(settings: Settings) -> list[Finding]:
         if jetstream[0].severity.exit_code:
             return [*findings, skipped("queue.stream", "There is no JetStream.")]
         needs = ConsumerNeeds.of(settings.subject, settings.ack_wait, settings.concurrency_limit)
+        lane = mail_topology(client, settings).transactional
         findings += await check_queue(client, stream=settings.stream, consumer=settings.consumer, needs=needs)
+        findings += await check_transactional_lane(client, lane)
         findings.append(
             await check_waiting_mail(
                 client,

@@ -1,4 +1,4 @@
-"""The stream and its consumer: as a mail queue needs them, looked at without changing anything."""
+"""The stream and its consumers: as a mail queue needs them, looked at without changing anything."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from email_consumer.sources.jetstream.drift import (
     stream_errors,
     stream_risks,
 )
+from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 from email_consumer.sources.jetstream.unconsumed import find_unconsumed
 
 
@@ -36,12 +37,39 @@ async def check_queue(client: Client, *, stream: str, consumer: str, needs: Cons
     findings = _stream(found, stream, needs.subject) + await _subjects(client, stream)
     try:
         theirs = await ask(client, f"CONSUMER.INFO.{stream}.{consumer}")
-        return findings + _consumer(theirs, found, needs, client.max_payload)
+        return findings + _consumer("queue.consumer", theirs, found, needs, client.max_payload)
     except NotFoundError:
         text = f"The consumer {consumer!r} does not exist yet."
         return [*findings, warning("queue.consumer", text, "Start `email-consumer run` once: it creates it.")]
     except (NatsError, TimeoutError) as failure:
         return [*findings, _no_answer("queue.consumer", failure)]
+
+
+async def check_transactional_lane(client: Client, lane: TransactionalLane) -> list[Finding]:
+    """Whether transactional mail has a lane, and the state of its consumer."""
+    try:
+        found = await client.jetstream().stream_info(lane.consumer.stream)
+        await lane.find()
+        if lane.missing:
+            waiting = await lane.unread()
+            return [_one_lane(lane, waiting)]
+        info = await lane.consumer.info()
+    except NotFoundError:
+        return [skipped("queue.transactional", "There is no stream yet.")]
+    except (NatsError, TimeoutError) as failure:
+        return [_no_answer("queue.transactional", failure)]
+    return _consumer("queue.transactional", info, found, lane.consumer.needs, client.max_payload)
+
+
+def _one_lane(lane: TransactionalLane, waiting: int) -> Finding:
+    text = f"There is one lane, in which transactional mail waits its turn among bulk mail: {lane.missing}."
+    fix = "Start `email-consumer run` once: it creates what is missing, or its log says why it can't (lanes.one)."
+    if waiting:
+        text += f" {waiting:,} messages lie on {lane.subject!r}, and nobody reads them."
+        fix = "`email-consumer lanes adopt` has them sent; or purge the subject. Then restart `email-consumer run`."
+    elif lane.conflict:
+        fix = "Set SUBJECT to the subject of bulk mail alone, with another CONSUMER once the queue is empty."
+    return warning("queue.transactional", text, fix)
 
 
 def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
@@ -69,13 +97,15 @@ async def _subjects(client: Client, stream: str) -> list[Finding]:
     return [warning("queue.subjects", text, fix)]
 
 
-def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, max_payload: int) -> list[Finding]:
+def _consumer(
+    check: str, found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, max_payload: int
+) -> list[Finding]:
     """`found` is what the server says of it, in its own JSON."""
     name = found["name"]
     config = ConsumerConfig.from_response(dict(found["config"]))
     failures = [
         error(
-            "queue.consumer",
+            check,
             f"Consumer {name!r}: {failure}.",
             "Set CONSUMER to another name, or delete it: `email-consumer run` recreates it.",
         )
@@ -83,27 +113,27 @@ def _consumer(found: dict[str, Any], stream: StreamInfo, needs: ConsumerNeeds, m
     ]
     if found.get("paused"):
         text = f"Consumer {name!r} is paused until {found['config'].get('pause_until')}: no mail is sent."
-        failures.append(error("queue.consumer", text, f"`nats consumer resume {stream.config.name} {name}`."))
+        failures.append(error(check, text, f"`nats consumer resume {stream.config.name} {name}`."))
     changes = [
         warning(
-            "queue.consumer",
+            check,
             f"Consumer {name!r}: {field} is {now}, not {wanted}; {reason}.",
             "Restart `email-consumer run`: it corrects that. If this happens again, another program changes it.",
         )
         for field, (now, wanted, reason) in consumer_changes(config, stream.config, needs).items()
     ]
     risks = [
-        warning("queue.consumer", f"Consumer {name!r}: {risk}.", f"`nats consumer edit {stream.config.name} {name}`.")
+        warning(check, f"Consumer {name!r}: {risk}.", f"`nats consumer edit {stream.config.name} {name}`.")
         for risk in consumer_risks(found["config"], max_payload)
     ]
     if found["num_pending"] and not (found["num_ack_pending"] or found["num_waiting"]):
         text = f"Consumer {name!r}: {found['num_pending']:,} mails are waiting, none is being processed, and no program requests them."
         fix = "Start `email-consumer run`, or see its log (intake.interrupted)."
-        risks.append(warning("queue.consumer", text, fix))
+        risks.append(warning(check, text, fix))
     waiting = (
         f"{found['num_pending']:,} are waiting, {found['num_ack_pending']:,} are being processed or waiting for a retry"
     )
-    summary = ok("queue.consumer", f"Consumer {name!r}: {waiting}{_limits(found['config'])}.")
+    summary = ok(check, f"Consumer {name!r}: {waiting}{_limits(found['config'])}.")
     return failures + changes + risks or [summary]
 
 

@@ -13,6 +13,7 @@ from email_consumer.ledgers.jetstream.takeover import renew_takeover
 from email_consumer.roles.waiting_server import WaitingServer
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
+from email_consumer.settings.mail_topology import mail_topology
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.sources.jetstream.consumer import consumer_in_use
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
@@ -80,23 +81,9 @@ async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
     services.at_end(partial(close, client))
     services.start(Service("connection", lambda: _await(lost), on_crash=OnCrash.EXIT))
-    topology = topology_of(client, settings)
+    topology = mail_topology(client, settings)
     await topology.ensure()
     return NatsLink(settings, client, topology)
-
-
-def topology_of(client: Client, settings: Settings) -> Topology:
-    """The mail stream and its consumers, as the settings name them."""
-    return Topology(
-        client,
-        stream=settings.stream,
-        subject=settings.subject,
-        consumer=settings.consumer,
-        ack_wait=settings.ack_wait,
-        concurrency=settings.concurrency_limit,
-        replicas=settings.nats_replicas,
-        transactional_subject=settings.transactional_subject,
-    )
 
 
 async def hold(

@@ -1,10 +1,11 @@
 """The SES client, the pacer, and the governor that keeps to the account's limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.core.source import Source
 from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.roles.parts import Parts
@@ -42,10 +43,16 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
         metrics=metrics,
         account=sender.account,
         quota_reserve=settings.quota_reserve,
+        reserved=await used_before(parts.sources),
     )
     await governor.check_account()
     parts.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
     return PacedSender(sender, pacer, slots, governor)
+
+
+async def used_before(sources: Iterable[Source]) -> bool:
+    """Whether there has been transactional mail, as far as its sources remember."""
+    return any([(await source.progress()).settled for source in sources if source.lane is Lane.TRANSACTIONAL])
 
 
 def ses_client(settings: Settings) -> SesClient:

@@ -1,6 +1,7 @@
 """Workers in other processes, as the sidecar sees them; see `Workers`."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from email_consumer.feedback.events import Event
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
 from email_consumer.ledgers.statements import KNOWN_AS_SENT
 from email_consumer.message.fields import is_tag
+from email_consumer.message.lane import Lane
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.paced_sender import ses_client
 from email_consumer.runtime.supervisor import Service, Supervisor
@@ -40,14 +42,15 @@ class AccountMonitor:
         """The SES account as of the last answer of SES."""
         return self.governor.account if self.governor else None
 
-    def count_sent(self, mails: int) -> None:
-        """Count `mails` that were sent by any worker."""
-        self.metrics.recipients_sent += mails
-        self.metrics.outcomes[Sent] += mails
+    def count_sent(self, mails: Counter[Lane]) -> None:
+        """Count mails that were sent by any worker."""
+        self.metrics.recipients_sent += mails.total()
+        self.metrics.outcomes[Sent] += mails.total()
+        self.metrics.sent_by_lane += mails
 
 
-async def monitor_account(settings: Settings, services: Supervisor) -> AccountMonitor:
-    """Read the SES account regularly, if credentials exist."""
+async def monitor_account(settings: Settings, services: Supervisor, *, reserved: bool) -> AccountMonitor:
+    """Read the SES account regularly, if credentials exist. `reserved`: see `Governor`."""
     metrics = Metrics(rate=settings.ses_rate_per_sec)
     try:
         client = await services.enter(ses_client(settings))
@@ -55,7 +58,14 @@ async def monitor_account(settings: Settings, services: Supervisor) -> AccountMo
         _log.info("account.not_asked", reason=str(error))
         return AccountMonitor(metrics, None)
     pace = _DisplayedPace(metrics)
-    governor = Governor(rate=settings.ses_rate_per_sec, pace=pace, metrics=metrics, account=client.account)
+    governor = Governor(
+        rate=settings.ses_rate_per_sec,
+        pace=pace,
+        metrics=metrics,
+        account=client.account,
+        quota_reserve=settings.quota_reserve,
+        reserved=reserved,
+    )
     await governor.check_account()
     services.start(Service("account", governor.run))
     return AccountMonitor(metrics, governor)

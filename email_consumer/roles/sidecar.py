@@ -23,6 +23,7 @@ from email_consumer.roles.http import check_pace
 from email_consumer.roles.ledger_consumers import LedgerConsumers
 from email_consumer.roles.monitoring import report_on, watch_progress
 from email_consumer.roles.nats import NatsLink, connect_nats, hold, join_ledger
+from email_consumer.roles.paced_sender import used_before
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
 from email_consumer.roles.sending import policy
@@ -64,13 +65,14 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     shared_state = SharedStatePublisher(client, stream=stream, replicas=replicas)
     await shared_state.open()
     gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, shared_state))
-    monitor = await monitor_account(settings, services)
+    sources = lanes_of(nats)
+    monitor = await monitor_account(settings, services, reserved=await used_before(sources))
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
     workers = RemoteWorkers(shared_state, claims, database, gate, monitor, secrets=secrets)
     marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
-    parts = Parts(settings, Metrics(), lanes_of(nats), services)
+    parts = Parts(settings, Metrics(), sources, services)
     parts.checks.update(events_out, claims=keeper.check)
     wake_scheduler = await build_control_plane(parts, Resources(database, queue, workers, secrets))
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))

@@ -45,6 +45,7 @@ class Governor:
         metrics: Metrics,
         account: Callable[[], Awaitable[Account]],
         quota_reserve: float = 0.0,
+        reserved: bool = False,
         poll: float = 60.0,
         poll_held: float = 5.0,
         clock: Callable[[], float] | None = None,
@@ -57,6 +58,7 @@ class Governor:
             metrics: tell how many recipients were sent.
             account: asks SES; may raise `AccountUnavailableError`.
             quota_reserve: the part of the quota that is kept for transactional mail, once there is any.
+            reserved: there has been some before this process started.
             poll: seconds between two looks at the account.
             poll_held: seconds between two looks at the least, and while the account may not send.
             clock: seconds; `time.monotonic` unless given.
@@ -66,6 +68,7 @@ class Governor:
         self._metrics = metrics
         self._ask = account
         self._quota_reserve = quota_reserve
+        self._reserved = reserved
         self._poll = poll
         self._poll_held = poll_held
         self._clock = clock or time.monotonic
@@ -190,7 +193,8 @@ class Governor:
         if sent >= left / self._workers:
             return _Obstacle(f"the SES quota of {quota:.0f} recipients in 24 hours is used up")
         # Who sends bulk mail alone has the whole quota for it.
-        reserve = quota * self._quota_reserve if self._metrics.sent_by_lane[Lane.TRANSACTIONAL] else 0.0
+        reserved = self._reserved or self._metrics.sent_by_lane[Lane.TRANSACTIONAL]
+        reserve = quota * self._quota_reserve if reserved else 0.0
         if reserve and sent >= (left - reserve) / self._workers:
             what = f"the last {reserve:.0f} recipients of the SES quota ({quota:.0f} in 24 hours)"
             return _Obstacle(f"{what} are kept for transactional mail", bulk_only=True)

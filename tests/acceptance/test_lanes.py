@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import nats
 import pytest
 
 from tests.acceptance.api.conftest import Api, serving
@@ -177,6 +178,34 @@ async def test_a_cancelled_topic_stops_both_lanes(harness: DaemonHarness) -> Non
         _, topic = await api.ask("GET", "/v1/topics/t")
         assert topic["request_counts"]["Stopped"] == 100 - len(await harness.sent())
         assert topic["request_counts"]["Stopped"] > 50
+
+
+async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness: DaemonHarness) -> None:
+    assert isinstance(harness.publisher, JetStreamPublisher)
+    async with harness.daemon() as daemon:
+        await daemon.stop()
+    client = await nats.connect(harness.nats.url)
+    await client.jetstream().delete_consumer("messages", "email-processor-transactional")  # as before there were lanes
+    await client.close()
+    await harness.publisher.publish((as_map(uuid) for uuid in URGENT), transactional=True)
+    async with harness.daemon() as daemon:
+        assert "5 messages lie on 'messages.transactional'" in (await daemon.wait_for("lanes.one"))["reason"]
+        await harness.publisher.publish([as_map("bulk")])
+        await harness.wait_sent(1)
+        assert await harness.sent() == {"bulk": 1}
+        environment = {"NATS_URL": harness.nats.url}
+        answers = [
+            await run_program("lanes", "adopt", directory=harness.directory, environment=environment, stdin=b"")
+            for _ in range(2)
+        ]
+        assert [code for code, *_ in answers] == [0, 0]
+        assert answers[0][1].startswith("5 mails on messages.transactional will be sent")
+        assert answers[1][1].startswith("Nothing to adopt")
+        assert await daemon.stop() == 0
+    async with harness.daemon() as daemon:
+        await harness.emptied()
+        assert not daemon.count("lanes.one")
+    assert await harness.sent() == dict.fromkeys(["bulk", *URGENT], 1)
 
 
 async def _transactional_queue(server: SqsServer) -> TestQueue:

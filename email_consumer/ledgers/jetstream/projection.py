@@ -1,5 +1,6 @@
 """Applies the workers' outcomes to the sidecar's tables: at least once, in any order, with the same result."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from email_consumer.core.outcome import LeftOut
 from email_consumer.ledgers.jetstream import statements
 from email_consumer.ledgers.jetstream.mail_state import MailState, read_states
 from email_consumer.ledgers.rows import left_out_rows
+from email_consumer.message.lane import Lane
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.runtime.throttle import Throttle
 from email_consumer.store.database import Database
@@ -37,14 +39,14 @@ class Projection:
     def __init__(
         self,
         database: Database,
-        sent: Callable[[int], None] = lambda _: None,
+        sent: Callable[[Counter[Lane]], None] = lambda _: None,
         shown: Callable[[list[MailState]], Awaitable[None]] | None = None,
     ) -> None:
-        """`sent` is called with the number of mails newly shown as sent; `shown` with each batch before it is acknowledged."""
+        """`sent` is called with the numbers of mails newly shown as sent; `shown` with each batch before it is acknowledged."""
         self._sent = sent
         self._shown = shown
         self._skips = Throttle(_SKIPS_LOGGED_EVERY)
-        self._group: GroupCommit[list[MailState], int] = GroupCommit(database, _write)
+        self._group: GroupCommit[list[MailState], Counter[Lane]] = GroupCommit(database, _write)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -74,7 +76,7 @@ class Projection:
             )
 
 
-async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]]) -> list[int]:
+async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]]) -> list[Counter[Lane]]:
     """Apply batches; returns for each how many mails it showed as sent."""
     entries = [entry for batch in batches for entry in batch]
     conflicts = [entry for entry in entries if entry["conflict"]]
@@ -90,7 +92,11 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]
         await connection.executemany(statements.LEFT_OUT, [row for entry in round_ for row in _left_out(entry)])
     await connection.executemany(statements.FAIL_CONFLICTING, conflicts)
     await connection.executemany(statements.REMARK_CONFLICT, conflicts)
-    return [sum(entry["status"] == Status.SENT for entry in batch) for batch in newer]
+    return [Counter(_lane(entry) for entry in batch if entry["status"] == Status.SENT) for batch in newer]
+
+
+def _lane(entry: MailState) -> Lane:
+    return Lane.TRANSACTIONAL if entry["lane"] == Lane.TRANSACTIONAL else Lane.BULK
 
 
 def _is_newer(entry: MailState, shown: dict[str, tuple[int, int]]) -> bool:

@@ -31,9 +31,9 @@ class DurableConsumer:
 
     def __init__(self, client: Client, stream: str, name: str, needs: ConsumerNeeds) -> None:
         self.name = name
+        self.stream = stream
+        self.needs = needs
         self._client = client
-        self._stream = stream
-        self._needs = needs
 
     async def info(self) -> dict[str, Any]:
         """What the server says of it.
@@ -42,7 +42,7 @@ class DurableConsumer:
             nats.js.errors.NotFoundError: there is no such consumer.
             nats.errors.Error: JetStream did not answer.
         """
-        return await ask(self._client, f"CONSUMER.INFO.{self._stream}.{self.name}")
+        return await ask(self._client, f"CONSUMER.INFO.{self.stream}.{self.name}")
 
     async def ensure(self, stream: StreamInfo) -> None:
         """Create it, or update what may be updated, and warn of what may keep mail from coming.
@@ -57,26 +57,26 @@ class DurableConsumer:
             await self._create(stream)
             return
         config = ConsumerConfig.from_response(dict(info["config"]))
-        if errors := consumer_errors(config, stream.config, self._needs):
+        if errors := consumer_errors(config, stream.config, self.needs):
             errors.append("name another one in CONSUMER, or delete this one so that it is recreated")
-            raise TopologyError(lines(f"consumer {self.name!r} of stream {self._stream!r}", errors))
-        await self._bring_in_line(info["config"], consumer_changes(config, stream.config, self._needs))
+            raise TopologyError(lines(f"consumer {self.name!r} of stream {self.stream!r}", errors))
+        await self._bring_in_line(info["config"], consumer_changes(config, stream.config, self.needs))
         for risk in consumer_risks(info["config"], self._client.max_payload):
             _log.warning("consumer.risk", consumer=self.name, risk=risk)
 
     async def _create(self, stream: StreamInfo) -> None:
         info = await self._client.jetstream().add_consumer(
-            self._stream,
+            self.stream,
             ConsumerConfig(
                 durable_name=self.name,
                 ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=self._needs.ack_wait,
+                ack_wait=self.needs.ack_wait,
                 max_deliver=-1,  # throttles would count: attempts are counted by the ledger
-                max_ack_pending=self._needs.max_ack_pending,
-                filter_subject=self._needs.subject,
+                max_ack_pending=self.needs.max_ack_pending,
+                filter_subject=self.needs.subject,
             ),
         )
-        _log.info("consumer.created", stream=self._stream, consumer=self.name, subject=self._needs.subject)
+        _log.info("consumer.created", stream=self.stream, consumer=self.name, subject=self.needs.subject)
         if stream.config.retention != RetentionPolicy.WORK_QUEUE and info.num_pending:
             _log.warning(
                 "consumer.starts_at_the_beginning",
@@ -90,8 +90,8 @@ class DurableConsumer:
         if not changes:
             return
         config = {**found, **{name: in_json(name, wanted) for name, (_, wanted, _) in changes.items()}}
-        question = {"stream_name": self._stream, "config": config, "action": "update"}
-        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self._stream}.{self.name}", question)
+        question = {"stream_name": self.stream, "config": config, "action": "update"}
+        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self.stream}.{self.name}", question)
         for name, (before, now, reason) in changes.items():
             _log.warning("consumer.updated", consumer=self.name, field=name, found=before, now=now, reason=reason)
 

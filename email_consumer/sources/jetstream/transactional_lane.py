@@ -44,7 +44,7 @@ class TransactionalLane:
         Raises:
             nats.errors.Error: JetStream did not answer.
         """
-        self.missing = self._conflict()
+        self.missing = self.conflict
         if self.missing or any(covers(each, self.subject) for each in stream.config.subjects or ()):
             return stream
         try:
@@ -82,11 +82,13 @@ class TransactionalLane:
         try:
             await self.consumer.info()
         except NotFoundError:
-            self.missing = self._conflict() or f"it has no consumer {self.consumer.name!r}"
+            self.missing = self.conflict or f"it has no consumer {self.consumer.name!r}"
         else:
-            self.missing = self._conflict()
+            self.missing = self.conflict
 
-    def _conflict(self) -> str:
+    @property
+    def conflict(self) -> str:
+        """What in the settings is in the way of such a lane; empty if nothing is."""
         if not self.subject:
             return "no subject is set for it"
         if covers(self._bulk_subject, self.subject):
@@ -95,7 +97,7 @@ class TransactionalLane:
 
     async def _obstacle(self, stream: StreamInfo, *, adopt: bool) -> str:
         try:
-            if not (adopt or self._known) and (waiting := await self._unread()):
+            if not (adopt or self._known) and (waiting := await self.unread()):
                 return (
                     f"{waiting:,} messages lie on {self.subject!r} from before it was read; "
                     "`email-consumer lanes adopt` has them sent, or purge the subject"
@@ -107,8 +109,13 @@ class TransactionalLane:
             return f"its consumer {self.consumer.name!r} can't be created: {_reason(error)}"
         return ""
 
-    async def _unread(self) -> int:
-        """Messages on the subject, while it has no consumer of ours."""
+    async def unread(self) -> int:
+        """Messages on the subject while it has no consumer of ours; 0 once it has.
+
+        Raises:
+            nats.js.errors.NotFoundError: there is no stream.
+            nats.errors.Error: JetStream did not answer.
+        """
         try:
             await self.consumer.info()
         except NotFoundError:

@@ -6,7 +6,7 @@ import pytest
 from nats.aio.client import Client
 
 from email_consumer.doctor.finding import Severity
-from email_consumer.doctor.queue import check_queue
+from email_consumer.doctor.queue import check_queue, check_transactional_lane
 from email_consumer.jetstream.api import ask
 from email_consumer.sources.jetstream.drift import ConsumerNeeds
 from email_consumer.sources.jetstream.topology import Topology
@@ -56,3 +56,38 @@ async def test_a_paused_consumer(made: Client) -> None:
     assert finding.severity is Severity.ERROR
     assert "paused until 2100-01-01T00:00:00Z: no mail is sent" in finding.text
     assert finding.fix == "`nats consumer resume messages c`."
+
+
+def _topology(client: Client, subject: str = "messages.email") -> Topology:
+    return Topology(
+        client,
+        stream="messages",
+        subject=subject,
+        consumer="c",
+        ack_wait=30,
+        concurrency=10,
+        replicas=1,
+        transactional_subject="messages.transactional",
+    )
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_the_lane_of_transactional_mail(made: Client, paused: bool) -> None:
+    await _topology(made).ensure()
+    if paused:
+        await ask(made, "CONSUMER.PAUSE.messages.c-transactional", {"pause_until": "2100-01-01T00:00:00Z"})
+    [finding] = await check_transactional_lane(made, _topology(made).transactional)
+    assert finding.check == "queue.transactional"
+    assert finding.severity is (Severity.ERROR if paused else Severity.OK)
+
+
+async def test_one_lane_and_why(made: Client) -> None:
+    [finding] = await check_transactional_lane(made, _topology(made).transactional)
+    assert finding.severity is Severity.WARNING
+    assert "it has no consumer 'c-transactional'" in finding.text
+    await made.jetstream().publish("messages.transactional", b"from before")
+    [finding] = await check_transactional_lane(made, _topology(made).transactional)
+    assert "1 messages lie on 'messages.transactional', and nobody reads them" in finding.text
+    assert "lanes adopt" in finding.fix
+    [finding] = await check_transactional_lane(made, _topology(made, "messages.*").transactional)
+    assert "SUBJECT 'messages.*' covers 'messages.transactional'" in finding.text

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
 from email_consumer.ledgers.jetstream.record import ClaimRecord
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover
+from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from tests.factories import ORIGIN, mail
@@ -178,20 +180,21 @@ def batches() -> Iterator[tuple[str, bytes]]:
         "recipients_hash": ("x", 2**64 - 1),
         "content_hash": (1e300, []),
         "conflict": (5, [1]),
+        "lane": (5, []),
         "subject": (5, []),
         "now": (None, "x", float("nan")),
     }
     for name, values in wrong.items():
         for value in values:
             yield f"{name} {value!r}", msgpack.packb(good | {name: value})
-    for name in good.keys() - {"left_out", "recipients_hash", "content_hash", "conflict", "subject"}:
+    for name in good.keys() - {"left_out", "recipients_hash", "content_hash", "conflict", "lane", "subject"}:
         yield f"without {name}", msgpack.packb({key: value for key, value in good.items() if key != name})
     surrogate = msgpack.packb(good | {"email": "\ud800@example.com"}, unicode_errors="surrogatepass")
     yield "an unpaired surrogate", surrogate
 
 
 async def test_junk_in_batches_of_outcomes_costs_nothing_that_is_ours(database: Database) -> None:
-    sent: list[int] = []
+    sent: list[Counter[Lane]] = []
     projection = Projection(database, sent.append)
     handled: list[Batch] = []
     with capture_logs() as logs:
@@ -202,7 +205,7 @@ async def test_junk_in_batches_of_outcomes_costs_nothing_that_is_ours(database: 
     assert all(batch.acked for batch in handled)
     uuids = {row["uuid"] for row in query(database.path, "SELECT uuid FROM email_requests WHERE status = 2")}
     assert uuids == {f"before-{number}" for number, _ in enumerate(batches())}
-    assert sum(sent) == len(uuids)
+    assert sum(each.total() for each in sent) == len(uuids)
     assert len([line for line in logs if line["event"] == "outcomes.unreadable"]) == 1
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,10 +205,12 @@ async def test_batches_fit_a_server_that_takes_little(tmp_path: Path, path: Path
 
 
 async def test_what_is_newly_sent_is_counted_once(database: Database) -> None:
-    counted: list[int] = []
+    counted: list[Counter[Lane]] = []
     projection = Projection(database, counted.append)
-    batch = attempt("u-1", Sent("ses-1"), 11) + attempt("u-2", Failed("503"), 12)
+    batch = attempt("u-1", Sent("ses-1"), 11, lane="transactional") + attempt("u-2", Failed("503"), 12)
     async with projection.running():
         for payload in (batch, batch, attempt("u-2", Sent("ses-2"), 13)):
             await projection.handle(Batch(payload))
-    assert counted == [1, 0, 1]
+    assert counted == [{Lane.TRANSACTIONAL: 1}, {}, {Lane.BULK: 1}]
+    rows = query(database.path, "SELECT lane FROM email_requests ORDER BY uuid")
+    assert [row["lane"] for row in rows] == ["transactional", "bulk"]

@@ -1,0 +1,56 @@
+"""`email-consumer lanes`: the lane of transactional mail in the stream."""
+
+import click
+import uvloop
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from email_consumer.cli.configuration import answering
+from email_consumer.cli.confirmation import confirm, yes_option
+from email_consumer.cli.connection import nats_connection
+from email_consumer.cli.terminal import say
+from email_consumer.settings import Settings
+from email_consumer.settings.mail_topology import mail_topology
+from email_consumer.sources.jetstream.topology import Topology
+
+
+@click.group()
+def command() -> None:
+    """The lane of transactional mail, which never waits for bulk mail."""
+
+
+@command.command()
+@yes_option
+def adopt(*, yes: bool) -> None:
+    """Have the mail sent that was published on TRANSACTIONAL_SUBJECT before anybody read it.
+
+    Such mail is never sent unasked: it may be old. To have it deleted instead, purge the subject.
+    """
+
+    async def run() -> None:
+        settings = answering()
+        async with nats_connection(settings) as client:
+            try:
+                await _adopt(client, settings, yes=yes)
+            except (NatsError, TimeoutError) as error:
+                raise click.ClickException(f"JetStream did not answer as it should, is it enabled? ({error})") from None
+
+    uvloop.run(run())
+
+
+async def _adopt(client: Client, settings: Settings, *, yes: bool) -> None:
+    topology: Topology = mail_topology(client, settings)
+    lane = topology.transactional
+    try:
+        waiting = await lane.unread()
+    except NotFoundError:
+        raise click.ClickException(f"there is no stream {settings.stream}; `email-consumer run` creates it") from None
+    if not waiting:
+        say(f"Nothing to adopt: no mail lies on {lane.subject} unread.")
+        return
+    confirm(f"Send the {waiting:,} mails on {lane.subject}?", yes=yes)
+    await topology.ensure(adopt=True)
+    if lane.missing:
+        raise click.ClickException(f"there is no lane of transactional mail: {lane.missing}")
+    say(f"{waiting:,} mails on {lane.subject} will be sent once each `run` or `worker` is restarted.")
