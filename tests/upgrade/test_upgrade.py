@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -115,6 +115,31 @@ async def test_what_is_in_doubt_is_parked_where_the_policy_says_so(recorded: Rec
         await shown(place, dict.fromkeys(manifest["doubtful"], Status.FAILED))
         letters = Counter(letter["kind"] for letter in await dead_letters(place))
         assert letters == manifest["dead"] | {"in-doubt": len(manifest["doubtful"])}
+
+
+async def test_transactional_mail_has_a_lane_and_what_lay_on_its_subject_is_sent_on_request(recorded: Recorded) -> None:
+    """Whatever was published there before, nobody read it."""
+    place = recorded.place
+    await place.publisher.publish([as_map("old", topic_id="t")], transactional=True)
+    [daemon, *_] = daemons = place.daemons(IN_DOUBT_GRACE=_GRACE[place.shape])
+    for each in daemons:
+        await each.start()
+    assert "1 messages lie on 'messages.transactional'" in daemon.said("lanes.one")["reason"]
+    await place.until_true(partial(_has, place, recorded.to_send), "all that is to arrive")
+    adopt = place.command("lanes", "adopt")
+    await adopt.launch()
+    assert await adopt.ended() == 0, adopt.log
+    assert "old" not in await place.sent()
+    await asyncio.gather(*(each.stop() for each in daemons))
+    await place.publisher.publish([as_map("new", topic_id="t")], transactional=True)
+    async with running(place):
+        await settled(place, recorded.to_send | {"old": 1, "new": 1})
+        await shown(place, {"old": Status.SENT, "new": Status.SENT})
+        assert place.rows("SELECT DISTINCT lane FROM email_requests WHERE topic_id = 't'") == [("transactional",)]
+
+
+async def _has(place: Installation, uuids: Iterable[str]) -> bool:
+    return {uuid_tag(uuid) for uuid in uuids} <= set(await place.sent())
 
 
 def _row_of(place: Installation, uuid: str) -> int:
