@@ -55,7 +55,7 @@ def pause(faults: Faults) -> None:
     if member.process:
         faults.hit("pause", [member.process])
         seconds = faults.draw.choice((1.0, 20.0, 40.0, 100.0, 250.0))
-        faults.site.deliveries.interrupt(seconds)
+        faults.cut_off(seconds + 60.0)
         member.process.pause(seconds)
 
 
@@ -65,7 +65,7 @@ def suspend(faults: Faults) -> None:
     if member.process:
         faults.hit("suspended", [member.process])
         seconds = faults.draw.choice((20.0, 40.0, 100.0, 250.0))
-        faults.site.deliveries.interrupt(seconds)
+        faults.cut_off(seconds + 60.0)
         member.process.suspend(seconds)
 
 

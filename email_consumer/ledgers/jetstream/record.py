@@ -202,11 +202,12 @@ class BucketEntry:
             # settled by another one: then no delivery would ever end a record that says "waiting".
             return held.replaced
         in_doubt = isinstance(outcome, Stopped) and record.status is Status.PROCESSED
+        stopped = held and held.record and record.status is Status.STOPPED and record.claim == held.record.claim
         return replace(
             record,
             status=step.status,
             attempts=record.attempts
-            + (0 if record.dead_letter_pending else step.attempts + in_doubt),  # already counted
+            + (0 if record.dead_letter_pending or stopped else step.attempts + in_doubt),  # already counted
             in_doubt=step.in_doubt,
             # The grace period starts now, since the request may have been in flight for long.
             claimed_at=now if step.in_doubt else record.claimed_at,

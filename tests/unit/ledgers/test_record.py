@@ -98,6 +98,13 @@ def test_sent_wins_over_all(found: BucketEntry) -> None:
     assert (record.status, record.message_id, record.finished_at, record.life) == (Status.SENT, "ses-1", NOW, 5)
 
 
+def test_an_attempt_that_was_stopped_and_had_been_sent_counts_once() -> None:
+    stopped = HELD.finished(None, FINGERPRINT, Stopped(StopReason.CANCELLED), NOW)
+    record = BucketEntry(stopped, 8).finished(HELD, FINGERPRINT, Sent("ses-1"), NOW)
+    assert record is not None
+    assert (record.status, record.attempts) == (Status.SENT, CLAIM.attempts + 1)
+
+
 @pytest.mark.parametrize("outcome", [Stopped(StopReason.CANCELLED), Parked("r")])
 def test_what_is_stopped_or_parked_need_not_be_claimed(outcome: Outcome) -> None:
     assert TAKEN_OVER.finished(None, FINGERPRINT, outcome, NOW) is not None
