@@ -65,7 +65,7 @@ def main() -> int:
     print(table(totals.hits))
     print(rare(totals.hits))
     for name, seeds in totals.seeds.items():
-        print(f"{name:<10} {seeds:>7,} seeds, {totals.cost[name] / seeds:,.0f} ms of CPU each")
+        print(f"{name:<12} {seeds:>7,} seeds, {totals.cost[name] / seeds:,.0f} ms of CPU each")
     print(
         f"{played:,} seeds in {took:,.0f} s ({played / took:.1f} a second), {totals.mails:,} mails,"
         f" {totals.seconds / 86_400:,.1f} simulated days, {sum(totals.hits.values()):,} faults"

@@ -1,5 +1,6 @@
 """What the server sees of deliveries: an answer that settles one too early, too soon, or not at all is found as it comes."""
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,9 @@ class Deliveries:
         """Those that were returned since."""
         self._dead: set[str] = set()
         """Uuids with a dead letter."""
+        self.dead_letters: list[tuple[str, bytes]] = []
+        """Kind and payload of all that were ever stored."""
+        self._purged_at = -math.inf
         self._names: dict[str, list[str]] = {}
         """The claims that each record has had, in order."""
 
@@ -73,6 +77,10 @@ class Deliveries:
         now = self._site.world.now
         self.interrupted.append((now, now + seconds))
 
+    def dead_letters_purged(self) -> None:
+        """Somebody purges the dead letters, right now."""
+        self._purged_at = self._site.world.now
+
     # What happens
 
     def _answered(self, consumer: Consumer, sequence: int, answer: bytes) -> None:
@@ -86,7 +94,8 @@ class Deliveries:
             if delay < _SOONEST and not self._quiet(self._site.world.now):
                 self.found.append(f"message {sequence} was returned to come again in {delay:g} s")
         elif answer.startswith(b"+TERM"):
-            if not self._is_dead(message):
+            purged = self._site.world.now - self._purged_at < _SOONEST  # after it was stored
+            if not purged and not self._is_dead(message):
                 self.found.append(f"message {sequence} was given up before its dead letter was stored")
         elif answer.startswith(b"+ACK") and (why := self._not_durable(consumer, message)):
             self.found.append(f"message {sequence} was acknowledged at {self._site.world.now:.1f}: {why}")
@@ -105,6 +114,7 @@ class Deliveries:
         if subject.startswith(f"{self._stream}-dead."):
             kind = subject.rpartition(".")[2]
             uuid = _uuid(data)
+            self.dead_letters.append((kind, data))
             first = uuid not in self._dead  # each delivery of a mail that was published twice may leave one
             if uuid and kind in {"rejected", "exhausted", "in-doubt"}:
                 self._dead.add(uuid)

@@ -156,6 +156,15 @@ def lose_consumer(faults: Faults) -> None:
         server.delete_consumer(STREAM, faults.draw.choice(sorted(stream.consumers)))
 
 
+def purge_dead_letters(faults: Faults) -> None:
+    """Somebody purges the dead letters; which of them are known is remembered."""
+    server = faults.site.server
+    if f"{STREAM}-dead" in server.jetstream.streams:
+        faults.hit("dead letters purged", faults.site.installation.processes)
+        faults.site.deliveries.dead_letters_purged()
+        server.purge(f"{STREAM}-dead")
+
+
 def refuse_writes(faults: Faults) -> None:
     """The disk is full, or another program locks the file."""
     member = next(each for each in faults.site.installation.members.values() if each.role in {"run", "sidecar"})
@@ -186,6 +195,7 @@ ALL: tuple[Fault, ...] = (
     fill_stream,
     lose_claims,
     lose_consumer,
+    purge_dead_letters,
     unusual_answers,
     unusual_answers,
     fail_some_mail,

@@ -15,7 +15,7 @@ from tests.simulation.claims import Asked
 from tests.simulation.injector import Faults
 from tests.simulation.mails import Mail
 from tests.simulation.ses.exchange import Accepted, Exchange
-from tests.simulation.site import STREAM, Site
+from tests.simulation.site import Site
 
 _SPREADS = 3.0
 """Seconds until every worker knows what the sidecar answered, unless one is cut off."""
@@ -80,11 +80,9 @@ def _gathered(site: Site) -> Iterator[_Evidence]:
 
 def _dead_letters(site: Site) -> defaultdict[str, list[str]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
-    stream = site.server.jetstream.streams.get(f"{STREAM}-dead")
-    for message in stream.storage.messages.values() if stream else ():
-        kind = message.subject.rpartition(".")[2]
+    for kind, payload in site.deliveries.dead_letters:  # those included that somebody purged
         try:
-            found[normal_form(decode(message.data).email)].append(kind)
+            found[normal_form(decode(payload).email)].append(kind)
         except UndecodableError:
             found[""].append(kind)
     return found

@@ -11,7 +11,7 @@ from tests.simulation.injector import Fault, Faults
 from tests.simulation.mail_plan import plan_mail
 from tests.simulation.oracle import violations
 from tests.simulation.seams import silent_logging
-from tests.simulation.ses_faults import doubtful_answers, unusual_answers
+from tests.simulation.ses_faults import doubtful_answers, fail_some_mail, unusual_answers
 from tests.simulation.site import CONSUMER, STREAM, Site, built
 from tests.simulation.sns.plan import Fate, SnsPlan
 from tests.simulation.steps import NAMES
@@ -43,6 +43,10 @@ class Scenario:
     roles: Mapping[str, str]
     faults: tuple[Fault, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
+    first: tuple[Fault, ...] = ()
+    """Those that happen at the start."""
+    steps: tuple[str, ...] = NAMES
+    """Of a mail, at which half of the faults happen."""
     skews: tuple[float, ...] = ()
     """Seconds by which the machines' wall clocks may be ahead from the start to the end."""
     restart: tuple[float, float] | None = None
@@ -81,6 +85,14 @@ SCENARIOS: dict[str, Scenario] = {
         (*([doubtful_answers] * 5), faults.set_clock, faults.kill_at_a_step),
         {"IN_DOUBT": "resend"},
         skews=(-200.0, -20.0, 0.0, 20.0, 200.0),
+    ),
+    # Much becomes a dead letter, and processes die while it does.
+    "dead letters": Scenario(
+        _RUN,
+        (faults.kill, faults.purge_dead_letters),
+        {"MAX_ATTEMPTS": "2"},
+        first=(fail_some_mail,) * 3,
+        steps=("storing a dead letter", "recording", "settling"),
     ),
 }
 
@@ -132,8 +144,10 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
         world.trace("settings", **environ)
         plan_mail(site, draw, seconds=_ACTIVE, once=scenario.once)
         faulty = Faults(site)
+        for fault in scenario.first:
+            faulty.plan(fault, 0.0)
         for _ in range(draw.randint(*_FAULTS)):
-            _plan_fault(faulty, draw.choice(scenario.faults), draw)
+            _plan_fault(faulty, draw.choice(scenario.faults), scenario.steps, draw)
         found = _to_the_end(world, site, faulty)
         if site.separate:  # each start may have taken the consumer over
             faulty.leases_lost += sum(member.starts for member in site.installation.members.values())
@@ -141,13 +155,13 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
     return Outcome(name, seed, found, faulty.hits, len(site.history.mails), world.now, world.lines)
 
 
-def _plan_fault(faulty: Faults, fault: Fault, draw: Random) -> None:
+def _plan_fault(faulty: Faults, fault: Fault, steps: tuple[str, ...], draw: Random) -> None:
     """Half of all faults happen at any time, and the others when a mail is at a step that takes little of the time."""
     at = draw.uniform(0.0, _ACTIVE)
     if draw.random() < 0.5:
         faulty.plan(fault, at)
     else:
-        faulty.plan_at_step(fault, draw.choice(NAMES), after=at * 0.5, latest=_ACTIVE * 0.95)
+        faulty.plan_at_step(fault, draw.choice(steps), after=at * 0.5, latest=_ACTIVE * 0.95)
 
 
 def _environment(draw: Random) -> dict[str, str]:

@@ -47,11 +47,12 @@ def _answer(faults: Faults, kinds: dict[str, list[Course]], share: float) -> Non
 
 
 def fail_some_mail(faults: Faults) -> None:
-    """SES fails for a few mails, again and again, and for no other: no outage, so it uses up their attempts."""
+    """SES rejects a few mails, or fails for them again and again, and for no other: no outage, so their attempts count."""
     mails = [mail.uuid for mail in faults.site.history.mails if mail.uuid and mail.uuid not in faults.site.ses.accepted]
     faults.hit("SES fails some mail", faults.site.installation.processes)
+    code = faults.draw.choice(("InternalFailure", "MessageRejected"))
     for uuid in faults.draw.sample(mails, min(len(mails), _SOME)):
-        faults.site.ses.script(uuid, *[courses.refused("InternalFailure")] * _MOST_ATTEMPTS)
+        faults.site.ses.script(uuid, *[courses.refused(code)] * _MOST_ATTEMPTS)
 
 
 def credentials_expire(faults: Faults) -> None:

@@ -28,7 +28,7 @@ PLANTED: dict[str, Planted] = {
     "grace counted from the wrong moment": Planted(claims.grace_from_the_claim_alone, "doubt"),
     "event of a foreign instance taken": Planted(claims.foreign_events_taken, "run"),
     "duplicate window ignored": Planted(claims.no_duplicate_window, "run"),
-    "duplicate: true taken for stored": Planted(settling.duplicate_taken_for_stored, "run"),
+    "duplicate: true taken for stored": Planted(settling.duplicate_taken_for_stored, "dead letters"),
     "nak without delay": Planted(settling.nak_without_delay, "run"),
     "attempt counted on a throttle": Planted(settling.throttle_costs_an_attempt, "run"),
     "last attempt without dead letter": Planted(settling.last_attempt_without_dead_letter, "run"),

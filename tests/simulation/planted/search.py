@@ -24,7 +24,7 @@ class Found:
     def __str__(self) -> str:
         where = f"seed {self.outcome.seed}" if self.outcome else "NOT FOUND"
         what = self.outcome.violations[0] if self.outcome else ""
-        return f"{self.name:<46} {self.scenario:<9} {where:<10} {self.tried:>5} tried  {what}"
+        return f"{self.name:<46} {self.scenario:<12} {where:<10} {self.tried:>5} tried  {what}"
 
 
 def search(seeds: range, *, names: tuple[str, ...] = tuple(PLANTED), jobs: int | None = None) -> Iterator[Found]:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from nats.js.api import Header
-
 from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.outcome import (
     Duplicate,
@@ -20,6 +18,7 @@ from email_consumer.ledgers.jetstream import ledger as jetstream_ledger
 from email_consumer.ledgers.jetstream import projection, record
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.pipeline.settlement import Settlement
+from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from tests.simulation.planted.patch import Patch
 
@@ -120,10 +119,10 @@ def drain_acks() -> list[Patch]:
 def duplicate_taken_for_stored() -> list[Patch]:
     """Duplicate: true taken for stored."""
 
-    async def planted(self: Any, subject: str, payload: bytes, identity: str, headers: Any) -> Any:
-        return await self.once(subject, payload, {**headers, Header.MSG_ID.value: identity})
+    async def planted(*_: object) -> bool:
+        return True
 
-    return [(Publisher, "store", planted)]
+    return [(Publisher, "holds", planted), (JetStreamDeadLetters, "_holds", planted)]
 
 
 def schedule_without_storing() -> list[Patch]:
