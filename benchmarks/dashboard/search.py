@@ -1,6 +1,7 @@
 """How long a search takes: what the page asks for, over HTTP."""
 
 import tempfile
+from datetime import UTC
 from pathlib import Path
 from statistics import median
 from time import perf_counter, time
@@ -8,7 +9,8 @@ from time import perf_counter, time
 import aiohttp
 
 from email_consumer.api.mail_history import MailHistory
-from email_consumer.dashboard.mail_search import MailSearch
+from email_consumer.api.mail_list_routes import MailListRoutes
+from email_consumer.api.mail_lists import MailLists
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.store.database import Database, open_database
 from email_consumer.web.app import create_app
@@ -38,7 +40,7 @@ async def measure_search(rows: int) -> dict[str, float]:
 
 
 async def _measure(database: Database, rows: int) -> dict[str, float]:
-    parts = (MailSearch(database), MailHistory(database), TopicList(database))
+    parts = (MailListRoutes(MailLists(database), UTC), MailHistory(database), TopicList(database))
     routes = [route for part in parts for route in part.routes()]
     middle = rows // 2 + 1 - rows // 2 % 50  # one of those with a name
     asked = {

@@ -1,13 +1,16 @@
 """`GET /v1/messages/{uuid}`: status and history of one mail."""
 
+import time
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from email_consumer.api import statements
+from email_consumer.api.mail_lists import state_of
 from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
+from email_consumer.store.mail_state import MailState
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 from email_consumer.web.times import Moment
@@ -41,6 +44,11 @@ class Mail(ApiModel):
     lane: Lane
     email: str
     status: str
+    state: MailState
+    """What became of it for its recipient."""
+    reason: str | None
+    """Of a bounce, complaint, delay or rejection, as SES reports it; otherwise the error."""
+    subject: str | None
     in_doubt: bool
     """SES may or may not have accepted it."""
     error: str | None
@@ -68,7 +76,7 @@ class MailHistory:
         found = await self._database.fetch(statements.MAIL, (request.match_info["uuid"],))
         if not found:
             raise ApiError(404, "not_found", "No mail with this uuid.")
-        row = dict(found[0])
+        row, known = dict(found[0]), state_of(found[0], time.time())
         attempts = await self._database.fetch(statements.ATTEMPTS, (row["id"], _LONGEST))
         results = await self._database.fetch(statements.RESULTS, (row["id"], _LONGEST))
         return answer(
@@ -77,6 +85,8 @@ class MailHistory:
                 | {
                     "lane": row["lane"] or Lane.BULK,  # an earlier version did not record it
                     "status": Status(row["status"]).name.title(),
+                    "state": known.state,
+                    "reason": known.reason,
                     "history": [_attempt(*line) for line in reversed(attempts)],
                     "results": [_result(*line) for line in reversed(results)],
                 }

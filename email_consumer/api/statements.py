@@ -1,5 +1,6 @@
 """The SQL of the `/v1` routes, a comment per statement."""
 
+from email_consumer.message.lane import Lane
 from email_consumer.store.status import Status
 
 NOTE_CANCELLATION = """
@@ -44,7 +45,15 @@ WHERE cancelled_at < :before AND (stream <> :stream OR sequence <= :settled OR :
 
 CANCELLATIONS = "SELECT topic_id, stream, sequence, coalesce(stored_before, cancelled_at) AS before FROM cancellations"
 
-MAIL = "SELECT * FROM email_requests WHERE uuid = ?"
+# What became of a mail's own recipient, as `store/mail_state.py` needs it; links that were clicked don't matter there.
+_RESULTS = """
+(SELECT json_group_array(json_array(kind, detail)) FROM (
+    SELECT DISTINCT status AS kind, iif(status IN ('Open', 'Click'), '', detail) AS detail FROM email_results
+    WHERE request_id = mail.id AND +recipient = coalesce(mail.address, mail.email) -- not by the index of recipients
+)) AS results
+"""
+
+MAIL = f"SELECT *, {_RESULTS} FROM email_requests AS mail WHERE uuid = ?"
 
 ATTEMPTS = """
 SELECT created_at, outcome, reason FROM email_attempts WHERE request_id = ? ORDER BY id DESC LIMIT ?
@@ -63,6 +72,71 @@ INSERT INTO email_requests
 SELECT json_extract(value, '$[0]'), :topic_id, json_extract(value, '$[1]'), :content_id, :due_at, :expires_at,
     {Status.CREATED}, 'api', json_extract(value, '$[2]'), :content_hash, :lane, :subject, :now, :now
 FROM json_each(:recipients)
+"""
+
+_ADDRESS = "coalesce(address, email)"
+_DOMAIN = f"substr({_ADDRESS}, length(rtrim({_ADDRESS}, replace({_ADDRESS}, '@', ''))) + 1)"
+
+
+def _indexed(table: str, column: str, of_row: str) -> str:
+    """Ids from an index of mail, and from the latest mail, which is not in it yet."""
+    return f"""
+SELECT * FROM (
+    SELECT request_id AS id FROM {table}
+    WHERE {column} = :value AND request_id >= :first AND request_id < :before ORDER BY request_id DESC LIMIT :limit
+)
+UNION ALL SELECT * FROM (
+    SELECT id FROM email_requests
+    WHERE id > (SELECT last_id FROM mail_addresses_progress) AND id >= :first AND id < :before AND {of_row} = :value
+    ORDER BY id DESC LIMIT :limit
+)
+ORDER BY id DESC LIMIT :limit
+"""
+
+
+# Ids of mail that may be wanted, latest first, by the index that leaves the fewest.
+IDS_BY_ADDRESS = _indexed("mail_addresses", "address", _ADDRESS)
+IDS_BY_DOMAIN = _indexed("mail_domains", "domain", _DOMAIN)
+IDS_BY_TOPIC = _indexed("mail_topics", "topic_id", "topic_id")
+
+IDS_BY_INCIDENT = """
+SELECT request_id AS id FROM mail_incidents WHERE state = :value AND request_id >= :first AND request_id < :before
+ORDER BY request_id DESC LIMIT :limit
+"""
+
+IDS_BY_INCIDENT_OF_TOPIC = """
+SELECT request_id AS id FROM mail_incidents
+WHERE topic_id = :topic_id AND state = :value AND request_id >= :first AND request_id < :before
+ORDER BY request_id DESC LIMIT :limit
+"""
+
+IDS_IN_PROCESS = f"""
+SELECT id FROM email_requests WHERE status = {Status.PROCESSED} AND id >= :first AND id < :before ORDER BY id DESC LIMIT :limit
+"""
+
+IDS = "SELECT id FROM email_requests WHERE id >= :first AND id < :before ORDER BY id DESC LIMIT :limit"
+
+# Of those, the mail that is wanted. What is null here was not asked for.
+LISTED = f"""
+SELECT mail.*, {_RESULTS} FROM json_each(:ids) AS wanted CROSS JOIN email_requests AS mail ON mail.id = wanted.value
+WHERE (:status IS NULL OR status = :status) AND (:topic_id IS NULL OR topic_id = :topic_id)
+    AND (:address IS NULL OR {_ADDRESS} = :address) AND (:domain IS NULL OR {_DOMAIN} = :domain)
+    AND (:lane IS NULL OR coalesce(lane, '{Lane.BULK}') = :lane) AND created_at >= :since AND created_at < :until
+ORDER BY mail.id DESC
+"""
+
+_EARLIER = """
+(SELECT created_at FROM email_requests WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1) < :moment
+"""
+
+# Ids are in the order of creation, so no index by time is needed: the least id of the mail since :moment is found by halving.
+FIRST_SINCE = f"""
+WITH RECURSIVE bounds (low, high) AS (
+    SELECT (SELECT coalesce(min(id), 1) FROM email_requests), (SELECT coalesce(max(id), 0) + 1 FROM email_requests)
+    UNION ALL
+    SELECT iif({_EARLIER}, (low + high) / 2 + 1, low), iif({_EARLIER}, high, (low + high) / 2) FROM bounds WHERE low < high
+)
+SELECT low FROM bounds WHERE low >= high
 """
 
 ANSWERED = "SELECT hash, answer FROM idempotency_keys WHERE key = ?"

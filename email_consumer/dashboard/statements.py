@@ -2,20 +2,6 @@
 
 from email_consumer.store.status import Status
 
-# Reads one page of the index, which holds the ids of an address in order, and as many of the latest mails, which are not in
-# it yet.
-MAILS_TO = """
-SELECT * FROM (
-    SELECT mail.* FROM mail_addresses AS entry JOIN email_requests AS mail ON mail.id = entry.request_id
-    WHERE entry.address = :address AND entry.request_id < :before ORDER BY entry.request_id DESC LIMIT :limit
-)
-UNION ALL SELECT * FROM (
-    SELECT * FROM email_requests
-    WHERE id > (SELECT last_id FROM mail_addresses_progress) AND id < :before AND coalesce(address, email) = :address
-    ORDER BY id DESC LIMIT :limit
-)
-"""
-
 # Uses the partial index of mail being sent, so the cost does not grow with the table.
 COUNT_IN_DOUBT = f"SELECT count(*) FROM email_requests WHERE status = {Status.PROCESSED} AND in_doubt = 1"
 

@@ -12,12 +12,10 @@ import orjson
 
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Kind, RecipientResult
+from email_consumer.store.mail_state import NO_COMPLAINT
 from email_consumer.store.status import Status
 from email_consumer.suppression.rows import Changes, SuppressionRows
 from email_consumer.suppression.suppression import SOFT, Reason, Suppression
-
-_NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
-"""Feedback types that are not a request to stop sending; see RFC 5965 and RFC 6591."""
 
 _PER_RECIPIENT = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIVERY_DELAY})
 """They concern some of a mail's recipients: if these are unreadable, none is assumed."""
@@ -115,7 +113,7 @@ def suppressions_of(event: Event) -> list[Suppression]:
     if event.kind is Kind.BOUNCE:
         reason, wanted = Reason.HARD_BOUNCE, [result for result in event.recipients if result.type == "Permanent"]
     elif event.kind is Kind.COMPLAINT:
-        reason, wanted = Reason.COMPLAINT, [result for result in event.recipients if result.type not in _NO_COMPLAINT]
+        reason, wanted = Reason.COMPLAINT, [result for result in event.recipients if result.type not in NO_COMPLAINT]
     else:
         return []
     return [

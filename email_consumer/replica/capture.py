@@ -15,8 +15,16 @@ from email_consumer.store.database import Database
 CHANGES = "replica_changes"
 """The table of pending changes."""
 PROGRESS = "replica_progress"
-_NOT_COPIED = (CHANGES, PROGRESS, "mail_addresses", "mail_addresses_progress")
-"""Our own, and the index of addresses, which is made again from the rows."""
+_NOT_COPIED = (
+    CHANGES,
+    PROGRESS,
+    "mail_addresses",
+    "mail_addresses_progress",
+    "mail_domains",
+    "mail_incidents",
+    "mail_topics",
+)
+"""Our own, and the indexes of mail, which are made again from the rows."""
 KEY = "replica_key"
 """Result column with the primary key of a row, as JSON."""
 
@@ -42,7 +50,7 @@ class Table:
 async def tables(connection: aiosqlite.Connection) -> list[Table]:
     """All copied tables, referenced tables before those that reference them."""
     names = await connection.execute_fetchall(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN (?, ?, ?, ?)"
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN (?, ?, ?, ?, ?, ?, ?)"
         " ORDER BY name",
         _NOT_COPIED,
     )

@@ -13,6 +13,8 @@ from email_consumer.api.cancellations import Cancellations
 from email_consumer.api.dead_letter_routes import DeadLetterRoutes
 from email_consumer.api.link_secret_routes import LinkSecretRoutes
 from email_consumer.api.mail_history import MailHistory
+from email_consumer.api.mail_list_routes import MailListRoutes
+from email_consumer.api.mail_lists import MailLists
 from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.statistics import Statistics
@@ -127,6 +129,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
         ).routes(),
+        *MailListRoutes(MailLists(database), ZoneInfo(settings.timezone)).routes(),
         *MailHistory(database).routes(),
         *TopicRoutes(Statistics(database), cancellations).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),

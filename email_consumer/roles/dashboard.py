@@ -7,7 +7,6 @@ from aiohttp import web
 
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.dashboard.live_routes import LiveRoutes
-from email_consumer.dashboard.mail_search import MailSearch
 from email_consumer.dashboard.page import PageRoutes
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
@@ -58,6 +57,5 @@ def build_dashboard(
         *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key)).routes(),
         *LiveRoutes(sampler, sessions, public=public).routes(),
         *TopicList(database).routes(),
-        *MailSearch(database).routes(),
     ]
     return Dashboard(routes, sessions.admits, snapshot_reader.take)

@@ -7,7 +7,7 @@ so compare `coalesce(address, email)`. A trigger of the writer sets it for every
 import aiosqlite
 
 from email_consumer.message.address import normal_form
-from email_consumer.store.address_index import EXTEND
+from email_consumer.store.mail_index import CATCH_UP
 from email_consumer.store.mentions import json_mentions, mentions
 
 _TRIGGER = """
@@ -28,7 +28,7 @@ async def add_functions(connection: aiosqlite.Connection) -> None:
 
 async def keep_addresses(writer: aiosqlite.Connection) -> None:
     """Index all addresses in the file, and set `address` in every mail row that the connection inserts from now on."""
-    await writer.executescript(f"BEGIN IMMEDIATE; {EXTEND} COMMIT; {_TRIGGER};")
+    await writer.executescript(f"BEGIN IMMEDIATE; {CATCH_UP} COMMIT; {_TRIGGER};")
 
 
 def _normal_form(text: str) -> str:

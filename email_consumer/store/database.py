@@ -17,9 +17,9 @@ import structlog
 
 from email_consumer.runtime import private_files
 from email_consumer.runtime.errors import OperatorError
-from email_consumer.store import address_index
-from email_consumer.store.address_index import extend
+from email_consumer.store import mail_index
 from email_consumer.store.addresses import add_functions, keep_addresses
+from email_consumer.store.mail_index import extend
 
 Result = TypeVar("Result")
 
@@ -113,7 +113,7 @@ class Database:
 
     @property
     def _extends(self) -> bool:
-        return self._writer.total_changes - self._extended_at >= address_index.CHANGES
+        return self._writer.total_changes - self._extended_at >= mail_index.CHANGES
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:

@@ -107,7 +107,7 @@ def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, h
     row = '#suppressions [data-address="bounce+list@simulator.amazonses.com"]'
     page.read(row, "hard bounce")
     page.click(f"{row} button.link")
-    page.read('#search [data-uuid="bounced-1"]', "Sent")
+    page.read('#search [data-uuid="bounced-1"]', "Bounced")
 
 
 def test_mail_in_doubt_is_counted_and_listed(page: Page, harness: BrowserHarness) -> None:

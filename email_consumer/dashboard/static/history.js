@@ -27,6 +27,7 @@ export function history(mail) {
       ["Scheduled for", moment(mail.scheduled_at)],
       ["Expires", moment(mail.expires_at)],
       ["Error", mail.error],
+      ["Reason", mail.reason === mail.error ? null : mail.reason],
     ]),
     el("ol", { class: "history" }, ...events.map(step)),
   ];

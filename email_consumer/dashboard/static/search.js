@@ -60,12 +60,12 @@ export class Search extends List {
 }
 
 function row(mail) {
-  const status = mail.in_doubt ? "In doubt" : mail.status;
+  const state = mail.state.replace("_", " ");
   const summary = [
-    el("span", { class: `badge ${status.toLowerCase().replace(" ", "-")}` }, status),
+    el("span", { class: `badge ${state.replace(" ", "-")}` }, state[0].toUpperCase() + state.slice(1)),
     el("span", {}, mail.email),
     mail.topic_id && el("span", { class: "badge" }, mail.topic_id),
-    el("span", { class: "grow dim" }, mail.error ?? ""),
+    el("span", { class: "grow dim" }, mail.reason ?? ""),
     moment(mail.created_at),
   ];
   const unfold = async () => history(await ask("GET", `/v1/messages/${encodeURIComponent(mail.uuid)}`));

@@ -1,5 +1,5 @@
 -- Finds mail by its address, in normal form. An index of `email_requests` would be written with each claim, at a random
--- place in a large file; this table is written later, many mails at a time (`store/address_index.py`).
+-- place in a large file; this table is written later, many mails at a time (`store/mail_index.py`).
 CREATE TABLE mail_addresses (
     address TEXT NOT NULL,              -- coalesce(address, email) of the mail
     request_id INTEGER NOT NULL,

@@ -107,7 +107,13 @@ class FleetHarness:
     def dump(self) -> dict[str, set[tuple[Any, ...]]]:
         """All rows of the sidecar's file that have a copy: neither what is still to be copied nor the index of addresses."""
         tables = {name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        copied = {name for name in tables if not name.startswith(("sqlite_", "replica_", "mail_addresses"))}
+        copied = {
+            name
+            for name in tables
+            if not name.startswith(
+                ("sqlite_", "replica_", "mail_addresses", "mail_domains", "mail_incidents", "mail_topics")
+            )
+        }
         return {name: set(self.rows(f"SELECT * FROM {name}")) for name in copied}  # noqa: S608 - our own tables
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -13,6 +13,8 @@ from nats.aio.client import Client
 from email_consumer.api.cancellations import Cancellations
 from email_consumer.api.dead_letter_routes import DeadLetterRoutes
 from email_consumer.api.mail_history import MailHistory
+from email_consumer.api.mail_list_routes import MailListRoutes
+from email_consumer.api.mail_lists import MailLists
 from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.statistics import Statistics
@@ -175,6 +177,7 @@ async def running(
                 max_payload=lambda: queue.max_payload,
                 stored=scheduler.wake,
             ).routes(),
+            *MailListRoutes(MailLists(database), ZoneInfo(zone)).routes(),
             *MailHistory(database).routes(),
             *TopicRoutes(Statistics(database), cancellations).routes(),
             *DeadLetterRoutes(letters).routes(),

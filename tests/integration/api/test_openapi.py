@@ -9,7 +9,10 @@ async def test_the_document_is_valid_and_names_every_route(harness: ApiHarness) 
     _, document = await harness.ask("GET", "/openapi.json")
     validate(document)
     assert {(method.upper(), path) for path, item in document["paths"].items() for method in item} == {
+        ("GET", "/v1/messages"),
         ("POST", "/v1/messages"),
+        ("GET", "/v1/messages.csv"),
+        ("GET", "/v1/messages.ndjson"),
         ("GET", "/v1/messages/{uuid}"),
         ("GET", "/v1/topics/{topic_id}"),
         ("DELETE", "/v1/topics/{topic_id}"),

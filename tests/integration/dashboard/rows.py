@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from email_consumer.dashboard.mail_search import MailSearch
+from email_consumer.api.mail_history import MailHistory
+from email_consumer.api.mail_list_routes import MailListRoutes
+from email_consumer.api.mail_lists import MailLists
 from email_consumer.dashboard.topic_list import TopicList
 from email_consumer.store.database import Database, open_database
 from email_consumer.web.app import create_app
@@ -48,7 +51,10 @@ class Rows:
 @asynccontextmanager
 async def rows(directory: Path) -> AsyncIterator[Rows]:
     async with open_database(directory / "email.db") as database:
-        app = create_app([*TopicList(database).routes(), *MailSearch(database).routes()], [KEY], version="1")
+        lists = MailListRoutes(MailLists(database), ZoneInfo("Asia/Seoul"))
+        app = create_app(
+            [*TopicList(database).routes(), *lists.routes(), *MailHistory(database).routes()], [KEY], version="1"
+        )
         async with (
             Server(app, 0, host="127.0.0.1") as server,
             aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,

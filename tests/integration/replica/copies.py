@@ -19,7 +19,15 @@ from email_consumer.store.key_values import ensure_value
 from tests.factories import ORIGIN, mail
 
 ROWS = "messages-rows"
-_OWN = {"replica_changes", "replica_progress", "mail_addresses", "mail_addresses_progress"}
+_OWN = {
+    "replica_changes",
+    "replica_progress",
+    "mail_addresses",
+    "mail_addresses_progress",
+    "mail_domains",
+    "mail_incidents",
+    "mail_topics",
+}
 
 
 @dataclass

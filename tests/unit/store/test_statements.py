@@ -19,7 +19,7 @@ HOMES = {
     "scheduling/statements.py",
     "suppression/statements.py",
     # One table each.
-    "store/address_index.py",
+    "store/mail_index.py",
     "store/contents.py",
     "store/key_values.py",
     "store/retention.py",
