@@ -15,6 +15,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "publish": "Publish mail to the stream, as an upstream service would.",
         "stats": "Show a topic's results, or how much was sent recently.",
         "cancel": "Cancel the unsent mail of a topic.",
+        "messages": "List, show or export mail and what became of it.",
         "dlq": "List, show, replay or remove dead letters.",
         "lanes": "Adopt transactional mail that was published before its lane existed.",
         "suppressions": "List, add or remove addresses that get no mail.",
