@@ -28,7 +28,8 @@ def one_at_a_time(
     """
     grace = float(environ["IN_DOUBT_GRACE"])
     shared = environ["LEDGER"] == "jetstream"
-    granted = [each for each in asked if each.granted_at is not None]
+    # Under a claim that is over when it is granted, as to a process that has slept, nothing is written.
+    granted = [each for each in asked if each.granted_at is not None and each.write_by > each.granted_at]
     for before, after in pairwise(granted):
         assert after.granted_at is not None
         unknown = separate and before.process.name != after.process.name
@@ -91,7 +92,7 @@ def given_up_before(moment: float, exchange: Exchange, asked: Sequence[Asked]) -
 
 def _heard(exchange: Exchange, claim: Asked | None) -> bool:
     """Whether the process got the answer, before it gave up."""
-    if exchange.answered_at is None:
+    if exchange.answered_at is None or (claim and isinstance(claim.outcome, InDoubt)):  # it came while it was stopped
         return False
     return claim is None or claim.finish_at is None or exchange.answered_at <= claim.finish_at
 

@@ -49,7 +49,9 @@ class Releases:
         def initialise(self: Pacer, *args: Any, **kwargs: Any) -> None:
             original(self, *args, **kwargs)
             self._window = Window(self)
-            releases._pacers.append((releases._process, self))
+            # A start that fails is tried again in the same process, and what it had built is gone.
+            others = [each for each in releases._pacers if each[0] is not releases._process]
+            releases._pacers = [*others, (releases._process, self)]
 
         def joined(self: Membership, *args: Any, **kwargs: Any) -> None:
             join(self, *args, **kwargs)
