@@ -3,7 +3,7 @@
 `email_consumer_client.nats` and `email_consumer_client.django` need the extras of these names.
 """
 
-from email_consumer_client.answers import Accepted, Attempt, Mail, Receipt, Refused, Result, Topic
+from email_consumer_client.answers import Accepted, Attempt, ListedMail, Mail, Receipt, Refused, Result, Topic
 from email_consumer_client.async_client import AsyncClient
 from email_consumer_client.client import Client
 from email_consumer_client.errors import (
@@ -36,6 +36,7 @@ __all__ = [
     "Event",
     "InvalidRequestError",
     "Lane",
+    "ListedMail",
     "Mail",
     "Message",
     "NotAcknowledgedError",

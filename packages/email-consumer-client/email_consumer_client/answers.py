@@ -87,6 +87,10 @@ class Mail:
     history: Sequence[Attempt]
     results: Sequence[Result]
     raw: Raw = field(repr=False)
+    state: str = ""
+    """What became of it for its recipient: `queued`, `sent`, `delivered`, `bounced`, …; newer versions may add others."""
+    reason: str | None = None
+    """Of a bounce, complaint, delay or rejection, as SES reports it; otherwise the error."""
 
     @classmethod
     def from_json(cls, document: Raw) -> Self:
@@ -98,6 +102,24 @@ class Mail:
             for each in document.get("results", ())
         )
         return read(cls, document, history=history, results=results, **times)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMail:
+    """A mail in a list; all other fields of the answer are in `raw`."""
+
+    uuid: str
+    email: str
+    topic_id: str | None
+    status: str
+    state: str
+    reason: str | None
+    created_at: datetime
+    raw: Raw = field(repr=False)
+
+    @classmethod
+    def from_json(cls, document: Raw) -> Self:
+        return read(cls, document, created_at=moment(document, "created_at"))
 
 
 @dataclass(frozen=True, slots=True)

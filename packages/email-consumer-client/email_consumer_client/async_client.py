@@ -1,15 +1,25 @@
 """The HTTP API, for asyncio."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from email_consumer_client.answers import Accepted, Mail, Receipt, Topic
-from email_consumer_client.exchange import Request, of_mail, of_topic, pause_before_repeating, read_answer, sending
-from email_consumer_client.message import Message
+from email_consumer_client.answers import Accepted, ListedMail, Mail, Receipt, Topic
+from email_consumer_client.exchange import (
+    Request,
+    of_list,
+    of_mail,
+    of_topic,
+    pause_before_repeating,
+    read_answer,
+    read_page,
+    sending,
+)
+from email_consumer_client.message import Lane, Message
 
 
 class AsyncClient:
@@ -52,6 +62,43 @@ class AsyncClient:
     async def mail(self, uuid: str) -> Mail:
         """One mail's status and history; `NotFoundError` until the installation has seen it."""
         return Mail.from_json(await self._ask(of_mail(uuid)))
+
+    async def mails(
+        self,
+        *,
+        topic_id: str | None = None,
+        state: str | None = None,
+        lane: Lane | None = None,
+        email: str | None = None,
+        domain: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> AsyncIterator[ListedMail]:
+        """Mail, latest first; each argument that is given narrows the list, and all must apply.
+
+        Args:
+            topic_id: of the mail.
+            state: `bounced`, `delivered`, `failed`, …: what became of it.
+            lane: `transactional` or `bulk`.
+            email: the recipient's address.
+            domain: of that address.
+            since: created then or later.
+            until: created before.
+        """
+        narrowed = {
+            "topic_id": topic_id,
+            "state": state,
+            "lane": lane,
+            "email": email,
+            "domain": domain,
+            "since": since,
+            "until": until,
+        }
+        after: str | None = ""
+        while after is not None:
+            mails, after = read_page(await self._ask(of_list(narrowed, after)))
+            for mail in mails:
+                yield mail
 
     async def topic(self, topic_id: str) -> Topic:
         """A topic's statistics."""

@@ -66,6 +66,8 @@ class Event:
     source: str | None = None
     """Where the mail came from: `nats`, `sqs` or `api`."""
     reason: str | None = None
+    unsubscribe_group: str | None = None
+    """What the address left; None is all bulk mail."""
     bounce: Bounce | None = None
     machine: bool = False
     """An open or click that a program probably caused."""

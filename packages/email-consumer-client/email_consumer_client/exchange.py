@@ -4,12 +4,14 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import httpx
 
+from email_consumer_client.answers import ListedMail
 from email_consumer_client.errors import (
     AccessError,
     ApiError,
@@ -24,6 +26,8 @@ _FIRST_PAUSE = 0.2
 """Seconds before the first repetition; twice that before the second, and so on."""
 _LONGEST_PAUSE = 10.0
 """Also for what a `Retry-After` asks for."""
+_PAGE = 200
+"""Mails of a list that are asked for at a time, the most that the API gives."""
 _AGAIN = frozenset({429, 502, 503, 504})
 """Statuses after which the same request is worth repeating."""
 _ERRORS: Mapping[int, type[ApiError]] = {
@@ -63,6 +67,18 @@ def sending(messages: Sequence[Message], idempotency_key: str | None) -> Request
 
 def of_mail(uuid: str) -> Request:
     return Request("GET", f"/v1/messages/{quote(uuid, safe='')}")
+
+
+def of_list(narrowed: Mapping[str, str | datetime | None], after: str) -> Request:
+    """A page of `GET /v1/messages`."""
+    given = {name: value for name, value in narrowed.items() if value is not None}
+    texts = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
+    return Request("GET", f"/v1/messages?{urlencode({**texts, 'limit': _PAGE, 'after': after})}")
+
+
+def read_page(page: Mapping[str, Any]) -> tuple[list[ListedMail], str | None]:
+    """The mails, and where the next page begins."""
+    return [ListedMail.from_json(each) for each in page["mails"]], page["next"]
 
 
 def of_topic(topic_id: str, method: str = "GET") -> Request:

@@ -51,6 +51,15 @@ _MAIL = {
     ],
     "invented_later": True,
 }
+_LISTED = {
+    "uuid": "u-1",
+    "email": "a@example.com",
+    "topic_id": "t",
+    "status": "Sent",
+    "state": "bounced",
+    "reason": "Permanent/General",
+    "created_at": "2026-11-28T09:00:00.123Z",
+}
 _TOPIC = {
     "request_counts": {"Sent": 3},
     "result_counts": {"Bounce": 1},
@@ -194,6 +203,30 @@ def test_a_mail_is_read_back() -> None:
         "Delivery",
         {"x": 1},
     )
+
+
+_PAGES = (
+    Answer(200, {"mails": [_LISTED | {"uuid": "u-2"}], "next": "2"}),
+    Answer(200, {"mails": [], "next": "1"}),
+    Answer(200, {"mails": [_LISTED], "next": None}),
+)
+
+
+def test_a_list_of_several_pages() -> None:
+    with ScriptedServer(*_PAGES) as server, Client(server.url, "key") as client:
+        mails = [*client.mails(topic_id="a b", state="bounced", since=datetime(2026, 1, 1, tzinfo=UTC))]
+    assert [(mail.uuid, mail.state, mail.reason) for mail in mails] == [
+        ("u-2", "bounced", "Permanent/General"),
+        ("u-1", "bounced", "Permanent/General"),
+    ]
+    query = "/v1/messages?topic_id=a+b&state=bounced&since=2026-01-01T00%3A00%3A00%2B00%3A00&limit=200&after="
+    assert [asked.path for asked in server.asked] == [query, query + "2", query + "1"]
+
+
+async def test_the_same_list_with_asyncio() -> None:
+    with ScriptedServer(*_PAGES) as server:
+        async with AsyncClient(server.url, "key") as client:
+            assert [mail.uuid async for mail in client.mails(email="a@example.com")] == ["u-2", "u-1"]
 
 
 def test_a_topic_is_shown_and_cancelled() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import nats
 
-from email_consumer_client import AsyncClient, Mail, NotFoundError
+from email_consumer_client import AsyncClient, Event, Mail, NotFoundError, parse_event
 from tests.servers.daemon import Daemon
 from tests.waiting import PATIENCE, until
 
@@ -31,6 +32,20 @@ class Installation:
                 first, *_ = (await answer.json())["messages"]
                 return dict(first)
 
+    async def event(self, kind: str, uuid: str) -> Event:
+        """The first event of this type about a mail, once it is in the stream."""
+        connection = await nats.connect(self.nats_url)
+        try:
+            events = await connection.jetstream().pull_subscribe(f"messages-events.{kind}", stream="messages-events")
+            while True:
+                for message in await events.fetch(100, timeout=PATIENCE):
+                    await message.ack()
+                    event = parse_event(message.data)
+                    if event.uuid == uuid:
+                        return event
+        finally:
+            await connection.close()
+
     async def mail_until(self, uuid: str, holds: Callable[[Mail], bool]) -> Mail:
         """A mail as the API shows it, once it is as wanted."""
         async with AsyncClient(self.url, self.api_key) as client:
@@ -49,7 +64,7 @@ class Installation:
 
 @asynccontextmanager
 async def installed(directory: Path) -> AsyncIterator[Installation]:
-    async with Daemon(directory, {"SERVER_PORT": "0"}, "run", "--local") as daemon:
+    async with Daemon(directory, {"SERVER_PORT": "0", "EVENTS_OUT": "nats"}, "run", "--local") as daemon:
         known = json.loads((directory / "data" / "local.json").read_text())
         url = f"http://127.0.0.1:{known['server_port']}"
         yield Installation(url, known["api_key"], known["nats_url"], known["ses_endpoint"])

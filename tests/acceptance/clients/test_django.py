@@ -52,8 +52,10 @@ async def test_an_order_reaches_ses_once_as_django_wrote_it(installation: Instal
 async def test_a_mail_of_django_bounces(installation: Installation) -> None:
     exit_code, out, errors = await _manage(installation, "send_order", "bounce@simulator.amazonses.com")
     assert exit_code == 0, errors
-    mail = await installation.mail_until(out.strip(), lambda mail: any(each.kind == "Bounce" for each in mail.results))
-    assert mail.status == "Sent"
+    event = await installation.event("bounced", out.strip())
+    assert (event.topic_id, event.lane, event.email) == ("orders", "transactional", "bounce@simulator.amazonses.com")
+    mail = await installation.mail_until(out.strip(), lambda mail: mail.state == "bounced")
+    assert mail.reason == "Permanent/General"
 
 
 async def test_djangos_own_command_reaches_each_admin(installation: Installation) -> None:

@@ -49,9 +49,10 @@ def test_all_examples_are_tried_here(page: Path, count: int) -> None:
 
 
 async def test_publishing_over_http(installation: Installation) -> None:
-    status, counts = await _run(_with(_README, "client.mail("), installation)
+    status, counts, bounced = await _run(_with(_README, "client.mail("), installation)
     assert status in {"Created", "Processed", "Sent"}
     assert "'Failed': 0" in counts
+    assert bounced == "[]"
     assert (await installation.received("you@example.com"))["subject"] == "Hello"
 
 

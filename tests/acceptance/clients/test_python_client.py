@@ -33,11 +33,16 @@ async def test_from_http_to_the_bounce(installation: Installation) -> None:
         mail = await installation.mail_until(
             str(bounced), lambda mail: any(each.kind == "Bounce" for each in mail.results)
         )
-        assert (mail.status, mail.email, mail.topic_id) == ("Sent", _BOUNCES, "t")
+        assert (mail.status, mail.state, mail.email, mail.topic_id) == ("Sent", "bounced", _BOUNCES, "t")
         assert mail.message_id is not None
         await installation.mail_until(str(bob), lambda mail: mail.status == "Sent")
         topic = await client.topic("t")
         assert (topic.request_counts["Sent"], topic.result_counts["Bounce"]) == (3, 1)
+        assert [each.email async for each in client.mails(topic_id="t", state="bounced")] == [_BOUNCES]
+    event = await installation.event("bounced", str(bounced))
+    assert (event.email, event.topic_id, event.message_id) == (_BOUNCES, "t", mail.message_id)
+    assert event.bounce is not None
+    assert event.bounce.type == "Permanent"
     received = await installation.received("ann@example.com")
     assert received["subject"] == "Grüße"
 
@@ -56,7 +61,8 @@ async def test_from_nats_to_the_bounce(installation: Installation, kind: str) ->
         async with AsyncNatsPublisher(installation.nats_url) as publisher:
             assert [(await publisher.publish(message))[0].duplicate for _ in range(2)] == [False, True]
     mail = await installation.mail_until("order-1", lambda mail: any(each.kind == "Bounce" for each in mail.results))
-    assert (mail.status, mail.raw["source"]) == ("Sent", "nats")
+    assert (mail.status, mail.state, mail.raw["source"]) == ("Sent", "bounced", "nats")
+    assert (await installation.event("bounced", "order-1")).recipients == [_BOUNCES]
 
 
 async def test_a_topic_is_cancelled(installation: Installation) -> None:
