@@ -1,6 +1,7 @@
 """The SQL of the `/v1` routes, a comment per statement."""
 
 from email_consumer.message.lane import Lane
+from email_consumer.store.mail_index import DOMAIN
 from email_consumer.store.status import Status
 
 NOTE_CANCELLATION = """
@@ -75,7 +76,7 @@ FROM json_each(:recipients)
 """
 
 _ADDRESS = "coalesce(address, email)"
-_DOMAIN = f"substr({_ADDRESS}, length(rtrim({_ADDRESS}, replace({_ADDRESS}, '@', ''))) + 1)"
+_DOMAIN = f"(SELECT {DOMAIN} FROM (SELECT {_ADDRESS} AS address))"
 
 
 def _indexed(table: str, column: str, of_row: str) -> str:

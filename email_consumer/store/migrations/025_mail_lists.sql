@@ -5,7 +5,7 @@ CREATE TABLE mail_topics (
     PRIMARY KEY (topic_id, request_id)
 ) WITHOUT ROWID;
 CREATE TABLE mail_domains (
-    domain TEXT NOT NULL,               -- of the address in normal form: all after the last @
+    domain TEXT NOT NULL,               -- of the address in normal form: all after the @ that is not in quotes
     request_id INTEGER NOT NULL,
     PRIMARY KEY (domain, request_id)
 ) WITHOUT ROWID;
@@ -13,22 +13,31 @@ INSERT INTO mail_topics
 SELECT topic_id, id FROM email_requests
 WHERE topic_id IS NOT NULL AND id <= (SELECT last_id FROM mail_addresses_progress) ORDER BY 1, 2;
 INSERT INTO mail_domains
-SELECT substr(address, length(rtrim(address, replace(address, '@', ''))) + 1), request_id FROM mail_addresses ORDER BY 1, 2;
+SELECT iif(address LIKE '"%', substr(address, length(rtrim(address, replace(address, '@', ''))) + 1),
+        substr(address, instr(address, '@') + 1)), request_id FROM mail_addresses ORDER BY 1, 2;
 
 CREATE TRIGGER request_delisted AFTER DELETE ON email_requests BEGIN
     DELETE FROM mail_topics WHERE topic_id = old.topic_id AND request_id = old.id;
+    DELETE FROM mail_domains WHERE request_id = old.id AND domain = (
+        SELECT iif(address LIKE '"%', substr(address, length(rtrim(address, replace(address, '@', ''))) + 1),
+        substr(address, instr(address, '@') + 1))
+        FROM (SELECT coalesce(old.address, old.email) AS address)
+    );
     DELETE FROM mail_incidents WHERE request_id = old.id
         AND state IN ('bounced', 'complained', 'delayed', 'failed', 'stopped');
 END;
-CREATE TRIGGER address_indexed AFTER INSERT ON mail_addresses BEGIN
+CREATE TRIGGER request_redomained AFTER UPDATE OF email, address ON email_requests
+WHEN new.id <= (SELECT last_id FROM mail_addresses_progress)
+    AND coalesce(new.address, new.email) <> coalesce(old.address, old.email) BEGIN
+    DELETE FROM mail_domains WHERE request_id = old.id AND domain = (
+        SELECT iif(address LIKE '"%', substr(address, length(rtrim(address, replace(address, '@', ''))) + 1),
+        substr(address, instr(address, '@') + 1))
+        FROM (SELECT coalesce(old.address, old.email) AS address)
+    );
     INSERT INTO mail_domains
-    VALUES (substr(new.address, length(rtrim(new.address, replace(new.address, '@', ''))) + 1), new.request_id)
-        ON CONFLICT DO NOTHING;
-END;
-CREATE TRIGGER address_deleted AFTER DELETE ON mail_addresses BEGIN
-    DELETE FROM mail_domains
-    WHERE domain = substr(old.address, length(rtrim(old.address, replace(old.address, '@', ''))) + 1)
-        AND request_id = old.request_id;
+    SELECT iif(address LIKE '"%', substr(address, length(rtrim(address, replace(address, '@', ''))) + 1),
+        substr(address, instr(address, '@') + 1)), new.id
+    FROM (SELECT coalesce(new.address, new.email) AS address) WHERE true ON CONFLICT DO NOTHING;
 END;
 
 -- Mail that something happened to which leads to one of the rarer states, noted as it happens. Whether the mail is in that

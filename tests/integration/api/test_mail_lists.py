@@ -258,7 +258,7 @@ async def test_a_list_goes_by_an_index_and_sorts_nothing_large(tmp_path: Path, q
         place = {"value": "x", "topic_id": "t", "first": 0, "before": 5, "limit": 5}
         plan = [row["detail"] for row in await it.database.fetch(f"EXPLAIN QUERY PLAN {wanted.ids}", place)]
         scans = {line for line in plan if line.startswith("SCAN") and "USING" not in line and "subquery" not in line}
-        assert scans <= {"SCAN mail_addresses_progress"}  # one row
+        assert scans <= {"SCAN mail_addresses_progress", "SCAN CONSTANT ROW"}  # one row each
         checks = {**wanted.checked, "ids": "[]"}
         plan = [row["detail"] for row in await it.database.fetch(f"EXPLAIN QUERY PLAN {statements.LISTED}", checks)]
         assert "SEARCH mail USING INTEGER PRIMARY KEY (rowid=?)" in plan
