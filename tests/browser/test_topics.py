@@ -30,6 +30,9 @@ def test_a_topic_shows_what_became_of_its_mail(page: Page, harness: BrowserHarne
         f"{row('bars')} .bounced i",
     )
     assert float(width) == 0.25
+    page.click(f"{row('bars')} .bounced button")
+    page.read('#search [data-uuid="bars-bounced"]', "Permanent/General")
+    assert len(page.all("#search [data-uuid]")) == 1
 
 
 def test_an_open_shows(page: Page, harness: BrowserHarness) -> None:

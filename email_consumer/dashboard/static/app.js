@@ -19,7 +19,10 @@ const find = (text) => {
   search.find(text);
 };
 const lists = {
-  topics: new Topics(byId("topics")),
+  topics: new Topics(byId("topics"), (topic, state) => {
+    location.hash = "search";
+    search.list(topic, state);
+  }),
   search,
   "dead-letters": new DeadLetters(byId("dead-letters")),
   suppressions: new Suppressions(byId("suppressions"), find),

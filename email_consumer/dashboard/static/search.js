@@ -11,9 +11,10 @@ const PAGE = 25;
 export class Search extends List {
   constructor(section) {
     const wanted = el("input", { id: "wanted", type: "search", autocomplete: "off", required: true });
+    const listed = el("p", { class: "dim" });
     const search = (event) => {
       event.preventDefault();
-      this.open();
+      this.show(null);
     };
     super(section, {
       title: "Search",
@@ -25,34 +26,51 @@ export class Search extends List {
           wanted,
           el("button", { class: "primary" }, "Search"),
         ),
+        listed,
       ],
       empty: "",
-      read: (next) => this.page(wanted.value.trim(), next),
+      read: (next) => (this.narrowed ? this.mails(this.narrowed, next) : this.page(wanted.value.trim(), next)),
       row: (mail) => (mail.suppressed ? suppressed(mail.suppressed) : row(mail)),
     });
     this.wanted = wanted;
+    this.listed = listed;
+    this.narrowed = null;
   }
 
   async find(text) {
     this.wanted.value = text;
+    await this.show(null);
+  }
+
+  /** All mail of a topic that is in a state. */
+  async list(topic, state) {
+    this.wanted.value = "";
+    this.empty = "Nothing found.";
+    await this.show({ topic_id: topic, state });
+  }
+
+  /** What is narrowed by these parameters; null: what is wanted by address or uuid. */
+  async show(narrowed) {
+    this.narrowed = narrowed;
+    this.listed.textContent = narrowed ? `Mail of topic ${narrowed.topic_id}: ${narrowed.state}` : "";
     await this.open();
   }
 
   async page(text, next) {
     if (!text) return { items: [], next: null };
     this.empty = "Nothing found.";
-    if (next) return this.mailsTo(text, next);
+    if (next) return this.mails({ email: text }, next);
     const byUuid = await unless(404, ask("GET", `/v1/messages/${encodeURIComponent(text)}`));
     if (byUuid) return { items: [byUuid], next: null };
     if (!text.includes("@")) return { items: [], next: null };
     const stopped = await unless(404, ask("GET", `/v1/suppressions/${encodeURIComponent(text)}`));
-    const { items, next: more } = await this.mailsTo(text, null);
+    const { items, next: more } = await this.mails({ email: text }, null);
     const entries = stopped ? [stopped, ...stopped.also] : [];
     return { items: [...entries.map((entry) => ({ suppressed: entry })), ...items], next: more };
   }
 
-  async mailsTo(address, next) {
-    const query = new URLSearchParams({ email: address, limit: PAGE });
+  async mails(narrowed, next) {
+    const query = new URLSearchParams({ ...narrowed, limit: PAGE });
     if (next) query.set("after", next);
     const { mails: items, next: more } = await ask("GET", `/v1/messages?${query}`);
     return { items, next: more };

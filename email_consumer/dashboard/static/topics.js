@@ -10,18 +10,19 @@ const PAGE = 25;
 const path = (topic) => `/v1/topics/${encodeURIComponent(topic)}`;
 const sum = (counts) => Object.values(counts).reduce((total, value) => total + value, 0);
 
-/** Each bar is a share of what was created. */
+/** Each bar is a share of what was created; some lead to the mail that is in a state. */
 const BARS = [
   ["Created", (topic) => sum(topic.request_counts)],
   ["Sent", (topic) => topic.request_counts.Sent],
   ["Delivered", (topic) => topic.result_counts.Delivery],
   ["Opened", (topic) => topic.result_counts.Open],
-  ["Bounced", (topic) => topic.result_counts.Bounce],
-  ["Complained", (topic) => topic.result_counts.Complaint],
+  ["Bounced", (topic) => topic.result_counts.Bounce, "bounced"],
+  ["Complained", (topic) => topic.result_counts.Complaint, "complained"],
 ];
 
 export class Topics extends List {
-  constructor(section) {
+  /** `showMail(topic, state)` shows the mail of a topic that is in a state. */
+  constructor(section, showMail) {
     const wanted = el("input", { id: "topic-find", type: "search", autocomplete: "off" });
     const lookUp = (event) => {
       event.preventDefault();
@@ -36,6 +37,7 @@ export class Topics extends List {
       read: (next) => (wanted.value.trim() ? one(wanted.value.trim()) : page(next)),
       row: (topic) => this.shown(topic),
     });
+    this.showMail = showMail;
     this.topics = new Map();
     this.first = () => (wanted.value.trim() ? one(wanted.value.trim()) : page(null));
   }
@@ -93,7 +95,9 @@ class TopicRow {
   constructor(topic, list) {
     this.name = topic.topic_id;
     this.list = list;
-    this.bars = BARS.map(([name]) => el("div", { class: `measure ${name.toLowerCase()}` }, el("span", {}, name), el("b"), el("i")));
+    this.bars = BARS.map(([name, , state]) =>
+      el("div", { class: `measure ${name.toLowerCase()}` }, el("span", {}, state ? this.link(name, state) : name), el("b"), el("i")),
+    );
     this.note = el("span", { class: "dim" });
     this.receipt = el("p", { class: "receipt", role: "status" });
     const cancel = el("button", { type: "button", class: "danger", onclick: () => this.cancel() }, "Cancel");
@@ -105,6 +109,10 @@ class TopicRow {
       this.receipt,
     );
     this.update(topic);
+  }
+
+  link(name, state) {
+    return el("button", { type: "button", class: "link", onclick: () => this.list.showMail(this.name, state) }, name);
   }
 
   update(topic) {
