@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import nats
 import pytest
+from nats.js.api import ConsumerConfig, RetentionPolicy
 
 from tests.acceptance.api.conftest import Api, serving
 from tests.acceptance.conftest import DaemonHarness, over_both_sources
@@ -182,10 +183,10 @@ async def test_a_cancelled_topic_stops_both_lanes(harness: DaemonHarness) -> Non
 
 async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness: DaemonHarness) -> None:
     assert isinstance(harness.publisher, JetStreamPublisher)
-    async with harness.daemon() as daemon:
-        await daemon.stop()
     client = await nats.connect(harness.nats.url)
-    await client.jetstream().delete_consumer("messages", "email-processor-transactional")  # as before there were lanes
+    await client.jetstream().add_stream(name="messages", subjects=["messages.*"], retention=RetentionPolicy.WORK_QUEUE)
+    former = ConsumerConfig(durable_name="email-processor", filter_subject="messages.email")
+    await client.jetstream().add_consumer("messages", former)
     await client.close()
     await harness.publisher.publish((as_map(uuid) for uuid in URGENT), transactional=True)
     async with harness.daemon() as daemon:

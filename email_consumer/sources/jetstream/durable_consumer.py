@@ -19,6 +19,9 @@ from email_consumer.sources.jetstream.drift import (
     in_json,
 )
 
+_OTHER = "email-consumer-other-subject"
+"""Key in a consumer's metadata: the subject of our other consumer of the stream, once there is or may be one."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -43,6 +46,33 @@ class DurableConsumer:
             nats.errors.Error: JetStream did not answer.
         """
         return await ask(self._client, f"CONSUMER.INFO.{self.stream}.{self.name}")
+
+    async def has_other(self) -> bool:
+        """Whether there has been the other consumer.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer.
+        """
+        return bool(self._metadata(await self.info()).get(_OTHER) == self.needs.other_subject)
+
+    async def note_other(self) -> None:
+        """Note that there is the other consumer, so that it is recreated without a question should it get lost.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer, or refuses.
+        """
+        info = await self.info()
+        metadata = self._metadata(info)
+        if metadata.get(_OTHER) != self.needs.other_subject:
+            await self._update(info["config"] | {"metadata": {**metadata, _OTHER: self.needs.other_subject}})
+
+    @staticmethod
+    def _metadata(info: Mapping[str, Any]) -> dict[str, str]:
+        return info["config"].get("metadata") or {}
+
+    async def _update(self, config: dict[str, Any]) -> None:
+        question = {"stream_name": self.stream, "config": config, "action": "update"}
+        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self.stream}.{self.name}", question)
 
     async def ensure(self, stream: StreamInfo) -> None:
         """Create it, or update what may be updated, and warn of what may keep mail from coming.
@@ -74,6 +104,7 @@ class DurableConsumer:
                 max_deliver=-1,  # throttles would count: attempts are counted by the ledger
                 max_ack_pending=self.needs.max_ack_pending,
                 filter_subject=self.needs.subject,
+                metadata={_OTHER: self.needs.other_subject} if self.needs.other_subject else None,
             ),
         )
         _log.info("consumer.created", stream=self.stream, consumer=self.name, subject=self.needs.subject)
@@ -89,9 +120,7 @@ class DurableConsumer:
         """`found` is the configuration in the server's own JSON: all of it is written back, whatever we know of it."""
         if not changes:
             return
-        config = {**found, **{name: in_json(name, wanted) for name, (_, wanted, _) in changes.items()}}
-        question = {"stream_name": self.stream, "config": config, "action": "update"}
-        await ask(self._client, f"CONSUMER.DURABLE.CREATE.{self.stream}.{self.name}", question)
+        await self._update({**found, **{name: in_json(name, wanted) for name, (_, wanted, _) in changes.items()}})
         for name, (before, now, reason) in changes.items():
             _log.warning("consumer.updated", consumer=self.name, field=name, found=before, now=now, reason=reason)
 

@@ -9,7 +9,7 @@ from nats.js.errors import APIError, NotFoundError
 from email_consumer.core.mail_queue import Delivered
 from email_consumer.sources.jetstream.consumer import StreamIdentity
 from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
-from email_consumer.sources.jetstream.drift import ConsumerNeeds, stream_errors, stream_risks
+from email_consumer.sources.jetstream.drift import ConsumerNeeds, covers, stream_errors, stream_risks
 from email_consumer.sources.jetstream.durable_consumer import DurableConsumer, TopologyError, lines
 from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 
@@ -55,14 +55,14 @@ class Topology:
         self._jetstream: JetStreamContext = client.jetstream()
         self._stream = stream
         self._subject = subject
-        needs = ConsumerNeeds.of(subject, ack_wait, concurrency, other_subject=transactional_subject)
+        other = "" if covers(subject, transactional_subject) else transactional_subject
+        needs = ConsumerNeeds.of(subject, ack_wait, concurrency, other_subject=other)
         self._consumer = DurableConsumer(client, stream, consumer, needs)
         self._replicas = replicas
         self.transactional = TransactionalLane(
             client,
             stream=stream,
-            bulk_subject=subject,
-            consumer=consumer,
+            bulk=self._consumer,
             needs=ConsumerNeeds.of(transactional_subject, ack_wait, concurrency),
         )
 
@@ -76,11 +76,10 @@ class Topology:
             nats.errors.Error: JetStream did not answer, or not now; try again.
         """
         try:
-            stream, created = await self._ensure_stream()
-            stream = await self.transactional.add_subject(stream)
+            stream = await self.transactional.add_subject(await self._ensure_stream())
             await self._consumer.ensure(stream)
             await ensure_dead_letter_stream(self._jetstream, self._stream, self._replicas)
-            await self.transactional.ensure(stream, adopt=adopt or created)
+            await self.transactional.ensure(stream, adopt=adopt)
         except APIError as error:
             raise self._in_plain_words(error) from error
 
@@ -98,9 +97,7 @@ class Topology:
             transactional = 0
         return Delivered(bulk["delivered"]["stream_seq"], transactional, identity)
 
-    async def _ensure_stream(self) -> tuple[StreamInfo, bool]:
-        """The stream, and whether it was missing."""
-        created = False
+    async def _ensure_stream(self) -> StreamInfo:
         try:
             info = await self._jetstream.stream_info(self._stream)
         except NotFoundError:
@@ -114,13 +111,12 @@ class Topology:
                 duplicate_window=_DUPLICATE_WINDOW,
             )
             info = await self._jetstream.add_stream(config)
-            created = True
             _log.info("stream.created", stream=self._stream, subjects=config.subjects, replicas=self._replicas)
         if errors := stream_errors(info.config, self._subject):
             raise TopologyError(lines(f"stream {self._stream!r}", errors))
         for risk in stream_risks(info.config):
             _log.warning("stream.risk", stream=self._stream, risk=risk)
-        return info, created
+        return info
 
     def _in_plain_words(self, error: APIError) -> Exception:
         text = error.description or str(error)

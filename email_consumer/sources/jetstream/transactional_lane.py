@@ -18,24 +18,22 @@ _log = structlog.get_logger(__name__)
 
 
 class TransactionalLane:
-    def __init__(self, client: Client, *, stream: str, bulk_subject: str, consumer: str, needs: ConsumerNeeds) -> None:
+    def __init__(self, client: Client, *, stream: str, bulk: DurableConsumer, needs: ConsumerNeeds) -> None:
         """Describe the lane.
 
         Args:
             client: connected.
             stream: holds the mail of both lanes.
-            bulk_subject: of the other lane.
-            consumer: of the other lane.
+            bulk: the other lane's consumer.
             needs: of this lane's consumer; without a subject there is no such lane.
         """
         self.subject = needs.subject
-        self.consumer = DurableConsumer(client, stream, f"{consumer}-transactional", needs)
+        self.consumer = DurableConsumer(client, stream, f"{bulk.name}-transactional", needs)
         self.missing = "it was not looked for yet"
         """Why there is no such lane; empty if there is one."""
         self._client = client
         self._stream = stream
-        self._bulk_subject = bulk_subject
-        self._known = False
+        self._bulk = bulk
         self._logged = ""
 
     async def add_subject(self, stream: StreamInfo) -> StreamInfo:
@@ -55,7 +53,6 @@ class TransactionalLane:
             self.missing = f"the stream does not take {self.subject!r}, and can't be changed: {_reason(error)}"
             return stream
         _log.info("stream.subject_added", stream=self._stream, subject=self.subject)
-        self._known = True  # nothing can lie on it from before
         return await self._client.jetstream().stream_info(self._stream)
 
     async def ensure(self, stream: StreamInfo, *, adopt: bool = False) -> None:
@@ -67,7 +64,6 @@ class TransactionalLane:
         """
         if not self.missing:
             self.missing = await self._obstacle(stream, adopt=adopt)
-        self._known = self._known or not self.missing
         if self.missing and self.subject and self.missing != self._logged:
             hint = "transactional mail waits its turn among bulk mail"
             _log.warning("lanes.one", subject=self.subject, reason=self.missing, hint=hint)
@@ -91,18 +87,22 @@ class TransactionalLane:
         """What in the settings is in the way of such a lane; empty if nothing is."""
         if not self.subject:
             return "no subject is set for it"
-        if covers(self._bulk_subject, self.subject):
-            return f"SUBJECT {self._bulk_subject!r} covers {self.subject!r}"
+        bulk = self._bulk.needs.subject
+        if covers(bulk, self.subject):
+            return f"SUBJECT {bulk!r} covers {self.subject!r}"
         return ""
 
     async def _obstacle(self, stream: StreamInfo, *, adopt: bool) -> str:
         try:
-            if not (adopt or self._known) and (waiting := await self.unread()):
+            # If the other consumer was only just created there is no earlier version, whose users may have forgotten this
+            # mail; nor if this one has been there before, and got lost.
+            if not (adopt or await self._bulk.has_other()) and (waiting := await self.unread()):
                 return (
                     f"{waiting:,} messages lie on {self.subject!r} from before it was read; "
                     "`email-consumer lanes adopt` has them sent, or purge the subject"
                 )
             await self.consumer.ensure(stream)
+            await self._bulk.note_other()
         except TopologyError as error:
             return str(error)
         except NatsError as error:

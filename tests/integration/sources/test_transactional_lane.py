@@ -51,9 +51,8 @@ async def test_a_new_stream_has_both_lanes(client: Client, jetstream: JetStreamC
     bulk = (await jetstream.consumer_info("messages", "email-processor")).config
     transactional = (await jetstream.consumer_info("messages", CONSUMER)).config
     assert (bulk.filter_subject, transactional.filter_subject) == ("messages.email", SUBJECT)
-    assert transactional == bulk.evolve(
-        name=CONSUMER, durable_name=CONSUMER, filter_subject=SUBJECT, metadata=transactional.metadata
-    )
+    own = {"name": CONSUMER, "durable_name": CONSUMER, "filter_subject": SUBJECT, "metadata": transactional.metadata}
+    assert transactional == bulk.evolve(**own)
 
 
 async def test_a_second_time_changes_and_says_nothing(client: Client) -> None:
@@ -134,13 +133,27 @@ async def test_mail_from_before_is_named_and_sent_only_on_request(client: Client
     assert (await jetstream.consumer_info("messages", CONSUMER)).num_pending == 3
 
 
-async def test_mail_that_came_while_the_queue_was_made_again_is_not_from_before(
-    client: Client, jetstream: JetStreamContext
+@pytest.mark.parametrize("upgraded", [False, True])
+async def test_mail_that_came_while_the_consumer_was_lost_is_not_from_before(
+    client: Client, jetstream: JetStreamContext, upgraded: bool
 ) -> None:
-    topology = _topology(client)
-    await topology.ensure()
+    if upgraded:
+        await _topology(client, transactional="").ensure()
+    await _topology(client).ensure()
     await jetstream.delete_consumer("messages", CONSUMER)
     await jetstream.publish(SUBJECT, b"meanwhile")
+    topology = _topology(client)
     await topology.ensure()
     assert topology.transactional.missing == ""
     assert (await jetstream.consumer_info("messages", CONSUMER)).num_pending == 1
+
+
+async def test_in_a_new_installation_mail_of_both_lanes_waits_for_the_first_start(
+    client: Client, jetstream: JetStreamContext
+) -> None:
+    await jetstream.add_stream(name="messages", subjects=["messages.*"])
+    await jetstream.publish("messages.email", b"bulk")
+    await jetstream.publish(SUBJECT, b"transactional")
+    await _topology(client).ensure()
+    waiting = [(await jetstream.consumer_info("messages", each)).num_pending for each in ("email-processor", CONSUMER)]
+    assert waiting == [1, 1]
