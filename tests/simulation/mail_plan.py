@@ -4,6 +4,7 @@ from dataclasses import replace
 from random import Random
 from typing import Literal
 
+from email_consumer.message.lane import Lane
 from tests.simulation.mails import Mail
 from tests.simulation.site import Site
 
@@ -66,4 +67,6 @@ def _mail(number: int, draw: Random, seconds: float) -> Mail:
         topic=draw.choice((None, None, "one", "two")),
         due_at=due,
         expires_at=draw.uniform(seconds, 4 * seconds) + (due or 0.0) if draw.random() < 0.1 else None,
+        lane=draw.choice((Lane.BULK, Lane.BULK, Lane.TRANSACTIONAL)),
+        says_lane=draw.random() < 0.5,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from email_consumer.message.address import normal_form
+from email_consumer.message.lane import Lane
 
 INSTANCE = "simulated"
 """INSTANCE of the program."""
@@ -23,6 +24,9 @@ class Mail:
     due_at: float | None = None
     """True time; None: at once."""
     expires_at: float | None = None
+    lane: Lane = Lane.BULK
+    says_lane: bool = True
+    """Whether the mail itself names its lane; otherwise only the subject that it is published on does."""
     stored: list[float] = field(default_factory=list)
     """When a stream or the API confirmed to have it."""
     unsure: list[float] = field(default_factory=list)

@@ -45,6 +45,7 @@ def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[s
     for member in site.installation.members.values():
         found += [f"{member.name} ended: {reason}" for reason in member.exits if reason.startswith("CRASH")]
     found += site.releases.violations()
+    found += site.turns.found
     found += site.deliveries.found
     for evidence in _gathered(site):
         found += [
@@ -184,6 +185,8 @@ def _row_is_true(evidence: _Evidence, site: Site) -> Iterator[str]:
         if accepted:
             yield "sent, and not in the tables"
         return
+    if row["lane"] != evidence.mail.lane:
+        yield f"its lane is {evidence.mail.lane}, and the tables say {row['lane']}"
     if accepted and row["status"] != Status.SENT and _heard_of(evidence, site):
         yield f"SES accepted it, and its status is {row['status']} ({row['error']!r})"
     if row["status"] == Status.SENT:

@@ -12,7 +12,7 @@ from tests.simulation.mail_plan import plan_mail
 from tests.simulation.oracle import violations
 from tests.simulation.seams import silent_logging
 from tests.simulation.ses_faults import doubtful_answers, fail_some_mail, unusual_answers
-from tests.simulation.site import CONSUMER, STREAM, Site, built
+from tests.simulation.site import CONSUMER, STREAM, TRANSACTIONAL_CONSUMER, Site, built
 from tests.simulation.sns.plan import Fate, SnsPlan
 from tests.simulation.steps import NAMES
 from tests.simulation.world import StuckError, World, discarding
@@ -176,6 +176,7 @@ def _environment(draw: Random) -> dict[str, str]:
         "ACK_WAIT": draw.choice(("10", "30")),
         "SES_TIMEOUT": draw.choice(("5", "30")),
         "SHUTDOWN_GRACE": draw.choice(("1", "25")),
+        "BULK_FLOOR": draw.choice(("0.05", "0.5")),
         "COPY_ROWS": "false",
     }
 
@@ -235,4 +236,9 @@ def waiting(site: Site) -> str:
 
 
 _EVENTS = "events"
-_CONSUMERS = ((STREAM, CONSUMER), (f"{STREAM}-outcomes", "sidecar"), (f"{STREAM}-scheduled", "sidecar"))
+_CONSUMERS = (
+    (STREAM, CONSUMER),
+    (STREAM, TRANSACTIONAL_CONSUMER),
+    (f"{STREAM}-outcomes", "sidecar"),
+    (f"{STREAM}-scheduled", "sidecar"),
+)

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from email_consumer.message.lane import Lane
 from email_consumer.store.database import open_database
 from tests.simulation import seams
 from tests.simulation.claims import Claims
@@ -26,9 +27,12 @@ from tests.simulation.sns.topic import TOPIC, Sns
 from tests.simulation.sqlite import Storage
 from tests.simulation.steps import Steps
 from tests.simulation.traffic import KEY, Traffic
+from tests.simulation.turns import Turns
 from tests.simulation.world import World
 
 STREAM, SUBJECT, CONSUMER = "messages", "messages.email", "email-processor"
+SUBJECTS = {Lane.BULK: SUBJECT, Lane.TRANSACTIONAL: f"{STREAM}.transactional"}
+TRANSACTIONAL_CONSUMER = f"{CONSUMER}-transactional"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the name below it is random
 
 
@@ -51,6 +55,7 @@ class Site:
         self.crashes: list[str] = []
         self.claims = Claims(world)
         self.releases = Releases(world, float(environ["SES_RATE_PER_SEC"]))
+        self.turns = Turns(world, float(environ.get("BULK_FLOOR", "0.05")))
         self.deliveries = Deliveries(self, STREAM)
         common = {
             "STREAM": STREAM,
@@ -70,7 +75,7 @@ class Site:
         self.installation = Installation(world, members)
         self.receivers = Receivers(self.installation.http)
         self.sns.endpoint = self.receivers
-        self.traffic = Traffic(world, self.history, self.installation, self._store, SUBJECT)
+        self.traffic = Traffic(world, self.history, self.installation, self._store, SUBJECTS)
 
     @property
     def separate(self) -> bool:
@@ -140,6 +145,7 @@ def built(
         stack.enter_context(trusted_signatures())
         stack.enter_context(site.receivers.installed())
         stack.enter_context(site.releases.observed())
+        stack.enter_context(site.turns.observed())
         stack.enter_context(site.claims.observed())
         stack.enter_context(site.deliveries.observed())
         stack.enter_context(world.running())

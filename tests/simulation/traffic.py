@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 
+from email_consumer.message.lane import Lane
 from tests.simulation import http
 from tests.simulation.clock import EPOCH
 from tests.simulation.http import Response
@@ -40,12 +41,19 @@ class _Request:
 class Traffic:
     """Notes what it asked for, and what was answered when."""
 
-    def __init__(self, world: World, history: History, installation: Installation, store: Store, subject: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        history: History,
+        installation: Installation,
+        store: Store,
+        subjects: Mapping[Lane, str],
+    ) -> None:
         self._world = world
         self._history = history
         self._installation = installation
         self._store = store
-        self._subject = subject
+        self._subjects = subjects
         self._numbers = 0
         self.open = 0
         """Requests without an answer so far."""
@@ -53,7 +61,7 @@ class Traffic:
     def publish(self, mail: Mail, spelling: Callable[[str], str] = str) -> None:
         """Publish it to NATS, again if it was published before; `spelling` may write the same address in another way."""
         payload = msgpack.packb(_fields(mail) | {"uuid": mail.uuid, "email": spelling(mail.address)})
-        if self._store(self._subject, payload, {}) is None:
+        if self._store(self._subjects[mail.lane], payload, {}) is None:
             self._again(self.publish, mail, spelling)
         else:
             mail.stored.append(self._world.now)
@@ -62,11 +70,12 @@ class Traffic:
     def publish_conflicting(self, mail: Mail) -> None:
         """Publish another mail under its uuid, which must not be sent if the first one was."""
         other = {"uuid": mail.uuid, "email": f"other-{mail.address}", "subject": "Other", "body": "<p>other</p>"}
-        self._store(self._subject, msgpack.packb(other), {})
+        self._store(self._subjects[mail.lane], msgpack.packb(other), {})
 
     def publish_junk(self) -> None:
         """Publish something that is no mail."""
-        self._store(self._subject, self._world.random.randbytes(20), {})
+        subject = self._world.random.choice([*self._subjects.values()])
+        self._store(subject, self._world.random.randbytes(20), {})
 
     def post(self, mails: list[Mail]) -> None:
         """POST them in one request, with an Idempotency-Key, until it is answered."""
@@ -154,6 +163,8 @@ def _fields(mail: Mail) -> dict[str, Any]:
     fields: dict[str, Any] = {"subject": f"Mail {mail.number}", "body": f"<p>{mail.number}</p>"}
     if mail.topic:
         fields["topic_id"] = mail.topic
+    if mail.says_lane or mail.source == "api":
+        fields["lane"] = mail.lane
     if mail.copies:
         fields["cc"] = list(mail.copies)
     if mail.due_at is not None:

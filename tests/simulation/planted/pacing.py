@@ -8,9 +8,12 @@ from email_consumer.cluster import share_rule
 from email_consumer.cluster.membership import Membership
 from email_consumer.ledgers import sqlite
 from email_consumer.ledgers.jetstream import ledger as jetstream_ledger
+from email_consumer.message.content import Content
+from email_consumer.message.lane import Lane
 from email_consumer.pipeline import gate
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.waiting_mail import WaitingMail
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from tests.simulation.planted.patch import Patch
 
@@ -67,3 +70,29 @@ def share_kept_when_cut_off() -> list[Patch]:
 def consumer_lease_ignored_for_a_beat() -> list[Patch]:
     """Consumer lease ignored for one beat."""
     return [(ConsumerLease, "valid_until", property(lambda self: self._valid_until + 60.0))]
+
+
+def bulk_mail_first() -> list[Patch]:
+    """Lanes in the order of their mail."""
+
+    def planted(self: Any) -> Any:
+        waiting = [each for each in self if not each.future.done() and not (self.bulk_held and each.lane is Lane.BULK)]
+        return next((each for each in waiting if each.lane is Lane.BULK), waiting[0] if waiting else None)
+
+    return [(WaitingMail, "next", planted)]
+
+
+def no_floor_for_bulk_mail() -> list[Patch]:
+    """Floor of bulk mail ignored."""
+    take = WaitingMail.take
+
+    def planted(self: Any, waiter: Any) -> None:
+        self._share = 0.0
+        take(self, waiter)
+
+    return [(WaitingMail, "take", planted)]
+
+
+def lane_lost_in_the_rows() -> list[Patch]:
+    """Lane not kept with scheduled mail."""
+    return [(Content, "lane_name", property(lambda _: "bulk"))]

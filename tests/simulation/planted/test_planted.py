@@ -8,6 +8,9 @@ _SEEDS = range(40)
 _SHORT = (
     "ack before the commit",
     "duplicate window ignored",
+    "bulk mail before transactional mail",
+    "floor of bulk mail ignored",
+    "lane not kept in the tables",
     "last attempt without dead letter",
     "suppression checked by raw spelling",
     "window cap dropped",
