@@ -4,6 +4,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 import msgpack
@@ -15,6 +16,7 @@ from nats.js import JetStreamContext
 from ses_sandbox.testing import SandboxProcess
 
 TOPIC = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
+_SUBJECTS = ("messages.email", "messages.transactional")
 PATIENCE = 300
 """Seconds after which a run that doesn't come to its end is given up."""
 _LOOK = 0.2
@@ -51,13 +53,13 @@ class Harness(ABC):
     kills: int = 0
 
     async def publish(self, mails: int) -> None:
-        """So many mails, each stored when this returns, its copies one after the other."""
+        """So many mails, half of them in each lane, each stored when this returns, its copies one after the other."""
         first = len(self.uuids)
         self.uuids += [f"mail-{number:06}" for number in range(first, first + mails)]
         waiting = []
-        for uuid in self.uuids[first:]:
+        for uuid, subject in zip(self.uuids[first:], cycle(_SUBJECTS), strict=False):
             payload = msgpack.packb({"uuid": uuid, "email": "you@example.com", "subject": uuid, "body": "<p>Hi</p>"})
-            waiting += [await publisher.publish_async("messages.email", payload) for publisher in self.publishers]
+            waiting += [await publisher.publish_async(subject, payload) for publisher in self.publishers]
         await asyncio.gather(*waiting)
 
     async def wait_sent(self, mails: int) -> None:
@@ -116,6 +118,7 @@ def variables(nats_url: str, sandbox: SandboxProcess, directory: Path, port: int
         "SERVER_URL": f"http://127.0.0.1:{port}",
         "ACK_WAIT": "2",
         "RETRY_DELAY": "0.5",
+        "BULK_FLOOR": "0.5",  # so that each kill hits mail of both lanes
     }
 
 
