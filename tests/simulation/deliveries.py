@@ -41,7 +41,8 @@ class Deliveries:
         """Uuids with a dead letter."""
         self.dead_letters: list[tuple[str, bytes]] = []
         """Kind and payload of all that were ever stored."""
-        self._purged_at = -math.inf
+        self._last_letter: dict[bytes, float] = {}
+        """When a dead letter was last stored, by payload."""
         self._names: dict[str, list[str]] = {}
         """The claims that each record has had, in order."""
 
@@ -77,10 +78,6 @@ class Deliveries:
         now = self._site.world.now
         self.interrupted.append((now, now + seconds))
 
-    def dead_letters_purged(self) -> None:
-        """Somebody purges the dead letters, right now."""
-        self._purged_at = self._site.world.now
-
     # What happens
 
     def _answered(self, consumer: Consumer, sequence: int, answer: bytes) -> None:
@@ -94,8 +91,9 @@ class Deliveries:
             if delay < _SOONEST and not self._quiet(self._site.world.now):
                 self.found.append(f"message {sequence} was returned to come again in {delay:g} s")
         elif answer.startswith(b"+TERM"):
-            purged = self._site.world.now - self._purged_at < _SOONEST  # after it was stored
-            if not purged and not self._is_dead(message):
+            # Since it was delivered; somebody may have purged it by now.
+            stored = self._last_letter.get(message.data, -math.inf) >= self._delivered.get(key, 0.0)
+            if not stored and not self._is_dead(message):
                 self.found.append(f"message {sequence} was given up before its dead letter was stored")
         elif answer.startswith(b"+ACK") and (why := self._not_durable(consumer, message)):
             self.found.append(f"message {sequence} was acknowledged at {self._site.world.now:.1f}: {why}")
@@ -115,6 +113,7 @@ class Deliveries:
             kind = subject.rpartition(".")[2]
             uuid = _uuid(data)
             self.dead_letters.append((kind, data))
+            self._last_letter[data] = self._site.world.now
             first = uuid not in self._dead  # each delivery of a mail that was published twice may leave one
             if uuid and kind in {"rejected", "exhausted", "in-doubt"}:
                 self._dead.add(uuid)

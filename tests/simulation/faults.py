@@ -161,7 +161,6 @@ def purge_dead_letters(faults: Faults) -> None:
     server = faults.site.server
     if f"{STREAM}-dead" in server.jetstream.streams:
         faults.hit("dead letters purged", faults.site.installation.processes)
-        faults.site.deliveries.dead_letters_purged()
         server.purge(f"{STREAM}-dead")
 
 

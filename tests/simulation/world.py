@@ -4,6 +4,7 @@ import gc
 import heapq
 import random
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -172,15 +173,22 @@ def discarding() -> Iterator[None]:
     gc.freeze()  # what was there before needs no look
     sys.unraisablehook = _ignore
     try:
-        yield
+        with warnings.catch_warnings():
+            # A process may be killed before a task that it had created began.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            yield
+            _collect()
     finally:
-        for _ in range(_LOOKS):
-            if not gc.collect():
-                break
         gc.unfreeze()
         sys.unraisablehook = hook
         if collecting:
             gc.enable()
+
+
+def _collect() -> None:
+    for _ in range(_LOOKS):
+        if not gc.collect():
+            break
 
 
 def _ignore(_unraisable: Any) -> None:
