@@ -23,16 +23,13 @@ from email_consumer.jetstream.publisher import (
     Stored,
     TooLargeError,
 )
-from email_consumer.outbox import statements
 from email_consumer.outbox.document import document
+from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.stream import EventStream
-from email_consumer.store.database import Database
 
 _BATCH = 500
 _INTERVAL = 0.05
 """Minimum seconds between two queries for new rows."""
-_FORGET_EVERY = 1.0
-"""Seconds between two deletions of published rows."""
 _RETRY = 0.5
 _PATIENCE = 60.0
 """Seconds that events wait before `/ready` says so."""
@@ -45,16 +42,11 @@ _log = structlog.get_logger(__name__)
 class EventPublisher:
     """`prepare` it before anything is recorded, then `run` it; `flush` it at the end."""
 
-    def __init__(self, database: Database, publisher: Publisher, stream: EventStream, origin: str) -> None:
-        """`origin` identifies the database."""
-        self._database = database
+    def __init__(self, outbox: Outbox, publisher: Publisher, stream: EventStream) -> None:
+        self._outbox = outbox
         self._publisher = publisher
         self._stream = stream
-        self._origin = origin
-        self._written = asyncio.Event()
-        self._last_seq = 0
-        """`seq` of the last event in the stream."""
-        self._forgotten = 0
+        self._cursor = outbox.cursor()
         self._sequence: int | None = None
         """Of the stream's last message; None if that has to be read."""
         self._behind_since = inf
@@ -69,10 +61,8 @@ class EventPublisher:
             nats.errors.Error: JetStream refused, or did not answer.
         """
         await self._find_end()
-        async with self._database.transaction() as connection:
-            await connection.execute(statements.CONTINUE_AFTER, {"seq": self._last_seq, "now": time.time()})
-        self._database.when_written = self._written.set
-        self._written.set()
+        await self._outbox.continue_after(self._cursor.seq)
+        self._cursor.written.set()
 
     async def check(self) -> None:
         """Raise if events have been waiting for more than a minute.
@@ -81,28 +71,23 @@ class EventPublisher:
             ConnectionError: with their number.
         """
         if time.monotonic() - self._behind_since > _PATIENCE:
-            ((waiting, _),) = await self._database.fetch(statements.WAITING)
+            waiting = await self._outbox.waiting()
             raise ConnectionError(f"{waiting:,} events wait for JetStream, which does not take them")
 
     async def run(self) -> None:
         """Until cancelled."""
-        forget_at = 0.0
         while True:
+            await self._cursor.written.wait()
             try:
                 await self.flush()
-                if self._last_seq > self._forgotten and time.monotonic() >= forget_at:
-                    await self._forget()
-                    forget_at = time.monotonic() + _FORGET_EVERY
             except TEMPORARY as error:
                 _log.debug("events.again", reason=str(error))
                 self._sequence = None
                 self._behind_since = min(self._behind_since, time.monotonic())
                 await asyncio.sleep(_RETRY)
-                continue
-            self._behind_since = inf
-            if self._last_seq == self._forgotten:
-                await self._written.wait()
-            await asyncio.sleep(_INTERVAL)
+            else:
+                self._behind_since = inf
+                await asyncio.sleep(_INTERVAL)
 
     async def flush(self) -> None:
         """Publish everything that is recorded.
@@ -111,49 +96,43 @@ class EventPublisher:
             sqlite3.OperationalError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ConflictError: not all of
                 it; what is left is published later.
         """
-        while self._written.is_set():
-            self._written.clear()
+        written = self._cursor.written
+        while written.is_set():
+            written.clear()
             try:
-                while rows := await self._database.fetch(statements.PENDING, (self._last_seq, _BATCH)):
+                while rows := await self._outbox.pending(self._cursor.seq, _BATCH):
                     await self._publish(rows)
             except BaseException:
-                self._written.set()
+                written.set()
                 raise
 
     async def _publish(self, rows: list[Row]) -> None:
         """Some rows, whose acknowledgements are awaited together."""
         if self._sequence is None:
             await self._find_end()
-            rows = [row for row in rows if row["seq"] > self._last_seq]
+            rows = [row for row in rows if row["seq"] > self._cursor.seq]
         first = self._sequence or 0
         sent = [await self._send(row, first + place) for place, row in enumerate(rows)]
         answers = await asyncio.gather(*sent, return_exceptions=True)
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, TooLargeError):
                 _log.error("events.too_large", uuid=row["uuid"], type=row["type"], reason=str(answer))
-                self._last_seq, self._sequence = row["seq"], None  # those after it expected it
+                self._cursor.seq, self._sequence = row["seq"], None  # those after it expected it
                 return
             if isinstance(answer, BaseException):
                 self._sequence = None
                 if isinstance(answer, (RefusedError, LostAckError)):
                     await self._publisher.pause(answer, self._stream.subject(row["type"]))
                 raise answer
-            self._last_seq, self._sequence = row["seq"], answer.sequence
+            self._cursor.seq, self._sequence = row["seq"], answer.sequence
             self.published += 1
 
     async def _send(self, row: Row, after: int) -> "asyncio.Future[Stored]":
-        event = document(row, self._origin)
+        event = document(row, self._outbox.origin)
         headers = {Header.MSG_ID.value: event["id"], Header.EXPECTED_LAST_SEQUENCE.value: str(after)}
         return await self._publisher.send(self._stream.subject(row["type"]), orjson.dumps(event), headers)
 
     async def _find_end(self) -> None:
         await self._stream.ensure()
         end = await self._stream.end()
-        self._last_seq, self._sequence = max(self._last_seq, end.seq), end.sequence
-
-    async def _forget(self) -> None:
-        last = self._last_seq
-        async with self._database.transaction() as connection:
-            await connection.execute(statements.FORGET, (last,))
-            await connection.execute(statements.MARK_PUBLISHED, (last,))
-        self._forgotten = last
+        self._cursor.seq, self._sequence = max(self._cursor.seq, end.seq), end.sequence

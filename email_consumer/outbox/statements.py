@@ -91,5 +91,7 @@ INSERT INTO outbox (seq, type, at) SELECT :seq, '', :now
 WHERE :seq > (SELECT coalesce(max(seq), 0) FROM outbox)
 """
 
-# How many wait, and since when.
-WAITING = "SELECT count(*) AS events, min(at) AS since FROM outbox WHERE type <> ''"
+# How many somebody has not taken yet.
+WAITING = "SELECT count(*) FROM outbox WHERE type <> ''"
+
+LAST = "SELECT coalesce(max(seq), 0) FROM outbox"

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -66,6 +66,8 @@ class Resources:
     workers: Workers
     secrets: LinkSecrets
     """The secrets that sign links in mail."""
+    routes: Sequence[web.RouteDef] = ()
+    """Further routes."""
 
 
 async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[], None]:
@@ -97,6 +99,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         *build_operations(parts, resources.database),
         *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
         *dashboard.routes,
+        *resources.routes,
     ]
     parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))  # it knows the cancellations now
     await listen(parts, routes, admits=dashboard.admits)

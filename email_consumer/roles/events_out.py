@@ -1,13 +1,18 @@
-"""Events out, where EVENTS_OUT asks for them: recorded with each outcome, published by a service."""
+"""Events out, where EVENTS_OUT asks for them: recorded with each outcome, taken to JetStream and to webhooks by services."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
+
+from aiohttp import web
 
 from email_consumer.core.readiness import Check
 from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.publisher import TEMPORARY, EventPublisher
 from email_consumer.outbox.recording import record
 from email_consumer.outbox.stream import EventStream
@@ -16,35 +21,67 @@ from email_consumer.settings import Settings
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.store.database import Database
 from email_consumer.store.key_values import ensure_value
+from email_consumer.webhooks.deliverer import Deliverer
+from email_consumer.webhooks.endpoints import Endpoints
+from email_consumer.webhooks.fan_out import FanOut
+from email_consumer.webhooks.routes import WebhookRoutes
+from email_consumer.webhooks.sender import webhook_sender
 
 _PATIENCE_AT_END = 3.0
 """Seconds; what isn't published by then is published after the next start."""
 
 
-async def open_events_out(settings: Settings, services: Supervisor, database: Database) -> Mapping[str, Check]:
-    """Record everything that happens from here on. To be called before anything is written about mail.
+@dataclass(frozen=True, slots=True)
+class EventsOut:
+    """What the rest of the role needs of it."""
 
-    Returns its checks for `/ready`.
-    """
+    checks: dict[str, Check] = field(default_factory=dict)
+    routes: Sequence[web.RouteDef] = ()
+
+
+async def open_events_out(settings: Settings, services: Supervisor, database: Database) -> EventsOut:
+    """Record everything that happens from here on. To be called before anything is written about mail."""
     if not settings.events_out:
-        return {}
+        return EventsOut()
+    outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex))
+    opened = EventsOut()
+    if "nats" in settings.events_out:
+        opened.checks["events"] = await _to_jetstream(settings, services, outbox)
+    routes = await _to_webhooks(settings, services, outbox) if "webhooks" in settings.events_out else []
+    await record(database)
+    services.start(Service("outbox", outbox.run))
+    return EventsOut(opened.checks, routes)
+
+
+async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox) -> Check:
     client = await connect(nats_endpoint(settings))  # a separate connection, so that mail never waits for events
     services.at_end(partial(close, client))
-    origin = await ensure_value(database, "ledger", lambda: uuid4().hex)
     stream = EventStream(
-        client, settings.stream, origin, replicas=settings.nats_replicas, max_bytes=settings.events_max_bytes
+        client,
+        settings.stream,
+        outbox.origin,
+        replicas=settings.nats_replicas,
+        max_bytes=settings.events_max_bytes,
     )
-    events = EventPublisher(database, Publisher(client), stream, origin)
+    events = EventPublisher(outbox, Publisher(client), stream)
     await events.prepare()
-    await record(database)
 
     async def finish() -> None:
-        try:
+        with suppress(*TEMPORARY):
             async with asyncio.timeout(_PATIENCE_AT_END):
                 await events.flush()
-        except TEMPORARY:
-            return
 
     services.at_end(finish)
     services.start(Service("events out", events.run))
-    return {"events": events.check}
+    return events.check
+
+
+async def _to_webhooks(settings: Settings, services: Supervisor, outbox: Outbox) -> list[web.RouteDef]:
+    endpoints = Endpoints(outbox.database, allow_private=settings.webhook_allow_private)
+    sender = await services.enter(webhook_sender(allow_private=settings.webhook_allow_private))
+    deliverer = Deliverer(endpoints, sender)
+    await endpoints.load()
+    fan_out = FanOut(outbox, endpoints, deliverer.due)
+    await fan_out.prepare()
+    services.start(Service("webhooks", deliverer.run), Service("webhook events", fan_out.run))
+    return WebhookRoutes(endpoints, sender, deliverer.due).routes()

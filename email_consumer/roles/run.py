@@ -35,7 +35,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     sources = await open_sources(settings, services, partial(_take_consumer, settings, database, services))
     events_out = await open_events_out(settings, services, database)
     parts = Parts(settings, Metrics(), sources, services, local=local)
-    parts.checks.update(events_out)
+    parts.checks.update(events_out.checks)
     gate = Gate()
     ledger = SqliteLedger(
         database,
@@ -50,9 +50,8 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     secrets = LinkSecrets(*await keep_link_secrets(database))
     journal = await services.enter(open_journal(settings.db_path))
     sending = build_sending(parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
-    resources = Resources(
-        database, parts.mail_queue, EmbeddedWorker(gate, ledger, paced.governor, parts.metrics), secrets
-    )
+    worker = EmbeddedWorker(gate, ledger, paced.governor, parts.metrics)
+    resources = Resources(database, parts.mail_queue, worker, secrets, events_out.routes)
     ledger.when_scheduled = await build_control_plane(parts, resources)
     report_on(parts)
     services.start(*sending.services())

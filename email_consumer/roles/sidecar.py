@@ -73,8 +73,9 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
     parts = Parts(settings, Metrics(), sources, services)
-    parts.checks.update(events_out, claims=keeper.check)
-    wake_scheduler = await build_control_plane(parts, Resources(database, queue, workers, secrets))
+    parts.checks.update(events_out.checks, claims=keeper.check)
+    resources = Resources(database, queue, workers, secrets, events_out.routes)
+    wake_scheduler = await build_control_plane(parts, resources)
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
     projection = Projection(database, monitor.count_sent, keeper.take)
     scheduled = ScheduledMail(

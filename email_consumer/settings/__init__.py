@@ -127,8 +127,11 @@ class Settings(BaseModel):
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")
     misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0, le=_LONGEST)
 
-    events_out: Annotated[tuple[Literal["nats"], ...], BeforeValidator(checks.split)] = _variable((), "EVENTS_OUT")
+    events_out: Annotated[tuple[Literal["nats", "webhooks"], ...], BeforeValidator(checks.split)] = _variable(
+        (), "EVENTS_OUT"
+    )
     events_max_bytes: int = _variable(1_073_741_824, "EVENTS_MAX_BYTES", ge=1_048_576, le=2**60)
+    webhook_allow_private: bool = _variable(False, "WEBHOOK_ALLOW_PRIVATE")
 
     shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0, le=3_600)
     sentry_dsn: SecretStr | None = _variable(None, "SENTRY_DSN")

@@ -107,3 +107,11 @@ EVENTS_OUT = (
     "DELETE FROM outbox WHERE address = :address",
     "UPDATE outbox SET reason = 'erased' WHERE mentions(reason, :address)",
 )
+
+DELIVERIES = """
+SELECT id FROM webhook_deliveries WHERE id > :after AND id <= :after + :most AND json_mentions(body, :address)
+"""
+
+LAST_DELIVERY = "SELECT coalesce(max(id), 0) FROM webhook_deliveries"
+
+DELETE_DELIVERIES = "DELETE FROM webhook_deliveries WHERE id IN (SELECT value FROM json_each(:ids))"

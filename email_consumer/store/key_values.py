@@ -7,7 +7,8 @@ from email_consumer.store.database import Database
 _READ = "SELECT value FROM facts WHERE name = ?"
 _READ_GROUP = "SELECT name, value FROM facts WHERE name >= ? AND name < ?"
 _CREATE = "INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)"
-_WRITE = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
+WRITE_VALUE = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
+"""SQL, for those who write a value within another transaction."""
 _DELETE = "DELETE FROM facts WHERE name = ?"
 
 
@@ -27,7 +28,7 @@ async def write_value(database: Database, name: str, value: str) -> None:
 async def write_values(database: Database, values: Mapping[str, str]) -> None:
     """Store all values by name, or none; they replace earlier ones."""
     async with database.transaction() as connection:
-        await connection.executemany(_WRITE, values.items())
+        await connection.executemany(WRITE_VALUE, values.items())
 
 
 async def read_value(database: Database, name: str) -> str | None:

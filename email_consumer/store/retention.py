@@ -67,6 +67,10 @@ _OTHER_TABLES = (
     DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE at < :cutoff ORDER BY seq LIMIT 10000)
         AND seq < (SELECT max(seq) FROM outbox)
     """,
+    """
+    DELETE FROM webhook_deliveries
+    WHERE id IN (SELECT id FROM webhook_deliveries ORDER BY id LIMIT 10000) AND created_at < :cutoff
+    """,
 )
 
 _log = structlog.get_logger(__name__)

@@ -32,7 +32,7 @@ _TYPE_BY_RESULT = {"Delivery": "delivered", "Bounce": "bounced", "Complaint": "c
 
 
 @dataclass
-class Site:
+class EventsHarness:
     """What is killed, and what stays."""
 
     nats: NatsServer
@@ -47,7 +47,7 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(directory: Path, kind: str) -> AsyncIterator[Site]:
+async def open_harness(directory: Path, kind: str) -> AsyncIterator[EventsHarness]:
     [port] = free_ports(1)
     sandbox = SandboxTask(
         directory / "sandbox",
@@ -73,7 +73,7 @@ async def open_site(directory: Path, kind: str) -> AsyncIterator[Site]:
         }
         publisher = await JetStreamPublisher.connect(server.url)
         async with _processes(directory, kind, variables, port) as (processes, database):
-            yield Site(server, sandbox, publisher, processes, database)
+            yield EventsHarness(server, sandbox, publisher, processes, database)
         await publisher.close()
 
 
@@ -113,27 +113,27 @@ async def _events(url: str) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("kind", ["run", "roles"])
 async def test_each_event_once_whatever_is_killed(tmp_path: Path, kind: str) -> None:
     chance = random.Random(16)
-    async with open_site(tmp_path, kind) as site:
-        await site.publisher.publish(map(_mail, range(MAILS)))
+    async with open_harness(tmp_path, kind) as harness:
+        await harness.publisher.publish(map(_mail, range(MAILS)))
         for kill in range(KILLS):
             share = MAILS // (KILLS + 1)
             count = share * kill + chance.randrange(share)
-            answer = await site.sandbox.get("/messages/wait", count=count, timeout=PATIENCE)
+            answer = await harness.sandbox.get("/messages/wait", count=count, timeout=PATIENCE)
             assert answer["reached"], answer
             if kill % 3 == 2:
-                await site.nats.kill()
-                await site.nats.restart()
+                await harness.nats.kill()
+                await harness.nats.restart()
             else:
-                victim = chance.choice(site.processes)
+                victim = chance.choice(harness.processes)
                 await victim.kill()
                 await victim.start_again()
-        await emptied(site.publisher)
-        await site.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
-        await until(lambda: site.rows("SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
-        assert site.rows("SELECT count(*) FROM email_requests WHERE status < 2") == [(0,)]
-        events = await _events(site.nats.url)
-        mails = dict(site.rows("SELECT uuid, status FROM email_requests"))
-        results = site.rows(
+        await emptied(harness.publisher)
+        await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
+        await until(lambda: harness.rows("SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
+        assert harness.rows("SELECT count(*) FROM email_requests WHERE status < 2") == [(0,)]
+        events = await _events(harness.nats.url)
+        mails = dict(harness.rows("SELECT uuid, status FROM email_requests"))
+        results = harness.rows(
             "SELECT uuid, result.status, recipient FROM email_results AS result"
             " JOIN email_requests AS mail ON mail.id = request_id WHERE result.status <> 'Send'"
         )

@@ -12,6 +12,7 @@ from nats.aio.client import Client
 
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.publisher import EventPublisher
 from email_consumer.outbox.recording import record
 from email_consumer.outbox.stream import EventStream
@@ -40,14 +41,15 @@ async def recording(
     """`publishes`: its service runs; else `publish_all` publishes."""
     async with open_harness(path) as harness:
         stream = EventStream(client, "messages", origin, replicas=1, max_bytes=2**30)
-        publisher = EventPublisher(harness.database, Publisher(client, patience=0.5), stream, origin)
+        outbox = Outbox(harness.database, origin)
+        publisher = EventPublisher(outbox, Publisher(client, patience=0.5), stream)
         await publisher.prepare()
         await record(harness.database)
-        task = asyncio.create_task(publisher.run()) if publishes else None
+        tasks = [asyncio.create_task(run()) for run in (publisher.run, outbox.run)] if publishes else []
         try:
             yield Recorder(harness, publisher)
         finally:
-            if task:
+            for task in tasks:
                 await end(task)
 
 

@@ -10,6 +10,7 @@ import orjson
 from nats.aio.client import Client
 
 from email_consumer.jetstream.api import ask
+from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.publisher import EventPublisher
 from email_consumer.runtime.tasks import end
 from tests.integration.feedback.harness import open_harness
@@ -120,12 +121,12 @@ async def test_of_two_that_publish_neither_repeats_the_other(path: Path, client:
     async with recording(path, client) as outbox:
         await send(outbox, 0, 5)
         await outbox.publish_all()
-        stream = outbox.publisher._stream
-        other = EventPublisher(outbox.harness.database, outbox.publisher._publisher, stream, ORIGIN)
+        mine = outbox.publisher
+        other = EventPublisher(Outbox(outbox.harness.database, ORIGIN), mine._publisher, mine._stream)
         await other.prepare()
         await send(outbox, 5, 5)
-        outbox.publisher._written.set()
-        other._written.set()
+        mine._cursor.written.set()
+        other._cursor.written.set()
         answers = await asyncio.gather(outbox.publisher.flush(), other.flush(), return_exceptions=True)
         assert any(not isinstance(answer, Exception) for answer in answers)
         await outbox.publish_all()

@@ -18,6 +18,7 @@ HOMES = {
     "outbox/statements.py",
     "scheduling/statements.py",
     "suppression/statements.py",
+    "webhooks/statements.py",
     # One table each.
     "store/mail_index.py",
     "store/contents.py",

@@ -1,0 +1,75 @@
+"""Turns events of the outbox into deliveries: one for each endpoint that wants the event, in the transaction that moves on."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+
+import orjson
+import structlog
+
+from email_consumer.outbox.document import document
+from email_consumer.outbox.outbox import Outbox
+from email_consumer.store.key_values import WRITE_VALUE, read_value
+from email_consumer.webhooks import statements
+from email_consumer.webhooks.endpoints import Endpoints
+
+_CURSOR = "webhooks.seq"
+_BATCH = 200
+_INTERVAL = 0.05
+_RETRY = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class FanOut:
+    """`prepare` it before anything is recorded, then `run` it."""
+
+    def __init__(self, outbox: Outbox, endpoints: Endpoints, due: Callable[[set[str]], None]) -> None:
+        """`due` is called with the ids of endpoints that have new deliveries."""
+        self._outbox = outbox
+        self._endpoints = endpoints
+        self._due = due
+        self._cursor = outbox.cursor()
+
+    async def prepare(self) -> None:
+        """Continue where the last process stopped; without one, with what is recorded from now on."""
+        known = await read_value(self._outbox.database, _CURSOR)
+        self._cursor.seq = int(known) if known else await self._outbox.last()
+        self._cursor.written.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._cursor.written.wait()
+            self._cursor.written.clear()
+            try:
+                while await self._move_on():
+                    pass
+            except sqlite3.OperationalError as error:
+                _log.debug("webhooks.again", error=str(error))
+                self._cursor.written.set()
+                await asyncio.sleep(_RETRY)
+            await asyncio.sleep(_INTERVAL)
+
+    async def _move_on(self) -> bool:
+        rows = await self._outbox.pending(self._cursor.seq, _BATCH)
+        if not rows:
+            return False
+        now = time.time()
+        new = []
+        for row in rows:
+            event = document(row, self._outbox.origin)
+            body = orjson.dumps(event).decode()
+            new += [
+                {"endpoint": endpoint.id, "event": event["id"], "type": event["type"], "body": body, "now": now}
+                for endpoint in self._endpoints.all
+                if endpoint.wants(event)
+            ]
+        last = rows[-1]["seq"]
+        async with self._outbox.database.transaction() as connection:
+            await connection.executemany(statements.ADD_DELIVERY, new)
+            await connection.execute(WRITE_VALUE, (_CURSOR, str(last)))
+        self._cursor.seq = last
+        self._due({str(each["endpoint"]) for each in new})
+        return True

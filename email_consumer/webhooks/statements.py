@@ -1,0 +1,61 @@
+"""The webhooks' SQL, a comment per statement."""
+
+_ENDPOINT = "id, url, types, topics, lane, secret, former_secret, former_until, created_at, failing_since, disabled_at, disabled_reason"
+
+ENDPOINTS = f"SELECT {_ENDPOINT} FROM webhook_endpoints ORDER BY created_at, id"
+
+ADD_ENDPOINT = """
+INSERT INTO webhook_endpoints (id, url, types, topics, lane, secret, created_at)
+VALUES (:id, :url, :types, :topics, :lane, :secret, :created_at)
+"""
+
+# Its deliveries go with it.
+REMOVE_ENDPOINT = "DELETE FROM webhook_endpoints WHERE id = ?"
+
+ROTATE = """
+UPDATE webhook_endpoints SET former_secret = secret, former_until = :until, secret = :secret WHERE id = :id
+"""
+
+FAILING = "UPDATE webhook_endpoints SET failing_since = :since WHERE id = :id"
+
+DISABLE = (
+    "UPDATE webhook_endpoints SET disabled_at = :now, disabled_reason = :reason WHERE id = :id AND disabled_at IS NULL"
+)
+
+ENABLE = "UPDATE webhook_endpoints SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL WHERE id = :id"
+
+ADD_DELIVERY = """
+INSERT INTO webhook_deliveries (endpoint_id, event_id, type, body, next_at, created_at)
+SELECT :endpoint, :event, :type, :body, :now, :now WHERE EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = :endpoint)
+"""
+
+# What is due, the longest waiting first; `excluded`: ids being attempted.
+DUE = """
+SELECT id, event_id, body, attempts FROM webhook_deliveries
+WHERE endpoint_id = :endpoint AND next_at <= :now AND id NOT IN (SELECT value FROM json_each(:excluded))
+ORDER BY next_at, id LIMIT :limit
+"""
+
+NEXT_DUE = "SELECT min(next_at) FROM webhook_deliveries WHERE endpoint_id = ? AND next_at IS NOT NULL"
+
+SETTLE = """
+UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = :next_at, delivered_at = :delivered_at, error = :error
+WHERE id = :id
+"""
+
+DELIVERIES = """
+SELECT id, event_id, type, body, attempts, next_at, delivered_at, error, created_at FROM webhook_deliveries
+WHERE endpoint_id = :endpoint AND id < :before
+    AND (:state IS NULL OR :state = iif(delivered_at IS NOT NULL, 'delivered', iif(next_at IS NULL, 'failed', 'waiting')))
+ORDER BY id DESC LIMIT :limit
+"""
+
+# Attempted again, from the first interval on.
+RESEND = """
+UPDATE webhook_deliveries SET next_at = :now, attempts = 0, delivered_at = NULL, error = NULL
+WHERE endpoint_id = :endpoint AND created_at >= :since AND (:id IS NULL OR id = :id) AND (:all OR delivered_at IS NULL)
+"""
+
+WAITING = (
+    "SELECT endpoint_id, count(*) AS waiting FROM webhook_deliveries WHERE next_at IS NOT NULL GROUP BY endpoint_id"
+)

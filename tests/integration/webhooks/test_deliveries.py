@@ -1,0 +1,223 @@
+"""Each event reaches each endpoint that wants it, signed, at least once; nobody waits for an endpoint that fails."""
+
+import asyncio
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from email_consumer.webhooks import schedule
+from email_consumer_client import verify_webhook
+from tests.integration.webhooks.harness import Receiver, receiver, webhooks
+from tests.waiting import until
+
+_VERIFY_IN_NODE = """
+const crypto = require('crypto')
+const [secret, id, timestamp, signatures, body] = process.argv.slice(1)
+const key = Buffer.from(secret.replace('whsec_', ''), 'base64')
+const expected = 'v1,' + crypto.createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')
+process.exit(signatures.split(' ').includes(expected) ? 0 : 1)
+"""
+
+
+async def test_an_event_arrives_and_its_signature_verifies(path: Path) -> None:
+    async with receiver() as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.send(0, 1, topic_id="t")
+        [got] = await hook.until(1)
+        await until(lambda: [row[2:] for row in site.deliveries()] == [(1, 0, 1, None)])
+    assert got.event["uuid"] == "u-0"
+    assert got.headers["webhook-id"] == got.event["id"]
+    assert got.headers["Content-Type"] == "application/json"
+    assert Webhook(endpoint.secret).verify(got.body, dict(got.headers)) == got.event
+    event = verify_webhook(endpoint.secret, got.headers, got.body.encode())
+    assert (event.type, event.uuid) == ("sent", "u-0")
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz").verify(got.body, dict(got.headers))
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is needed")
+async def test_another_language_verifies_it_too(path: Path) -> None:
+    async with receiver() as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.send(0, 1, subject="Grüße")
+        [got] = await hook.until(1)
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    values = (endpoint.secret, *(got.headers[name] for name in names), got.body)
+    node = await asyncio.create_subprocess_exec("node", "-e", _VERIFY_IN_NODE, *values)
+    assert await node.wait() == 0
+
+
+async def test_an_endpoint_gets_what_it_wants(path: Path) -> None:
+    async with receiver() as all_of_it, receiver() as news, receiver() as stopped, webhooks(path) as site:
+        await site.add(all_of_it.url)
+        await site.add(news.url, topics=frozenset({"news"}), types=frozenset({"sent"}))
+        await site.add(stopped.url, types=frozenset({"stopped"}))
+        await site.send(0, 2, topic_id="news")
+        await site.send(2, 2, topic_id="other")
+        await all_of_it.until(4)
+        await news.until(2)
+        await until(lambda: all(row[4] for row in site.deliveries()))
+    assert sorted(all_of_it.uuids) == ["u-0", "u-1", "u-2", "u-3"]
+    assert sorted(news.uuids) == ["u-0", "u-1"]
+    assert stopped.received == []
+
+
+async def test_after_a_rotation_both_secrets_verify(path: Path) -> None:
+    async with receiver() as hook, webhooks(path) as site:
+        before = await site.add(hook.url)
+        after = await site.endpoints.rotate(before)
+        assert after.secret != before.secret
+        await site.send(0, 1)
+        [got] = await hook.until(1)
+    for secret in (before.secret, after.secret):
+        Webhook(secret).verify(got.body, dict(got.headers))
+
+
+async def test_a_failure_is_retried_and_a_success_ends_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "_DELAYS", (0.0, 0.0, 0.0))
+    answers = [500, 302, 429, 200]
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=answers.pop(0), headers={"Location": "/elsewhere", "Retry-After": "0"})
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        await site.add(hook.url)
+        await site.send(0, 1)
+        await hook.until(4)
+        await until(lambda: [row[2:] for row in site.deliveries()] == [(4, 0, 1, None)])
+        assert [each.failing_since for each in site.endpoints.all] == [None]
+    assert len({each.headers["webhook-id"] for each in hook.received}) == 1
+
+
+async def test_what_fails_every_time_is_given_up_and_can_be_sent_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "_DELAYS", (0.0, 0.0))
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=503, text="x" * 10_000)
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.send(0, 1)
+        await until(lambda: [row[2:5] for row in site.deliveries()] == [(3, 0, 0)])
+        assert len(site.deliveries()[0][5]) <= 300
+        assert site.endpoints.all[0].failing_since is not None
+        assert len(hook.received) == 3
+        assert endpoint.disabled_at is None
+
+
+async def test_gone_means_gone(path: Path) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=410)
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        await site.add(hook.url)
+        await site.send(0, 1)
+        await until(lambda: site.endpoints.all[0].disabled_at)
+        assert site.endpoints.all[0].disabled_reason == "it answered 410 Gone"
+        await site.send(1, 3)
+        await until(lambda: len(site.deliveries()) == 4)
+        assert len(hook.received) == 1
+        await site.endpoints.enable(site.endpoints.all[0])
+        await hook.until(2)
+
+
+async def test_who_takes_nothing_for_five_days_is_disabled(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "_DELAYS", (0.0, 0.0))
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=500)
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.endpoints.failing_since(endpoint, time.time() - schedule.DISABLED_AFTER - 1)
+        await site.send(0, 1)
+        await until(lambda: site.endpoints.all[0].disabled_at)
+    assert "5 days" in (site.endpoints.all[0].disabled_reason or "")
+
+
+async def test_an_endpoint_that_hangs_delays_no_other_and_is_given_up(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        await never.wait()
+        return web.Response()
+
+    async with receiver(answer) as slow, receiver() as hook, webhooks(path) as site:
+        await site.add(slow.url)
+        await site.add(hook.url)
+        await site.send(0, 50)
+        await hook.until(50)
+        assert 1 <= len(slow.received) <= 8
+        monkeypatch.setattr("email_consumer.webhooks.sender.TIMEOUT", 0.2)
+        last = await site.add(slow.url)
+        answered = await site.sender.send(last, "evt_1", "{}")
+        never.set()
+    assert answered.error == "no answer within 0.2 s"
+
+
+async def test_a_removed_endpoint_gets_nothing_more(path: Path) -> None:
+    async with receiver() as hook, receiver() as other, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.add(other.url)
+        await site.send(0, 3)
+        await hook.until(3)
+        await site.endpoints.remove(endpoint)
+        await site.send(3, 3)
+        await other.until(6)
+        assert len(hook.received) == 3
+        assert {row[0] for row in site.deliveries()} == {each.id for each in site.endpoints.all}
+
+
+async def test_a_process_that_dies_loses_no_event(path: Path) -> None:
+    """Nor does a receiver that is away for a while."""
+    async with receiver() as hook:
+        for life in range(6):
+            async with webhooks(path) as site:
+                if life == 0:
+                    await site.add(hook.url)
+                await site.send(10 * life, 10)
+                await hook.until(10 * life + 1)
+        async with webhooks(path) as site:
+            await until(lambda: len(set(hook.uuids)) == 60)
+            await until(lambda: all(row[4] for row in site.deliveries()))
+            assert len(site.deliveries()) == 60
+            assert len({row[1] for row in site.deliveries()}) == 60
+
+
+async def test_a_flood_is_delivered_to_all_in_bounded_numbers_at_once(path: Path) -> None:
+    under_way = dict[str, int]()
+    most = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal most
+        under_way[request.path] = under_way.get(request.path, 0) + 1
+        most = max(most, under_way[request.path])
+        await asyncio.sleep(0)
+        under_way[request.path] -= 1
+        return web.Response()
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        for number in range(3):
+            await site.add(hook.url.replace("hook", f"hook{number}"))
+        await site.send(0, 200)
+        await hook.until(600)
+        await until(lambda: all(row[4] for row in site.deliveries()))
+    assert most <= 8
+
+
+async def test_it_has_a_test(path: Path) -> None:
+    async with receiver() as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        found = await site.sender.send(endpoint, "evt_test", "{}")
+        assert not found.error
+        assert isinstance(hook, Receiver)
+    async with webhooks(path) as site:
+        assert "ClientConnector" in (await site.sender.send(endpoint, "evt_test", "{}")).error
