@@ -176,6 +176,7 @@ class MemorySource:
     lane = Lane.BULK
     ordered = True
     archive = None
+    one_lane = ""
     valid_until = math.inf
 
     def __init__(self, ack_wait: float = 30.0) -> None:

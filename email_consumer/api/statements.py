@@ -152,6 +152,8 @@ DELETE FROM idempotency_keys WHERE key IN
 
 STATUS_COUNTS = "SELECT status, count FROM topic_counts WHERE topic_id = ?"
 
+TRANSACTIONAL_COUNTS = "SELECT status, count FROM topic_transactional_counts WHERE topic_id = ?"
+
 RESULT_COUNTS = "SELECT kind, count FROM topic_results WHERE topic_id = ?"
 
 SENT_SINCE = "SELECT coalesce(sum(count), 0) FROM sent_minutes WHERE minute > ?"

@@ -17,6 +17,11 @@ class Statistics:
         rows = await self._database.fetch(statements.STATUS_COUNTS, (topic_id,))
         return dict.fromkeys(Status, 0) | {Status(row["status"]): row["count"] for row in rows}
 
+    async def transactional(self, topic_id: str) -> dict[Status, int]:
+        """Number of a topic's transactional mails by status, zeros included; all others are bulk mail."""
+        rows = await self._database.fetch(statements.TRANSACTIONAL_COUNTS, (topic_id,))
+        return dict.fromkeys(Status, 0) | {Status(row["status"]): row["count"] for row in rows}
+
     async def results(self, topic_id: str) -> dict[str, int]:
         """Number of a topic's distinct recipients by kind of result; the common kinds even if zero."""
         rows = await self._database.fetch(statements.RESULT_COUNTS, (topic_id,))

@@ -8,7 +8,7 @@ from pydantic import Field
 from email_consumer.api.cancellations import Cancellations, Receipt
 from email_consumer.api.statistics import Statistics
 from email_consumer.store.status import Status
-from email_consumer.web.routing import ApiModel, ResultCounts, StatusCounts, answer, operation, read_query
+from email_consumer.web.routing import ApiModel, LaneCounts, ResultCounts, StatusCounts, answer, operation, read_query
 
 
 class Hours(ApiModel):
@@ -25,6 +25,8 @@ class Topic(ApiModel):
 
     request_counts: StatusCounts
     """Mails by status."""
+    lane_counts: LaneCounts
+    """`request_counts` by lane."""
     result_counts: ResultCounts
     """Distinct recipients by kind of result."""
     known: bool
@@ -60,11 +62,12 @@ class TopicRoutes:
     async def show(self, request: web.Request) -> web.Response:
         topic_id = request.match_info["topic_id"]
         requests = await self._statistics.requests(topic_id)
+        transactional = await self._statistics.transactional(topic_id)
+        bulk = {status: max(0, count - transactional[status]) for status, count in requests.items()}
         return answer(
             Topic(
-                request_counts=StatusCounts.model_validate(
-                    {status.name.title(): count for status, count in requests.items()}
-                ),
+                request_counts=_by_name(requests),
+                lane_counts=LaneCounts(transactional=_by_name(transactional), bulk=_by_name(bulk)),
                 result_counts=ResultCounts.model_validate(await self._statistics.results(topic_id)),
                 known=any(requests.values()),
                 cancellation=await self._cancellations.receipt(topic_id),
@@ -96,3 +99,7 @@ class TopicRoutes:
                 stopped=counts[Status.STOPPED],
             )
         )
+
+
+def _by_name(counts: dict[Status, int]) -> StatusCounts:
+    return StatusCounts.model_validate({status.name.title(): count for status, count in counts.items()})

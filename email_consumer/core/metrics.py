@@ -26,6 +26,11 @@ class Distribution:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.total += seconds
 
+    def __add__(self, other: "Distribution") -> "Distribution":
+        """The distribution of both together."""
+        counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        return Distribution(counts, self.total + other.total)
+
     def cumulative(self) -> list[int]:
         """For each bound, how many durations were at or below it; then the total count."""
         return list(accumulate(self.counts))
@@ -49,10 +54,14 @@ class Metrics:
     """Mails that SES accepted, by lane."""
     recipients_sent: int = 0
     """Recipients of mail SES accepted; this is what SES's quota counts."""
+    transactional_recipients_sent: int = 0
+    """Those of `recipients_sent` whose mail was transactional."""
     copies_left_out: int = 0
     """Suppressed cc and bcc recipients that were left out of sent mail."""
     unsettled: int = 0
     """Deliveries between pull and settlement."""
+    unsettled_transactional: int = 0
+    """Those of `unsettled` that waited in a queue of transactional mail."""
     in_flight: int = 0
     """SES requests in flight."""
     rate: float = 0.0
@@ -71,8 +80,8 @@ class Metrics:
     """Requests with a wrong API key."""
     connections_evicted: int = 0
     """HTTP connections closed because they took too long or too much memory, or to make room for others."""
-    enqueue_to_ses: Distribution = field(default_factory=Distribution)
-    """From storage by the source to acceptance by SES."""
+    enqueue_to_ses: dict[Lane, Distribution] = field(default_factory=lambda: {lane: Distribution() for lane in Lane})
+    """From storage by the source to acceptance by SES, by lane of the mail."""
     ses_call: Distribution = field(default_factory=Distribution)
     """SES calls that ended with any result."""
     loop_lag: Distribution = field(default_factory=Distribution)

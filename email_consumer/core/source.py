@@ -31,6 +31,10 @@ class QueueDepth:
     oldest_at: float | None
     """Unix seconds when the oldest unsettled message was stored; None for an empty queue."""
 
+    def age(self, now: float) -> float:
+        """Seconds for which the oldest has been unsettled at `now` (Unix seconds); 0 for an empty queue."""
+        return max(0.0, now - self.oldest_at) if self.oldest_at is not None else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class SourceStats:
@@ -51,6 +55,10 @@ class Source(Protocol):
     @property
     def lane(self) -> Lane:
         """Of all mail that waits in it. A stream with two lanes is two sources."""
+
+    @property
+    def one_lane(self) -> str:
+        """Why it has no separate lane for transactional mail; empty if it has."""
 
     @property
     def origin(self) -> str:

@@ -40,6 +40,7 @@ class Sampler:
         self._points: deque[Point] = deque(maxlen=_HISTORY)
         self._counted = _counts(metrics)
         self._sent: deque[float] = deque(maxlen=_SMOOTHED)
+        self._transactional: deque[float] = deque(maxlen=_SMOOTHED)
         self._next: asyncio.Future[Frame | None] | None = None
         self._ended = False
         self.viewers = 0
@@ -87,16 +88,20 @@ class Sampler:
 
     def _point(self, seconds: float) -> Point:
         metrics, counts = self._metrics, _counts(self._metrics)
-        sent, throttled, retried = (now - before for now, before in zip(counts, self._counted, strict=True))
+        sent, transactional, throttled, retried = (
+            now - before for now, before in zip(counts, self._counted, strict=True)
+        )
         self._counted = counts
         self._sent.append(sent / seconds)
+        self._transactional.append(transactional / seconds)
         return Point(
             at=round(time.time(), 2),
-            sent=round(sum(self._sent) / len(self._sent), 1),
+            sent=_mean(self._sent),
             limit=0.0 if metrics.held else round(metrics.rate, 1),
             in_flight=metrics.in_flight,
             throttled=throttled,
             retried=retried,
+            transactional=_mean(self._transactional),
         )
 
     def _publish(self, frame: Frame | None) -> None:
@@ -105,8 +110,13 @@ class Sampler:
             self._next = None
 
 
-def _counts(metrics: Metrics) -> tuple[int, int, int]:
-    return metrics.recipients_sent, metrics.outcomes[Throttled], metrics.outcomes[Failed]
+def _counts(metrics: Metrics) -> tuple[int, int, int, int]:
+    sent, transactional = metrics.recipients_sent, metrics.transactional_recipients_sent
+    return sent, transactional, metrics.outcomes[Throttled], metrics.outcomes[Failed]
+
+
+def _mean(values: deque[float]) -> float:
+    return round(sum(values) / len(values), 1)
 
 
 def _frame(point: Point, state: Snapshot) -> Frame:

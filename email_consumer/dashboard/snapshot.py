@@ -1,6 +1,7 @@
 """The live values of the page."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from email_consumer.core.source import QueueDepth
@@ -22,6 +23,8 @@ class Point:
     in_flight: int
     throttled: int
     retried: int
+    transactional: float
+    """The part of `sent` that was transactional mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,13 @@ class Snapshot:
     unsettled: int
     in_flight: int
     queue: QueueDepth | None
+    """All lanes together."""
     dead_letters: int | None
     in_doubt: int | None
     quota: Quota | None
     parts: tuple[Part, ...]
+    lanes: Mapping[str, QueueDepth | None] = field(default_factory=dict)
+    """The queue of each lane that the source has."""
 
     def public(self) -> "Snapshot":
         """Without any text."""

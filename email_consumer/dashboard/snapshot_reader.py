@@ -9,9 +9,10 @@ from email_consumer.core.account import Account
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK, Check, reason, reasons
-from email_consumer.core.source import Source
+from email_consumer.core.source import QueueDepth, Source
 from email_consumer.dashboard import statements
 from email_consumer.dashboard.snapshot import Part, Quota, Snapshot
+from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
 
 _MEGABYTE = 1_000_000
@@ -39,7 +40,7 @@ class SnapshotReader:
 
         Args:
             metrics: of this process.
-            sources: the mail sources; the queue of the first one is shown.
+            sources: the mail sources; the queues of the first one are shown, one for each lane.
             checks: all checks of `/ready`.
             unconsumed: the latest result of that check.
             database: the ledger's database.
@@ -61,8 +62,8 @@ class SnapshotReader:
     async def take(self) -> Snapshot:
         """Unavailable values are null; the part that failed shows the reason."""
         metrics = self._metrics
-        stats, (in_doubt, last_event, sqlite), sources, blocked = await asyncio.gather(
-            self._sources[0].stats(metrics.unsettled),
+        (lanes, dead_letters), (in_doubt, last_event, sqlite), sources, blocked = await asyncio.gather(
+            self._read_lanes(),
             self._read_database(),
             self._check_sources(),
             self._blocked_parts(),
@@ -70,12 +71,25 @@ class SnapshotReader:
         return Snapshot(
             unsettled=metrics.unsettled,
             in_flight=metrics.in_flight,
-            queue=stats.queue,
-            dead_letters=stats.dead_letters,
+            queue=_joint(list(lanes.values())),
+            dead_letters=dead_letters,
             in_doubt=in_doubt,
             quota=self._quota(),
-            parts=(*sources, self._ses(), sqlite, self._sns(last_event), *blocked),
+            parts=(*sources, self._ses(), sqlite, self._sns(last_event), *self._single_lanes(), *blocked),
+            lanes=lanes,
         )
+
+    async def _read_lanes(self) -> tuple[dict[str, QueueDepth | None], int | None]:
+        """The queue of each lane, and the number of dead letters, which have one place."""
+        metrics = self._metrics
+        unsettled = {
+            Lane.TRANSACTIONAL: metrics.unsettled_transactional,
+            Lane.BULK: metrics.unsettled - metrics.unsettled_transactional,
+        }
+        sources = [source for source in self._sources if source.origin == self._sources[0].origin]
+        stats = await asyncio.gather(*(source.stats(unsettled[source.lane]) for source in sources))
+        lanes = {str(source.lane): each.queue for source, each in zip(sources, stats, strict=True)}
+        return lanes, stats[0].dead_letters
 
     async def _read_database(self) -> tuple[int | None, float | None, Part]:
         try:
@@ -97,7 +111,19 @@ class SnapshotReader:
         return Quota(account.sent_last_24_hours + sent_since, account.max_24_hour_send)
 
     async def _check_sources(self) -> list[Part]:
-        return [await _check(source.name.upper(), source.check) for source in self._sources]
+        """A part for each source, whatever the number of its lanes."""
+        parts: dict[str, Part] = {}
+        for source in self._sources:
+            name = source.origin.upper()
+            part = await _check(name, source.check)
+            if name not in parts or part.condition == "down":
+                parts[name] = part
+        return list(parts.values())
+
+    def _single_lanes(self) -> list[Part]:
+        missing = [f"{source.origin.upper()}: {source.one_lane}" for source in self._sources if source.one_lane]
+        text = "one lane: transactional mail waits its turn among bulk mail. "
+        return [Part("Lanes", "off", text + "; ".join(missing))] if missing else []
 
     async def _blocked_parts(self) -> list[Part]:
         """Other parts that block mail."""
@@ -112,6 +138,8 @@ class SnapshotReader:
     def _ses(self) -> Part:
         if self._metrics.held:
             return Part("SES", "held", self._metrics.held)
+        if self._metrics.bulk_held:
+            return Part("SES", "held", f"bulk mail only: {self._metrics.bulk_held}")
         account = self._latest_account()
         if account is None:
             return Part("SES", "up", "sending; the account limits can't be read (ses:GetAccount)")
@@ -127,6 +155,15 @@ class SnapshotReader:
         refused = sum(self._refused.values())
         causes = ", ".join(f"{cause} {count}" for cause, count in sorted(self._refused.items()))
         return Part("SNS", "up", f"{last}; refused {refused:,} ({causes})" if refused else last)
+
+
+def _joint(queues: list[QueueDepth | None]) -> QueueDepth | None:
+    """All of them together; None if one is unknown."""
+    known = [queue for queue in queues if queue]
+    if len(known) < len(queues):
+        return None
+    oldest = [queue.oldest_at for queue in known if queue.oldest_at is not None]
+    return QueueDepth(sum(queue.waiting for queue in known), min(oldest, default=None))
 
 
 async def _check(name: str, check: Check) -> Part:

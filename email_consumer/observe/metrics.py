@@ -12,6 +12,7 @@ from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.metrics import BOUNDS, Distribution, Metrics
 from email_consumer.core.outcome import Outcome, Sent, StopReason
 from email_consumer.core.unsent import DUPLICATE, ERASED
+from email_consumer.message.lane import Lane
 
 _OUTCOMES: dict[type[Outcome], str] = {
     kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(Outcome)
@@ -80,12 +81,32 @@ class MetricsCollector(Collector):
             metrics.connections_evicted,
         )
         yield _histogram(
-            "email_enqueue_to_ses_seconds", "From stored by the source to accepted by SES.", metrics.enqueue_to_ses
+            "email_enqueue_to_ses_seconds",
+            "From stored by the source to accepted by SES.",
+            sum(metrics.enqueue_to_ses.values(), Distribution()),
         )
         yield _histogram("email_ses_call_seconds", "SES calls that were answered.", metrics.ses_call)
         yield _histogram("email_loop_lag_seconds", "How late the event loop came to a timer.", metrics.loop_lag)
+        yield from _by_lane(metrics)
+
+
+def _by_lane(metrics: Metrics) -> Iterator[Metric]:
+    """Separate families: a label on the others would change what existing queries mean."""
+    sent = CounterMetricFamily("email_lane_sent", "Mails that SES accepted, by lane.", labels=["lane"])
+    held = GaugeMetricFamily("email_lane_held", "1 while the lane is held.", labels=["lane"])
+    waited = HistogramMetricFamily(
+        "email_lane_enqueue_to_ses_seconds", "From stored by the source to accepted by SES, by lane.", labels=["lane"]
+    )
+    for lane in Lane:
+        sent.add_metric([lane], metrics.sent_by_lane[lane])
+        held.add_metric([lane], bool(metrics.held or (lane is Lane.BULK and metrics.bulk_held)))
+        waited.add_metric([lane], _buckets(metrics.enqueue_to_ses[lane]), metrics.enqueue_to_ses[lane].total)
+    yield from (sent, held, waited)
 
 
 def _histogram(name: str, documentation: str, distribution: Distribution) -> HistogramMetricFamily:
-    buckets = list(zip(_LIMITS, distribution.cumulative(), strict=True))
-    return HistogramMetricFamily(name, documentation, buckets=buckets, sum_value=distribution.total)
+    return HistogramMetricFamily(name, documentation, buckets=_buckets(distribution), sum_value=distribution.total)
+
+
+def _buckets(distribution: Distribution) -> list[tuple[str, int]]:
+    return list(zip(_LIMITS, distribution.cumulative(), strict=True))

@@ -19,6 +19,7 @@ from email_consumer.core.outcome import (
     Throttled,
     Undecodable,
 )
+from email_consumer.message.lane import Lane
 
 _HOLD_INTERVAL = 60.0
 """Seconds between two lines while the queue is held and nothing is sent."""
@@ -36,6 +37,7 @@ class RateLine:
         self._interval = interval
         self._at = now
         self._seen: Counter[type[Outcome]] = metrics.outcomes.copy()
+        self._seen_by_lane = metrics.sent_by_lane.copy()
         self._received = metrics.received
         self._busy = False
         self._held = False
@@ -50,12 +52,15 @@ class RateLine:
         was_busy, seconds = self._busy, max(now - self._at, self._interval)
         since = {kind: count - self._seen[kind] for kind, count in metrics.outcomes.items()}
         self._busy = bool(any(since.values()) or metrics.received != self._received or metrics.in_flight)
+        by_lane = {lane: metrics.sent_by_lane[lane] - self._seen_by_lane[lane] for lane in Lane}
         self._at, self._seen, self._received = now, metrics.outcomes.copy(), metrics.received
+        self._seen_by_lane = metrics.sent_by_lane.copy()
         peak, metrics.peak = metrics.peak, 0
         if not (self._busy or was_busy or self._held):
             return None
         fields: dict[str, object] = {
             "rps": round(since.get(Sent, 0) / seconds),
+            **{f"rps_{lane}": round(sent / seconds) for lane, sent in by_lane.items()},
             "in_flight": metrics.in_flight,
             "throttled": since.get(Throttled, 0),
             "retried": since.get(Failed, 0),
@@ -63,7 +68,12 @@ class RateLine:
             "rate": round(metrics.rate, 1),
             "peak": peak,
         }
-        rare = {"stopped": since.get(Stopped), "duplicates": since.get(Duplicate), "held": metrics.held}
+        rare = {
+            "stopped": since.get(Stopped),
+            "duplicates": since.get(Duplicate),
+            "held": metrics.held,
+            "bulk_held": metrics.bulk_held,
+        }
         return fields | {name: value for name, value in rare.items() if value}
 
 

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.message.lane import Lane
 
 
 @dataclass(slots=True)
@@ -33,6 +34,10 @@ class SampledMetrics:
     """SES's events by kind, since the start."""
     events_refused: Counter[str] = field(default_factory=Counter)
     """SNS messages that were refused, by cause, since the start."""
+    lane_queue_messages: dict[Lane, float] = field(default_factory=dict)
+    """`queue_messages` by lane; without lanes that don't exist or are unknown."""
+    lane_queue_oldest_seconds: dict[Lane, float] = field(default_factory=dict)
+    """`queue_oldest_seconds` by lane."""
 
 
 _GAUGES = {
@@ -47,6 +52,13 @@ _KINDS = ("Send", "Delivery", "Bounce", "Complaint", "Reject", "DeliveryDelay", 
 """There from the start: a rate needs a first value."""
 
 
+def _by_lane(sampled: SampledMetrics) -> dict[str, dict[Lane, float]]:
+    return {
+        "queue_messages": sampled.lane_queue_messages,
+        "queue_oldest_seconds": sampled.lane_queue_oldest_seconds,
+    }
+
+
 class SampledMetricsCollector(Collector):
     def __init__(self, sampled: SampledMetrics) -> None:
         self._sampled = sampled
@@ -58,6 +70,11 @@ class SampledMetricsCollector(Collector):
             value = getattr(sampled, name)
             if value is not None:
                 yield GaugeMetricFamily(f"email_{name}", documentation, value)
+        for name, values in _by_lane(sampled).items():
+            family = GaugeMetricFamily(f"email_lane_{name}", f"{_GAUGES[name][:-1]}, by lane.", labels=["lane"])
+            for lane, value in values.items():
+                family.add_metric([lane], value)
+            yield family
         lost = GaugeMetricFamily(
             "email_unconsumed_messages",
             "Messages in the stream on subjects that no consumer takes: nobody sends them.",

@@ -9,6 +9,7 @@ import structlog
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
+from email_consumer.message.lane import Lane
 from email_consumer.runtime.tasks import end
 
 _log = structlog.get_logger(__name__)
@@ -49,11 +50,15 @@ class Dispatcher:
         task = self._loop.create_task(self._handle(delivery))
         self._tasks[task] = _Unsettled(delivery, slots, self._loop.time())
         self._metrics.unsettled = len(self._tasks)
+        if delivery.lane is Lane.TRANSACTIONAL:
+            self._metrics.unsettled_transactional += 1
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         delivery, slots, _ = self._tasks.pop(task)
         self._metrics.unsettled = len(self._tasks)
+        if delivery.lane is Lane.TRANSACTIONAL:
+            self._metrics.unsettled_transactional -= 1
         slots.release(len(delivery.payload))
         if not task.cancelled() and (error := task.exception()):
             # The source redelivers it after its timeout, and the ledger knows how far it got.

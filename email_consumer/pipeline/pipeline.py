@@ -119,7 +119,8 @@ class Pipeline:
             pending = self._settlement.dead_letter_pending(delivery)
             outcome, attempt = (pending, 0) if pending else await self._deliver(message, origin, delivery.headers)
             if isinstance(outcome, Sent):
-                self._metrics.enqueue_to_ses.observe(max(0.0, time.time() - origin.stored_at))
+                waited = self._metrics.enqueue_to_ses[message.lane or Lane.BULK]
+                waited.observe(max(0.0, time.time() - origin.stored_at))
             await self._settlement.settle(delivery, message, outcome, origin, attempt)
         finally:
             self._handled_uuids.discard(message.uuid)

@@ -146,8 +146,11 @@ class Settlement:
     def _count(self, message: EmailMessage, outcome: Outcome) -> None:
         self._metrics.outcomes[type(outcome)] += 1
         if isinstance(outcome, Sent):
-            self._metrics.sent_by_lane[message.lane or Lane.BULK] += 1
-            self._metrics.recipients_sent += message.recipients - len(outcome.left_out)
+            lane, recipients = message.lane or Lane.BULK, message.recipients - len(outcome.left_out)
+            self._metrics.sent_by_lane[lane] += 1
+            self._metrics.recipients_sent += recipients
+            if lane is Lane.TRANSACTIONAL:
+                self._metrics.transactional_recipients_sent += recipients
             for copy in outcome.left_out:
                 self._log_left_out(message, copy)
         elif isinstance(outcome, Duplicate):

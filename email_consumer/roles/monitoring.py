@@ -16,6 +16,7 @@ from email_consumer.core.readiness import STUCK
 from email_consumer.core.stall_detector import PATIENCE, StallDetector
 from email_consumer.core.unsent import Unsent
 from email_consumer.dashboard.snapshot import Snapshot
+from email_consumer.message.lane import Lane
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
@@ -78,8 +79,11 @@ async def _keep_sampling(
     while True:
         state = await snapshot()
         queue, quota, now = state.queue, state.quota, time.time()
+        lanes = {Lane(lane): depth for lane, depth in state.lanes.items() if depth}
         sampled.queue_messages = queue.waiting if queue else None
-        sampled.queue_oldest_seconds = max(0.0, now - (queue.oldest_at or now)) if queue else None
+        sampled.queue_oldest_seconds = queue.age(now) if queue else None
+        sampled.lane_queue_messages = {lane: depth.waiting for lane, depth in lanes.items()}
+        sampled.lane_queue_oldest_seconds = {lane: depth.age(now) for lane, depth in lanes.items()}
         sampled.dead_letters = state.dead_letters
         sampled.in_doubt = state.in_doubt
         sampled.unconsumed = unconsumed()

@@ -52,6 +52,13 @@ class StatusCounts(ApiModel):
     Stopped: int
 
 
+class LaneCounts(ApiModel):
+    """`StatusCounts` of each lane; mail that names no lane is bulk mail."""
+
+    transactional: StatusCounts
+    bulk: StatusCounts
+
+
 class ResultCounts(ApiModel):
     """Number of distinct recipients by result; other kinds of SES events are added when they occur."""
 

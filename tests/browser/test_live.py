@@ -42,7 +42,7 @@ _BLUE, _LIGHT_BLUE = [37, 99, 235], [110, 168, 254]
 
 
 def test_the_plot_moves_and_the_numbers_follow_the_load(page: Page) -> None:
-    page.wait(lambda: LOAD / 2 < page.number("#legend-sent") < LOAD * 2)
+    page.wait(lambda: LOAD / 2 < page.number("#legend-bulk") < LOAD * 2)
     assert page.number("#legend-limit") == 500
     page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
     assert page.run(_PAINTED, _LIGHT_BLUE) == 0
@@ -71,11 +71,11 @@ def test_the_plot_follows_light_and_dark(page: Page) -> None:
 
 
 def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
-    page.wait(lambda: page.number("#legend-sent") > 0)
+    page.wait(lambda: page.number("#legend-bulk") > 0)
     assert page.run(_HIDE, True) == EVENT_SOURCE_CLOSED
-    page.run("document.getElementById('legend-sent').textContent = ''")
+    page.run("document.getElementById('legend-bulk').textContent = ''")
     page.run(_HIDE, False)
-    page.wait(lambda: page.number("#legend-sent") > 0)
+    page.wait(lambda: page.number("#legend-bulk") > 0)
 
 
 def test_throttles_and_retries_are_counted(page: Page, harness: BrowserHarness) -> None:
@@ -93,32 +93,32 @@ def test_a_held_queue_is_shown_with_its_reason_and_backlog(page: Page, harness: 
     try:
         page.read("#notice", "SES is blocking mail")
         page.read('[data-part="SES"]', "blocking mail")
-        page.wait(lambda: page.number("#tile-unsettled dd") + page.number("#tile-waiting dd") > LOAD)
-        page.wait(lambda: re.match(r"[1-9]", page.text("#tile-oldest dd")))
+        page.wait(lambda: page.number("#tile-unsettled dd") + page.number("#tile-bulk dd") > LOAD)
+        page.wait(lambda: re.match(r"oldest [1-9]", page.text("#tile-bulk .of")))
         page.wait(lambda: page.number("#legend-limit") == 0)
         page.wait(lambda: page.driver.title.startswith("⚠"))
     finally:
         harness.account(sending_enabled=True)
     page.wait(lambda: not page.find("#notice").is_displayed())
-    page.wait(lambda: page.number("#legend-sent") > 0)
+    page.wait(lambda: page.number("#legend-bulk") > 0)
 
 
 def test_a_lost_nats_server_is_shown_and_its_return_too(page: Page, harness: BrowserHarness) -> None:
     page.read('[data-part="NATS"]', "up")
     harness.do(harness.nats.kill())
     page.read("#notice", "NATS is down")
-    page.wait(lambda: page.text("#tile-waiting dd") == UNKNOWN)
+    page.wait(lambda: page.text("#tile-bulk dd") == UNKNOWN)
     harness.do(harness.nats.restart())
     page.read('[data-part="NATS"]', "up")
     page.wait(lambda: not page.find("#notice").is_displayed())
-    page.wait(lambda: page.number("#legend-sent") > 0)
+    page.wait(lambda: page.number("#legend-bulk") > 0)
 
 
 def test_a_lost_daemon_is_shown_and_its_return_asks_for_the_key(page: Page, harness: BrowserHarness) -> None:
-    page.wait(lambda: page.number("#legend-sent") > 0)
+    page.wait(lambda: page.number("#legend-bulk") > 0)
     assert harness.do(harness.daemon.stop()) == 0  # an open page keeps nobody from stopping
     page.read("#notice", "No connection to the daemon")
     harness.do(harness.daemon.start())
     page.wait(lambda: page.find("#login").is_displayed())  # sessions are kept in memory
     page.log_in()
-    page.wait(lambda: page.number("#legend-sent") > 0)
+    page.wait(lambda: page.number("#legend-bulk") > 0)

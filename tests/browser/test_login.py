@@ -107,7 +107,7 @@ def test_the_public_sees_only_numbers_and_that_no_key_is_set(
         page = Page(browser, public.url)
         browser.delete_all_cookies()
         page.open()
-        page.wait(lambda: page.number("#legend-sent") > 0)
+        page.wait(lambda: page.number("#legend-bulk") > 0)
         page.wait(lambda: len(page.all("#parts li")) == 4)
         assert page.text("#parts").split() == ["NATS", "up", "SES", "up", "SQLite", "up", "SNS", "up"]
         assert not page.find("#lists").is_displayed()

@@ -1,5 +1,6 @@
 /* global uPlot */
-// Plot of the last five minutes. A point is [at, sent, limit, in flight, throttled, retried].
+// Plot of the last five minutes. A point is [at, sent, limit, in flight, throttled, retried, transactional].
+// The curves are stacked: transactional mail, and above it bulk mail, up to all that was sent.
 
 import { byId, el } from "./dom.js";
 import { decimal } from "./format.js";
@@ -7,6 +8,7 @@ import { decimal } from "./format.js";
 const SPAN = 300;
 const MINUTES = [5, 4, 3, 2, 1, 0];
 const HEIGHT = 210;
+const [AT, SENT, LIMIT, TRANSACTIONAL] = [0, 1, 2, 6];
 
 export class Plot {
   constructor() {
@@ -35,7 +37,7 @@ export class Plot {
   }
 
   data() {
-    return [0, 1, 2].map((index) => this.points.map((point) => point[index]));
+    return [AT, SENT, TRANSACTIONAL, LIMIT].map((index) => this.points.map((point) => point[index]));
   }
 
   size() {
@@ -82,6 +84,7 @@ export class Plot {
       series: [
         {},
         { stroke: colour("accent"), width: 2, fill: colour("accent-fill"), points: { show: false } },
+        { stroke: colour("transactional"), width: 2, fill: colour("transactional-fill"), points: { show: false } },
         {
           stroke: colour("warn"),
           width: 1.5,
@@ -104,8 +107,9 @@ export class Plot {
     const index = this.chart?.cursor.idx;
     const point = index == null ? this.points.at(-1) : this.points[index];
     if (!point) return;
-    byId("legend-sent").textContent = decimal(point[1]);
-    byId("legend-limit").textContent = decimal(point[2]);
+    byId("legend-transactional").textContent = decimal(point[TRANSACTIONAL]);
+    byId("legend-bulk").textContent = decimal(point[SENT] - point[TRANSACTIONAL]);
+    byId("legend-limit").textContent = decimal(point[LIMIT]);
     byId("legend-at").replaceChildren(index == null ? "" : el("time", {}, new Date(point[0] * 1000).toLocaleTimeString("en-GB")));
   }
 }

@@ -5,10 +5,13 @@ import { count, duration } from "./format.js";
 
 const WORDS = { up: "up", held: "blocking mail", down: "down", off: "not configured" };
 
-/** `text` formats a number of (state, plot, now); `alarm` marks what needs attention. */
+/** Seconds that transactional mail may wait. */
+const LATE = 5;
+
+/** `text` formats a number of (state, plot, now), `note` what stands below it; `alarm` marks what needs attention. */
 const TILES = [
-  { id: "waiting", name: "Waiting", text: ({ queue }) => count(queue?.waiting) },
-  { id: "oldest", name: "Oldest unsettled", text: ({ queue }, _, now) => (queue?.oldest_at ? duration(now - queue.oldest_at) : "–") },
+  { id: "transactional", name: "Transactional mail waiting", ...queueOf("transactional"), alarm: ({ lanes }, _, now) => age(lanes.transactional, now) > LATE },
+  { id: "bulk", name: "Bulk mail waiting", ...queueOf("bulk") },
   { id: "unsettled", name: "Unsettled", text: (state) => count(state.unsettled) },
   { id: "in-flight", name: "In flight to SES", text: (state) => count(state.in_flight) },
   { id: "throttles", name: "Throttles, 5 min", text: (_, plot) => count(plot.sum(4)), alarm: (_, plot) => plot.sum(4) > 0 },
@@ -17,6 +20,18 @@ const TILES = [
   { id: "doubt", name: "In doubt", href: "#in-doubt", text: (state) => count(state.in_doubt), alarm: (state) => state.in_doubt > 0 },
   { id: "quota", name: "24 h quota", text: ({ quota }) => (quota ? count(quota.used) : "–"), share: ({ quota }) => quota?.limit ? quota.used / quota.limit : null },
 ];
+
+/** The queue of one lane, which a source may lack. */
+function queueOf(lane) {
+  return {
+    text: ({ lanes }) => count(lanes[lane]?.waiting),
+    note: ({ lanes }, now) => (lane in lanes ? `oldest ${duration(age(lanes[lane], now))}` : "one lane for all mail"),
+  };
+}
+
+function age(queue, now) {
+  return queue?.oldest_at ? now - queue.oldest_at : null;
+}
 
 /** Once; `linked` makes tiles link to their lists. */
 export function buildTiles(linked) {
@@ -27,7 +42,7 @@ export function buildTiles(linked) {
         { id: `tile-${tile.id}`, class: "card tile" },
         el("dt", {}, linked && tile.href ? el("a", { href: tile.href }, tile.name) : tile.name),
         el("dd", {}, "–"),
-        tile.share && el("dd", { class: "of" }, " "),
+        (tile.share || tile.note) && el("dd", { class: "of" }, " "),
       ),
     ),
   );
@@ -38,6 +53,7 @@ export function showTiles(state, plot, now) {
     const box = byId(`tile-${tile.id}`);
     box.querySelector("dd").textContent = tile.text(state, plot, now);
     box.classList.toggle("alarm", Boolean(tile.alarm?.(state, plot)));
+    if (tile.note) box.querySelector(".of").textContent = tile.note(state, now);
     if (tile.share) showShare(box, state, tile.share(state));
   }
 }

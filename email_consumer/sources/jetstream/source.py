@@ -91,6 +91,10 @@ class JetStreamSource:
         self._stats = StreamStats(self._client, stream=self._stream, consumer=transactional_consumer)
 
     @property
+    def one_lane(self) -> str:
+        return self._topology.transactional.missing
+
+    @property
     def valid_until(self) -> float:
         return self.lease.valid_until
 

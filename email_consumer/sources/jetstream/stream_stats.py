@@ -1,4 +1,4 @@
-"""Statistics from the NATS server: waiting mail, its age, and dead letters."""
+"""Statistics from the NATS server: what waits for a consumer, its age, and dead letters."""
 
 import asyncio
 from datetime import datetime
@@ -38,14 +38,20 @@ class StreamStats:
         if stream is None or consumer is None:
             return SourceStats(None, dead_letters)
         unsettled = consumer["num_pending"] + consumer["num_ack_pending"]
-        oldest_at = await self._oldest(stream["state"], consumer["ack_floor"]["stream_seq"]) if unsettled else None
+        oldest_at = await self._oldest(stream["state"], consumer) if unsettled else None
         return SourceStats(QueueDepth(max(0, unsettled - unsettled_here), oldest_at), dead_letters)
 
-    async def _oldest(self, state: dict[str, Any], floor: int) -> float | None:
-        if state["first_seq"] > floor:  # always true for a work queue, which keeps only unsettled messages
-            return _time(state["first_ts"])
-        found = await self._ask(f"STREAM.MSG.GET.{self._stream}", {"seq": floor + 1, "next_by_subj": ">"})
-        return _time(found["message"]["time"]) if found else None
+    async def _oldest(self, state: dict[str, Any], consumer: dict[str, Any]) -> float | None:
+        """The first message of the consumer's subjects that it has not settled; others are another lane's, or nobody's."""
+        config, first = consumer["config"], max(state["first_seq"], consumer["ack_floor"]["stream_seq"] + 1)
+        subjects = config.get("filter_subjects") or [config.get("filter_subject") or ">"]
+        found = await asyncio.gather(
+            *(
+                self._ask(f"STREAM.MSG.GET.{self._stream}", {"seq": first, "next_by_subj": subject})
+                for subject in subjects
+            )
+        )
+        return min((_time(each["message"]["time"]) for each in found if each), default=None)
 
     async def _ask(self, what: str, question: object = None) -> dict[str, Any] | None:
         if not self._client.is_connected:

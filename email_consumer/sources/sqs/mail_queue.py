@@ -27,6 +27,7 @@ class SqsMailQueue:
         """`queue` of bulk mail; all mail goes there without a `transactional` one. `longest`: bytes of a message."""
         self._queue = queue
         self._transactional = transactional or queue
+        self.one_lane = transactional is None
         self._longest = longest
 
     @classmethod

@@ -45,6 +45,10 @@ class SqsSource:
     def receiver(self, slots: DeliverySlots, start: Callable[[Delivery], None]) -> SqsReceiver:
         return sqs_receiver(self._queue, slots=slots, visibility=self._visibility, start=start, lane=self.lane)
 
+    @property
+    def one_lane(self) -> str:
+        return "SQS_TRANSACTIONAL_QUEUE_URL is not set" if self.mail_queue.one_lane else ""
+
     async def flush(self) -> None:
         """Nothing to wait for: SQS has answered each settlement."""
 

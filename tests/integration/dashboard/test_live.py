@@ -94,6 +94,7 @@ async def test_a_viewer_gets_what_was_and_then_what_is() -> None:
     async with show() as it:
         it.metrics.outcomes.update({Throttled: 3, Failed: 2})
         it.metrics.recipients_sent = 70
+        it.metrics.transactional_recipients_sent = 7
         early = await it.watch()
         await event(early)
         it.tick()
@@ -105,6 +106,7 @@ async def test_a_viewer_gets_what_was_and_then_what_is() -> None:
         assert sum(point[4] for point in points) == 3
         assert sum(point[5] for point in points) == 2
         assert max(point[1] for point in points) > 0
+        assert sum(point[6] for point in points) == pytest.approx(sum(point[1] for point in points) / 10, abs=1)
         assert points[-1][2] == 50
         it.tick()
         name, sample = await event(stream)

@@ -15,8 +15,9 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.source import QueueDepth, SourceStats
 from email_consumer.dashboard.snapshot import Part, Quota
 from email_consumer.dashboard.snapshot_reader import SnapshotReader
+from email_consumer.message.lane import Lane
 from email_consumer.sources.jetstream.stream_stats import StreamStats
-from email_consumer.store.database import open_database
+from email_consumer.store.database import Database, open_database
 from tests.memory_source import MemorySource
 from tests.servers.nats import NatsServer
 
@@ -60,6 +61,65 @@ async def test_the_oldest_unsettled_mail_is_found_in_a_stream_of_any_retention(
         assert queue.oldest_at == pytest.approx(second.time.timestamp(), abs=1e-3)
 
 
+async def test_the_oldest_mail_is_the_oldest_of_its_lane(tmp_path: Path) -> None:
+    async with stream(tmp_path, RetentionPolicy.WORK_QUEUE) as (_, client, bulk):
+        jetstream = client.jetstream()
+        await jetstream.pull_subscribe("messages.transactional", durable="email-processor-transactional")
+        transactional = StreamStats(client, stream="messages", consumer="email-processor-transactional")
+        for subject in ("messages.other", "messages.email", "messages.email", "messages.transactional"):
+            await jetstream.publish(subject, b"x")
+        stored = {number: (await jetstream.get_msg("messages", number)).time.timestamp() for number in (2, 4)}
+        for stats, waiting, oldest in [(bulk, 2, stored[2]), (transactional, 1, stored[4])]:
+            queue = (await stats.read(0)).queue
+            assert queue is not None
+            assert queue.waiting == waiting
+            assert queue.oldest_at == pytest.approx(oldest, abs=1e-3)
+
+
+async def test_each_lane_has_its_queue_and_both_together_are_the_queue(tmp_path: Path) -> None:
+    bulk, transactional = MemorySource(), MemorySource()
+    transactional.name, transactional.lane = "memory-transactional", Lane.TRANSACTIONAL
+    transactional.error = "the consumer is gone"
+    await bulk.mail_queue.publish([(b"1", {}), (b"2", {})])
+    await transactional.mail_queue.publish([(b"3", {})])
+    async with open_database(tmp_path / "email.db") as database:
+        state = await _reader(database, [bulk, transactional], Metrics(unsettled=2, unsettled_transactional=1)).take()
+        assert state.queue is not None
+        assert state.queue.waiting == 1
+        assert {lane: queue.waiting for lane, queue in state.lanes.items() if queue} == {"bulk": 1, "transactional": 0}
+        oldest = [queue.oldest_at for queue in state.lanes.values() if queue and queue.oldest_at]
+        assert state.queue.oldest_at == min(oldest)
+        assert [part for part in state.parts if part.name == "MEMORY"] == [
+            Part("MEMORY", "down", "the consumer is gone")
+        ]
+        assert "Lanes" not in {part.name for part in state.parts}
+
+
+async def test_a_single_lane_is_shown_with_its_reason(tmp_path: Path) -> None:
+    source = MemorySource()
+    source.one_lane = "SUBJECT 'messages.*' covers 'messages.transactional'"
+    async with open_database(tmp_path / "email.db") as database:
+        state = await _reader(database, [source], Metrics(bulk_held="the quota's reserve")).take()
+        parts = {part.name: part for part in state.parts}
+        assert parts["Lanes"].condition == "off"
+        assert source.one_lane in parts["Lanes"].text
+        assert list(state.lanes) == ["bulk"]
+        assert parts["SES"] == Part("SES", "held", "bulk mail only: the quota's reserve")
+
+
+def _reader(database: Database, sources: list[MemorySource], metrics: Metrics) -> SnapshotReader:
+    return SnapshotReader(
+        metrics=metrics,
+        sources=sources,
+        checks={},
+        unconsumed=Unconsumed,
+        database=database,
+        account=lambda: None,
+        refused={},
+        expects_events=False,
+    )
+
+
 async def test_a_missing_server_is_shown_as_unknown(tmp_path: Path) -> None:
     async with stream(tmp_path, RetentionPolicy.WORK_QUEUE) as (server, _, gauge):
         await server.kill()
@@ -71,7 +131,8 @@ async def test_everything_is_shown_and_each_error_has_its_part(tmp_path: Path) -
         raise ConnectionError("the consumer is paused")
 
     source, gone = MemorySource(), MemorySource()
-    gone.name, gone.error = "sqs", "not connected"
+    gone.name = gone.origin = "sqs"
+    gone.error = "not connected"
     unconsumed = Unconsumed((("messages.other", 2),))
     metrics, refused = Metrics(unsettled=3, in_flight=2, recipients_sent=7), {"signature": 2, "topic": 1}
     account: Account | None = ACCOUNT
@@ -122,15 +183,5 @@ async def test_everything_is_shown_and_each_error_has_its_part(tmp_path: Path) -
 
 async def test_without_topics_sns_is_off(tmp_path: Path) -> None:
     async with open_database(tmp_path / "email.db") as database:
-        snapshot_reader = SnapshotReader(
-            metrics=Metrics(),
-            sources=[MemorySource()],
-            checks={},
-            unconsumed=Unconsumed,
-            database=database,
-            account=lambda: None,
-            refused={},
-            expects_events=False,
-        )
-        *_, sns = (await snapshot_reader.take()).parts
+        *_, sns = (await _reader(database, [MemorySource()], Metrics()).take()).parts
         assert (sns.name, sns.condition) == ("SNS", "off")

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
+from email_consumer.message.lane import Lane
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 
@@ -43,6 +44,14 @@ _CASES = {
     "EmailNothingSent": Case({"email_queue_messages": "7x60", _SENT: "0+5x10 50x50"}, quiet=12, fires=28),
     "EmailUnconsumed": Case({'email_unconsumed_messages{subject="messages.other"}': "0 0 2x9"}, quiet=6, fires=8),
     "EmailQueueOld": Case({"email_queue_oldest_seconds": "0+60x60"}, quiet=30, fires=40),
+    "EmailTransactionalMailLate": Case(
+        {
+            'email_lane_queue_oldest_seconds{lane="transactional"}': "4x19 0 6x9",
+            'email_lane_queue_oldest_seconds{lane="bulk"}': "900x40",
+        },
+        quiet=21,
+        fires=23,
+    ),
     "EmailThrottled": Case(
         {_OUTCOMES.format("throttled"): "0x20 6+6x60", _OUTCOMES.format("sent"): "0+50x80"}, quiet=20, fires=40
     ),
@@ -95,6 +104,7 @@ def test_each_rule_has_a_case_and_says_what_to_do() -> None:
 def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
     registry = create_registry(Metrics())
     readings = SampledMetrics(0, 0, 0, 0, 0, 0, Unconsumed((("messages.other", 1),)), events_refused=Counter(topic=1))
+    readings.lane_queue_oldest_seconds = {Lane.TRANSACTIONAL: 0.0}
     registry.register(SampledMetricsCollector(readings))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     exported = {sample.name for family in families for sample in family.samples}

@@ -4,14 +4,16 @@ import asyncio
 import time
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from email_consumer.core.metrics import Distribution, Metrics
 from email_consumer.core.outcome import InDoubt, Sent
+from email_consumer.message.lane import Lane
 from email_consumer.observe.loop_lag import measure
 from email_consumer.observe.metrics import create_registry
+from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 from tests.waiting import PATIENCE
 
 
@@ -49,17 +51,59 @@ def test_counters_and_gauges() -> None:
     assert len(outcomes) == 16
 
 
-@pytest.mark.parametrize("name", ["enqueue_to_ses", "ses_call"])
-def test_histograms_are_cumulative_and_inclusive(name: str) -> None:
+def test_histograms_are_cumulative_and_inclusive() -> None:
     metrics = Metrics()
     for seconds in (0.005, 0.0051, 40.0, 1e6):
-        getattr(metrics, name).observe(seconds)
+        metrics.ses_call.observe(seconds)
     samples = _scrape(metrics)
-    buckets = {sample.labels["le"]: sample.value for sample in samples[f"email_{name}_seconds_bucket"]}
+    buckets = {sample.labels["le"]: sample.value for sample in samples["email_ses_call_seconds_bucket"]}
     assert (buckets["0.0025"], buckets["0.005"], buckets["0.01"]) == (0, 1, 2)
     assert (buckets["30.0"], buckets["60.0"], buckets["3600.0"], buckets["+Inf"]) == (2, 3, 3, 4)
-    assert samples[f"email_{name}_seconds_count"][0].value == 4
-    assert samples[f"email_{name}_seconds_sum"][0].value == pytest.approx(1_000_040.0101)
+    assert samples["email_ses_call_seconds_count"][0].value == 4
+    assert samples["email_ses_call_seconds_sum"][0].value == pytest.approx(1_000_040.0101)
+
+
+def test_the_wait_is_measured_by_lane_and_for_all_mail() -> None:
+    metrics = Metrics()
+    for lane, seconds in [(Lane.TRANSACTIONAL, 0.02), (Lane.BULK, 0.02), (Lane.BULK, 45.0)]:
+        metrics.enqueue_to_ses[lane].observe(seconds)
+    samples = _scrape(metrics)
+    by_lane = {
+        (sample.labels["lane"], sample.labels["le"]): sample.value
+        for sample in samples["email_lane_enqueue_to_ses_seconds_bucket"]
+    }
+    assert (by_lane["transactional", "0.025"], by_lane["transactional", "+Inf"]) == (1, 1)
+    assert (by_lane["bulk", "0.025"], by_lane["bulk", "+Inf"]) == (1, 2)
+    both = {sample.labels["le"]: sample.value for sample in samples["email_enqueue_to_ses_seconds_bucket"]}
+    assert (both["0.01"], both["0.025"], both["30.0"], both["60.0"]) == (0, 2, 2, 3)
+    assert samples["email_enqueue_to_ses_seconds_sum"][0].value == pytest.approx(45.04)
+
+
+def test_lanes_are_counted_apart_from_the_metrics_that_know_none() -> None:
+    metrics = Metrics(bulk_held="the quota's reserve")
+    metrics.outcomes[Sent] = 5
+    metrics.sent_by_lane[Lane.TRANSACTIONAL] = 2
+    samples = _scrape(metrics)
+    assert _by_lane(samples["email_lane_sent_total"]) == {"transactional": 2, "bulk": 0}
+    assert _by_lane(samples["email_lane_held"]) == {"transactional": 0, "bulk": 1}
+    assert [(sample.labels, sample.value) for sample in samples["email_sent_total"]] == [({}, 5)]
+    assert samples["email_held"][0].value == 0
+    metrics.held = "paused"
+    assert _by_lane(_scrape(metrics)["email_lane_held"]) == {"transactional": 1, "bulk": 1}
+
+
+def _by_lane(samples: list[Sample]) -> dict[str, float]:
+    return {sample.labels["lane"]: sample.value for sample in samples}
+
+
+def test_queues_that_do_not_exist_are_absent() -> None:
+    registry = CollectorRegistry()
+    sampled = SampledMetrics(queue_messages=7, lane_queue_messages={Lane.BULK: 7})
+    registry.register(SampledMetricsCollector(sampled))
+    text = generate_latest(registry).decode()
+    assert 'email_lane_queue_messages{lane="bulk"} 7.0' in text
+    assert "email_queue_messages 7.0" in text
+    assert "transactional" not in text
 
 
 def test_the_process_is_measured() -> None:

@@ -17,6 +17,7 @@ from email_consumer.core.outcome import (
     Throttled,
     Undecodable,
 )
+from email_consumer.message.lane import Lane
 from email_consumer.observe.rate_line import RateLine, report
 from tests.waiting import PATIENCE
 
@@ -24,13 +25,17 @@ from tests.waiting import PATIENCE
 def test_counts_since_the_last_line() -> None:
     metrics = Metrics(rate=49.96, in_flight=3)
     metrics.outcomes.update({Sent: 100, Throttled: 100})
+    metrics.sent_by_lane.update({Lane.TRANSACTIONAL: 40, Lane.BULK: 60})
     line = RateLine(metrics, 10.0, 1.0)
     metrics.outcomes.update(
         {Sent: 50, Throttled: 7, Failed: 2, Rejected: 1, Exhausted: 1, Undecodable: 1, Parked: 1, Duplicate: 3}
     )
+    metrics.sent_by_lane.update({Lane.TRANSACTIONAL: 8, Lane.BULK: 42})
     metrics.peak = 51
     assert line.next(11.0) == {
         "rps": 50,
+        "rps_transactional": 8,
+        "rps_bulk": 42,
         "in_flight": 3,
         "throttled": 7,
         "retried": 2,
@@ -86,6 +91,17 @@ def test_the_reason_for_a_held_queue_is_logged() -> None:
     fields = line.next(1.0)
     assert fields is not None
     assert fields["held"] == "expired credentials"
+
+
+def test_a_hold_of_bulk_mail_alone_is_logged_with_the_other_lane_going_on() -> None:
+    metrics = Metrics(bulk_held="the quota's reserve")
+    line = RateLine(metrics, 0.0, 1.0)
+    for second in (1.0, 2.0):
+        metrics.outcomes[Sent] += 3
+        metrics.sent_by_lane[Lane.TRANSACTIONAL] += 3
+        fields = line.next(second)
+        assert fields is not None
+        assert (fields["rps_transactional"], fields["rps_bulk"], fields["bulk_held"]) == (3, 0, "the quota's reserve")
 
 
 def test_a_hold_is_logged_once_and_then_every_minute() -> None:
