@@ -6,7 +6,7 @@ from tests.acceptance.publisher import as_map
 from tests.browser.harness import LOAD, BrowserHarness
 from tests.browser.page import Page
 
-_PAINTED = """
+PAINTED = """
 const canvas = document.querySelector("#plot canvas"), context = canvas?.getContext("2d");
 if (!context) return 0;
 const [red, green, blue] = arguments[0];
@@ -44,8 +44,8 @@ _BLUE, _LIGHT_BLUE = [37, 99, 235], [110, 168, 254]
 def test_the_plot_moves_and_the_numbers_follow_the_load(page: Page) -> None:
     page.wait(lambda: LOAD / 2 < page.number("#legend-bulk") < LOAD * 2)
     assert page.number("#legend-limit") == 500
-    page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
-    assert page.run(_PAINTED, _LIGHT_BLUE) == 0
+    page.wait(lambda: page.run(PAINTED, _BLUE) > 10)
+    assert page.run(PAINTED, _LIGHT_BLUE) == 0
     page.wait(lambda: page.number("#tile-quota dd") > 0)
     before = page.number("#tile-quota dd")
     page.wait(lambda: page.number("#tile-quota dd") > before)
@@ -59,15 +59,15 @@ def test_the_plot_moves_and_the_numbers_follow_the_load(page: Page) -> None:
 def test_who_opens_the_page_sees_what_was(page: Page) -> None:
     page.wait(lambda: page.driver.execute_async_script(_HISTORY) > 5)
     page.open()
-    page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
+    page.wait(lambda: page.run(PAINTED, _BLUE) > 10)
 
 
 def test_the_plot_follows_light_and_dark(page: Page) -> None:
     page.emulate("dark")
-    page.wait(lambda: page.run(_PAINTED, _LIGHT_BLUE) > 10)
-    assert page.run(_PAINTED, _BLUE) == 0
+    page.wait(lambda: page.run(PAINTED, _LIGHT_BLUE) > 10)
+    assert page.run(PAINTED, _BLUE) == 0
     page.emulate("light")
-    page.wait(lambda: page.run(_PAINTED, _BLUE) > 10)
+    page.wait(lambda: page.run(PAINTED, _BLUE) > 10)
 
 
 def test_a_hidden_page_asks_for_nothing(page: Page) -> None:

@@ -52,7 +52,7 @@ export function showTiles(state, plot, now) {
   for (const tile of TILES) {
     const box = byId(`tile-${tile.id}`);
     box.querySelector("dd").textContent = tile.text(state, plot, now);
-    box.classList.toggle("alarm", Boolean(tile.alarm?.(state, plot)));
+    box.classList.toggle("alarm", Boolean(tile.alarm?.(state, plot, now)));
     if (tile.note) box.querySelector(".of").textContent = tile.note(state, now);
     if (tile.share) showShare(box, state, tile.share(state));
   }
