@@ -180,9 +180,8 @@ async def test_a_cancelled_topic_stops_both_lanes(harness: DaemonHarness) -> Non
         assert topic["request_counts"]["Stopped"] == 100 - len(await harness.sent())
         assert topic["request_counts"]["Stopped"] > 50
         lanes = topic["lane_counts"]
-        assert lanes["transactional"]["Sent"] >= 5
-        assert lanes["bulk"]["Stopped"] + lanes["bulk"]["Sent"] == 50
-        assert lanes["transactional"]["Stopped"] + lanes["transactional"]["Sent"] == 50
+        assert lanes["transactional"]["Sent"] > lanes["bulk"]["Sent"]
+        assert [counts["Stopped"] + counts["Sent"] for counts in lanes.values()] == [50, 50]
 
 
 async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness: DaemonHarness) -> None:
