@@ -45,6 +45,7 @@ class AccountMonitor:
     def count_sent(self, mails: Counter[Lane]) -> None:
         """Count mails that were sent by any worker."""
         self.metrics.recipients_sent += mails.total()
+        self.metrics.transactional_recipients_sent += mails[Lane.TRANSACTIONAL]
         self.metrics.outcomes[Sent] += mails.total()
         self.metrics.sent_by_lane += mails
 
