@@ -19,6 +19,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "dlq": "List, show, replay or remove dead letters.",
         "lanes": "Adopt transactional mail that was published before its lane existed.",
         "suppressions": "List, add or remove addresses that get no mail.",
+        "webhooks": "Add, list, test or remove endpoints that get events.",
         "erase": "Erase one address.",
         "secret": "Rotate the secret that signs unsubscribe links and open pixels.",
         "backup": "Copy the SQLite file while the program runs.",
