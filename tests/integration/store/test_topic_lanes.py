@@ -52,7 +52,7 @@ async def test_they_follow_the_mail(tmp_path: Path) -> None:
 
 async def test_mail_that_was_there_before_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "email.db"
-    older_file(path, 25)
+    older_file(path, 26)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.create_function("normal_form", 1, str)
         connection.executemany(_ROW, _MAILS)
