@@ -112,10 +112,16 @@ async def _nats(settings: Settings) -> list[Finding]:
 async def _queues(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
     region, endpoint = settings.aws_region, settings.sqs_endpoint
-    if settings.sqs_queue_url and "sqs" in settings.source:
-        findings += await check_source_queue(
-            settings.sqs_queue_url, region=region, endpoint=endpoint, dead_letters_elsewhere="nats" in settings.source
-        )
+    queues = {
+        "SQS_QUEUE_URL": settings.sqs_queue_url,
+        "SQS_TRANSACTIONAL_QUEUE_URL": settings.sqs_transactional_queue_url,
+    }
+    for variable, url in queues.items():
+        if url and "sqs" in settings.source:
+            elsewhere = "nats" in settings.source
+            findings += await check_source_queue(
+                variable, url, region=region, endpoint=endpoint, dead_letters_elsewhere=elsewhere
+            )
     if settings.sns_events_queue_url:
         findings.append(await check_events_queue(settings.sns_events_queue_url, region=region, endpoint=endpoint))
     return findings

@@ -1,4 +1,4 @@
-"""The SQS queues: the one that mail comes from, and the one that SES's events come through."""
+"""The SQS queues: those that mail comes from, and the one that SES's events come through."""
 
 from botocore.exceptions import BotoCoreError
 
@@ -12,14 +12,14 @@ _UNSEEN = "Whether they are decodable is unknown: SQS can't show messages withou
 
 
 async def check_source_queue(
-    url: str, *, region: str, endpoint: str | None, dead_letters_elsewhere: bool
+    variable: str, url: str, *, region: str, endpoint: str | None, dead_letters_elsewhere: bool
 ) -> list[Finding]:
-    """SQS_QUEUE_URL. `dead_letters_elsewhere`: NATS keeps what the queue has no place for."""
+    """A queue of mail, and the `variable` that names it. `dead_letters_elsewhere`: NATS keeps what the queue has no place for."""
     try:
         async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
             waiting, policy = await queue.count(), await queue.redrive_policy()
     except (SqsError, BotoCoreError) as failure:
-        return [error("sqs.source", f"{failure}.", "Fix SQS_QUEUE_URL, or what the error names.")]
+        return [error("sqs.source", f"{failure}.", f"Fix {variable}, or what the error names.")]
     found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages. {_UNSEEN}")
     redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
     if policy is None and not dead_letters_elsewhere:

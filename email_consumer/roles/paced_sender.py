@@ -15,6 +15,9 @@ from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import AwsSession
 from email_consumer.settings import Settings
 
+_MOST_BYTES = {Lane.BULK: 48 * 1024 * 1024, Lane.TRANSACTIONAL: 16 * 1024 * 1024}
+"""Bytes of unsettled deliveries: five hundred mails of 1 MB would be too much for a small container."""
+
 
 @dataclass(frozen=True, slots=True)
 class PacedSender:
@@ -31,7 +34,7 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
     settings, metrics = parts.settings, parts.metrics
     sender = await parts.services.enter(ses_client(settings))
     pacer = Pacer(settings.ses_rate_per_sec, metrics, bulk_floor=settings.bulk_floor)
-    slots = {lane: DeliverySlots(0) for lane in Lane}
+    slots = {lane: DeliverySlots(0, most_bytes) for lane, most_bytes in _MOST_BYTES.items()}
     most = {Lane.TRANSACTIONAL: settings.concurrency_limit, Lane.BULK: settings.concurrency_limit}
     if any(source.lane is Lane.TRANSACTIONAL for source in parts.sources):
         most[Lane.BULK] -= _reserved(settings.concurrency_limit)
