@@ -33,12 +33,7 @@ class WaitingMail:
         return chain(self._transactional, self._bulk)
 
     def add(self, waiter: Waiter) -> None:
-        if waiter.lane is Lane.TRANSACTIONAL:
-            self._transactional.append(waiter)
-            return
-        if not self._bulk:
-            self._owed = min(self._owed, 0.0)  # nothing is owed for the time in which nothing waited
-        self._bulk.append(waiter)
+        (self._transactional if waiter.lane is Lane.TRANSACTIONAL else self._bulk).append(waiter)
 
     def next(self) -> Waiter | None:
         """Whose turn it is; it stays in its queue."""
@@ -51,7 +46,7 @@ class WaitingMail:
         """Remove what `next` returned, since it had its turn."""
         if waiter.lane is Lane.TRANSACTIONAL:
             self._transactional.popleft()
-            if self._bulk and not self.bulk_held:
+            if self._bulk and not self.bulk_held:  # nothing is owed for the time in which nothing waits
                 self._owed += waiter.recipients * self._share
             return
         self._bulk.popleft()

@@ -80,6 +80,20 @@ def test_nothing_is_owed_for_the_time_in_which_no_bulk_mail_waited(loop: asyncio
     assert [waiter.lane for waiter in turns if waiter] == [TRANSACTIONAL, BULK]
 
 
+def test_the_floor_is_kept_if_one_bulk_mail_waits_at_a_time(loop: asyncio.AbstractEventLoop) -> None:
+    """As with few delivery slots: what is owed outlasts the moment until the next one comes."""
+    queue, count = Queue(loop, 0.5), Counter[Lane]()
+    for _ in range(1_000):
+        queue.add(TRANSACTIONAL, 3)
+    while count[TRANSACTIONAL] < 1_500:
+        if not any(waiter.lane is BULK for waiter in queue.waiting):
+            queue.add(BULK)
+        waiter = queue.turn()
+        assert waiter
+        count[waiter.lane] += waiter.recipients
+    assert count[BULK] == pytest.approx(count[TRANSACTIONAL], abs=3)
+
+
 def test_held_bulk_mail_has_no_turn_and_is_owed_none(loop: asyncio.AbstractEventLoop) -> None:
     queue = Queue(loop, 0.05)
     bulk = [queue.add(BULK) for _ in range(50)]
