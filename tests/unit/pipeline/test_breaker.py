@@ -13,7 +13,7 @@ from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
 from email_consumer.pipeline.pacer import Pacer
 from tests.factories import mail
-from tests.unit.pipeline.test_pacer import ManualClock
+from tests.unit.pipeline.manual_clock import ManualClock
 
 OURS = Held("credentials expired")
 DOWN = Failed("InternalFailure", outage=True)

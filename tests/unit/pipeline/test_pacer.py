@@ -1,37 +1,16 @@
 """The pacer on an event loop whose clock only the test moves."""
 
 import asyncio
-import heapq
 import random
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
-
-
-class ManualClock(asyncio.SelectorEventLoop):
-    """Time passes only towards the next timer, and each timer may be made late."""
-
-    def __init__(self, lateness: Callable[[float], float]) -> None:
-        super().__init__()
-        self._now = 1000.0
-        self._lateness = lateness
-
-    def time(self) -> float:
-        return getattr(self, "_now", 0.0)
-
-    def _run_once(self) -> None:
-        scheduled: list[Any] = self._scheduled  # type: ignore[attr-defined]
-        while scheduled and scheduled[0].cancelled():
-            heapq.heappop(scheduled)._scheduled = False
-        if scheduled and not self._ready:  # type: ignore[attr-defined]
-            self._now = max(self._now, scheduled[0].when() + self._lateness(scheduled[0].when()))
-        super()._run_once()  # type: ignore[misc]
+from tests.unit.pipeline.manual_clock import ManualClock
 
 
 def released(
@@ -136,44 +115,6 @@ def test_idle_time_is_not_made_good(runner: asyncio.Runner) -> None:
     assert all(later - earlier >= 0.099 for earlier, later in pairwise(times))
 
 
-def test_held_queue_releases_one_probe_and_resumes(runner: asyncio.Runner) -> None:
-    async def measure() -> None:
-        pacer = Pacer(100.0, Metrics())
-        pacer.hold("ses", "credentials expired")
-        waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(5)]
-        await asyncio.sleep(10)
-        assert not any(task.done() for task in waiting)
-        assert pacer.held == "credentials expired"
-        pacer.probe()
-        await asyncio.sleep(1)
-        assert [task.done() for task in waiting] == [True, False, False, False, False]
-        pacer.hold("account", "sending is paused")
-        pacer.probe()
-        await asyncio.sleep(1)
-        assert sum(task.done() for task in waiting) == 1, "a probe can't lift what another holder holds"
-        pacer.resume("account")
-        pacer.resume("ses")
-        await asyncio.sleep(1)
-        assert all(task.result() for task in waiting)
-
-    runner.run(measure())
-
-
-def test_a_probe_outlives_the_end_of_another_hold(runner: asyncio.Runner) -> None:
-    async def measure() -> None:
-        pacer = Pacer(100.0, Metrics())
-        pacer.hold("ses", "credentials expired")
-        pacer.hold("account", "sending is paused")
-        waiting = [asyncio.create_task(pacer.acquire(1)) for _ in range(2)]
-        pacer.probe()
-        pacer.resume("account")
-        await asyncio.sleep(1)
-        assert sorted(task.done() for task in waiting) == [False, True]
-        pacer.close()
-
-    runner.run(measure())
-
-
 def test_a_cancelled_waiter_leaves_its_turn_to_the_next(runner: asyncio.Runner) -> None:
     async def measure() -> None:
         pacer = Pacer(1.0, Metrics())
@@ -238,20 +179,6 @@ def test_peak_is_the_fullest_sliding_second(runner: asyncio.Runner) -> None:
     runner.run(measure())
 
 
-def test_while_held_the_rate_shows_as_0(runner: asyncio.Runner) -> None:
-    async def look() -> None:
-        metrics = Metrics()
-        pacer = Pacer(100.0, metrics)
-        assert metrics.rate == 100
-        pacer.hold("account", "paused")
-        pacer.set_rate(50.0)  # as when the account is looked at meanwhile
-        assert (metrics.rate, metrics.held, pacer.rate) == (0, "paused", 50)
-        pacer.resume("account")
-        assert (metrics.rate, metrics.held) == (50, "")
-
-    runner.run(look())
-
-
 def test_transactional_mail_waits_for_its_turn_of_the_rate_and_for_no_bulk_mail(runner: asyncio.Runner) -> None:
     async def measure() -> None:
         pacer = Pacer(50.0, Metrics())
@@ -268,40 +195,5 @@ def test_transactional_mail_waits_for_its_turn_of_the_rate_and_for_no_bulk_mail(
         assert 50 * 20 * 0.317 - 2 <= 20 + sum(task.done() for task in bulk) <= 50 * 20 * 0.34 + 2
         pacer.close()
         await asyncio.gather(*bulk)
-
-    runner.run(measure())
-
-
-def test_a_hold_of_bulk_mail_lets_transactional_mail_through(runner: asyncio.Runner) -> None:
-    async def measure() -> None:
-        metrics = Metrics()
-        pacer = Pacer(100.0, metrics)
-        bulk = asyncio.create_task(pacer.acquire(1))
-        await bulk
-        pacer.hold_bulk("account", "the rest of the quota is reserved")
-        bulk = asyncio.create_task(pacer.acquire(1))
-        assert await pacer.acquire(1, lane=Lane.TRANSACTIONAL)
-        await asyncio.sleep(10)
-        assert not bulk.done()
-        assert (metrics.held, metrics.bulk_held, metrics.rate) == ("", "the rest of the quota is reserved", 100)
-        pacer.resume("account")
-        assert await bulk
-        assert metrics.bulk_held == ""
-
-    runner.run(measure())
-
-
-def test_a_hold_of_all_mail_and_one_of_bulk_mail_replace_each_other(runner: asyncio.Runner) -> None:
-    async def measure() -> None:
-        pacer = Pacer(100.0, Metrics())
-        pacer.hold_bulk("account", "reserved")
-        pacer.hold("account", "used up")
-        assert (pacer.held, pacer.bulk_held) == ("used up", "")
-        urgent = asyncio.create_task(pacer.acquire(1, lane=Lane.TRANSACTIONAL))
-        await asyncio.sleep(1)
-        assert not urgent.done()
-        pacer.hold_bulk("account", "reserved")
-        assert await urgent
-        assert (pacer.held, pacer.bulk_held) == ("", "reserved")
 
     runner.run(measure())
