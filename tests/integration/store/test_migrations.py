@@ -18,6 +18,7 @@ MIGRATIONS = {
     for entry in files("email_consumer.store").joinpath("migrations").iterdir()
     if entry.name.endswith(".sql")
 }
+_FILES = [entry.name for entry in files("email_consumer.store").joinpath("migrations").iterdir()]
 OLDER = sorted(MIGRATIONS)[:-1]
 _ROW = """
 INSERT INTO email_requests (uuid, topic_id, email, status, source, created_at, updated_at) VALUES (?, 't', 'a@b.c', ?, ?, 1, 1)
@@ -42,6 +43,10 @@ def older_file(path: Path, version: int) -> None:
 def schema(path: Path) -> list[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name").fetchall()
+
+
+def test_no_two_migrations_have_the_same_number() -> None:
+    assert len([name for name in _FILES if name.endswith(".sql")]) == len(MIGRATIONS)
 
 
 @pytest.mark.parametrize("version", OLDER)
