@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgpack
@@ -11,6 +12,9 @@ from nats.js.api import RetentionPolicy, StreamConfig
 
 STREAM = "messages"
 SUBJECT = "messages.email"
+TRANSACTIONAL = "messages.transactional"
+MARK = "benchmark-mail-"
+"""Followed by a number in the subject line of mails that the endpoint tells apart."""
 _PARAGRAPH = "<p>Your order is on its way and will be with you within the next three working days.</p>\n"
 _AT_ONCE = 1000
 
@@ -43,16 +47,21 @@ class Publisher:
         waiting = [await self._jetstream.publish_async(SUBJECT, self._mail()) for _ in range(mails)]
         await asyncio.gather(*waiting)
 
+    async def publish_marked(self, numbers: Iterable[int], subject: str = TRANSACTIONAL) -> None:
+        """Mails that the endpoint tells apart; each is stored when this returns."""
+        waiting = [await self._jetstream.publish_async(subject, self._mail(f"{MARK}{number}")) for number in numbers]
+        await asyncio.gather(*waiting)
+
     async def left(self) -> int:
         """How many mails the stream holds."""
         return (await self._jetstream.stream_info(STREAM)).state.messages
 
-    def _mail(self) -> bytes:
+    def _mail(self, title: str = "") -> bytes:
         number = self._chance.getrandbits(32)
         mail = {
             "uuid": str(UUID(int=self._chance.getrandbits(128), version=4)),
             "email": f"customer-{number}@example.com",
-            "subject": f"Your order {number}",
+            "subject": title or f"Your order {number}",
             "body": self._body,
             **self._further,
         }

@@ -1,12 +1,13 @@
 """`python -m benchmarks.endpoint`: answers SendEmail and GetAccount; looks at nothing but where a request ends.
 
 Prints its port once it listens. `GET /count` tells how many mails it accepted, `GET /arrivals` when (monotonic seconds)
-and which requests it throttled.
+and which requests it throttled, `GET /marked` when it accepted the mails that `Publisher.publish_marked` numbered.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ from typing import cast
 
 import uvloop
 
+from benchmarks.mails import MARK
 from ses_sandbox.quota import SendRate
 
+_MARKED = re.compile(MARK.encode() + rb"(\d+)")
 _THROTTLED = b'{"message":"Maximum sending rate exceeded."}'
 _DENIED = b'{"message":"User is not authorized to perform: ses:GetAccount"}'
 
@@ -32,26 +35,32 @@ class Responder:
     account_rate: float
     accepted: list[float] = field(default_factory=list)
     throttled: list[float] = field(default_factory=list)
+    marked: dict[int, float] = field(default_factory=dict)
 
-    def answer(self, head: bytes) -> bytes:
+    def answer(self, request: bytes) -> bytes:
+        head = request[:32]
         if head.startswith(b"POST"):
-            return self._send_email()
+            return self._send_email(request)
         if head.startswith(b"GET /count "):
             return _response(200, b"%d" % len(self.accepted))
         if head.startswith(b"GET /arrivals "):
             return _response(200, json.dumps({"accepted": self.accepted, "throttled": self.throttled}).encode())
+        if head.startswith(b"GET /marked "):
+            return _response(200, json.dumps(self.marked).encode())
         if not self.account_rate:
             return _response(403, _DENIED, "AccessDeniedException")
         quota = {"MaxSendRate": self.account_rate, "Max24HourSend": -1, "SentLast24Hours": 0}
         account = {"SendQuota": quota, "SendingEnabled": True, "EnforcementStatus": "HEALTHY"}
         return _response(200, json.dumps(account | {"ProductionAccessEnabled": True}).encode())
 
-    def _send_email(self) -> bytes:
+    def _send_email(self, request: bytes) -> bytes:
         now = monotonic()
         if self.limit and not self.limit.take(1):
             self.throttled.append(now)
             return _response(429, _THROTTLED, "TooManyRequestsException")
         self.accepted.append(now)
+        if found := _MARKED.search(request):
+            self.marked.setdefault(int(found[1]), now)
         return _response(200, b'{"MessageId":"0100018f-%012d"}' % len(self.accepted))
 
 
@@ -75,11 +84,11 @@ class Connection(asyncio.Protocol):
             self._end = len(head) + 4 + int((head.lower().partition(b"\r\ncontent-length:")[2].split() or [b"0"])[0])
         if len(self._received) < self._end:
             return
-        head = bytes(self._received[:32])
+        request = bytes(self._received)
         self._received.clear()
         self._end = 0
-        answer = self._responder.answer(head)
-        if self._responder.latency and head.startswith(b"POST"):
+        answer = self._responder.answer(request)
+        if self._responder.latency and request.startswith(b"POST"):
             asyncio.get_running_loop().call_later(self._responder.latency, self._write, answer)
         else:
             self._transport.write(answer)

@@ -78,6 +78,10 @@ class Endpoint:
     async def arrivals(self) -> Arrivals:
         return Arrivals(**json.loads(await self._get("/arrivals")))
 
+    async def marked(self) -> dict[int, float]:
+        """When it accepted marked mails, by number."""
+        return {int(number): at for number, at in json.loads(await self._get("/marked")).items()}
+
     async def _get(self, path: str) -> str:
         async with self._session.get(self.url + path) as response:
             return await response.text()

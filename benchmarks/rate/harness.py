@@ -15,7 +15,7 @@ from nats.js.api import RetentionPolicy
 from benchmarks.endpoint.process import Endpoint
 from benchmarks.mails import Publisher
 from benchmarks.program import Program
-from benchmarks.throughput.contestants import OURS, environment
+from benchmarks.throughput.contestants import OURS, Contestant, environment
 from tests.servers.nats import NatsServer
 
 _LOOK = 0.1
@@ -53,7 +53,7 @@ class Harness:
 
 @asynccontextmanager
 async def start_harness(
-    *, mails: int, rate: float, enforced: float = 0, announced: float = 100_000
+    *, mails: int, rate: float, enforced: float = 0, announced: float = 100_000, contestant: Contestant = OURS
 ) -> AsyncIterator[Harness]:
     """`enforced` is the endpoint's own limit, 0 for none; `announced` what GetAccount says, 0 where it is forbidden."""
     with tempfile.TemporaryDirectory() as name:
@@ -64,6 +64,6 @@ async def start_harness(
             await publisher.create_stream(RetentionPolicy.WORK_QUEUE)
             await publisher.publish(mails)
             variables = environment(server.url, endpoint, "rate") | {"SES_RATE_PER_SEC": str(rate)}
-            async with Program(directory / "daemon", OURS.command, variables) as program:
+            async with Program(directory / "daemon", contestant.command, variables) as program:
                 yield Harness(program, endpoint, publisher, directory / "daemon")
             await publisher.close()

@@ -1,0 +1,1 @@
+"""How long transactional mail waits while bulk mail is queued, and what bulk mail keeps while transactional mail is."""
