@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from ses_sandbox.testing import SandboxTask
+from tests.acceptance.feedback_loop import sandbox_with_events, variables_for
 from tests.acceptance.publisher import JetStreamPublisher, as_map, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
@@ -25,7 +26,6 @@ from tests.waiting import PATIENCE, until
 MAILS = int(os.environ.get("EVENTS_MAILS", "400"))
 KILLS = int(os.environ.get("EVENTS_KILLS", "6"))
 RATE = int(os.environ.get("EVENTS_RATE", "200"))
-_TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 _STREAM = "messages-events"
 _TYPE_BY_STATUS = {2: "sent", 3: "failed", 4: "stopped"}
 _TYPE_BY_RESULT = {"Delivery": "delivered", "Bounce": "bounced", "Complaint": "complained"}
@@ -49,24 +49,10 @@ class EventsHarness:
 @asynccontextmanager
 async def open_harness(directory: Path, kind: str) -> AsyncIterator[EventsHarness]:
     [port] = free_ports(1)
-    sandbox = SandboxTask(
-        directory / "sandbox",
-        events_to=f"http://127.0.0.1:{port}/v1/events/results",
-        event_retry_delay=1,
-        event_max_retries=1000,
-    )
+    sandbox = sandbox_with_events(directory, port)
     async with NatsServer(directory / "nats") as server, sandbox:
-        await sandbox.put("/sandbox/events", {"enabled": True, "delay": 0})
-        variables = {
-            "NATS_URL": server.url,
-            "AWS_ENDPOINT_URL_SESV2": sandbox.url,
-            "AWS_ENDPOINT_URL_SNS": sandbox.url,
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
-            "SNS_TOPIC_ARNS": _TOPIC_ARN,
-            "SANDBOX_CERTIFICATE": str(directory / "sandbox" / "sns-certificate.pem"),
+        variables = await variables_for(directory, server, sandbox) | {
             "SES_RATE_PER_SEC": str(RATE),
-            "RETRY_DELAY": "0.2",
             "ACK_WAIT": "2",
             "CLAIM_LEASE": "4",
             "EVENTS_OUT": "nats",

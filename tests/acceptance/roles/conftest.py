@@ -12,6 +12,7 @@ import nats
 import pytest_asyncio
 
 from ses_sandbox.testing import SandboxTask
+from tests.acceptance.feedback_loop import sandbox_with_events, variables_for
 from tests.acceptance.publisher import JetStreamPublisher, as_map, emptied
 from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
@@ -21,7 +22,6 @@ from tests.waiting import until
 
 KEY = "acceptance"
 RATE = 200
-_TOPIC_ARN = "arn:aws:sns:ap-northeast-2:000000000000:ses-events"
 
 
 @dataclass
@@ -126,26 +126,9 @@ class FleetHarness:
 async def harness(tmp_path_factory: Any) -> AsyncIterator[FleetHarness]:
     directory = tmp_path_factory.mktemp("roles")
     [port] = free_ports(1)
-    sandbox = SandboxTask(
-        directory / "sandbox",
-        events_to=f"http://127.0.0.1:{port}/v1/events/results",
-        event_retry_delay=1,
-        event_max_retries=1000,
-    )
+    sandbox = sandbox_with_events(directory, port)
     async with NatsServer(directory / "nats") as nats, sandbox:
-        await sandbox.put("/sandbox/events", {"enabled": True, "delay": 0})
-        variables = {
-            "NATS_URL": nats.url,
-            "AWS_ENDPOINT_URL_SESV2": sandbox.url,
-            "AWS_ENDPOINT_URL_SNS": sandbox.url,
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox-secret",
-            "SNS_TOPIC_ARNS": _TOPIC_ARN,
-            "SANDBOX_CERTIFICATE": str(directory / "sandbox" / "sns-certificate.pem"),
-            "API_KEY": KEY,
-            "SES_RATE_PER_SEC": str(RATE),
-            "RETRY_DELAY": "0.2",
-        }
+        variables = await variables_for(directory, nats, sandbox) | {"API_KEY": KEY, "SES_RATE_PER_SEC": str(RATE)}
         publisher = await JetStreamPublisher.connect(nats.url)
         async with (
             Fleet(directory, variables, port=port, workers=2) as fleet,
