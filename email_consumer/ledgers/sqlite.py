@@ -192,9 +192,9 @@ class SqliteLedger:
                 continue
             answers.append(Claim(decision.spent + 1, deadline))
             self._held.add(entry.message.uuid)
-            if decision.step is Step.RENEW and row is not None:
+            if row is not None and decision.step is Step.RENEW:
                 retired.append({"id": row["id"]})
-            if decision.step is Step.RECLAIM and row is not None:
+            if row is not None and decision.step is Step.RECLAIM:
                 values = new_row(entry.message, entry.origin, now, keep_subject=self._keep_subjects)
                 reclaimed.append(values | {"id": row["id"], "attempts": decision.spent})
             else:

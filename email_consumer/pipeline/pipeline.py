@@ -109,7 +109,7 @@ class Pipeline:
             kept=ORIGIN in delivery.headers,
             lane=delivery.lane,
         )
-        if message.lane is None and delivery.headers.get(LANE) == Lane.TRANSACTIONAL:
+        if message.lane is None and LANE in delivery.headers and delivery.headers[LANE] == Lane.TRANSACTIONAL:
             message = message.model_copy(update={"lane": Lane.TRANSACTIONAL})
         if message.uuid in self._handled_uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
