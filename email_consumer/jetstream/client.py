@@ -11,7 +11,8 @@ for each message that is published.
 """
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -19,8 +20,9 @@ from nats.aio.subscription import Subscription
 
 from email_consumer.jetstream.parser import MessageParser
 
-_AROUND = 1024
-"""Bytes of a published message besides its payload, at the most."""
+_NO_HEADERS: Mapping[str, str] = {}
+_FIELDS = re.compile(r"(?:[!-9;-~]+: [!-~](?:[ -~]*[!-~])?\r\n)+")
+"""Headers that need no care; all others are left to nats-py."""
 
 
 class SteadyClient(Client):
@@ -38,17 +40,21 @@ class SteadyClient(Client):
         """From now on `arrived` is called with each message as it is read, in place of the subscription's callback."""
         self._arrived_at_once[subscription._id] = arrived  # noqa: SLF001 - it has no other name
 
-    def publish_at_once(self, subject: str, payload: bytes) -> bool:
+    def publish_at_once(
+        self, subject: str, payload: bytes, reply: str = "", headers: Mapping[str, str] = _NO_HEADERS
+    ) -> bool:
         """Publish without waiting; all that is published before the event loop goes on is written together.
 
-        False if there is something to wait for, such as a connection; nothing was published then.
+        False if there is something to wait for, such as a connection, or to look at, such as strange headers; nothing was
+        published then.
         """
-        size = len(payload) + _AROUND
-        if self._status != Client.CONNECTED or self._pending_data_size + size > self._max_pending_size:
+        if self._status != Client.CONNECTED:
             return False
         if not self._flush_queue or not self._flusher_task or self._flusher_task.done():
             return False
-        command = self._command(subject, payload)
+        command = self._command(subject, payload, reply, headers)
+        if command is None or self._pending_data_size + len(command) > self._max_pending_size:
+            return False
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += len(payload)
         self._pending.append(command)
@@ -57,8 +63,16 @@ class SteadyClient(Client):
             self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
         return True
 
-    def _command(self, subject: str, payload: bytes) -> bytes:
-        return b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(payload), payload)
+    def _command(self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str]) -> bytes | None:
+        """What is written; None if nats-py has to see to it."""
+        address = f"{subject} {reply}" if reply else subject
+        if not headers:
+            return b"PUB %b %d\r\n%b\r\n" % (address.encode(), len(payload), payload)
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if not _FIELDS.fullmatch(fields):
+            return None
+        head = f"NATS/1.0\r\n{fields}\r\n".encode()
+        return b"HPUB %b %d %d\r\n%b%b\r\n" % (address.encode(), len(head), len(head) + len(payload), head, payload)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         arrived = self._arrived_at_once.get(sid)

@@ -20,6 +20,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
+from email_consumer.jetstream.client import SteadyClient
+
 _PATIENCE = 2.0
 """Seconds after which an acknowledgement is taken for lost: servers answer in milliseconds, an election takes longer."""
 _PAUSE = 0.25
@@ -77,7 +79,10 @@ class Publisher:
         self._inbox = client.new_inbox()
         self._listening = False
         self._numbers = count(1)
-        self._waiting: dict[str, asyncio.Future[Stored]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[Stored], float]] = {}
+        """By reply subject, in the order in which they were sent, with the time when patience ends (event-loop clock)."""
+        self._timer: asyncio.TimerHandle | None = None
+        """For the first of them that is not answered."""
         self._blocked: dict[str, tuple[str, float]] = {}
         """Why a stream took nothing and when (monotonic clock), by its name; until it takes something."""
 
@@ -91,22 +96,18 @@ class Publisher:
             future.set_exception(TooLargeError(f"a message of {size:,} bytes with its headers; {limit}"))
             return future
         reply = f"{self._inbox}.{next(self._numbers)}"
-        self._waiting[reply] = future
-        # A timer and no `asyncio.timeout`: nats-py swallows a cancellation that comes while it writes.
-        timer = loop.call_later(self._patience, _lost, future, "no acknowledgement")
-
-        def forget(done: "asyncio.Future[Stored]") -> None:
-            timer.cancel()
-            del self._waiting[reply]
-            if not done.cancelled():
-                done.exception()  # known to be looked at, also where nobody waits any more
-
-        future.add_done_callback(forget)
+        self._waiting[reply] = future, loop.time() + self._patience
+        if self._timer is None:
+            # A timer and no `asyncio.timeout`: nats-py swallows a cancellation that comes while it writes.
+            self._timer = loop.call_later(self._patience, self._expire)
         try:
             await self._listen()
-            await self.client.publish(subject, payload, reply=reply, headers=dict(headers) or None)
+            client = self.client
+            if not (isinstance(client, SteadyClient) and client.publish_at_once(subject, payload, reply, headers)):
+                await client.publish(subject, payload, reply=reply, headers=dict(headers) or None)
         except NatsError as error:
-            _lost(future, repr(error))
+            self._waiting.pop(reply, None)
+            _fail(future, LostAckError(repr(error)))
         return future
 
     async def once(self, subject: str, payload: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Stored:
@@ -197,21 +198,40 @@ class Publisher:
         if self._listening:
             return
         self._listening = True  # before it is: the server reads what is written in its order
-        await self.client.subscribe(f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        subscription = await self.client.subscribe(
+            f"{self._inbox}.*", cb=self._arrived_later, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        if isinstance(self.client, SteadyClient):
+            self.client.deliver_at_once(subscription, self._arrived)
 
-    async def _arrived(self, message: Msg) -> None:
-        future = self._waiting.get(message.subject)
+    async def _arrived_later(self, message: Msg) -> None:
+        self._arrived(message)
+
+    def _arrived(self, message: Msg) -> None:
+        future, _ = self._waiting.pop(message.subject, (None, 0.0))
         if future is None or future.done():
             return
         try:
             stored = _read(message.data)
         except (ConflictError, RefusedError, LostAckError) as error:
-            future.set_exception(error)
+            _fail(future, error)
         else:
             future.set_result(stored)
             if stored.stream in self._blocked:
                 del self._blocked[stored.stream]
                 _log.info("jetstream.unblocked", stream=stored.stream)
+
+    def _expire(self) -> None:
+        """Patience has ended for the first of those who wait, if it was not answered meanwhile."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            reply, (future, until) = next(iter(self._waiting.items()))
+            if until > loop.time():
+                self._timer = loop.call_at(until, self._expire)
+                return
+            del self._waiting[reply]
+            _fail(future, LostAckError("no acknowledgement"))
 
 
 def header_bytes(headers: Mapping[str, str]) -> int:
@@ -250,6 +270,7 @@ def _read(answer: bytes) -> Stored:
     raise TooLargeError(f"{text} (max_msg_size)") if code == _TOO_LARGE_FOR_STREAM else RefusedError(text)
 
 
-def _lost(future: "asyncio.Future[Stored]", reason: str) -> None:
+def _fail(future: "asyncio.Future[Stored]", error: Exception) -> None:
     if not future.done():
-        future.set_exception(LostAckError(reason))
+        future.set_exception(error)
+        future.exception()  # known to be looked at, also where nobody waits any more

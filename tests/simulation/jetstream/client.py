@@ -7,6 +7,7 @@ tasks, requests, draining, closing. Only reading and writing of the protocol are
 import asyncio
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from nats import errors
@@ -165,8 +166,9 @@ class SimulatedClient(SteadyClient):
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
-    def _command(self, subject: str, payload: bytes) -> bytes:
-        return _Publish(subject, "", payload, None)  # type: ignore[return-value]
+    def _command(self, subject: str, payload: bytes, reply: str, headers: Mapping[str, str]) -> bytes:
+        written = _as_written(dict(headers)) if headers else None
+        return _Publish(subject, reply, payload, written)  # type: ignore[return-value]
 
     async def _read_loop(self) -> None:
         transport: Any = self._transport
