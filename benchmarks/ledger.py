@@ -30,7 +30,6 @@ from statistics import median
 from time import perf_counter, process_time, time
 from uuid import UUID
 
-import nats
 import orjson
 import structlog
 import uvloop
@@ -39,6 +38,7 @@ from benchmarks.cores import BESIDE, UNDER_TEST, on
 from benchmarks.usage import cpu_seconds
 from email_consumer.core.ledger import Ledger, Origin
 from email_consumer.core.outcome import Sent
+from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
 from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
@@ -117,7 +117,7 @@ async def jetstream(directory: Path, _rows: int) -> AsyncIterator[Measured]:
     async with AsyncExitStack() as stack:
         with on(BESIDE):
             server = await stack.enter_async_context(NatsServer(directory))
-        client = await nats.connect(server.url)
+        client = await connect(NatsEndpoint([server.url]))  # as the daemon does: its client has a shorter way
         stack.push_async_callback(client.close)
         await ensure_ledger_streams(client, "messages", replicas=1)
         await first_claims(client, "messages", replicas=1)
