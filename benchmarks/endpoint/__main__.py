@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import cast
+from uuid import uuid4
 
 import uvloop
 
@@ -101,7 +102,8 @@ class Connection(asyncio.Protocol):
 def _response(status: int, body: bytes, error: str = "") -> bytes:
     head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     if error:
-        head += f"x-amzn-ErrorType: {error}\r\n"
+        # Without an id an answer is not SES's, and whether the mail was accepted would be unknown.
+        head += f"x-amzn-ErrorType: {error}\r\nx-amzn-RequestId: {uuid4()}\r\n"
     return f"{head}\r\n".encode() + body
 
 
