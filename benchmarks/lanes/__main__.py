@@ -48,7 +48,13 @@ async def wait_in_backlog(start: Start, rate: int, size: Size, *, bulk: int) -> 
     most = 1 / rate + 0.06 if rate <= 100 else 0.04
     kept = found.percentile(99) <= most and (not bulk or found.per_second >= 0.995 * rate)
     promise = f"{_verdict(kept)} (p99 at most {1000 * most:.0f} ms)"
-    _row(f"{rate}/s", f"{bulk:,} bulk mails queued" if bulk else "nothing else queued", found, rate, promise)
+    _row(
+        f"{rate}/s",
+        f"{bulk:,} bulk mails queued" if bulk else "nothing else queued",
+        found,
+        rate if bulk else None,
+        promise,
+    )
     return kept
 
 

@@ -61,7 +61,9 @@ async def start_harness(
         endpoint = Endpoint(directory, tls=True, latency=0.03, max_send_rate=enforced, account_rate=announced)
         async with NatsServer(directory / "nats") as server, endpoint:
             publisher = await Publisher.connect(server.url)
-            await publisher.create_stream(RetentionPolicy.WORK_QUEUE)
+            # Peers create the stream themselves and refuse one that is a work queue.
+            retention = RetentionPolicy.WORK_QUEUE if contestant is OURS else RetentionPolicy.LIMITS
+            await publisher.create_stream(retention)
             await publisher.publish(mails)
             variables = environment(server.url, endpoint, "rate") | {"SES_RATE_PER_SEC": str(rate)}
             async with Program(directory / "daemon", contestant.command, variables) as program:
