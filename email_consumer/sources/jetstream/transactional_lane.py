@@ -1,14 +1,15 @@
 """The lane of transactional mail: a separate subject and consumer, so that it never waits for bulk mail.
 
 JetStream delivers a consumer's mail in order, so priority within one consumer is impossible. Unlike the first consumer this
-one is not indispensable: where the stream can't carry it, there is one lane, and `missing` says why.
+one is not indispensable: where the stream can't carry it, there is one lane, and `missing` says why. That holds as long as the
+process runs, so only what waiting doesn't change is such a reason; anything else is raised, as it is for the first consumer.
 """
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamInfo
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from email_consumer.jetstream.api import ask
 from email_consumer.sources.jetstream.drift import ConsumerNeeds, covers
@@ -42,6 +43,7 @@ class TransactionalLane:
         Raises:
             nats.errors.Error: JetStream did not answer.
         """
+        before = self._client.last_error
         self.missing = self.conflict
         if self.missing or any(covers(each, self.subject) for each in stream.config.subjects or ()):
             return stream
@@ -50,7 +52,9 @@ class TransactionalLane:
             subjects = [*(config.get("subjects") or ()), self.subject]
             await ask(self._client, f"STREAM.UPDATE.{self._stream}", {**config, "subjects": subjects})
         except NatsError as error:
-            self.missing = f"the stream does not take {self.subject!r}, and can't be changed: {_reason(error)}"
+            self.missing = (
+                f"the stream does not take {self.subject!r}, and can't be changed: {self._refusal(error, before)}"
+            )
             return stream
         _log.info("stream.subject_added", stream=self._stream, subject=self.subject)
         return await self._client.jetstream().stream_info(self._stream)
@@ -61,6 +65,9 @@ class TransactionalLane:
         Args:
             stream: as `add_subject` returned it.
             adopt: also if messages lie on the subject that were published before anybody read it.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer.
         """
         if not self.missing:
             self.missing = await self._obstacle(stream, adopt=adopt)
@@ -93,6 +100,7 @@ class TransactionalLane:
         return ""
 
     async def _obstacle(self, stream: StreamInfo, *, adopt: bool) -> str:
+        before = self._client.last_error
         try:
             # If the other consumer was only just created there is no earlier version, whose users may have forgotten this
             # mail; nor if this one has been there before, and got lost.
@@ -106,8 +114,22 @@ class TransactionalLane:
         except TopologyError as error:
             return str(error)
         except NatsError as error:
-            return f"its consumer {self.consumer.name!r} can't be created: {_reason(error)}"
+            return f"its consumer {self.consumer.name!r} can't be created: {self._refusal(error, before)}"
         return ""
+
+    def _refusal(self, error: NatsError, before: Exception | None) -> str:
+        """Why the next attempt would fail as well; `before` is the client's last error before this one.
+
+        Raises:
+            nats.errors.Error: it need not: `error`.
+        """
+        if isinstance(error, APIError) and not isinstance(error, (ServiceUnavailableError, NotFoundError)):
+            return f"NATS refuses: {error.description or error}"
+        # A request without permission gets no answer; the server reports it beside the requests.
+        reported = self._client.last_error
+        if reported is not before and "permissions violation" in str(reported):
+            return "our user is not permitted to"
+        raise error
 
     async def unread(self) -> int:
         """Messages on the subject while it has no consumer of ours; 0 once it has.
@@ -122,10 +144,3 @@ class TransactionalLane:
             info = await ask(self._client, f"STREAM.INFO.{self._stream}", {"subjects_filter": self.subject})
             return sum((info["state"].get("subjects") or {}).values())
         return 0
-
-
-def _reason(error: NatsError) -> str:
-    """Without permission for a request there is no answer to it."""
-    if isinstance(error, APIError):
-        return f"NATS refuses: {error.description or error}"
-    return "NATS does not answer; is our user permitted to?"

@@ -120,6 +120,17 @@ async def test_another_consumer_of_the_subject_is_left_in_peace(client: Client, 
     assert topology.transactional.missing.startswith(f"its consumer {CONSUMER!r} can't be created: NATS refuses")
 
 
+async def test_a_user_without_permission_has_one_lane(tmp_path: Path) -> None:
+    deny = f'"$JS.API.CONSUMER.*.messages.{CONSUMER}"'
+    user = f'{{ user: "us", password: "pw", permissions: {{ publish: {{ deny: [{deny}] }} }} }}'
+    async with NatsServer(tmp_path, config=f"authorization {{ users: [{user}] }}") as server:
+        client = await connect(NatsEndpoint([server.url.replace("//", "//us:pw@")]))
+        topology = _topology(client)
+        await topology.ensure()
+        await client.close()
+    assert topology.transactional.missing == f"its consumer {CONSUMER!r} can't be created: our user is not permitted to"
+
+
 async def test_mail_from_before_is_named_and_sent_only_on_request(client: Client, jetstream: JetStreamContext) -> None:
     await _topology(client, transactional="").ensure()
     for _ in range(3):

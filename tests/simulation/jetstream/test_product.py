@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from email_consumer.cluster.membership import Membership
 from email_consumer.core.delivery import Delivery
@@ -132,6 +133,41 @@ def test_a_source_delivers_under_its_lease() -> None:
 
     world = _in_world(body)
     assert 100 < world.now < 120
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("subjects", [["messages.*"], ["messages.email"]])
+def test_an_outage_is_no_reason_for_one_lane(subjects: list[str], silent: bool) -> None:
+    """For one lane is what a process keeps to, and nobody would read the mail of the other."""
+    raised = []
+
+    def body_with_outage(after: float) -> Callable[[Network, Process], Awaitable[None]]:
+        async def body(network: Network, process: Process) -> None:
+            client = await network.connect(process)
+            await client.jetstream().add_stream(name="messages", subjects=subjects)
+            topology = Topology(
+                client,
+                stream="messages",
+                subject="messages.email",
+                consumer="c",
+                ack_wait=30,
+                concurrency=10,
+                replicas=1,
+                transactional_subject="messages.transactional",
+            )
+            network.environment.after(after, lambda: network.server.lose_all_leaders(20, silent=silent))
+            try:
+                await topology.ensure()
+            except NatsError:
+                raised.append(after)
+            else:
+                assert not topology.transactional.missing
+
+        return body
+
+    for milliseconds in range(20):
+        _in_world(body_with_outage(milliseconds / 1000))
+    assert len(raised) > 3
 
 
 def test_a_ledger_claims_once() -> None:
