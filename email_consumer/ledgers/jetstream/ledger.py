@@ -52,7 +52,6 @@ from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.model import EmailMessage
 from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import Service, supervised
-from email_consumer.store.status import Status
 
 _CACHED_UUIDS = 50_000
 """About 11 MB. An older duplicate costs a lookup over the network."""
@@ -213,13 +212,15 @@ class JetStreamLedger:
             decision = self._rule(found, message, origin, now)
             if not isinstance(decision, Granted):
                 return await self._refuse(decision, found, message, origin)
-            if found.record and found.record.status is Status.CREATED and not takes_over(found.record, origin):
+            if found.record and not found.record.final and not takes_over(found.record, origin):
                 break
             record = waiting(found, message, origin)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=seconds_until_due(message))
             found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
-        if not found.record.kept:  # due by an earlier clock and waiting for a retry: its source has the only copy
+        if (
+            not found.record.kept
+        ):  # due by an earlier clock, and waiting for a retry or in doubt: its source has the only copy
             return Busy()
         if found.record.claim != origin.reference:  # another delivery of it
             return Duplicate()

@@ -265,7 +265,7 @@ def waiting(found: BucketEntry, mail: Identified, origin: Origin) -> ClaimRecord
 
 def takes_over(record: ClaimRecord, origin: Origin) -> bool:
     """Whether this delivery replays the scheduled mail that the record waits for, which has become a dead letter."""
-    return origin.replay_of is not None and record.replay_of != origin.replay_of
+    return record.status is Status.CREATED and origin.replay_of is not None and record.replay_of != origin.replay_of
 
 
 def doubted(mail: Identified, reason: str, since: float) -> ClaimRecord:
