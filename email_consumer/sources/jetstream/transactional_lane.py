@@ -125,7 +125,7 @@ class TransactionalLane:
         """
         if isinstance(error, APIError) and not isinstance(error, (ServiceUnavailableError, NotFoundError)):
             return f"NATS refuses: {error.description or error}"
-        # A request without permission gets no answer; the server reports it beside the requests.
+        # A request without permission gets no answer, but the server reports an error to the client.
         reported = self._client.last_error
         if reported is not before and "permissions violation" in str(reported):
             return "our user is not permitted to"
