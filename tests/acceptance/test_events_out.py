@@ -114,9 +114,12 @@ async def test_each_event_once_whatever_is_killed(tmp_path: Path, kind: str) -> 
                 await victim.kill()
                 await victim.start_again()
         await emptied(harness.publisher)
+        # With separate roles, the tables follow what the worker has settled.
+        finished = "SELECT count(*) FROM email_requests WHERE status >= 2"
+        await until(lambda: harness.rows(finished) == [(MAILS,)])
         await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
+        await until(lambda: harness.rows("SELECT count(*) FROM unmatched_events") == [(0,)])
         await until(lambda: harness.rows("SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
-        assert harness.rows("SELECT count(*) FROM email_requests WHERE status < 2") == [(0,)]
         events = await _events(harness.nats.url)
         mails = dict(harness.rows("SELECT uuid, status FROM email_requests"))
         results = harness.rows(

@@ -39,8 +39,8 @@ def test_each_lane_has_its_curve_and_its_queue(page: Page, harness: BrowserHarne
     page.wait(lambda: page.number("#legend-transactional") > 0)
     page.wait(lambda: page.number("#legend-bulk") > 0)
     page.wait(lambda: page.run(PAINTED, _PINK) > 10)
+    page.wait(lambda: page.text("#tile-transactional .of") == f"oldest {UNKNOWN}")
     assert page.text("#tile-transactional dd") == "0"
-    assert page.text("#tile-transactional .of") == f"oldest {UNKNOWN}"
     assert page.all('[data-part="Lanes"]') == []
     harness.account(sending_enabled=False)
     try:

@@ -23,6 +23,9 @@ const token = { params: { path: { token: "x" } } };
 
 await call("GET /v1/messages/{uuid}", client.GET("/v1/messages/{uuid}", { params: { path: { uuid } } }));
 await call("GET /v1/messages", client.GET("/v1/messages", { params: { query: { email: "a@example.com", limit: 1 } } }));
+const listed = { params: { query: { topic_id: "t" } }, parseAs: "text" } as const;
+await call("GET /v1/messages.csv", client.GET("/v1/messages.csv", listed));
+await call("GET /v1/messages.ndjson", client.GET("/v1/messages.ndjson", listed));
 const shown = await client.GET("/v1/topics/{topic_id}", topic);
 statuses["GET /v1/topics/{topic_id}"] = shown.response.status;
 const total: number = shown.data!.request_counts.Created + shown.data!.request_counts.Sent;
