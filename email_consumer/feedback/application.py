@@ -3,9 +3,10 @@
 The result does not depend on the order in which events arrive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Row
+from types import MappingProxyType
 
 import aiosqlite
 import orjson
@@ -37,21 +38,39 @@ class Effects:
 class MailIndex:
     """The mails that a group of events is about."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], lives: Mapping[str | None, int]) -> None:
         self._by_message_id = {row["message_id"]: row for row in rows if row["message_id"]}
-        self._by_tag = {row["tag"] or row["uuid"]: row for row in rows}
+        tagged = ((row["tag"] or row["uuid"], row) for row in rows)
+        self._by_tag = {tag: row for tag, row in tagged if not is_earlier(row, lives.get(tag, 0))}
 
     def of(self, event: Event) -> Row | None:
         # SES's id first: a uuid that was reused after its idempotency window identifies the newer mail.
         return self._by_message_id.get(event.message_id) or self._by_tag.get(event.tag)
 
 
+def is_earlier(row: Row, life: int) -> bool:
+    """Whether the row is about a mail before the one to which its tag belongs since the revision `life`."""
+    return bool(0 < row["revision"] < life)
+
+
 async def apply_events(
-    connection: aiosqlite.Connection, events: Sequence[Event], rows: SuppressionRows, now: float
+    connection: aiosqlite.Connection,
+    events: Sequence[Event],
+    rows: SuppressionRows,
+    now: float,
+    lives: Mapping[str | None, int] = MappingProxyType({}),
 ) -> Effects:
-    """Write all effects of `events`, each of which must be passed only once. `now` in Unix seconds."""
+    """Write all effects of `events`, each of which must be passed only once.
+
+    Args:
+        connection: in a transaction.
+        events: in any order.
+        rows: of the suppression list.
+        now: in Unix seconds.
+        lives: by tag, the revision since which it belongs to its present mail, if the tables may not show that one yet.
+    """
     effects = Effects()
-    mails = MailIndex(await _find(connection, events))
+    mails = MailIndex(await _find(connection, events), lives)
     unsettled: dict[int, dict[str, object]] = {}
     results: list[tuple[object, ...]] = []
     for event in events:

@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from operator import attrgetter
 
 import aiosqlite
 import orjson
@@ -51,12 +52,18 @@ class Reception(Enum):
     """About mail of another installation on the same account; ignored."""
 
 
+async def _none(_tag: str | None, _message_id: str) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """An event and the SNS message that brought it."""
 
     sns_message_id: str
     event: Event
+    life: int = 0
+    """See `Inbox`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class Inbox:
         instance: str,
         proven: Callable[[Event], Awaitable[None]],
         missed: Callable[[], None] = lambda: None,
+        life: Callable[[str | None, str], Awaitable[int]] = _none,
     ) -> None:
         """Create an inbox that is used while its `running` block lasts.
 
@@ -101,6 +109,8 @@ class Inbox:
             proven: called with each event that proves acceptance before the event is written: if that fails or is
                 interrupted, SNS delivers the event again.
             missed: called when an event could not be taken, and SNS has to deliver it again.
+            life: the revision since which a tag belongs to its present mail, asked with SES's id of a mail; 0 if the tables
+                show that mail.
         """
         self._database = database
         self._rows = rows
@@ -108,8 +118,9 @@ class Inbox:
         self._instance = instance
         self._proven = proven
         self._missed = missed
+        self._life = life
         self._dropped = Throttle(_DROPPED_LOG_INTERVAL)
-        self.unmatched = UnmatchedEvents(database, rows, self._publish)
+        self.unmatched = UnmatchedEvents(database, rows, self._publish, life=life)
         self._group: GroupCommit[Arrival, ArrivalResult] = GroupCommit(database, self._write)
         self._waiting: set[asyncio.Task[Reception]] = set()
         self.counts = InboxCounts()
@@ -152,6 +163,8 @@ class Inbox:
     async def _process(self, arrival: Arrival) -> Reception:
         if arrival.event.proves_acceptance:
             await self._proven(arrival.event)
+            life = await self._life(arrival.event.tag, arrival.event.message_id)
+            arrival = replace(arrival, life=life)
         answer = await self._group.submit(arrival)
         if answer.effects:
             self._publish(answer.effects)
@@ -176,7 +189,8 @@ class Inbox:
     async def _write(self, connection: aiosqlite.Connection, arrivals: list[Arrival]) -> list[ArrivalResult]:
         now = time.time()
         fresh = await _remember(connection, arrivals, now)
-        effects = await apply_events(connection, [each.event for each in fresh.values()], self._rows, now)
+        lives = {each.event.tag: each.life for each in sorted(fresh.values(), key=attrgetter("life")) if each.life}
+        effects = await apply_events(connection, [each.event for each in fresh.values()], self._rows, now, lives)
         if effects.unmatched:
             await self.unmatched.keep(connection, effects.unmatched, now)
         unmatched = {id(event) for event in effects.unmatched}

@@ -15,13 +15,13 @@ WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at
 
 # The mails that a group of events may be about: by SES's id, or by our uuid.
 FIND_MAILS = """
-SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
+SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision FROM email_requests
 WHERE message_id IN (SELECT value FROM json_each(:message_ids))
 UNION ALL
-SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
+SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision FROM email_requests
 WHERE uuid IN (SELECT value FROM json_each(:tags))
 UNION ALL
-SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status FROM email_requests
+SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision FROM email_requests
 WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 
@@ -48,9 +48,14 @@ DELETE FROM unmatched_events
 WHERE id IN (SELECT id FROM unmatched_events ORDER BY id LIMIT 500) AND received_at < ?
 """
 
-# Events whose mail has become known.
+# Events whose mail has become known, and the revision of the mail with their tag.
 FIND_MATCHABLE = """
-SELECT id FROM unmatched_events AS event
+SELECT id, message_id, tag, coalesce(
+    (SELECT revision FROM email_requests WHERE uuid = event.tag),
+    (SELECT max(revision) FROM email_requests WHERE tag = event.tag),
+    0
+) AS revision
+FROM unmatched_events AS event
 WHERE EXISTS (SELECT 1 FROM email_requests WHERE message_id = event.message_id)
    OR EXISTS (SELECT 1 FROM email_requests WHERE uuid = event.tag)
    OR EXISTS (SELECT 1 FROM email_requests WHERE tag = event.tag)

@@ -5,14 +5,14 @@ tags) arrives before SES's message id is recorded.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import aiosqlite
 import orjson
 import structlog
 
 from email_consumer.feedback import statements
-from email_consumer.feedback.application import Effects, apply_events
+from email_consumer.feedback.application import Effects, apply_events, is_earlier
 from email_consumer.feedback.event_reader import UnreadableEventError, read
 from email_consumer.feedback.events import Event
 from email_consumer.store.database import Database
@@ -35,12 +35,14 @@ class UnmatchedEvents:
         rows: SuppressionRows,
         publish: Callable[[Effects], None],
         *,
+        life: Callable[[str | None, str], Awaitable[int]],
         max_events: int = MAX_EVENTS,
     ) -> None:
-        """`publish` is called with the effects of events that were applied later."""
+        """`publish` is called with the effects of events that were applied later. `life`: see `Inbox`."""
         self._database = database
         self._rows = rows
         self._publish = publish
+        self._life = life
         self._max_events = max_events
         self._dropped = 0
         self._logged_at = -_LOG_INTERVAL
@@ -54,7 +56,11 @@ class UnmatchedEvents:
 
     async def sweep(self) -> int:
         """Apply events whose mail has become known; returns their number."""
-        ids = [row["id"] for row in await self._database.fetch(statements.FIND_MATCHABLE)]
+        ids = [
+            row["id"]
+            for row in await self._database.fetch(statements.FIND_MATCHABLE)
+            if not is_earlier(row, await self._life(row["tag"], row["message_id"]))
+        ]
         if not ids:
             return 0
         async with self._database.transaction() as connection:

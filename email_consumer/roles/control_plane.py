@@ -162,6 +162,7 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
         instance=settings.instance,
         proven=workers.proven,
         missed=partial(_events_expected_from_now, workers),
+        life=workers.life,
     )
     await parts.services.enter(inbox.running())
     if settings.suppression_mirror:

@@ -14,7 +14,7 @@ from email_consumer.core.mail_queue import Mark
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Sent
 from email_consumer.feedback.events import Event
-from email_consumer.ledgers.jetstream.bucket import ClaimBucket, mark_sent
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError, mark_sent
 from email_consumer.ledgers.statements import KNOWN_AS_SENT
 from email_consumer.message.fields import is_tag
 from email_consumer.message.lane import Lane
@@ -144,3 +144,13 @@ class RemoteWorkers:
         if not known:
             ours = event.instance is not None
             await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours)
+
+    async def life(self, tag: str | None, message_id: str) -> int:
+        if tag is None or not is_tag(tag) or await self._database.fetch(KNOWN_AS_SENT, (message_id,)):
+            return 0
+        try:
+            found = await self._claims.read(tag)
+        except ClaimsLostError:  # it is refilled from the tables
+            return 0
+        # A record without a claim begins no other mail: an event made it, of a mail that the bucket had forgotten.
+        return found.life if found.record and found.record.claim else 0

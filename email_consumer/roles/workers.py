@@ -42,6 +42,9 @@ class Workers(Protocol):
     async def proven(self, event: Event) -> None:
         """Record that SES accepted the mail of `event`, before the event itself is applied to the tables."""
 
+    async def life(self, tag: str | None, message_id: str) -> int:
+        """The revision since which a tag belongs to its present mail; 0 if the tables show the mail with this id of SES."""
+
 
 class EmbeddedWorker:
     """The only worker, in the same process as the sidecar; see `Workers`."""
@@ -75,3 +78,6 @@ class EmbeddedWorker:
 
     async def proven(self, event: Event) -> None:
         """Nothing to do: the tables to which the event is applied are the ledger."""
+
+    async def life(self, _tag: str | None, _message_id: str) -> int:
+        return 0

@@ -48,6 +48,8 @@ class FeedbackHarness:
     suppressions: SuppressionList
     proven: list[Event]
     """Events that were passed on before they were written."""
+    lives: dict[str | None, int]
+    """By tag, since which revision it belongs to its present mail."""
 
     async def take(self, message: str, sns_message_id: str | None = None) -> Reception:
         """As if it had come, verified, from SNS."""
@@ -99,14 +101,18 @@ async def open_harness(
 ) -> AsyncIterator[FeedbackHarness]:
     gate = Gate()
     proven: list[Event] = []
+    lives: dict[str | None, int] = {}
 
     async def note(event: Event) -> None:
         proven.append(event)
 
+    async def life(tag: str | None, _message_id: str) -> int:
+        return lives.get(tag, 0)
+
     async with open_database(path) as database:
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
-        inbox = Inbox(database, rows, gate, instance="test", proven=note)
+        inbox = Inbox(database, rows, gate, instance="test", proven=note, life=life)
         certificates = Certificates(download, SqliteCertificateStore(database))
         await certificates.load()
         verifier = Verifier(topics, certificates, sandbox)
@@ -114,4 +120,4 @@ async def open_harness(
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()
         async with ledger.running(), inbox.running():
-            yield FeedbackHarness(path, database, ledger, gate, inbox, receiver, suppressions, proven)
+            yield FeedbackHarness(path, database, ledger, gate, inbox, receiver, suppressions, proven, lives)

@@ -13,7 +13,7 @@ from email_consumer.feedback.inbox import Reception
 from email_consumer.feedback.unmatched import TTL, UnmatchedEvents
 from email_consumer.store.status import Status
 from tests.factories import event
-from tests.integration.feedback.harness import open_harness
+from tests.integration.feedback.harness import FeedbackHarness, open_harness
 
 
 async def test_an_event_without_our_tags_waits_for_ses_message_id(path: Path) -> None:
@@ -38,6 +38,30 @@ async def test_a_tagged_event_waits_for_its_row_and_settles_it(path: Path) -> No
         assert harness.rows("SELECT status FROM email_requests") == [(Status.SENT,)]
         assert harness.inbox.counts.settled == 1
         assert await harness.claim() == Duplicate()
+
+
+@pytest.mark.parametrize("row_first", [False, True])
+async def test_an_earlier_mail_with_its_uuid_is_not_the_one_it_waits_for(path: Path, row_first: bool) -> None:
+    async with open_harness(path) as harness:
+        harness.lives["u-1"] = 20
+        if row_first:
+            await _shown(harness, 10)
+        assert await harness.take(event("Send")) is Reception.UNMATCHED
+        if not row_first:
+            await _shown(harness, 10)
+        assert await harness.inbox.unmatched.sweep() == 0
+        assert harness.rows("SELECT status FROM email_requests") == [(Status.PROCESSED,)]
+        async with harness.database.transaction() as connection:
+            await connection.execute("UPDATE email_requests SET revision = 20")
+        assert await harness.inbox.unmatched.sweep() == 1
+        assert harness.rows("SELECT status FROM email_requests") == [(Status.SENT,)]
+
+
+async def _shown(harness: FeedbackHarness, revision: int) -> None:
+    """A row as the sidecar writes it from an outcome."""
+    await harness.claim()
+    async with harness.database.transaction() as connection:
+        await connection.execute("UPDATE email_requests SET revision = ?", (revision,))
 
 
 async def test_what_was_kept_and_can_not_be_read_any_more_holds_no_other_up(path: Path) -> None:
@@ -65,7 +89,7 @@ async def test_it_happens_automatically(path: Path, monkeypatch: pytest.MonkeyPa
 async def test_their_number_is_bounded_and_they_are_kept_for_a_day(path: Path) -> None:
     async with open_harness(path) as harness:
         harness.inbox.unmatched = UnmatchedEvents(
-            harness.database, harness.inbox._rows, harness.inbox._publish, max_events=3
+            harness.database, harness.inbox._rows, harness.inbox._publish, life=harness.inbox._life, max_events=3
         )
         for number in range(5):
             await harness.take(event("Send", f"u-{number}"))

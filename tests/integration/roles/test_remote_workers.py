@@ -7,7 +7,7 @@ from pathlib import Path
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.outcome import Busy, Duplicate, Sent
+from email_consumer.core.outcome import Busy, Duplicate, Exhausted, Failed, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.jetstream.publisher import Publisher
@@ -58,6 +58,54 @@ async def test_no_worker_sends_what_an_event_proves(tmp_path: Path) -> None:
         assert await alive.claim(mail("u-1"), ORIGIN) == Duplicate()
 
 
+async def test_a_uuid_belongs_to_its_present_mail_since_the_claim_of_that(tmp_path: Path) -> None:
+    """The earlier one, which nobody got, must not count as sent by the other's event, while the tables show only that."""
+    first, other = mail("u-1"), mail("u-1", email="other@example.com")
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "email.db") as jetstream,
+        jetstream.open() as ledger,
+    ):
+        assert await _life(jetstream) == 0, "there is no such mail yet"
+        await ledger.claim(first, ORIGIN)
+        await ledger.finish(first, Failed("500"), ORIGIN)
+        assert await _life(jetstream) <= await _revision(jetstream), "SES may have accepted it"
+        await ledger.claim(first, ORIGIN)
+        await ledger.finish(first, Exhausted("500"), ORIGIN)
+        former = await _revision(jetstream)
+        await ledger.claim(other, ORIGIN)
+        assert await _life(jetstream) > former
+        await ledger.finish(other, Sent("ses-2"), ORIGIN)
+        assert await _life(jetstream) > former
+        assert await _life(jetstream) <= await _revision(jetstream)
+
+
+async def test_an_event_of_a_mail_that_the_bucket_has_forgotten_begins_no_other(tmp_path: Path) -> None:
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "email.db") as jetstream,
+        jetstream.open() as ledger,
+    ):
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), Exhausted("500"), ORIGIN)
+        bucket = ClaimBucket(Publisher(jetstream.client), stream=STREAM, idempotency_ttl=3600)
+        await bucket.forget("u-1", (await bucket.read("u-1")).revision)
+        async with workers(jetstream) as remote:
+            await remote.proven(of("u-1"))
+            assert await remote.life("u-1", "ses-1") == 0
+
+
+async def _life(jetstream: JetStreamBackend) -> int:
+    async with workers(jetstream) as remote:
+        return await remote.life("u-1", "ses-2")
+
+
+async def _revision(jetstream: JetStreamBackend) -> int:
+    """Of what the tables show."""
+    [row] = await jetstream.query("SELECT revision FROM email_requests WHERE uuid = 'u-1'")
+    return int(row["revision"])
+
+
 async def test_what_the_tables_show_as_sent_costs_no_look_into_the_bucket(tmp_path: Path) -> None:
     async with (
         NatsServer(tmp_path / "nats") as server,
@@ -70,3 +118,4 @@ async def test_what_the_tables_show_as_sent_costs_no_look_into_the_bucket(tmp_pa
         async with workers(jetstream) as remote:
             await server.stop()
             await remote.proven(of("u-1"))
+            assert await remote.life("u-1", "ses-1") == 0
