@@ -46,9 +46,16 @@ class NatsLink:
         in_use = partial(consumer_in_use, self.client, stream, consumer)
         return self._lease(f"role.{role}", f"the {role} lease", ledger, in_use, shared=False)
 
-    def source(self, lease: ConsumerLease) -> JetStreamSource:
-        """The source of bulk mail that the lease gives access to; the other lane is `source.transactional()`."""
-        settings = self.settings
+    async def source(self, lease: ConsumerLease) -> JetStreamSource:
+        """The source of bulk mail that the lease gives access to; the other lane is `source.transactional()`.
+
+        Raises:
+            TopologyError: something has to be changed by hand.
+            nats.errors.Error: JetStream did not answer.
+        """
+        settings, transactional = self.settings, self.topology.transactional
+        if transactional.missing and not transactional.conflict:  # it may have been added while we waited for the lease
+            await self.topology.ensure()
         return JetStreamSource(
             self.client,
             self.topology,
@@ -133,4 +140,4 @@ async def join_ledger(
 
     lease = link.consumer_lease(_LEDGER, shared=True)
     await hold(lease, settings, services, record_takeover)
-    return link.source(lease)
+    return await link.source(lease)

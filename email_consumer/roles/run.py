@@ -62,7 +62,7 @@ async def _take_consumer(settings: Settings, database: Database, services: Super
     identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
     lease = link.consumer_lease(identity, shared=False)
     await hold(lease, settings, services, lambda: _record_takeover(database, link))
-    return link.source(lease)
+    return await link.source(lease)
 
 
 async def _record_takeover(database: Database, link: NatsLink) -> None:

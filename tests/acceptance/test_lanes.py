@@ -184,7 +184,8 @@ async def test_a_cancelled_topic_stops_both_lanes(harness: DaemonHarness) -> Non
         assert [counts["Stopped"] + counts["Sent"] for counts in lanes.values()] == [50, 50]
 
 
-async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness: DaemonHarness) -> None:
+async def publish_before_the_lane(harness: DaemonHarness) -> None:
+    """Transactional mail in a stream that only has the consumer of bulk mail."""
     assert isinstance(harness.publisher, JetStreamPublisher)
     client = await nats.connect(harness.nats.url)
     await client.jetstream().add_stream(name="messages", subjects=["messages.*"], retention=RetentionPolicy.WORK_QUEUE)
@@ -192,6 +193,10 @@ async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness
     await client.jetstream().add_consumer("messages", former)
     await client.close()
     await harness.publisher.publish((as_map(uuid) for uuid in URGENT), transactional=True)
+
+
+async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness: DaemonHarness) -> None:
+    await publish_before_the_lane(harness)
     async with harness.daemon() as daemon:
         assert "5 messages lie on 'messages.transactional'" in (await daemon.wait_for("lanes.one"))["reason"]
         await harness.publisher.publish([as_map("bulk")])
@@ -210,6 +215,27 @@ async def test_mail_from_before_the_lane_is_sent_only_once_it_is_adopted(harness
         await harness.emptied()
         assert not daemon.count("lanes.one")
     assert await harness.sent() == dict.fromkeys(["bulk", *URGENT], 1)
+
+
+async def test_who_takes_over_has_the_lane_that_was_adopted_while_it_waited(harness: DaemonHarness) -> None:
+    await publish_before_the_lane(harness)
+    async with harness.daemon() as first:
+        second = harness.daemon(DB_PATH=harness.directory / "second.db")
+        await second.launch()
+        try:
+            await second.wait_for("lease.waiting")
+            assert second.count("lanes.one")
+            environment = {"NATS_URL": harness.nats.url}
+            code, *_ = await run_program(
+                "lanes", "adopt", directory=harness.directory, environment=environment, stdin=b""
+            )
+            assert code == 0
+            assert await first.stop() == 0
+            await harness.wait_sent(len(URGENT))
+            assert await second.stop() == 0
+        finally:
+            await second.kill()
+    assert await harness.sent() == dict.fromkeys(URGENT, 1)
 
 
 async def _transactional_queue(server: SqsServer) -> TestQueue:
