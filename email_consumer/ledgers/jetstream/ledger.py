@@ -212,15 +212,13 @@ class JetStreamLedger:
             decision = self._rule(found, message, origin, now)
             if not isinstance(decision, Granted):
                 return await self._refuse(decision, found, message, origin)
-            if found.record and not found.record.final and not takes_over(found.record, origin):
+            if (record := found.record) and record.readable and not record.final and not takes_over(record, origin):
                 break
             record = waiting(found, message, origin)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=seconds_until_due(message))
             found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
-        if (
-            not found.record.kept
-        ):  # due by an earlier clock, and waiting for a retry or in doubt: its source has the only copy
+        if not found.record.kept:  # due by an earlier clock, then tried or in doubt: its source has the only copy
             return Busy()
         if found.record.claim != origin.reference:  # another delivery of it
             return Duplicate()

@@ -96,6 +96,10 @@ class ClaimRecord:
         """Replaces a record that can't be read. It may have said that the mail was sent, so the mail is in doubt."""
         return cls(Status.PROCESSED, in_doubt=True, claimed_at=stored_at, error=_UNREADABLE)
 
+    @property
+    def readable(self) -> bool:
+        return self.error != _UNREADABLE
+
 
 _DEFAULTS = {field.name: field.default for field in fields(ClaimRecord)}
 _values = attrgetter(*_DEFAULTS)

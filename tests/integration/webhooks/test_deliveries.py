@@ -89,7 +89,7 @@ async def test_a_failure_is_retried_and_a_success_ends_it(path: Path, monkeypatc
         await site.send(0, 1)
         await hook.until(4)
         await until(lambda: [row[2:] for row in site.deliveries()] == [(4, 0, 1, None)])
-        assert [each.failing_since for each in site.endpoints.all] == [None]
+        await until(lambda: [each.failing_since for each in site.endpoints.all] == [None])
     assert len({each.headers["webhook-id"] for each in hook.received}) == 1
 
 
@@ -106,7 +106,7 @@ async def test_what_fails_every_time_is_given_up_and_can_be_sent_again(
         await site.send(0, 1)
         await until(lambda: [row[2:5] for row in site.deliveries()] == [(3, 0, 0)])
         assert len(site.deliveries()[0][5]) <= 300
-        assert site.endpoints.all[0].failing_since is not None
+        await until(lambda: site.endpoints.all[0].failing_since)
         assert len(hook.received) == 3
         assert endpoint.disabled_at is None
 
