@@ -35,12 +35,12 @@ class Outbox:
         self.origin = origin
         self._cursors: list[Cursor] = []
         self._forgotten = 0
+        database.when_written = self._notify
 
     def cursor(self) -> Cursor:
         """One more. To be asked for before `run`."""
         cursor = Cursor()
         self._cursors.append(cursor)
-        self.database.when_written = self._notify
         return cursor
 
     async def pending(self, after: int, limit: int) -> list[Row]:

@@ -1,24 +1,22 @@
 """Events out, where EVENTS_OUT asks for them: recorded with each outcome, taken to JetStream and to webhooks by services."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from uuid import uuid4
 
 from aiohttp import web
 
 from email_consumer.core.readiness import Check
-from email_consumer.jetstream.connection import close, connect
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.publisher import TEMPORARY, EventPublisher
 from email_consumer.outbox.recording import record
 from email_consumer.outbox.stream import EventStream
+from email_consumer.roles.nats import open_connection
 from email_consumer.runtime.supervisor import Service, Supervisor
 from email_consumer.settings import Settings
-from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.store.database import Database
 from email_consumer.store.key_values import ensure_value
 from email_consumer.webhooks.deliverer import Deliverer
@@ -35,7 +33,7 @@ _PATIENCE_AT_END = 3.0
 class EventsOut:
     """What the rest of the role needs of it."""
 
-    checks: dict[str, Check] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
     routes: Sequence[web.RouteDef] = ()
 
 
@@ -44,18 +42,15 @@ async def open_events_out(settings: Settings, services: Supervisor, database: Da
     if not settings.events_out:
         return EventsOut()
     outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex))
-    opened = EventsOut()
-    if "nats" in settings.events_out:
-        opened.checks["events"] = await _to_jetstream(settings, services, outbox)
+    checks = {"events": await _to_jetstream(settings, services, outbox)} if "nats" in settings.events_out else {}
     routes = await _to_webhooks(settings, services, outbox) if "webhooks" in settings.events_out else []
     await record(database)
     services.start(Service("outbox", outbox.run))
-    return EventsOut(opened.checks, routes)
+    return EventsOut(checks, routes)
 
 
 async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox) -> Check:
-    client = await connect(nats_endpoint(settings))  # a separate connection, so that mail never waits for events
-    services.at_end(partial(close, client))
+    client = await open_connection(settings, services)  # a separate one, so that mail never waits for events
     stream = EventStream(
         client,
         settings.stream,

@@ -82,12 +82,18 @@ class NatsLink:
         )
 
 
-async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
-    """Connect, and create stream and consumer if they are missing."""
+async def open_connection(settings: Settings, services: Supervisor) -> Client:
+    """Connect until the process ends; it ends at once if the server closes the connection for good."""
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     client = await connect(nats_endpoint(settings), on_lost=lambda error: _fail(lost, error))
     services.at_end(partial(close, client))
     services.start(Service("connection", lambda: _await(lost), on_crash=OnCrash.EXIT))
+    return client
+
+
+async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:
+    """Connect, and create stream and consumer if they are missing."""
+    client = await open_connection(settings, services)
     topology = mail_topology(client, settings)
     await topology.ensure()
     return NatsLink(settings, client, topology)

@@ -12,6 +12,8 @@ from typing import Any, Self
 import orjson
 from standardwebhooks import Webhook
 
+from email_consumer.message.times import rfc3339
+
 _SECRET_BYTES = 32
 OVERLAP = 24 * 3_600.0
 """Seconds for which the former secret signs, too, after a rotation."""
@@ -79,5 +81,4 @@ def as_names(names: frozenset[str] | None) -> str | None:
 
 def test_event() -> dict[str, Any]:
     """What `test` sends: an event of no mail."""
-    now = time.time()
-    return {"id": f"evt_test{secrets.token_hex(8)}", "type": "test", "at": datetime.fromtimestamp(now, UTC).isoformat()}
+    return {"id": f"evt_test{secrets.token_hex(8)}", "type": "test", "at": rfc3339(time.time())}
