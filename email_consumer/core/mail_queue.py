@@ -4,12 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from email_consumer.message.lane import Lane
+
 ORIGIN = "Email-Origin"
 """Header of mail published from our own tables: `api`, or the source it first came from."""
 
 
 LANE = "Email-Lane"
 """Header of mail published from our own tables or as a replay, if it is transactional: it goes into that lane."""
+
+
+def lane_of(headers: Mapping[str, str]) -> Lane:
+    """The lane that the headers name; bulk where they name none."""
+    return Lane.TRANSACTIONAL if headers.get(LANE) == Lane.TRANSACTIONAL else Lane.BULK
 
 
 @dataclass(frozen=True, slots=True)

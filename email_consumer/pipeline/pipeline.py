@@ -13,7 +13,7 @@ import structlog
 from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
 from email_consumer.core.delivery import REPLAY_OF, Delivery
 from email_consumer.core.ledger import Claim, Ledger, LedgerBlockedError, NotKeptError, Origin, TooLargeToKeepError
-from email_consumer.core.mail_queue import LANE, ORIGIN
+from email_consumer.core.mail_queue import ORIGIN, lane_of
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
@@ -109,7 +109,7 @@ class Pipeline:
             kept=ORIGIN in delivery.headers,
             lane=delivery.lane,
         )
-        if message.lane is None and LANE in delivery.headers and delivery.headers[LANE] == Lane.TRANSACTIONAL:
+        if message.lane is None and lane_of(delivery.headers) is Lane.TRANSACTIONAL:
             message = message.model_copy(update={"lane": Lane.TRANSACTIONAL})
         if message.uuid in self._handled_uuids:
             await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)

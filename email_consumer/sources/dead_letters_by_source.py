@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.core.delivery import Original
-from email_consumer.core.mail_queue import LANE
+from email_consumer.core.mail_queue import lane_of
 from email_consumer.message.lane import Lane
 
 
@@ -20,6 +20,6 @@ class DeadLettersBySource:
 
     def _of(self, original: Original) -> DeadLetterStore:
         bulk = self._stores[original.source, Lane.BULK]
-        if original.headers.get(LANE) == Lane.TRANSACTIONAL:
+        if lane_of(original.headers) is Lane.TRANSACTIONAL:
             return self._stores.get((original.source, Lane.TRANSACTIONAL), bulk)
         return bulk

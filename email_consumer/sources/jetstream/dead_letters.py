@@ -23,7 +23,6 @@ from email_consumer.core.dead_letters import (
     WholeDeadLetter,
 )
 from email_consumer.core.delivery import REPLAY_OF, Original
-from email_consumer.core.mail_queue import LANE
 from email_consumer.jetstream.publisher import (
     LostAckError,
     NoStreamError,
@@ -34,7 +33,6 @@ from email_consumer.jetstream.publisher import (
     fresh,
     header_bytes,
 )
-from email_consumer.message.lane import Lane
 from email_consumer.message.model import UndecodableError, decode, with_uuid
 from email_consumer.sources.jetstream.dead_letter import (
     ATTEMPTS,
@@ -235,9 +233,7 @@ class JetStreamDeadLetters:
 
     def _subject_of(self, letter: WholeDeadLetter) -> str:
         lane = self._transactional
-        if lane and not lane.missing and letter.headers.get(LANE) == Lane.TRANSACTIONAL:
-            return lane.subject
-        return self._subject
+        return lane.subject if lane and lane.takes(letter.headers) else self._subject
 
     def _that_fit(self, payload: bytes, choices: Iterable[dict[str, str]]) -> dict[str, str]:
         """The first headers that fit together with the payload; exceeding max_payload would end the connection for good."""

@@ -11,7 +11,6 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from email_consumer.core.mail_queue import (
-    LANE,
     Backlog,
     Mark,
     QueueUnavailableError,
@@ -28,7 +27,6 @@ from email_consumer.jetstream.publisher import (
     fresh,
     header_bytes,
 )
-from email_consumer.message.lane import Lane
 from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 
 _PATIENCE = 5.0
@@ -123,10 +121,8 @@ class JetStreamQueue:
         return Backlog(floor, unsettled, delivered)
 
     def _subject_of(self, headers: Mapping[str, str]) -> str:
-        transactional = self._transactional
-        if transactional and not transactional.missing and headers.get(LANE) == Lane.TRANSACTIONAL:
-            return transactional.subject
-        return self._subject
+        lane = self._transactional
+        return lane.subject if lane and lane.takes(headers) else self._subject
 
     async def _believe(self, message: Message, stored: Stored, settled: int) -> Stored | Exception:
         """Where a message is that the stream knows by name; its consumer has settled all up to sequence `settled`.

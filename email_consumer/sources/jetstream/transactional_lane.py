@@ -5,13 +5,17 @@ one is not indispensable: where the stream can't carry it, there is one lane, an
 process runs, so only what waiting doesn't change is such a reason; anything else is raised, as it is for the first consumer.
 """
 
+from collections.abc import Mapping
+
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamInfo
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
+from email_consumer.core.mail_queue import lane_of
 from email_consumer.jetstream.api import ask
+from email_consumer.message.lane import Lane
 from email_consumer.sources.jetstream.drift import ConsumerNeeds, covers
 from email_consumer.sources.jetstream.durable_consumer import DurableConsumer, TopologyError
 
@@ -36,6 +40,10 @@ class TransactionalLane:
         self._stream = stream
         self._bulk = bulk
         self._logged = ""
+
+    def takes(self, headers: Mapping[str, str]) -> bool:
+        """Whether a message with these headers belongs on its subject."""
+        return not self.missing and lane_of(headers) is Lane.TRANSACTIONAL
 
     async def add_subject(self, stream: StreamInfo) -> StreamInfo:
         """Let the stream take the subject; no more than that is changed. Returns the stream as it is afterwards.

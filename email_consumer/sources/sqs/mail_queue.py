@@ -4,7 +4,13 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from email_consumer.core.mail_queue import LANE, Backlog, Mark, QueueUnavailableError, TooLargeForQueueError
+from email_consumer.core.mail_queue import (
+    Backlog,
+    Mark,
+    QueueUnavailableError,
+    TooLargeForQueueError,
+    lane_of,
+)
 from email_consumer.message.lane import Lane
 from email_consumer.sqs.batches import MOST
 from email_consumer.sqs.errors import SqsError
@@ -74,7 +80,7 @@ class SqsMailQueue:
 
     def _queue_of(self, message: Message) -> SqsQueue:
         _, headers = message
-        return self._transactional if headers.get(LANE) == Lane.TRANSACTIONAL else self._queue
+        return self._transactional if lane_of(headers) is Lane.TRANSACTIONAL else self._queue
 
     def _batches(self, messages: Iterable[Message]) -> Iterator[list[Message]]:
         """In order; SQS takes ten at a time, and no more bytes than one message may have."""
