@@ -29,6 +29,8 @@ class MailFilter(ApiModel):
     """What became of the mail for its recipient."""
     lane: Lane | None = None
     """The lane; mail that names none is bulk."""
+    tenant: Annotated[str, Field(max_length=64)] = ""
+    """The tenant."""
     email: Annotated[str, Field(max_length=320)] = ""
     """The recipient's address; mail that it received as cc or bcc is not listed."""
     domain: Annotated[str, Field(max_length=255)] = ""
@@ -65,6 +67,7 @@ def search(wanted: MailFilter, zone: tzinfo) -> Search:
         "address": address,
         "domain": domain,
         "lane": wanted.lane,
+        "tenant": wanted.tenant or None,
         "since": _moment(wanted.since, zone, "since", -math.inf),
         "until": _moment(wanted.until, zone, "until", math.inf),
     }

@@ -42,6 +42,7 @@ class Mail(ApiModel):
     uuid: str
     topic_id: str | None
     lane: Lane
+    tenant: str | None
     email: str
     status: str
     state: MailState

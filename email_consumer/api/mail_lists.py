@@ -40,6 +40,7 @@ class MailSummary(ApiModel):
     in_doubt: bool
     error: str | None
     lane: Lane
+    tenant: str | None
     subject: str | None
     source: str
     message_id: str | None
@@ -139,6 +140,7 @@ def _summary(row: sqlite3.Row, known: StateAndReason) -> MailSummary:
         in_doubt=row["in_doubt"],
         error=row["error"],
         lane=row["lane"] or Lane.BULK,  # an earlier version did not record it
+        tenant=row["tenant"],
         subject=row["subject"],
         source=row["source"],
         message_id=row["message_id"],

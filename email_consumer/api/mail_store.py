@@ -76,6 +76,7 @@ async def _insert(connection: aiosqlite.Connection, message: BatchMessage, now: 
             "expires_at": message.expires_at,
             "content_hash": message.content.content_hash,
             "lane": message.content.lane_name,
+            "tenant": message.content.tenant,
             "subject": row_subject(message.content, keep=keep_subject),
             "recipients": orjson.dumps(message.recipients).decode(),
             "now": now,

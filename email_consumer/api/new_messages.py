@@ -15,6 +15,7 @@ from email_consumer.message.fields import (
     MailAddresses,
     OneLine,
     Tags,
+    Tenant,
     Topic,
     UnsubscribeGroup,
     at_most,
@@ -66,6 +67,7 @@ class NewMessage(FromOutside):
     list_unsubscribe: ListUnsubscribe = None
     unsubscribe_group: UnsubscribeGroup | None = None
     lane: LaneName | None = None
+    tenant: Tenant | None = None
 
 
 class NewMessages(FromOutside):
@@ -78,6 +80,7 @@ class NewMessages(FromOutside):
     scheduled_at: Time = None
     unsubscribe_group: UnsubscribeGroup | None = None
     lane: LaneName | None = None
+    tenant: Tenant | None = None
 
 
 class RefusedRecipient(ApiModel):

@@ -69,9 +69,9 @@ WHERE request_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
 INSERT_MAILS = f"""
 INSERT INTO email_requests
     (uuid, topic_id, email, content_id, scheduled_at, expires_at, status, source, recipients_hash, content_hash, lane,
-     subject, created_at, updated_at)
+     tenant, subject, created_at, updated_at)
 SELECT json_extract(value, '$[0]'), :topic_id, json_extract(value, '$[1]'), :content_id, :due_at, :expires_at,
-    {Status.CREATED}, 'api', json_extract(value, '$[2]'), :content_hash, :lane, :subject, :now, :now
+    {Status.CREATED}, 'api', json_extract(value, '$[2]'), :content_hash, :lane, :tenant, :subject, :now, :now
 FROM json_each(:recipients)
 """
 
@@ -122,7 +122,8 @@ LISTED = f"""
 SELECT mail.*, {_RESULTS} FROM json_each(:ids) AS wanted CROSS JOIN email_requests AS mail ON mail.id = wanted.value
 WHERE (:status IS NULL OR status = :status) AND (:topic_id IS NULL OR topic_id = :topic_id)
     AND (:address IS NULL OR {_ADDRESS} = :address) AND (:domain IS NULL OR {_DOMAIN} = :domain)
-    AND (:lane IS NULL OR coalesce(lane, '{Lane.BULK}') = :lane) AND created_at >= :since AND created_at < :until
+    AND (:lane IS NULL OR coalesce(lane, '{Lane.BULK}') = :lane) AND (:tenant IS NULL OR tenant = :tenant)
+    AND created_at >= :since AND created_at < :until
 ORDER BY mail.id DESC
 """
 

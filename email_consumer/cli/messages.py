@@ -25,6 +25,7 @@ _FILTERS = (
     click.option("--topic", "topic_id", metavar="TOPIC", help="Only mail of this topic."),
     click.option("--state", type=click.Choice([each.value for each in MailState]), help="Only mail in this state."),
     click.option("--lane", type=click.Choice([each.value for each in Lane]), help="Only mail of this lane."),
+    click.option("--tenant", metavar="TENANT", help="Only mail of this tenant."),
     click.option("--email", metavar="ADDRESS", help="Only mail to this address."),
     click.option("--domain", metavar="DOMAIN", help="Only mail to addresses of this domain."),
     click.option("--since", metavar="TIME", help="Only mail created at this time or later."),

@@ -53,6 +53,7 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
     type=click.Choice([lane.value for lane in Lane]),
     help="transactional: it goes before bulk mail (the default), and an unsubscribe does not stop it.",
 )
+@click.option("--tenant", metavar="TENANT", help="The tenant of SES that the mail is sent for.")
 @click.option("--group", metavar="GROUP", help="The unsubscribe group; adds an unsubscribe link that names it.")
 @click.option("--uuid", metavar="UUID", help="Instead of a random UUID; see above.")
 @click.option("--write-uuids", type=click.File("w"), metavar="FILE", help="Write one line per mail: UUID and address.")
@@ -70,6 +71,7 @@ def command(
     attachments: Sequence[Path],
     topic: str | None,
     lane: str | None,
+    tenant: str | None,
     group: str | None,
     uuid: str | None,
     write_uuids: TextIO | None,
@@ -98,6 +100,7 @@ def command(
         "attachments": [_attachment(path) for path in attachments] or None,
         "topic_id": topic,
         "lane": lane,
+        "tenant": tenant,
         "unsubscribe_group": group,
         "list_unsubscribe": True if group else None,
     }

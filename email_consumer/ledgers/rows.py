@@ -26,6 +26,7 @@ def new_row(message: EmailMessage, origin: Origin, now: float, *, keep_subject: 
         "recipients_hash": message.fingerprint.recipients,
         "content_hash": message.fingerprint.content,
         "lane": message.lane_name,
+        "tenant": message.tenant,
         "subject": row_subject(message, keep=keep_subject),
         "now": now,
     }
@@ -61,6 +62,7 @@ def claimed_row(
         origin.source,
         *message.fingerprint,
         message.lane_name,
+        message.tenant or "",
         row_subject(message, keep=keep_subject) or "",
         now,
         now,

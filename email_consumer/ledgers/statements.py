@@ -43,11 +43,11 @@ FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 @cache
 def insert_claimed(rows: int) -> str:
     """A uuid never seen: the row is born claimed, or in doubt if another ledger may have sent it."""
-    values = f"(?, {_TEXT}, {_TEXT}, ?, {_TEXT}, {Status.PROCESSED}, ?, ?, {_TEXT}, ?, ?, ?, ?, {_TEXT}, ?, ?)"
+    values = f"(?, {_TEXT}, {_TEXT}, ?, {_TEXT}, {Status.PROCESSED}, ?, ?, {_TEXT}, ?, ?, ?, ?, {_TEXT}, {_TEXT}, ?, ?)"
     return f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, in_doubt, claimed_at, replay_of, source, recipients_hash, content_hash,
-     lane, subject, created_at, updated_at)
+     lane, tenant, subject, created_at, updated_at)
 VALUES {", ".join([values] * rows)}
 """
 
@@ -57,7 +57,7 @@ RECLAIM = f"""
 UPDATE email_requests
 SET status = {Status.PROCESSED}, in_doubt = 0, claimed_at = :now, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
     replay_of = coalesce(:replay_of, replay_of), recipients_hash = :recipients_hash, content_hash = :content_hash,
-    lane = :lane
+    lane = :lane, tenant = :tenant
 WHERE id = :id
 """
 
@@ -68,9 +68,9 @@ RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"
 INSERT_SCHEDULED = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, replay_of, source, revision, recipients_hash,
-     content_hash, lane, subject, created_at, updated_at)
+     content_hash, lane, tenant, subject, created_at, updated_at)
 VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, {Status.CREATED}, :replay_of, :source, :revision,
-    :recipients_hash, :content_hash, :lane, :subject, :now, :now)
+    :recipients_hash, :content_hash, :lane, :tenant, :subject, :now, :now)
 ON CONFLICT (uuid) DO NOTHING
 """
 
@@ -102,9 +102,9 @@ FROM outcome WHERE mail.uuid = outcome.uuid AND (
 STOP = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, error, finished_at, source, recipients_hash, content_hash, lane,
-     subject, created_at, updated_at)
+     tenant, subject, created_at, updated_at)
 VALUES (:uuid, :tag, :topic_id, :email, :expires_at, {Status.STOPPED}, :error, :now, :source, :recipients_hash, :content_hash,
-    :lane, :subject, :now, :now)
+    :lane, :tenant, :subject, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
 SET status = {Status.STOPPED}, error = excluded.error, attempts = attempts + in_doubt, in_doubt = 0, finished_at = excluded.finished_at, updated_at = excluded.updated_at
 WHERE (status = {Status.CREATED} OR (status = {Status.PROCESSED} AND in_doubt = 1))

@@ -18,13 +18,14 @@ from email_consumer.message.fields import (
     MailAddresses,
     OneLine,
     Tags,
+    Tenant,
     UnsubscribeGroup,
 )
 from email_consumer.message.fingerprint import short_hash
 from email_consumer.message.keys import FromOutside
 from email_consumer.message.lane import Lane
 
-NOT_BUILT = frozenset({"tenant", "send_window", "timezone", "track_clicks"})
+NOT_BUILT = frozenset({"send_window", "timezone", "track_clicks"})
 """Keys that are agreed upon and that this version can't act on yet."""
 
 _HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc", "lane"})
@@ -68,6 +69,8 @@ class Content(FromOutside):
     """The kind of bulk mail that our unsubscribe link offers to leave, such as a newsletter. Without it: all bulk mail."""
     lane: LaneName | None = None
     """`transactional`: mail that somebody waits for, which an unsubscribe does not stop. `bulk`, the default: all other mail."""
+    tenant: Tenant | None = None
+    """The tenant of SES that the mail is sent for: its reputation is counted apart, and a pause of it stops nobody else's mail."""
 
     @field_validator("cc", "bcc")
     @classmethod

@@ -29,8 +29,11 @@ MAX_ATTACHMENTS = 500
 MAX_BYTES = 40 * 1024 * 1024
 LONGEST_KEY = 256
 """Characters of a uuid or of a topic's id."""
+TENANT_NAME = "[A-Za-z0-9_-]{1,64}"
+"""A regular expression of SES's names of tenants."""
 
 _ADDRESS_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "return-path"})
+_TENANT = re.compile(TENANT_NAME)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,126}")
 _MAX_HEADER = 996
@@ -139,6 +142,7 @@ Headers = Annotated[dict[str, str], AfterValidator(_headers), _GIVEN_ENTRIES, at
 Tags = Annotated[dict[str, str], AfterValidator(_tags), _GIVEN_ENTRIES, at_most(MAX_TAGS)]
 ListUnsubscribe = Annotated[bool | str | None, BeforeValidator(read_list_unsubscribe)]
 LaneName = Annotated[Lane, BeforeValidator(_lane)]
+Tenant = Annotated[str, Field(pattern=rf"^{TENANT_NAME}$")]
 UnsubscribeGroup = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 ConfigurationSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -166,3 +170,8 @@ Attachments = Annotated[tuple[Attachment, ...], FailFast(), _GIVEN_ENTRIES, at_m
 def is_tag(text: str) -> bool:
     """Whether it could be what `uuid_tag` made."""
     return _TAG.fullmatch(text) is not None
+
+
+def is_tenant(text: str) -> bool:
+    """Whether SES could know a tenant by that name."""
+    return _TENANT.fullmatch(text) is not None

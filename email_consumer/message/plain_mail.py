@@ -6,10 +6,10 @@ Whatever is not plainly valid here is left to the model, which alone decides wha
 import msgpack
 
 from email_consumer.message.address import parse_address
-from email_consumer.message.fields import LONGEST_KEY, is_one_line
+from email_consumer.message.fields import LONGEST_KEY, is_one_line, is_tenant
 
 _REQUIRED = frozenset({"uuid", "email", "subject", "body"})
-_TEXTS = _REQUIRED | {"text", "topic_id"}
+_TEXTS = _REQUIRED | {"text", "topic_id", "tenant"}
 _SMALL_MAPS = range(0x80 + len(_REQUIRED), 0x80 + len(_TEXTS) + 1)
 """The first byte of a map that has as many keys."""
 _MAX_BYTES = 4 * 1024 * 1024
@@ -32,7 +32,7 @@ def read_plain_mail(payload: bytes) -> dict[str, str] | None:
 
 
 def _is_valid(fields: dict[str, str]) -> bool:
-    uuid, topic_id = fields["uuid"], fields.get("topic_id", "")
+    uuid, topic_id, tenant = fields["uuid"], fields.get("topic_id", ""), fields.get("tenant")
     return (
         len(uuid) <= LONGEST_KEY
         and "\0" not in uuid
@@ -40,6 +40,7 @@ def _is_valid(fields: dict[str, str]) -> bool:
         and is_one_line(fields["subject"])
         and len(topic_id) <= LONGEST_KEY
         and is_one_line(topic_id)
+        and (tenant is None or is_tenant(tenant))
     )
 
 

@@ -18,6 +18,7 @@ PATH = "/v2/email/outbound-emails"
 _FURTHER = frozenset(EmailMessage.model_fields) - {
     *("uuid", "email", "subject", "body", "text"),
     *("topic_id", "scheduled_at", "expires_at", "track_opens"),  # not in the request
+    "tenant",  # appended
 }
 _HOLES = ("hole-uuid", "hole-email@example.com", "hole-subject", "hole-body")
 _TEXT_HOLE = "hole-text"
@@ -48,8 +49,10 @@ class RequestWriter:
         values = [orjson.dumps(str(parse_address(message.email))), orjson.dumps(message.subject)]
         values.append(orjson.dumps(message.body))
         if message.text:
-            return self._plain_with_text % (*values, orjson.dumps(message.text), tag, tag)
-        return self._plain % (*values, tag, tag)
+            body = self._plain_with_text % (*values, orjson.dumps(message.text), tag, tag)
+        else:
+            body = self._plain % (*values, tag, tag)
+        return b'%b,"TenantName":"%b"}' % (body[:-1], message.tenant.encode()) if message.tenant else body
 
     def _template(self, uuid: str, email: str, subject: str, body: str, text: str | None = None) -> bytes:
         """The body of a mail that has no more than these, for `%`; they come in the order of the arguments but the first."""
@@ -76,6 +79,8 @@ class RequestWriter:
             parameters["ReplyToAddresses"] = [str(parse_address(text)) for text in message.reply_to]
         if configuration_set:
             parameters["ConfigurationSetName"] = configuration_set
+        if message.tenant:
+            parameters["TenantName"] = message.tenant
         return parameters
 
 

@@ -52,6 +52,7 @@ class _MailState(BaseModel):
     content_hash: Hash | None = None
     conflict: Text | None = None
     lane: Text | None = None
+    tenant: Text | None = None
     subject: Text | None = None
     now: Moment
 
@@ -95,6 +96,7 @@ def encode_state(
             "content_hash": record.content,
             "conflict": conflict,
             "lane": message.lane_name,
+            "tenant": message.tenant,
             "subject": row_subject(message, keep=keep_subject),
             "now": now,
         }

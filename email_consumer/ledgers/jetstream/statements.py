@@ -49,15 +49,15 @@ WHERE uuid = :uuid AND content_id IS NOT NULL AND recipients_hash <> :recipients
 SHOW = """
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, expires_at, status, error, attempts, in_doubt, message_id, claimed_at, finished_at,
-     replay_of, source, revision, recipients_hash, content_hash, lane, subject, created_at, updated_at)
+     replay_of, source, revision, recipients_hash, content_hash, lane, tenant, subject, created_at, updated_at)
 VALUES (:uuid, :tag, :topic_id, :email, :expires_at, :status, :error, :attempts, :in_doubt, :message_id, :claimed_at,
-     :finished_at, :replay_of, :source, :revision, :recipients_hash, :content_hash, :lane, :subject, coalesce(:claimed_at, :now), :now)
+     :finished_at, :replay_of, :source, :revision, :recipients_hash, :content_hash, :lane, :tenant, :subject, coalesce(:claimed_at, :now), :now)
 ON CONFLICT (uuid) DO UPDATE
 SET status = excluded.status, error = excluded.error, attempts = excluded.attempts, in_doubt = excluded.in_doubt,
     message_id = coalesce(excluded.message_id, message_id), claimed_at = coalesce(excluded.claimed_at, claimed_at),
     finished_at = excluded.finished_at, replay_of = excluded.replay_of, revision = excluded.revision,
     recipients_hash = coalesce(excluded.recipients_hash, recipients_hash), content_hash = excluded.content_hash,
-    lane = coalesce(excluded.lane, lane), updated_at = excluded.updated_at
+    lane = coalesce(excluded.lane, lane), tenant = coalesce(excluded.tenant, tenant), updated_at = excluded.updated_at
 """
 
 # A mail from our keeping that found its uuid taken: its row, by whichever name, ends as its dead letter says.

@@ -69,6 +69,7 @@ class AsyncClient:
         topic_id: str | None = None,
         state: str | None = None,
         lane: Lane | None = None,
+        tenant: str | None = None,
         email: str | None = None,
         domain: str | None = None,
         since: datetime | None = None,
@@ -80,6 +81,7 @@ class AsyncClient:
             topic_id: of the mail.
             state: `bounced`, `delivered`, `failed`, …: what became of it.
             lane: `transactional` or `bulk`.
+            tenant: the mail's.
             email: the recipient's address.
             domain: of that address.
             since: created then or later.
@@ -89,6 +91,7 @@ class AsyncClient:
             "topic_id": topic_id,
             "state": state,
             "lane": lane,
+            "tenant": tenant,
             "email": email,
             "domain": domain,
             "since": since,

@@ -22,6 +22,7 @@ _FOR_ALL_TRANSPORTS = (
     "list_unsubscribe",
     "unsubscribe_group",
     "lane",
+    "tenant",
 )
 
 
@@ -78,6 +79,8 @@ class Message:
     """The kind of bulk mail that the link offers to leave, such as a newsletter."""
     lane: Lane | None = None
     """`transactional`: mail that somebody waits for. None is `bulk`."""
+    tenant: str | None = None
+    """The tenant of SES that the mail is sent for."""
 
     def __post_init__(self) -> None:
         if not self.recipients:

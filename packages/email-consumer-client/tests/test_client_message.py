@@ -27,6 +27,7 @@ _WHOLE = Message(
     list_unsubscribe=True,
     unsubscribe_group="news",
     lane="transactional",
+    tenant="acme",
 )
 _SAME = {
     "subject": "Hello",
@@ -45,6 +46,7 @@ _SAME = {
     "list_unsubscribe": True,
     "unsubscribe_group": "news",
     "lane": "transactional",
+    "tenant": "acme",
 }
 
 

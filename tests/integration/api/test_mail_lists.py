@@ -61,6 +61,7 @@ async def test_a_mail_is_listed_with_all_that_is_known_of_it(tmp_path: Path) -> 
                     "in_doubt": False,
                     "error": "rejected",
                     "lane": "bulk",
+                    "tenant": None,
                     "subject": None,
                     "source": "nats",
                     "message_id": None,
@@ -99,6 +100,7 @@ async def test_by_each_filter_whatever_the_index_has_already(tmp_path: Path, ind
                 await extend(it)
         await it.execute("UPDATE email_requests SET lane = 'transactional' WHERE id IN (2, 3)")
         await it.execute("UPDATE email_requests SET lane = 'bulk' WHERE id = 1")
+        await it.execute("UPDATE email_requests SET tenant = 'acme' WHERE id IN (1, 5)")
         assert await listed(it) == ["u-6", "u-5", "u-4", "u-3", "u-2", "u-1"]
         assert await listed(it, topic_id="even") == ["u-6", "u-4", "u-2"]
         assert await listed(it, topicId="even") == ["u-6", "u-4", "u-2"]
@@ -107,6 +109,8 @@ async def test_by_each_filter_whatever_the_index_has_already(tmp_path: Path, ind
         assert await listed(it, domain="xn--bcher-kva.example") == ["u-6", "u-5", "u-4"]
         assert await listed(it, lane="transactional") == ["u-3", "u-2"]
         assert await listed(it, lane="bulk", domain="one.example") == ["u-1"]
+        assert await listed(it, tenant="acme") == ["u-5", "u-1"]
+        assert await listed(it, tenant="acme", domain="one.example") == ["u-1"]
         assert await listed(it, since="2001-09-09T01:46:42Z", until="2001-09-09T01:46:44Z") == ["u-4", "u-3"]
         assert await listed(it, since="2001-09-09 10:46:44") == ["u-6", "u-5"]  # in TIMEZONE
         assert await listed(it, topic_id="even", until="2001-09-09T01:46:43Z") == ["u-2"]

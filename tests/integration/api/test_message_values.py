@@ -17,14 +17,19 @@ NEVER = "9999-12-31T23:59:59.9999999Z"
 ZERO = "0001-01-01T00:00:00Z"
 OPTIONAL = [
     "topic_id", "text", "from_email", "reply_to", "cc", "bcc", "headers", "attachments", "tags", "configuration_set",
-    "track_opens", "scheduled_at", "expires_at", "list_unsubscribe", "unsubscribe_group", "lane", *sorted(NOT_BUILT),
+    "track_opens", "scheduled_at", "expires_at", "list_unsubscribe", "unsubscribe_group", "lane", "tenant",
+    *sorted(NOT_BUILT),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}], ids=repr)
 async def test_empty_values_are_not_given(empty: object, harness: ApiHarness) -> None:
     answer = await harness.post(
-        new_message(**dict.fromkeys(OPTIONAL, empty)), scheduled_at=empty, lane=empty, unsubscribe_group=empty
+        new_message(**dict.fromkeys(OPTIONAL, empty)),
+        scheduled_at=empty,
+        lane=empty,
+        tenant=empty,
+        unsubscribe_group=empty,
     )
     assert (answer["scheduled"], answer["warnings"]) == (False, [])
     [message] = await harness.pull(1)
@@ -61,11 +66,20 @@ async def test_a_message_has_the_lane_and_group_of_the_request_unless_it_names_o
     assert sorted(await harness.rows("lane, count(*)", "GROUP BY lane")) == [("bulk", 2), ("transactional", 1)]
 
 
+async def test_a_message_has_the_tenant_of_the_request_unless_it_names_another(harness: ApiHarness) -> None:
+    later = "2035-01-01T00:00:00Z"
+    await harness.post(new_message(tenant="acme"), new_message(scheduled_at=later), tenant="umbrella")
+    await harness.post(new_message())
+    found = sorted([message.tenant or "" for message in await harness.pull(2)])
+    assert found == ["", "acme"]
+    assert await harness.rows("tenant", "ORDER BY id") == [("acme",), ("umbrella",), (None,)]
+
+
 async def test_scheduled_mail_keeps_its_lane_and_group(harness: ApiHarness) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
-    await harness.post(new_message(unsubscribe_group="news"), lane="transactional", scheduled_at=soon)
+    await harness.post(new_message(unsubscribe_group="news", tenant="acme"), lane="transactional", scheduled_at=soon)
     [message] = await harness.pull(1, Lane.TRANSACTIONAL)
-    assert (message.lane, message.unsubscribe_group) == (Lane.TRANSACTIONAL, "news")
+    assert (message.lane, message.unsubscribe_group, message.tenant) == (Lane.TRANSACTIONAL, "news", "acme")
 
 
 async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) -> None:
@@ -94,7 +108,8 @@ async def test_the_latest_time_of_all_can_be_kept_and_read(harness: ApiHarness) 
         ({}, {"scheduleAt": "2035-01-01T00:00:00Z"}, 422, "did you mean 'scheduled_at'"),
         ({}, {"expires_at": "2035-01-01T00:00:00Z"}, 422, "expires_at belongs into each message"),
         ({}, {"expiresAt": "2035-01-01T00:00:00Z"}, 422, "expires_at belongs into each message"),
-        ({}, {"tenant": "acme"}, 422, "tenant: this version can't act on it"),
+        ({"tenant": "a b"}, {}, 422, "messages.0.tenant"),
+        ({}, {"tenant": "a" * 65}, 422, "tenant"),
         *(({name: "x"}, {}, 422, f"{name}: this version can't act on it") for name in sorted(NOT_BUILT)),
         ({"list_unsubscribe": "yes"}, {}, 422, "neither true nor false"),
         ({"lane": "urgent"}, {}, 422, "messages.0.lane"),

@@ -54,6 +54,27 @@ async def test_a_sent_mail_is_a_duplicate_also_after_a_restart(backend: Backend)
     assert [tuple(row) for row in await backend.query("SELECT count FROM sent_minutes")] == [(1,)]
 
 
+async def test_a_row_names_the_tenant(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(tenant="acme"), ORIGIN)
+        await ledger.finish(mail(tenant="acme"), Sent("ses-1"), ORIGIN)
+        await ledger.finish(mail("u-2", tenant="acme"), Stopped(StopReason.CANCELLED), ORIGIN)
+        await ledger.claim(mail("u-3"), ORIGIN)
+        await ledger.finish(mail("u-3"), Sent("ses-3"), ORIGIN)
+    rows = await backend.query("SELECT uuid, tenant FROM email_requests")
+    assert {row["uuid"]: row["tenant"] for row in rows} == {"u-1": "acme", "u-2": "acme", "u-3": None}
+
+
+async def test_a_failed_mail_that_is_published_for_another_tenant_is_its(backend: Backend) -> None:
+    async with backend.open() as ledger:
+        await ledger.claim(mail(tenant="acme"), ORIGIN)
+        await ledger.finish(mail(tenant="acme"), Rejected("no"), ORIGIN)
+        assert isinstance(await ledger.claim(mail(tenant="umbrella"), ORIGIN), Claim)
+        await ledger.finish(mail(tenant="umbrella"), Sent("ses-1"), ORIGIN)
+    (row,) = await backend.query(ROW)
+    assert row["tenant"] == "umbrella"
+
+
 @pytest.mark.parametrize(("keep", "shown"), [(True, "Réf. " + "x" * 195), (False, None)])
 async def test_a_row_repeats_the_start_of_the_subject_if_it_may(
     backend: Backend, keep: bool, shown: str | None

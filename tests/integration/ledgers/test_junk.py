@@ -181,13 +181,14 @@ def batches() -> Iterator[tuple[str, bytes]]:
         "content_hash": (1e300, []),
         "conflict": (5, [1]),
         "lane": (5, []),
+        "tenant": (5, []),
         "subject": (5, []),
         "now": (None, "x", float("nan")),
     }
     for name, values in wrong.items():
         for value in values:
             yield f"{name} {value!r}", msgpack.packb(good | {name: value})
-    for name in good.keys() - {"left_out", "recipients_hash", "content_hash", "conflict", "lane", "subject"}:
+    for name in good.keys() - {"left_out", "recipients_hash", "content_hash", "conflict", "lane", "tenant", "subject"}:
         yield f"without {name}", msgpack.packb({key: value for key, value in good.items() if key != name})
     surrogate = msgpack.packb(good | {"email": "\ud800@example.com"}, unicode_errors="surrogatepass")
     yield "an unpaired surrogate", surrogate

@@ -37,7 +37,7 @@ async def test_everything_that_is_published_matches_the_schema(path: Path, clien
         Conflict("other"),
     ]
     async with recording(path, client) as outbox:
-        await outbox.harness.send(topic_id="t", lane="transactional")
+        await outbox.harness.send(topic_id="t", lane="transactional", tenant="acme")
         for number, outcome in enumerate(outcomes):
             if not isinstance(outcome, Stopped):
                 await outbox.harness.claim(f"u-{number}x", topic_id="t")

@@ -31,7 +31,7 @@ def without_moment(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def test_a_mail_that_was_sent(path: Path, client: Client) -> None:
     async with recording(path, client) as outbox:
-        await outbox.harness.send(topic_id="t")
+        await outbox.harness.send(topic_id="t", tenant="acme")
         await outbox.publish_all()
     [found] = await stored(client)
     assert found == {
@@ -41,6 +41,7 @@ async def test_a_mail_that_was_sent(path: Path, client: Client) -> None:
         "uuid": "u-1",
         "topic_id": "t",
         "lane": "bulk",
+        "tenant": "acme",
         "email": "Jane@example.com",
         "message_id": "ses-1",
         "attempt": 1,

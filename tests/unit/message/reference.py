@@ -39,6 +39,7 @@ _KINDS = {
     "Tags": f"map, at most {MAX_TAGS}; names and values 1 to 256 of `A-Z a-z 0-9 _ -`",
     "ConfigurationSet": "text, 1 to 64 of `A-Z a-z 0-9 _ -`",
     "UnsubscribeGroup": "text, 1 to 64 of `A-Z a-z 0-9 _ . -`",
+    "Tenant": "text, 1 to 64 of `A-Z a-z 0-9 _ -`",
     "LaneName": "`transactional` or `bulk`",
     "bool": "true or false",
     "Time": "time, see below",
@@ -70,6 +71,7 @@ _EXAMPLES: dict[str, object] = {
     "list_unsubscribe": True,
     "unsubscribe_group": "news",
     "lane": "bulk",
+    "tenant": "acme",
 }
 _HEAD = """# The message
 

@@ -23,6 +23,8 @@ _TEXTS = st.one_of(
             "a\tb",
             "a\nb",
             "a\0b",
+            "a" * 64,
+            "acme\n",
         ]
     ),
     st.sampled_from([f"{'a' * 64}@example.com", f"{'a' * 65}@example.com", "a@localhost", "a.@example.com"]),
@@ -41,6 +43,7 @@ _FURTHER = st.dictionaries(
             [
                 "text",
                 "topic_id",
+                "tenant",
                 "topicId",
                 "plan_id",
                 "cc",
@@ -104,7 +107,9 @@ def test_so_have_damaged_bytes(damage: bytes, place: int, cut: bool) -> None:
     _assert_same(packed[:place] + damage + (b"" if cut else packed[place + len(damage) :]))
 
 
-@pytest.mark.parametrize("further", [{}, {"text": "Hi"}, {"topic_id": "spring"}, {"text": "Hi", "topic_id": "spring"}])
+@pytest.mark.parametrize(
+    "further", [{}, {"text": "Hi"}, {"topic_id": "spring"}, {"text": "Hi", "topic_id": "spring", "tenant": "acme"}]
+)
 def test_the_shorter_way_is_taken_by_plain_mail(further: dict[str, str]) -> None:
     assert read_plain_mail(msgpack.packb(_PLAIN | further)) == _PLAIN | further
 

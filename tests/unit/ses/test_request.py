@@ -24,6 +24,7 @@ LINE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 TAGS = st.dictionaries(
     st.text("abcXYZ-1", min_size=1, max_size=9), st.text("abc_-9", min_size=1, max_size=9), max_size=48
 )
+PLAIN = {"uuid", "email", "subject", "body", "text", "tenant"}
 ADDRESSES = st.lists(
     st.sampled_from(["a@example.com", "Jürgen <b@bücher.example>", '"C, Inc." <c@Example.ORG>']), max_size=3
 )
@@ -50,12 +51,13 @@ MESSAGES = st.fixed_dictionaries(
         ),
         "tags": TAGS,
         "configuration_set": st.just("other"),
+        "tenant": st.sampled_from(["acme", "Z-9_" * 16]),
         "list_unsubscribe": st.sampled_from(["https://example.com/u/1", "<mailto:u@example.com>"]),
     },
 )
 
 
-@given(MESSAGES | MESSAGES.map(lambda fields: {name: fields[name] for name in ("uuid", "email", "subject", "body")}))
+@given(MESSAGES | MESSAGES.map(lambda fields: {name: fields[name] for name in PLAIN & fields.keys()}))
 def test_a_body_from_the_template_is_what_its_parameters_give(fields: dict[str, object]) -> None:
     message = from_value(fields)
     assert WRITER.body(message) == orjson.dumps(WRITER.parameters(message))

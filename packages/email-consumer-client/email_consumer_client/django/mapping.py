@@ -15,7 +15,16 @@ from email_consumer_client.errors import UnsupportedFeatureError
 from email_consumer_client.message import Attachment, Message
 
 EXTRA = frozenset(
-    {"configuration_set", "expires_at", "lane", "list_unsubscribe", "topic_id", "track_opens", "unsubscribe_group"}
+    {
+        "configuration_set",
+        "expires_at",
+        "lane",
+        "list_unsubscribe",
+        "tenant",
+        "topic_id",
+        "track_opens",
+        "unsubscribe_group",
+    }
 )
 """Fields that `esp_extra` and the backend's `defaults` may have."""
 _UNSUPPORTED = (
