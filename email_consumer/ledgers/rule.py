@@ -56,9 +56,10 @@ class Takeover:
     """The last sequence number delivered by then in the transactional lane, which the previous version did not know."""
 
     def covers(self, origin: Origin) -> bool:
-        same = origin.stream == self.stream or not (origin.stream and self.stream)
+        # Also a first delivery, as the consumer counts: since it was deleted and created again, it counts from 1.
         delivered = self.transactional if origin.lane is Lane.TRANSACTIONAL else self.sequence
-        return origin.ordered and origin.received > 1 and same and origin.sequence <= delivered
+        same = origin.stream == self.stream or not (origin.stream and self.stream)
+        return origin.sequence <= delivered and origin.ordered and same
 
 
 @dataclass(frozen=True, slots=True)

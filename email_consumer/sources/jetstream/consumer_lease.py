@@ -44,6 +44,20 @@ def lease_bucket(stream: str) -> str:
     return f"{stream}-tenancy"
 
 
+async def was_held(client: Client, stream: str, key: str) -> bool:
+    """Whether anybody has ever held the lease.
+
+    Raises:
+        nats.errors.Error: JetStream did not answer.
+    """
+    bucket = lease_bucket(stream)
+    try:
+        await client.jetstream().get_msg(f"KV_{bucket}", subject=f"$KV.{bucket}.{key}")
+    except NotFoundError:
+        return False
+    return True
+
+
 class LeaseLostError(OperatorError):
     """Another process has taken over; this one must not send any more."""
 

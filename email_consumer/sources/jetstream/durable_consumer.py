@@ -10,6 +10,7 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.jetstream.api import ask
 from email_consumer.runtime.errors import OperatorError
+from email_consumer.sources.jetstream.consumer_lease import was_held
 from email_consumer.sources.jetstream.drift import (
     Changes,
     ConsumerNeeds,
@@ -21,6 +22,8 @@ from email_consumer.sources.jetstream.drift import (
 
 _OTHER = "email-consumer-other-subject"
 """Key in a consumer's metadata: the subject of our other consumer of the stream, once there is or may be one."""
+_EARLIER = "email-consumer-earlier-last-sequence"
+"""Key in the metadata of a consumer that replaces one that was deleted: the stream's last sequence number at that moment."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,11 +35,13 @@ class TopologyError(OperatorError):
 class DurableConsumer:
     """`ensure` may be called again at any time, as after the stream was deleted."""
 
-    def __init__(self, client: Client, stream: str, name: str, needs: ConsumerNeeds) -> None:
+    def __init__(self, client: Client, stream: str, name: str, needs: ConsumerNeeds, *, lease: str) -> None:
+        """Describe the consumer. `lease`: the key of the lease on the queue (`ConsumerLease`)."""
         self.name = name
         self.stream = stream
         self.needs = needs
         self._client = client
+        self._lease = lease
 
     async def info(self) -> dict[str, Any]:
         """What the server says of it.
@@ -46,6 +51,11 @@ class DurableConsumer:
             nats.errors.Error: JetStream did not answer.
         """
         return await ask(self._client, f"CONSUMER.INFO.{self.stream}.{self.name}")
+
+    @classmethod
+    def delivered(cls, info: Mapping[str, Any]) -> int:
+        """The last sequence number that may have been delivered: by this consumer, or by one that it replaces."""
+        return max(int(info["delivered"]["stream_seq"]), int(cls._metadata(info).get(_EARLIER, 0)))
 
     async def has_other(self) -> bool:
         """Whether there has been the other consumer.
@@ -95,6 +105,9 @@ class DurableConsumer:
             _log.warning("consumer.risk", consumer=self.name, risk=risk)
 
     async def _create(self, stream: StreamInfo) -> None:
+        metadata = {_OTHER: self.needs.other_subject} if self.needs.other_subject else {}
+        if await was_held(self._client, self.stream, self._lease):
+            metadata[_EARLIER] = str((await self._client.jetstream().stream_info(self.stream)).state.last_seq)
         info = await self._client.jetstream().add_consumer(
             self.stream,
             ConsumerConfig(
@@ -104,7 +117,7 @@ class DurableConsumer:
                 max_deliver=-1,  # throttles would count: attempts are counted by the ledger
                 max_ack_pending=self.needs.max_ack_pending,
                 filter_subject=self.needs.subject,
-                metadata={_OTHER: self.needs.other_subject} if self.needs.other_subject else None,
+                metadata=metadata or None,
             ),
         )
         _log.info("consumer.created", stream=self.stream, consumer=self.name, subject=self.needs.subject)

@@ -57,7 +57,7 @@ class Topology:
         self._subject = subject
         other = "" if covers(subject, transactional_subject) else transactional_subject
         needs = ConsumerNeeds.of(subject, ack_wait, concurrency, other_subject=other)
-        self._consumer = DurableConsumer(client, stream, consumer, needs)
+        self._consumer = DurableConsumer(client, stream, consumer, needs, lease=consumer)
         self._replicas = replicas
         self.transactional = TransactionalLane(
             client,
@@ -84,7 +84,7 @@ class Topology:
             raise self._in_plain_words(error) from error
 
     async def delivered(self) -> Delivered:
-        """What the consumers have delivered so far, to whomever.
+        """What the consumers have delivered so far, to whomever, or may have before they were deleted and created again.
 
         Raises:
             nats.errors.Error: JetStream did not answer.
@@ -92,10 +92,10 @@ class Topology:
         bulk = await self._consumer.info()
         identity = await StreamIdentity(self._client, self._stream).of(bulk)
         try:
-            transactional = (await self.transactional.consumer.info())["delivered"]["stream_seq"]
+            transactional = DurableConsumer.delivered(await self.transactional.consumer.info())
         except NotFoundError:
             transactional = 0
-        return Delivered(bulk["delivered"]["stream_seq"], transactional, identity)
+        return Delivered(DurableConsumer.delivered(bulk), transactional, identity)
 
     async def _ensure_stream(self) -> StreamInfo:
         try:

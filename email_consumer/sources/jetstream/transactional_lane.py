@@ -33,7 +33,7 @@ class TransactionalLane:
             needs: of this lane's consumer; without a subject there is no such lane.
         """
         self.subject = needs.subject
-        self.consumer = DurableConsumer(client, stream, f"{bulk.name}-transactional", needs)
+        self.consumer = DurableConsumer(client, stream, f"{bulk.name}-transactional", needs, lease=bulk.name)
         self.missing = "it was not looked for yet"
         """Why there is no such lane; empty if there is one."""
         self._client = client

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.connection import NatsEndpoint, connect
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.jetstream.durable_consumer import TopologyError
 from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
@@ -216,3 +217,25 @@ async def test_a_subject_that_another_stream_holds_is_named(client: Client, jets
 async def test_a_server_without_enough_nodes_says_so(client: Client) -> None:
     with pytest.raises(TopologyError, match="NATS_REPLICAS is 3"):
         await _topology(client, replicas=3).ensure()
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_mail_that_a_deleted_consumer_may_have_delivered_counts_as_delivered(client: Client, held: bool) -> None:
+    topology = _topology(client, transactional_subject="messages.transactional")
+    await topology.ensure()
+    for subject in ("messages.email", "messages.transactional", "messages.email"):
+        await client.jetstream().publish(subject, b"mail")
+    if held:  # somebody has used the consumer
+        await consumer_lease(client).acquire()
+    for consumer in ("email-processor", "email-processor-transactional"):
+        await client.jetstream().delete_consumer("messages", consumer)
+    await topology.ensure()
+    delivered = await topology.delivered()
+    assert (delivered.bulk, delivered.transactional) == ((3, 3) if held else (0, 0))
+    await client.jetstream().publish("messages.email", b"later")
+    await topology.ensure()
+    assert await topology.delivered() == delivered, "nobody but the new consumer can deliver this one"
+
+
+def consumer_lease(client: Client) -> ConsumerLease:
+    return ConsumerLease(client, stream="messages", key="email-processor", what="the consumer", ledger="a", replicas=1)
