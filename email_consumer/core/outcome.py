@@ -93,6 +93,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantRefused:
+    """SES does not send for the mail's tenant. Nak; not an attempt.
+
+    The tenant is paused, unknown, or not associated with the sender or the configuration set. Other mail is not affected.
+    """
+
+    tenant: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The request was not written because of a shutdown or an expired claim. Nak; not an attempt."""
 
@@ -147,7 +158,7 @@ class Undecodable:
     reason: str
 
 
-SendResult = Sent | Failed | Throttled | Held | InDoubt | Rejected
+SendResult = Sent | Failed | Throttled | Held | TenantRefused | InDoubt | Rejected
 """The possible results of one call to SES."""
 
 Outcome = (
@@ -164,5 +175,14 @@ Outcome = (
     | Undecodable
 )
 
-SENT_BACK: tuple[type[Outcome], ...] = (Failed, Throttled, Held, Interrupted, Busy, InDoubt, DeadLetterPending)
+SENT_BACK: tuple[type[Outcome], ...] = (
+    Failed,
+    Throttled,
+    Held,
+    TenantRefused,
+    Interrupted,
+    Busy,
+    InDoubt,
+    DeadLetterPending,
+)
 """Outcomes after which the source redelivers the message."""

@@ -17,6 +17,7 @@ from email_consumer.core.outcome import (
     Sent,
     Stopped,
     StopReason,
+    TenantRefused,
     Throttled,
 )
 from email_consumer.message.model import EmailMessage
@@ -79,7 +80,7 @@ def row_change(outcome: Outcome) -> RowChange:
             return RowChange(Status.SENT, attempts=1, message_id=message_id)
         case Failed(reason):
             return RowChange(Status.CREATED, attempts=1, error=reason, remark="failed")
-        case Throttled(reason) | Held(reason):
+        case Throttled(reason) | Held(reason) | TenantRefused(reason=reason):
             return RowChange(Status.CREATED, error=reason)
         case Interrupted():
             return RowChange(Status.CREATED)

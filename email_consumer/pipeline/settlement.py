@@ -31,6 +31,7 @@ from email_consumer.core.outcome import (
     Scheduled,
     Sent,
     Stopped,
+    TenantRefused,
     Throttled,
     Undecodable,
 )
@@ -52,6 +53,9 @@ _REMEMBERED = 10_000
 
 _COPY_LOGGED_EVERY = 60.0
 """Seconds between two log lines about one address: it may be in cc of every mail."""
+_TENANT_LOGGED_EVERY = 60.0
+_TENANT_PAUSE = 10.0
+_LONGEST_TENANT_PAUSE = 300.0
 
 _KINDS = {
     Rejected: DeadLetterKind.REJECTED,
@@ -84,6 +88,7 @@ class Settlement:
         self._retry_delay = retry_delay
         self._unsent = Unsent(metrics)
         self._copies = Throttle(_COPY_LOGGED_EVERY)
+        self._tenants = Throttle(_TENANT_LOGGED_EVERY)
 
     async def discard(self, delivery: Delivery, outcome: Undecodable) -> None:
         """Settle a message that can't be decoded, and so has no uuid under which anything could be recorded."""
@@ -124,7 +129,7 @@ class Settlement:
         await self._settle(delivery, outcome, attempt)
 
     async def _settle(self, delivery: Delivery, outcome: Outcome, attempt: int) -> None:
-        if isinstance(outcome, (Failed, Throttled, Held)):
+        if isinstance(outcome, (Failed, Throttled, Held, TenantRefused)):
             self._metrics.last_nak_reason = outcome.reason
         match outcome:
             case Sent() | Duplicate() | Scheduled() | Stopped():
@@ -134,6 +139,9 @@ class Settlement:
             case Throttled() | Held() | Interrupted():
                 self._metrics.last_systemic_nak_at = time.monotonic()
                 settling = delivery.nak(backoff(1.0, delivery.received, _LONGEST_THROTTLE))
+            case TenantRefused():
+                pause = backoff(_TENANT_PAUSE, delivery.received, _LONGEST_TENANT_PAUSE)
+                settling = delivery.nak(pause * random.uniform(0.8, 1.0))  # noqa: S311 - jitter, not a secret
             case Busy() | InDoubt() | DeadLetterPending():
                 settling = delivery.nak(BUSY_DELAY)
             case Rejected() | Exhausted() | Parked() | Conflict() | Undecodable():
@@ -164,6 +172,8 @@ class Settlement:
                 self._unsent.record(message.uuid, reason, detail=detail)
             case Rejected() | Exhausted() | Parked() | Conflict():
                 self._unsent.count(_KINDS[type(outcome)])
+            case TenantRefused(tenant, reason):
+                self._log_refused_tenant(tenant, reason)
         if isinstance(outcome, Conflict):
             _log.warning(
                 "mail.conflict",
@@ -185,6 +195,12 @@ class Settlement:
                 unlogged=unlogged,
                 hint="the mail went to its other recipients; free the address by `email-consumer suppressions remove`",
             )
+
+    def _log_refused_tenant(self, tenant: str, reason: str) -> None:
+        unlogged = self._tenants.admit(tenant)
+        if unlogged is not None:
+            hint = "its mail waits and nobody else's; `email-consumer doctor` says what the tenant lacks"
+            _log.error("tenant.refused", tenant=tenant, reason=reason, unlogged=unlogged, hint=hint)
 
     def _retry_pause(self, attempt: int) -> float:
         delay = backoff(self._retry_delay, attempt, _LONGEST_RETRY)

@@ -150,7 +150,11 @@ class SesClient:
 
     def _ownership(self, message: EmailMessage) -> Ownership:
         own_sender = message.from_email is None or normal_form(message.from_email) == normal_form(self._sender)
-        return Ownership(self._sender if own_sender else None, own_configuration_set=message.configuration_set is None)
+        return Ownership(
+            self._sender if own_sender else None,
+            own_configuration_set=message.configuration_set is None,
+            tenant=message.tenant,
+        )
 
     async def _credentials(self) -> ReadOnlyCredentials:
         credentials = await self._aws.credentials()

@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 import orjson
 
-from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, Throttled
+from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, TenantRefused, Throttled
 
 _MAX_TEXT = 500
 _ERRORS = range(400, 600)
@@ -117,6 +117,15 @@ _REFINED: tuple[tuple[set[_Cause], re.Pattern[str], _Cause], ...] = (
     ({_Cause.PERMISSION}, re.compile(":configuration-set/"), _Cause.CONFIGURATION_SET),
 )
 
+# What SES says of a tenant that it does not send for: "Tenant x for AwsAccountId … not found.", "Tenant not associated with
+# resources […]." were seen; the text for a paused tenant is not documented.
+_OF_TENANT = re.compile(
+    r"\btenant\b.*\b(not associated|not found|not exist|paused|disabled|suspended)\b"
+    r"|\b(not associated|paused|disabled|suspended)\b.*\btenant\b"
+)
+_UNNAMED = ("NotFoundException", "SendingPausedException")
+_OF_ACCOUNT_OR_SET = re.compile("account|configuration.set")
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceError:
@@ -157,6 +166,8 @@ class Ownership:
     """The program's own sender (`local@domain`), if the mail goes out under it; None if the mail brought another."""
     own_configuration_set: bool
     """False if the mail brought its own."""
+    tenant: str | None = None
+    """The mail's tenant. What SES says of it is neither the program's fault nor the mail's."""
 
     def answers_for(self, cause: _Cause, text: str) -> bool:
         """Whether the fault is the program's own."""
@@ -181,6 +192,10 @@ class Ownership:
 
 def classify(error: ServiceError, ownership: Ownership) -> SendResult:
     """Decide what becomes of the mail. SES certainly did not accept it."""
+    if ownership.tenant and _is_of_tenant(error):
+        return TenantRefused(
+            ownership.tenant, f"SES does not send this mail for the tenant {ownership.tenant} ({error})"
+        )
     cause = _cause(error)
     match cause:
         case _Cause.MAIL:
@@ -192,6 +207,14 @@ def classify(error: ServiceError, ownership: Ownership) -> SendResult:
     if not ownership.answers_for(cause, error.text):
         return Rejected(str(error))
     return Held(f"{_OURS[cause]} ({error})")
+
+
+def _is_of_tenant(error: ServiceError) -> bool:
+    """Whether it refuses the mail's tenant. `NotFoundException` and `SendingPausedException` need not name what they mean."""
+    text = error.text.lower()
+    if error.code in _UNNAMED and not _OF_ACCOUNT_OR_SET.search(text):
+        return True
+    return error.status < _OUTAGE and _OF_TENANT.search(text) is not None
 
 
 def _cause(error: ServiceError) -> _Cause:

@@ -16,6 +16,7 @@ from email_consumer.core.outcome import (
     Sent,
     Stopped,
     StopReason,
+    TenantRefused,
     Throttled,
 )
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
@@ -36,6 +37,7 @@ UNSENT: list[Outcome] = [
     Failed("r"),
     Throttled("r"),
     Held("r"),
+    TenantRefused("acme", "r"),
     Interrupted(),
     InDoubt("r"),
     Rejected("r"),

@@ -48,7 +48,7 @@ def test_counters_and_gauges() -> None:
     assert outcomes["sent"] == 5
     assert outcomes["in_doubt"] == 2
     assert outcomes["exhausted"] == 0  # there from the start: a rate needs a first value
-    assert len(outcomes) == 16
+    assert len(outcomes) == 17
 
 
 def test_histograms_are_cumulative_and_inclusive() -> None:

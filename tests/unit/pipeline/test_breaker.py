@@ -8,7 +8,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
+from email_consumer.core.outcome import (
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    Rejected,
+    SendResult,
+    Sent,
+    TenantRefused,
+    Throttled,
+)
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
 from email_consumer.pipeline.pacer import Pacer
@@ -153,7 +163,10 @@ def test_a_bad_mail_alone_uses_up_its_attempts_and_stops_nobody(run: Run, answer
     run(measure)
 
 
-@pytest.mark.parametrize("answer", [Sent("ses-1"), Throttled("slower"), Rejected("no"), Failed("BrandNewException")])
+@pytest.mark.parametrize(
+    "answer",
+    [Sent("ses-1"), Throttled("slower"), Rejected("no"), TenantRefused("acme", "paused"), Failed("BrandNewException")],
+)
 def test_any_answer_about_a_mail_breaks_the_row(run: Run, answer: SendResult) -> None:
     async def measure(bench: Bench) -> None:
         for _ in range(20):

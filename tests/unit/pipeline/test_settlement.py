@@ -28,6 +28,7 @@ from email_consumer.core.outcome import (
     Sent,
     Stopped,
     StopReason,
+    TenantRefused,
     Throttled,
     Undecodable,
 )
@@ -63,6 +64,7 @@ class Row:
 SENT = Sent("ses-1")
 SENT_WITHOUT_COPY = Sent("ses-1", (LeftOut("b@example.com", "complaint"),))
 FAILED, THROTTLED, HELD, DOUBT = Failed("503"), Throttled("slow down"), Held("paused"), InDoubt("timeout")
+REFUSED = TenantRefused("acme", "it is paused")
 REJECTED, EXHAUSTED = Rejected("no such domain"), Exhausted("503")
 
 TABLE = [
@@ -93,6 +95,9 @@ TABLE = [
     Row(HELD, 0, "nak", (4, 4), received=3),
     Row(Interrupted(), 1, "nak", (1, 1), recorded=Interrupted()),
     Row(Interrupted(), 0, "nak", (1, 1)),
+    # Redelivered for a reason that affects the mail of one tenant: later, and later with each delivery.
+    Row(REFUSED, 1, "nak", (8, 10), recorded=REFUSED),
+    Row(REFUSED, 1, "nak", (240, 300), recorded=REFUSED, received=9),
     # Redelivered because this process can't decide yet.
     Row(Busy(), 0, "nak", (5, 5)),
     Row(DOUBT, 1, "nak", (5, 5), recorded=DOUBT),
@@ -217,3 +222,14 @@ async def test_a_source_that_does_not_respond_does_not_block_the_slot(monkeypatc
     with capture_logs() as logs:
         await settlement(GrantingLedger()).settle(Hanging(), MAIL, Duplicate(), ORIGIN, 0)
     assert [line["error"] for line in logs if line["event"] == "delivery.not_settled"] == ["no response within 0.01 s"]
+
+
+async def test_a_refused_tenant_is_named_once_a_minute() -> None:
+    settle = settlement(GrantingLedger()).settle
+    with capture_logs() as logs:
+        for tenant in ("acme", "acme", "umbrella"):
+            await settle(FakeDelivery(), MAIL, TenantRefused(tenant, "it is paused"), ORIGIN, 1)
+    assert [(line["event"], line["tenant"]) for line in logs] == [
+        ("tenant.refused", "acme"),
+        ("tenant.refused", "umbrella"),
+    ]

@@ -1,7 +1,7 @@
 import botocore.session
 import pytest
 
-from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, Throttled
+from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, TenantRefused, Throttled
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 
 OURS = Ownership("shop@mail.example.com", own_configuration_set=True)
@@ -10,6 +10,7 @@ UNVERIFIED = "Email address is not verified. The following identities failed the
 DENIED = (
     "User `arn:aws:iam::1:user/x' is not authorized to perform `ses:SendEmail' on resource `arn:aws:ses:eu-west-1:1:"
 )
+TENANTS = Ownership("shop@mail.example.com", own_configuration_set=True, tenant="acme")
 PAUSED = "Sending paused for this account. For more information, please check the inbox"
 
 
@@ -76,6 +77,41 @@ def test_every_error_of_the_model_has_its_place() -> None:
 )
 def test_errors_as_they_are_seen(status: int, code: str, text: str, expected: type[SendResult]) -> None:
     assert type(result(status, code, text)) is expected
+
+
+RESOURCE = "arn:aws:ses:eu-west-1:1:"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text", "expected"),
+    [
+        (404, "NotFoundException", "Tenant acme for AwsAccountId 1 not found.", TenantRefused),
+        (404, "NotFoundException", "The resource you attempted to access doesn't exist.", TenantRefused),
+        (404, "NotFoundException", "", TenantRefused),
+        (403, "AccessDeniedException", f"Tenant not associated with resources [{RESOURCE}identity/mail.example.com].", TenantRefused),
+        (403, "AccessDeniedException", f"Tenant not associated with resources [{RESOURCE}configuration-set/events].", TenantRefused),
+        (400, "BadRequestException", "The identity is not associated with the tenant acme.", TenantRefused),
+        (400, "SendingPausedException", "Sending is paused for tenant acme in this Region", TenantRefused),
+        (400, "SendingPausedException", "", TenantRefused),
+        (400, "MessageRejected", "The tenant's sending status is DISABLED", TenantRefused),
+        (404, "NotFoundException", "Configuration set <events> does not exist.", Held),
+        (400, "SendingPausedException", PAUSED, Held),
+        (400, "SendingPausedException", "Sending paused for configuration set <events>.", Held),
+        (400, "MessageRejected", PAUSED, Held),
+        (400, "AccountSuspendedException", "", Held),
+        (403, "AccessDeniedException", DENIED + "identity/mail.example.com'", Held),
+        (400, "BadRequestException", "Illegal address: tenant@example.com", Rejected),
+        (429, "TooManyRequestsException", "Maximum sending rate exceeded.", Throttled),
+        (500, "InternalFailure", "The tenant store is suspended", Failed),
+    ],
+)  # fmt: skip
+def test_what_ses_says_of_a_tenant(status: int, code: str, text: str, expected: type[SendResult]) -> None:
+    answer = result(status, code, text, TENANTS)
+    assert type(answer) is expected
+    assert type(result(status, code, text)) is not TenantRefused
+    if isinstance(answer, TenantRefused):
+        assert answer.tenant == "acme"
+        assert code in answer.reason
 
 
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch"])
