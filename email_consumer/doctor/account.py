@@ -1,7 +1,8 @@
 """The SES account: our credentials, its standing, its limits, its clock."""
 
+from email_consumer.aws.control_plane import Clocks, ControlPlane
+from email_consumer.aws.errors import AwsError
 from email_consumer.core.account import Account
-from email_consumer.doctor.control_plane import AwsError, Clocks, ControlPlane
 from email_consumer.doctor.finding import Finding, error, ok, warning
 from email_consumer.ses.account import read_account
 

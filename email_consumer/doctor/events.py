@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from email_consumer.doctor.control_plane import AwsError, ControlPlane
+from email_consumer.aws.control_plane import ControlPlane
+from email_consumer.aws.errors import AwsError
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
 
 NEEDED = {

@@ -5,10 +5,11 @@ import re
 from zoneinfo import ZoneInfo
 
 from email_consumer.aws.client import UNREADABLE
+from email_consumer.aws.control_plane import ControlPlane, control_plane
+from email_consumer.aws.credentials import MissingCredentialsError
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
 from email_consumer.doctor.claims import check_claims, check_ledger_streams
 from email_consumer.doctor.configuration import check_api_keys
-from email_consumer.doctor.control_plane import ControlPlane, control_plane
 from email_consumer.doctor.copied_rows import check_copied_rows
 from email_consumer.doctor.events import check_events
 from email_consumer.doctor.finding import Finding, error, ok, skipped
@@ -24,7 +25,6 @@ from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
 from email_consumer.message.address import parse_address
-from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.settings.mail_topology import mail_topology
 from email_consumer.settings.nats_endpoint import nats_endpoint

@@ -6,7 +6,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
-from email_consumer.doctor.control_plane import AwsError, ControlPlane
+from email_consumer.aws.control_plane import ControlPlane
+from email_consumer.aws.errors import AwsError
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
 from email_consumer.doctor.receiver import is_loopback
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from email_consumer.aws.credentials import MissingCredentialsError
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.account import Account
 from email_consumer.core.link_secrets import LinkSecrets
@@ -22,7 +23,6 @@ from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.paced_sender import ses_client
 from email_consumer.runtime.supervisor import Service, Supervisor
 from email_consumer.ses.governor import Governor
-from email_consumer.ses.session import MissingCredentialsError
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database
 

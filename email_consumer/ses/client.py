@@ -73,7 +73,7 @@ class SesClient:
         """Find credentials and endpoint; connections are opened when they are needed.
 
         Raises:
-            email_consumer.ses.session.MissingCredentialsError: no credentials were found.
+            email_consumer.aws.credentials.MissingCredentialsError: no credentials were found.
         """
         self._aws = await self._open_session()
         url = self._aws.endpoint + PATH

@@ -6,44 +6,19 @@ from typing import Any, Self
 
 import aioboto3
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, client_config
+from email_consumer.aws.credentials import find_credentials
 from email_consumer.core.account import Account
-from email_consumer.runtime.errors import OperatorError
 from email_consumer.ses.account import AccountUnavailableError, read_account
 from email_consumer.ses.aiohttp_transport import AiohttpTransport
 from email_consumer.ses.direct_transport import DirectTransport
 from email_consumer.ses.transport import Transport
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
-
-
-class MissingCredentialsError(OperatorError):
-    """The standard credential chain holds no AWS credentials."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role"
-            " (or start with --local to try it without AWS)"
-        )
-
-
-async def find_credentials(session: aioboto3.Session) -> Any:  # noqa: ANN401 - aioboto3 is untyped
-    """Walk through the standard credential chain.
-
-    Raises:
-        MissingCredentialsError: no credentials were found.
-    """
-    try:
-        credentials = await session.get_credentials()
-    except BotoCoreError as error:
-        raise MissingCredentialsError from error
-    if credentials is None:
-        raise MissingCredentialsError
-    return credentials
 
 
 class AwsSession:

@@ -26,7 +26,8 @@ from ses_sandbox.mailbox import Mailbox
 from ses_sandbox.query_endpoint import QueryEndpoint
 from ses_sandbox.quota import DailyQuota, SendRate
 from ses_sandbox.request_guard import RequestGuard
-from ses_sandbox.ses.configuration_sets import ConfigurationSetOperations, ConfigurationSets
+from ses_sandbox.ses.configuration_set_operations import ConfigurationSetOperations
+from ses_sandbox.ses.configuration_sets import ConfigurationSets
 from ses_sandbox.ses.identities import Identities, IdentityOperations
 from ses_sandbox.ses.send_email import Sending
 from ses_sandbox.ses.suppression import SuppressionList, SuppressionOperations

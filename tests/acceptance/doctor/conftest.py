@@ -9,7 +9,7 @@ import aioboto3
 import pytest
 from nats.aio.client import Client
 
-from email_consumer.doctor.control_plane import ControlPlane, control_plane
+from email_consumer.aws.control_plane import ControlPlane, control_plane
 from email_consumer.doctor.examination import examine
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.jetstream.connection import NatsEndpoint, connect

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import aioboto3
 import pytest
 
-from email_consumer.doctor.control_plane import control_plane
+from email_consumer.aws.control_plane import control_plane
 from email_consumer.doctor.subscription import check_subscription
 from tests.acceptance.doctor.conftest import Installation
 from tests.servers.sqs import REGION, SqsServer

@@ -5,10 +5,10 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
+from email_consumer.aws.credentials import MissingCredentialsError
 from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
 from email_consumer.runtime.clock import elapsed
 from email_consumer.ses.account import AccountUnavailableError
-from email_consumer.ses.session import MissingCredentialsError
 from tests.factories import mail
 from tests.integration.ses.sandbox import SOON, Sandbox, client
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from email_consumer.aws.control_plane import Clocks
 from email_consumer.doctor.account import check_clock
-from email_consumer.doctor.control_plane import Clocks
 from email_consumer.doctor.nats import check_server
 from email_consumer.doctor.storage import check_storage
 

@@ -26,6 +26,7 @@ KNOWN_ERRORS: dict[str, tuple[int, str]] = {
     "MessageRejected": (400, "The message can't be sent because it contains invalid content."),
     "MailFromDomainNotVerifiedException": (400, "The message can't be sent because the sending domain isn't verified."),
     "NotFoundException": (404, "The resource you attempted to access doesn't exist."),
+    "AlreadyExistsException": (400, "The resource specified in your request already exists."),
     "BadRequestException": (400, "The input you provided is invalid."),
     "InvalidNextTokenException": (400, "The specified request includes an invalid or expired token."),
     # of the request guard

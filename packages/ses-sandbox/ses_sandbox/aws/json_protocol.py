@@ -43,6 +43,16 @@ def read_document(body: bytes) -> dict[str, Any]:
     return document
 
 
+def read_tags(document: dict[str, Any]) -> dict[str, str]:
+    """The `Tags` of an operation's input."""
+    return {tag["Key"]: tag["Value"] for tag in document.get("Tags") or ()}
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as outputs have them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def rest_json(handler: Handler) -> ServedHandler:
     """Let an operation raise `AwsError`, or what a scripted fault asks for, anywhere below."""
 
@@ -51,6 +61,8 @@ def rest_json(handler: Handler) -> ServedHandler:
             return await handler(request)
         except AwsError as error:
             return error_answer(error)
+        except LookupError as missing:
+            return error_answer(AwsError("BadRequestException", f"Missing member {missing}"))
         except sqlite3.Error as error:
             return error_answer(AwsError("InternalFailure", str(error)))
 

@@ -54,6 +54,14 @@ def entries(form: Mapping[str, str], name: str) -> dict[str, str]:
     return {key: form.get(f"{name}.entry.{number}.value", "") for number, key in found}
 
 
+def tags(form: Mapping[str, str]) -> dict[str, str]:
+    """What a form writes as `Tags.member.1.Key`, `Tags.member.1.Value` and so on."""
+    found = (
+        (match[1], key) for field, key in form.items() if (match := re.fullmatch(r"Tags\.member\.(\d+)\.Key", field))
+    )
+    return {key: form.get(f"Tags.member.{number}.Value", "") for number, key in found}
+
+
 def _xml(node: Node) -> str:
     if isinstance(node, str):
         return escape(node)

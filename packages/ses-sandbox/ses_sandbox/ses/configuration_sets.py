@@ -1,13 +1,10 @@
 """Configuration sets and their SNS event destinations."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from ses_sandbox.aws.errors import AwsError
-from ses_sandbox.aws.json_protocol import answer, rest_json
-from ses_sandbox.request_guard import RequestGuard
 
 MatchingType = Literal[
     "SEND",
@@ -41,6 +38,7 @@ class ConfigurationSet(BaseModel):
 
     sending_enabled: bool = True
     destinations: tuple[SnsDestination, ...] = Field(default=())
+    tags: dict[str, str] = Field(default={})
 
 
 class ConfigurationSets:
@@ -67,6 +65,34 @@ class ConfigurationSets:
         except KeyError:
             raise AwsError("NotFoundException", f"Configuration set <{name}> does not exist.") from None
 
+    def create(self, name: str, created: ConfigurationSet) -> None:
+        """Add one.
+
+        Raises:
+            AwsError: AlreadyExistsException; while unscripted, every name exists.
+        """
+        if self.scripted is None or name in self.scripted:
+            raise AwsError("AlreadyExistsException", f"Configuration set <{name}> already exists.")
+        self.scripted = self.scripted | {name: created}
+
+    def put_destinations(self, name: str, destinations: tuple[SnsDestination, ...]) -> None:
+        """Replace the destinations of one; while unscripted, all others cease to exist.
+
+        Raises:
+            AwsError: NotFoundException, if it does not exist.
+        """
+        changed = self.get(name).model_copy(update={"destinations": destinations})
+        self.scripted = (self.scripted or {}) | {name: changed}
+
+    def delete(self, name: str) -> None:
+        """Remove one with its destinations.
+
+        Raises:
+            AwsError: NotFoundException, if it does not exist.
+        """
+        self.get(name)
+        self.scripted = {key: value for key, value in (self.scripted or {}).items() if key != name}
+
     def check(self, name: str | None) -> None:
         """Whether mail may be sent with that set, if with any.
 
@@ -85,50 +111,3 @@ class ConfigurationSets:
             each.enabled and each.topic_arn == topic_arn and event_type.upper() in each.types
             for each in found.destinations
         )
-
-
-class ConfigurationSetOperations:
-    """GetConfigurationSet and GetConfigurationSetEventDestinations."""
-
-    def __init__(self, request_guard: RequestGuard, sets: ConfigurationSets) -> None:
-        self._request_guard = request_guard
-        self._sets = sets
-
-    def routes(self) -> list[web.RouteDef]:
-        path = "/v2/email/configuration-sets/{name}"
-        return [
-            web.get(path, rest_json(self.get_configuration_set)),
-            web.get(f"{path}/event-destinations", rest_json(self.get_event_destinations)),
-        ]
-
-    async def get_configuration_set(self, request: web.Request) -> web.Response:
-        """The set's sending options."""
-        name, found = await self._found(request, "GetConfigurationSet")
-        return answer(
-            {
-                "ConfigurationSetName": name,
-                "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
-                "ReputationOptions": {"ReputationMetricsEnabled": False},
-                "SendingOptions": {"SendingEnabled": found.sending_enabled},
-                "Tags": [],
-            }
-        )
-
-    async def get_event_destinations(self, request: web.Request) -> web.Response:
-        """Where the set's events go."""
-        _, found = await self._found(request, "GetConfigurationSetEventDestinations")
-        return answer({"EventDestinations": [_document(each) for each in found.destinations]})
-
-    async def _found(self, request: web.Request, operation: str) -> tuple[str, ConfigurationSet]:
-        await self._request_guard.admit(request, operation)
-        name = request.match_info["name"]
-        return name, self._sets.get(name)
-
-
-def _document(destination: SnsDestination) -> dict[str, Any]:
-    return {
-        "Name": destination.name,
-        "Enabled": destination.enabled,
-        "MatchingEventTypes": destination.types,
-        "SnsDestination": {"TopicArn": destination.topic_arn},
-    }

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from ses_sandbox.aws.errors import AwsError
-from ses_sandbox.aws.query_protocol import Entries, Node, entries
+from ses_sandbox.aws.query_protocol import Entries, Node, entries, tags
 from ses_sandbox.config import ACCOUNT_ID
 from ses_sandbox.events.settings import EventSettings
 from ses_sandbox.sns.envelope import confirmation_request
 from ses_sandbox.sns.outbox import Outbox
-from ses_sandbox.sns.topics import Subscription, Topics
+from ses_sandbox.sns.topics import Subscription, Topics, topic_arn
 
 Form = Mapping[str, str]
 Action = Callable[[Form, str], Awaitable[dict[str, Node] | None]]
@@ -41,6 +41,7 @@ class SnsOperations:
             "CreateTopic": self._create_topic,
             "DeleteTopic": self._delete_topic,
             "ListTopics": self._list_topics,
+            "ListTagsForResource": self._list_tags,
             "GetTopicAttributes": self._get_topic_attributes,
             "SetTopicAttributes": self._set_topic_attributes,
             "Subscribe": self._subscribe,
@@ -54,10 +55,16 @@ class SnsOperations:
         }
 
     async def _create_topic(self, form: Form, region: str) -> dict[str, Node]:
-        arn = await self._topics.create(region, form["Name"])
-        if given := entries(form, "Attributes"):
-            await self._topics.set_attributes(arn, self._topics.topics[arn] | given)
-        return {"TopicArn": arn}
+        given, arn = tags(form), topic_arn(region, form["Name"])
+        if given and arn in self._topics.topics and given != self._topics.tags.get(arn):
+            raise _invalid("Tags Reason: Topic already exists with different tags")
+        return {"TopicArn": await self._topics.create(region, form["Name"], entries(form, "Attributes"), given)}
+
+    async def _list_tags(self, form: Form, _region: str) -> dict[str, Node]:
+        arn = form["ResourceArn"]
+        if arn not in self._topics.topics:
+            raise AwsError("ResourceNotFound", "Resource does not exist", 404)
+        return {"Tags": [{"Key": key, "Value": value} for key, value in self._topics.tags.get(arn, {}).items()]}
 
     async def _delete_topic(self, form: Form, _region: str) -> None:
         await self._topics.delete(form["TopicArn"])

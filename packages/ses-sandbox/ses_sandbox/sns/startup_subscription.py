@@ -17,7 +17,7 @@ _RETRY = 0.5
 
 async def subscribe_at_startup(topics: Topics, region: str, endpoint: str | None) -> None:
     """Subscribe `endpoint`, if any, to the events topic; drop what an earlier start subscribed."""
-    topic = await topics.create(region, EVENTS_TOPIC)
+    topic = await topics.create(region, EVENTS_TOPIC, {}, {})
     for earlier in _startup_subscriptions(topics):
         if (earlier.endpoint, earlier.topic_arn) != (endpoint, topic):
             await topics.unsubscribe(earlier)

@@ -44,6 +44,10 @@ class Topics:
             arn: orjson.loads(attributes) for arn, attributes in database.read_now("SELECT * FROM topics")
         }
         """ARN → attributes set by the client."""
+        self.tags: dict[str, dict[str, str]] = {
+            arn: orjson.loads(tags) for arn, tags in database.read_now("SELECT * FROM topic_tags")
+        }
+        """ARN → tags, of topics that have some."""
         rows = database.read_now(
             "SELECT arn, topic_arn, protocol, endpoint, token, confirmed, standing, attributes FROM subscriptions"
         )
@@ -54,11 +58,21 @@ class Topics:
             for arn, topic_arn, protocol, endpoint, token, confirmed, at_startup, attributes in rows
         }
 
-    async def create(self, region: str, name: str) -> str:
-        """The ARN of the topic of that name, created if absent."""
+    async def create(self, region: str, name: str, attributes: dict[str, str], tags: dict[str, str]) -> str:
+        """The ARN of the topic of that name, created if absent; attributes given are set."""
         arn = topic_arn(region, name)
-        if arn not in self.topics:
-            await self.set_attributes(arn, {})
+        if arn in self.topics:
+            if attributes:
+                await self.set_attributes(arn, self.topics[arn] | attributes)
+            return arn
+        rows = ((arn, orjson.dumps(attributes).decode()), (arn, orjson.dumps(tags).decode()))
+        await self._database.write(
+            lambda connection: (
+                connection.execute("REPLACE INTO topics VALUES (?, ?)", rows[0]),
+                connection.execute("REPLACE INTO topic_tags VALUES (?, ?)", rows[1]),
+            )
+        )
+        self.topics[arn], self.tags[arn] = attributes, tags
         return arn
 
     async def set_attributes(self, arn: str, attributes: dict[str, str]) -> None:
@@ -69,8 +83,14 @@ class Topics:
 
     async def delete(self, arn: str) -> None:
         """Remove a topic and its subscriptions."""
-        await self._database.write(lambda connection: connection.execute("DELETE FROM topics WHERE arn = ?", (arn,)))
+        await self._database.write(
+            lambda connection: (
+                connection.execute("DELETE FROM topics WHERE arn = ?", (arn,)),
+                connection.execute("DELETE FROM topic_tags WHERE arn = ?", (arn,)),
+            )
+        )
         self.topics.pop(arn, None)
+        self.tags.pop(arn, None)
         for subscription in self.of(arn):
             await self.unsubscribe(subscription)
 
