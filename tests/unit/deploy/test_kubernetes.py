@@ -1,107 +1,77 @@
 """The Kubernetes manifests: valid by Kubernetes' own schemas, and saying what the program needs."""
 
 import copy
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import kubernetes_validate
 import pytest
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from email_consumer.settings import Settings, variables
+from tests.unit.deploy.resources import Document, of_kind, validate
 
 _ROOT = Path(__file__).parents[3]
 _MANIFESTS = _ROOT / "deploy" / "kubernetes"
-_KUBERNETES = "1.29"
-"""The oldest version that is meant: ReadWriteOncePod is stable since."""
+_KUBECTL = shutil.which("kubectl")
 
 
-class _Strict(BaseModel):
-    """What of https://keda.sh/docs/latest/reference/scaledobject-spec/ and …/scalers/nats-jetstream/ is used here."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Target(_Strict):
-    name: str
-
-
-class _Fallback(_Strict):
-    failureThreshold: int  # noqa: N815 - KEDA's names, here and below
-    replicas: int
-
-
-class _Autoscaler(_Strict):
-    behavior: dict[str, object]
-
-
-class _Advanced(_Strict):
-    horizontalPodAutoscalerConfig: _Autoscaler  # noqa: N815
-
-
-class _Consumer(_Strict):
-    natsServerMonitoringEndpoint: str  # noqa: N815
-    account: str
-    stream: str
-    consumer: str
-    lagThreshold: Annotated[str, Field(pattern="^[0-9]+$")]  # noqa: N815
-
-
-class _Trigger(_Strict):
-    type: Literal["nats-jetstream"]
-    metadata: _Consumer
-
-
-class _ScaledObject(_Strict):
-    scaleTargetRef: _Target  # noqa: N815
-    minReplicaCount: int  # noqa: N815
-    maxReplicaCount: int  # noqa: N815
-    pollingInterval: int  # noqa: N815
-    fallback: _Fallback
-    advanced: _Advanced
-    triggers: list[_Trigger]
-
-
-Document = dict[str, Any]
+def _documents(directory: Path) -> Iterator[Document]:
+    """Those of a kustomization, without its transformations."""
+    resources = yaml.safe_load((directory / "kustomization.yaml").read_text())["resources"]
+    assert {name for name in resources if ".." not in name} == {
+        path.name for path in directory.iterdir() if path.name != "kustomization.yaml"
+    }
+    for path in (directory / name for name in resources):
+        yield from _documents(path) if path.is_dir() else yaml.safe_load_all(path.read_text())
 
 
 @pytest.fixture(scope="module")
 def documents() -> list[Document]:
-    kustomization = yaml.safe_load((_MANIFESTS / "kustomization.yaml").read_text())
-    files = {path.name for path in _MANIFESTS.iterdir()} - {"kustomization.yaml"}
-    assert set(kustomization["resources"]) == files
-    return [each for name in sorted(files) for each in yaml.safe_load_all((_MANIFESTS / name).read_text())]
+    return list(_documents(_MANIFESTS / "roles"))
 
 
-def _the(documents: list[Document], kind: str) -> Document:
-    (found,) = [each for each in documents if each["kind"] == kind]
-    return found
+@pytest.fixture(scope="module")
+def run() -> list[Document]:
+    return list(_documents(_MANIFESTS / "run"))
 
 
-def _validate(document: Document) -> None:
-    if document["kind"] == "ScaledObject":
-        _ScaledObject.model_validate(document["spec"])
-    else:
-        kubernetes_validate.validate(document, _KUBERNETES, strict=True)
+def test_every_document_is_what_kubernetes_takes(documents: list[Document], run: list[Document]) -> None:
+    for document in documents + run:
+        validate(document)
 
 
-def test_every_document_is_what_kubernetes_takes(documents: list[Document]) -> None:
-    for document in documents:
-        _validate(document)
+@pytest.mark.skipif(not _KUBECTL and not os.environ.get("CI"), reason="kubectl is needed")
+@pytest.mark.parametrize("which", ["roles", "run"])
+def test_kustomize_renders_them_in_one_namespace_with_the_image_named_once(which: str) -> None:
+    assert _KUBECTL
+    command = [_KUBECTL, "kustomize", str(_MANIFESTS / which)]
+    rendered = list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    assert len(rendered) == len(list(_documents(_MANIFESTS / which)))
+    for document in rendered:
+        validate(document)
+        if document["kind"] != "Namespace":
+            assert document["metadata"]["namespace"] == "email-consumer"
+        if document["kind"] in {"Deployment", "StatefulSet"}:
+            (container,) = document["spec"]["template"]["spec"]["containers"]
+            assert container["image"] == "registry.example.com/email-consumer:0.1.0"
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ScaledObject", "Service", "PodDisruptionBudget"])
 def test_what_kubernetes_would_not_take_is_noticed(documents: list[Document], kind: str) -> None:
-    broken = copy.deepcopy(_the(documents, kind))
+    broken = copy.deepcopy(of_kind(documents, kind))
     broken["spec"]["minReplicaCountt"] = 1
     with pytest.raises((ValidationError, kubernetes_validate.ValidationError)):
-        _validate(broken)
+        validate(broken)
 
 
 @pytest.mark.parametrize(("kind", "role"), [("Deployment", "worker"), ("StatefulSet", "sidecar")])
 def test_each_role_is_locked_down_and_has_time_to_drain(documents: list[Document], kind: str, role: str) -> None:
-    document = _the(documents, kind)
+    document = of_kind(documents, kind)
     assert document["spec"]["selector"]["matchLabels"] == document["spec"]["template"]["metadata"]["labels"]
     pod = document["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -112,17 +82,17 @@ def test_each_role_is_locked_down_and_has_time_to_drain(documents: list[Document
         "capabilities": {"drop": ["ALL"]},
     }
     (port,) = container["ports"]
-    assert str(port["containerPort"]) == _the(documents, "ConfigMap")["data"]["SERVER_PORT"]
+    assert str(port["containerPort"]) == of_kind(documents, "ConfigMap")["data"]["SERVER_PORT"]
     assert {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")} == {"/health"}
     assert f"USER {pod['securityContext']['runAsUser']}\n" in (_ROOT / "Dockerfile").read_text()
     assert pod["terminationGracePeriodSeconds"] > Settings().shutdown_grace + 5
-    assert pod["serviceAccountName"] == _the(documents, "ServiceAccount")["metadata"]["name"]
-    names = {_the(documents, kind)["metadata"]["name"] for kind in ("ConfigMap", "Secret")}
+    assert pod["serviceAccountName"] == of_kind(documents, "ServiceAccount")["metadata"]["name"]
+    names = {of_kind(documents, kind)["metadata"]["name"] for kind in ("ConfigMap", "Secret")}
     assert {source["name"] for each in container["envFrom"] for source in each.values()} == names
 
 
 def test_the_configuration_is_one_that_the_program_takes(documents: list[Document]) -> None:
-    values, secrets = _the(documents, "ConfigMap")["data"], _the(documents, "Secret")["stringData"]
+    values, secrets = of_kind(documents, "ConfigMap")["data"], of_kind(documents, "Secret")["stringData"]
     documented = {names[0] for names in variables().values()}
     assert set(values) <= documented
     assert {name for name in secrets if not name.startswith("AWS_")} <= documented
@@ -132,7 +102,7 @@ def test_the_configuration_is_one_that_the_program_takes(documents: list[Documen
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 def test_nats_is_reached_over_tls_with_a_ca_that_is_mounted(documents: list[Document], kind: str) -> None:
-    values, pod = _the(documents, "ConfigMap")["data"], _the(documents, kind)["spec"]["template"]["spec"]
+    values, pod = of_kind(documents, "ConfigMap")["data"], of_kind(documents, kind)["spec"]["template"]["spec"]
     assert values["NATS_URL"].startswith("tls://")
     (container,) = pod["containers"]
     mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
@@ -141,41 +111,56 @@ def test_nats_is_reached_over_tls_with_a_ca_that_is_mounted(documents: list[Docu
 
 
 def test_policies_name_the_ports_that_are_used(documents: list[Document]) -> None:
-    every, sidecar = [each for each in documents if each["kind"] == "NetworkPolicy"]
-    roles = [_the(documents, kind)["spec"]["template"] for kind in ("Deployment", "StatefulSet")]
+    every, ingress = [each for each in documents if each["kind"] == "NetworkPolicy"]
+    roles = [of_kind(documents, kind)["spec"]["template"] for kind in ("Deployment", "StatefulSet")]
     for role in roles:
         assert every["spec"]["podSelector"]["matchLabels"].items() <= role["metadata"]["labels"].items()
-    assert sidecar["spec"]["podSelector"]["matchLabels"] == roles[1]["metadata"]["labels"]
+    (components,) = ingress["spec"]["podSelector"]["matchExpressions"]
+    assert components["values"] == ["run", roles[1]["metadata"]["labels"][components["key"]]]
     named = {port["name"] for role in roles for port in role["spec"]["containers"][0]["ports"]}
-    rules = [*every["spec"]["ingress"], *sidecar["spec"]["ingress"]]
+    rules = [*every["spec"]["ingress"], *ingress["spec"]["ingress"]]
     assert {port["port"] for rule in rules for port in rule["ports"]} == named
     assert all(rule["from"] for rule in rules)
-    nats = int(_the(documents, "ConfigMap")["data"]["NATS_URL"].rpartition(":")[2])
+    nats = int(of_kind(documents, "ConfigMap")["data"]["NATS_URL"].rpartition(":")[2])
     assert {port["port"] for rule in every["spec"]["egress"] for port in rule["ports"]} == {53, nats, 443}
 
 
 def test_the_sidecar_is_alone_with_its_file_and_reached_by_its_port(documents: list[Document]) -> None:
-    values, sidecar = _the(documents, "ConfigMap")["data"], _the(documents, "StatefulSet")["spec"]
+    values, sidecar = of_kind(documents, "ConfigMap")["data"], of_kind(documents, "StatefulSet")["spec"]
     (container,) = sidecar["template"]["spec"]["containers"]
     (claim,) = sidecar["volumeClaimTemplates"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert mounts[claim["metadata"]["name"]] == str(Path(values["DB_PATH"]).parent)
     assert sidecar["replicas"] == 1
     assert claim["spec"]["accessModes"] == ["ReadWriteOncePod"]
-    service = _the(documents, "Service")
+    service = of_kind(documents, "Service")
     assert service["metadata"]["name"] == sidecar["serviceName"]
     assert service["spec"]["selector"] == sidecar["template"]["metadata"]["labels"]
     assert str(service["spec"]["ports"][0]["port"]) == values["SERVER_PORT"]
 
 
 def test_workers_are_scaled_on_the_lag_of_the_consumer_they_pull_from(documents: list[Document]) -> None:
-    values, scaling = _the(documents, "ConfigMap")["data"], _the(documents, "ScaledObject")["spec"]
-    worker = _the(documents, "Deployment")
+    values, scaling = of_kind(documents, "ConfigMap")["data"], of_kind(documents, "ScaledObject")["spec"]
+    worker = of_kind(documents, "Deployment")
     assert scaling["scaleTargetRef"]["name"] == worker["metadata"]["name"]
     assert "replicas" not in worker["spec"]
     (trigger,) = scaling["triggers"]
     assert (trigger["metadata"]["stream"], trigger["metadata"]["consumer"]) == (values["STREAM"], values["CONSUMER"])
     assert int(trigger["metadata"]["lagThreshold"]) == 10 * int(values["SES_RATE_PER_SEC"])
-    budget = _the(documents, "PodDisruptionBudget")["spec"]
+    budget = of_kind(documents, "PodDisruptionBudget")["spec"]
     assert budget["selector"]["matchLabels"] == worker["spec"]["selector"]["matchLabels"]
     assert budget["minAvailable"] < scaling["minReplicaCount"] <= scaling["fallback"]["replicas"]
+
+
+def test_run_is_the_sidecar_with_another_role(documents: list[Document], run: list[Document]) -> None:
+    sidecar, alone = of_kind(documents, "StatefulSet"), of_kind(run, "StatefulSet")
+    pods = [each["spec"]["template"]["spec"] for each in (sidecar, alone)]
+    (its,), (own,) = (pod.pop("containers") for pod in copy.deepcopy(pods))
+    assert pods[0] | {"containers": []} == pods[1] | {"containers": []}
+    assert own == its | {"name": "email-consumer", "args": ["run"]}
+    labels = alone["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/component"] == "run"
+    assert of_kind(run, "Service")["spec"]["selector"] == alone["spec"]["selector"]["matchLabels"] == labels
+    values = of_kind(run, "ConfigMap")["data"]
+    assert values.keys() == of_kind(documents, "ConfigMap")["data"].keys() - {"LEDGER"}
+    assert Settings.model_validate(values | {"NATS_CA": __file__}).ledger == "sqlite"
