@@ -18,6 +18,7 @@ from email_consumer.api.mail_lists import MailLists
 from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.statistics import Statistics
+from email_consumer.api.stats_routes import StatsRoutes
 from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import MailQueue
@@ -135,6 +136,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         *MailListRoutes(MailLists(database), ZoneInfo(settings.timezone)).routes(),
         *MailHistory(database).routes(),
         *TopicRoutes(Statistics(database), cancellations).routes(),
+        *StatsRoutes(database, lambda: resources.workers.account, ZoneInfo(settings.timezone)).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),
     ]
 

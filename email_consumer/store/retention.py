@@ -13,6 +13,7 @@ import aiosqlite
 import orjson
 import structlog
 
+from email_consumer.store.activity import fold
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 
@@ -115,6 +116,7 @@ class Retention:
         async with self._database.transaction() as connection:
             for statement in _OTHER_TABLES:
                 await connection.execute(statement, {"cutoff": cutoff})
+            await fold(connection, now)
         pages = await self._shrink()
         if deleted:
             _log.info("retention.swept", mails=deleted, pages_given_back=pages)

@@ -1,6 +1,6 @@
 """A ledger's file with rows in it."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from aiohttp import web
 
 from email_consumer.api.mail_history import MailHistory
 from email_consumer.api.mail_list_routes import MailListRoutes
@@ -49,14 +50,18 @@ class Rows:
 
 
 @asynccontextmanager
+async def serve(database: Database, routes: Sequence[web.RouteDef]) -> AsyncIterator[Rows]:
+    async with (
+        Server(create_app(routes, [KEY], version="1"), 0, host="127.0.0.1") as server,
+        aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,
+    ):
+        yield Rows(database, f"http://127.0.0.1:{server.port}", session)
+
+
+@asynccontextmanager
 async def rows(directory: Path) -> AsyncIterator[Rows]:
     async with open_database(directory / "email.db") as database:
         lists = MailListRoutes(MailLists(database), ZoneInfo("Asia/Seoul"))
-        app = create_app(
-            [*TopicList(database).routes(), *lists.routes(), *MailHistory(database).routes()], [KEY], version="1"
-        )
-        async with (
-            Server(app, 0, host="127.0.0.1") as server,
-            aiohttp.ClientSession(headers={"X-API-KEY": KEY}) as session,
-        ):
-            yield Rows(database, f"http://127.0.0.1:{server.port}", session)
+        routes = [*TopicList(database).routes(), *lists.routes(), *MailHistory(database).routes()]
+        async with serve(database, routes) as served:
+            yield served
