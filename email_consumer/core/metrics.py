@@ -57,7 +57,9 @@ class Metrics:
     transactional_recipients_sent: int = 0
     """Those of `recipients_sent` whose mail was transactional."""
     copies_left_out: int = 0
-    """Suppressed cc and bcc recipients that were left out of sent mail."""
+    """cc and bcc recipients that were left out of sent mail: suppressed, or stopped by safe mode."""
+    safe_mode: bool = False
+    """Whether mail goes out to certain addresses only."""
     unsettled: int = 0
     """Deliveries between pull and settlement."""
     unsettled_transactional: int = 0

@@ -18,6 +18,8 @@ class StopReason(StrEnum):
     """Its `expires_at` passed before it could be sent."""
     MISFIRED = "misfired"
     """It became due while no process was running, and the misfire policy skips such mail."""
+    SAFE_MODE = "safe_mode"
+    """Safe mode is on, and its recipient is not among the allowed addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class LeftOut:
     address: str
     """In normal form."""
     reason: str
-    """Why the address is on the suppression list."""
+    """Why the address is on the suppression list, or that safe mode stops it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Sent:
 
     message_id: str
     left_out: tuple[LeftOut, ...] = ()
+    redirected_to: str = ""
+    """The address that safe mode sent it to, in place of recipients that are not allowed; empty if it did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from email_consumer.core.safe_mode import Kind as SafeModeKind
 from email_consumer.dashboard.sessions import COOKIE, LIFETIME, Sessions, brings_key
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 
@@ -14,10 +15,13 @@ class SessionState(ApiModel):
     """Whether the live numbers are public."""
     key_set: bool
     """False if API_KEY is not set, so that nobody can log in."""
+    safe_mode: SafeModeKind
+    """What happens to mail for addresses that safe mode does not allow."""
 
 
 class SessionRoutes:
-    def __init__(self, sessions: Sessions, *, public: bool, key_set: bool) -> None:
+    def __init__(self, sessions: Sessions, *, public: bool, key_set: bool, safe_mode: SafeModeKind = "off") -> None:
+        self._safe_mode = safe_mode
         self._sessions = sessions
         self._public = public
         self._key_set = key_set
@@ -57,4 +61,4 @@ class SessionRoutes:
         return response
 
     def _state(self, *, logged_in: bool) -> SessionState:
-        return SessionState(logged_in=logged_in, public=self._public, key_set=self._key_set)
+        return SessionState(logged_in=logged_in, public=self._public, key_set=self._key_set, safe_mode=self._safe_mode)

@@ -9,7 +9,7 @@ from email_consumer.aws.control_plane import ControlPlane, control_plane
 from email_consumer.aws.credentials import MissingCredentialsError
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
 from email_consumer.doctor.claims import check_claims, check_ledger_streams
-from email_consumer.doctor.configuration import check_api_keys
+from email_consumer.doctor.configuration import check_api_keys, check_safe_mode
 from email_consumer.doctor.copied_rows import check_copied_rows
 from email_consumer.doctor.events import check_events
 from email_consumer.doctor.finding import Finding, error, ok, skipped
@@ -28,6 +28,7 @@ from email_consumer.message.address import parse_address
 from email_consumer.settings import Settings
 from email_consumer.settings.mail_topology import mail_topology
 from email_consumer.settings.nats_endpoint import nats_endpoint
+from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.jetstream.drift import ConsumerNeeds
 
 
@@ -47,6 +48,7 @@ async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> l
     own = [
         ok("settings.valid", "All variables can be read."),
         keys,
+        check_safe_mode(safe_mode_of(settings)),
         *check_storage(settings.db_path, group_reads=settings.db_group_read),
     ]
     return own + [finding for group in groups for finding in group]

@@ -76,8 +76,9 @@ def row_change(outcome: Outcome) -> RowChange:
         TypeError: the outcome is not recorded in the ledger.
     """
     match outcome:
-        case Sent(message_id):
-            return RowChange(Status.SENT, attempts=1, message_id=message_id)
+        case Sent(message_id, redirected_to=instead):
+            note = f"safe mode: sent to {instead} instead" if instead else None
+            return RowChange(Status.SENT, attempts=1, message_id=message_id, error=note)
         case Failed(reason):
             return RowChange(Status.CREATED, attempts=1, error=reason, remark="failed")
         case Throttled(reason) | Held(reason) | TenantRefused(reason=reason):

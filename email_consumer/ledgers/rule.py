@@ -77,7 +77,7 @@ class Known:
     content: int | None = None
     """Hash of the content; also None if the mail is Failed although SES may have accepted it."""
     suppressed: bool = False
-    """Stopped because of a suppression."""
+    """Stopped because of a suppression or of safe mode, which may be over."""
     dead_letter_pending: DeadLetterPending | None = None
     """Given up, while its dead letter is not stored yet."""
 

@@ -35,7 +35,7 @@ def for_rows(connection: sqlite3.Connection, statement: Callable[[int], str], ro
 # What is known of the uuids of a group, given as a JSON array.
 KNOWN = f"""
 SELECT uuid, id, content_id, status, attempts, in_doubt, claimed_at, finished_at, replay_of, recipients_hash, content_hash, error,
-    status = {Status.STOPPED} AND error LIKE 'suppressed%' AS suppressed
+    status = {Status.STOPPED} AND (error LIKE 'suppressed%' OR error LIKE 'safe_mode%') AS suppressed
 FROM email_requests WHERE uuid IN (SELECT value FROM json_each(?))
 """
 

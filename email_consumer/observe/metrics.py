@@ -47,7 +47,9 @@ class MetricsCollector(Collector):
             "email_recipients_sent", "Recipients of mails that SES accepted.", metrics.recipients_sent
         )
         yield CounterMetricFamily(
-            "email_copies_left_out", "Copies of sent mails not sent to suppressed addresses.", metrics.copies_left_out
+            "email_copies_left_out",
+            "Copies of sent mails not sent to addresses that are suppressed or that safe mode stops.",
+            metrics.copies_left_out,
         )
         outcomes = CounterMetricFamily(
             "email_outcomes", "Settled deliveries by what became of them.", labels=["outcome"]
@@ -73,6 +75,9 @@ class MetricsCollector(Collector):
         )
         yield GaugeMetricFamily(
             "email_held", "1 while the queue is held for a reason that is not the mail's.", bool(metrics.held)
+        )
+        yield GaugeMetricFamily(
+            "email_safe_mode", "1 while mail goes out to certain addresses only (safe mode).", metrics.safe_mode
         )
         yield CounterMetricFamily("email_api_keys_refused", "Requests with a wrong API key.", metrics.api_keys_refused)
         yield CounterMetricFamily(

@@ -1,10 +1,11 @@
-"""Stops mail of cancelled topics and mail to suppressed addresses. Answers from memory."""
+"""Stops mail of cancelled topics and mail to suppressed addresses, or to any but the allowed ones. Answers from memory."""
 
 from collections.abc import Callable, Mapping
 
 from email_consumer.core.ledger import Origin
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.outcome import LeftOut, Stopped, StopReason
+from email_consumer.core.safe_mode import STOPPED, SafeMode
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import EmailMessage
 from email_consumer.suppression.compact_set import SuppressedAddresses
@@ -26,7 +27,9 @@ def covers(mark: Mark, origin: Origin) -> bool:
 class Gate:
     """All cancelled topics and suppressed addresses this process knows of."""
 
-    def __init__(self) -> None:
+    def __init__(self, safe_mode: SafeMode | None = None) -> None:
+        """Without `safe_mode`, mail may go to everybody."""
+        self._safe_mode = safe_mode
         self._cancelled: dict[str, Mark] = {}
         self.suppressed = SuppressedAddresses()
         self._listeners: list[Callable[[], None]] = []
@@ -57,6 +60,8 @@ class Gate:
         mark = self._cancelled.get(message.topic_id or "")
         if mark and covers(mark, origin):
             return Stopped(StopReason.CANCELLED)
+        if self._safe_mode and self._safe_mode.stops(message):
+            return Stopped(StopReason.SAFE_MODE, f"{normal_form(message.email)}: {STOPPED}")
         if self.suppressed and (reason := self._reason(message, address := normal_form(message.email))):
             return Stopped(StopReason.SUPPRESSED, f"{address}: {reason}")
         return None

@@ -179,7 +179,7 @@ class Pipeline:
         self._metrics.ses_call.observe(self._loop.time() - began)
         self._notify_observers(result)
         if isinstance(result, (Sent, InDoubt)):
-            return replace(result, left_out=left_out) if left_out else result
+            return replace(result, left_out=left_out + result.left_out) if left_out else result
         if isinstance(result, Failed) and claim.attempt >= self._max_attempts:
             return Exhausted(f"attempt {claim.attempt} of {self._max_attempts}: {result.reason}")
         return result

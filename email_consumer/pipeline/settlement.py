@@ -193,7 +193,7 @@ class Settlement:
                 address=copy.address,
                 reason=copy.reason,
                 unlogged=unlogged,
-                hint="the mail went to its other recipients; free the address by `email-consumer suppressions remove`",
+                hint="the mail went to its other recipients; a suppressed address is freed by `email-consumer suppressions remove`",
             )
 
     def _log_refused_tenant(self, tenant: str, reason: str) -> None:

@@ -54,7 +54,7 @@ def build_dashboard(
     public = settings.dashboard_public
     routes = [
         *PageRoutes().routes(),
-        *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key)).routes(),
+        *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key), safe_mode=parts.safe_mode).routes(),
         *LiveRoutes(sampler, sessions, public=public).routes(),
         *TopicList(database).routes(),
     ]

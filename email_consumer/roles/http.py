@@ -57,7 +57,7 @@ async def listen(
 
 def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
     """`/health`, `/ready` and `/metrics`; `/ready` includes checks that are added later."""
-    return HealthRoutes(parts.checks, lambda: generate_latest(metrics)).routes()
+    return HealthRoutes(parts.checks, lambda: generate_latest(metrics), safe_mode=parts.safe_mode).routes()
 
 
 def check_pace(parts: Parts, metrics: Metrics) -> None:

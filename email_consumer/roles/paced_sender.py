@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.core.sender import Sender
 from email_consumer.core.source import Source
 from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.safe_sender import SafeSender
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import AwsSession
 from email_consumer.settings import Settings
+from email_consumer.settings.safe_mode import safe_mode_of
 
 _MOST_BYTES = {Lane.BULK: 48 * 1024 * 1024, Lane.TRANSACTIONAL: 16 * 1024 * 1024}
 """Bytes of unsettled deliveries: five hundred mails of 1 MB would be too much for a small container."""
@@ -23,7 +26,7 @@ _MOST_BYTES = {Lane.BULK: 48 * 1024 * 1024, Lane.TRANSACTIONAL: 16 * 1024 * 1024
 class PacedSender:
     """Everything a mail passes on its way out."""
 
-    sender: SesClient
+    sender: Sender
     pacer: Pacer
     slots: Mapping[Lane, DeliverySlots]
     governor: Governor
@@ -32,7 +35,9 @@ class PacedSender:
 async def open_paced_sender(parts: Parts) -> PacedSender:
     """Open the client and start the governor. On return the account's limits are known, if we are allowed to read them."""
     settings, metrics = parts.settings, parts.metrics
-    sender = await parts.services.enter(ses_client(settings))
+    client = await parts.services.enter(ses_client(settings))
+    safe_mode = safe_mode_of(settings)
+    sender = SafeSender(client, safe_mode) if safe_mode else client
     pacer = Pacer(settings.ses_rate_per_sec, metrics, bulk_floor=settings.bulk_floor)
     slots = {lane: DeliverySlots(0, most_bytes) for lane, most_bytes in _MOST_BYTES.items()}
     most = {Lane.TRANSACTIONAL: settings.concurrency_limit, Lane.BULK: settings.concurrency_limit}
@@ -44,7 +49,7 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
         rate=settings.ses_rate_per_sec,
         pace=pace,
         metrics=metrics,
-        account=sender.account,
+        account=client.account,
         quota_reserve=settings.quota_reserve,
         reserved=await used_before(parts.sources),
     )

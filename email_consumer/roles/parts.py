@@ -7,9 +7,11 @@ from email_consumer.core.dead_letters import DeadLetterArchive, DeadLetterStore
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
+from email_consumer.core.safe_mode import Kind as SafeModeKind
 from email_consumer.core.source import Source
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
+from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 
@@ -33,6 +35,13 @@ class Parts:
         """The checks of the sources come first."""
         self.checks.update({source.name: source.check for source in self.sources})
         self.checks["dead_letters"] = self.dead_letter_writer.check
+        self.metrics.safe_mode = self.safe_mode != "off"
+
+    @property
+    def safe_mode(self) -> SafeModeKind:
+        """What happens to mail for others than the allowed addresses."""
+        safe_mode = safe_mode_of(self.settings)
+        return safe_mode.kind if safe_mode else "off"
 
     @property
     def valid_until(self) -> float:

@@ -22,6 +22,7 @@ from email_consumer.runtime.signals import stop_event
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.runtime.tasks import end, until_done
 from email_consumer.settings import Settings
+from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.store.database import is_temporary
 
 Build = Callable[[Settings, Supervisor], Coroutine[None, None, None]]
@@ -81,6 +82,7 @@ def _require_jetstream(role: str, settings: Settings) -> None:
 
 async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
     give_back_large_blocks()
+    _announce_safe_mode(settings)
     with stop_event() as stop, _sentry(settings):
         services = await _unless(stop, _start(build, settings))
         if services is None:
@@ -134,6 +136,18 @@ async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, Superviso
     finally:
         await end(stopped)
     return None if started.cancelling() else started.result()
+
+
+def _announce_safe_mode(settings: Settings) -> None:
+    safe_mode = safe_mode_of(settings)
+    if safe_mode:
+        others = "redirected" if safe_mode.redirect_to else "stopped"
+        _log.warning(
+            "safe_mode.on",
+            allowed=sorted(safe_mode.allowed),
+            redirect_to=safe_mode.redirect_to,
+            hint=f"mail to all others is {others}; in production, unset RECIPIENT_ALLOWLIST and REDIRECT_ALL_TO",
+        )
 
 
 def _tune_garbage_collection() -> None:

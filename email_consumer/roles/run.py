@@ -22,6 +22,7 @@ from email_consumer.roles.sources import open_sources
 from email_consumer.roles.workers import EmbeddedWorker
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
+from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.store.database import Database, open_database
 from email_consumer.store.key_values import ensure_value, write_value
@@ -36,7 +37,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     events_out = await open_events_out(settings, services, database)
     parts = Parts(settings, Metrics(), sources, services, local=local)
     parts.checks.update(events_out.checks)
-    gate = Gate()
+    gate = Gate(safe_mode_of(settings))
     ledger = SqliteLedger(
         database,
         gate.check,

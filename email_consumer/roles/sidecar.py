@@ -32,6 +32,7 @@ from email_consumer.roles.sqs import open_marks
 from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
+from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 from email_consumer.store.database import Database, open_database
@@ -64,7 +65,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
         await copier.retire()
     shared_state = SharedStatePublisher(client, stream=stream, replicas=replicas)
     await shared_state.open()
-    gate, secrets = Gate(), LinkSecrets(*await _link_secrets(database, shared_state))
+    gate, secrets = Gate(safe_mode_of(settings)), LinkSecrets(*await _link_secrets(database, shared_state))
     sources = lanes_of(nats)
     monitor = await monitor_account(settings, services, reserved=await used_before(sources))
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)

@@ -28,6 +28,7 @@ from email_consumer.roles.sources import open_sources
 from email_consumer.roles.waiting_server import WaitingServer
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
 from email_consumer.settings import Settings
+from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.jetstream.source import JetStreamSource
 
 _CLAIMS = "claims"
@@ -57,7 +58,7 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
         return nats
 
     parts = Parts(settings, Metrics(), await open_sources(settings, services, take_consumer), services)
-    gate = Gate()
+    gate = Gate(safe_mode_of(settings))
     paced = await open_paced_sender(parts)
     membership = await _join_cluster(parts, link, paced)
     guard = ClaimsGuard(

@@ -45,6 +45,7 @@ def _variable(default: object, *names: str, **constraints: Any) -> Any:  # noqa:
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(checks.split)]
 HttpUrl = Annotated[str, AfterValidator(checks.http_url)]
+QueueUrl = Annotated[HttpUrl, AfterValidator(checks.standard_queue)]
 Name = Annotated[str, AfterValidator(checks.nats_name)]
 ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 
@@ -74,8 +75,8 @@ class Settings(BaseModel):
     transactional_subject: str = _variable("", "TRANSACTIONAL_SUBJECT", validate_default=True)
     consumer: Name = _variable("email-processor", "CONSUMER")
     ack_wait: float = _variable(30.0, "ACK_WAIT", ge=1, le=_LONGEST_VISIBILITY)
-    sqs_queue_url: HttpUrl | None = _variable(None, "SQS_QUEUE_URL", validate_default=True)
-    sqs_transactional_queue_url: HttpUrl | None = _variable(None, "SQS_TRANSACTIONAL_QUEUE_URL")
+    sqs_queue_url: QueueUrl | None = _variable(None, "SQS_QUEUE_URL", validate_default=True)
+    sqs_transactional_queue_url: QueueUrl | None = _variable(None, "SQS_TRANSACTIONAL_QUEUE_URL")
     sqs_endpoint: HttpUrl | None = _variable(None, "AWS_ENDPOINT_URL_SQS")
 
     bulk_floor: float = _variable(0.05, "BULK_FLOOR", ge=0, lt=1)
@@ -92,6 +93,10 @@ class Settings(BaseModel):
     )
     sender_name: Annotated[str | None, AfterValidator(checks.one_line)] = _variable(None, "SENDER_NAME", max_length=100)
     sender_color: Annotated[str, AfterValidator(checks.color)] = _variable("0b57d0", "SENDER_COLOR")
+    recipient_allowlist: Annotated[tuple[str, ...], BeforeValidator(checks.allowed_recipients)] = _variable(
+        None, "RECIPIENT_ALLOWLIST"
+    )
+    redirect_all_to: Annotated[str, AfterValidator(checks.address)] | None = _variable(None, "REDIRECT_ALL_TO")
     configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     aws_region: Annotated[str, AfterValidator(checks.region)] = _variable(
         "ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION"
@@ -220,13 +225,6 @@ class Settings(BaseModel):
     def _another_queue(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url and url == info.data.get("sqs_queue_url"):
             raise ValueError("must be another queue than SQS_QUEUE_URL")
-        return url
-
-    @field_validator("sqs_queue_url", "sqs_transactional_queue_url")
-    @classmethod
-    def _without_order(cls, url: str | None) -> str | None:
-        if url and url.endswith(".fifo"):
-            raise ValueError("a FIFO queue can't be a source: a mail that waits to be tried again holds up its group")
         return url
 
     def public(self) -> dict[str, Any]:

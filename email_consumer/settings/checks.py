@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import nkeys  # type: ignore[import-untyped]
 
+from email_consumer.core.safe_mode import allowed_entry
 from email_consumer.message.address import parse_address
 from email_consumer.observe.level import LogFilter
 from email_consumer.sns.topic_arn import TopicArn
@@ -16,6 +17,16 @@ _LONGEST_NAME = 200
 """Of streams and consumers: nats-server creates files with these names, with its suffixes and ours."""
 _NATS_SCHEMES = {"nats", "tls", "ws", "wss"}
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}")
+
+
+def allowed_recipients(value: object) -> object:
+    """The entries of an allow list. One that names nobody is an error: it would switch safe mode off without a word."""
+    if value is None:
+        return ()
+    entries = split(value)
+    if not entries or not isinstance(entries, tuple):
+        raise ValueError("names nobody; leave it out to send to everybody")
+    return tuple(allowed_entry(entry) for entry in entries)
 
 
 def split(value: object) -> object:
@@ -72,6 +83,12 @@ def http_url(value: str) -> str:
     if "@" in parts.netloc:
         raise ValueError("must not hold a user or password")
     return value.rstrip("/")
+
+
+def standard_queue(url: str) -> str:
+    if url.endswith(".fifo"):
+        raise ValueError("a FIFO queue can't be a source: a mail that waits to be tried again holds up its group")
+    return url
 
 
 def nats_urls(values: tuple[str, ...]) -> tuple[str, ...]:

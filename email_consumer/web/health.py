@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 
 from email_consumer.core.readiness import STUCK, Check, SharedCheck, in_public, reasons
+from email_consumer.core.safe_mode import Kind as SafeModeKind
 from email_consumer.web.routing import ApiModel, answer, operation
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -24,11 +25,16 @@ class Readiness(ApiModel):
     up: list[str]
     down: list[str]
     reasons: dict[str, str]
+    safe_mode: SafeModeKind = "off"
+    """What happens to mail for addresses that safe mode does not allow: it is stopped, or redirected to one address."""
 
 
 class HealthRoutes:
-    def __init__(self, checks: Mapping[str, Check], metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self, checks: Mapping[str, Check], metrics: Callable[[], bytes], *, safe_mode: SafeModeKind = "off"
+    ) -> None:
         """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text."""
+        self._safe_mode = safe_mode
         self._checks = checks
         self._metrics = metrics
         self._shared_check = SharedCheck(self._check)
@@ -58,6 +64,7 @@ class HealthRoutes:
             up=[name for name in self._checks if name not in {*down, STUCK}],
             down=sorted(down),
             reasons={name: in_public(text) for name, text in down.items()},
+            safe_mode=self._safe_mode,
         )
         return answer(readiness, status=503 if down else 200)
 

@@ -70,8 +70,9 @@ class ClaimRecord:
 
     @property
     def suppressed(self) -> bool:
-        """Stopped because of a suppression."""
-        return self.status is Status.STOPPED and (self.error or "").startswith(StopReason.SUPPRESSED)
+        """Stopped because of a suppression or of safe mode, which may be over."""
+        passing = (StopReason.SUPPRESSED, StopReason.SAFE_MODE)
+        return self.status is Status.STOPPED and (self.error or "").startswith(passing)
 
     @property
     def kept(self) -> bool:

@@ -34,6 +34,16 @@ class Api:
         async with self.session.request(method, url, json=body, **options) as response:
             return response.status, await response.json()
 
+    async def mail(self, uuid: str) -> Any:
+        """What is known of one mail; its status is empty until there is something."""
+        status, answer = await self.ask("GET", f"/v1/messages/{uuid}")
+        return answer if status == 200 else {"status": ""}
+
+    async def text(self, path: str) -> str:
+        """The body of an answer."""
+        async with self.session.get(f"http://127.0.0.1:{self.port}{path}") as response:
+            return await response.text()
+
     async def post(self, *messages: dict[str, Any], **fields: Any) -> Any:
         status, answer = await self.ask("POST", "/v1/messages", {"messages": messages, **fields})
         assert status == 200, answer
