@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_schema
 
+from email_consumer.web.described_schema import DescribedSchema
 from email_consumer.web.routing import JSON, ApiModel, Operation, operation, operation_of
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([^{}]*))?\}")  # aiohttp's {name:regex}
@@ -73,7 +74,9 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
         models |= {(model, "validation") for model in (found.body,) if model}
         models |= {(model, "serialization") for model in (found.answer, *found.also.values()) if model}
     ordered = sorted(models, key=lambda shape: (shape[0].__name__, shape[1]))
-    references, definitions = models_json_schema(ordered, by_alias=False, ref_template=_REFERENCE)
+    references, definitions = models_json_schema(
+        ordered, by_alias=False, ref_template=_REFERENCE, schema_generator=DescribedSchema
+    )
     schemas = definitions["$defs"]
     for schema in schemas.values():
         for one in schema.get("properties", {}).values():
@@ -183,4 +186,4 @@ def _responses(route: web.RouteDef, found: Operation, references: References) ->
 
 
 def _query_schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema(by_alias=False, ref_template=_REFERENCE)
+    return model.model_json_schema(by_alias=False, ref_template=_REFERENCE, schema_generator=DescribedSchema)

@@ -37,7 +37,6 @@ class ApiModel(BaseModel):
         populate_by_name=True,
         extra="ignore",
         defer_build=True,  # faster start: most models are never used in a process
-        use_attribute_docstrings=True,  # they are the descriptions in the OpenAPI document
     )
 
 
