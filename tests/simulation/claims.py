@@ -25,7 +25,7 @@ class Asked:
     granted_at: float | None = None
     write_by: float = 0.0
     """Until when the request may be written."""
-    refused: bool = False
+    refused_at: float | None = None
     finish_at: float | None = None
     """When the outcome was handed to the ledger."""
     outcome: Outcome | None = None
@@ -34,8 +34,13 @@ class Asked:
 
     @property
     def open(self) -> bool:
-        """Whether nobody was told what became of it, so that it may count as an attempt."""
-        return not self.refused and self.recorded_at is None
+        """Whether nobody was ever told what became of it, so that it may count as an attempt."""
+        return self.refused_at is None and self.recorded_at is None
+
+    def open_at(self, moment: float) -> bool:
+        """Whether nobody had been told by then, as while its process was suspended before it got the answer."""
+        ended = self.refused_at if self.refused_at is not None else self.recorded_at
+        return self.at <= moment and (ended is None or ended > moment)
 
 
 class Claims:
@@ -72,7 +77,7 @@ class Claims:
                 asked.write_by = world.now + answer.deadline - process.elapsed()
                 world.trace("claimed", uuid=message.uuid, attempt=answer.attempt)
             else:
-                asked.refused = True
+                asked.refused_at = world.now
             return answer
 
         return claim
