@@ -92,7 +92,11 @@ async def keep_for_later(
     keep_subject: bool,
     revision: int = 0,
 ) -> None:
-    """Insert scheduled mail with its content, unless its uuid already exists."""
+    """Insert scheduled mail with its content.
+
+    A row without content, of a mail that another worker had tried by the time we heard of it, gets this copy: it may be the
+    only one. A row that has content already, or whose mail has ended, is left as it is.
+    """
     assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
     content_id = await keep_content(connection, message, now)
     row = new_row(message, origin, now, keep_subject=keep_subject)

@@ -71,7 +71,8 @@ INSERT INTO email_requests
      content_hash, lane, tenant, subject, created_at, updated_at)
 VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, {Status.CREATED}, :replay_of, :source, :revision,
     :recipients_hash, :content_hash, :lane, :tenant, :subject, :now, :now)
-ON CONFLICT (uuid) DO NOTHING
+ON CONFLICT (uuid) DO UPDATE SET content_id = excluded.content_id, scheduled_at = excluded.scheduled_at
+WHERE content_id IS NULL AND status < {Status.SENT}
 """
 
 

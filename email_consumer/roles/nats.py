@@ -16,12 +16,9 @@ from email_consumer.settings import Settings
 from email_consumer.settings.mail_topology import mail_topology
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.sources.jetstream.consumer import consumer_in_use
-from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
+from email_consumer.sources.jetstream.consumer_lease import ConsumerLease, OnTakeover
 from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.sources.jetstream.topology import Topology
-
-OnTakeover = Callable[[], Awaitable[None]]
-"""Records what the previous holder of the consumer may have left unfinished."""
 
 _LEDGER = "jetstream"
 """The identity of the ledger that all workers share."""
@@ -139,11 +136,11 @@ async def join_ledger(
     """
     settings = link.settings
 
-    async def record_takeover() -> None:
+    async def take_over() -> Callable[[], Awaitable[None]]:
         await claims_exist()
         delivered = await link.topology.delivered()
-        await renew_takeover(link.client, settings.stream, settings.consumer, delivered)
+        return partial(renew_takeover, link.client, settings.stream, settings.consumer, delivered)
 
     lease = link.consumer_lease(_LEDGER, shared=True)
-    await hold(lease, settings, services, record_takeover)
+    await hold(lease, settings, services, take_over)
     return await link.source(lease)

@@ -1,6 +1,7 @@
 """Worker and sidecar in one process, with the ledger in one SQLite file."""
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import uuid4
 
@@ -62,13 +63,14 @@ async def _take_consumer(settings: Settings, database: Database, services: Super
     link = await connect_nats(settings, services)
     identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
     lease = link.consumer_lease(identity, shared=False)
-    await hold(lease, settings, services, lambda: _record_takeover(database, link))
+    await hold(lease, settings, services, partial(_take_over, database, link))
     return await link.source(lease)
 
 
-async def _record_takeover(database: Database, link: NatsLink) -> None:
+async def _take_over(database: Database, link: NatsLink) -> Callable[[], Awaitable[None]]:
     bulk, transactional, stream = await link.topology.delivered()
-    await write_value(database, "inheritance", orjson.dumps([bulk, time.time(), stream, transactional]).decode())
+    takeover = orjson.dumps([bulk, time.time(), stream, transactional]).decode()
+    return partial(write_value, database, "inheritance", takeover)
 
 
 async def _takeover(database: Database) -> Takeover:

@@ -44,6 +44,10 @@ def lease_bucket(stream: str) -> str:
     return f"{stream}-tenancy"
 
 
+OnTakeover = Callable[[], Awaitable[Callable[[], Awaitable[object]]]]
+"""Reads what the previous holder may have left unfinished, and returns what records it; see `ConsumerLease.acquire`."""
+
+
 async def was_held(client: Client, stream: str, key: str) -> bool:
     """Whether anybody has ever held the lease.
 
@@ -141,13 +145,14 @@ class ConsumerLease:
 
     async def acquire(
         self,
-        on_takeover: Callable[[], Awaitable[None]] | None = None,
+        on_takeover: OnTakeover | None = None,
         waiting: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """Wait for the lease; `waiting` is called with the reason if that takes long.
 
-        `on_takeover` is awaited first if another or an unknown ledger held the lease: so its record exists whenever we hold
-        the lease, however this process ends.
+        If another or an unknown ledger held the lease, `on_takeover` first reads what the queue has delivered, and what it
+        returns records that: so its record exists whenever we hold the lease, however this process ends. It is not recorded
+        if somebody took the lease while it was read, and may have had mail delivered since.
 
         Raises:
             LeaseRefusedError: a ledger of the other kind (single-process or shared) holds it and is alive.
@@ -170,7 +175,10 @@ class ConsumerLease:
                 free = holder.released or (holder.ledger, holder.host) == (self._record.ledger, self._record.host)
             if free or began - waiting_since > LEASE:
                 if on_takeover and (holder is None or holder.ledger != self._record.ledger):
-                    await on_takeover()
+                    record = await on_takeover()
+                    if (await self._holder())[1] != revision:
+                        continue
+                    await record()
                     began = self._now()
                 if await self._write(self._record, revision, began):
                     return

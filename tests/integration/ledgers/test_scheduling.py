@@ -12,7 +12,7 @@ import pytest
 from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Claim, Origin, TooLargeToKeepError
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.outcome import Duplicate, Failed, Rejected, Scheduled, Sent, Stopped, StopReason
+from email_consumer.core.outcome import Duplicate, Failed, Interrupted, Rejected, Scheduled, Sent, Stopped, StopReason
 from email_consumer.core.unsent import Unsent
 from email_consumer.ledgers.jetstream.scheduling import ScheduledMail
 from email_consumer.ledgers.jetstream.streams import Names
@@ -63,6 +63,22 @@ async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBacken
         assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Scheduled()
     await keep(jetstream, path)
     assert len(query(path, "SELECT * FROM email_requests")) == 1
+
+
+async def test_the_only_copy_is_kept_though_somebody_tried_the_mail_meanwhile(
+    jetstream: JetStreamBackend, path: Path
+) -> None:
+    """A suspended worker has an earlier delivery, and by the time it wakes up the mail is due."""
+    async with jetstream.open() as ledger, jetstream.open() as woken:
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Scheduled()
+        assert isinstance(await woken.claim(mail("u-1", **LATER), ORIGIN), Claim)
+        await woken.finish(mail("u-1", **LATER), Interrupted(), ORIGIN)
+        await jetstream.query("SELECT 1")  # brings the outcome into the tables
+    await keep(jetstream, path)
+    ((status, scheduled_at, subject),) = query(
+        path, "SELECT status, scheduled_at, s.subject FROM email_requests JOIN email_contents AS s ON s.id = content_id"
+    )
+    assert (status, scheduled_at, subject) == (0, 4070908800.0, "s")
 
 
 async def test_a_uuid_is_scheduled_again_once_its_window_is_over(jetstream: JetStreamBackend, path: Path) -> None:

@@ -1,8 +1,9 @@
 """One ledger per consumer, on a real nats-server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import nats
 import pytest
@@ -16,6 +17,8 @@ from email_consumer.sources.jetstream.consumer_lease import ConsumerLease, Lease
 from tests.servers.nats import NatsServer
 from tests.servers.raw_publisher import RawPublisher
 from tests.waiting import until
+
+Value = TypeVar("Value")
 
 
 @pytest.fixture
@@ -50,8 +53,12 @@ async def inherits(lease: ConsumerLease) -> bool:
         nonlocal noted
         noted = True
 
-    await lease.acquire(note)
+    await lease.acquire(lambda: _at_once(note))
     return noted
+
+
+async def _at_once(value: Value) -> Value:
+    return value
 
 
 async def test_the_first_one_inherits_what_unknown_others_delivered(client: Client) -> None:
@@ -77,8 +84,23 @@ async def test_who_ends_while_taking_over_has_not_taken_over(client: Client) -> 
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await of(client, "a").acquire(end)
+        await of(client, "a").acquire(lambda: _at_once(end))
     assert await inherits(of(client, "a"))
+
+
+async def test_what_was_read_for_a_takeover_is_dropped_if_somebody_else_was_faster(client: Client) -> None:
+    first, second = of(client, "jetstream", shared=True), of(client, "jetstream", shared=True)
+    recorded = []
+
+    async def take_over() -> Callable[[], Awaitable[None]]:
+        assert await inherits(second)  # as while this process is suspended
+        return record
+
+    async def record() -> None:
+        recorded.append("what the second one has had delivered")
+
+    await first.acquire(take_over)
+    assert not recorded
 
 
 async def test_a_shared_ledger_is_held_by_many_and_kept_by_those_who_stay(
