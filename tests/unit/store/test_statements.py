@@ -20,6 +20,7 @@ HOMES = {
     "suppression/statements.py",
     "webhooks/statements.py",
     # One table each.
+    "store/activity.py",
     "store/mail_index.py",
     "store/contents.py",
     "store/key_values.py",
