@@ -8,10 +8,11 @@ from typing import Any
 
 from tests.acceptance.feedback_loop import sandbox_with_events, variables_for
 from tests.acceptance.publisher import JetStreamPublisher, as_map
+from tests.needs import needs
 from tests.servers.daemon import Daemon
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
-from tests.servers.prometheus import Prometheus, needs_prometheus
+from tests.servers.prometheus import Prometheus
 from tests.waiting import until
 
 _DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana.json"
@@ -37,7 +38,7 @@ def queries() -> Iterator[str]:
             yield text
 
 
-@needs_prometheus
+@needs("prometheus")
 async def test_every_query_has_data(tmp_path: Path) -> None:
     [port] = free_ports(1)
     async with NatsServer(tmp_path / "nats") as server, sandbox_with_events(tmp_path, port) as sandbox:

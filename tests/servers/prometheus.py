@@ -2,20 +2,14 @@
 
 import asyncio
 import json
-import os
-import shutil
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-import pytest
 
 from tests.servers.ports import free_ports
 from tests.waiting import until
-
-_BINARY = shutil.which("prometheus")
-needs_prometheus = pytest.mark.skipif(not _BINARY and not os.environ.get("CI"), reason="prometheus is needed")
 
 
 class Prometheus:
@@ -38,13 +32,12 @@ class Prometheus:
         [self._port] = free_ports(1)
 
     async def __aenter__(self) -> Self:
-        assert _BINARY, "prometheus is needed; .ci/run fetches it"
         self._directory.mkdir()
         config, log = self._directory / "prometheus.json", self._directory / "log"
         config.write_text(json.dumps(self._config))
         with log.open("wb") as output:
             self._process: Process = await asyncio.create_subprocess_exec(
-                _BINARY,
+                "prometheus",
                 f"--config.file={config}",
                 f"--storage.tsdb.path={self._directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{self._port}",

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
@@ -20,9 +19,9 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.message.lane import Lane
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
+from tests.needs import needs
 
 _RULES = Path(__file__).parents[3] / "deploy" / "alerts.yaml"
-_PROMTOOL = shutil.which("promtool")
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def test_each_rule_is_about_metrics_that_a_scrape_has() -> None:
         assert set(re.findall(r"\bemail_\w+", rule["expr"])) - {"email_consumer"} <= exported
 
 
-@pytest.mark.skipif(_PROMTOOL is None, reason="promtool is needed (it comes with Prometheus)")
+@needs("promtool")
 @pytest.mark.parametrize("alert", _CASES)
 def test_it_fires(alert: str, tmp_path: Path) -> None:
     case = _CASES[alert]
@@ -128,6 +127,6 @@ def test_it_fires(alert: str, tmp_path: Path) -> None:
     }
     path = tmp_path / "test.json"
     path.write_text(json.dumps({"rule_files": [str(_RULES)], "evaluation_interval": "1m", "tests": [test]}))
-    assert _PROMTOOL is not None
-    run = subprocess.run([_PROMTOOL, "test", "rules", path], check=False, capture_output=True, text=True)
+    command = ["promtool", "test", "rules", str(path)]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr

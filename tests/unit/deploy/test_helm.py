@@ -1,8 +1,6 @@
 """The Helm chart, rendered by helm: valid by Kubernetes' own schemas, and saying what the program needs."""
 
 import json
-import os
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,11 +10,11 @@ import pytest
 import yaml
 
 from email_consumer.settings import Settings, variables
+from tests.needs import needs
 from tests.unit.deploy.resources import KUBERNETES, Document, of_kind, validate
 
 _ROOT = Path(__file__).parents[3]
 _CHART = _ROOT / "deploy" / "helm"
-_HELM = shutil.which("helm")
 _NEEDED = {"env": {"FROM_EMAIL": "no-reply@example.com", "AWS_REGION": "eu-central-1"}}
 _ON = {"enabled": True}
 _EVERYTHING = {
@@ -37,12 +35,11 @@ _EVERYTHING = {
     "grafanaDashboard": _ON,
 }
 
-pytestmark = pytest.mark.skipif(not _HELM and not os.environ.get("CI"), reason="helm is needed")
+pytestmark = needs("helm")
 
 
 def _run(*arguments: str, values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    assert _HELM
-    command = [_HELM, *arguments, "--kube-version", KUBERNETES, "--values", "-"]
+    command = ["helm", *arguments, "--kube-version", KUBERNETES, "--values", "-"]
     return subprocess.run(command, input=json.dumps(values), check=False, capture_output=True, text=True)
 
 

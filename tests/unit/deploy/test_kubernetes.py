@@ -1,8 +1,6 @@
 """The Kubernetes manifests: valid by Kubernetes' own schemas, and saying what the program needs."""
 
 import copy
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +11,11 @@ import yaml
 from pydantic import ValidationError
 
 from email_consumer.settings import Settings, variables
+from tests.needs import needs
 from tests.unit.deploy.resources import Document, of_kind, validate
 
 _ROOT = Path(__file__).parents[3]
 _MANIFESTS = _ROOT / "deploy" / "kubernetes"
-_KUBECTL = shutil.which("kubectl")
 
 
 def _documents(directory: Path) -> Iterator[Document]:
@@ -45,11 +43,10 @@ def test_every_document_is_what_kubernetes_takes(documents: list[Document], run:
         validate(document)
 
 
-@pytest.mark.skipif(not _KUBECTL and not os.environ.get("CI"), reason="kubectl is needed")
+@needs("kubectl")
 @pytest.mark.parametrize("which", ["roles", "run"])
 def test_kustomize_renders_them_in_one_namespace_with_the_image_named_once(which: str) -> None:
-    assert _KUBECTL
-    command = [_KUBECTL, "kustomize", str(_MANIFESTS / which)]
+    command = ["kubectl", "kustomize", str(_MANIFESTS / which)]
     rendered = list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     assert len(rendered) == len(list(_documents(_MANIFESTS / which)))
     for document in rendered:
