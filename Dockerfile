@@ -1,13 +1,15 @@
-# Built from the lock alone: what it does not name by hash is not installed.
+# Built from the lock alone: what it does not name by hash is not installed. Renovate adds the base image's digest and keeps it
+# current (.github/renovate.json).
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY requirements.lock pyproject.toml ./
 RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
     && pip install --no-cache-dir --require-hashes -r uv.lock
-# The dependencies alone first: this layer lasts until the lock changes.
+# The dependencies alone first: this layer lasts until the lock or pyproject.toml changes.
 RUN uv venv /opt/email-consumer \
     && uv pip install --no-cache --compile-bytecode --python /opt/email-consumer \
         --require-hashes --constraints requirements.lock --requirements pyproject.toml
+COPY README.md LICENSE ./
 COPY email_consumer email_consumer
 RUN uv build --no-cache --wheel --require-hashes --build-constraints requirements.lock \
     && uv pip install --no-cache --compile-bytecode --python /opt/email-consumer --no-deps dist/*.whl
