@@ -29,8 +29,11 @@ from ses_sandbox.request_guard import RequestGuard
 from ses_sandbox.ses.configuration_set_operations import ConfigurationSetOperations
 from ses_sandbox.ses.configuration_sets import ConfigurationSets
 from ses_sandbox.ses.identities import Identities, IdentityOperations
+from ses_sandbox.ses.reputation import Recommendations, ReputationOperations
 from ses_sandbox.ses.send_email import Sending
-from ses_sandbox.ses.suppression import SuppressionList, SuppressionOperations
+from ses_sandbox.ses.suppression import SuppressionLists, SuppressionOperations
+from ses_sandbox.ses.tenant_operations import TenantOperations
+from ses_sandbox.ses.tenants import Tenants
 from ses_sandbox.sns.certificate import load_or_create
 from ses_sandbox.sns.delivery_worker import DeliveryWorker
 from ses_sandbox.sns.envelope import Signer
@@ -59,7 +62,9 @@ class Sandbox:
         account = Account(SendRate(config.max_send_rate), DailyQuota(config.max_24_hour_send, usage))
         identities = Identities(config.home_region)
         configuration_sets = ConfigurationSets(topic_arn(config.home_region, EVENTS_TOPIC))
-        suppression = SuppressionList(database)
+        tenants = Tenants(database, config.home_region)
+        recommendations = Recommendations()
+        suppression = SuppressionLists(database, tenants)
         settings = EventSettings(retry_delay=config.event_retry_delay, max_retries=config.event_max_retries)
         outbox = Outbox(database, settings, config.keep * _EVENTS_PER_MAIL)
         self._topics = topics = Topics(database)
@@ -68,19 +73,28 @@ class Sandbox:
         )
         outbox.change.listen(delivery_worker.wake)
         topics.change.listen(delivery_worker.wake)
-        publisher = EventPublisher(configuration_sets, suppression.entries, topics, outbox, config.home_region)
+        publisher = EventPublisher(configuration_sets, suppression.of_mail, topics, outbox, config.home_region)
         mailbox = Mailbox(database, config.keep, publisher)
         guard_browsers = browser_guard(config.host, config.names)
         self.application = web.Application(client_max_size=_MAX_BODY, middlewares=[guard_browsers])
         for part in (
-            Sending(request_guard, account, identities, configuration_sets, mailbox),
+            Sending(
+                request_guard,
+                account=account,
+                identities=identities,
+                configuration_sets=configuration_sets,
+                tenants=tenants,
+                mailbox=mailbox,
+            ),
             ConfigurationSetOperations(request_guard, configuration_sets),
             IdentityOperations(request_guard, identities),
             SuppressionOperations(request_guard, suppression),
+            TenantOperations(request_guard, tenants, identities, configuration_sets),
+            ReputationOperations(request_guard, tenants, recommendations),
             QueryEndpoint(request_guard, SnsOperations(topics, outbox, settings)),
             AccountRoutes(account, credentials),
             FaultRoutes(faults),
-            ResourceRoutes(identities, configuration_sets),
+            ResourceRoutes(identities, configuration_sets, tenants, recommendations),
             EventRoutes(settings, topics, outbox, delivery_worker),
             MessageRoutes(mailbox),
             Page(mailbox),

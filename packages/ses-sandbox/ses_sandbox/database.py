@@ -24,6 +24,11 @@ CREATE TABLE IF NOT EXISTS requests (mail_id INTEGER PRIMARY KEY, body BLOB NOT 
 -- Recipients accepted per minute since the epoch: the rolling quota outlives the mails.
 CREATE TABLE IF NOT EXISTS usage (minute INTEGER PRIMARY KEY, recipients INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS suppressed (address TEXT PRIMARY KEY, reason TEXT NOT NULL, updated_at REAL NOT NULL);
+-- The lists of tenants whose suppression scope is TENANT.
+CREATE TABLE IF NOT EXISTS tenant_suppressed (
+    tenant TEXT, address TEXT, reason TEXT NOT NULL, updated_at REAL NOT NULL, PRIMARY KEY (tenant, address)
+);
+CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS topics (arn TEXT PRIMARY KEY, attributes TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS topic_tags (arn TEXT PRIMARY KEY, tags TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS subscriptions (

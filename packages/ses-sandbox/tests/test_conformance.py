@@ -1,9 +1,9 @@
 """The raw JSON of every answer has the shape of botocore's service model: no member more, none missing, no other type."""
 
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
-import botocore.session
 import orjson
 import pytest
 from botocore.auth import SigV4Auth
@@ -11,12 +11,23 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from yarl import URL
 
+from newest_model import newest_model
 from sandbox_clients import REGION
 from sandbox_mail import simple_mail
+from ses_sandbox.ses.tenants import tenant_id
 from ses_sandbox.testing import Control
 
-MODEL = botocore.session.get_session().get_service_model("sesv2")
-NAMES = {"{ConfigurationSetName}": "main", "{EmailIdentity}": "example.com", "{EmailAddress}": "a%40example.com"}
+MODEL = newest_model()
+_TENANT = f"arn:aws:ses:{REGION}:000000000000:tenant/acme/{tenant_id('acme')}"
+_IDENTITY = f"arn:aws:ses:{REGION}:000000000000:identity/example.com"
+NAMES = {
+    "{ConfigurationSetName}": "main",
+    "{EmailIdentity}": "example.com",
+    "{EmailAddress}": "a%40example.com",
+    "{ReputationEntityType}": "RESOURCE",
+    "{ReputationEntityReference}": quote(_TENANT, safe=""),
+}
+_ACME = {"TenantName": "acme"}
 
 
 async def call(sandbox: Control, operation: str, document: Any = None) -> Any:
@@ -45,16 +56,38 @@ async def call(sandbox: Control, operation: str, document: Any = None) -> Any:
         ("GetConfigurationSet", None),
         ("GetConfigurationSetEventDestinations", None),
         ("GetEmailIdentity", None),
-        ("ListEmailIdentities", None),
+        ("ListEmailIdentities", {}),
         ("PutSuppressedDestination", {"EmailAddress": "b@example.com", "Reason": "BOUNCE"}),
         ("GetSuppressedDestination", None),
         ("ListSuppressedDestinations", None),
         ("DeleteSuppressedDestination", None),
+        ("SendEmail", simple_mail(TenantName="acme")),
+        ("CreateTenant", {"TenantName": "new", "Tags": [{"Key": "k", "Value": "v"}]}),
+        ("GetTenant", _ACME),
+        ("ListTenants", {}),
+        ("DeleteTenant", _ACME),
+        ("CreateTenantResourceAssociation", _ACME | {"ResourceArn": _IDENTITY}),
+        ("DeleteTenantResourceAssociation", _ACME | {"ResourceArn": _IDENTITY}),
+        ("ListTenantResources", _ACME),
+        ("ListResourceTenants", {"ResourceArn": _IDENTITY}),
+        ("PutTenantSuppressionAttributes", _ACME | {"SuppressionScope": "TENANT"}),
+        ("GetReputationEntity", None),
+        ("ListReputationEntities", {}),
+        ("UpdateReputationEntityCustomerManagedStatus", {"SendingStatus": "DISABLED"}),
+        (
+            "UpdateReputationEntityPolicy",
+            {"ReputationEntityPolicy": "arn:aws:ses:eu-west-1:aws:reputation-policy/strict"},
+        ),
+        ("ListRecommendations", {}),
     ],
 )
 async def test_an_answer_has_the_shape_of_the_model(sandbox: Control, ses: Any, operation: str, document: Any) -> None:
     await ses.put_suppressed_destination(EmailAddress="a@example.com", Reason="COMPLAINT")
     await sandbox.put("/sandbox/identities", {"identities": {"example.com": {}}})
+    tenant = {"resources": [_IDENTITY], "impact": "LOW", "suppression_scope": "ACCOUNT", "suppressed_reasons": []}
+    await sandbox.put("/sandbox/tenants", {"tenants": {"acme": tenant}})
+    found = {"resource_arn": _IDENTITY, "type": "SPF", "impact": "LOW"}
+    await sandbox.put("/sandbox/recommendations", {"recommendations": [found]})
 
     answered = await call(sandbox, operation, document)
 

@@ -37,6 +37,8 @@ def test_recipients_with_the_same_fate_share_an_event() -> None:
         headers={"X-Request-ID": "u"},
         tags={"uuid": "u"},
         configuration_set=None,
+        tenant=None,
+        tracking={},
         body=b"",
     )
 

@@ -33,6 +33,7 @@ class Sandbox:
             sending_enabled=True,
             enforcement_status="HEALTHY",
         )
+        await self.ask("PUT", "/sandbox/tenants", {"tenants": None})
         await self.set_credentials(access_key="sandbox", secret_key="sandbox-secret", expired=False)
 
     async def set_account(self, **change: object) -> None:

@@ -6,7 +6,17 @@ from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
 from email_consumer.aws.credentials import MissingCredentialsError
-from email_consumer.core.outcome import Failed, Held, InDoubt, Interrupted, Rejected, SendResult, Sent, Throttled
+from email_consumer.core.outcome import (
+    Failed,
+    Held,
+    InDoubt,
+    Interrupted,
+    Rejected,
+    SendResult,
+    Sent,
+    TenantRefused,
+    Throttled,
+)
 from email_consumer.runtime.clock import elapsed
 from email_consumer.ses.account import AccountUnavailableError
 from tests.factories import mail
@@ -75,6 +85,18 @@ async def test_each_error_becomes_its_outcome_in_one_attempt(
         assert isinstance(result, expected)
         assert code in str(result)
         assert await sandbox.accepted("u-1") == 0
+        assert isinstance(await ses.send(mail()), Sent)
+
+
+async def test_a_tenant_that_lacks_something_or_is_paused_concerns_its_own_mail(sandbox: Sandbox) -> None:
+    identity = "arn:aws:ses:ap-northeast-2:000000000000:identity/example.com"
+    tenants: dict[str, object] = {"acme": {}, "paused": {"resources": [identity], "sending_status": "DISABLED"}}
+    await sandbox.ask("PUT", "/sandbox/tenants", {"tenants": tenants})
+    async with client(sandbox.url) as ses:
+        for tenant, said in (("acme", "not associated"), ("paused", "paused"), ("nobody", "not found")):
+            result = await ses.send(mail(tenant=tenant))
+            assert isinstance(result, TenantRefused)
+            assert (result.tenant, said in result.reason) == (tenant, True)
         assert isinstance(await ses.send(mail()), Sent)
 
 

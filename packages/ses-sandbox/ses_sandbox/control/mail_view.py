@@ -51,6 +51,8 @@ def mail_document(mail_id: int, message_id: str, received_at: float, body: bytes
         "headers": request.headers,
         "tags": request.tags,
         "configuration_set": request.configuration_set,
+        "tenant": request.tenant,
+        "tracking": request.tracking,
         "attachments": [
             {
                 "filename": attachment.filename,

@@ -1,4 +1,4 @@
-"""Which sender identities and configuration sets exist, as the control-plane operations report."""
+"""Which sender identities, configuration sets and tenants exist, as the control-plane operations report."""
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 from ses_sandbox.control.wire import read_model, reply
 from ses_sandbox.ses.configuration_sets import ConfigurationSet, ConfigurationSets
 from ses_sandbox.ses.identities import Identities, Identity
+from ses_sandbox.ses.reputation import Recommendation, Recommendations
+from ses_sandbox.ses.tenants import Tenant, TenantName, Tenants
 
 
 class IdentitiesScript(BaseModel):
@@ -24,17 +26,43 @@ class ConfigurationSetsScript(BaseModel):
     configuration_sets: dict[str, ConfigurationSet] | None
 
 
-class ResourceRoutes:
-    """`/sandbox/identities` and `/sandbox/configuration-sets`."""
+class TenantsScript(BaseModel):
+    """All tenants there are; null makes every one exist again."""
 
-    def __init__(self, identities: Identities, configuration_sets: ConfigurationSets) -> None:
+    model_config = ConfigDict(extra="forbid")
+
+    tenants: dict[TenantName, Tenant] | None
+
+
+class RecommendationsScript(BaseModel):
+    """All recommendations there are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recommendations: tuple[Recommendation, ...]
+
+
+class ResourceRoutes:
+    """`/sandbox/identities`, `/sandbox/configuration-sets`, `/sandbox/tenants` and `/sandbox/recommendations`."""
+
+    def __init__(
+        self,
+        identities: Identities,
+        configuration_sets: ConfigurationSets,
+        tenants: Tenants,
+        recommendations: Recommendations,
+    ) -> None:
         self._identities = identities
         self._configuration_sets = configuration_sets
+        self._tenants = tenants
+        self._recommendations = recommendations
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.put("/sandbox/identities", self.script_identities),
             web.put("/sandbox/configuration-sets", self.script_configuration_sets),
+            web.put("/sandbox/tenants", self.script_tenants),
+            web.put("/sandbox/recommendations", self.script_recommendations),
         ]
 
     async def script_identities(self, request: web.Request) -> web.Response:
@@ -48,4 +76,16 @@ class ResourceRoutes:
         """Replace the configuration sets."""
         script = await read_model(request, ConfigurationSetsScript)
         self._configuration_sets.scripted = script.configuration_sets
+        return reply(script.model_dump())
+
+    async def script_tenants(self, request: web.Request) -> web.Response:
+        """Replace the tenants."""
+        script = await read_model(request, TenantsScript)
+        await self._tenants.script(script.tenants)
+        return reply(script.model_dump())
+
+    async def script_recommendations(self, request: web.Request) -> web.Response:
+        """Replace the recommendations."""
+        script = await read_model(request, RecommendationsScript)
+        self._recommendations.scripted = script.recommendations
         return reply(script.model_dump())

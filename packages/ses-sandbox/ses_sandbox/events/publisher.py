@@ -1,7 +1,7 @@
 """Turns each accepted mail into the outbox entries of its events, in the mail's own transaction."""
 
 import sqlite3
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import orjson
 
@@ -18,12 +18,12 @@ class EventPublisher:
     def __init__(
         self,
         configuration_sets: ConfigurationSets,
-        suppressed: Container[str],
+        suppressed: Callable[[str | None], Container[str]],
         topics: Topics,
         outbox: Outbox,
         region: str,
     ) -> None:
-        """`suppressed` are the addresses, in lower case, on the account's suppression list."""
+        """`suppressed`: the addresses, in lower case, on the suppression list that a tenant's mail goes by."""
         self._configuration_sets = configuration_sets
         self._suppressed = suppressed
         self._topics = topics
@@ -37,7 +37,7 @@ class EventPublisher:
             return
         publishes = self._configuration_sets.publishes
         configuration_set = mail.request.configuration_set
-        for event_type, record in events_of(mail, self._region, self._suppressed):
+        for event_type, record in events_of(mail, self._region, self._suppressed(mail.request.tenant)):
             if event_type in self._outbox.settings.types:
                 addressees = [
                     each for each in subscriptions if publishes(configuration_set, event_type, each.topic_arn)

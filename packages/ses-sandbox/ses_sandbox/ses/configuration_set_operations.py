@@ -34,8 +34,14 @@ class ConfigurationSetOperations:
     async def create_configuration_set(self, request: web.Request) -> web.Response:
         """A new set without destinations."""
         document = read_document(await self._request_guard.admit(request, "CreateConfigurationSet"))
-        enabled = document.get("SendingOptions", {}).get("SendingEnabled", True)
-        created = ConfigurationSet(sending_enabled=enabled, tags=read_tags(document))
+        try:
+            created = ConfigurationSet(
+                sending_enabled=document.get("SendingOptions", {}).get("SendingEnabled", True),
+                max_delivery_seconds=document.get("DeliveryOptions", {}).get("MaxDeliverySeconds"),
+                tags=read_tags(document),
+            )
+        except ValidationError as error:
+            raise AwsError("BadRequestException", str(error)) from None
         self._sets.create(document["ConfigurationSetName"], created)
         return answer({})
 
@@ -45,7 +51,7 @@ class ConfigurationSetOperations:
         return answer(
             {
                 "ConfigurationSetName": name,
-                "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
+                "DeliveryOptions": _delivery_options(found),
                 "ReputationOptions": {"ReputationMetricsEnabled": False},
                 "SendingOptions": {"SendingEnabled": found.sending_enabled},
                 "Tags": tag_list(found.tags),
@@ -99,6 +105,11 @@ class ConfigurationSetOperations:
         await self._request_guard.admit(request, operation)
         name = request.match_info["name"]
         return name, self._sets.get(name)
+
+
+def _delivery_options(found: ConfigurationSet) -> dict[str, Any]:
+    limit = {"MaxDeliverySeconds": found.max_delivery_seconds} if found.max_delivery_seconds else {}
+    return {"TlsPolicy": "OPTIONAL"} | limit
 
 
 def _destination(name: str, document: dict[str, Any]) -> SnsDestination:

@@ -37,6 +37,8 @@ class ConfigurationSet(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sending_enabled: bool = True
+    max_delivery_seconds: int | None = Field(default=None, ge=300, le=50_400)
+    """Seconds during which SES tries to deliver."""
     destinations: tuple[SnsDestination, ...] = Field(default=())
     tags: dict[str, str] = Field(default={})
 

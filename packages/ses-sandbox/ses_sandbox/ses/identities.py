@@ -106,6 +106,7 @@ class IdentityOperations:
         return [
             web.post("/v2/email/identities", rest_json(self.create_identity)),
             web.get("/v2/email/identities", rest_json(self.list_identities)),
+            web.post("/v2/email/list-identities", rest_json(self.list_identities)),  # by newer clients
             web.get("/v2/email/identities/{name}", rest_json(self.get_identity)),
             web.put("/v2/email/identities/{name}/mail-from", rest_json(self.put_mail_from)),
             web.delete("/v2/email/identities/{name}", rest_json(self.delete_identity)),

@@ -10,6 +10,7 @@ from ses_sandbox.request_guard import RequestGuard
 from ses_sandbox.ses.configuration_sets import ConfigurationSets
 from ses_sandbox.ses.identities import Identities
 from ses_sandbox.ses.send_request import parse_send_request
+from ses_sandbox.ses.tenants import Tenants
 
 
 class Sending:
@@ -18,11 +19,14 @@ class Sending:
     def __init__(
         self,
         request_guard: RequestGuard,
+        *,
         account: Account,
         identities: Identities,
         configuration_sets: ConfigurationSets,
+        tenants: Tenants,
         mailbox: Mailbox,
     ) -> None:
+        self._tenants = tenants
         self._identities = identities
         self._configuration_sets = configuration_sets
         self._request_guard = request_guard
@@ -42,6 +46,7 @@ class Sending:
         send = parse_send_request(body)
         attributes = {"to": send.recipients, "subject": (send.subject,), "uuid": (send.uuid or "",)}
         due_after = await self._request_guard.apply_faults(request, "SendEmail", attributes)
+        self._tenants.check(send.tenant, send.sender, send.configuration_set)
         self._configuration_sets.check(send.configuration_set)
         self._identities.check_verified((send.sender,))
         if not self._account.production_access:

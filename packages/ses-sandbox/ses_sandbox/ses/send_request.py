@@ -21,6 +21,7 @@ _MAX_HEADER = 996
 _MAX_TAGS = 50
 _HEADER_NAME = re.compile(r"[!-9;-@A-~]+")
 _HEADER_VALUE = re.compile(r"[ -~]+")
+_FEATURE_STATUS = ("ENABLED", "DISABLED")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 Document = dict[str, Any]
@@ -42,6 +43,9 @@ class SendRequest:
     headers: dict[str, str]
     tags: dict[str, str]
     configuration_set: str | None
+    tenant: str | None
+    tracking: dict[str, bool]
+    """What the request says itself about tracking, by `opens` and `clicks`."""
     body: bytes
     """The request as it arrived."""
 
@@ -89,7 +93,8 @@ def _checked(document: Document, body: bytes) -> SendRequest:
         raise _bad("FromEmailAddress is missing")
     bare_address(sender)
     configuration_set = document.get("ConfigurationSetName") or None
-    if not isinstance(configuration_set, str | None):
+    tenant = document.get("TenantName") or None
+    if not isinstance(configuration_set, str | None) or not isinstance(tenant, str | None):
         raise TypeError
     reply_to = tuple(document.get("ReplyToAddresses") or ())
     for address in reply_to:
@@ -105,6 +110,8 @@ def _checked(document: Document, body: bytes) -> SendRequest:
         headers=headers,
         tags=_tags(document.get("EmailTags") or ()),
         configuration_set=configuration_set,
+        tenant=tenant,
+        tracking=_tracking(document.get("ConfigurationOverrides") or {}),
         body=body,
     )
 
@@ -163,6 +170,14 @@ def _tags(tags: list[Document] | tuple[()]) -> dict[str, str]:
             raise _bad(f"Duplicate tag name <{name}>.")
         pairs[name] = value
     return pairs
+
+
+def _tracking(overrides: Document) -> dict[str, bool]:
+    given = overrides.get("Tracking") or {}
+    named = {"opens": given.get("OpenTrackingEnabled"), "clicks": given.get("ClickTrackingEnabled")}
+    if not {*named.values()} <= {None, *_FEATURE_STATUS}:
+        raise _bad(f"Tracking overrides must be one of {', '.join(_FEATURE_STATUS)}")
+    return {name: value == "ENABLED" for name, value in named.items() if value is not None}
 
 
 def _bad(message: str) -> AwsError:
