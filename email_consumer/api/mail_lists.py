@@ -12,7 +12,7 @@ from email_consumer.api import statements
 from email_consumer.api.mail_filter import Search
 from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
-from email_consumer.store.mail_state import MailState, Result, StateAndReason, mail_state
+from email_consumer.store.mail_state import MailState, StateAndReason, read_state
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiModel
 from email_consumer.web.times import Moment
@@ -72,7 +72,7 @@ class MailLists:
             ids = await self._candidates(search, first, before, step)
             examined += len(ids)
             for row in await self._listed(search, ids):
-                known = state_of(row, time.time())
+                known = read_state(row, time.time())
                 if search.state is None or known.state is search.state:
                     found.append(_summary(row, known))
                     if len(found) == limit:
@@ -115,18 +115,6 @@ class MailLists:
     async def _listed(self, search: Search, ids: list[int]) -> list[sqlite3.Row]:
         parameters = {**search.checked, "ids": orjson.dumps(ids).decode()}
         return await self._database.fetch(statements.LISTED, parameters)
-
-
-def state_of(row: sqlite3.Row, now: float) -> StateAndReason:
-    """The state of a row of `statements.LISTED` or `statements.MAIL`."""
-    return mail_state(
-        row["status"],
-        row["error"],
-        [Result(kind, detail) for kind, detail in orjson.loads(row["results"])],
-        in_doubt=bool(row["in_doubt"]),
-        due_at=row["scheduled_at"],
-        now=now,
-    )
 
 
 def _summary(row: sqlite3.Row, known: StateAndReason) -> MailSummary:

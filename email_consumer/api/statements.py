@@ -2,6 +2,7 @@
 
 from email_consumer.message.lane import Lane
 from email_consumer.store.mail_index import DOMAIN
+from email_consumer.store.mail_state import RESULTS as RESULTS_OF_RECIPIENT
 from email_consumer.store.status import Status
 
 NOTE_CANCELLATION = """
@@ -46,13 +47,7 @@ WHERE cancelled_at < :before AND (stream <> :stream OR sequence <= :settled OR :
 
 CANCELLATIONS = "SELECT topic_id, stream, sequence, coalesce(stored_before, cancelled_at) AS before FROM cancellations"
 
-# What became of a mail's own recipient, as `store/mail_state.py` needs it; links that were clicked don't matter there.
-_RESULTS = """
-(SELECT json_group_array(json_array(kind, detail)) FROM (
-    SELECT DISTINCT status AS kind, iif(status IN ('Open', 'Click'), '', detail) AS detail FROM email_results
-    WHERE request_id = mail.id AND +recipient = coalesce(mail.address, mail.email) -- not by the index of recipients
-)) AS results
-"""
+_RESULTS = f"{RESULTS_OF_RECIPIENT} AS results"
 
 MAIL = f"SELECT *, {_RESULTS} FROM email_requests AS mail WHERE uuid = ?"
 
@@ -158,3 +153,11 @@ TRANSACTIONAL_COUNTS = "SELECT status, count FROM topic_transactional_counts WHE
 RESULT_COUNTS = "SELECT kind, count FROM topic_results WHERE topic_id = ?"
 
 SENT_SINCE = "SELECT coalesce(sum(count), 0) FROM sent_minutes WHERE minute > ?"
+
+# The first and last sending of a topic, and how many of its mails were sent since :minute.
+TOPIC_PACE = """
+SELECT
+    (SELECT first_at FROM topic_minutes WHERE topic_id = :topic_id ORDER BY minute LIMIT 1),
+    (SELECT last_at FROM topic_minutes WHERE topic_id = :topic_id ORDER BY minute DESC LIMIT 1),
+    (SELECT sum(count) FROM topic_minutes WHERE topic_id = :topic_id AND minute >= :minute)
+"""

@@ -86,6 +86,17 @@ class Metrics:
     """From storage by the source to acceptance by SES, by lane of the mail."""
     ses_call: Distribution = field(default_factory=Distribution)
     """SES calls that ended with any result."""
+    events_published: int = 0
+    """Events out that are stored in JetStream."""
+    events_waiting: int = 0
+    """Events out that JetStream or the webhooks' deliveries have not taken yet."""
+    events_dropped: Counter[str] = field(default_factory=Counter)
+    """Events out that were given up, by where to: `jetstream` (too large), `webhook` (all attempts failed), or both
+    (`outbox`: too old, or too many wait)."""
+    webhook_attempts: Counter[str] = field(default_factory=Counter)
+    """Requests to webhook endpoints, by result: `delivered` or `failed`."""
+    webhooks_disabled: int = 0
+    """Webhook endpoints that are disabled."""
     loop_lag: Distribution = field(default_factory=Distribution)
     """How late the event loop ran a timer."""
 

@@ -93,6 +93,7 @@ class MetricsCollector(Collector):
         yield _histogram("email_ses_call_seconds", "SES calls that were answered.", metrics.ses_call)
         yield _histogram("email_loop_lag_seconds", "How late the event loop came to a timer.", metrics.loop_lag)
         yield from _by_lane(metrics)
+        yield from _events_out(metrics)
 
 
 def _by_lane(metrics: Metrics) -> Iterator[Metric]:
@@ -107,6 +108,26 @@ def _by_lane(metrics: Metrics) -> Iterator[Metric]:
         held.add_metric([lane], bool(metrics.held or (lane is Lane.BULK and metrics.bulk_held)))
         waited.add_metric([lane], _buckets(metrics.enqueue_to_ses[lane]), metrics.enqueue_to_ses[lane].total)
     yield from (sent, held, waited)
+
+
+def _events_out(metrics: Metrics) -> Iterator[Metric]:
+    yield CounterMetricFamily("email_events_out_published", "Events out stored in JetStream.", metrics.events_published)
+    yield GaugeMetricFamily(
+        "email_events_out_waiting",
+        "Events out that are not published or handed to webhooks yet.",
+        metrics.events_waiting,
+    )
+    dropped = CounterMetricFamily("email_events_out_dropped", "Events out that were given up.", labels=["where"])
+    for where in ("outbox", "jetstream", "webhook"):
+        dropped.add_metric([where], metrics.events_dropped[where])
+    yield dropped
+    attempts = CounterMetricFamily("email_webhook_attempts", "Requests to webhook endpoints.", labels=["result"])
+    for result in ("delivered", "failed"):
+        attempts.add_metric([result], metrics.webhook_attempts[result])
+    yield attempts
+    yield GaugeMetricFamily(
+        "email_webhooks_disabled", "Webhook endpoints that are disabled.", metrics.webhooks_disabled
+    )
 
 
 def _histogram(name: str, documentation: str, distribution: Distribution) -> HistogramMetricFamily:

@@ -1,5 +1,7 @@
 """An event as publishers read it: one JSON document. docs/events.md describes it, docs/asyncapi.yaml is its schema."""
 
+import time
+from hashlib import blake2b
 from sqlite3 import Row
 from typing import Any
 
@@ -7,6 +9,7 @@ import orjson
 
 from email_consumer.message.address import normal_form
 from email_consumer.message.times import rfc3339
+from email_consumer.store.mail_state import read_state
 from email_consumer.store.retired import published_uuid
 
 TYPES = (
@@ -27,21 +30,34 @@ TYPES = (
 _WITHOUT_REASON = ("sent", "scheduled")
 _GROUP = "bulk:"
 """Start of the scope of an unsubscribe group."""
+_LONGEST_DIAGNOSTIC = 1_000
+"""Characters; what the recipient's server wrote may be of any length."""
 
 
-def event_id(origin: str, seq: int) -> str:
-    """The same for the same row, however often it is published. `origin` identifies the database."""
+def id_start(origin: str, seq: int) -> str:
+    """What the id of an event with that number begins with. `origin` identifies the database."""
     return f"evt_{origin[:16]}{seq:012d}"
+
+
+def event_id(origin: str, row: Row) -> str:
+    """The same for the same row, however often it is published.
+
+    After a database was restored from a backup, numbers are given to other events than before. So the id also depends on
+    what happened, and when.
+    """
+    happened = (row["type"], row["at"], row["uuid"], row["request_id"], row["result_id"])
+    return id_start(origin, row["seq"]) + blake2b(repr(happened).encode(), digest_size=5).hexdigest()
 
 
 def document(row: Row, origin: str) -> dict[str, Any]:
     """The event of a row of `statements.PENDING`; what does not apply is absent."""
     kind, recipient = row["type"], row["recipient"]
     found: dict[str, Any] = {
-        "id": event_id(origin, row["seq"]),
+        "id": event_id(origin, row),
         "type": kind,
         "at": rfc3339(row["at"]),
         "uuid": row["uuid"] and published_uuid(row["uuid"]),
+        "state": None if row["status"] is None else read_state(row, time.time()).state,
         "topic_id": row["topic_id"],
         "lane": row["lane"],
         "tenant": row["tenant"],
@@ -77,7 +93,7 @@ def _diagnostic(raw: str | None, recipient: str | None) -> str:
     try:
         for each in orjson.loads(raw or "{}")["bounce"]["bouncedRecipients"]:
             if normal_form(each["emailAddress"]) == recipient:
-                return str(each.get("diagnosticCode") or "")
+                return str(each.get("diagnosticCode") or "")[:_LONGEST_DIAGNOSTIC]
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
     return ""

@@ -7,6 +7,7 @@ from sqlite3 import OperationalError, Row
 
 import structlog
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.outbox import statements
 from email_consumer.store.database import Database
 
@@ -29,10 +30,11 @@ class Cursor:
 class Outbox:
     """A row stays until all cursors are past it."""
 
-    def __init__(self, database: Database, origin: str) -> None:
-        """`origin` identifies the database, for the ids of events."""
+    def __init__(self, database: Database, origin: str, metrics: Metrics) -> None:
+        """`origin` identifies the database, for the ids of events. `metrics`: get how many events wait."""
         self.database = database
         self.origin = origin
+        self._metrics = metrics
         self._cursors: list[Cursor] = []
         self._forgotten = 0
         database.when_written = self._notify
@@ -57,6 +59,10 @@ class Outbox:
         ((seq,),) = await self.database.fetch(statements.LAST)
         return int(seq)
 
+    async def _last_waiting(self) -> int:
+        ((seq,),) = await self.database.fetch(statements.LAST_WAITING)
+        return int(seq)
+
     async def waiting(self) -> int:
         """Number of events that somebody has not taken yet."""
         ((count,),) = await self.database.fetch(statements.WAITING)
@@ -67,11 +73,12 @@ class Outbox:
         while True:
             await asyncio.sleep(_FORGET_EVERY)
             taken = min(cursor.seq for cursor in self._cursors)
-            if taken > self._forgotten:
-                try:
+            try:
+                self._metrics.events_waiting = max(0, await self._last_waiting() - taken)
+                if taken > self._forgotten:
                     await self._forget(taken)
-                except OperationalError as error:
-                    _log.debug("events.not_deleted", error=str(error))
+            except OperationalError as error:
+                _log.debug("events.not_deleted", error=str(error))
 
     async def _forget(self, taken: int) -> None:
         async with self.database.transaction() as connection:

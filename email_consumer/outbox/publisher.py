@@ -15,6 +15,7 @@ import structlog
 from nats.errors import Error as NatsError
 from nats.js.api import Header
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.jetstream.publisher import (
     ConflictError,
     LostAckError,
@@ -42,17 +43,16 @@ _log = structlog.get_logger(__name__)
 class EventPublisher:
     """`prepare` it before anything is recorded, then `run` it; `flush` it at the end."""
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, stream: EventStream) -> None:
+    def __init__(self, outbox: Outbox, publisher: Publisher, stream: EventStream, metrics: Metrics) -> None:
         self._outbox = outbox
         self._publisher = publisher
         self._stream = stream
+        self._metrics = metrics
         self._cursor = outbox.cursor()
         self._sequence: int | None = None
         """Of the stream's last message; None if that has to be read."""
         self._behind_since = inf
         """Since when publishing has been failing (monotonic clock)."""
-        self.published = 0
-        """Events, since the start."""
 
     async def prepare(self) -> None:
         """Create the stream if it is missing, and continue after what it holds.
@@ -82,7 +82,6 @@ class EventPublisher:
                 await self.flush()
             except TEMPORARY as error:
                 _log.debug("events.again", reason=str(error))
-                self._sequence = None
                 self._behind_since = min(self._behind_since, time.monotonic())
                 await asyncio.sleep(_RETRY)
             else:
@@ -111,21 +110,22 @@ class EventPublisher:
         if self._sequence is None:
             await self._find_end()
             rows = [row for row in rows if row["seq"] > self._cursor.seq]
-        first = self._sequence or 0
+        first, self._sequence = self._sequence or 0, None  # unknown until all have been answered
         sent = [await self._send(row, first + place) for place, row in enumerate(rows)]
         answers = await asyncio.gather(*sent, return_exceptions=True)
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, TooLargeError):
                 _log.error("events.too_large", uuid=row["uuid"], type=row["type"], reason=str(answer))
-                self._cursor.seq, self._sequence = row["seq"], None  # those after it expected it
+                self._metrics.events_dropped["jetstream"] += 1
+                self._cursor.seq = row["seq"]  # those after it expected it
                 return
             if isinstance(answer, BaseException):
-                self._sequence = None
                 if isinstance(answer, (RefusedError, LostAckError)):
                     await self._publisher.pause(answer, self._stream.subject(row["type"]))
                 raise answer
-            self._cursor.seq, self._sequence = row["seq"], answer.sequence
-            self.published += 1
+            self._cursor.seq, first = row["seq"], answer.sequence
+            self._metrics.events_published += 1
+        self._sequence = first
 
     async def _send(self, row: Row, after: int) -> "asyncio.Future[Stored]":
         event = document(row, self._outbox.origin)

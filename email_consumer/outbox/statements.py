@@ -1,5 +1,6 @@
 """The outbox's SQL, a comment per statement."""
 
+from email_consumer.store.mail_state import RESULTS
 from email_consumer.store.status import Status
 
 _TYPE_BY_STATUS = f"""
@@ -66,12 +67,12 @@ TRIGGERS = {
 
 # What is not published yet, in order, with the mail and the recipient's result as they are now: an erasure reaches these events.
 # SES's own JSON is kept with the first recipient of an event.
-PENDING = """
-SELECT seq, type, at, outbox.uuid, attempt, outbox.message_id, reason, outbox.address, outbox.scope,
-    mail.topic_id, mail.lane, mail.tenant, mail.email, mail.source, result.recipient, result.machine, result.detail,
-    iif(type <> 'bounced' OR result.raw <> '{}', result.raw, (
+PENDING = f"""
+SELECT seq, type, at, outbox.uuid, outbox.request_id, outbox.result_id, attempt, outbox.message_id, reason, outbox.address,
+    outbox.scope, mail.status, mail.error, mail.in_doubt, mail.scheduled_at, {RESULTS} AS results, mail.topic_id, mail.lane, mail.tenant, mail.email, mail.source, result.recipient, result.machine, result.detail,
+    iif(type <> 'bounced' OR result.raw <> '{{}}', result.raw, (
         SELECT first.raw FROM email_results AS first
-        WHERE first.request_id = result.request_id AND first.id < result.id AND first.raw <> '{}'
+        WHERE first.request_id = result.request_id AND first.id < result.id AND first.raw <> '{{}}'
             AND first.status = result.status AND first.created_at = result.created_at
         ORDER BY first.id DESC LIMIT 1
     )) AS raw
@@ -95,3 +96,6 @@ WHERE :seq > (SELECT coalesce(max(seq), 0) FROM outbox)
 WAITING = "SELECT count(*) FROM outbox WHERE type <> ''"
 
 LAST = "SELECT coalesce(max(seq), 0) FROM outbox"
+
+# Read from the end, so it costs nothing however many wait.
+LAST_WAITING = "SELECT coalesce(max(seq), 0) FROM outbox WHERE type <> ''"

@@ -10,7 +10,7 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.core.foreign_records import JUNK
 from email_consumer.jetstream.api import ask
-from email_consumer.outbox.document import TYPES, event_id
+from email_consumer.outbox.document import TYPES, id_start
 
 _NANOSECONDS = 1_000_000_000
 _MAX_AGE = 7 * 86_400 * _NANOSECONDS
@@ -82,6 +82,6 @@ class EventStream:
         try:
             event = orjson.loads(base64.b64decode(message["data"]))
             seq = int(event["seq"])
-            return seq if event["id"] == event_id(self._origin, seq) else 0
+            return seq if event["id"].startswith(id_start(self._origin, seq)) else 0
         except JUNK:
             return 0

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.outbox.outbox import Outbox
@@ -37,19 +38,21 @@ class EventsOut:
     routes: Sequence[web.RouteDef] = ()
 
 
-async def open_events_out(settings: Settings, services: Supervisor, database: Database) -> EventsOut:
+async def open_events_out(settings: Settings, services: Supervisor, database: Database, metrics: Metrics) -> EventsOut:
     """Record everything that happens from here on. To be called before anything is written about mail."""
     if not settings.events_out:
         return EventsOut()
-    outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex))
-    checks = {"events": await _to_jetstream(settings, services, outbox)} if "nats" in settings.events_out else {}
-    routes = await _to_webhooks(settings, services, outbox) if "webhooks" in settings.events_out else []
+    outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex), metrics)
+    checks = (
+        {"events": await _to_jetstream(settings, services, outbox, metrics)} if "nats" in settings.events_out else {}
+    )
+    routes = await _to_webhooks(settings, services, outbox, metrics) if "webhooks" in settings.events_out else []
     await record(database)
     services.start(Service("outbox", outbox.run))
     return EventsOut(checks, routes)
 
 
-async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox) -> Check:
+async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox, metrics: Metrics) -> Check:
     client = await open_connection(settings, services)  # a separate one, so that mail never waits for events
     stream = EventStream(
         client,
@@ -58,7 +61,7 @@ async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox
         replicas=settings.nats_replicas,
         max_bytes=settings.events_max_bytes,
     )
-    events = EventPublisher(outbox, Publisher(client), stream)
+    events = EventPublisher(outbox, Publisher(client), stream, metrics)
     await events.prepare()
 
     async def finish() -> None:
@@ -71,10 +74,12 @@ async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox
     return events.check
 
 
-async def _to_webhooks(settings: Settings, services: Supervisor, outbox: Outbox) -> list[web.RouteDef]:
-    endpoints = Endpoints(outbox.database, allow_private=settings.webhook_allow_private)
+async def _to_webhooks(
+    settings: Settings, services: Supervisor, outbox: Outbox, metrics: Metrics
+) -> list[web.RouteDef]:
+    endpoints = Endpoints(outbox.database, metrics, allow_private=settings.webhook_allow_private)
     sender = await services.enter(webhook_sender(allow_private=settings.webhook_allow_private))
-    deliverer = Deliverer(endpoints, sender)
+    deliverer = Deliverer(endpoints, sender, metrics)
     await endpoints.load()
     fan_out = FanOut(outbox, endpoints, deliverer.due)
     await fan_out.prepare()

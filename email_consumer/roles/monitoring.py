@@ -24,6 +24,7 @@ from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
 from email_consumer.sources.unconsumed import UnconsumedWatch
 from email_consumer.store.database import Database
+from email_consumer.store.event_retention import EventRetention
 from email_consumer.store.retention import Retention
 
 _EVERY = 15.0
@@ -38,7 +39,8 @@ def build_operations(parts: Parts, database: Database) -> list[web.RouteDef]:
     """Start retention (RETENTION_DAYS), and return the routes for erasing addresses."""
     settings = parts.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
-    parts.services.start(Service("retention", Retention(database, keep).run))
+    events = EventRetention(database, keep, parts.metrics)
+    parts.services.start(Service("retention", Retention(database, keep).run), Service("event retention", events.run))
     return ErasureRoutes(database, Unsent(parts.metrics)).routes()
 
 

@@ -35,8 +35,9 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     """Open the database, then the sources; wait for the consumer lease. `local`: only serve this machine."""
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
     sources = await open_sources(settings, services, partial(_take_consumer, settings, database, services))
-    events_out = await open_events_out(settings, services, database)
-    parts = Parts(settings, Metrics(), sources, services, local=local)
+    metrics = Metrics()
+    events_out = await open_events_out(settings, services, database, metrics)
+    parts = Parts(settings, metrics, sources, services, local=local)
     parts.checks.update(events_out.checks)
     gate = Gate(safe_mode_of(settings))
     ledger = SqliteLedger(

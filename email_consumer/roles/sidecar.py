@@ -55,7 +55,8 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     nats = await join_ledger(link, services)
     identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
     lease = await _acquire_lease(link, identity, services)
-    events_out = await open_events_out(settings, services, database)
+    metrics = Metrics()
+    events_out = await open_events_out(settings, services, database, metrics)
     await keeper.prepare()
     services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
@@ -73,7 +74,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     marks = await open_marks(settings, services) if "sqs" in settings.source else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
-    parts = Parts(settings, Metrics(), sources, services)
+    parts = Parts(settings, metrics, sources, services)
     parts.checks.update(events_out.checks, claims=keeper.check)
     resources = Resources(database, queue, workers, secrets, events_out.routes)
     wake_scheduler = await build_control_plane(parts, resources)

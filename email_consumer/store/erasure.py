@@ -109,14 +109,15 @@ class _Erasure:
         async for ids in self._scan(statements.UNMATCHED, statements.LAST_UNMATCHED):
             async with self._database.transaction() as connection:
                 self.done.events += (await connection.execute(statements.DELETE_UNMATCHED, _ids(ids))).rowcount
-        async for ids in self._scan(statements.DELIVERIES, statements.LAST_DELIVERY):
-            async with self._database.transaction() as connection:
-                await connection.execute(statements.DELETE_DELIVERIES, _ids(ids))
         async with self._database.transaction() as connection:
             self.done.suppressed = (await connection.execute(statements.SUPPRESSION, self._parameters)).rowcount > 0
             await connection.execute(statements.FORMER_SUPPRESSION, self._parameters)
             for statement in statements.EVENTS_OUT:
                 await connection.execute(statement, self._parameters)
+        # Afterwards: these are made from the rows above.
+        async for ids in self._scan(statements.DELIVERIES, statements.LAST_DELIVERY):
+            async with self._database.transaction() as connection:
+                await connection.execute(statements.DELETE_DELIVERIES, _ids(ids))
 
     async def _rename(self, ids: Sequence[int]) -> None:
         parameters = self._parameters | _ids(ids)

@@ -49,6 +49,9 @@ COUNTED = """
 SELECT topic_id, iif(machine, 'Machine', '') || result.status AS kind, recipient
 FROM email_results AS result JOIN email_requests AS request ON request.id = request_id
 WHERE recipient = :address AND request_id IN (SELECT value FROM json_each(:ids)) AND topic_id IS NOT NULL
+UNION SELECT topic_id, kind, recipient FROM topic_recipients
+WHERE recipient = :address AND kind = 'Unsubscribed'
+    AND topic_id IN (SELECT topic_id FROM email_requests WHERE id IN (SELECT value FROM json_each(:ids)))
 """
 
 RENAME = (
@@ -102,9 +105,10 @@ SUPPRESSION = "UPDATE suppressions SET detail = '' WHERE address = :address AND 
 
 FORMER_SUPPRESSION = "DELETE FROM suppressions WHERE address = :address AND removed_at IS NOT NULL AND mirror IS NULL"
 
-# Events that are not published yet. Their other fields are read from the row of the mail, which is erased already.
+# Events that are not published yet. Their other fields are read from the row of the mail, which is erased already. The
+# row stays: the number of a deleted one could be given again, to an event that would then be taken for a published one.
 EVENTS_OUT = (
-    "DELETE FROM outbox WHERE address = :address",
+    "UPDATE outbox SET type = '', address = NULL, reason = NULL WHERE address = :address",
     "UPDATE outbox SET reason = 'erased' WHERE mentions(reason, :address)",
 )
 

@@ -5,7 +5,10 @@ The glossary defines each state. Copies (cc and bcc) don't count: what happened 
 
 from collections.abc import Iterable
 from enum import StrEnum
+from sqlite3 import Row
 from typing import NamedTuple
+
+import orjson
 
 from email_consumer.store.status import Status
 
@@ -56,6 +59,27 @@ class StateAndReason(NamedTuple):
     state: MailState
     reason: str | None
     """What SES says of a bounce, complaint, delay or rejection; otherwise the row's error."""
+
+
+# SQL. What became of a mail's own recipient; links that were clicked don't matter.
+RESULTS = """
+(SELECT json_group_array(json_array(kind, detail)) FROM (
+    SELECT DISTINCT status AS kind, iif(status IN ('Open', 'Click'), '', detail) AS detail FROM email_results
+    WHERE request_id = mail.id AND +recipient = coalesce(mail.address, mail.email) -- not by the index of recipients
+))
+"""
+
+
+def read_state(row: Row, now: float) -> StateAndReason:
+    """The state of a row of `email_requests` with its `RESULTS` as `results`."""
+    return mail_state(
+        row["status"],
+        row["error"],
+        [Result(kind, detail) for kind, detail in orjson.loads(row["results"])],
+        in_doubt=bool(row["in_doubt"]),
+        due_at=row["scheduled_at"],
+        now=now,
+    )
 
 
 def mail_state(

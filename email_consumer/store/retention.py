@@ -1,7 +1,7 @@
 """Deletes finished mail after RETENTION_DAYS, a few rows at a time between other writes.
 
 Its attempts, results, sums and unused contents are deleted, too. Unfinished mail stays, however old. (The inbox cleans up its
-own tables.)
+own tables; for events out see `event_retention.py`.)
 """
 
 import asyncio
@@ -55,6 +55,7 @@ _EMPTY_SUMS = (
     "DELETE FROM topic_counts WHERE count = 0 AND topic_id IN (SELECT value FROM json_each(?))",
     "DELETE FROM topic_results WHERE count = 0 AND topic_id IN (SELECT value FROM json_each(?))",
 )
+_OLD_MINUTES = "DELETE FROM topic_minutes WHERE topic_id IN (SELECT value FROM json_each(?)) AND minute < ?"
 _OTHER_TABLES = (
     "DELETE FROM sent_minutes WHERE minute IN (SELECT minute FROM sent_minutes WHERE minute < :cutoff / 60 LIMIT 1000)",
     """
@@ -63,15 +64,6 @@ _OTHER_TABLES = (
     """,
     # Events of that age are refused, so these entries are no longer needed.
     "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
-    # Events that nobody fetched. The last one stays: the next number is counted from it.
-    """
-    DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE at < :cutoff ORDER BY seq LIMIT 10000)
-        AND seq < (SELECT max(seq) FROM outbox)
-    """,
-    """
-    DELETE FROM webhook_deliveries
-    WHERE id IN (SELECT id FROM webhook_deliveries ORDER BY id LIMIT 10000) AND created_at < :cutoff
-    """,
 )
 
 _log = structlog.get_logger(__name__)
@@ -153,6 +145,7 @@ async def _forget(connection: aiosqlite.Connection, ids: Sequence[int], cutoff: 
     topics = orjson.dumps(list({row["topic_id"] for row in gone if row["topic_id"]})).decode()
     for statement in _EMPTY_SUMS:
         await connection.execute(statement, (topics,))
+    await connection.execute(_OLD_MINUTES, (topics, cutoff // 60))
     return len(gone)
 
 

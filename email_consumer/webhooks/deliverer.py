@@ -11,6 +11,7 @@ import aiosqlite
 import orjson
 import structlog
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.runtime.supervisor import Service, Supervisor
 from email_consumer.runtime.tasks import end
 from email_consumer.store.group_commit import GroupCommit
@@ -19,8 +20,8 @@ from email_consumer.webhooks.endpoints import Endpoints
 from email_consumer.webhooks.schedule import DISABLED_AFTER, delay
 from email_consumer.webhooks.sender import Answer, WebhookSender
 
-_AT_ONCE = 8
-"""Attempts under way for an endpoint."""
+AT_ONCE = 8
+"""Attempts under way for an endpoint; for one that fails, one."""
 _LONGEST_WAIT = 60.0
 _RETRY = 1.0
 
@@ -40,9 +41,10 @@ class _Settled:
 class Deliverer:
     """A background service."""
 
-    def __init__(self, endpoints: Endpoints, sender: WebhookSender) -> None:
+    def __init__(self, endpoints: Endpoints, sender: WebhookSender, metrics: Metrics) -> None:
         self._endpoints = endpoints
         self._sender = sender
+        self._metrics = metrics
         self._settling: GroupCommit[_Settled, None] = GroupCommit(endpoints.database, _settle, interval=0.05)
         self._wake: dict[str, asyncio.Event] = {}
         self._changed = asyncio.Event()
@@ -81,7 +83,7 @@ class Deliverer:
                 wake.clear()
                 try:
                     wait = await self._begin(endpoint_id, under_way)
-                except sqlite3.OperationalError as error:
+                except sqlite3.Error as error:
                     _log.debug("webhooks.again", error=str(error))
                     wait = _RETRY
                 try:
@@ -95,7 +97,8 @@ class Deliverer:
 
     async def _begin(self, endpoint_id: str, under_way: dict[int, asyncio.Task[None]]) -> float:
         """Begin what is due, as far as there is room; returns the seconds until something else may be."""
-        room = _AT_ONCE - len(under_way)
+        endpoint = self._endpoints.get(endpoint_id)
+        room = (AT_ONCE if endpoint and endpoint.failing_since is None else 1) - len(under_way)
         if room <= 0:
             return _LONGEST_WAIT
         now = time.time()
@@ -130,13 +133,18 @@ class Deliverer:
             return
         answer = await self._sender.send(endpoint, row["event_id"], row["body"])
         now = time.time()
+        self._metrics.webhook_attempts["failed" if answer.error else "delivered"] += 1
         if not answer.error:
             await self._settling.submit(_Settled(row["id"], None, now, None))
         else:
             pause = delay(row["attempts"] + 1, answer.retry_after)
             next_at = None if pause is None else now + pause
             await self._settling.submit(_Settled(row["id"], next_at, None, answer.error))
-        await self._judge(endpoint_id, answer, now)
+            self._metrics.events_dropped["webhook"] += next_at is None
+        try:
+            await self._judge(endpoint_id, answer, now)
+        except sqlite3.OperationalError as error:  # the next answer is judged again
+            _log.debug("webhooks.again", error=str(error))
 
     async def _judge(self, endpoint_id: str, answer: Answer, now: float) -> None:
         """Disable an endpoint that wants no more events, or has taken none for days."""
@@ -147,10 +155,9 @@ class Deliverer:
             await self._endpoints.disable(endpoint, "it answered 410 Gone")
         elif not answer.error:
             if endpoint.failing_since is not None:
-                await self._endpoints.failing_since(endpoint, None)
+                await self._endpoints.works(endpoint)
         elif endpoint.failing_since is None:
-            await self._endpoints.failing_since(endpoint, now)
-            _log.warning("webhooks.failing", endpoint=endpoint_id, error=answer.error)
+            await self._endpoints.fails(endpoint, now, answer.error)
         elif now - endpoint.failing_since > DISABLED_AFTER:
             await self._endpoints.disable(endpoint, f"no event was delivered for 5 days: {answer.error}")
 

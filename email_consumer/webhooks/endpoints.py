@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable
 
+import orjson
 import structlog
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.store.database import Database
 from email_consumer.webhooks import statements
 from email_consumer.webhooks.destination import check_url
@@ -23,8 +25,9 @@ class TooManyEndpointsError(Exception):
 class Endpoints:
     """`load` it first. All methods may raise `sqlite3.OperationalError`: then nothing was changed."""
 
-    def __init__(self, database: Database, *, allow_private: bool) -> None:
+    def __init__(self, database: Database, metrics: Metrics, *, allow_private: bool) -> None:
         self.database = database
+        self._metrics = metrics
         self._allow_private = allow_private
         self._known: dict[str, Endpoint] = {}
         self.when_changed: Callable[[], None] = lambda: None
@@ -33,6 +36,7 @@ class Endpoints:
     async def load(self) -> None:
         found = [Endpoint.of(row) for row in await self.database.fetch(statements.ENDPOINTS)]
         self._known = {endpoint.id: endpoint for endpoint in found}
+        self._metrics.webhooks_disabled = sum(endpoint.disabled_at is not None for endpoint in found)
         self.when_changed()
 
     @property
@@ -60,10 +64,11 @@ class Endpoints:
         return self._known[str(new["id"])]
 
     async def remove(self, endpoint: Endpoint) -> None:
-        """With all its deliveries; an attempt that is under way is the last."""
-        async with self.database.transaction() as connection:
-            await connection.execute(statements.REMOVE_ENDPOINT, (endpoint.id,))
-        await self.load()
+        """With all its deliveries, a few at a time; an attempt that is under way is the last."""
+        await self._write(statements.DISABLE, {"id": endpoint.id, "now": time.time(), "reason": "it is being removed"})
+        while await self._write(statements.DELETE_DELIVERIES, {"id": endpoint.id}):
+            pass
+        await self._write(statements.REMOVE_ENDPOINT, {"id": endpoint.id})
         _log.info("webhooks.removed", endpoint=endpoint.id)
 
     async def rotate(self, endpoint: Endpoint) -> Endpoint:
@@ -72,12 +77,19 @@ class Endpoints:
         await self._write(statements.ROTATE, {"id": endpoint.id, "secret": new_secret(), "until": until})
         return self._known[endpoint.id]
 
-    async def failing_since(self, endpoint: Endpoint, since: float | None) -> None:
-        await self._write(statements.FAILING, {"id": endpoint.id, "since": since})
+    async def fails(self, endpoint: Endpoint, now: float, error: str) -> None:
+        """An attempt failed, the first one after a success."""
+        if await self._write(statements.FAILS, {"id": endpoint.id, "now": now}):
+            _log.warning("webhooks.failing", endpoint=endpoint.id, error=error)
+
+    async def works(self, endpoint: Endpoint) -> None:
+        """An attempt succeeded, the first one after a failure."""
+        await self._write(statements.WORKS, {"id": endpoint.id})
 
     async def disable(self, endpoint: Endpoint, reason: str) -> None:
         """Its events wait from now on."""
-        await self._write(statements.DISABLE, {"id": endpoint.id, "now": time.time(), "reason": reason})
+        if not await self._write(statements.DISABLE, {"id": endpoint.id, "now": time.time(), "reason": reason}):
+            return
         hint = "its events wait; enable it with `email-consumer webhooks enable`"
         _log.error("webhooks.disabled", endpoint=endpoint.id, reason=reason, hint=hint)
 
@@ -85,7 +97,25 @@ class Endpoints:
         await self._write(statements.ENABLE, {"id": endpoint.id})
         _log.info("webhooks.enabled", endpoint=endpoint.id)
 
-    async def _write(self, sql: str, values: dict[str, object]) -> None:
+    async def resend(self, endpoint: Endpoint, since: float, delivery: int | None, *, delivered: bool) -> int:
+        """Make deliveries due: those since that time (Unix seconds), or the one with that id; returns their number."""
+        count, after = 0, 0
+        wanted: dict[str, object] = {
+            "endpoint": endpoint.id,
+            "since": since,
+            "delivery": delivery,
+            "delivered": delivered,
+        }
+        while rows := await self.database.fetch(statements.TO_RESEND, wanted | {"after": after}):
+            after = rows[-1]["id"]
+            ids = orjson.dumps([row["id"] for row in rows if row["wanted"]]).decode()
+            async with self.database.transaction() as connection:
+                count += (await connection.execute(statements.RESEND, {"ids": ids, "now": time.time()})).rowcount
+        return count
+
+    async def _write(self, sql: str, values: dict[str, object]) -> bool:
+        """Whether that changed anything."""
         async with self.database.transaction() as connection:
-            await connection.execute(sql, values)
+            changed = (await connection.execute(sql, values)).rowcount > 0
         await self.load()
+        return changed

@@ -4,10 +4,12 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
+from sqlite3 import Row
 
 import orjson
 import structlog
 
+from email_consumer.outbox import statements as outbox_statements
 from email_consumer.outbox.document import document
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.store.key_values import WRITE_VALUE, read_value
@@ -16,6 +18,8 @@ from email_consumer.webhooks.endpoints import Endpoints
 
 _CURSOR = "webhooks.seq"
 _BATCH = 200
+_MOST_DELIVERIES = 2_000
+"""Deliveries that are written in a transaction, during which nothing else is."""
 _INTERVAL = 0.05
 _RETRY = 0.5
 
@@ -53,23 +57,27 @@ class FanOut:
             await asyncio.sleep(_INTERVAL)
 
     async def _move_on(self) -> bool:
-        rows = await self._outbox.pending(self._cursor.seq, _BATCH)
-        if not rows:
+        if not await self._outbox.pending(self._cursor.seq, 1):
             return False
-        now = time.time()
-        new = []
-        for row in rows:
-            event = document(row, self._outbox.origin)
-            body = orjson.dumps(event).decode()
-            new += [
-                {"endpoint": endpoint.id, "event": event["id"], "type": event["type"], "body": body, "now": now}
-                for endpoint in self._endpoints.all
-                if endpoint.wants(event)
-            ]
-        last = rows[-1]["seq"]
+        limit = min(_BATCH, _MOST_DELIVERIES // max(1, len(self._endpoints.all)))
         async with self._outbox.database.transaction() as connection:
+            # Read here: an erasure comes before, and is found in the rows; or after, and finds the deliveries.
+            found = await connection.execute_fetchall(outbox_statements.PENDING, (self._cursor.seq, limit))
+            rows = list(found)
+            new = [delivery for row in rows for delivery in self._deliveries(row)]
+            last = rows[-1]["seq"] if rows else self._cursor.seq
             await connection.executemany(statements.ADD_DELIVERY, new)
             await connection.execute(WRITE_VALUE, (_CURSOR, str(last)))
         self._cursor.seq = last
         self._due({str(each["endpoint"]) for each in new})
         return True
+
+    def _deliveries(self, row: Row) -> list[dict[str, object]]:
+        event = document(row, self._outbox.origin)
+        new = {
+            "event": event["id"],
+            "type": event["type"],
+            "body": orjson.dumps(event).decode(),
+            "now": time.time(),
+        }
+        return [new | {"endpoint": endpoint.id} for endpoint in self._endpoints.all if endpoint.wants(event)]

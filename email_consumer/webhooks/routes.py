@@ -1,6 +1,5 @@
 """`/v1/webhooks`: endpoints, their secrets, and their deliveries."""
 
-import time
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -210,9 +209,7 @@ class WebhookRoutes:
     @operation("Send events again", body=Resend, answer=Resent)
     async def resend(self, request: web.Request) -> web.Response:
         wanted, endpoint = await read_body(request, Resend), self._find(request)
-        values = {"endpoint": endpoint.id, "since": wanted.since, "id": wanted.delivery, "all": wanted.delivered}
-        async with self._endpoints.database.transaction() as connection:
-            count = (await connection.execute(statements.RESEND, {**values, "now": time.time()})).rowcount
+        count = await self._endpoints.resend(endpoint, wanted.since, wanted.delivery, delivered=wanted.delivered)
         self._due({endpoint.id})
         return answer(Resent(deliveries=count))
 

@@ -12,12 +12,12 @@ import aiohttp
 
 from email_consumer.webhooks.destination import ForbiddenDestinationError, public_socket
 from email_consumer.webhooks.endpoint import Endpoint
+from email_consumer.webhooks.resolver import ThreadPoolResolver
 from email_consumer.webhooks.schedule import TIMEOUT
 
 _LONGEST_ERROR = 300
 _LARGEST_ANSWER = 1_000
 """Bytes of an error's body that are kept; no more is read."""
-_CONNECTIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,11 @@ class WebhookSender:
 @asynccontextmanager
 async def webhook_sender(*, allow_private: bool) -> AsyncIterator[WebhookSender]:
     """A sender with its own connections."""
+    resolver = ThreadPoolResolver()
     connector = aiohttp.TCPConnector(
-        limit=_CONNECTIONS,
+        limit=0,  # there are few at once for each endpoint
         limit_per_host=0,
+        resolver=resolver,
         ttl_dns_cache=10,
         socket_factory=None if allow_private else public_socket,
     )
@@ -68,11 +70,15 @@ async def webhook_sender(*, allow_private: bool) -> AsyncIterator[WebhookSender]
         connector=connector,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "email-consumer"},
+        headers={"User-Agent": "email-consumer", "Accept-Encoding": "identity"},
+        auto_decompress=False,  # a small answer could become a large one
         max_line_size=4_096,
         max_field_size=4_096,
     ) as session:
-        yield WebhookSender(session)
+        try:
+            yield WebhookSender(session)
+        finally:
+            await resolver.close()
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:

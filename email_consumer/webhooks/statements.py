@@ -9,14 +9,20 @@ INSERT INTO webhook_endpoints (id, url, types, topics, lane, secret, created_at)
 VALUES (:id, :url, :types, :topics, :lane, :secret, :created_at)
 """
 
-# Its deliveries go with it.
-REMOVE_ENDPOINT = "DELETE FROM webhook_endpoints WHERE id = ?"
+# What is left of its deliveries goes with it.
+REMOVE_ENDPOINT = "DELETE FROM webhook_endpoints WHERE id = :id"
+
+DELETE_DELIVERIES = """
+DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE endpoint_id = :id LIMIT 1000)
+"""
 
 ROTATE = """
 UPDATE webhook_endpoints SET former_secret = secret, former_until = :until, secret = :secret WHERE id = :id
 """
 
-FAILING = "UPDATE webhook_endpoints SET failing_since = :since WHERE id = :id"
+FAILS = "UPDATE webhook_endpoints SET failing_since = :now WHERE id = :id AND failing_since IS NULL"
+
+WORKS = "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = :id"
 
 DISABLE = (
     "UPDATE webhook_endpoints SET disabled_at = :now, disabled_reason = :reason WHERE id = :id AND disabled_at IS NULL"
@@ -50,10 +56,17 @@ WHERE endpoint_id = :endpoint AND id < :before
 ORDER BY id DESC LIMIT :limit
 """
 
+# Some of an endpoint's deliveries, and which of them are to be sent again.
+TO_RESEND = """
+SELECT id, created_at >= :since AND (:delivered OR delivered_at IS NULL) AS wanted FROM webhook_deliveries
+WHERE endpoint_id = :endpoint AND id > :after AND id >= coalesce(:delivery, 0) AND id <= coalesce(:delivery, id)
+ORDER BY id LIMIT 1000
+"""
+
 # Attempted again, from the first interval on.
 RESEND = """
 UPDATE webhook_deliveries SET next_at = :now, attempts = 0, delivered_at = NULL, error = NULL
-WHERE endpoint_id = :endpoint AND created_at >= :since AND (:id IS NULL OR id = :id) AND (:all OR delivered_at IS NULL)
+WHERE id IN (SELECT value FROM json_each(:ids))
 """
 
 WAITING = (

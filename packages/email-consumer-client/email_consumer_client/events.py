@@ -53,6 +53,8 @@ class Event:
     seq: int | None = None
     """Grows with what the installation recorded."""
     uuid: str | None = None
+    state: str | None = None
+    """What the mail had come to when the event was published, such as `delivered`; see the daemon's glossary."""
     topic_id: str | None = None
     lane: str | None = None
     tenant: str | None = None

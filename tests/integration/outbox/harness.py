@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from nats.aio.client import Client
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.outbox.outbox import Outbox
@@ -29,6 +30,8 @@ class Recorder:
 
     harness: FeedbackHarness
     publisher: EventPublisher
+    outbox: Outbox
+    metrics: Metrics
 
     async def publish_all(self) -> None:
         await self.publisher.flush()
@@ -40,14 +43,15 @@ async def recording(
 ) -> AsyncIterator[Recorder]:
     """`publishes`: its service runs; else `publish_all` publishes."""
     async with open_harness(path) as harness:
+        metrics = Metrics()
         stream = EventStream(client, "messages", origin, replicas=1, max_bytes=2**30)
-        outbox = Outbox(harness.database, origin)
-        publisher = EventPublisher(outbox, Publisher(client, patience=0.5), stream)
+        outbox = Outbox(harness.database, origin, metrics)
+        publisher = EventPublisher(outbox, Publisher(client, patience=0.5), stream, metrics)
         await publisher.prepare()
         await record(harness.database)
         tasks = [asyncio.create_task(run()) for run in (publisher.run, outbox.run)] if publishes else []
         try:
-            yield Recorder(harness, publisher)
+            yield Recorder(harness, publisher, outbox, metrics)
         finally:
             for task in tasks:
                 await end(task)

@@ -35,10 +35,11 @@ async def test_a_mail_that_was_sent(path: Path, client: Client) -> None:
         await outbox.publish_all()
     [found] = await stored(client)
     assert found == {
-        "id": f"evt_{ORIGIN[:16]}000000000001",
+        "id": found["id"],
         "type": "sent",
         "at": found["at"],
         "uuid": "u-1",
+        "state": "sent",
         "topic_id": "t",
         "lane": "bulk",
         "tenant": "acme",
@@ -48,6 +49,7 @@ async def test_a_mail_that_was_sent(path: Path, client: Client) -> None:
         "source": "nats",
         "seq": 1,
     }
+    assert found["id"].startswith(f"evt_{ORIGIN[:16]}000000000001")
 
 
 async def test_each_outcome_has_its_event(path: Path, client: Client) -> None:
@@ -98,6 +100,7 @@ async def test_each_recipient_of_a_bounce_with_what_its_server_said(path: Path, 
         {
             "type": "bounced",
             "uuid": "u-1",
+            "state": "bounced",
             "lane": "bulk",
             "email": "Jane@example.com",
             "recipients": ["jane@example.com"],
@@ -132,6 +135,35 @@ async def test_what_recipients_do(path: Path, client: Client) -> None:
         "email": "a@example.com",
         "unsubscribe_group": "news",
     }
+
+
+async def test_the_state_is_what_the_mail_has_come_to(path: Path, client: Client) -> None:
+    async with recording(path, client) as outbox:
+        await outbox.harness.ledger.schedule(mail("later", scheduled_at="2099-01-01T00:00:00Z"), SOURCE)
+        await outbox.harness.claim()
+        await outbox.harness.finish(InDoubt("killed"))
+        await outbox.publish_all()
+        for kind in ("Delivery", "Open", "Complaint", "Click"):
+            await outbox.harness.take(event(kind))
+            await outbox.publish_all()
+    assert [(each["type"], each["state"]) for each in await stored(client)] == [
+        ("scheduled", "scheduled"),
+        ("in_doubt", "in_doubt"),
+        ("sent", "delivered"),  # both were recorded at once
+        ("delivered", "delivered"),
+        ("opened", "delivered"),
+        ("complained", "complained"),
+        ("clicked", "complained"),
+    ]
+
+
+async def test_a_long_diagnostic_is_cut(path: Path, client: Client) -> None:
+    recipients = [{"emailAddress": "Jane@example.com", "diagnosticCode": "x" * 200_000}]
+    async with recording(path, client) as outbox:
+        await outbox.harness.send()
+        await outbox.harness.take(event("Bounce", bouncedRecipients=recipients))
+        await outbox.publish_all()
+    assert (await stored(client))[1]["bounce"]["diagnostic"] == "x" * 1_000
 
 
 async def test_a_copy_that_the_mail_went_without(path: Path, client: Client) -> None:

@@ -4,15 +4,21 @@ import asyncio
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nats
 import orjson
+import pytest
 from nats.aio.client import Client
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.jetstream.api import ask
+from email_consumer.jetstream.publisher import Publisher, Stored
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.publisher import EventPublisher
 from email_consumer.runtime.tasks import end
+from email_consumer.store.erasure import erase
+from email_consumer.suppression.suppression import Reason
 from tests.integration.feedback.harness import open_harness
 from tests.integration.outbox.harness import ORIGIN, STREAM, Recorder, recording, stored
 from tests.servers.nats import NatsServer
@@ -34,7 +40,7 @@ async def all_of_them_once(client: Client, count: int) -> None:
 async def test_the_service_publishes_after_the_commit(path: Path, client: Client) -> None:
     async with recording(path, client, publishes=True) as outbox:
         await send(outbox, 0, 20)
-        await until(lambda: outbox.publisher.published == 20)
+        await until(lambda: outbox.metrics.events_published == 20)
     await all_of_them_once(client, 20)
 
 
@@ -88,6 +94,47 @@ async def test_a_restored_file_gives_no_number_twice(path: Path, client: Client,
     assert len({each["id"] for each in found}) == 9
 
 
+async def test_the_number_of_an_erased_event_is_not_given_again(path: Path, client: Client) -> None:
+    """The next event would be taken for one that was published."""
+    async with recording(path, client) as outbox:
+        await outbox.harness.suppressions.add("joe@example.com", Reason.UNSUBSCRIBED, "", "recipient")
+        await outbox.publish_all()
+        await erase(outbox.harness.database, "joe@example.com")
+        await send(outbox, 0, 1)
+        await outbox.publish_all()
+    assert [(each["type"], each["seq"]) for each in await stored(client)] == [("unsubscribed", 1), ("sent", 2)]
+
+
+async def test_what_was_under_way_when_the_service_ended_does_not_keep_the_rest(
+    path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def send_and_say_so(*message: Any) -> "asyncio.Future[Stored]":
+        future = await Publisher.send(outbox.publisher._publisher, *message)
+        begun.set()
+        return future
+
+    async with recording(path, client) as outbox:
+        await send(outbox, 0, 20)
+        monkeypatch.setattr(outbox.publisher._publisher, "send", send_and_say_so)
+        publishing = asyncio.create_task(outbox.publisher.run())
+        await begun.wait()
+        await end(publishing)
+        await outbox.publisher.flush()
+    await all_of_them_once(client, 20)
+
+
+async def test_how_many_wait_is_known(path: Path, client: Client) -> None:
+    async with recording(path, client) as outbox:
+        counting = asyncio.create_task(outbox.outbox.run())
+        await send(outbox, 0, 3)
+        await until(lambda: outbox.metrics.events_waiting == 3)
+        await outbox.publish_all()
+        await until(lambda: outbox.metrics.events_waiting == 0)
+        await end(counting)
+
+
 async def test_a_stream_that_was_purged_or_deleted_is_filled_with_what_comes(path: Path, client: Client) -> None:
     async with recording(path, client) as outbox:
         await send(outbox, 0, 3)
@@ -99,7 +146,7 @@ async def test_a_stream_that_was_purged_or_deleted_is_filled_with_what_comes(pat
         await ask(client, f"STREAM.DELETE.{STREAM}")
         publishing = asyncio.create_task(outbox.publisher.run())
         await send(outbox, 5, 2)
-        await until(lambda: outbox.publisher.published == 7)
+        await until(lambda: outbox.metrics.events_published == 7)
         await end(publishing)
     assert [each["uuid"] for each in await stored(client)] == ["u-5", "u-6"]
 
@@ -110,7 +157,7 @@ async def test_what_somebody_else_publishes_there_stops_nothing(path: Path, clie
         for number, payload in enumerate(junk):
             await client.jetstream().publish(f"{STREAM}.{('sent', 'odd.kind')[number % 2]}", payload)
             await send(outbox, number, 1)
-            await until(lambda: outbox.publisher.published == number + 1)  # noqa: B023 - awaited at once
+            await until(lambda: outbox.metrics.events_published == number + 1)  # noqa: B023 - awaited at once
     messages = [await client.jetstream().get_msg(STREAM, 1 + number) for number in range(2 * len(junk))]
     ours = [orjson.loads(message.data or b"") for message in messages if "Nats-Msg-Id" in (message.headers or {})]
     assert [each["uuid"] for each in ours] == [f"u-{number}" for number in range(len(junk))]
@@ -122,7 +169,9 @@ async def test_of_two_that_publish_neither_repeats_the_other(path: Path, client:
         await send(outbox, 0, 5)
         await outbox.publish_all()
         mine = outbox.publisher
-        other = EventPublisher(Outbox(outbox.harness.database, ORIGIN), mine._publisher, mine._stream)
+        other = EventPublisher(
+            Outbox(outbox.harness.database, ORIGIN, Metrics()), mine._publisher, mine._stream, Metrics()
+        )
         await other.prepare()
         await send(outbox, 5, 5)
         mine._cursor.written.set()
@@ -165,6 +214,6 @@ async def test_a_client_without_a_server_waits(path: Path, server: NatsServer) -
         await server.kill()
         await send(outbox, 0, 3)
         await server.restart()
-        await until(lambda: outbox.publisher.published == 3)
+        await until(lambda: outbox.metrics.events_published == 3)
     await all_of_them_once(client, 3)
     await client.close()

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from email_consumer.core.metrics import Metrics
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.recording import record
 from email_consumer.runtime.tasks import end
@@ -87,6 +88,7 @@ class WebhooksHarness:
     endpoints: Endpoints
     sender: WebhookSender
     deliverer: Deliverer
+    metrics: Metrics
 
     async def add(self, url: str, **filters: Any) -> Endpoint:
         wanted = {"types": None, "topics": None, "lane": None} | filters
@@ -108,15 +110,16 @@ class WebhooksHarness:
 async def webhooks(path: Path, *, allow_private: bool = True) -> AsyncIterator[WebhooksHarness]:
     """One process's life."""
     async with AsyncExitStack() as stack:
+        metrics = Metrics()
         feedback = await stack.enter_async_context(open_harness(path))
-        outbox = Outbox(feedback.database, "0123456789abcdef")
-        endpoints = Endpoints(feedback.database, allow_private=allow_private)
+        outbox = Outbox(feedback.database, "0123456789abcdef", metrics)
+        endpoints = Endpoints(feedback.database, metrics, allow_private=allow_private)
         sender = await stack.enter_async_context(webhook_sender(allow_private=allow_private))
-        deliverer = Deliverer(endpoints, sender)
+        deliverer = Deliverer(endpoints, sender, metrics)
         await endpoints.load()
         fan_out = FanOut(outbox, endpoints, deliverer.due)
         await fan_out.prepare()
         await record(feedback.database)
         for run in (deliverer.run, fan_out.run, outbox.run):
             stack.push_async_callback(end, asyncio.create_task(run()))
-        yield WebhooksHarness(feedback, endpoints, sender, deliverer)
+        yield WebhooksHarness(feedback, endpoints, sender, deliverer, metrics)

@@ -1,6 +1,7 @@
 """Each event reaches each endpoint that wants it, signed, at least once; nobody waits for an endpoint that fails."""
 
 import asyncio
+import gzip
 import shutil
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from email_consumer.store.erasure import erase
+from email_consumer.suppression.suppression import Reason
 from email_consumer.webhooks import schedule
 from email_consumer_client import verify_webhook
 from tests.integration.webhooks.harness import Receiver, receiver, webhooks
@@ -109,6 +112,11 @@ async def test_what_fails_every_time_is_given_up_and_can_be_sent_again(
         await until(lambda: site.endpoints.all[0].failing_since)
         assert len(hook.received) == 3
         assert endpoint.disabled_at is None
+        assert site.metrics.webhook_attempts == {"failed": 3}
+        assert site.metrics.events_dropped["webhook"] == 1
+        assert await site.endpoints.resend(endpoint, 0, None, delivered=False) == 1
+        site.deliverer.due({endpoint.id})
+        await hook.until(4)
 
 
 async def test_gone_means_gone(path: Path) -> None:
@@ -135,9 +143,9 @@ async def test_who_takes_nothing_for_five_days_is_disabled(path: Path, monkeypat
 
     async with receiver(answer) as hook, webhooks(path) as site:
         endpoint = await site.add(hook.url)
-        await site.endpoints.failing_since(endpoint, time.time() - schedule.DISABLED_AFTER - 1)
+        await site.endpoints.fails(endpoint, time.time() - schedule.DISABLED_AFTER - 1, "500")
         await site.send(0, 1)
-        await until(lambda: site.endpoints.all[0].disabled_at)
+        await until(lambda: site.metrics.webhooks_disabled)
     assert "5 days" in (site.endpoints.all[0].disabled_reason or "")
 
 
@@ -161,6 +169,34 @@ async def test_an_endpoint_that_hangs_delays_no_other_and_is_given_up(
         answered = await site.sender.send(last, "evt_1", "{}")
         never.set()
     assert answered.error == "no answer within 0.2 s"
+
+
+async def test_an_endpoint_that_fails_is_tried_by_one_request_at_a_time(path: Path) -> None:
+    under_way, most, working = 0, 0, False
+    answers = asyncio.Semaphore(0)
+
+    async def answer(_request: web.Request) -> web.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if not working:
+            await answers.acquire()
+        under_way -= 1
+        return web.Response(status=200 if working else 500)
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.endpoints.fails(endpoint, time.time(), "no answer")
+        await site.send(0, 20)
+        for number in range(5):
+            await hook.until(number + 1)
+            answers.release()
+        await hook.until(6)
+        assert most == 1
+        working = True
+        answers.release()
+        await hook.until(20)
+        await until(lambda: site.endpoints.all[0].failing_since is None)
 
 
 async def test_a_removed_endpoint_gets_nothing_more(path: Path) -> None:
@@ -190,6 +226,48 @@ async def test_a_process_that_dies_loses_no_event(path: Path) -> None:
             await until(lambda: all(row[4] for row in site.deliveries()))
             assert len(site.deliveries()) == 60
             assert len({row[1] for row in site.deliveries()}) == 60
+
+
+async def test_a_restored_file_gives_no_id_twice(path: Path, tmp_path: Path) -> None:
+    async with receiver() as hook:
+        async with webhooks(path) as site:
+            await site.add(hook.url)
+            await site.send(0, 2)
+            await hook.until(2)
+            await until(lambda: all(row[4] for row in site.deliveries()))
+        shutil.copy(path, tmp_path / "backup.db")
+        async with webhooks(path) as site:
+            await site.send(2, 2)
+            await hook.until(4)
+        async with webhooks(tmp_path / "backup.db") as site:
+            await site.send(4, 2)
+            await hook.until(6)
+    assert len({each.event["id"] for each in hook.received}) == len(set(hook.uuids)) == 6
+
+
+async def test_an_answer_is_not_decompressed(path: Path) -> None:
+    bomb = gzip.compress(b"x" * 10_000_000)
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=500, body=bomb, headers={"Content-Encoding": "gzip"})
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        answered = await site.sender.send(await site.add(hook.url), "evt_1", "{}")
+    assert "xxxx" not in answered.error
+
+
+async def test_an_erasure_reaches_deliveries_and_what_becomes_one(path: Path) -> None:
+    async with receiver() as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await site.endpoints.disable(endpoint, "test")
+        await site.send(0, 1)
+        await until(lambda: len(site.deliveries()) == 1)
+        await site.send(1, 1)
+        await site.feedback.suppressions.add("jane@example.com", Reason.UNSUBSCRIBED, "", "recipient")
+        await erase(site.feedback.database, "jane@example.com")
+        await site.send(2, 1, email="joe@example.com")
+        await until(lambda: "u-2" in str(site.feedback.rows("SELECT body FROM webhook_deliveries")))
+        assert "jane" not in str(site.feedback.rows("SELECT body FROM webhook_deliveries")).lower()
 
 
 async def test_a_flood_is_delivered_to_all_in_bounded_numbers_at_once(path: Path) -> None:

@@ -86,6 +86,13 @@ _CASES = {
         quiet=25,
         fires=40,
     ),
+    "EmailEventsOutWaiting": Case(
+        {"email_events_out_waiting": "0x10 5x50", "email_events_out_published_total": "0+3x20 60x40"},
+        quiet=25,
+        fires=40,
+    ),
+    "EmailEventsOutDropped": Case({'email_events_out_dropped_total{where="webhook"}': "0x9 1x20"}, quiet=9, fires=15),
+    "EmailWebhookDisabled": Case({"email_webhooks_disabled": "0x3 1x20"}, quiet=6, fires=12),
 }
 
 

@@ -23,7 +23,9 @@ HOMES = {
     "store/activity.py",
     "store/mail_index.py",
     "store/contents.py",
+    "store/event_retention.py",
     "store/key_values.py",
+    "store/mail_state.py",
     "store/retention.py",
     "tracking/opens.py",
     # All tables, whichever they are: the SQL is made from the schema.
