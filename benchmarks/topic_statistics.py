@@ -21,6 +21,7 @@ import uvloop
 
 from benchmarks.cores import UNDER_TEST, on
 from email_consumer.api.cancellations import Cancellations
+from email_consumer.api.progress import ProgressReader
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.core.mail_queue import MailQueue
@@ -57,6 +58,11 @@ async def _never_paused() -> AsyncIterator[None]:
     yield
 
 
+async def _empty() -> int:
+    """How much waits in the queue."""
+    return 0
+
+
 async def measure(large: int, requests: int, report: Callable[[str, int, float], None]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with open_database(Path(directory) / "email.db", synchronous="NORMAL") as database:
@@ -68,7 +74,7 @@ async def measure(large: int, requests: int, report: Callable[[str, int, float],
             cancellations = Cancellations(
                 database, queue, lambda *_: None, _never_paused, unsent=unsent, claims_visible=True
             )
-            routes = TopicRoutes(Statistics(database), cancellations).routes()
+            routes = TopicRoutes(Statistics(database), cancellations, ProgressReader(database, _empty)).routes()
             async with (
                 Server(create_app(routes, [KEY], version="benchmark"), 0) as server,
                 aiohttp.ClientSession(f"http://127.0.0.1:{server.port}", headers={"X-API-KEY": KEY}) as session,

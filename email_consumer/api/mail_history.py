@@ -7,10 +7,10 @@ import orjson
 from aiohttp import web
 
 from email_consumer.api import statements
-from email_consumer.api.mail_lists import state_of
+from email_consumer.api.unseen import Unseen
 from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
-from email_consumer.store.mail_state import MailState
+from email_consumer.store.mail_state import MailState, read_state
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 from email_consumer.web.times import Moment
@@ -66,8 +66,9 @@ class Mail(ApiModel):
 
 
 class MailHistory:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, unseen: Unseen) -> None:
         self._database = database
+        self._unseen = unseen
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/messages/{uuid:[^/]+}", self.show)]
@@ -76,8 +77,8 @@ class MailHistory:
     async def show(self, request: web.Request) -> web.Response:
         found = await self._database.fetch(statements.MAIL, (request.match_info["uuid"],))
         if not found:
-            raise ApiError(404, "not_found", "No mail with this uuid.")
-        row, known = dict(found[0]), state_of(found[0], time.time())
+            raise await self._not_found()
+        row, known = dict(found[0]), read_state(found[0], time.time())
         attempts = await self._database.fetch(statements.ATTEMPTS, (row["id"], _LONGEST))
         results = await self._database.fetch(statements.RESULTS, (row["id"], _LONGEST))
         return answer(
@@ -93,6 +94,13 @@ class MailHistory:
                 }
             )
         )
+
+    async def _not_found(self) -> ApiError:
+        """Says where the mail could be."""
+        waiting = await self._unseen()
+        text = "No mail with this uuid is known. Mail from NATS or SQS is known once a worker has pulled it; "
+        where = "the queue does not respond" if waiting is None else f"{waiting:,} mails wait in the queue"
+        return ApiError(404, "not_found", f"{text}{where}.", {"waiting": waiting})
 
 
 def _attempt(at: float, outcome: str, reason: str) -> Attempt:

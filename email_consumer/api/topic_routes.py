@@ -6,6 +6,7 @@ from aiohttp import web
 from pydantic import Field
 
 from email_consumer.api.cancellations import Cancellations, Receipt
+from email_consumer.api.progress import Progress, ProgressReader
 from email_consumer.api.statistics import Statistics
 from email_consumer.store.status import Status
 from email_consumer.web.routing import ApiModel, LaneCounts, ResultCounts, StatusCounts, answer, operation, read_query
@@ -31,6 +32,7 @@ class Topic(ApiModel):
     """Distinct recipients by kind of result."""
     known: bool
     """Whether any mail of the topic is recorded; mail in the stream counts once it is pulled."""
+    progress: Progress
     cancellation: Receipt | None
 
 
@@ -45,8 +47,9 @@ class PlanCounts(ApiModel):
 
 
 class TopicRoutes:
-    def __init__(self, statistics: Statistics, cancellations: Cancellations) -> None:
+    def __init__(self, statistics: Statistics, cancellations: Cancellations, progress: ProgressReader) -> None:
         self._statistics = statistics
+        self._progress = progress
         self._cancellations = cancellations
 
     def routes(self) -> list[web.RouteDef]:
@@ -63,13 +66,15 @@ class TopicRoutes:
         topic_id = request.match_info["topic_id"]
         requests = await self._statistics.requests(topic_id)
         transactional = await self._statistics.transactional(topic_id)
+        results = await self._statistics.results(topic_id)
         bulk = {status: max(0, count - transactional[status]) for status, count in requests.items()}
         return answer(
             Topic(
                 request_counts=_by_name(requests),
                 lane_counts=LaneCounts(transactional=_by_name(transactional), bulk=_by_name(bulk)),
-                result_counts=ResultCounts.model_validate(await self._statistics.results(topic_id)),
+                result_counts=ResultCounts.model_validate(results),
                 known=any(requests.values()),
+                progress=await self._progress.read(topic_id, requests, results),
                 cancellation=await self._cancellations.receipt(topic_id),
             )
         )

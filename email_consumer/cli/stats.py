@@ -1,5 +1,6 @@
 """`email-consumer stats`: a topic's statistics, or those of the last hours."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,9 +50,24 @@ def _overview_text(found: dict[str, Any], reasons: dict[str, str]) -> str:
 
 def _topic_text(found: dict[str, Any]) -> str:
     parts = [_table(found["request_counts"]), "", "Distinct recipients", _table(found["result_counts"])]
+    parts += ["", _progress_text(found["progress"])]
     if found["cancellation"]:
         parts += ["", receipt_text(found["cancellation"])]
     return "\n".join(parts)
+
+
+def _progress_text(progress: dict[str, Any]) -> str:
+    """How much is left, and for how long."""
+    unseen = "; the stream does not respond" if progress["unseen"] is None else ""
+    if progress["unseen"]:
+        unseen = f"; {progress['unseen']:,} mails wait in the stream unseen, some perhaps of this topic"
+    if progress["finished"]:
+        return "Finished."
+    left = f"{progress['remaining']:,} of {progress['total']:,} remain{unseen}."
+    if progress["remaining"] and progress["remaining_seconds"] is not None:
+        duration = timedelta(seconds=round(progress["remaining_seconds"]))
+        left += f" At {progress['sent_per_second']:,.1f} a second they take {duration}."
+    return left
 
 
 def _table(numbers: dict[str, object]) -> str:

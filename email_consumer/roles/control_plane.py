@@ -17,9 +17,11 @@ from email_consumer.api.mail_list_routes import MailListRoutes
 from email_consumer.api.mail_lists import MailLists
 from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
+from email_consumer.api.progress import ProgressReader
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.stats_routes import StatsRoutes
 from email_consumer.api.topic_routes import TopicRoutes
+from email_consumer.api.unseen import unseen_in
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.unsent import Unsent
@@ -124,6 +126,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         claims_visible=resources.workers.claims_visible,
     )
     await cancellations.load()
+    unseen = unseen_in(queue, claims_visible=resources.workers.claims_visible)
     store = MailStore(database, settings.idempotency_ttl, keep_subjects=settings.keep_subjects)
     return [
         *MessageRoutes(
@@ -134,8 +137,8 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
             stored=scheduler.wake,
         ).routes(),
         *MailListRoutes(MailLists(database), ZoneInfo(settings.timezone)).routes(),
-        *MailHistory(database).routes(),
-        *TopicRoutes(Statistics(database), cancellations).routes(),
+        *MailHistory(database, unseen).routes(),
+        *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
         *StatsRoutes(database, lambda: resources.workers.account, ZoneInfo(settings.timezone)).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),
     ]

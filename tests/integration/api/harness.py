@@ -17,8 +17,10 @@ from email_consumer.api.mail_list_routes import MailListRoutes
 from email_consumer.api.mail_lists import MailLists
 from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
+from email_consumer.api.progress import ProgressReader
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.topic_routes import TopicRoutes
+from email_consumer.api.unseen import unseen_in
 from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.ledger import Origin
 from email_consumer.core.link_secrets import LinkSecrets
@@ -168,6 +170,7 @@ async def running(
             claims_visible=True,
         )
         await cancellations.load()
+        unseen = unseen_in(queue, claims_visible=True)
         opens = OpenRecorder(database)
         routes = [
             *MessageRoutes(
@@ -178,8 +181,8 @@ async def running(
                 stored=scheduler.wake,
             ).routes(),
             *MailListRoutes(MailLists(database), ZoneInfo(zone)).routes(),
-            *MailHistory(database).routes(),
-            *TopicRoutes(Statistics(database), cancellations).routes(),
+            *MailHistory(database, unseen).routes(),
+            *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
             *DeadLetterRoutes(letters).routes(),
             *HealthRoutes({"nats": _down_if(client), "sqlite": _nothing}, lambda: b"email_sent_total 0\n").routes(),
             *OpenRoutes(OpenTokens(LinkSecrets("secret")), opens.record).routes(),

@@ -46,7 +46,8 @@ async def test_one_mail_with_its_history(tmp_path: Path, monkeypatch: pytest.Mon
         assert "state       bounced" in output
         assert output.splitlines()[-1] == "2001-09-09T01:46:40  Bounce  a@example.com"
         assert json.loads((await run(it, "show", "u-1", "--json"))[1])["reason"] == "Permanent/General"
-        assert await run(it, "show", "u-2") == (1, "", "Error: No mail with this uuid.\n")
+        code, _, error = await run(it, "show", "u-2")
+        assert (code, error.startswith("Error: No mail with this uuid is known.")) == (1, True)
 
 
 async def test_the_bounced_addresses_of_a_topic_in_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

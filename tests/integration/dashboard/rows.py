@@ -49,6 +49,10 @@ class Rows:
             return response.status, await response.json()
 
 
+async def _unknown() -> None:
+    """How much waits in the queue, which nobody asks here."""
+
+
 @asynccontextmanager
 async def serve(database: Database, routes: Sequence[web.RouteDef]) -> AsyncIterator[Rows]:
     async with (
@@ -62,6 +66,6 @@ async def serve(database: Database, routes: Sequence[web.RouteDef]) -> AsyncIter
 async def rows(directory: Path) -> AsyncIterator[Rows]:
     async with open_database(directory / "email.db") as database:
         lists = MailListRoutes(MailLists(database), ZoneInfo("Asia/Seoul"))
-        routes = [*TopicList(database).routes(), *lists.routes(), *MailHistory(database).routes()]
+        routes = [*TopicList(database).routes(), *lists.routes(), *MailHistory(database, _unknown).routes()]
         async with serve(database, routes) as served:
             yield served
