@@ -64,6 +64,7 @@ class NewMessage(FromOutside):
     tags: Tags = Field({})
     configuration_set: ConfigurationSet | None = None
     track_opens: bool | None = None
+    track_clicks: bool | None = None
     list_unsubscribe: ListUnsubscribe = None
     unsubscribe_group: UnsubscribeGroup | None = None
     lane: LaneName | None = None

@@ -25,7 +25,7 @@ from email_consumer.message.fingerprint import short_hash
 from email_consumer.message.keys import FromOutside
 from email_consumer.message.lane import Lane
 
-NOT_BUILT = frozenset({"send_window", "timezone", "track_clicks"})
+NOT_BUILT = frozenset({"send_window", "timezone"})
 """Keys that are agreed upon and that this version can't act on yet."""
 
 _HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc", "lane"})
@@ -62,7 +62,9 @@ class Content(FromOutside):
     configuration_set: ConfigurationSet | None = None
     """In place of `CONFIGURATION_SET`."""
     track_opens: bool | None = None
-    """In place of what `TRACK_OPENS` says."""
+    """In place of what `TRACK_OPENS` says, and of what SES tracks by the configuration set."""
+    track_clicks: bool | None = None
+    """Whether SES tracks clicks, in place of what the configuration set says."""
     list_unsubscribe: ListUnsubscribe = None
     """True: an unsubscribe link of ours, as a header and for one click. A text: your own links. In `body` and `text`, our link replaces `{{unsubscribe_url}}`."""
     unsubscribe_group: UnsubscribeGroup | None = None

@@ -77,6 +77,7 @@ def ses_client(settings: Settings) -> SesClient:
         region=settings.aws_region,
         from_email=settings.from_email,
         configuration_set=settings.configuration_set,
+        delivery_limits=settings.delivery_limits,
         instance=settings.instance,
         timeout=settings.ses_timeout,
     )

@@ -7,7 +7,7 @@ that SES had accepted doubles the mail. So this client never retries; it says wh
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from math import inf
@@ -51,6 +51,7 @@ class SesClient:
         from_email: str,
         configuration_set: str | None,
         instance: str,
+        delivery_limits: Sequence[tuple[int, str]] = (),
         timeout: float = 30.0,
     ) -> None:
         """`open_session` is called again when AWS refuses the credentials it gave.
@@ -61,7 +62,12 @@ class SesClient:
         self._region = region
         self._timeout = timeout
         self._sender = parse_address(from_email).addr_spec
-        self._writer = RequestWriter(from_email=from_email, configuration_set=configuration_set, instance=instance)
+        self._writer = RequestWriter(
+            from_email=from_email,
+            configuration_set=configuration_set,
+            instance=instance,
+            delivery_limits=delivery_limits,
+        )
         self._account_limit = AsyncLimiter(1, 1)
         self._renewing = asyncio.Lock()
         self._fresh: ReadOnlyCredentials | None = None

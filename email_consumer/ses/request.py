@@ -4,6 +4,8 @@ Source of the shapes: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API
 """
 
 import base64
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,12 +14,13 @@ from email_consumer.message.address import parse_address
 from email_consumer.message.encoded_words import header_text
 from email_consumer.message.fields import Attachment
 from email_consumer.message.model import EmailMessage
+from email_consumer.ses.delivery_limits import DeliveryLimits
 
 PATH = "/v2/email/outbound-emails"
 
 _FURTHER = frozenset(EmailMessage.model_fields) - {
     *("uuid", "email", "subject", "body", "text"),
-    *("topic_id", "scheduled_at", "expires_at", "track_opens"),  # not in the request
+    *("topic_id", "scheduled_at", "expires_at"),  # not in the request
     "tenant",  # appended
 }
 _HOLES = ("hole-uuid", "hole-email@example.com", "hole-subject", "hole-body")
@@ -32,18 +35,28 @@ class RequestWriter:
         from_email: the sender of mail that names none; an address or `Name <address>`.
         configuration_set: that of mail that names none.
         instance: tag on every mail, tells the events of several installations on one account apart.
+        delivery_limits: seconds and names of the configuration sets for mail that expires.
     """
 
-    def __init__(self, *, from_email: str, configuration_set: str | None, instance: str) -> None:
+    def __init__(
+        self,
+        *,
+        from_email: str,
+        configuration_set: str | None,
+        instance: str,
+        delivery_limits: Sequence[tuple[int, str]] = (),
+    ) -> None:
         self._from_email = str(parse_address(from_email))
         self._configuration_set = configuration_set
         self._instance_tag = _pair("instance", instance)
+        self._limits = DeliveryLimits(delivery_limits)
+        self._further = _FURTHER | {"expires_at"} if delivery_limits else _FURTHER
         self._plain = self._template(*_HOLES)
         self._plain_with_text = self._template(*_HOLES, text=_TEXT_HOLE)
 
     def body(self, message: EmailMessage) -> bytes:
         """The request's body. A `list_unsubscribe` of `True` must have become the text of its link before."""
-        if not message.body or not _FURTHER.isdisjoint(message.model_fields_set):
+        if not message.body or not self._further.isdisjoint(message.model_fields_set):
             return orjson.dumps(self.parameters(message))
         tag = orjson.dumps(message.tag)
         values = [orjson.dumps(str(parse_address(message.email))), orjson.dumps(message.subject)]
@@ -64,7 +77,7 @@ class RequestWriter:
 
     def parameters(self, message: EmailMessage) -> dict[str, Any]:
         """SendEmail's parameters as they lie in the JSON: like botocore's, but for attachments being base64 text."""
-        sender, configuration_set = message.from_email, message.configuration_set or self._configuration_set
+        sender, configuration_set = message.from_email, self._set_for(message)
         parameters: dict[str, Any] = {
             "FromEmailAddress": str(parse_address(sender)) if sender else self._from_email,
             "Destination": _destination(message),
@@ -81,7 +94,18 @@ class RequestWriter:
             parameters["ConfigurationSetName"] = configuration_set
         if message.tenant:
             parameters["TenantName"] = message.tenant
+        if tracking := _tracking(message):
+            parameters["ConfigurationOverrides"] = {"Tracking": tracking}
         return parameters
+
+    def _set_for(self, message: EmailMessage) -> str | None:
+        limited = self._limits.set_for(message, time.time()) if self._limits else None
+        return message.configuration_set or limited or self._configuration_set
+
+
+def _tracking(message: EmailMessage) -> dict[str, str]:
+    wanted = {"OpenTrackingEnabled": message.track_opens, "ClickTrackingEnabled": message.track_clicks}
+    return {name: "ENABLED" if on else "DISABLED" for name, on in wanted.items() if on is not None}
 
 
 def _destination(message: EmailMessage) -> dict[str, list[str]]:

@@ -98,6 +98,9 @@ class Settings(BaseModel):
     )
     redirect_all_to: Annotated[str, AfterValidator(checks.address)] | None = _variable(None, "REDIRECT_ALL_TO")
     configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    delivery_limits: Annotated[tuple[tuple[int, str], ...], BeforeValidator(checks.delivery_limits)] = _variable(
+        (), "DELIVERY_LIMITS"
+    )
     aws_region: Annotated[str, AfterValidator(checks.region)] = _variable(
         "ap-northeast-2", "AWS_REGION", "AWS_DEFAULT_REGION"
     )

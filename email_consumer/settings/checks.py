@@ -16,6 +16,9 @@ from email_consumer.sns.topic_arn import TopicArn
 _LONGEST_NAME = 200
 """Of streams and consumers: nats-server creates files with these names, with its suffixes and ours."""
 _NATS_SCHEMES = {"nats", "tls", "ws", "wss"}
+_DELIVERY_LIMIT = re.compile(r"(?P<seconds>\d{3,5})\s*:\s*(?P<name>[A-Za-z0-9_-]{1,64})")
+_DELIVERY_SECONDS = range(300, 50_401)
+"""What SES accepts as `MaxDeliverySeconds`."""
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}")
 
 
@@ -32,6 +35,21 @@ def allowed_recipients(value: object) -> object:
 def split(value: object) -> object:
     """Comma-separated text as a tuple; empty parts are dropped."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def delivery_limits(value: object) -> object:
+    """Configuration sets by the longest time, in seconds, for which SES tries to deliver their mail."""
+    if not isinstance(value, str):
+        return value
+    sets: dict[int, str] = {}
+    for part in value.split(","):
+        parsed = _DELIVERY_LIMIT.fullmatch(part.strip())
+        if parsed is None or int(parsed["seconds"]) not in _DELIVERY_SECONDS:
+            raise ValueError("must be seconds (300 to 50400) and configuration sets, such as 300:codes,3600:resets")
+        if int(parsed["seconds"]) in sets:
+            raise ValueError(f"names two configuration sets for {parsed['seconds']} s")
+        sets[int(parsed["seconds"])] = parsed["name"]
+    return tuple(sets.items())
 
 
 def time_zone(value: str) -> str:

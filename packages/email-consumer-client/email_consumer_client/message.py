@@ -19,6 +19,7 @@ _FOR_ALL_TRANSPORTS = (
     "tags",
     "configuration_set",
     "track_opens",
+    "track_clicks",
     "list_unsubscribe",
     "unsubscribe_group",
     "lane",
@@ -69,6 +70,8 @@ class Message:
     configuration_set: str | None = None
     track_opens: bool | None = None
     """None: as the installation's `TRACK_OPENS` says."""
+    track_clicks: bool | None = None
+    """None: as the configuration set says."""
     scheduled_at: datetime | None = None
     """Not before this moment; with an offset."""
     expires_at: datetime | None = None

@@ -150,7 +150,6 @@ def test_esp_extra_and_defaults() -> None:
         ({"template_id": "t"}, "template_id"),
         ({"merge_data": {"a@example.com": {}}}, "merge_data"),
         ({"envelope_sender": "b@example.com"}, "envelope_sender"),
-        ({"track_clicks": False}, "track_clicks"),
         ({"tags": ["a", "b"]}, "2 tags"),
         ({"send_at": "tomorrow"}, "send_at"),
         ({"esp_extra": {"topic": "t"}}, "unknown topic"),

@@ -17,7 +17,7 @@ NEVER = "9999-12-31T23:59:59.9999999Z"
 ZERO = "0001-01-01T00:00:00Z"
 OPTIONAL = [
     "topic_id", "text", "from_email", "reply_to", "cc", "bcc", "headers", "attachments", "tags", "configuration_set",
-    "track_opens", "scheduled_at", "expires_at", "list_unsubscribe", "unsubscribe_group", "lane", "tenant",
+    "track_opens", "track_clicks", "scheduled_at", "expires_at", "list_unsubscribe", "unsubscribe_group", "lane", "tenant",
     *sorted(NOT_BUILT),
 ]  # fmt: skip
 

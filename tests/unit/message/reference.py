@@ -66,6 +66,7 @@ _EXAMPLES: dict[str, object] = {
     "tags": {"team": "shop"},
     "configuration_set": "email-consumer",
     "track_opens": False,
+    "track_clicks": False,
     "scheduled_at": "2030-01-01T09:00:00+09:00",
     "expires_at": "2030-01-02T00:00:00Z",
     "list_unsubscribe": True,

@@ -1,5 +1,6 @@
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,10 @@ MESSAGES = st.fixed_dictionaries(
         ),
         "tags": TAGS,
         "configuration_set": st.just("other"),
+        "track_opens": st.booleans(),
+        "track_clicks": st.booleans(),
+        "lane": st.sampled_from(["bulk", "transactional"]),
+        "expires_at": st.just("2035-01-01T00:00:00Z"),
         "tenant": st.sampled_from(["acme", "Z-9_" * 16]),
         "list_unsubscribe": st.sampled_from(["https://example.com/u/1", "<mailto:u@example.com>"]),
     },
@@ -192,3 +197,48 @@ def test_an_attachment_with_a_content_id_is_inline() -> None:
     )["Attachments"]
     assert (plain["ContentDisposition"], plain["RawContent"]) == ("ATTACHMENT", "AP8=")
     assert (inline["ContentDisposition"], inline["ContentId"]) == ("INLINE", "logo")
+
+
+@pytest.mark.parametrize(
+    ("fields", "tracking"),
+    [
+        ({}, None),
+        ({"track_opens": False}, {"OpenTrackingEnabled": "DISABLED"}),
+        ({"track_opens": True}, {"OpenTrackingEnabled": "ENABLED"}),
+        ({"track_clicks": False, "trackOpens": True}, {"OpenTrackingEnabled": "ENABLED", "ClickTrackingEnabled": "DISABLED"}),
+    ],
+)  # fmt: skip
+def test_a_mail_overrides_what_ses_tracks(fields: dict[str, object], tracking: dict[str, str] | None) -> None:
+    assert sent(**fields).get("ConfigurationOverrides", {}).get("Tracking") == tracking
+
+
+LIMITED = RequestWriter(
+    from_email="shop@example.com",
+    configuration_set="events",
+    instance="i",
+    delivery_limits=[(3600, "resets"), (300, "codes")],
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fields", "expected"),
+    [
+        (-5, {}, "codes"),
+        (200, {}, "codes"),
+        (299, {}, "codes"),
+        (400, {}, "resets"),
+        (3590, {}, "resets"),
+        (3700, {}, "events"),
+        (200, {"lane": "bulk"}, "events"),
+        (200, {"lane": None}, "events"),
+        (200, {"configuration_set": "mine"}, "mine"),
+        (None, {}, "events"),
+    ],
+)
+def test_mail_that_expires_takes_the_tightest_set_that_covers_the_time_left(
+    seconds: int | None, fields: dict[str, object], expected: str
+) -> None:
+    expiry = {} if seconds is None else {"expires_at": (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()}
+    value = {"uuid": "u-1", "email": "you@example.com", "subject": "Hi", "body": "b", "lane": "transactional"}
+    written = json.loads(LIMITED.body(from_value(value | expiry | fields)))
+    assert written["ConfigurationSetName"] == expected

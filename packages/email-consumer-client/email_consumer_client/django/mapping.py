@@ -22,6 +22,7 @@ EXTRA = frozenset(
         "list_unsubscribe",
         "tenant",
         "topic_id",
+        "track_clicks",
         "track_opens",
         "unsubscribe_group",
     }
@@ -34,7 +35,6 @@ _UNSUPPORTED = (
     "merge_headers",
     "merge_metadata",
     "envelope_sender",
-    "track_clicks",
 )
 _ADDRESSES = frozenset({"to", "cc", "bcc"})
 
@@ -64,6 +64,7 @@ def as_message(email: EmailMessage, defaults: Mapping[str, Any]) -> Message:
         attachments=[_attachment(each) for each in email.attachments],
         tags=_tags(email),
         track_opens=getattr(email, "track_opens", None),
+        track_clicks=getattr(email, "track_clicks", None),
         scheduled_at=_moment(getattr(email, "send_at", None)),
     )
     # `defaults` yield to what the message says itself, `esp_extra` is what it says itself.
