@@ -87,6 +87,7 @@ async def suppressing(addresses: int) -> None:
             stream="messages",
             cancel=lambda *_: heard.set(),
             suppressed=SuppressedAddresses(),
+            hold=lambda _: None,
             events_since=lambda _: None,
         )
         began = perf_counter()

@@ -18,6 +18,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "messages": "List, show or export mail and what became of it.",
         "dlq": "List, show, replay or remove dead letters.",
         "lanes": "Adopt transactional mail that was published before its lane existed.",
+        "holds": "Show, place or end holds: mail that waits in the store.",
         "suppressions": "List, add or remove addresses that get no mail.",
         "webhooks": "Add, list, test or remove endpoints that get events.",
         "erase": "Erase one address.",

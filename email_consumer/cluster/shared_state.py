@@ -4,6 +4,7 @@
 |---|---|
 | `cancelled.<hash of the topic>` | JSON: the topic and a `Mark`, whose stream is in the header `Email-Stream` |
 | `suppressed.<shard>` | a shard of `SuppressedAddresses`; what its keys stand for: `suppression.stop_key` |
+| `holds` | JSON: the keys of all active holds, and whether transactional mail is held as well |
 | `receiver` | JSON: `for` how many seconds the sidecar has been receiving events from SES; rewritten regularly while it does |
 | `secret` | the secret that signs open and unsubscribe links; written last, so it also means that everything else is complete; the header `Email-Older-Secrets` lists secrets that are still accepted |
 """
@@ -21,10 +22,11 @@ from email_consumer.suppression.compact_set import SHARDS
 
 CANCELLED = "cancelled."
 SUPPRESSED = "suppressed."
+HOLDS = "holds"
 RECEIVER = "receiver"
 SECRET = "secret"  # noqa: S105 - the key it is found under
 
-KINDS = (CANCELLED, SUPPRESSED, RECEIVER, SECRET)
+KINDS = (CANCELLED, HOLDS, SUPPRESSED, RECEIVER, SECRET)
 """Prefixes of the keys, the most urgent first."""
 
 
@@ -81,6 +83,20 @@ class Cancellation:
         if not isfinite(mark.before):
             raise ValueError("not a finite time")
         return cancellation
+
+
+def encode_holds(keys: Mapping[str, bool]) -> SharedValue:
+    """By key, whether transactional mail is held as well."""
+    return SharedValue(orjson.dumps(dict(keys)))
+
+
+def decode_holds(shared: SharedValue) -> dict[str, bool]:
+    """Read what `encode_holds` wrote.
+
+    Raises:
+        JUNK: it is something else.
+    """
+    return {str(key): bool(both_lanes) for key, both_lanes in orjson.loads(shared.value).items()}
 
 
 def encode_secrets(kept: tuple[str, ...]) -> SharedValue:

@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 
 from email_consumer.cluster.shared_state import (
     CANCELLED,
+    HOLDS,
     KINDS,
     RECEIVER,
     SECRET,
@@ -19,6 +20,7 @@ from email_consumer.cluster.shared_state import (
     Cancellation,
     SharedValue,
     decode_secrets,
+    encode_holds,
     encode_secrets,
     shard_key,
     shard_number,
@@ -43,7 +45,7 @@ class SharedStatePublisher:
     """`open` it, pass it everything the database contains, then `announce` and `run` it.
 
     Every change is stored eventually, or passed again after the next start; only differences are written. `cancel`,
-    `suppress` and `release` correspond to those of the gate.
+    `suppress`, `release` and `hold` correspond to those of the gate.
     """
 
     def __init__(self, client: Client, *, stream: str, replicas: int, pulse: float = 2.0) -> None:
@@ -108,6 +110,10 @@ class SharedStatePublisher:
         """Undo what `suppress` did for this key."""
         self._mark_shard(self._suppressed.discard(stop))
 
+    def hold(self, keys: Mapping[str, bool]) -> None:
+        """Hold mail with exactly these keys; the values: whether transactional mail is held as well."""
+        self._set(HOLDS, HOLDS, encode_holds(keys))
+
     def sign_links(self, secrets: tuple[str, ...]) -> None:
         """Publish the secrets (newest first); workers sign with the first one."""
         self._set(SECRET, SECRET, encode_secrets(secrets))
@@ -133,7 +139,7 @@ class SharedStatePublisher:
     def _read(self, key: str, shared: SharedValue) -> None:
         if key.startswith(SUPPRESSED):
             self._suppressed.load(shard_number(key), shared.value)
-        elif key.startswith(CANCELLED):
+        elif key.startswith(CANCELLED) or key == HOLDS:
             self._values[key] = shared
         elif key == SECRET:
             decode_secrets(shared)

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 import orjson
@@ -13,11 +13,13 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.cluster.shared_state import (
     CANCELLED,
+    HOLDS,
     RECEIVER,
     SECRET,
     SUPPRESSED,
     Cancellation,
     SharedValue,
+    decode_holds,
     decode_secrets,
     shard_number,
 )
@@ -44,6 +46,7 @@ class SharedStateWatcher:
         stream: str,
         cancel: Callable[[str, Mark], None],
         suppressed: SuppressedAddresses,
+        hold: Callable[[Mapping[str, bool]], None],
         events_since: Callable[[float], None],
         heartbeat: float = 1.0,
         silence: float = 6.0,
@@ -55,6 +58,7 @@ class SharedStateWatcher:
             stream: names the bucket.
             cancel: called with topic and mark of each cancellation.
             suppressed: kept in step with the sidecar.
+            hold: called with the keys of all active holds, and whether transactional mail is held as well.
             events_since: called with the time since which events from SES reach the sidecar, by NATS's clock (Unix seconds);
                 infinity while they don't.
             heartbeat: seconds between two heartbeats of JetStream.
@@ -65,6 +69,7 @@ class SharedStateWatcher:
         self._junk = ForeignRecords(self._bucket)
         self._cancel = cancel
         self._suppressed = suppressed
+        self._hold = hold
         self._events_since = events_since
         self._heartbeat = heartbeat
         self._silence = silence
@@ -126,6 +131,8 @@ class SharedStateWatcher:
             self._cancel(cancellation.topic_id, cancellation.mark)
         elif key.startswith(SUPPRESSED):
             self._suppressed.load(shard_number(key), shared.value)
+        elif key == HOLDS:
+            self._hold(decode_holds(shared))
         elif key == SECRET:
             self._secrets.replace(decode_secrets(shared))
         elif key == RECEIVER and self._complete:  # an older one may be the last heartbeat of a dead sidecar

@@ -112,8 +112,8 @@ class Ledger(Protocol):
             LedgerBlockedError: the outcome is recorded, but the message has to be redelivered.
         """
 
-    async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
-        """Store a mail until it is due.
+    async def schedule(self, message: EmailMessage, origin: Origin, held_by: str | None = None) -> ScheduleAnswer:
+        """Store a mail until it is due, or until no hold with the key `held_by` is active any more.
 
         Raises:
             TooLargeToKeepError: it can't be stored unless a limit is raised.

@@ -74,6 +74,8 @@ class Metrics:
     """Why sending is paused; empty if it is not."""
     bulk_held: str = ""
     """Why bulk mail is held while transactional mail is sent; empty if it is not."""
+    holds: int = 0
+    """Keys that are held: account, lane, tenants, topics."""
     last_nak_reason: str = ""
     """Why mail was last returned to its source; empty before the first time."""
     last_systemic_nak_at: float = -inf

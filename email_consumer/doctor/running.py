@@ -2,7 +2,7 @@
 
 import aiohttp
 
-from email_consumer.doctor.finding import Finding, error, ok
+from email_consumer.doctor.finding import Finding, error, ok, warning
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _FIXES = {
@@ -23,15 +23,26 @@ async def check_running(url: str) -> list[Finding]:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(f"{url}/ready") as answer:
             answered = await answer.json()
             reasons = dict(answered["reasons"]) if not answered["ready"] else {}
+            holds = int(answered.get("holds", 0))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
         return []  # whether anything of ours should answer is looked at elsewhere
+    held = [_holds(holds)] if holds else []
     if not reasons:
-        return [ok("server.ready", "The running program reports that mail can flow.")]
+        return [ok("server.ready", "The running program reports that mail can flow."), *held]
     return [
-        error(
-            "server.ready",
-            f"The running program blocks mail ({name}): {reason}.",
-            _FIXES.get(name, _ELSE),
-        )
-        for name, reason in reasons.items()
+        *held,
+        *(
+            error(
+                "server.ready",
+                f"The running program blocks mail ({name}): {reason}.",
+                _FIXES.get(name, _ELSE),
+            )
+            for name, reason in reasons.items()
+        ),
     ]
+
+
+def _holds(count: int) -> Finding:
+    what = "1 key (topic, tenant, lane or account) is held" if count == 1 else f"{count} keys are held"
+    fix = "See `email-consumer holds list`; end one by `email-consumer holds resume KEY`."
+    return warning("server.holds", f"{what}: that mail waits.", fix)

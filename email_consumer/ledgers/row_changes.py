@@ -50,6 +50,8 @@ class FinishRequest(NamedTuple):
 class ScheduleRequest(NamedTuple):
     message: EmailMessage
     origin: Origin
+    held_by: str | None = None
+    """The key of the hold that it waits for, if it does not wait for its time."""
 
 
 class RowChange(NamedTuple):

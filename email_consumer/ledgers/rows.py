@@ -91,14 +91,19 @@ async def keep_for_later(
     *,
     keep_subject: bool,
     revision: int = 0,
+    held_by: str | None = None,
 ) -> None:
-    """Insert scheduled mail with its content.
+    """Insert scheduled or held mail with its content.
 
     A row without content, of a mail that another worker had tried by the time we heard of it, gets this copy: it may be the
-    only one. A row that has content already, or whose mail has ended, is left as it is.
+    only one. A row that has content already, or whose mail has ended, is left as it is; but with `held_by`, the key of a
+    hold, an unfinished one waits for that hold.
     """
-    assert message.scheduled_at is not None  # noqa: S101 - or it would not be scheduled
     content_id = await keep_content(connection, message, now)
     row = new_row(message, origin, now, keep_subject=keep_subject)
-    row |= {"content_id": content_id, "scheduled_at": message.scheduled_at.timestamp()}
+    row |= {
+        "content_id": content_id,
+        "scheduled_at": message.scheduled_at.timestamp() if message.scheduled_at else None,
+        "held_by": held_by,
+    }
     await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})

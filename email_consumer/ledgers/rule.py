@@ -101,6 +101,9 @@ class Granted:
     spent: int
 
 
+MAYBE_SENT_BEFORE = "it may have been sent under the ledger that had this consumer before"
+"""Why a mail is in doubt that a takeover covers."""
+
 CONFLICT = Conflict("its uuid belongs to a mail to other recipients")
 
 _NEW = Granted(Step.INSERT, 0)

@@ -20,6 +20,7 @@ from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, Sche
 from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row
 from email_consumer.ledgers.rule import (
     LEASE,
+    MAYBE_SENT_BEFORE,
     PATIENCE,
     Decision,
     Granted,
@@ -136,9 +137,9 @@ class SqliteLedger:
         if isinstance(outcome, Sent):
             self._remember(message)
 
-    async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
+    async def schedule(self, message: EmailMessage, origin: Origin, held_by: str | None = None) -> ScheduleAnswer:
         try:
-            answer = await self._keeping.submit(ScheduleRequest(message, origin), self._patience)
+            answer = await self._keeping.submit(ScheduleRequest(message, origin, held_by), self._patience)
         except StoreBlockedError as error:
             raise NotKeptError(str(error)) from None
         if isinstance(answer, Scheduled):
@@ -184,7 +185,7 @@ class SqliteLedger:
             row = known.get(entry.message.uuid)
             if row is None and self._takeover.covers(entry.origin):
                 inserted.append(self._claimed_row(entry, now, in_doubt=True, claimed_at=self._takeover.since))
-                answers.append(InDoubt("it may have been sent under the ledger that had this consumer before"))
+                answers.append(InDoubt(MAYBE_SENT_BEFORE))
                 continue
             decision = self._decide(entry, stopped, row, now)
             if not isinstance(decision, Granted):
@@ -217,12 +218,19 @@ class SqliteLedger:
         decision = self._decide(entry, self._stopper(entry.message, entry.origin), row, now)
         if not isinstance(decision, Granted):
             return decision
-        if row is not None:
-            if row["status"] < Status.SENT:
-                # Already stored, or due by an earlier clock and waiting for a retry: then its source has the only copy.
-                return Busy() if row["content_id"] is None else Duplicate()
+        if row is None and entry.held_by and self._takeover.covers(entry.origin):
+            claim = ClaimRequest(entry.message, entry.origin)
+            doubt = self._claimed_row(claim, now, in_doubt=True, claimed_at=self._takeover.since)
+            await connection.execute(statements.insert_claimed(1), doubt)
+            return InDoubt(MAYBE_SENT_BEFORE)
+        if row is not None and row["status"] >= Status.SENT:
             await connection.execute(statements.RETIRE, {"id": row["id"]})
-        await keep_for_later(connection, entry.message, entry.origin, now, keep_subject=self._keep_subjects)
+        elif row is not None and not entry.held_by:
+            # Already stored, or due by an earlier clock and waiting for a retry: then its source has the only copy.
+            return Busy() if row["content_id"] is None else Duplicate()
+        await keep_for_later(
+            connection, entry.message, entry.origin, now, keep_subject=self._keep_subjects, held_by=entry.held_by
+        )
         return Scheduled()
 
     def _decide(

@@ -1,7 +1,7 @@
 """What has to be asked for, unlike the metrics: looked up now and then, so that a scrape costs nothing."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -38,6 +38,10 @@ class SampledMetrics:
     """`queue_messages` by lane; without lanes that don't exist or are unknown."""
     lane_queue_oldest_seconds: dict[Lane, float] = field(default_factory=dict)
     """`queue_oldest_seconds` by lane."""
+    holds: Mapping[str, int] = field(default_factory=dict)
+    """Active holds by holder."""
+    held_mails: float = 0.0
+    """Mails in the store that wait for holds."""
 
 
 _GAUGES = {
@@ -45,9 +49,11 @@ _GAUGES = {
     "queue_oldest_seconds": "Age of the oldest mail that is not settled.",
     "dead_letters": "Dead letters that nobody has replayed or removed.",
     "in_doubt": "Mails that SES may or may not have accepted.",
+    "held_mails": "Mails that wait for a hold on their topic, tenant, lane or account.",
     "quota_used": "Recipients in the last 24 hours, by SES's count and ours since.",
     "quota_limit": "Recipients that SES allows in 24 hours.",
 }
+_HOLDERS = ("breaker", "canary", "operator", "ses")
 _KINDS = ("Send", "Delivery", "Bounce", "Complaint", "Reject", "DeliveryDelay", "Open", "Click")
 """There from the start: a rate needs a first value."""
 
@@ -85,6 +91,10 @@ class SampledMetricsCollector(Collector):
         if sampled.unconsumed.others:
             lost.add_metric(["(others)"], sampled.unconsumed.others)
         yield lost
+        holds = GaugeMetricFamily("email_holds", "Active holds, by who placed them.", labels=["holder"])
+        for holder, count in {**dict.fromkeys(_HOLDERS, 0), **sampled.holds}.items():
+            holds.add_metric([holder], count)
+        yield holds
         yield GaugeMetricFamily("email_events_expected", "1 if SES events are expected.", sampled.events_expected)
         events = CounterMetricFamily("email_events", "Events of SES by kind.", labels=["kind"])
         for kind, count in {**dict.fromkeys(_KINDS, 0), **sampled.events}.items():

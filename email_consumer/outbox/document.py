@@ -26,8 +26,12 @@ TYPES = (
     "stopped",
     "in_doubt",
     "conflict",
+    "held",
+    "resumed",
 )
 _WITHOUT_REASON = ("sent", "scheduled")
+_OF_HOLDS = ("held", "resumed")
+"""Not about a mail: the scope is the key of the hold."""
 _GROUP = "bulk:"
 """Start of the scope of an unsubscribe group."""
 _LONGEST_DIAGNOSTIC = 1_000
@@ -70,6 +74,7 @@ def document(row: Row, origin: str) -> dict[str, Any]:
         "bounce": _bounce(row) if kind == "bounced" else None,
         "machine": bool(row["machine"]) if kind in {"opened", "clicked"} else None,
         "unsubscribe_group": _group(row["scope"]),
+        "hold": row["scope"] if kind in _OF_HOLDS else None,
         "seq": row["seq"],
     }
     return {name: value for name, value in found.items() if value is not None}

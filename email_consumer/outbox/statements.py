@@ -32,6 +32,8 @@ _UNSUBSCRIBED = """
 INSERT INTO outbox (type, at, address, scope) VALUES ('unsubscribed', new.created_at, new.address, new.scope)
 """
 
+_HOLD = "INSERT INTO outbox (type, at, scope, reason) VALUES"
+
 TRIGGERS = {
     # A mail that is due later, was never claimed, or is copied from a worker's outcome.
     "inserted": f"""
@@ -63,6 +65,10 @@ TRIGGERS = {
         AFTER UPDATE ON main.suppressions WHEN new.reason = 'unsubscribed' AND new.removed_at IS NULL
             AND (old.removed_at IS NOT NULL OR old.reason <> 'unsubscribed')
         BEGIN {_UNSUBSCRIBED}; END""",
+    "held": f"AFTER INSERT ON main.holds BEGIN {_HOLD} ('held', new.since, new.key, new.reason); END",
+    "resumed": f"""
+        AFTER UPDATE OF ended_at ON main.holds WHEN new.ended_at IS NOT NULL AND old.ended_at IS NULL
+        BEGIN {_HOLD} ('resumed', new.ended_at, new.key, new.reason); END""",
 }
 
 # What is not published yet, in order, with the mail and the recipient's result as they are now: an erasure reaches these events.

@@ -6,6 +6,7 @@ from email_consumer.core.ledger import Origin
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.outcome import LeftOut, Stopped, StopReason
 from email_consumer.core.safe_mode import STOPPED, SafeMode
+from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import EmailMessage
 from email_consumer.suppression.compact_set import SuppressedAddresses
@@ -25,13 +26,14 @@ def covers(mark: Mark, origin: Origin) -> bool:
 
 
 class Gate:
-    """All cancelled topics and suppressed addresses this process knows of."""
+    """All cancelled topics, suppressed addresses and holds this process knows of."""
 
     def __init__(self, safe_mode: SafeMode | None = None) -> None:
         """Without `safe_mode`, mail may go to everybody."""
         self._safe_mode = safe_mode
         self._cancelled: dict[str, Mark] = {}
         self.suppressed = SuppressedAddresses()
+        self.holds = ActiveHolds()
         self._listeners: list[Callable[[], None]] = []
 
     def on_cancel(self, listener: Callable[[], None]) -> None:

@@ -75,6 +75,7 @@ class Pipeline:
     ) -> None:
         self._ledger = ledger
         self._gate = gate
+        self._holds = gate.holds
         self._pacer = pacer
         self._compose = compose
         self._sender = sender
@@ -136,12 +137,17 @@ class Pipeline:
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
+        if self._holds and (key := self._holds.covering(message)):
+            return await self._hold(message, origin, key), 0
         permitted, _ = self._gate.permitted(message)
-        stopped_meanwhile = partial(self._stopped, message, origin)
-        if not await self._pacer.acquire(permitted.recipients, stopped_meanwhile, message.lane or Lane.BULK):
-            return self._stopped(message, origin) or Interrupted(), 0
+        waits_in_vain = partial(self._waits_in_vain, message, origin)
+        released = await self._pacer.acquire(permitted.recipients, waits_in_vain, message.lane or Lane.BULK)
         if stopped := self._stopped(message, origin):
             return stopped, 0
+        if self._holds and (key := self._holds.covering(message)):
+            return await self._hold(message, origin, key), 0
+        if not released:
+            return Interrupted(), 0
         try:
             claim = await self._ledger.claim(message, origin)
         except LedgerBlockedError as error:
@@ -157,6 +163,16 @@ class Pipeline:
             return Rejected(f"it is scheduled for later and can't be stored until then: {error}")
         except (NotKeptError, LedgerBlockedError) as error:
             return Held(f"it is scheduled for later and can't be stored at the moment: {error}")
+
+    async def _hold(self, message: EmailMessage, origin: Origin, key: str) -> Outcome:
+        """Move the mail into the store, until the hold is over. It counts no attempt, and takes nobody's place meanwhile."""
+        try:
+            return await self._ledger.schedule(message, origin, key)
+        except (TooLargeToKeepError, NotKeptError, LedgerBlockedError) as error:
+            return Held(f"it waits for a hold ({key}) and can't be stored until then: {error}")
+
+    def _waits_in_vain(self, message: EmailMessage, origin: Origin) -> object:
+        return self._stopped(message, origin) or (self._holds and self._holds.covering(message))
 
     def _stopped(self, message: EmailMessage, origin: Origin) -> Stopped | None:
         if message.expires_at and message.expires_at.timestamp() <= time.time():

@@ -30,7 +30,9 @@ from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
 from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.feedback.sqs_events import SqsEvents
+from email_consumer.holds.routes import HoldRoutes
 from email_consumer.roles.dashboard import build_dashboard
+from email_consumer.roles.holds import open_holds
 from email_consumer.roles.http import health_routes, listen
 from email_consumer.roles.monitoring import build_metrics, build_operations, watch_unconsumed
 from email_consumer.roles.parts import Parts
@@ -81,7 +83,6 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     feedback = await _feedback(parts, resources)
     unconsumed = watch_unconsumed(parts)
     dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
-    metrics = build_metrics(parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed)
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
     mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
     scheduler = Scheduler(
@@ -92,11 +93,16 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         unsent,
         dead_letter_writer=parts.dead_letter_writer,
     )
+    holds = await open_holds(parts, resources.database, resources.workers, scheduler.wake)
+    metrics = build_metrics(
+        parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed=unconsumed, holds=holds
+    )
     parts.checks["ledger"] = resources.database.check
     parts.checks["schedule"] = scheduler.check
     routes = [
         *await _mail_routes(parts, resources, scheduler),
         *feedback.routes,
+        *HoldRoutes(holds.list, holds.mail).routes(),
         *_open_routes(parts, resources),
         *health_routes(parts, metrics),
         *build_operations(parts, resources.database),

@@ -57,7 +57,9 @@ async def listen(
 
 def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
     """`/health`, `/ready` and `/metrics`; `/ready` includes checks that are added later."""
-    return HealthRoutes(parts.checks, lambda: generate_latest(metrics), safe_mode=parts.safe_mode).routes()
+    return HealthRoutes(
+        parts.checks, lambda: generate_latest(metrics), safe_mode=parts.safe_mode, holds=lambda: parts.metrics.holds
+    ).routes()
 
 
 def check_pace(parts: Parts, metrics: Metrics) -> None:

@@ -20,6 +20,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
+from email_consumer.roles.holds import Holds
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
 from email_consumer.sources.unconsumed import UnconsumedWatch
@@ -65,18 +66,23 @@ def build_metrics(
     snapshot: Callable[[], Awaitable[Snapshot]],
     events: Counter[str],
     refused: Counter[str],
+    *,
     unconsumed: Callable[[], Unconsumed],
+    holds: Holds,
 ) -> CollectorRegistry:
     """The registry served at `/metrics`. `events`: SES events by kind; `refused`: refused SNS messages by cause, since the start."""
     sampled = SampledMetrics(events_expected=bool(parts.settings.sns_topic_arns), events=events, events_refused=refused)
-    parts.services.start(Service("sampled metrics", partial(_keep_sampling, sampled, snapshot, unconsumed)))
+    parts.services.start(Service("sampled metrics", partial(_keep_sampling, sampled, snapshot, unconsumed, holds)))
     registry = create_registry(parts.metrics)
     registry.register(SampledMetricsCollector(sampled))
     return registry
 
 
 async def _keep_sampling(
-    sampled: SampledMetrics, snapshot: Callable[[], Awaitable[Snapshot]], unconsumed: Callable[[], Unconsumed]
+    sampled: SampledMetrics,
+    snapshot: Callable[[], Awaitable[Snapshot]],
+    unconsumed: Callable[[], Unconsumed],
+    holds: Holds,
 ) -> None:
     while True:
         state = await snapshot()
@@ -89,6 +95,8 @@ async def _keep_sampling(
         sampled.dead_letters = state.dead_letters
         sampled.in_doubt = state.in_doubt
         sampled.unconsumed = unconsumed()
+        sampled.holds = Counter(hold.holder for hold in holds.list.active)
+        sampled.held_mails = sum((await holds.mail.counts()).values())
         sampled.quota_used = quota.used if quota else None
         sampled.quota_limit = quota.limit if quota else None
         await asyncio.sleep(_EVERY)

@@ -129,6 +129,10 @@ class RemoteWorkers:
     def release(self, stop: str) -> None:
         self._shared_state.release(stop)
 
+    def hold(self, keys: Mapping[str, bool]) -> None:
+        self._gate.holds.replace(keys)
+        self._shared_state.hold(keys)
+
     def events_expected_from(self, moment: float) -> None:
         self._shared_state.announce(self._secrets.kept, moment)
 

@@ -95,6 +95,7 @@ def build_sending(
         journal=journal,
     )
     gate.on_cancel(paced.pacer.drop_stopped)
+    gate.holds.on_change(paced.pacer.drop_stopped)
     dispatcher = Dispatcher(pipeline.handle, metrics, settings.ack_wait / 3)
     receivers = tuple(
         source.receiver(slots := paced.slots[source.lane], partial(dispatcher.start, slots=slots))

@@ -82,6 +82,7 @@ async def build_worker(settings: Settings, services: Supervisor) -> None:
         stream=settings.stream,
         cancel=gate.cancel,
         suppressed=gate.suppressed,
+        hold=gate.holds.replace,
         events_since=ledger.events_expected_from,
     )
     services.start(Service("shared state", shared_state.run))

@@ -33,6 +33,9 @@ class Workers(Protocol):
     def release(self, stop: str) -> None:
         """Undo what `suppress` did for this key."""
 
+    def hold(self, keys: Mapping[str, bool]) -> None:
+        """Hold mail with exactly these keys; the values: whether transactional mail is held as well."""
+
     async def sign_links(self) -> None:
         """Announce a new secret for links; returns once every worker can know it."""
 
@@ -69,6 +72,9 @@ class EmbeddedWorker:
 
     def release(self, stop: str) -> None:
         self._gate.release(stop)
+
+    def hold(self, keys: Mapping[str, bool]) -> None:
+        self._gate.holds.replace(keys)
 
     async def sign_links(self) -> None:
         """Nothing to do: both use the same `LinkSecrets`."""

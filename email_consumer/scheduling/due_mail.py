@@ -196,8 +196,10 @@ def _message(row: sqlite3.Row, content: Content) -> Message:
     if row["expires_at"] is not None:
         own["expires_at"] = from_unix(row["expires_at"])
     source = row["source"]
-    # After a crash before `mark_published` it is published again, and the stream drops the duplicate id.
-    headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}", ORIGIN: source}
+    # After a crash before `mark_published` it is published again, and the stream drops the duplicate id. What was published
+    # before it was held is another message.
+    again = f":{row['held_times']}" if row["held_times"] else ""
+    headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}{again}", ORIGIN: source}
     if row["lane"] == Lane.TRANSACTIONAL:
         headers[LANE] = Lane.TRANSACTIONAL
     return Message(row["id"], row["content_id"], encode_mail(content, own), headers)

@@ -2,13 +2,14 @@
 
 from email_consumer.store.status import Status
 
-UNPUBLISHED = f"(status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL"
+UNPUBLISHED = f"(status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL AND held_by IS NULL"
+"""Not what waits for a hold."""
 
 # One lane's, as the index of due mail is ordered.
 _OF_LANE = "(lane IS 'transactional') = :transactional"
 
 DUE = f"""
-SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane FROM email_requests
+SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, held_times FROM email_requests
 WHERE {UNPUBLISHED} AND {_OF_LANE} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
 """
@@ -29,11 +30,12 @@ WHERE content_id = :content AND status = {Status.CREATED} AND published_at IS NU
 
 OUTSTANDING = f"SELECT id FROM email_requests WHERE status < {Status.SENT} AND published_at IS NOT NULL"
 
-# Why it could not be published before is over. A worker may have it settled by now: then the error is what became of it.
+# Why it could not be published before is over. A worker may have it settled by now: then the error is what became of it; or
+# put back because of a hold.
 MARK_PUBLISHED = f"""
 UPDATE email_requests SET published_at = :now, published_sequence = value->>1,
     error = iif(status = {Status.CREATED} AND attempts = 0, NULL, error)
-FROM json_each(:published) WHERE email_requests.id = value->>0
+FROM json_each(:published) WHERE email_requests.id = value->>0 AND held_by IS NULL
 """
 
 FINISH = f"""
@@ -51,5 +53,5 @@ WHERE published_at < :before AND published_at IS NOT NULL AND status < {Status.S
 
 SKIP_MISFIRED = f"""
 UPDATE email_requests SET status = {Status.STOPPED}, error = :error, finished_at = :now, updated_at = :now
-WHERE status = {Status.CREATED} AND published_at IS NULL AND content_id IS NOT NULL AND scheduled_at > :alive AND scheduled_at < :late
+WHERE status = {Status.CREATED} AND published_at IS NULL AND content_id IS NOT NULL AND held_by IS NULL AND scheduled_at > :alive AND scheduled_at < :late
 """

@@ -27,14 +27,25 @@ class Readiness(ApiModel):
     reasons: dict[str, str]
     safe_mode: SafeModeKind = "off"
     """What happens to mail for addresses that safe mode does not allow: it is stopped, or redirected to one address."""
+    holds: int
+    """Keys that are held (account, lane, tenants, topics): their mail waits, other mail flows. `GET /v1/holds` lists them."""
 
 
 class HealthRoutes:
     def __init__(
-        self, checks: Mapping[str, Check], metrics: Callable[[], bytes], *, safe_mode: SafeModeKind = "off"
+        self,
+        checks: Mapping[str, Check],
+        metrics: Callable[[], bytes],
+        *,
+        safe_mode: SafeModeKind = "off",
+        holds: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text."""
+        """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text.
+
+        `holds`: the number of keys that are held.
+        """
         self._safe_mode = safe_mode
+        self._holds = holds
         self._checks = checks
         self._metrics = metrics
         self._shared_check = SharedCheck(self._check)
@@ -65,6 +76,7 @@ class HealthRoutes:
             down=sorted(down),
             reasons={name: in_public(text) for name, text in down.items()},
             safe_mode=self._safe_mode,
+            holds=self._holds(),
         )
         return answer(readiness, status=503 if down else 200)
 

@@ -13,6 +13,8 @@ class GrantingLedger:
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
+        self.held: list[str] = []
+        """Keys of the holds that mail was stored for."""
         self.events_since = 0.0
 
     def running(self) -> AbstractAsyncContextManager[None]:
@@ -30,5 +32,6 @@ class GrantingLedger:
     async def finish(self, _message: EmailMessage, outcome: Outcome, _origin: Origin) -> None:
         self.outcomes.append(outcome)
 
-    async def schedule(self, _message: EmailMessage, _origin: Origin) -> Scheduled:
+    async def schedule(self, _message: EmailMessage, _origin: Origin, held_by: str | None = None) -> Scheduled:
+        self.held += [held_by] if held_by else []
         return Scheduled()

@@ -22,21 +22,21 @@ from email_consumer.core.ledger import (
     Origin,
     Refused,
     ScheduleAnswer,
-    TooLargeToKeepError,
 )
-from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
+from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Sent, Stopped
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
+from email_consumer.ledgers.jetstream.keeping import Keeping
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.outcomes import OutcomePublisher
-from email_consumer.ledgers.jetstream.record import BucketEntry, claimed, doubted, takes_over, waiting
-from email_consumer.ledgers.jetstream.scheduling import publish_scheduled, seconds_until_due
+from email_consumer.ledgers.jetstream.record import BucketEntry, claimed, doubted
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import (
     LEASE,
+    MAYBE_SENT_BEFORE,
     PATIENCE,
     Decision,
     Granted,
@@ -107,6 +107,16 @@ class JetStreamLedger:
         self._patience = patience
         self._keep_subjects = keep_subjects
         self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience)
+        self._keeping = Keeping(
+            publisher,
+            self._bucket,
+            self._clock,
+            stream=stream,
+            takeover=self._takeover,
+            rule=self._rule,
+            refuse=self._refuse,
+            check_patience=self._check_patience,
+        )
         self._finished: TTLCache[str, Fingerprint] = TTLCache(
             _CACHED_UUIDS, policy.idempotency_ttl, timer=time.monotonic
         )
@@ -205,37 +215,15 @@ class JetStreamLedger:
         if isinstance(outcome, Sent):
             self._finished[message.uuid] = message.fingerprint
 
-    async def schedule(self, message: EmailMessage, origin: Origin) -> ScheduleAnswer:
-        found, until = BucketEntry(), self._loop_time() + self._patience
-        while True:
-            now = await self._clock.now(until) if found.record else 0.0
-            decision = self._rule(found, message, origin, now)
-            if not isinstance(decision, Granted):
-                return await self._refuse(decision, found, message, origin)
-            if (record := found.record) and record.readable and not record.final and not takes_over(record, origin):
-                break
-            record = waiting(found, message, origin)
-            revision = await self._bucket.write(message.tag, record, found.revision, waits=seconds_until_due(message))
-            found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
-            self._check_patience(until)
-        if not found.record.kept:  # due by an earlier clock, then tried or in doubt: its source has the only copy
-            return Busy()
-        if found.record.claim != origin.reference:  # another delivery of it
-            return Duplicate()
-        # Also if the record stems from an earlier delivery of this mail, whose worker may have died before publishing it.
-        try:
-            await publish_scheduled(self._publisher, self._stream, message, origin, life=found.record.life)
-        except TooLargeToKeepError:
-            await self._bucket.forget(message.tag, found.revision)
-            raise
-        return Scheduled()
+    async def schedule(self, message: EmailMessage, origin: Origin, held_by: str | None = None) -> ScheduleAnswer:
+        return await self._keeping.keep(message, origin, held_by, patience=self._patience)
 
     def _decide(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
         if origin.received == 1 and found.held_by(origin.reference):
             # The bucket was lost while this very delivery was being handled, by us; and nobody had it before.
             return self._stopper(message, origin) or Granted(Step.RECLAIM, found.record.attempts if found.record else 0)
         if found.record is None and self._takeover.covers(origin):
-            return InDoubt("it may have been sent under the ledger that had this consumer before")
+            return InDoubt(MAYBE_SENT_BEFORE)
         return self._rule(found, message, origin, now)
 
     def _rule(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:

@@ -22,6 +22,7 @@ from email_consumer.core.mail_queue import ORIGIN
 from email_consumer.jetstream.api import ask
 from email_consumer.ledgers.jetstream import statements
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed
+from email_consumer.ledgers.jetstream.scheduling import LONGEST_HOLD
 from email_consumer.ledgers.rule import Granted, Policy, decide
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.message.keys import Reading
@@ -151,7 +152,7 @@ _STORED = "tables:"
 def _shown(row: sqlite3.Row) -> _Shown:
     """The record according to the tables; mail claimed when `run` ended is in doubt."""
     status = Status(row["status"])
-    scheduled = status is Status.CREATED and row["scheduled_at"] is not None
+    scheduled = status is Status.CREATED and (row["scheduled_at"] is not None or row["held"])
     record = ClaimRecord(
         status,
         _STORED if scheduled else "",
@@ -170,7 +171,7 @@ def _shown(row: sqlite3.Row) -> _Shown:
     if record.final:
         waits = record.finished_at - time.time()
     elif scheduled:
-        waits = max(0.0, row["scheduled_at"] - time.time())
+        waits = LONGEST_HOLD if row["held"] else max(0.0, row["scheduled_at"] - time.time())
     return _Shown(BucketEntry(record, row["revision"], record.finished_at or record.claimed_at), waits)
 
 

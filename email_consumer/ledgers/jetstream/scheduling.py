@@ -1,4 +1,4 @@
-"""Scheduled mail: workers publish it to the stream `<STREAM>-scheduled`, the sidecar stores it until it is due."""
+"""Scheduled and held mail: workers publish it to the stream `<STREAM>-scheduled`, the sidecar stores it until it is due."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from enum import Enum, auto
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 import aiosqlite
 import orjson
@@ -34,21 +35,29 @@ _ORIGIN = "Email-Origin"
 _STREAM = "Email-Stream"
 """A separate header, since a sidecar of the previous version rejects origins with fields it doesn't know."""
 _LIFE = "Email-Life"
+_HELD_BY = "Email-Held-By"
+"""The key of the hold that the mail waits for, percent-encoded."""
+_KEPT = "Email-Kept"
+"""Of held mail that the sidecar published: it has the row already, of which an erasure may have changed the recipients."""
 _HEADER_ROOM = 512
 """Bytes for the mail's identity, the header names and the framing."""
 _LATER = 60.0
 _SOON = 1.0
 _MOST_WAITS = 60
+LONGEST_HOLD = 366 * 86_400.0
+"""Seconds for which the claims bucket remembers held mail. Later, another copy of it would be stored as well, and sent no more
+often: whichever is claimed first."""
 
 _log = structlog.get_logger(__name__)
 
 
 async def publish_scheduled(
-    publisher: Publisher, stream: str, message: EmailMessage, origin: Origin, *, life: int
+    publisher: Publisher, stream: str, message: EmailMessage, origin: Origin, *, life: int, held_by: str | None = None
 ) -> None:
     """Return once `<stream>-scheduled` holds the mail; publishing the same delivery again creates no second copy.
 
     `life`: the revision of the claims bucket since which the uuid belongs to this mail; 0 if it was unknown before.
+    `held_by`: the key of the hold that it waits for.
 
     Raises:
         TooLargeToKeepError: with our headers the mail exceeds a limit of the NATS server.
@@ -59,7 +68,10 @@ async def publish_scheduled(
     headers = {_STREAM: fields.pop("stream"), _ORIGIN: orjson.dumps(fields).decode()} | (
         {_LIFE: str(life)} if life else {}
     )
-    room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN])
+    if held_by:
+        headers[_HELD_BY] = quote(held_by)
+        headers |= {_KEPT: "1"} if origin.kept else {}
+    room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN]) - len(headers.get(_HELD_BY, ""))
     if len(payload) > room:
         raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, but the NATS server's max_payload leaves {room}")
     identity = f"{message.tag}:{origin.reference}:{origin.stored_at:.6f}"
@@ -78,6 +90,7 @@ class _Arrival(NamedTuple):
     """See `publish_scheduled`."""
     patient: bool
     """Whether to wait for outcomes that are not in the tables yet."""
+    held_by: str | None
 
 
 class _WireOrigin(BaseModel):
@@ -104,11 +117,16 @@ def _read(delivery: Delivery) -> _Arrival:
     """
     message = decode(delivery.payload)
     headers = delivery.headers
-    if message.scheduled_at is None or _ORIGIN not in headers:
+    held_by = unquote(headers.get(_HELD_BY, "")) or None
+    if (message.scheduled_at is None and held_by is None) or _ORIGIN not in headers:
         raise ValueError("it has no scheduled_at" if _ORIGIN in headers else "it was not published by a worker")
-    origin = Origin(**vars(_WireOrigin.model_validate_json(headers[_ORIGIN])), stream=headers.get(_STREAM, ""))
+    origin = Origin(
+        **vars(_WireOrigin.model_validate_json(headers[_ORIGIN])),
+        stream=headers.get(_STREAM, ""),
+        kept=_KEPT in headers,
+    )
     life = _WIRE_LIFE.validate_json(headers.get(_LIFE, "0"))
-    return _Arrival(message, origin, life, delivery.received <= _MOST_WAITS)
+    return _Arrival(message, origin, life, delivery.received <= _MOST_WAITS, held_by)
 
 
 class _Kept(Enum):
@@ -191,7 +209,7 @@ class ScheduledMail:
         return [await self._keep(connection, arrival, now) for arrival in arrivals]
 
     async def _keep(self, connection: aiosqlite.Connection, arrival: _Arrival, now: float) -> _Kept:
-        message, origin, life, patient = arrival
+        message, origin, life, patient, held_by = arrival
         if life:
             retire = RETIRE_FORMER if patient else RETIRE_OPEN  # its outcome was lost
             await connection.execute(retire, {"uuid": message.uuid, "life": life})
@@ -201,7 +219,7 @@ class ScheduledMail:
         for row in await connection.execute_fetchall(SHOWN, (as_json([message.uuid]),)):
             if 0 < row["revision"] < life:
                 return _Kept.NOT_YET
-            if row["recipients_hash"] not in (None, message.fingerprint.recipients):
+            if row["recipients_hash"] not in (None, message.fingerprint.recipients) and not origin.kept:
                 return _Kept.CONFLICT
         # Its topic may have been cancelled on the way here.
         if stopped := self._stopper(message, origin):
@@ -209,7 +227,15 @@ class ScheduledMail:
             await connection.execute(statements.STOP, stop)
             self._unsent.record(message.uuid, stopped.reason, detail=stopped.detail)
         else:
-            await keep_for_later(connection, message, origin, now, keep_subject=self._keep_subjects, revision=life)
+            await keep_for_later(
+                connection,
+                message,
+                origin,
+                now,
+                keep_subject=self._keep_subjects,
+                revision=life,
+                held_by=held_by,
+            )
         return _Kept.YES
 
 

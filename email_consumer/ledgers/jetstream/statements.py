@@ -77,7 +77,7 @@ AND NOT EXISTS (SELECT 1 FROM email_attempts WHERE request_id = email_requests.i
 # Mail of the API that no worker had has no record: it is claimed like any other once it is published.
 KNOWN_MAILS = f"""
 SELECT id, uuid, tag, status, attempts, in_doubt, claimed_at, finished_at, scheduled_at, message_id, error, replay_of,
-    revision, recipients_hash, content_hash
+    revision, recipients_hash, content_hash, held_by IS NOT NULL AS held
 FROM email_requests
 WHERE id > :after AND (status < {Status.SENT} OR finished_at > :ended_after) AND instr(uuid, char(0)) = 0
     AND NOT (status = {Status.CREATED} AND source = 'api' AND revision = 0)

@@ -70,6 +70,8 @@ class Event:
     reason: str | None = None
     unsubscribe_group: str | None = None
     """What the address left; None is all bulk mail."""
+    hold: str | None = None
+    """Of `held` and `resumed`, which are about no mail: `account`, `lane:bulk`, `tenant:<name>` or `topic:<id>`."""
     bounce: Bounce | None = None
     machine: bool = False
     """An open or click that a program probably caused."""

@@ -1,7 +1,7 @@
 """A sidecar's and a worker's side of the shared state, as the daemon has them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import nats
@@ -24,6 +24,7 @@ class Worker:
     def __init__(self, client: Client) -> None:
         self.cancelled: dict[str, Mark] = {}
         self.suppressed = SuppressedAddresses()
+        self.holds: dict[str, bool] = {}
         self.events_since = 0.0
         self._changed = asyncio.Event()
         self.watcher = SharedStateWatcher(
@@ -31,6 +32,7 @@ class Worker:
             stream="messages",
             cancel=self._cancel,
             suppressed=self.suppressed,
+            hold=self._hold,
             events_since=self._events,
             heartbeat=HEARTBEAT,
             silence=SILENCE,
@@ -48,6 +50,10 @@ class Worker:
 
     def _cancel(self, topic_id: str, mark: Mark) -> None:
         self.cancelled[topic_id] = mark
+        self._changed.set()
+
+    def _hold(self, keys: Mapping[str, bool]) -> None:
+        self.holds = dict(keys)
         self._changed.set()
 
     def _events(self, since: float) -> None:

@@ -265,3 +265,15 @@ async def test_a_long_list_is_known_to_the_last_address(server: NatsServer) -> N
         shared.announce(("s3cret",), 1.0)
         await one.watcher.ready()
         assert len(one.suppressed) == shared.suppressed == 30_000
+
+
+async def test_workers_know_the_active_holds_also_after_a_restart_of_the_sidecar(server: NatsServer) -> None:
+    async with sidecar(server) as shared, running(shared):
+        shared.hold({"topic:größe": False, "tenant:acme": True})
+        shared.announce(("s3cret",), 1.0)
+        async with worker(server) as one:
+            await one.watcher.ready()
+            assert one.holds == {"topic:größe": False, "tenant:acme": True}
+            async with sidecar(server) as next_shared, running(next_shared):
+                next_shared.hold({"tenant:acme": True})
+                await one.until(lambda known: known.holds == {"tenant:acme": True})

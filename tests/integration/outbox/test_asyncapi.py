@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 from nats.aio.client import Client
 
 from email_consumer.core.outcome import Conflict, InDoubt, Outcome, Rejected, Stopped, StopReason
+from email_consumer.holds.hold import Holder
+from email_consumer.holds.hold_list import HoldList
 from email_consumer.outbox.document import TYPES
 from email_consumer.suppression.suppression import Reason
 from email_consumer_client import parse_event
@@ -46,6 +48,9 @@ async def test_everything_that_is_published_matches_the_schema(path: Path, clien
             await outbox.harness.take(event(kind))
         await outbox.harness.suppressions.add("a@example.com", Reason.UNSUBSCRIBED, "", "recipient", "news")
         await outbox.harness.ledger.schedule(mail("later", scheduled_at="2099-01-01T00:00:00Z"), SOURCE)
+        holds = HoldList(outbox.harness.database, lambda _: None)
+        await holds.place("topic:t", "8 % bounced", Holder.BREAKER)
+        await holds.resume("topic:t", by="operator")
         await outbox.publish_all()
     found = await stored(client)
     for each in found:

@@ -40,6 +40,9 @@ _EVENTS = 'email_events_total{{kind="{}"}}'
 _CASES = {
     "EmailConsumerDown": Case({'up{job="email_consumer"}': "1 1 0x9", 'up{job="other"}': "0x9"}, quiet=3, fires=5),
     "EmailQueueHeld": Case({"email_held": "0 0 1x9"}, quiet=6, fires=8),
+    "EmailHold": Case(
+        {'email_holds{holder="breaker"}': "0 0 1x9", 'email_holds{holder="operator"}': "1x9"}, quiet=2, fires=4
+    ),
     "EmailNothingSent": Case({"email_queue_messages": "7x60", _SENT: "0+5x10 50x50"}, quiet=12, fires=28),
     "EmailUnconsumed": Case({'email_unconsumed_messages{subject="messages.other"}': "0 0 2x9"}, quiet=6, fires=8),
     "EmailQueueOld": Case({"email_queue_oldest_seconds": "0+60x60"}, quiet=30, fires=40),

@@ -90,7 +90,7 @@ class NoJournal:
 
 
 class SmallLedger(GrantingLedger):
-    async def schedule(self, _message: EmailMessage, _origin: Origin) -> Scheduled:
+    async def schedule(self, _message: EmailMessage, _origin: Origin, _held_by: str | None = None) -> Scheduled:
         raise TooLargeToKeepError("max_payload leaves 9")
 
 

@@ -1,0 +1,79 @@
+"""Stored mail that waits for holds: counted, and released once they have ended."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+
+import structlog
+
+from email_consumer.holds import statements
+from email_consumer.holds.hold_list import HoldList
+from email_consumer.store.database import Database
+
+_BATCH = 500
+"""Mails per transaction, which takes a few milliseconds."""
+_SHARE = 0.2
+"""Maximum share of the writer's time."""
+_INTERVAL = 1.0
+"""Seconds between two looks for mail whose hold is over: with separate roles it may arrive later than that."""
+
+_log = structlog.get_logger(__name__)
+
+
+class HeldMail:
+    """Released mail is due at once. The scheduler publishes it no faster than it is sent, so nothing comes in a burst."""
+
+    def __init__(self, database: Database, holds: HoldList, released: Callable[[], None]) -> None:
+        """`released` is called after mail became due."""
+        self._database = database
+        self._holds = holds
+        self._released = released
+        self._wake = asyncio.Event()
+        holds.on_end(lambda _: self._wake.set())
+
+    async def counts(self) -> dict[str, int]:
+        """Number of mails in the store by the key of the hold that they wait for."""
+        return {row["key"]: row["mails"] for row in await self._database.fetch(statements.COUNTS)}
+
+    async def run(self) -> None:
+        """Release mail until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.release()
+            except sqlite3.OperationalError as error:
+                _log.warning("hold.not_released", error=str(error), retry_in=_INTERVAL)
+            try:
+                async with asyncio.timeout(_INTERVAL):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def release(self) -> int:
+        """Release all mail whose hold is over, with pauses; returns the number of mails.
+
+        Raises:
+            sqlite3.OperationalError: the file accepts no writes at present; what was released stays released.
+        """
+        released = 0
+        for row in await self._database.fetch(statements.KEYS):
+            mails = await self._release(row["key"])
+            if mails:
+                _log.info("hold.released", key=row["key"], mails=mails)
+            released += mails
+        return released
+
+    async def _release(self, key: str) -> int:
+        released = 0
+        while not self._holds.holds(key):  # it may be placed again meanwhile
+            began = time.monotonic()
+            async with self._database.transaction() as connection:
+                values = {"key": key, "limit": _BATCH, "now": time.time()}
+                mails = (await connection.execute(statements.RELEASE, values)).rowcount
+            if not mails:
+                break
+            released += mails
+            self._released()
+            await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
+        return released

@@ -1,0 +1,58 @@
+"""What a hold is about, as one text: `account`, `lane:bulk`, `tenant:<name>` or `topic:<id>`."""
+
+from collections.abc import Iterator
+
+from email_consumer.message.fields import LONGEST_KEY, is_one_line
+from email_consumer.message.lane import Lane
+
+ACCOUNT = "account"
+BULK = f"lane:{Lane.BULK}"
+_TENANT, _TOPIC = "tenant:", "topic:"
+
+
+def topic_key(topic_id: str) -> str:
+    return _TOPIC + topic_id
+
+
+def tenant_key(tenant: str) -> str:
+    return _TENANT + tenant
+
+
+def topic_of(key: str) -> str | None:
+    """The topic that the key names, if it names one."""
+    return key.removeprefix(_TOPIC) if key.startswith(_TOPIC) else None
+
+
+def tenant_of(key: str) -> str | None:
+    """The tenant that the key names, if it names one."""
+    return key.removeprefix(_TENANT) if key.startswith(_TENANT) else None
+
+
+def keys_of(topic_id: str | None, tenant: str | None, *, bulk: bool) -> Iterator[str]:
+    """All keys that a mail comes under, the widest first. Lanes and topics concern bulk mail alone."""
+    yield ACCOUNT
+    if bulk:
+        yield BULK
+    if tenant:
+        yield tenant_key(tenant)
+    if topic_id and bulk:
+        yield topic_key(topic_id)
+
+
+def concerns_transactional(key: str) -> bool:
+    """Whether an operator who holds this key means transactional mail, too."""
+    return key == ACCOUNT or key.startswith(_TENANT)
+
+
+def check_key(key: str) -> str:
+    """The key as given.
+
+    Raises:
+        ValueError: it is not a key.
+    """
+    name = topic_of(key) or tenant_of(key)
+    if key not in {ACCOUNT, BULK} and not (name and len(name) <= LONGEST_KEY and is_one_line(name)):
+        raise ValueError(
+            "must be account, lane:bulk, tenant:<name> or topic:<id>; transactional mail has no topic hold"
+        )
+    return key

@@ -1,0 +1,34 @@
+"""Holds in the process that has the store: loaded before mail is pulled, ended in time, their mail released."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from email_consumer.holds.held_mail import HeldMail
+from email_consumer.holds.hold_list import HoldList
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.workers import Workers
+from email_consumer.runtime.supervisor import OnCrash, Service
+from email_consumer.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    list: HoldList
+    mail: HeldMail
+
+
+async def open_holds(parts: Parts, database: Database, workers: Workers, released: Callable[[], None]) -> Holds:
+    """Start with the holds of the store; workers know them on return, or before they pull. `released`: mail became due."""
+
+    def publish(keys: Mapping[str, bool]) -> None:
+        parts.metrics.holds = len(keys)
+        workers.hold(keys)
+
+    holds = HoldList(database, publish)
+    mail = HeldMail(database, holds, released)
+    await holds.load()
+    parts.services.start(
+        Service("holds", holds.run, on_crash=OnCrash.EXIT),
+        Service("held mail", mail.run, on_crash=OnCrash.EXIT),
+    )
+    return Holds(holds, mail)
