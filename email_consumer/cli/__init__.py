@@ -26,6 +26,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "backup": "Copy the SQLite file while the program runs.",
         "rebuild": "Rebuild the sidecar's SQLite file from JetStream.",
         "doctor": "Check the whole installation and suggest fixes.",
+        "aws": "Set up SES, SNS, SQS and IAM for this installation.",
         "sandbox": "Run only the local stand-in for Amazon SES.",
     },
 )

@@ -40,7 +40,7 @@ async def check_events(
 
 
 def _without(topics: Collection[str]) -> Finding:
-    fix = "Make a configuration set with an SNS event destination (docs/feedback.md) and set CONFIGURATION_SET."
+    fix = "`email-consumer aws apply` makes a configuration set with an SNS event destination; set CONFIGURATION_SET to it."
     if topics:
         text = (
             "CONFIGURATION_SET is not set: SES tells of bounces and complaints at most, by the identity's own feedback."
@@ -56,7 +56,7 @@ def _without(topics: Collection[str]) -> Finding:
 def _configuration_set_error(failure: AwsError, name: str) -> Finding:
     if failure.absent:
         text = f"The configuration set {name} does not exist in this region: SES refuses all mail."
-        create = f"`aws sesv2 create-configuration-set --configuration-set-name {name}`, or fix CONFIGURATION_SET."
+        create = "`email-consumer aws apply` creates it with its event destination; or fix CONFIGURATION_SET."
         return error("ses.configuration_set", text, create)
     return (skipped if failure.forbidden else error)("ses.configuration_set", str(failure), failure.fix)
 
@@ -92,4 +92,7 @@ def _destination(name: str, carried: dict[str, set[str]], topics: Collection[str
     return findings or [ok("ses.event_destination", f"All events that are needed go to {', '.join(sorted(carried))}.")]
 
 
-_HOW = "`aws sesv2 update-configuration-set-event-destination`, or the SES console, Configuration sets."
+_HOW = (
+    "`email-consumer aws apply`, or by hand `aws sesv2 update-configuration-set-event-destination` (the SES console,"
+    " Configuration sets)."
+)

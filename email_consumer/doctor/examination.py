@@ -18,13 +18,14 @@ from email_consumer.doctor.identity import check_identity
 from email_consumer.doctor.nats import check_jetstream, check_server, connection
 from email_consumer.doctor.queue import check_queue, check_transactional_lane
 from email_consumer.doctor.queue_sample import check_waiting_mail
-from email_consumer.doctor.receiver import check_receiver, is_loopback
+from email_consumer.doctor.receiver import check_receiver
 from email_consumer.doctor.round_trip import RoundTrip
 from email_consumer.doctor.running import check_running
 from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
 from email_consumer.message.address import parse_address
+from email_consumer.runtime.loopback import is_loopback
 from email_consumer.settings import Settings
 from email_consumer.settings.mail_topology import mail_topology
 from email_consumer.settings.nats_endpoint import nats_endpoint

@@ -58,7 +58,8 @@ def _dkim(name: str, identity: dict[str, Any]) -> Finding:
 
 def _create(domain: str) -> str:
     return (
-        f"`aws sesv2 create-email-identity --email-identity {domain}`, then put its three CNAME records into the DNS."
+        f"`email-consumer aws apply --domain {domain}` creates it and prints the records for the DNS (by hand: `aws sesv2"
+        f" create-email-identity --email-identity {domain}`)."
     )
 
 
@@ -67,5 +68,5 @@ def _prove(name: str) -> str:
         return "Click the link in the mail that AWS sent there."
     return (
         f"Add the three CNAME records to the DNS of {name} that `aws sesv2 get-email-identity --email-identity {name}` "
-        "names; SES then looks within hours."
+        "names, and `email-consumer aws apply` prints; SES then looks within hours."
     )

@@ -1,11 +1,11 @@
 """SERVER_URL: where SNS posts events, and where links and pixels in the mail lead."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.runtime.loopback import is_loopback
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
@@ -32,15 +32,6 @@ async def check_receiver(server_url: str, *, events_expected: bool, stand_in: bo
         fix = "Start `email-consumer run`; then check DNS, the reverse proxy and the firewall. This was checked from here."
         return [*findings, bad("server.health", text, fix)]
     return [*findings, ok("server.health", f"The sidecar answers at {server_url}.")]
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL leads to the machine that opens it."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 async def _error(url: str) -> str:

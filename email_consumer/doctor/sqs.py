@@ -8,6 +8,7 @@ from email_consumer.sqs.queue import SqsQueue
 
 _FEW_RECEIVES = 100
 """A redrive policy that allows fewer takes away mail that was only throttled for some minutes."""
+_FIX = "Fix {variable}, or what the error names; `email-consumer aws apply` creates queues."
 _UNSEEN = "Whether they are decodable is unknown: SQS can't show messages without delivering them."
 
 
@@ -19,7 +20,7 @@ async def check_source_queue(
         async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
             waiting, policy = await queue.count(), await queue.redrive_policy()
     except (SqsError, BotoCoreError) as failure:
-        return [error("sqs.source", f"{failure}.", f"Fix {variable}, or what the error names.")]
+        return [error("sqs.source", f"{failure}.", _FIX.format(variable=variable))]
     found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages. {_UNSEEN}")
     redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
     if policy is None and not dead_letters_elsewhere:
@@ -39,4 +40,4 @@ async def check_events_queue(url: str, *, region: str, endpoint: str | None) -> 
         async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
             return ok("sqs.events", f"Queue {queue.name} holds {await queue.count():,} events.")
     except (SqsError, BotoCoreError) as failure:
-        return error("sqs.events", f"{failure}.", "Fix SNS_EVENTS_QUEUE_URL, or what the error names.")
+        return error("sqs.events", f"{failure}.", _FIX.format(variable="SNS_EVENTS_QUEUE_URL"))

@@ -9,7 +9,7 @@ import orjson
 from email_consumer.aws.control_plane import ControlPlane
 from email_consumer.aws.errors import AwsError
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
-from email_consumer.doctor.receiver import is_loopback
+from email_consumer.runtime.loopback import is_loopback
 
 _PATHS = ("/v1/events/results", "/v1/events/result")
 """Where the sidecar takes events; the second is an earlier service's."""
@@ -38,7 +38,8 @@ async def check_subscription(aws: ControlPlane, topic: str, server_url: str, que
     except AwsError as failure:
         if failure.absent:
             text = f"The topic {topic} does not exist."
-            return [error("sns.topic", text, "Create it, or fix SNS_TOPIC_ARNS and the event destination.")]
+            fix = "`email-consumer aws apply` creates it; or fix SNS_TOPIC_ARNS and the event destination."
+            return [error("sns.topic", text, fix)]
         return [(skipped if failure.forbidden else error)("sns.subscription", str(failure), failure.fix)]
     found = ok("sns.subscription", f"{topic} → {confirmed['Endpoint']}, confirmed.")
     return [found, *_delivery(arn, answer["Attributes"], tries_again=way.tries_again)]
@@ -106,15 +107,17 @@ def _none_of_ours(topic: str, way: _Endpoint | _Queue, subscriptions: list[dict[
     others = ", ".join(sorted({each["Endpoint"] for each in subscriptions}))
     but = f", only {others}" if others else ""
     text = f"{way} is not subscribed to {topic}{but}: no events arrive here."
-    return error("sns.subscription", text, f"`aws sns subscribe --topic-arn {topic} {way.fix}")
+    by_hand = f"`aws sns subscribe --topic-arn {topic} {way.fix}"
+    return error("sns.subscription", text, f"`email-consumer aws apply`, or by hand {by_hand}")
 
 
 def _pending(topic: str, endpoint: str) -> Finding:
     return error(
         "sns.subscription",
         f"The subscription of {endpoint} to {topic} was never confirmed: no events arrive here.",
-        "Start the sidecar, with the topic in SNS_TOPIC_ARNS and sns:ConfirmSubscription allowed, then subscribe again:"
-        " SNS asks again, and the sidecar confirms. If it refuses, its log says why (events.refused).",
+        "Start the sidecar, with the topic in SNS_TOPIC_ARNS and sns:ConfirmSubscription allowed, then subscribe again"
+        " (`email-consumer aws apply`): SNS asks again, and the sidecar confirms. If it refuses, its log says why"
+        " (events.refused).",
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import flask
 import moto.sqs.models
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sns.responses import SNSResponse
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -93,8 +94,21 @@ def _delete(self: Queue, receipt_handle: str) -> None:
     raise ReceiptHandleIsInvalid
 
 
+def _with_signature_version(get: Callable[[SNSResponse], Any]) -> Callable[[SNSResponse], Any]:
+    """It keeps what a topic is set to, and doesn't tell."""
+
+    def getting(self: SNSResponse) -> Any:
+        answer = get(self)
+        topic = self.backend.get_topic(self._get_param("TopicArn"))
+        answer.result["Attributes"]["SignatureVersion"] = getattr(topic, "signature_version", "1")
+        return answer
+
+    return getting
+
+
 def mend() -> None:
     """Change moto in this process: it loses a message that is added while another is deleted, and counts too much."""
+    SNSResponse.get_topic_attributes = _with_signature_version(SNSResponse.get_topic_attributes)  # type: ignore[assignment, method-assign]
     Queue.delete_message = _delete  # type: ignore[method-assign]
     for name in ("change_message_visibility_batch", "delete_message_batch", "get_queue_attributes"):
         setattr(SQSBackend, name, _locked(getattr(SQSBackend, name)))
@@ -109,6 +123,8 @@ class _Handler(WSGIRequestHandler):
     """Connections are kept, and nobody reads a line for each request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    """Head and body are written apart: the body would wait 40 ms until the head is acknowledged."""
 
     def log_request(self, *_: object) -> None: ...
 

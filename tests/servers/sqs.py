@@ -1,6 +1,10 @@
-"""moto's SQS for tests: an HTTP server in a process of its own, on a free port of loopback; forgets all when it ends."""
+"""moto's SQS for tests: an HTTP server in a process of its own, on a free port of loopback; forgets all when it ends.
+
+What else moto has (SNS, IAM, STS) is there too.
+"""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -20,7 +24,8 @@ _BATCH = 10
 class SqsServer:
     """`with SqsServer() as server:` runs one until the block ends; it takes seconds to start, so tests share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "123456789012") -> None:
+        self._account = account
         [self._port] = free_ports(1)
         self.url = f"http://127.0.0.1:{self._port}"
 
@@ -34,7 +39,8 @@ class SqsServer:
     def start(self) -> None:
         """Run it, on the same port each time; without the queues it had."""
         command = (sys.executable, "-m", "tests.servers.moto_sqs", str(self._port))
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        environ = os.environ | {"MOTO_ACCOUNT_ID": self._account}
+        self._process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
         assert int(self._process.stdout.readline()) == self._port
 

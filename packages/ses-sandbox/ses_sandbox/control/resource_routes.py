@@ -59,11 +59,21 @@ class ResourceRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/sandbox/identities", self.show_identities),
             web.put("/sandbox/identities", self.script_identities),
+            web.get("/sandbox/configuration-sets", self.show_configuration_sets),
             web.put("/sandbox/configuration-sets", self.script_configuration_sets),
             web.put("/sandbox/tenants", self.script_tenants),
             web.put("/sandbox/recommendations", self.script_recommendations),
         ]
+
+    async def show_identities(self, _request: web.Request) -> web.Response:
+        """The identities, in the form they are scripted in."""
+        return reply(IdentitiesScript(identities=self._identities.scripted).model_dump())
+
+    async def show_configuration_sets(self, _request: web.Request) -> web.Response:
+        """The configuration sets, in the form they are scripted in."""
+        return reply(ConfigurationSetsScript(configuration_sets=self._configuration_sets.scripted).model_dump())
 
     async def script_identities(self, request: web.Request) -> web.Response:
         """Replace the identities."""

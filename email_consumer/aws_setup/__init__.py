@@ -1,0 +1,1 @@
+"""The AWS side of an installation: planned, made and removed from one description, which the templates in deploy/aws come from too."""
