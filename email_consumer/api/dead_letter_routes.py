@@ -1,6 +1,9 @@
 """`/v1/dead-letters`: list, inspect, replay and remove mail that could not be sent."""
 
 import base64
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -29,6 +32,10 @@ from email_consumer.web.times import Moment
 
 _LONGEST_NUMBER = 18
 """Digits; NATS sequences have 64 bits."""
+_SECONDS = 5.0
+_PAGE = 100
+_FAILURES = 100
+"""Maximum number of failures in an answer."""
 
 
 class DeadLettersQuery(NumberedPageQuery):
@@ -73,6 +80,29 @@ class ReplayedMail(ApiModel):
     uuid: str
 
 
+class ManyQuery(ApiModel):
+    kind: DeadLetterKind | None = None
+    """Only those of this kind; otherwise all."""
+    after: Annotated[str, Field(pattern=r"^[0-9]{0,18}$")] = ""
+    """The `next` of the previous answer; empty at first."""
+
+
+class ManyReplayQuery(ManyQuery, ReplayQuery):
+    pass
+
+
+class Failure(ApiModel):
+    sequence: int
+    reason: str
+
+
+class Many(PageAnswer):
+    """What was done, a few seconds' worth; `next` goes on with the rest."""
+
+    done: int
+    failed: list[Failure]
+
+
 class DeadLetterRoutes:
     def __init__(self, letters: DeadLetterArchive) -> None:
         self._letters = letters
@@ -80,6 +110,8 @@ class DeadLetterRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/v1/dead-letters", self.list),
+            web.post("/v1/dead-letters/replay", self.replay_many),
+            web.post("/v1/dead-letters/remove", self.remove_many),
             web.get(r"/v1/dead-letters/{sequence:\d+}", self.show),
             web.delete(r"/v1/dead-letters/{sequence:\d+}", self.remove),
             web.post(r"/v1/dead-letters/{sequence:\d+}/replay", self.replay),
@@ -118,6 +150,31 @@ class DeadLetterRoutes:
             return answer(ReplayedMail(sequence=sequence, uuid=uuid))
         except DeadLetterError as error:
             raise ApiError(409, "not_replayed", f"{error}.") from None
+
+    @operation("Publish all mail of a kind, or all, again", query=ManyReplayQuery, answer=Many)
+    async def replay_many(self, request: web.Request) -> web.Response:
+        query = read_query(request, ManyReplayQuery)
+        return answer(await self._for_each(query, partial(self._letters.replay, new_uuid=query.new_uuid)))
+
+    @operation("Delete all dead letters of a kind, or all", query=ManyQuery, answer=Many)
+    async def remove_many(self, request: web.Request) -> web.Response:
+        return answer(await self._for_each(read_query(request, ManyQuery), self._letters.remove))
+
+    async def _for_each(self, query: ManyQuery, act: Callable[[int], Awaitable[object]]) -> Many:
+        """Until a few seconds are over; an answer that takes minutes would not arrive."""
+        until = time.monotonic() + _SECONDS
+        after, done, failed = int(query.after or 0), 0, list[Failure]()
+        while letters := await self._letters.list(_PAGE, after, query.kind or "*"):
+            for letter in letters:
+                if time.monotonic() > until or len(failed) >= _FAILURES:
+                    return Many(done=done, failed=failed, next=str(after))
+                try:
+                    await act(letter.sequence)
+                    done += 1
+                except DeadLetterError as error:
+                    failed.append(Failure(sequence=letter.sequence, reason=f"{error}."))
+                after = letter.sequence
+        return Many(done=done, failed=failed, next=None)
 
     async def _find(self, request: web.Request) -> WholeDeadLetter:
         number = request.match_info["sequence"]

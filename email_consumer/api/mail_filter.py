@@ -15,6 +15,7 @@ from email_consumer.message.times import parse_time
 from email_consumer.store.mail_state import INCIDENTS, STATUS_OF, MailState
 from email_consumer.web.routing import ApiError, ApiModel
 
+_CREATED = (MailState.QUEUED, MailState.SCHEDULED)
 _IN_PROCESS = (MailState.SENDING, MailState.IN_DOUBT)
 
 
@@ -83,6 +84,8 @@ def _index(wanted: MailFilter, address: str | None, domain: str | None) -> tuple
         return by_topic, wanted.state
     if wanted.state in _IN_PROCESS:
         return statements.IDS_IN_PROCESS, None
+    if wanted.state in _CREATED:
+        return statements.IDS_CREATED_OF_TOPIC if wanted.topic_id else statements.IDS_CREATED, None
     if wanted.topic_id:
         return statements.IDS_BY_TOPIC, wanted.topic_id
     if domain is not None:

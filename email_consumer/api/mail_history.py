@@ -75,12 +75,14 @@ class MailHistory:
 
     @operation("One mail's status and history", answer=Mail)
     async def show(self, request: web.Request) -> web.Response:
-        found = await self._database.fetch(statements.MAIL, (request.match_info["uuid"],))
+        uuid = request.match_info["uuid"]
+        # Before the mail: its state includes at least what is listed.
+        attempts = await self._database.fetch(statements.ATTEMPTS, (uuid, _LONGEST))
+        results = await self._database.fetch(statements.RESULTS, (uuid, _LONGEST))
+        found = await self._database.fetch(statements.MAIL, (uuid,))
         if not found:
             raise await self._not_found()
         row, known = dict(found[0]), read_state(found[0], time.time())
-        attempts = await self._database.fetch(statements.ATTEMPTS, (row["id"], _LONGEST))
-        results = await self._database.fetch(statements.RESULTS, (row["id"], _LONGEST))
         return answer(
             Mail.model_validate(
                 row

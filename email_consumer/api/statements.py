@@ -52,12 +52,13 @@ _RESULTS = f"{RESULTS_OF_RECIPIENT} AS results"
 MAIL = f"SELECT *, {_RESULTS} FROM email_requests AS mail WHERE uuid = ?"
 
 ATTEMPTS = """
-SELECT created_at, outcome, reason FROM email_attempts WHERE request_id = ? ORDER BY id DESC LIMIT ?
+SELECT created_at, outcome, reason FROM email_attempts
+WHERE request_id = (SELECT id FROM email_requests WHERE uuid = ?) ORDER BY id DESC LIMIT ?
 """
 
 RESULTS = """
 SELECT created_at, status, recipient, machine, raw FROM email_results
-WHERE request_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
+WHERE request_id = (SELECT id FROM email_requests WHERE uuid = ?) ORDER BY created_at DESC, id DESC LIMIT ?
 """
 
 # All recipients of a content in one statement, so that SQLite loops over them instead of Python.
@@ -108,6 +109,15 @@ ORDER BY request_id DESC LIMIT :limit
 
 IDS_IN_PROCESS = f"""
 SELECT id FROM email_requests WHERE status = {Status.PROCESSED} AND id >= :first AND id < :before ORDER BY id DESC LIMIT :limit
+"""
+
+IDS_CREATED = f"""
+SELECT id FROM email_requests WHERE status = {Status.CREATED} AND id >= :first AND id < :before ORDER BY id DESC LIMIT :limit
+"""
+
+IDS_CREATED_OF_TOPIC = f"""
+SELECT id FROM email_requests
+WHERE topic_id = :topic_id AND status = {Status.CREATED} AND id >= :first AND id < :before ORDER BY id DESC LIMIT :limit
 """
 
 IDS = "SELECT id FROM email_requests WHERE id >= :first AND id < :before ORDER BY id DESC LIMIT :limit"
@@ -161,3 +171,44 @@ SELECT
     (SELECT last_at FROM topic_minutes WHERE topic_id = :topic_id ORDER BY minute DESC LIMIT 1),
     (SELECT sum(count) FROM topic_minutes WHERE topic_id = :topic_id AND minute >= :minute)
 """
+
+CONTENT_OF_MAIL = """
+SELECT content.subject, content.content, extra FROM email_requests AS mail
+LEFT JOIN email_contents AS content ON content.id = content_id WHERE uuid = ?
+"""
+
+
+def _reasons(of_topic: str) -> str:
+    """Reasons of the latest mail that something happened to; of an event what SES reports, otherwise the error."""
+    return f"""
+SELECT CASE
+        WHEN :state IN ('failed', 'stopped') THEN (SELECT error FROM email_requests WHERE id = request_id)
+        ELSE (
+            SELECT detail FROM email_results AS result WHERE result.request_id = noted.request_id AND +result.status = CASE :state
+                WHEN 'bounced' THEN 'Bounce' WHEN 'complained' THEN 'Complaint' ELSE 'DeliveryDelay' END
+            ORDER BY id DESC LIMIT 1
+        )
+    END AS reason, count(*) AS mails
+FROM (SELECT request_id FROM mail_incidents WHERE {of_topic} state = :state ORDER BY request_id DESC LIMIT :limit) AS noted
+GROUP BY reason
+"""
+
+
+REASONS = _reasons("")
+REASONS_OF_TOPIC = _reasons("topic_id = :topic_id AND")
+
+
+def _waiting(due: str) -> str:
+    """A part of one lane's mail that is to be published, in the order of its index."""
+    return f"""
+SELECT count(*) AS mails, min(at) AS first FROM (
+    SELECT coalesce(scheduled_at, created_at) AS at FROM email_requests
+    WHERE (status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL
+        AND (lane IS 'transactional') = :transactional AND coalesce(scheduled_at, created_at) {due} :now
+    ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
+)
+"""
+
+
+COUNT_SCHEDULED = _waiting(">")
+COUNT_DUE = _waiting("<=")

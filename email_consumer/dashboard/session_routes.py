@@ -7,7 +7,18 @@ from email_consumer.dashboard.sessions import COOKIE, LIFETIME, Sessions, brings
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 
 
-class SessionState(ApiModel):
+class Installation(ApiModel):
+    """What the page says about where it is; public."""
+
+    local: bool
+    """Local mode: no real mail is sent."""
+    safe_mode: SafeModeKind
+    """What happens to mail for addresses that safe mode does not allow."""
+    timezone: str
+    """In which days begin and naive times are read."""
+
+
+class SessionState(Installation):
     """What this browser may see; public."""
 
     logged_in: bool
@@ -15,14 +26,12 @@ class SessionState(ApiModel):
     """Whether the live numbers are public."""
     key_set: bool
     """False if API_KEY is not set, so that nobody can log in."""
-    safe_mode: SafeModeKind
-    """What happens to mail for addresses that safe mode does not allow."""
 
 
 class SessionRoutes:
-    def __init__(self, sessions: Sessions, *, public: bool, key_set: bool, safe_mode: SafeModeKind = "off") -> None:
-        self._safe_mode = safe_mode
+    def __init__(self, sessions: Sessions, installation: Installation, *, public: bool, key_set: bool) -> None:
         self._sessions = sessions
+        self._installation = installation
         self._public = public
         self._key_set = key_set
 
@@ -61,4 +70,6 @@ class SessionRoutes:
         return response
 
     def _state(self, *, logged_in: bool) -> SessionState:
-        return SessionState(logged_in=logged_in, public=self._public, key_set=self._key_set, safe_mode=self._safe_mode)
+        return SessionState(
+            **self._installation.model_dump(), logged_in=logged_in, public=self._public, key_set=self._key_set
+        )

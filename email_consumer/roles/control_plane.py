@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from email_consumer.api.cancellations import Cancellations
+from email_consumer.api.content_routes import ContentRoutes
 from email_consumer.api.dead_letter_routes import DeadLetterRoutes
+from email_consumer.api.find_routes import FindRoutes
 from email_consumer.api.link_secret_routes import LinkSecretRoutes
 from email_consumer.api.mail_history import MailHistory
 from email_consumer.api.mail_list_routes import MailListRoutes
@@ -18,10 +20,12 @@ from email_consumer.api.mail_lists import MailLists
 from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.progress import ProgressReader
+from email_consumer.api.reason_routes import ReasonRoutes
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.stats_routes import StatsRoutes
 from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.api.unseen import unseen_in
+from email_consumer.api.waiting_routes import WaitingRoutes
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.unsent import Unsent
@@ -144,6 +148,10 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         ).routes(),
         *MailListRoutes(MailLists(database), ZoneInfo(settings.timezone)).routes(),
         *MailHistory(database, unseen).routes(),
+        *ContentRoutes(database, settings.from_email).routes(),
+        *FindRoutes(database).routes(),
+        *ReasonRoutes(database).routes(),
+        *WaitingRoutes(database).routes(),
         *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
         *StatsRoutes(database, lambda: resources.workers.account, ZoneInfo(settings.timezone)).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),

@@ -9,7 +9,7 @@ from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.page import PageRoutes
 from email_consumer.dashboard.sampler import Sampler
-from email_consumer.dashboard.session_routes import SessionRoutes
+from email_consumer.dashboard.session_routes import Installation, SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.snapshot import Snapshot
 from email_consumer.dashboard.snapshot_reader import SnapshotReader
@@ -54,8 +54,12 @@ def build_dashboard(
     public = settings.dashboard_public
     routes = [
         *PageRoutes().routes(),
-        *SessionRoutes(sessions, public=public, key_set=bool(settings.api_key), safe_mode=parts.safe_mode).routes(),
+        *SessionRoutes(sessions, _installation(parts), public=public, key_set=bool(settings.api_key)).routes(),
         *LiveRoutes(sampler, sessions, public=public).routes(),
         *TopicList(database).routes(),
     ]
     return Dashboard(routes, sessions.admits, snapshot_reader.take)
+
+
+def _installation(parts: Parts) -> Installation:
+    return Installation(local=parts.local, safe_mode=parts.safe_mode, timezone=parts.settings.timezone)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 _PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     # Text can never become markup, even through a mistake in a script.
     "require-trusted-types-for 'script'; trusted-types 'none'"

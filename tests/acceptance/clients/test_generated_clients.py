@@ -27,6 +27,7 @@ _VALUES: dict[str, Any] = {
     "address": "a@example.com",
     "token": "x",
     "path": "app.js",
+    "text": "t",
     "email": "a@example.com",
 }
 

@@ -182,3 +182,22 @@ async def test_the_api_and_the_page_read_no_payload_to_list_and_one_to_show(
         counted.received = 0
         assert (await ask(harness, "GET", "/v1/dead-letters/7"))["size"] == SIZE
         assert SIZE < counted.received < 2 * SIZE
+
+
+async def test_all_of_a_kind_are_replayed_or_removed_and_what_fails_is_named(
+    harness: ApiHarness, server: NatsServer
+) -> None:
+    async with RawPublisher(server.url) as raw:
+        for kind, count in (("rejected", 5), ("exhausted", 2), ("undecodable", 1)):
+            for number in range(count):
+                mail = b"no mail" if kind == "undecodable" else payload(uuid=f"{kind}-{number}")
+                await raw.publish(f"messages-dead.{kind}".encode(), mail)
+    replay, remove = "/v1/dead-letters/replay", "/v1/dead-letters/remove"
+    assert await ask(harness, "POST", f"{replay}?kind=rejected") == {"done": 5, "failed": [], "next": None}
+    assert await harness.in_stream() == 5
+    rest = await ask(harness, "POST", replay)
+    assert (rest["done"], [failure["sequence"] for failure in rest["failed"]], rest["next"]) == (2, [8], None)
+    assert "not a valid message" in rest["failed"][0]["reason"]
+    assert await ask(harness, "POST", f"{remove}?kind=conflict") == {"done": 0, "failed": [], "next": None}
+    assert await ask(harness, "POST", remove) == {"done": 1, "failed": [], "next": None}
+    assert (await ask(harness, "GET", PAGE))["dead_letters"] == []

@@ -21,6 +21,8 @@ async def test_the_document_is_valid_and_names_every_route(harness: ApiHarness) 
         ("GET", "/v1/results/sent"),
         ("GET", "/v1/results/count/{plan_id}"),
         ("GET", "/v1/dead-letters"),
+        ("POST", "/v1/dead-letters/replay"),
+        ("POST", "/v1/dead-letters/remove"),
         ("GET", "/v1/dead-letters/{sequence}"),
         ("DELETE", "/v1/dead-letters/{sequence}"),
         ("POST", "/v1/dead-letters/{sequence}/replay"),

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import web
 
 from email_consumer.dashboard.page import PageRoutes
-from email_consumer.dashboard.session_routes import SessionRoutes
+from email_consumer.dashboard.session_routes import Installation, SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
 from email_consumer.web.app import create_app
 from email_consumer.web.routing import operation
@@ -17,6 +17,7 @@ from email_consumer.web.security_headers import add_security_headers
 from email_consumer.web.server import Server
 
 KEY = "dashboard-key"
+HERE = Installation(local=False, safe_mode="off", timezone="Asia/Seoul")
 
 
 @dataclass
@@ -60,7 +61,7 @@ async def run_harness(keys: tuple[str, ...] = (KEY,), *, public: bool = False) -
     sessions = Sessions(clock=lambda: seconds[0])
     routes = [
         *PageRoutes().routes(),
-        *SessionRoutes(sessions, public=public, key_set=bool(keys)).routes(),
+        *SessionRoutes(sessions, HERE, public=public, key_set=bool(keys)).routes(),
         web.get("/v1/thing", _protected),
         web.post("/v1/thing", _protected),
     ]

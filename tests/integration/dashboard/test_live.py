@@ -19,6 +19,7 @@ from email_consumer.dashboard.sessions import Sessions
 from email_consumer.dashboard.snapshot import Part, Snapshot
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
+from tests.integration.dashboard.harness import HERE
 from tests.waiting import PATIENCE, patience, until
 
 KEY = "live-key"
@@ -74,7 +75,7 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
     sampler, sessions = Sampler(metrics, look, interval=0.01), Sessions()
     routes = [
         *LiveRoutes(sampler, sessions, public=public).routes(),
-        *SessionRoutes(sessions, public=public, key_set=True).routes(),
+        *SessionRoutes(sessions, HERE, public=public, key_set=True).routes(),
     ]
     app = create_app(routes, [KEY], version="1", admits=sessions.admits)
     running = asyncio.create_task(sampler.run())

@@ -20,6 +20,7 @@ async def test_the_page_lets_a_browser_run_and_load_only_its_own_files() -> None
             "style-src": "'self'",
             "img-src": "'self'",
             "connect-src": "'self'",
+            "frame-src": "'self'",
             "base-uri": "'none'",
             "form-action": "'none'",
             "frame-ancestors": "'none'",

@@ -10,6 +10,7 @@ import email_consumer
 PACKAGE = Path(email_consumer.__file__).parent
 
 HOMES = {
+    "api/find_statements.py",
     "api/statements.py",
     "dashboard/statements.py",
     "feedback/statements.py",
