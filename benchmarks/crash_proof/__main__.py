@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks.crash_proof.fleet_rows import FleetSize
+from benchmarks.crash_proof.peers import compare
 from benchmarks.crash_proof.rows import ROWS, Row, Size
 
 _HEADER = "| what happens | mails | kills | lost | doubled | in doubt at the kills | parked | seconds | promise |"
@@ -41,7 +42,12 @@ def main() -> int:
     parser.add_argument("--worker-kills", type=int, default=fleet.worker_kills)
     parser.add_argument("--node-kills", type=int, default=fleet.node_kills)
     parser.add_argument("--sidecar-kills", type=int, default=fleet.sidecar_kills)
+    parser.add_argument("--peers", action="store_true", help="this program and its peers under the same faults instead")
+    parser.add_argument("--runs", type=int, default=3, help="with --peers: of each")
     given = parser.parse_args()
+    if given.peers:
+        asyncio.run(compare(given.mails, given.runs, given.only))
+        return 0
     fleet = FleetSize(
         mails=given.fleet_mails,
         rate=given.fleet_rate,

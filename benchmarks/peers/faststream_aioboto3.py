@@ -3,6 +3,7 @@
 Defaults: aioboto3's pool of 10 connections and its retries, asyncio's own loop.
 Tuned: a connection for each worker, one attempt, no validation of parameters, no log
 line per mail, handlers called without injection of dependencies, uvloop.
+Careful: what fails is delivered again (`NACK_ON_ERROR`) and not dropped as by default (`REJECT_ON_ERROR`).
 """
 
 import argparse
@@ -14,7 +15,7 @@ import aioboto3
 import msgpack
 import uvloop
 from aiobotocore.config import AioConfig
-from faststream import FastStream
+from faststream import AckPolicy, FastStream
 from faststream.nats import NatsBroker, NatsMessage, PullSub
 
 from benchmarks.peers.request import send_email
@@ -22,7 +23,7 @@ from benchmarks.peers.request import send_email
 _WORKERS = {False: 100, True: 256}
 
 
-async def main(*, tuned: bool) -> None:
+async def main(*, tuned: bool, careful: bool) -> None:
     workers = _WORKERS[tuned]
     config = (
         AioConfig(max_pool_connections=workers, parameter_validation=False, retries={"total_max_attempts": 1})
@@ -44,6 +45,7 @@ async def main(*, tuned: bool) -> None:
             durable=os.environ["CONSUMER"],
             pull_sub=PullSub(batch_size=workers),
             max_workers=workers,
+            ack_policy=AckPolicy.NACK_ON_ERROR if careful else AckPolicy.REJECT_ON_ERROR,
         )
         async def handle(mail: dict[str, str]) -> None:
             await client.send_email(**send_email(mail))
@@ -59,5 +61,6 @@ async def _decode(message: NatsMessage) -> dict[str, str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tuned", action="store_true")
+    parser.add_argument("--careful", action="store_true")
     given = parser.parse_args()
-    (uvloop.run if given.tuned else asyncio.run)(main(tuned=given.tuned))
+    (uvloop.run if given.tuned else asyncio.run)(main(tuned=given.tuned, careful=given.careful))

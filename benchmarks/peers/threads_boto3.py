@@ -2,6 +2,7 @@
 
 Defaults: boto3's pool of 10 connections and its retries, 64 threads, asyncio's own loop.
 Tuned: a connection for each thread, one attempt, no validation of parameters, uvloop.
+Careful: what fails is logged and delivered again; by default it ends the program.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from benchmarks.peers.request import send_email
 _THREADS = 64
 
 
-async def main(*, tuned: bool) -> None:
+async def main(*, tuned: bool, careful: bool) -> None:
     config = (
         Config(max_pool_connections=_THREADS, parameter_validation=False, retries={"total_max_attempts": 1})
         if tuned
@@ -39,7 +40,7 @@ async def main(*, tuned: bool) -> None:
             while True:
                 for message in await _fetch(subscription):
                     await free.acquire()
-                    tasks.create_task(_handle(threads, ses, message, free))
+                    tasks.create_task(_handle(threads, ses, message, free, careful=careful))
 
 
 async def _fetch(subscription: Any) -> list[Msg]:  # noqa: ANN401 - nats-py's class is not exported
@@ -50,10 +51,22 @@ async def _fetch(subscription: Any) -> list[Msg]:  # noqa: ANN401 - nats-py's cl
     return messages
 
 
-async def _handle(threads: ThreadPoolExecutor, ses: Any, message: Msg, free: asyncio.Semaphore) -> None:  # noqa: ANN401 - boto3 is untyped
+async def _handle(
+    threads: ThreadPoolExecutor,
+    ses: Any,  # noqa: ANN401 - boto3 is untyped
+    message: Msg,
+    free: asyncio.Semaphore,
+    *,
+    careful: bool,
+) -> None:
     try:
         await asyncio.get_running_loop().run_in_executor(threads, _send, ses, message.data)
         await message.ack()
+    except Exception as error:
+        if not careful:
+            raise
+        print(f"not sent: {error!r}", flush=True)
+        await message.nak(delay=1)
     finally:
         free.release()
 
@@ -65,5 +78,6 @@ def _send(ses: Any, payload: bytes) -> None:  # noqa: ANN401 - boto3 is untyped
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tuned", action="store_true")
+    parser.add_argument("--careful", action="store_true")
     given = parser.parse_args()
-    (uvloop.run if given.tuned else asyncio.run)(main(tuned=given.tuned))
+    (uvloop.run if given.tuned else asyncio.run)(main(tuned=given.tuned, careful=given.careful))

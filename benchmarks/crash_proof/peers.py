@@ -1,0 +1,210 @@
+"""`python -m benchmarks.crash_proof --peers`: the same faults for this program and its peers, counted at the same endpoint."""
+
+import asyncio
+import random
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+from benchmarks.crash_proof.harness import TOPIC, sandbox_process, upstream
+from benchmarks.crash_proof.peer_senders import (
+    COMMON,
+    InJetStream,
+    InMuseletter,
+    Queue,
+    Sender,
+    install_museletter,
+    senders,
+)
+from benchmarks.crash_proof.supervised import Supervised
+from ses_sandbox.testing import SandboxProcess
+from tests.servers.nats import NatsServer
+from tests.servers.ports import free_ports
+
+ACCOUNT_RATE = 150.0
+"""Mails a second that the account allows; faster ones are throttled."""
+_PUBLISHED = 100.0
+"""Mails a second."""
+_LATENCY = 0.03
+_FAULTS = ("SIGKILL",) * 10 + ("SIGTERM",) * 5 + ("NATS",) * 3
+_POISON = 20
+"""Mails that SES rejects, and as many messages that can't be read."""
+_STEP = 30.0
+"""Seconds that a sender has to get on before the next fault comes anyway."""
+_END = 120.0
+"""Seconds after the last fault until what is left counts as left."""
+_LOOK = 0.5
+_PAGE = 1_000
+
+HEADER = (
+    "| sender | mails | faults | lost | doubled | still waiting | poison kept | drained | most in a second |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCount:
+    """What became of one run's mails."""
+
+    mails: int
+    faults: int
+    lost: int
+    """Neither sent nor anywhere in the sender's keeping."""
+    doubled: int
+    """Each time that a mail was sent again."""
+    waiting: int
+    """Good mail that was not sent by the end, and is not lost."""
+    poison: int
+    """Bad mail that is kept for somebody to look at."""
+    bad: int
+    """Bad mail that there was."""
+    drained: bool
+    most: int
+    """Mails that SES accepted in the fullest second."""
+
+    def row(self, name: str) -> str:
+        return (
+            f"| {name} | {self.mails:,} | {self.faults} | {self.lost} | {self.doubled} | {self.waiting} "
+            f"| {self.poison} of {self.bad} | {'yes' if self.drained else 'no'} | {self.most} |"
+        )
+
+
+async def compare(mails: int, runs: int, only: str) -> None:
+    """Print a row for each run of each sender whose name contains `only`."""
+    with tempfile.TemporaryDirectory() as environment:
+        museletter = Path(environment)
+        if only in "museletter":
+            museletter = await install_museletter(museletter)
+        print(HEADER, flush=True)
+        for sender in senders(ACCOUNT_RATE, museletter):
+            for seed in range(runs if only in sender.name else 0):
+                with tempfile.TemporaryDirectory() as directory:
+                    count = await _run(sender, Path(directory), mails, seed)
+                print(count.row(sender.name), flush=True)
+
+
+async def _run(sender: Sender, directory: Path, mails: int, seed: int) -> PeerCount:
+    chance = random.Random(seed)
+    faults = [fault for fault in _FAULTS if fault != "NATS" or not sender.own_queue]
+    chance.shuffle(faults)
+    good = [f"mail-{number}@example.com" for number in range(mails)]
+    rejected = [f"rejected-{number}@example.com" for number in range(_POISON)]
+    addresses = [*good, *rejected]
+    chance.shuffle(addresses)
+    junk = 0 if sender.own_queue else _POISON
+    async with _scene(sender, directory) as scene:
+        publishing = asyncio.create_task(scene.queue.publish(addresses, rate=_PUBLISHED, junk=junk))
+        for number, fault in enumerate(faults, 1):
+            await scene.sent(mails * number // (len(faults) + 1))
+            await asyncio.sleep(chance.uniform(0, 0.3))
+            await scene.commit(fault)
+        await publishing
+        drained = await scene.drained()
+        left, sent = await scene.queue.left(), await scene.accepted()
+        most = _most_in_a_second(await scene.times())
+    return PeerCount(
+        mails=mails,
+        faults=len(faults),
+        lost=sum(address not in sent and address not in left.waiting | left.dead for address in good),
+        doubled=sum(times - 1 for times in sent.values()),
+        waiting=sum(address not in sent and address in left.waiting | left.dead for address in good),
+        poison=sum(address in left.waiting | left.dead for address in rejected) + left.junk,
+        bad=len(rejected) + junk,
+        drained=drained,
+        most=most,
+    )
+
+
+@dataclass
+class _Scene:
+    """One sender, with what it talks to."""
+
+    sandbox: SandboxProcess
+    nats: NatsServer
+    process: Supervised
+    queue: Queue
+
+    async def sent(self, mails: int) -> None:
+        """Wait until this many were sent, or it takes too long."""
+        await self.sandbox.get("/messages/wait", count=mails, timeout=round(_STEP))
+
+    async def commit(self, fault: str) -> None:
+        match fault:
+            case "SIGKILL":
+                self.process.signal(SIGKILL)
+            case "SIGTERM":
+                self.process.signal(SIGTERM)
+            case _:
+                await self.nats.kill()
+                await self.nats.restart()
+
+    async def drained(self) -> bool:
+        """Wait until nothing waits any more; False if that takes too long."""
+        give_up_at = asyncio.get_running_loop().time() + _END
+        while waits := await self.queue.waits():
+            if asyncio.get_running_loop().time() > give_up_at:
+                break
+            await asyncio.sleep(_LOOK)
+        return not waits
+
+    async def accepted(self) -> Counter[str]:
+        """How often SES accepted a mail to each address."""
+        found: Counter[str] = Counter()
+        after = 0
+        while page := (await self.sandbox.get("/messages", after=after, limit=_PAGE))["messages"]:
+            found.update(mail["to"][0] for mail in page)
+            after = page[-1]["id"]
+        return found
+
+    async def times(self) -> list[float]:
+        return [at for at, _ in (await self.sandbox.get("/messages/timeline"))["timeline"]]
+
+
+@asynccontextmanager
+async def _scene(sender: Sender, directory: Path) -> AsyncIterator[_Scene]:
+    [port] = free_ports(1)
+    sandbox = sandbox_process(directory, f"http://127.0.0.1:{port}/v1/events/results")
+    async with NatsServer(directory / "nats") as nats, sandbox:
+        await sandbox.put("/sandbox/account", {"max_send_rate": ACCOUNT_RATE})
+        await sandbox.post("/sandbox/faults", {"action": {"kind": "delay", "seconds": _LATENCY}})
+        rejection = {"kind": "error", "code": "MessageRejected"}
+        await sandbox.post("/sandbox/faults", {"match": {"to": "rejected-*"}, "action": rejection})
+        variables = {
+            "NATS_URL": nats.url,
+            "AWS_ENDPOINT_URL_SESV2": sandbox.url,
+            "AWS_ENDPOINT_URL_SNS": sandbox.url,
+            "SNS_TOPIC_ARNS": TOPIC,
+            "SANDBOX_CERTIFICATE": str(directory / "sandbox" / "sns-certificate.pem"),
+            "SERVER_PORT": str(port),
+            "SERVER_URL": f"http://127.0.0.1:{port}",
+        }
+        client = await upstream(nats.url)
+        queue: Queue = InJetStream(client.jetstream())
+        command = sender.command
+        if sender.own_queue:
+            file = directory / "sender" / "museletter.db"
+            variables |= {"MUSELETTER_DB_PATH": str(file)}
+            command = (*command, "--port", str(port))
+            queue = InMuseletter(f"http://127.0.0.1:{port}", file)
+        else:
+            await queue.open()
+        environment = {**COMMON, **variables, **sender.variables}
+        async with Supervised(directory / "sender", command, environment) as process:
+            if sender.own_queue:
+                await queue.open()
+            yield _Scene(sandbox, nats, process, queue)
+        await client.close()
+
+
+def _most_in_a_second(times: Sequence[float]) -> int:
+    """In any second, wherever it begins."""
+    most = first = 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
