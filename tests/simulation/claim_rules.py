@@ -105,23 +105,18 @@ def attempts(row: int, most: int, asked: Sequence[Asked], exchanges: Sequence[Ex
         for each in written
         if each.verdict in _COUNTED or each.course.instead or not _heard(each, _claim_of(each, asked))
     ]
-    unknown = sum(each.open or _doubted(each, asked) for each in asked)
+    unknown = sum(each.open or each.doubted for each in asked)
     if row > len(made) + unknown:
         yield f"{row} attempts are counted, {len(made)} were made ({unknown} may have been)"
     if row > most + 1:
         yield f"{row} attempts, at most {most} are allowed"
 
 
-def _doubted(claim: Asked, asked: Sequence[Asked]) -> bool:
-    """Whether somebody else was refused a claim while nobody knew what became of this one."""
-    return any(each.refused_at is not None and claim.open_at(each.refused_at) for each in asked if each is not claim)
-
-
 def rightly_dead(dead: Sequence[str], asked: Sequence[Asked], exchanges: Sequence[Exchange]) -> Iterator[str]:
     """A dead letter says what happened."""
     written = [each for each in exchanges if each.written_at is not None]
     certain = all(each.verdict and each.answered_at and not each.course.instead for each in written)
-    doubted = any(each.open or isinstance(each.outcome, InDoubt) or _doubted(each, asked) for each in asked)
+    doubted = any(each.open or each.doubted or isinstance(each.outcome, InDoubt) for each in asked)
     if "in-doubt" in dead and certain and not doubted:
         yield "parked, and nothing about it was in doubt"
     if "rejected" in dead and not any(each.verdict in _REJECTIONS for each in written):

@@ -25,22 +25,19 @@ class Asked:
     granted_at: float | None = None
     write_by: float = 0.0
     """Until when the request may be written."""
-    refused_at: float | None = None
+    refused: bool = False
     finish_at: float | None = None
     """When the outcome was handed to the ledger."""
     outcome: Outcome | None = None
     recorded_at: float | None = None
     """When the ledger said that it is recorded."""
+    doubted: bool = False
+    """Somebody else refused or stopped the mail while it was open, as while its process was suspended."""
 
     @property
     def open(self) -> bool:
         """Whether nobody was ever told what became of it, so that it may count as an attempt."""
-        return self.refused_at is None and self.recorded_at is None
-
-    def open_at(self, moment: float) -> bool:
-        """Whether nobody had been told by then, as while its process was suspended before it got the answer."""
-        ended = self.refused_at if self.refused_at is not None else self.recorded_at
-        return self.at <= moment and (ended is None or ended > moment)
+        return not self.refused and self.recorded_at is None
 
 
 class Claims:
@@ -77,7 +74,8 @@ class Claims:
                 asked.write_by = world.now + answer.deadline - process.elapsed()
                 world.trace("claimed", uuid=message.uuid, attempt=answer.attempt)
             else:
-                asked.refused_at = world.now
+                asked.refused = True
+                self._doubt_others(asked, message)
             return answer
 
         return claim
@@ -90,6 +88,8 @@ class Claims:
                 for each in self.asked[message.uuid, normal_form(message.email)]
                 if each.process is world.current and each.granted_at is not None and each.finish_at is None
             ]
+            if not mine:
+                self._doubt_others(None, message)
             for each in mine:
                 each.finish_at, each.outcome = world.now, outcome
             world.trace("finish", uuid=message.uuid, outcome=type(outcome).__name__)
@@ -100,3 +100,7 @@ class Claims:
                 self.stopped[message.uuid, normal_form(message.email)].append(outcome)
 
         return finish
+
+    def _doubt_others(self, asked: Asked | None, message: Any) -> None:
+        for each in self.asked[message.uuid, normal_form(message.email)]:
+            each.doubted = each.doubted or (each is not asked and each.open)
