@@ -7,6 +7,7 @@
 #   ./run.sh matrix [...]  run the tests on the oldest supported nats-server, then on the newest Python of this machine
 #   ./run.sh simulate [..] play seeds in the simulated world
 #   ./run.sh check         set up, then run the linters, the type checker and the import rules
+#   ./run.sh docs          build the documentation as a site, in build/site
 #   ./run.sh docker        build the image and run it with --env-file .env
 #   ./run.sh lock          regenerate requirements.lock from pyproject.toml (`lock --upgrade`: newest versions)
 
@@ -173,7 +174,11 @@ case $verb in
         setup
         check
         ;;
+    docs)
+        setup
+        NO_MKDOCS_2_WARNING=1 exec $venv/bin/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+        ;;
     docker) docker_run ;;
     lock) lock "$@" ;;
-    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, simulate, check, docker, lock" ;;
+    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, simulate, check, docs, docker, lock" ;;
 esac
