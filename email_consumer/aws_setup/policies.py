@@ -59,7 +59,7 @@ _MAIL = ("${MailQueue.Arn}", "${TransactionalQueue.Arn}")
 _MAIL_DEAD = ("${MailDeadLetters.Arn}", "${TransactionalDeadLetters.Arn}")
 
 DAEMON = _policy(
-    _allow("SendMail", ["ses:SendEmail"], f"{_SES}:identity/${{Domain}}", _SET),
+    _allow("SendMail", ["ses:SendEmail"], f"{_SES}:identity/${{Domain}}", _SET, f"{_SET}-*"),
     _allow("FollowTheLimits", ["ses:GetAccount"], "*"),
     Statement("EventsOverHttps", _allow("ConfirmSubscription", ["sns:ConfirmSubscription"], "${EventsTopic}")),
     Statement("EventsThroughSqs", _allow("TakeEvents", _TAKE, "${EventsQueue.Arn}")),
