@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from math import inf
 
+from email_consumer.core.mail_group import Tally
 from email_consumer.core.outcome import SENT_BACK, Outcome
 from email_consumer.message.lane import Lane
 
@@ -74,6 +75,8 @@ class Metrics:
     """Why sending is paused; empty if it is not."""
     bulk_held: str = ""
     """Why bulk mail is held while transactional mail is sent; empty if it is not."""
+    tally: Tally | None = None
+    """Where sent mail is counted for the reputation; None unless somebody takes it out."""
     holds: int = 0
     """Keys that are held: account, lane, tenants, topics."""
     last_nak_reason: str = ""

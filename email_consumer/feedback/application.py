@@ -11,8 +11,10 @@ from types import MappingProxyType
 import aiosqlite
 import orjson
 
+from email_consumer.core.mail_group import MailGroup, MailReport
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Kind, RecipientResult
+from email_consumer.message.lane import Lane
 from email_consumer.store.mail_state import NO_COMPLAINT
 from email_consumer.store.status import Status
 from email_consumer.suppression.rows import Changes, SuppressionRows
@@ -20,6 +22,11 @@ from email_consumer.suppression.suppression import SOFT, Reason, Suppression
 
 _PER_RECIPIENT = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DELIVERY_DELAY})
 """They concern some of a mail's recipients: if these are unreadable, none is assumed."""
+
+
+_REPORTED = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY})
+_NOT_COUNTED = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
+"""Subtypes of what SES reports without having tried, and does not count either."""
 
 
 @dataclass(slots=True)
@@ -31,6 +38,8 @@ class Effects:
     changes: Changes = field(default_factory=Changes)
     unmatched: list[Event] = field(default_factory=list)
     """Events whose mail is unknown."""
+    reports: list[MailReport] = field(default_factory=list)
+    """What became of mails, for the reputation of their topics and tenants."""
     dropped: list[tuple[str, Event]] = field(default_factory=list)
     """Mails (uuid) that SES accepted but did not send, with the event that reports it."""
 
@@ -83,6 +92,8 @@ async def apply_events(
             effects.settled += 1
         if event.kind in {Kind.REJECT, Kind.RENDERING_FAILURE}:
             effects.dropped.append((mail["uuid"], event))
+        if event.kind in _REPORTED:
+            effects.reports.append(_report(event, mail))
         results += _results(event, mail)
     if unsettled:
         await connection.executemany(statements.SETTLE, unsettled.values())
@@ -116,6 +127,18 @@ def _results(event: Event, mail: Row) -> list[tuple[object, ...]]:
         )
         for place, result in enumerate(recipients)
     ]
+
+
+def _report(event: Event, mail: Row) -> MailReport:
+    tried = [result for result in event.recipients if result.subtype not in _NOT_COUNTED]
+    return MailReport(
+        MailGroup(
+            mail["topic_id"], mail["tenant"], Lane.TRANSACTIONAL if mail["lane"] == "transactional" else Lane.BULK
+        ),
+        mail["finished_at"] or event.happened_at,
+        bounced=event.kind is Kind.BOUNCE and any(result.type == "Permanent" for result in tried),
+        complained=event.kind is Kind.COMPLAINT and any(result.type not in NO_COMPLAINT for result in tried),
+    )
 
 
 def _soft(events: Sequence[Event]) -> set[str]:

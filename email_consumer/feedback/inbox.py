@@ -14,6 +14,7 @@ import aiosqlite
 import orjson
 import structlog
 
+from email_consumer.core.mail_group import MailReport
 from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
 from email_consumer.feedback.events import Event
@@ -98,6 +99,7 @@ class Inbox:
         proven: Callable[[Event], Awaitable[None]],
         missed: Callable[[], None] = lambda: None,
         life: Callable[[str | None, str], Awaitable[int]] = _none,
+        reported: Callable[[MailReport], None] = lambda _: None,
     ) -> None:
         """Create an inbox that is used while its `running` block lasts.
 
@@ -111,6 +113,7 @@ class Inbox:
             missed: called when an event could not be taken, and SNS has to deliver it again.
             life: the revision since which a tag belongs to its present mail, asked with SES's id of a mail; 0 if the tables
                 show that mail.
+            reported: called with what became of each mail, once that is on disk.
         """
         self._database = database
         self._rows = rows
@@ -119,6 +122,7 @@ class Inbox:
         self._proven = proven
         self._missed = missed
         self._life = life
+        self._reported = reported
         self._dropped = Throttle(_DROPPED_LOG_INTERVAL)
         self.unmatched = UnmatchedEvents(database, rows, self._publish, life=life)
         self._group: GroupCommit[Arrival, ArrivalResult] = GroupCommit(database, self._write)
@@ -180,6 +184,8 @@ class Inbox:
         for address in effects.changes.released:
             self._gate.release(address)
         self.counts.settled += effects.settled
+        for report in effects.reports:
+            self._reported(report)
         for uuid, event in effects.dropped:
             unlogged = self._dropped.admit(event.kind)
             if unlogged is not None:

@@ -14,14 +14,17 @@ WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at
 """
 
 # The mails that a group of events may be about: by SES's id, or by our uuid.
-FIND_MAILS = """
-SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision FROM email_requests
+_MAIL = """
+id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision, topic_id, tenant, lane, finished_at
+"""
+FIND_MAILS = f"""
+SELECT {_MAIL} FROM email_requests
 WHERE message_id IN (SELECT value FROM json_each(:message_ids))
 UNION ALL
-SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision FROM email_requests
+SELECT {_MAIL} FROM email_requests
 WHERE uuid IN (SELECT value FROM json_each(:tags))
 UNION ALL
-SELECT id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision FROM email_requests
+SELECT {_MAIL} FROM email_requests
 WHERE tag IN (SELECT value FROM json_each(:tags))
 """
 

@@ -7,6 +7,8 @@ from email_consumer.message.lane import Lane
 
 ACCOUNT = "account"
 BULK = f"lane:{Lane.BULK}"
+TURN = "turn"
+"""Not a hold: mail over its tenant's share, which is due as soon as it is stored."""
 _TENANT, _TOPIC = "tenant:", "topic:"
 
 

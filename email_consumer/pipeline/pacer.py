@@ -98,9 +98,13 @@ class Pacer:
         self._wake()
 
     async def acquire(
-        self, recipients: int, stopped: Callable[[], object] = lambda: None, lane: Lane = Lane.BULK
+        self,
+        recipients: int,
+        stopped: Callable[[], object] = lambda: None,
+        lane: Lane = Lane.BULK,
+        tenant: str | None = None,
     ) -> bool:
-        """Wait until a mail with this number of recipients may be sent; False if it may not.
+        """Wait until a mail with this number of recipients may be sent; False if it may not. Tenants take turns.
 
         That is the case once the pacer is closed, or if `stopped` returns something true when `drop_stopped` is called.
         """
@@ -114,7 +118,7 @@ class Pacer:
                 self._record(recipients, now)
                 return True
         future: asyncio.Future[bool] = self._loop.create_future()
-        waiter = Waiter(recipients, future, stopped, lane)
+        waiter = Waiter(recipients, future, stopped, lane, tenant)
         self._waiting.add(waiter)
         if self._timer is None:
             self._release()

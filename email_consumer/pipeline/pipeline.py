@@ -32,9 +32,11 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.core.sender import Sender
 from email_consumer.core.unknown_keys import UnknownKeys
+from email_consumer.holds.keys import TURN
 from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
+from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.settlement import Settlement
@@ -72,6 +74,7 @@ class Pipeline:
         max_attempts: int,
         zone: tzinfo,
         journal: ReadingJournal,
+        shares: FairShares,
     ) -> None:
         self._ledger = ledger
         self._gate = gate
@@ -82,6 +85,7 @@ class Pipeline:
         self._observers = observers
         self._settlement = settlement
         self._metrics = metrics
+        self._shares = shares
         self._max_attempts = max_attempts
         self._zone = zone
         self._reader = CarefulReader(self._decode, journal)
@@ -139,9 +143,9 @@ class Pipeline:
             return await self._schedule(message, origin), 0
         if self._holds and (key := self._holds.covering(message)):
             return await self._hold(message, origin, key), 0
-        permitted, _ = self._gate.permitted(message)
-        waits_in_vain = partial(self._waits_in_vain, message, origin)
-        released = await self._pacer.acquire(permitted.recipients, waits_in_vain, message.lane or Lane.BULK)
+        if message.is_bulk and not origin.kept and self._shares.is_full(message.tenant):
+            return await self._hold(message, origin, TURN), 0
+        released = await self._take_turn(message, origin)
         if stopped := self._stopped(message, origin):
             return stopped, 0
         if self._holds and (key := self._holds.covering(message)):
@@ -155,6 +159,18 @@ class Pipeline:
         if not isinstance(claim, Claim):
             return claim, 0
         return await self._attempt(message, headers, claim), claim.attempt
+
+    async def _take_turn(self, message: EmailMessage, origin: Origin) -> bool:
+        """Wait for the pacer; False if it does not release the mail."""
+        permitted, _ = self._gate.permitted(message)
+        waits_in_vain, tenant = partial(self._waits_in_vain, message, origin), message.tenant
+        if not message.is_bulk:
+            return await self._pacer.acquire(permitted.recipients, waits_in_vain, Lane.TRANSACTIONAL, tenant)
+        self._shares.enter(tenant)
+        try:
+            return await self._pacer.acquire(permitted.recipients, waits_in_vain, Lane.BULK, tenant)
+        finally:
+            self._shares.leave(tenant)
 
     async def _schedule(self, message: EmailMessage, origin: Origin) -> Outcome:
         try:

@@ -27,6 +27,7 @@ from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.api.unseen import unseen_in
 from email_consumer.api.waiting_routes import WaitingRoutes
 from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.mail_group import MailReport
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.unsent import Unsent
 from email_consumer.feedback.event_routes import EventRoutes
@@ -35,16 +36,19 @@ from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.holds.routes import HoldRoutes
+from email_consumer.message.lane import Lane
 from email_consumer.roles.dashboard import build_dashboard
 from email_consumer.roles.holds import open_holds
 from email_consumer.roles.http import health_routes, listen
 from email_consumer.roles.monitoring import build_metrics, build_operations, watch_unconsumed
 from email_consumer.roles.parts import Parts
+from email_consumer.roles.reputation import open_reputation
 from email_consumer.roles.sqs import open_events_queue
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
+from email_consumer.scheduling.publish_window import window_for
 from email_consumer.scheduling.scheduler import Scheduler
 from email_consumer.sns.certificate_download import CertificateDownload
 from email_consumer.sns.certificate_store import SqliteCertificateStore
@@ -84,9 +88,6 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
 
     The returned function wakes the scheduler, and has to be called after scheduled mail was stored.
     """
-    feedback = await _feedback(parts, resources)
-    unconsumed = watch_unconsumed(parts)
-    dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
     mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
     scheduler = Scheduler(
@@ -96,8 +97,13 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         parts.dead_letters_of_keeping,
         unsent,
         dead_letter_writer=parts.dead_letter_writer,
+        windows={lane: window_for(parts.settings.ses_rate_per_sec) for lane in Lane},
     )
     holds = await open_holds(parts, resources.database, resources.workers, scheduler.wake)
+    reputation = await open_reputation(parts, resources.database, resources.workers, holds.list)
+    feedback = await _feedback(parts, resources, reputation.breaker.report)
+    unconsumed = watch_unconsumed(parts)
+    dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
     metrics = build_metrics(
         parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed=unconsumed, holds=holds
     )
@@ -107,6 +113,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         *await _mail_routes(parts, resources, scheduler),
         *feedback.routes,
         *HoldRoutes(holds.list, holds.mail).routes(),
+        *reputation.routes,
         *_open_routes(parts, resources),
         *health_routes(parts, metrics),
         *build_operations(parts, resources.database),
@@ -169,7 +176,7 @@ class _Feedback:
     """SNS messages by cause, since the start."""
 
 
-async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
+async def _feedback(parts: Parts, resources: Resources, reported: Callable[[MailReport], None]) -> _Feedback:
     settings, database, workers = parts.settings, resources.database, resources.workers
     rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
     suppressions = SuppressionList(database, rows, workers)
@@ -182,6 +189,7 @@ async def _feedback(parts: Parts, resources: Resources) -> _Feedback:
         proven=workers.proven,
         missed=partial(_events_expected_from_now, workers),
         life=workers.life,
+        reported=reported,
     )
     await parts.services.enter(inbox.running())
     if settings.suppression_mirror:

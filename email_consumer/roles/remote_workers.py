@@ -11,6 +11,7 @@ from email_consumer.aws.credentials import MissingCredentialsError
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.account import Account
 from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.mail_group import Tally
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Sent
@@ -42,12 +43,17 @@ class AccountMonitor:
         """The SES account as of the last answer of SES."""
         return self.governor.account if self.governor else None
 
-    def count_sent(self, mails: Counter[Lane]) -> None:
+    def count_sent(self, mails: Tally) -> None:
         """Count mails that were sent by any worker."""
+        lanes = Counter[Lane]()
+        for group, count in mails.items():
+            lanes[group.lane] += count
+        if self.metrics.tally is not None:
+            self.metrics.tally.update(mails)
         self.metrics.recipients_sent += mails.total()
-        self.metrics.transactional_recipients_sent += mails[Lane.TRANSACTIONAL]
+        self.metrics.transactional_recipients_sent += lanes[Lane.TRANSACTIONAL]
         self.metrics.outcomes[Sent] += mails.total()
-        self.metrics.sent_by_lane += mails
+        self.metrics.sent_by_lane += lanes
 
 
 async def monitor_account(settings: Settings, services: Supervisor, *, reserved: bool) -> AccountMonitor:

@@ -13,9 +13,11 @@ from email_consumer.core.ledger import Ledger
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.source import Receiver, Source
 from email_consumer.ledgers.rule import Policy
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.breaker import Breaker
 from email_consumer.pipeline.dispatcher import Dispatcher
+from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Compose, Pipeline
@@ -93,6 +95,7 @@ def build_sending(
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
         journal=journal,
+        shares=FairShares(lambda: paced.slots[Lane.BULK].capacity),
     )
     gate.on_cancel(paced.pacer.drop_stopped)
     gate.holds.on_change(paced.pacer.drop_stopped)

@@ -26,6 +26,10 @@ from email_consumer.store.retired import published_uuid
 from email_consumer.store.status import Status
 
 _CACHED_BYTES = 4_000_000
+_MOST_TENANTS = 25
+"""Tenants that have their turn in one round; the others have it in the next ones."""
+_BEFORE_ALL = -1
+"""In SQLite a number is less than any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,18 @@ class DueMail:
     def __init__(self, database: Database) -> None:
         self._database = database
         # Thousands of recipients may share a content: it is read and validated once.
+        self._last_turn: dict[Lane, str] = {}
+        """The tenant that was the last to have its turn."""
         self._contents: LRUCache[int, Content] = LRUCache(_CACHED_BYTES, getsizeof=lambda content: content.size)
 
     async def take(self, lane: Lane, limit: int, excluded: Sequence[int] = ()) -> Due:
-        """Up to `limit` mails of a lane, longest due first, except those with `excluded` contents; expired mail is stopped."""
+        """Up to `limit` mails of a lane, except those with `excluded` contents; expired mail is stopped.
+
+        Tenants take turns: each that has its turn gets the same share, its mail that is longest due first.
+        """
         now = time.time()
         due, expired = Due([], []), []
-        choice = {"now": now, "limit": limit} | _choice(lane, excluded)
-        for row in await self._database.fetch(statements.DUE, choice):
+        for row in await self._take_turns(lane, limit, excluded, now):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
@@ -97,6 +105,28 @@ class DueMail:
         await self.finish(expired)
         return replace(due, expired=len(expired))
 
+    async def _take_turns(self, lane: Lane, limit: int, excluded: Sequence[int], now: float) -> list[sqlite3.Row]:
+        tenants = await self._next_tenants(lane)
+        rows: list[sqlite3.Row] = []
+        for place, tenant in enumerate(tenants):
+            share = -(-(limit - len(rows)) // (len(tenants) - place))  # what others don't need is shared by the rest
+            choice = {"now": now, "limit": share, "tenant": tenant} | _choice(lane, excluded)
+            rows += await self._database.fetch(statements.DUE, choice)
+            self._last_turn[lane] = tenant
+            if len(rows) >= limit:
+                break
+        return rows
+
+    async def _next_tenants(self, lane: Lane) -> list[str]:
+        """Tenants with unpublished mail, beginning after the one that had its turn last."""
+        last = self._last_turn.get(lane, _BEFORE_ALL)
+        choice: dict[str, object] = {"transactional": lane is Lane.TRANSACTIONAL, "most": _MOST_TENANTS}
+        after = await self._database.fetch(statements.TURNS, choice | {"after": last})
+        if len(after) < _MOST_TENANTS and isinstance(last, str):
+            others = await self._database.fetch(statements.TURNS, choice | {"after": _BEFORE_ALL})
+            after += [row for row in others if row["tenant"] <= last]
+        return [row["tenant"] for row in after[:_MOST_TENANTS]]
+
     async def finish(self, mails: list[tuple[int, Status, str]]) -> None:
         """Finish mails (row, status, reason) that will not be published."""
         if mails:
@@ -107,8 +137,9 @@ class DueMail:
 
     async def next_due(self, lane: Lane, excluded: Sequence[int] = ()) -> float | None:
         """When a lane's next mail is due (Unix seconds, may be in the past); None without mail except `excluded` contents."""
-        rows = await self._database.fetch(statements.NEXT_DUE, _choice(lane, excluded))
-        return float(rows[0][0]) if rows else None
+        all_tenants: dict[str, object] = {"after": _BEFORE_ALL, "most": -1}
+        ((next_due,),) = await self._database.fetch(statements.NEXT_DUE, _choice(lane, excluded) | all_tenants)
+        return None if next_due is None else float(next_due)
 
     async def mark_published(self, mails: Sequence[tuple[int, int]]) -> None:
         """Record mails (row, sequence in the queue) that the queue has stored."""

@@ -10,6 +10,15 @@ MAX_MAILS = 1_000
 MAX_BYTES = 64 * 2**20
 
 
+_SECONDS = 1.5
+_LEAST_MAILS = 100
+
+
+def window_for(rate: float) -> "PublishWindow":
+    """For a rate in mails a second: more than is sent before the next look would only let others wait longer for their turn."""
+    return PublishWindow(min(MAX_MAILS, max(_LEAST_MAILS, round(_SECONDS * rate))))
+
+
 class PublishWindow:
     def __init__(self, max_mails: int = MAX_MAILS, max_bytes: int = MAX_BYTES) -> None:
         self._max_mails = max_mails

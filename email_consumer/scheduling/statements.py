@@ -5,19 +5,44 @@ from email_consumer.store.status import Status
 UNPUBLISHED = f"(status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL AND held_by IS NULL"
 """Not what waits for a hold."""
 
-# One lane's, as the index of due mail is ordered.
+# As the index of due mail is ordered: one lane's, one tenant's, the longest due first.
 _OF_LANE = "(lane IS 'transactional') = :transactional"
+_TENANT = "coalesce(tenant, '')"
+_DUE_AT = "coalesce(scheduled_at, created_at)"
+
+# Tenants with unpublished mail in the order of their names, after one of these: a step of the index for each. Mail without a
+# tenant counts as one tenant, the first.
+_TURNS = f"""
+WITH RECURSIVE turn (tenant) AS (
+    SELECT * FROM (
+        SELECT {_TENANT} FROM email_requests
+        WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} > :after ORDER BY {_TENANT} LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT {_TENANT} FROM email_requests
+        WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} > turn.tenant ORDER BY {_TENANT} LIMIT 1
+    ) FROM turn WHERE tenant IS NOT NULL LIMIT :most
+)
+"""
+
+TURNS = f"{_TURNS} SELECT tenant FROM turn WHERE tenant IS NOT NULL"
 
 DUE = f"""
 SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, held_times FROM email_requests
-WHERE {UNPUBLISHED} AND {_OF_LANE} AND coalesce(scheduled_at, created_at) <= :now AND content_id NOT IN (SELECT value FROM json_each(:excluded))
-ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
+WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = :tenant AND {_DUE_AT} <= :now
+    AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+ORDER BY {_DUE_AT}, id LIMIT :limit
 """
 
 NEXT_DUE = f"""
-SELECT coalesce(scheduled_at, created_at) FROM email_requests
-WHERE {UNPUBLISHED} AND {_OF_LANE} AND content_id NOT IN (SELECT value FROM json_each(:excluded))
-ORDER BY coalesce(scheduled_at, created_at), id LIMIT 1
+{_TURNS}
+SELECT min((
+    SELECT {_DUE_AT} FROM email_requests
+    WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = turn.tenant
+        AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+    ORDER BY {_DUE_AT}, id LIMIT 1
+)) FROM turn
 """
 
 CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"

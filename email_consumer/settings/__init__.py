@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +25,7 @@ from pydantic_core import ErrorDetails
 from email_consumer.message.address import parse_address
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import checks
+from email_consumer.settings.reputation import ReputationSettings
 
 _LEAST_GRACE_APART = 10
 _LONGEST = 10 * 365 * 86_400.0
@@ -50,7 +50,7 @@ Name = Annotated[str, AfterValidator(checks.nats_name)]
 ReadableFile = Annotated[Path, AfterValidator(checks.readable_file)]
 
 
-class Settings(BaseModel):
+class Settings(ReputationSettings):
     """The whole configuration, frozen. Parts are handed plain values out of it, never the object itself."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, validate_default=True)

@@ -52,6 +52,16 @@ def delivery_limits(value: object) -> object:
     return tuple(sets.items())
 
 
+def share(value: object) -> object:
+    """A share such as 0.04, or the same in percent, `4%`."""
+    if not isinstance(value, str) or not value.endswith("%"):
+        return value
+    try:
+        return float(value[:-1]) / 100
+    except ValueError:
+        raise ValueError("is not a share such as 4% or 0.04") from None
+
+
 def time_zone(value: str) -> str:
     try:
         ZoneInfo(value)

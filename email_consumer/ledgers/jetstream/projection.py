@@ -1,6 +1,5 @@
 """Applies the workers' outcomes to the sidecar's tables: at least once, in any order, with the same result."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +9,7 @@ import structlog
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
+from email_consumer.core.mail_group import MailGroup, Tally
 from email_consumer.core.outcome import LeftOut
 from email_consumer.ledgers.jetstream import statements
 from email_consumer.ledgers.jetstream.mail_state import MailState, read_states
@@ -39,14 +39,14 @@ class Projection:
     def __init__(
         self,
         database: Database,
-        sent: Callable[[Counter[Lane]], None] = lambda _: None,
+        sent: Callable[[Tally], None] = lambda _: None,
         shown: Callable[[list[MailState]], Awaitable[None]] | None = None,
     ) -> None:
         """`sent` is called with the numbers of mails newly shown as sent; `shown` with each batch before it is acknowledged."""
         self._sent = sent
         self._shown = shown
         self._skips = Throttle(_SKIPS_LOGGED_EVERY)
-        self._group: GroupCommit[list[MailState], Counter[Lane]] = GroupCommit(database, _write)
+        self._group: GroupCommit[list[MailState], Tally] = GroupCommit(database, _write)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -76,7 +76,7 @@ class Projection:
             )
 
 
-async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]]) -> list[Counter[Lane]]:
+async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]]) -> list[Tally]:
     """Apply batches; returns for each how many mails it showed as sent."""
     entries = [entry for batch in batches for entry in batch]
     conflicts = [entry for entry in entries if entry["conflict"]]
@@ -92,11 +92,12 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]
         await connection.executemany(statements.LEFT_OUT, [row for entry in round_ for row in _left_out(entry)])
     await connection.executemany(statements.FAIL_CONFLICTING, conflicts)
     await connection.executemany(statements.REMARK_CONFLICT, conflicts)
-    return [Counter(_lane(entry) for entry in batch if entry["status"] == Status.SENT) for batch in newer]
+    return [Tally(_group(entry) for entry in batch if entry["status"] == Status.SENT) for batch in newer]
 
 
-def _lane(entry: MailState) -> Lane:
-    return Lane.TRANSACTIONAL if entry["lane"] == Lane.TRANSACTIONAL else Lane.BULK
+def _group(entry: MailState) -> MailGroup:
+    lane = Lane.TRANSACTIONAL if entry["lane"] == Lane.TRANSACTIONAL else Lane.BULK
+    return MailGroup(entry["topic_id"], entry["tenant"], lane)
 
 
 def _is_newer(entry: MailState, shown: dict[str, tuple[int, int]]) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from email_consumer.core.ledger import Claim
+from email_consumer.core.mail_group import Tally
 from email_consumer.core.mail_queue import Delivered
 from email_consumer.core.outcome import Duplicate, InDoubt, Parked, Scheduled, Sent
 from email_consumer.jetstream.publisher import Publisher
@@ -24,7 +24,6 @@ from email_consumer.ledgers.jetstream.reading_journal import BucketJournal
 from email_consumer.ledgers.jetstream.record import ClaimRecord
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.takeover import keep_takeover, read_takeover
-from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
 from tests.factories import ORIGIN, mail
@@ -195,7 +194,7 @@ def batches() -> Iterator[tuple[str, bytes]]:
 
 
 async def test_junk_in_batches_of_outcomes_costs_nothing_that_is_ours(database: Database) -> None:
-    sent: list[Counter[Lane]] = []
+    sent: list[Tally] = []
     projection = Projection(database, sent.append)
     handled: list[Batch] = []
     with capture_logs() as logs:

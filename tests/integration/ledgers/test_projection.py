@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from email_consumer.api.batch import Batch as Request
 from email_consumer.api.batch import BatchMessage
 from email_consumer.api.mail_store import MailStore
 from email_consumer.core.dead_letters import DeadLetterKind
+from email_consumer.core.mail_group import MailGroup, Tally
 from email_consumer.core.outcome import Exhausted, Failed, Outcome, Sent, Stopped, StopReason
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.projection import Projection
@@ -205,12 +205,13 @@ async def test_batches_fit_a_server_that_takes_little(tmp_path: Path, path: Path
 
 
 async def test_what_is_newly_sent_is_counted_once(database: Database) -> None:
-    counted: list[Counter[Lane]] = []
+    counted: list[Tally] = []
     projection = Projection(database, counted.append)
-    batch = attempt("u-1", Sent("ses-1"), 11, lane="transactional") + attempt("u-2", Failed("503"), 12)
+    batch = attempt("u-1", Sent("ses-1"), 11, lane="transactional", topic_id="t") + attempt("u-2", Failed("503"), 12)
     async with projection.running():
-        for payload in (batch, batch, attempt("u-2", Sent("ses-2"), 13)):
+        for payload in (batch, batch, attempt("u-2", Sent("ses-2"), 13, tenant="acme")):
             await projection.handle(Batch(payload))
-    assert counted == [{Lane.TRANSACTIONAL: 1}, {}, {Lane.BULK: 1}]
+    urgent, news = MailGroup("t", None, Lane.TRANSACTIONAL), MailGroup(None, "acme", Lane.BULK)
+    assert counted == [{urgent: 1}, {}, {news: 1}]
     rows = query(database.path, "SELECT lane FROM email_requests ORDER BY uuid")
     assert [row["lane"] for row in rows] == ["transactional", "bulk"]

@@ -24,6 +24,7 @@ from email_consumer.core.outcome import (
 from email_consumer.core.sender import Sender
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, encode
+from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Pipeline
@@ -47,6 +48,7 @@ class SlowTurn(Pacer):
         recipients: int,
         stopped: Callable[[], object] = bool,  # noqa: ARG002
         lane: Lane = Lane.BULK,  # noqa: ARG002
+        tenant: str | None = None,  # noqa: ARG002
     ) -> bool:
         self.recipients.append(recipients)
         self._gate.suppress({"late@example.com": "hard bounce"})
@@ -102,6 +104,7 @@ def pipeline(
     pacer: Pacer | None = None,
     sender: Sender | None = None,
     metrics: Metrics | None = None,
+    shares: FairShares | None = None,
 ) -> Pipeline:
     metrics = metrics or Metrics()
     return Pipeline(
@@ -116,6 +119,7 @@ def pipeline(
         max_attempts=5,
         zone=UTC,
         journal=NoJournal(),
+        shares=shares or FairShares(lambda: 100),
     )
 
 

@@ -1,0 +1,108 @@
+"""What became of the mails of one topic, tenant, lane or account, by the time at which they were sent.
+
+Mails that were sent one after another form a cohort. Events arrive late, so the newest cohorts always look better than they
+are: a window may end at any cohort, and a bad list shows in its first mails while thousands more are on their way.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from email_consumer.reputation.rule import Outcomes
+
+WINDOWS = (600.0, 3_600.0, 86_400.0)
+"""Seconds. The short ones notice a change that the long one would dilute."""
+_COHORT_MAILS = 50
+_COHORT_SECONDS = 60.0
+_MOST_COHORTS = 128
+"""Beyond that, neighbours in the older half are merged: the older, the coarser."""
+
+
+class Counts:
+    def __init__(self) -> None:
+        self._since: list[float] = []
+        """When the first mail of each cohort was sent (Unix seconds), ascending."""
+        self._sent: list[int] = []
+        self._bounced: list[int] = []
+        self._complained: list[int] = []
+
+    @property
+    def total(self) -> Outcomes:
+        return Outcomes(sum(self._sent), sum(self._bounced), sum(self._complained))
+
+    def add_sent(self, at: float, mails: int) -> None:
+        """Count mails that were sent at `at` (Unix seconds), after all mails so far."""
+        at = max(at, self._since[-1]) if self._since else at  # the clock may have been put back
+        if not self._since or self._sent[-1] >= _COHORT_MAILS or at - self._since[-1] >= _COHORT_SECONDS:
+            self._forget(at - WINDOWS[-1])
+            if len(self._since) >= _MOST_COHORTS:
+                self._merge()
+            self._append(at, 0, 0, 0)
+        self._sent[-1] += mails
+
+    def add_report(self, sent_at: float, *, bounced: bool, complained: bool) -> None:
+        """Count what became of a mail that was sent at `sent_at` (Unix seconds)."""
+        place = max(0, bisect_right(self._since, sent_at) - 1)
+        if not self._since:  # sent before this process counted
+            self._append(sent_at, 0, 0, 0)
+        self._bounced[place] += bounced
+        self._complained[place] += complained
+
+    def outcomes(self, now: float) -> Iterator[Outcomes]:
+        """Of every window that begins at one of `WINDOWS` before `now`, and ends at any cohort."""
+        done = -1
+        for window in WINDOWS:
+            first = bisect_left(self._since, now - window)
+            if first == done:
+                continue
+            done = first
+            sent = bounced = complained = 0
+            for place in range(first, len(self._since)):
+                sent += self._sent[place]
+                bounced += self._bounced[place]
+                complained += self._complained[place]
+                yield Outcomes(sent, bounced, complained)
+
+    def subtract(self, part: "Counts") -> None:
+        """Leave out some of these mails, which are judged for themselves."""
+        columns = (self._sent, self._bounced, self._complained)
+        for since, *counts in part.dump():
+            place, left = max(0, bisect_right(self._since, since) - 1), counts
+            while place < len(self._since) and any(left):
+                left = [_take(column, place, wanted) for column, wanted in zip(columns, left, strict=True)]
+                place += 1
+
+    def dump(self) -> list[tuple[float, int, int, int]]:
+        """All cohorts, as `load` takes them."""
+        return list(zip(self._since, self._sent, self._bounced, self._complained, strict=True))
+
+    @classmethod
+    def load(cls, cohorts: Sequence[Sequence[Any]]) -> "Counts":
+        counts = cls()
+        for since, sent, bounced, complained in cohorts:
+            counts._append(float(since), int(sent), int(bounced), int(complained))
+        return counts
+
+    def _append(self, since: float, sent: int, bounced: int, complained: int) -> None:
+        self._since.append(since)
+        self._sent.append(sent)
+        self._bounced.append(bounced)
+        self._complained.append(complained)
+
+    def _forget(self, before: float) -> None:
+        if old := bisect_left(self._since, before):
+            for column in (self._since, self._sent, self._bounced, self._complained):
+                del column[:old]
+
+    def _merge(self) -> None:
+        half = len(self._since) // 2
+        self._since[:half] = self._since[:half:2]
+        for column in (self._sent, self._bounced, self._complained):
+            column[:half] = [one + other for one, other in zip(column[:half:2], column[1:half:2], strict=True)]
+
+
+def _take(column: list[int], place: int, wanted: int) -> int:
+    """Take up to `wanted` from one place; what is left to take."""
+    taken = min(wanted, column[place])
+    column[place] -= taken
+    return wanted - taken

@@ -1,0 +1,42 @@
+"""The reputation breaker in the process that has the store."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from email_consumer.core.mail_group import Tally
+from email_consumer.holds.hold_list import HoldList
+from email_consumer.reputation.breaker import ReputationBreaker
+from email_consumer.reputation.canaries import Canaries
+from email_consumer.reputation.reputation import Reputation
+from email_consumer.reputation.routes import ReputationRoutes
+from email_consumer.reputation.rule import Thresholds
+from email_consumer.roles.parts import Parts
+from email_consumer.roles.workers import Workers
+from email_consumer.runtime.supervisor import Service
+from email_consumer.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    breaker: ReputationBreaker
+    routes: list[web.RouteDef]
+
+
+async def open_reputation(parts: Parts, database: Database, workers: Workers, holds: HoldList) -> Watched:
+    """Start to judge what the workers send. `holds` are loaded."""
+    settings = parts.settings
+    thresholds = Thresholds(
+        settings.bounce_warn,
+        settings.bounce_stop,
+        settings.complaint_warn,
+        settings.complaint_stop,
+        settings.reputation_mails,
+    )
+    reputation, tally = Reputation(thresholds), Tally()
+    canaries = Canaries(database, holds, reputation, mails=settings.topic_canary, patience=settings.canary_wait)
+    breaker = ReputationBreaker(database, holds, reputation, canaries, tally)
+    await breaker.load()
+    workers.metrics.tally = tally
+    parts.services.start(Service("reputation", breaker.run))
+    return Watched(breaker, ReputationRoutes(reputation, holds).routes())
