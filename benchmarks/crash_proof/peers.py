@@ -96,16 +96,16 @@ async def _run(sender: Sender, directory: Path, mails: int, seed: int) -> PeerCo
     addresses = [*good, *rejected]
     chance.shuffle(addresses)
     junk = 0 if sender.own_queue else _POISON
-    async with _scene(sender, directory) as scene:
-        publishing = asyncio.create_task(scene.queue.publish(addresses, rate=_PUBLISHED, junk=junk))
+    async with _started(sender, directory) as harness:
+        publishing = asyncio.create_task(harness.queue.publish(addresses, rate=_PUBLISHED, junk=junk))
         for number, fault in enumerate(faults, 1):
-            await scene.sent(mails * number // (len(faults) + 1))
+            await harness.sent(mails * number // (len(faults) + 1))
             await asyncio.sleep(chance.uniform(0, 0.3))
-            await scene.commit(fault)
+            await harness.commit(fault)
         await publishing
-        drained = await scene.drained()
-        left, sent = await scene.queue.left(), await scene.accepted()
-        most = _most_in_a_second(await scene.times())
+        drained = await harness.drained()
+        left, sent = await harness.queue.left(), await harness.accepted()
+        most = _most_in_a_second(await harness.times())
     return PeerCount(
         mails=mails,
         faults=len(faults),
@@ -120,7 +120,7 @@ async def _run(sender: Sender, directory: Path, mails: int, seed: int) -> PeerCo
 
 
 @dataclass
-class _Scene:
+class PeerHarness:
     """One sender, with what it talks to."""
 
     sandbox: SandboxProcess
@@ -165,7 +165,7 @@ class _Scene:
 
 
 @asynccontextmanager
-async def _scene(sender: Sender, directory: Path) -> AsyncIterator[_Scene]:
+async def _started(sender: Sender, directory: Path) -> AsyncIterator[PeerHarness]:
     [port] = free_ports(1)
     sandbox = sandbox_process(directory, f"http://127.0.0.1:{port}/v1/events/results")
     async with NatsServer(directory / "nats") as nats, sandbox:
@@ -196,7 +196,7 @@ async def _scene(sender: Sender, directory: Path) -> AsyncIterator[_Scene]:
         async with Supervised(directory / "sender", command, environment) as process:
             if sender.own_queue:
                 await queue.open()
-            yield _Scene(sandbox, nats, process, queue)
+            yield PeerHarness(sandbox, nats, process, queue)
         await client.close()
 
 

@@ -20,5 +20,5 @@ def command(*, file: Path, data: Path) -> None:
     of the backup.
     """
     settings = answering(data)
-    size = back_up(settings.db_path, file)
+    size = back_up(settings.db_path, file, is_ledger=settings.ledger == "sqlite")
     say(f"{settings.db_path} copied to {file}: {size:,} bytes")

@@ -52,6 +52,13 @@ VALUES {", ".join([values] * rows)}
 """
 
 
+# After a backup was restored: what was to be sent by now may have been.
+DOUBT_WAITING = f"""
+UPDATE email_requests SET status = {Status.PROCESSED}, in_doubt = 1, claimed_at = :now, updated_at = :now,
+    error = 'it waited when the backup was made that was restored; it may have been sent since'
+WHERE status = {Status.CREATED} AND coalesce(scheduled_at, created_at) <= :now
+"""
+
 # A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.
 RECLAIM = f"""
 UPDATE email_requests

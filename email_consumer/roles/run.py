@@ -9,6 +9,7 @@ import orjson
 
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
+from email_consumer.ledgers.restored import doubt_since_backup
 from email_consumer.ledgers.rule import Takeover
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
@@ -34,6 +35,7 @@ from email_consumer.store.reading_journal import open_journal
 async def build_run(settings: Settings, services: Supervisor, *, local: bool = False) -> None:
     """Open the database, then the sources; wait for the consumer lease. `local`: only serve this machine."""
     database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
+    await doubt_since_backup(database)
     sources = await open_sources(settings, services, partial(_take_consumer, settings, database, services))
     metrics = Metrics()
     events_out = await open_events_out(settings, services, database, metrics)

@@ -3,24 +3,31 @@
 import errno
 import os
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 from email_consumer.runtime import private_files
 from email_consumer.runtime.errors import OperatorError
+from email_consumer.store.key_values import DELETE_VALUE, WRITE_VALUE
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """Errors of file systems without hard links."""
+
+
+MADE_AT = "backup"
+"""Name of a value in the copy's table `facts`: when the copy was made, in Unix seconds."""
 
 
 class BackupError(OperatorError):
     """The copy failed; the text says why."""
 
 
-def back_up(path: Path, copy: Path) -> int:
+def back_up(path: Path, copy: Path, *, is_ledger: bool) -> int:
     """Copy a snapshot of the file; returns its size in bytes. Writers go on meanwhile, and the WAL grows.
 
-    The copy appears once it is complete and on disk, readable only by its owner.
+    The copy appears once it is complete and on disk, readable only by its owner. If the file is the ledger (`is_ledger`), its copy
+    is another one: who starts on it does not know what is sent from now on.
 
     Raises:
         BackupError: the file does not exist, the copy already exists, or it can't be written.
@@ -34,6 +41,8 @@ def back_up(path: Path, copy: Path) -> int:
         private_files.make_file(partial)
         try:
             _copy(path, partial)
+            if is_ledger:
+                _make_another_ledger(partial)
             _publish(partial, copy)
         finally:
             for left in partial.parent.glob(f"{partial.name}*"):
@@ -51,6 +60,12 @@ def _copy(path: Path, partial: Path) -> None:
     with closing(source), closing(sqlite3.connect(partial)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE")  # a single file
+
+
+def _make_another_ledger(partial: Path) -> None:
+    with closing(sqlite3.connect(partial)) as copy, copy:
+        copy.execute(DELETE_VALUE, ("ledger",))
+        copy.execute(WRITE_VALUE, (MADE_AT, str(time.time())))
 
 
 def _publish(partial: Path, copy: Path) -> None:

@@ -9,7 +9,7 @@ _READ_GROUP = "SELECT name, value FROM facts WHERE name >= ? AND name < ?"
 _CREATE = "INSERT OR IGNORE INTO facts (name, value) VALUES (?, ?)"
 WRITE_VALUE = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
 """SQL, for those who write a value within another transaction."""
-_DELETE = "DELETE FROM facts WHERE name = ?"
+DELETE_VALUE = "DELETE FROM facts WHERE name = ?"
 
 
 async def ensure_value(database: Database, name: str, make: Callable[[], str]) -> str:
@@ -46,4 +46,4 @@ async def read_group(database: Database, prefix: str) -> dict[str, str]:
 async def delete_values(database: Database, names: Iterable[str]) -> None:
     """Delete the values, as far as they exist."""
     async with database.transaction() as connection:
-        await connection.executemany(_DELETE, ((name,) for name in names))
+        await connection.executemany(DELETE_VALUE, ((name,) for name in names))

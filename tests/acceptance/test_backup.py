@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.acceptance.conftest import DaemonHarness
@@ -54,3 +55,31 @@ async def test_what_was_sent_before_it_stays_sent_and_what_waits_is_sent(harness
         await harness.wait_sent(1001)
         await harness.emptied()
     assert await harness.sent() == dict.fromkeys([*uuids, "new"], 1)
+
+
+async def test_put_back_after_an_accident_it_sends_nothing_twice(harness: DaemonHarness) -> None:
+    """What waited in the backup, and what was under way when the original ended, may have been sent; here it was."""
+    copy, uuids = harness.directory / "copy.db", [f"mail-{number}" for number in range(100)]
+    database = harness.directory / "daemon" / "data" / "email.db"
+    variables = {"IN_DOUBT": "park", "ACK_WAIT": "1", "SHUTDOWN_GRACE": "0.1"}
+    async with harness.daemon(**variables) as daemon:
+        later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        await harness.publisher.publish(
+            [as_map("due", scheduled_at=later), as_map("never", scheduled_at="2099-01-01T00:00:00Z")]
+        )
+        await until(lambda: len(statuses(database)) == 2)
+        await back_up(harness, copy)
+        await harness.wait_sent(1)
+        unanswered = await harness.fault(times=10, kind="hang_after")
+        await harness.publisher.publish(as_map(uuid) for uuid in uuids)
+        await harness.struck(unanswered, hits=10)
+        await harness.wait_sent(101)
+        await daemon.stop()
+    put_back(copy, database)
+    await harness.heal()
+    async with harness.daemon(**variables) as daemon:
+        assert (await daemon.wait_for("store.restored"))["in_doubt"] == 1
+        await harness.emptied()
+        await until(lambda: statuses(database)["due"] == 3)  # parked
+    assert await harness.sent() == dict.fromkeys(["due", *uuids], 1)
+    assert statuses(database)["never"] == 0

@@ -29,7 +29,7 @@ async def test_it_holds_what_was_committed_and_nothing_of_a_transaction_under_wa
         before = [await add_mail(database) for _ in range(3)]
         async with database.transaction() as connection:
             await connection.execute("UPDATE email_requests SET uuid = 'half-written' WHERE id = 1")
-            size = back_up(path, copy)
+            size = back_up(path, copy, is_ledger=True)
     assert uuids(copy) == before
     assert size == copy.stat().st_size
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -43,7 +43,7 @@ async def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None
     async with open_database(path):
         copy.write_text("precious")
         with pytest.raises(BackupError, match="already exists"):
-            back_up(path, copy)
+            back_up(path, copy, is_ledger=True)
     assert copy.read_text() == "precious"
     assert [name for name in names(tmp_path) if "copy" in name] == ["copy.db"]
 
@@ -53,7 +53,7 @@ async def test_a_failed_backup_leaves_no_files(tmp_path: Path, target: str) -> N
     async with open_database(tmp_path / "email.db"):
         files = names(tmp_path)
         with pytest.raises(BackupError, match="can't be copied to"):
-            back_up(tmp_path / "email.db", tmp_path / target)
+            back_up(tmp_path / "email.db", tmp_path / target, is_ledger=True)
         assert names(tmp_path) == files
 
 
@@ -68,5 +68,5 @@ def test_without_a_file_it_says_which_is_missing(monkeypatch: pytest.MonkeyPatch
 async def test_what_is_no_database_is_said_and_not_copied(tmp_path: Path) -> None:
     (tmp_path / "email.db").write_bytes(b"no SQLite file" * 1000)
     with pytest.raises(BackupError, match="not a database"):
-        back_up(tmp_path / "email.db", tmp_path / "copy.db")
+        back_up(tmp_path / "email.db", tmp_path / "copy.db", is_ledger=True)
     assert names(tmp_path) == ["email.db"]

@@ -14,6 +14,7 @@ HOMES = {
     "api/statements.py",
     "dashboard/statements.py",
     "feedback/statements.py",
+    "holds/statements.py",
     "ledgers/jetstream/statements.py",
     "ledgers/statements.py",
     "outbox/statements.py",
