@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
+from email_consumer.core.ramps import Ramps, today
 from email_consumer.holds import statements
 from email_consumer.holds.hold_list import HoldList
+from email_consumer.holds.keys import ramp_of
+from email_consumer.holds.ramp_release import RampRelease
 from email_consumer.store.database import Database
 
 _BATCH = 500
@@ -24,8 +27,11 @@ _log = structlog.get_logger(__name__)
 class HeldMail:
     """Released mail is due at once. The scheduler publishes it no faster than it is sent, so nothing comes in a burst."""
 
-    def __init__(self, database: Database, holds: HoldList, released: Callable[[], None]) -> None:
-        """`released` is called after mail became due."""
+    def __init__(
+        self, database: Database, holds: HoldList, released: Callable[[], None], ramp: RampRelease | None = None
+    ) -> None:
+        """`released` is called after mail became due; without `ramp`, no mail waits for one."""
+        self._ramp = ramp or RampRelease(database, Ramps({}))
         self._database = database
         self._holds = holds
         self._released = released
@@ -68,12 +74,18 @@ class HeldMail:
         released = 0
         while not self._holds.holds(key):  # it may be placed again meanwhile
             began = time.monotonic()
-            async with self._database.transaction() as connection:
-                values = {"key": key, "limit": _BATCH, "now": time.time()}
-                mails = (await connection.execute(statements.RELEASE, values)).rowcount
+            mails = await self._release_some(key)
             if not mails:
                 break
             released += mails
             self._released()
             await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
         return released
+
+    async def _release_some(self, key: str) -> int:
+        domain, day = ramp_of(key), today()
+        if domain and self._ramp.ramps.limit(domain, day) is not None:
+            return await self._ramp.release(domain, day)
+        async with self._database.transaction() as connection:
+            values = {"key": key, "limit": _BATCH, "now": time.time()}
+            return (await connection.execute(statements.RELEASE, values)).rowcount

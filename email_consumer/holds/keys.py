@@ -9,7 +9,7 @@ ACCOUNT = "account"
 BULK = f"lane:{Lane.BULK}"
 TURN = "turn"
 """Not a hold: mail over its tenant's share, which is due as soon as it is stored."""
-_TENANT, _TOPIC = "tenant:", "topic:"
+_TENANT, _TOPIC, _RAMP = "tenant:", "topic:", "ramp:"
 
 
 def topic_key(topic_id: str) -> str:
@@ -18,6 +18,16 @@ def topic_key(topic_id: str) -> str:
 
 def tenant_key(tenant: str) -> str:
     return _TENANT + tenant
+
+
+def ramp_key(domain: str) -> str:
+    """Not a hold: bulk mail of a sender domain that waits for its ramp."""
+    return _RAMP + domain
+
+
+def ramp_of(key: str) -> str | None:
+    """The domain whose ramp mail with this key waits for, if it does."""
+    return key.removeprefix(_RAMP) if key.startswith(_RAMP) else None
 
 
 def topic_of(key: str) -> str | None:

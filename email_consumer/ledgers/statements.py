@@ -85,6 +85,7 @@ SET scheduled_at = iif(content_id IS NULL, excluded.scheduled_at, scheduled_at),
     held_times = held_times + (excluded.held_by IS NOT NULL),
     published_at = iif(excluded.held_by IS NULL, published_at, NULL),
     published_sequence = iif(excluded.held_by IS NULL, published_sequence, 0),
+    ramped_on = iif(excluded.held_by IS NULL, ramped_on, NULL),
     error = coalesce(error, excluded.error), updated_at = excluded.updated_at
 WHERE (content_id IS NULL AND status < {Status.SENT})
     OR (excluded.held_by IS NOT NULL AND held_by IS NULL AND (status = {Status.CREATED} OR in_doubt = 1))

@@ -30,6 +30,7 @@ from email_consumer.core.outcome import (
     StopReason,
     Undecodable,
 )
+from email_consumer.core.ramps import RAMPED
 from email_consumer.core.sender import Sender
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.holds.keys import TURN
@@ -39,6 +40,7 @@ from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
+from email_consumer.pipeline.ramp_gate import RampGate
 from email_consumer.pipeline.settlement import Settlement
 
 _log = structlog.get_logger(__name__)
@@ -75,6 +77,7 @@ class Pipeline:
         zone: tzinfo,
         journal: ReadingJournal,
         shares: FairShares,
+        ramps: RampGate,
     ) -> None:
         self._ledger = ledger
         self._gate = gate
@@ -86,6 +89,7 @@ class Pipeline:
         self._settlement = settlement
         self._metrics = metrics
         self._shares = shares
+        self._ramps = ramps
         self._max_attempts = max_attempts
         self._zone = zone
         self._reader = CarefulReader(self._decode, journal)
@@ -142,6 +146,8 @@ class Pipeline:
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
         if self._holds and (key := self._holds.covering(message)):
+            return await self._hold(message, origin, key), 0
+        if self._ramps and not (origin.kept and RAMPED in headers) and (key := self._ramps.covering(message)):
             return await self._hold(message, origin, key), 0
         if message.is_bulk and not origin.kept and self._shares.is_full(message.tenant):
             return await self._hold(message, origin, TURN), 0

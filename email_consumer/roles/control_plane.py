@@ -35,7 +35,6 @@ from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
 from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.feedback.sqs_events import SqsEvents
-from email_consumer.holds.routes import HoldRoutes
 from email_consumer.message.lane import Lane
 from email_consumer.roles.dashboard import build_dashboard
 from email_consumer.roles.holds import open_holds
@@ -112,7 +111,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     routes = [
         *await _mail_routes(parts, resources, scheduler),
         *feedback.routes,
-        *HoldRoutes(holds.list, holds.mail).routes(),
+        *holds.routes,
         *reputation.routes,
         *_open_routes(parts, resources),
         *health_routes(parts, metrics),

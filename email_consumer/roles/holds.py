@@ -1,10 +1,15 @@
 """Holds in the process that has the store: loaded before mail is pulled, ended in time, their mail released."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from aiohttp import web
 
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
+from email_consumer.holds.ramp_release import RampRelease
+from email_consumer.holds.ramp_routes import RampRoutes
+from email_consumer.holds.routes import HoldRoutes
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.supervisor import OnCrash, Service
@@ -15,6 +20,7 @@ from email_consumer.store.database import Database
 class Holds:
     list: HoldList
     mail: HeldMail
+    routes: Sequence[web.RouteDef]
 
 
 async def open_holds(parts: Parts, database: Database, workers: Workers, released: Callable[[], None]) -> Holds:
@@ -25,10 +31,11 @@ async def open_holds(parts: Parts, database: Database, workers: Workers, release
         workers.hold(keys)
 
     holds = HoldList(database, publish)
-    mail = HeldMail(database, holds, released)
+    ramp = RampRelease(database, parts.settings.ramps)
+    mail = HeldMail(database, holds, released, ramp)
     await holds.load()
     parts.services.start(
         Service("holds", holds.run, on_crash=OnCrash.EXIT),
         Service("held mail", mail.run, on_crash=OnCrash.EXIT),
     )
-    return Holds(holds, mail)
+    return Holds(holds, mail, [*HoldRoutes(holds, mail).routes(), *RampRoutes(ramp, mail).routes()])

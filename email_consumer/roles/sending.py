@@ -21,6 +21,7 @@ from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Compose, Pipeline
+from email_consumer.pipeline.ramp_gate import RampGate
 from email_consumer.pipeline.settlement import Settlement
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.monitoring import watch_progress
@@ -95,6 +96,7 @@ def build_sending(
         max_attempts=settings.max_attempts,
         zone=ZoneInfo(settings.timezone),
         journal=journal,
+        ramps=RampGate(settings.ramps, settings.from_email),
         shares=FairShares(lambda: paced.slots[Lane.BULK].capacity),
     )
     gate.on_cancel(paced.pacer.drop_stopped)

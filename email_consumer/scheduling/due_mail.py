@@ -13,6 +13,7 @@ from nats.js.api import Header
 from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.mail_queue import LANE, ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
+from email_consumer.core.ramps import RAMPED
 from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address
 from email_consumer.message.content import Content
@@ -233,4 +234,6 @@ def _message(row: sqlite3.Row, content: Content) -> Message:
     headers = {Header.MSG_ID.value: f"{source}:{uuid_tag(own['uuid'])}{again}", ORIGIN: source}
     if row["lane"] == Lane.TRANSACTIONAL:
         headers[LANE] = Lane.TRANSACTIONAL
+    if row["ramped_on"]:
+        headers[RAMPED] = row["ramped_on"]
     return Message(row["id"], row["content_id"], encode_mail(content, own), headers)

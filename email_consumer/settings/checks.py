@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from datetime import date
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -60,6 +61,20 @@ def share(value: object) -> object:
         return float(value[:-1]) / 100
     except ValueError:
         raise ValueError("is not a share such as 4% or 0.04") from None
+
+
+def ramp(value: object) -> object:
+    """Sender domains and their first days."""
+    if not isinstance(value, str):
+        return value
+    found: dict[str, date] = {}
+    for part in value.split(","):
+        domain, _, day = part.strip().partition(":")
+        try:
+            found[parse_address(f"anybody@{domain}").domain.lower()] = date.fromisoformat(day)
+        except ValueError:
+            raise ValueError("must be domains and their first days, such as news.example.com:2027-01-31") from None
+    return tuple(found.items())
 
 
 def time_zone(value: str) -> str:

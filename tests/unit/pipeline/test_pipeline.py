@@ -21,6 +21,7 @@ from email_consumer.core.outcome import (
     Stopped,
     StopReason,
 )
+from email_consumer.core.ramps import Ramps
 from email_consumer.core.sender import Sender
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, encode
@@ -28,6 +29,7 @@ from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Pipeline
+from email_consumer.pipeline.ramp_gate import RampGate
 from email_consumer.pipeline.settlement import Settlement
 from tests.factories import FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
@@ -105,6 +107,7 @@ def pipeline(
     sender: Sender | None = None,
     metrics: Metrics | None = None,
     shares: FairShares | None = None,
+    ramps: RampGate | None = None,
 ) -> Pipeline:
     metrics = metrics or Metrics()
     return Pipeline(
@@ -119,6 +122,7 @@ def pipeline(
         max_attempts=5,
         zone=UTC,
         journal=NoJournal(),
+        ramps=ramps or RampGate(Ramps({}), "no-reply@example.com"),
         shares=shares or FairShares(lambda: 100),
     )
 

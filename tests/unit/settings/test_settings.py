@@ -1,5 +1,6 @@
 """The settings: aliases, defaults, and what is said about bad values."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("RECIPIENT_ALLOWLIST", "example.com,*.example.org"),
         ("RECIPIENT_ALLOWLIST", " , "),
         ("REDIRECT_ALL_TO", "qa@example.com,dev@example.com"),
+        ("BOUNCE_STOP", "8 percent"),
+        ("BOUNCE_WARN", "x%"),
+        ("COMPLAINT_STOP", "101%"),
+        ("TOPIC_CANARY", "-1"),
+        ("RAMP", "news.example.com"),
+        ("RAMP", "news.example.com:tomorrow"),
+        ("RAMP_CURVE", "100,49"),
         ("INSTANCE", "a.b"),
         ("STREAM", "a.b"),
         ("STREAM", "a*"),
@@ -192,3 +200,11 @@ def test_lists_are_comma_separated() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().db_path = Path("elsewhere")  # type: ignore[misc]
+
+
+def test_shares_are_also_percentages_and_ramps_are_domains_with_their_first_day() -> None:
+    settings = load_settings(
+        {"BOUNCE_STOP": "7.5%", "COMPLAINT_WARN": "0.001", "RAMP": "News.Example.com:2027-01-31", "RAMP_CURVE": "60, 120"}
+    )
+    assert (settings.bounce_stop, settings.complaint_warn) == (0.075, 0.001)
+    assert settings.ramps.limit("news.example.com", date(2027, 2, 1)) == 120
