@@ -77,6 +77,8 @@ class Metrics:
     """Why bulk mail is held while transactional mail is sent; empty if it is not."""
     tally: Tally | None = None
     """Where sent mail is counted for the reputation; None unless somebody takes it out."""
+    refused_tenants: dict[str, str] | None = None
+    """Tenants for which SES does not send, and its words, until they are held; None unless somebody takes them out."""
     holds: int = 0
     """Keys that are held: account, lane, tenants, topics."""
     last_nak_reason: str = ""

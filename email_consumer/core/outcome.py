@@ -96,6 +96,10 @@ class Held:
     reason: str
 
 
+TENANT_REFUSED = "SES does not send this mail for the tenant "
+"""Start of the reason of `TenantRefused`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TenantRefused:
     """SES does not send for the mail's tenant. Nak; not an attempt.

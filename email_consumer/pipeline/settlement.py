@@ -200,6 +200,8 @@ class Settlement:
             )
 
     def _log_refused_tenant(self, tenant: str, reason: str) -> None:
+        if self._metrics.refused_tenants is not None:
+            self._metrics.refused_tenants[tenant] = reason
         unlogged = self._tenants.admit(tenant)
         if unlogged is not None:
             hint = "its mail waits and nobody else's; `email-consumer doctor` says what the tenant lacks"

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -14,9 +14,10 @@ from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_group import Tally
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.outcome import Sent
+from email_consumer.core.outcome import TENANT_REFUSED, Sent
 from email_consumer.feedback.events import Event
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError, mark_sent
+from email_consumer.ledgers.jetstream.mail_state import MailState
 from email_consumer.ledgers.statements import KNOWN_AS_SENT
 from email_consumer.message.fields import is_tag
 from email_consumer.message.lane import Lane
@@ -42,6 +43,13 @@ class AccountMonitor:
     def account(self) -> Account | None:
         """The SES account as of the last answer of SES."""
         return self.governor.account if self.governor else None
+
+    def note_refusals(self, mails: Iterable[MailState]) -> None:
+        """Note the tenants whose mail SES refused at any worker."""
+        refused = self.metrics.refused_tenants
+        for mail in mails:
+            if refused is not None and mail["tenant"] and (mail["error"] or "").startswith(TENANT_REFUSED):
+                refused[mail["tenant"]] = mail["error"]
 
     def count_sent(self, mails: Tally) -> None:
         """Count mails that were sent by any worker."""

@@ -8,6 +8,7 @@ from email_consumer.core.mail_group import Tally
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.reputation.breaker import ReputationBreaker
 from email_consumer.reputation.canaries import Canaries
+from email_consumer.reputation.refused_tenants import RefusedTenants
 from email_consumer.reputation.reputation import Reputation
 from email_consumer.reputation.routes import ReputationRoutes
 from email_consumer.reputation.rule import Thresholds
@@ -38,5 +39,8 @@ async def open_reputation(parts: Parts, database: Database, workers: Workers, ho
     breaker = ReputationBreaker(database, holds, reputation, canaries, tally)
     await breaker.load()
     workers.metrics.tally = tally
-    parts.services.start(Service("reputation", breaker.run))
+    workers.metrics.refused_tenants = refused = dict[str, str]()
+    parts.services.start(
+        Service("reputation", breaker.run), Service("refused tenants", RefusedTenants(holds, refused).run)
+    )
     return Watched(breaker, ReputationRoutes(reputation, holds).routes())

@@ -10,6 +10,7 @@ from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
+from email_consumer.ledgers.jetstream.mail_state import MailState
 from email_consumer.ledgers.jetstream.projected_queue import ProjectedQueue
 from email_consumer.ledgers.jetstream.projection import Projection
 from email_consumer.ledgers.jetstream.refill import MailConsumers
@@ -79,7 +80,12 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     resources = Resources(database, queue, workers, secrets, events_out.routes)
     wake_scheduler = await build_control_plane(parts, resources)
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
-    projection = Projection(database, monitor.count_sent, keeper.take)
+
+    async def shown(mails: list[MailState]) -> None:
+        monitor.note_refusals(mails)
+        await keeper.take(mails)
+
+    projection = Projection(database, monitor.count_sent, shown)
     scheduled = ScheduledMail(
         database,
         gate.check,

@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 import orjson
 
-from email_consumer.core.outcome import Failed, Held, Rejected, SendResult, TenantRefused, Throttled
+from email_consumer.core.outcome import TENANT_REFUSED, Failed, Held, Rejected, SendResult, TenantRefused, Throttled
 
 _MAX_TEXT = 500
 _ERRORS = range(400, 600)
@@ -193,9 +193,7 @@ class Ownership:
 def classify(error: ServiceError, ownership: Ownership) -> SendResult:
     """Decide what becomes of the mail. SES certainly did not accept it."""
     if ownership.tenant and _is_of_tenant(error):
-        return TenantRefused(
-            ownership.tenant, f"SES does not send this mail for the tenant {ownership.tenant} ({error})"
-        )
+        return TenantRefused(ownership.tenant, f"{TENANT_REFUSED}{ownership.tenant} ({error})")
     cause = _cause(error)
     match cause:
         case _Cause.MAIL:

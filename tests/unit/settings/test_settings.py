@@ -204,7 +204,12 @@ def test_settings_are_frozen() -> None:
 
 def test_shares_are_also_percentages_and_ramps_are_domains_with_their_first_day() -> None:
     settings = load_settings(
-        {"BOUNCE_STOP": "7.5%", "COMPLAINT_WARN": "0.001", "RAMP": "News.Example.com:2027-01-31", "RAMP_CURVE": "60, 120"}
+        {
+            "BOUNCE_STOP": "7.5%",
+            "COMPLAINT_WARN": "0.001",
+            "RAMP": "News.Example.com:2027-01-31",
+            "RAMP_CURVE": "60, 120",
+        }
     )
     assert (settings.bounce_stop, settings.complaint_warn) == (0.075, 0.001)
     assert settings.ramps.limit("news.example.com", date(2027, 2, 1)) == 120
