@@ -7,6 +7,7 @@ from aiohttp import web
 from email_consumer.api import statements
 from email_consumer.store.contents import content_fields
 from email_consumer.store.database import Database
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 
 _HTML = "text/html"
@@ -47,7 +48,7 @@ class ContentRoutes:
         one = "/v1/messages/{uuid:[^/]+}"
         return [web.get(f"{one}/content", self.show), web.get(f"{one}/preview", self.preview)]
 
-    @operation("What a mail says, if it is kept: that of mail from the API", answer=MailContent)
+    @operation("What a mail says, if it is kept: that of mail from the API", answer=MailContent, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         fields = await self._fields(request)
         return answer(
@@ -64,7 +65,7 @@ class ContentRoutes:
             )
         )
 
-    @operation("A mail's HTML, without scripts and remote files", answer_type=_HTML)
+    @operation("A mail's HTML, without scripts and remote files", answer_type=_HTML, scope=Scope.READ)
     async def preview(self, request: web.Request) -> web.Response:
         fields = await self._fields(request)
         headers = {"Content-Security-Policy": _PREVIEW_POLICY}

@@ -18,6 +18,7 @@ from email_consumer.core.dead_letters import (
     WholeDeadLetter,
 )
 from email_consumer.message.model import UndecodableError, decode
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import (
     ApiError,
     ApiModel,
@@ -117,14 +118,14 @@ class DeadLetterRoutes:
             web.post(r"/v1/dead-letters/{sequence:\d+}/replay", self.replay),
         ]
 
-    @operation("Dead letters, oldest first", query=DeadLettersQuery, answer=Letters)
+    @operation("Dead letters, oldest first", query=DeadLettersQuery, answer=Letters, scope=Scope.READ)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, DeadLettersQuery)
         letters = await self._letters.list(query.limit, int(query.after or 0), query.kind or "*")
         following = next_page(letters, query, lambda letter: letter.sequence)
         return answer(Letters(dead_letters=[Letter(**_summary(letter)) for letter in letters], next=following))
 
-    @operation("One dead letter with its message", answer=WholeLetter)
+    @operation("One dead letter with its message", answer=WholeLetter, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         letter = await self._find(request)
         payload = base64.b64encode(letter.payload).decode()
@@ -132,7 +133,9 @@ class DeadLetterRoutes:
         message = _message(letter.payload)
         return answer(WholeLetter(**_summary(letter), headers=headers, message=message, payload=payload))
 
-    @operation("Delete a dead letter and with it the only copy of its mail", answer=Letter, errors=(409,))
+    @operation(
+        "Delete a dead letter and with it the only copy of its mail", answer=Letter, errors=(409,), scope=Scope.ADMIN
+    )
     async def remove(self, request: web.Request) -> web.Response:
         letter = await self._find(request)
         try:
@@ -141,7 +144,7 @@ class DeadLetterRoutes:
             raise ApiError(409, "not_removed", f"{error}.") from None
         return answer(Letter(**_summary(letter)))
 
-    @operation("Publish the mail again", query=ReplayQuery, answer=ReplayedMail, errors=(409,))
+    @operation("Publish the mail again", query=ReplayQuery, answer=ReplayedMail, errors=(409,), scope=Scope.ADMIN)
     async def replay(self, request: web.Request) -> web.Response:
         query = read_query(request, ReplayQuery)
         letter = await self._find(request)
@@ -151,12 +154,12 @@ class DeadLetterRoutes:
         except DeadLetterError as error:
             raise ApiError(409, "not_replayed", f"{error}.") from None
 
-    @operation("Publish all mail of a kind, or all, again", query=ManyReplayQuery, answer=Many)
+    @operation("Publish all mail of a kind, or all, again", query=ManyReplayQuery, answer=Many, scope=Scope.ADMIN)
     async def replay_many(self, request: web.Request) -> web.Response:
         query = read_query(request, ManyReplayQuery)
         return answer(await self._for_each(query, partial(self._letters.replay, new_uuid=query.new_uuid)))
 
-    @operation("Delete all dead letters of a kind, or all", query=ManyQuery, answer=Many)
+    @operation("Delete all dead letters of a kind, or all", query=ManyQuery, answer=Many, scope=Scope.ADMIN)
     async def remove_many(self, request: web.Request) -> web.Response:
         return answer(await self._for_each(read_query(request, ManyQuery), self._letters.remove))
 

@@ -9,6 +9,7 @@ from email_consumer.core.unsent import ERASED, Unsent
 from email_consumer.message.address import normal_form
 from email_consumer.store.database import Database
 from email_consumer.store.erasure import erase
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
 
 
@@ -40,7 +41,7 @@ class ErasureRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/erasures", self.create)]
 
-    @operation("Erase one address from all tables", body=NewErasure, answer=ErasureReceipt)
+    @operation("Erase one address from all tables", body=NewErasure, answer=ErasureReceipt, scope=Scope.ADMIN)
     async def create(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewErasure)
         try:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from email_consumer.api import find_statements as statements
 from email_consumer.store.database import Database
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation, read_query
 
 _LAST = "\U0010ffff"
@@ -37,7 +38,9 @@ class FindRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/find", self.find)]
 
-    @operation("Addresses, domains, topics and uuids that begin with a text", query=FindQuery, answer=Found)
+    @operation(
+        "Addresses, domains, topics and uuids that begin with a text", query=FindQuery, answer=Found, scope=Scope.READ
+    )
     async def find(self, request: web.Request) -> web.Response:
         query = read_query(request, FindQuery)
         text = query.text.strip()

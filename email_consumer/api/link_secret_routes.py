@@ -9,6 +9,7 @@ from aiohttp import web
 from email_consumer.core.link_secrets import LinkSecrets, new_secret
 from email_consumer.store.database import Database
 from email_consumer.store.link_secrets import write_link_secrets
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
 
 _TIMEOUT = 10.0
@@ -38,7 +39,13 @@ class LinkSecretRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/link-secrets", self.rotate), web.delete("/v1/link-secrets/old", self.forget_old)]
 
-    @operation("Sign links in mail with a new secret", body=NewLinkSecret, answer=KeptLinkSecrets, errors=(503,))
+    @operation(
+        "Sign links in mail with a new secret",
+        body=NewLinkSecret,
+        answer=KeptLinkSecrets,
+        errors=(503,),
+        scope=Scope.ADMIN,
+    )
     async def rotate(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewLinkSecret)
         async with self._lock:
@@ -48,7 +55,7 @@ class LinkSecretRoutes:
                 await self._keep(self._secrets.kept[:1])
             return self._answer()
 
-    @operation("Invalidate links signed with older secrets", answer=KeptLinkSecrets, errors=(503,))
+    @operation("Invalidate links signed with older secrets", answer=KeptLinkSecrets, errors=(503,), scope=Scope.ADMIN)
     async def forget_old(self, _request: web.Request) -> web.Response:
         async with self._lock:
             await self._publish_in_time()  # an earlier rotation may not have reached JetStream

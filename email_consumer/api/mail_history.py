@@ -12,6 +12,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
 from email_consumer.store.mail_state import MailState, read_state
 from email_consumer.store.status import Status
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 from email_consumer.web.times import Moment
 
@@ -73,7 +74,7 @@ class MailHistory:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/messages/{uuid:[^/]+}", self.show)]
 
-    @operation("One mail's status and history", answer=Mail)
+    @operation("One mail's status and history", answer=Mail, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         uuid = request.match_info["uuid"]
         # Before the mail: its state includes at least what is listed.

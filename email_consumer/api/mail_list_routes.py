@@ -1,8 +1,6 @@
 """`GET /v1/messages`: a page of mail; `GET /v1/messages.csv` and `.ndjson`: all of it."""
 
-import csv
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import tzinfo
 from typing import Annotated
 
@@ -11,9 +9,9 @@ from pydantic import ConfigDict, Field
 
 from email_consumer.api.mail_filter import MailFilter, search
 from email_consumer.api.mail_lists import MailLists, MailSummary
+from email_consumer.web.exports import CSV, NDJSON, export
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import NumberedPageQuery, PageAnswer, answer, operation, read_query
-
-CSV, NDJSON = "text/csv", "application/x-ndjson"
 
 
 class MailsQuery(MailFilter, NumberedPageQuery):
@@ -40,47 +38,32 @@ class MailListRoutes:
             web.get("/v1/messages.ndjson", self.export_ndjson),
         ]
 
-    @operation("Mail, latest first", query=MailsQuery, answer=MailPage)
+    @operation("Mail, latest first", query=MailsQuery, answer=MailPage, scope=Scope.READ)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, MailsQuery)
         before = int(query.after) if query.after else None
         mails, more = await self._lists.page(search(query, self._zone), before, query.limit)
         return answer(MailPage(mails=mails, next=None if more is None else str(more)))
 
-    @operation("All mail of a list as CSV with a header line", query=MailFilter, answer_type=CSV)
+    @operation(
+        "All mail of a list as CSV with a header line",
+        query=MailFilter,
+        answer_type=CSV,
+        scope=Scope.READ,
+        audited=True,
+    )
     async def export_csv(self, request: web.Request) -> web.StreamResponse:
-        return await self._export(request, CSV, ",".join(MailSummary.model_fields) + "\r\n", _csv_lines)
+        return await export(request, CSV, MailSummary, self._all(request))
 
-    @operation("All mail of a list as JSON, an object per line", query=MailFilter, answer_type=NDJSON)
+    @operation(
+        "All mail of a list as JSON, an object per line",
+        query=MailFilter,
+        answer_type=NDJSON,
+        scope=Scope.READ,
+        audited=True,
+    )
     async def export_ndjson(self, request: web.Request) -> web.StreamResponse:
-        return await self._export(request, NDJSON, "", _json_lines)
+        return await export(request, NDJSON, MailSummary, self._all(request))
 
-    async def _export(
-        self, request: web.Request, kind: str, head: str, lines: Callable[[Sequence[MailSummary]], str]
-    ) -> web.StreamResponse:
-        wanted = search(read_query(request, MailFilter), self._zone)
-        response = web.StreamResponse()
-        response.content_type = kind
-        response.charset = "utf-8"
-        await response.prepare(request)
-        try:
-            await response.write(head.encode())
-            async for mails in self._lists.pages(wanted):
-                if mails:
-                    await response.write(lines(mails).encode())
-            await response.write_eof()
-        except Exception:
-            if request.transport is not None:
-                request.transport.abort()  # so that nobody takes the part for the whole
-            raise
-        return response
-
-
-def _csv_lines(mails: Sequence[MailSummary]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(mail.model_dump(mode="json").values() for mail in mails)
-    return text.getvalue()
-
-
-def _json_lines(mails: Sequence[MailSummary]) -> str:
-    return "".join(f"{mail.model_dump_json()}\n" for mail in mails)
+    def _all(self, request: web.Request) -> AsyncIterator[Sequence[MailSummary]]:
+        return self._lists.pages(search(read_query(request, MailFilter), self._zone))

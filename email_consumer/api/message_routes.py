@@ -8,6 +8,7 @@ from datetime import tzinfo
 from aiohttp import web
 
 from email_consumer.api.batch import Batch, prepare
+from email_consumer.api.key_limits import within_limits
 from email_consumer.api.mail_store import MailStore, RequestKey
 from email_consumer.api.new_messages import Accepted, NewMessages
 from email_consumer.api.request_limiter import RequestLimiter
@@ -15,6 +16,7 @@ from email_consumer.api.request_reader import read_request
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.message.keys import Reading
+from email_consumer.web.grant import GRANT, ROOT, Scope
 from email_consumer.web.routing import JSON, ApiError, operation, read_json_bytes
 
 _KEY = "Idempotency-Key"
@@ -32,8 +34,13 @@ class MessageRoutes:
         zone: tzinfo,
         max_payload: Callable[[], int],
         stored: Callable[[], None],
+        default_sender: str = "",
     ) -> None:
-        """`max_payload`: bytes that NATS accepts now; `stored` wakes the scheduler; `zone` is for naive times."""
+        """`max_payload`: bytes that NATS accepts now; `stored` wakes the scheduler; `zone` is for naive times.
+
+        `default_sender`: who sends mail that names no sender.
+        """
+        self._default_sender = default_sender
         self._store = store
         self._unknown_keys = UnknownKeys(metrics)
         self._zone = zone
@@ -51,6 +58,7 @@ class MessageRoutes:
         headers={
             _KEY: "Repeating a request with the same key and body returns the same response and sends no second mail"
         },
+        scope=Scope.SEND,
     )
     async def create(self, request: web.Request) -> web.Response:
         # Before taking a slot: a slow upload must not block other requests.
@@ -63,6 +71,7 @@ class MessageRoutes:
             reading = Reading(self._zone)
             new = await read_request(body, reading)
             self._unknown_keys.record(reading.unknown, "api")
+            new = within_limits(new, request[GRANT].limits, self._default_sender)
             batch = await prepare(new, self._zone, self._max_payload())
             if not batch.messages:
                 details = {"refused": [refusal.model_dump() for refusal in batch.refused]}
@@ -75,12 +84,15 @@ class MessageRoutes:
 
 
 def _request_key(request: web.Request, body: bytes) -> RequestKey | None:
+    """Stored keys have separate Idempotency-Keys: no key learns what another one sent."""
     key = request.headers.get(_KEY)
     if key is None:
         return None
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
         raise ApiError(400, "bad_key", f"{_KEY} must consist of 1 to {_LONGEST_KEY} printable characters.")
-    return RequestKey(key, hashlib.sha256(body).digest())
+    grant = request[GRANT]
+    own = key if grant is ROOT else f"{grant.key_id}:{key}"
+    return RequestKey(own, hashlib.sha256(body).digest())
 
 
 def _answer(batch: Batch, unknown: Iterable[str], seconds: float) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field
 from email_consumer.api import statements
 from email_consumer.store.database import Database
 from email_consumer.store.mail_state import INCIDENTS, MailState
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation, read_query
 
 _EXAMINED = 1_000
@@ -41,7 +42,9 @@ class ReasonRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/reasons", self.list)]
 
-    @operation("Why mail did not arrive, the most frequent reason first", query=ReasonsQuery, answer=Reasons)
+    @operation(
+        "Why mail did not arrive, the most frequent reason first", query=ReasonsQuery, answer=Reasons, scope=Scope.READ
+    )
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, ReasonsQuery)
         statement = statements.REASONS_OF_TOPIC if query.topic_id else statements.REASONS

@@ -13,6 +13,7 @@ from email_consumer.core.account import Account
 from email_consumer.message.lane import Lane
 from email_consumer.store.activity import COLUMNS, activity
 from email_consumer.store.database import Database
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation, read_query
 from email_consumer.web.times import Moment
 
@@ -121,7 +122,7 @@ class StatsRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/stats", self.show)]
 
-    @operation("What happened in a range of time", query=StatsQuery, answer=Stats)
+    @operation("What happened in a range of time", query=StatsQuery, answer=Stats, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         query = read_query(request, StatsQuery)
         starts, minutes = spans(query.range, time.time(), self._zone)

@@ -9,6 +9,7 @@ from email_consumer.api.cancellations import Cancellations, Receipt
 from email_consumer.api.progress import Progress, ProgressReader
 from email_consumer.api.statistics import Statistics
 from email_consumer.store.status import Status
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, LaneCounts, ResultCounts, StatusCounts, answer, operation, read_query
 
 
@@ -61,7 +62,7 @@ class TopicRoutes:
             web.get("/v1/results/count/{plan_id:[^/]+}", self.count_plan),
         ]
 
-    @operation("A topic's statistics and latest cancellation", answer=Topic)
+    @operation("A topic's statistics and latest cancellation", answer=Topic, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         topic_id = request.match_info["topic_id"]
         requests = await self._statistics.requests(topic_id)
@@ -79,20 +80,20 @@ class TopicRoutes:
             )
         )
 
-    @operation("Cancel mail that is not sent yet; later mail of the topic is sent", answer=Receipt)
+    @operation("Cancel mail that is not sent yet; later mail of the topic is sent", answer=Receipt, scope=Scope.ADMIN)
     async def cancel(self, request: web.Request) -> web.Response:
         return answer(await self._cancellations.cancel(request.match_info["topic_id"]))
 
-    @operation("Mails that SES accepted in the last hours", query=Hours, answer=Count)
+    @operation("Mails that SES accepted in the last hours", query=Hours, answer=Count, scope=Scope.READ)
     async def count_sent(self, request: web.Request) -> web.Response:
         hours = read_query(request, Hours).hours
         return answer(Count(count=await self._statistics.sent(hours)))
 
-    @operation("Older path of /v1/events/counts/sent", query=Hours, answer=Count)
+    @operation("Older path of /v1/events/counts/sent", query=Hours, answer=Count, scope=Scope.READ)
     async def count_sent_by_old_path(self, request: web.Request) -> web.Response:
         return await self.count_sent(request)
 
-    @operation("Older form of /v1/topics/{topic_id}", answer=PlanCounts)
+    @operation("Older form of /v1/topics/{topic_id}", answer=PlanCounts, scope=Scope.READ)
     async def count_plan(self, request: web.Request) -> web.Response:
         counts = await self._statistics.requests(request.match_info["plan_id"])
         return answer(

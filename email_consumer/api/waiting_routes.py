@@ -7,6 +7,7 @@ from aiohttp import web
 from email_consumer.api import statements
 from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation
 from email_consumer.web.times import Moment
 
@@ -40,7 +41,7 @@ class WaitingRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/waiting", self.show)]
 
-    @operation("Mail that waits in the store", answer=Waiting)
+    @operation("Mail that waits in the store", answer=Waiting, scope=Scope.READ)
     async def show(self, _request: web.Request) -> web.Response:
         now = time.time()
         lanes = {

@@ -21,6 +21,8 @@ from email_consumer.cli.lazy_group import LazyGroup
         "holds": "Show, place or end holds: mail that waits in the store.",
         "suppressions": "List, add or remove addresses that get no mail.",
         "webhooks": "Add, list, test or remove endpoints that get events.",
+        "keys": "Make, list or remove API keys with scopes.",
+        "audit": "List or export what operators did.",
         "erase": "Erase one address.",
         "secret": "Rotate the secret that signs unsubscribe links and open pixels.",
         "backup": "Copy the SQLite file while the program runs.",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from email_consumer.message.address import normal_form
+from email_consumer.message.address import address_or_domain, is_listed, normal_form
 from email_consumer.message.fields import MAX_HEADERS
 from email_consumer.message.model import EmailMessage
 
@@ -19,21 +19,6 @@ _LONGEST_VALUE = 900
 
 Kind = Literal["off", "stop", "redirect"]
 """What happens to mail for others than the allowed addresses."""
-
-
-def allowed_entry(text: str) -> str:
-    """An entry of the allow list in the form in which it is compared: an address, or a domain with or without `@`.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    local, _, domain = text.rpartition("@")
-    if local:
-        return normal_form(text)
-    try:
-        return normal_form(f"anybody@{domain}").removeprefix("anybody")
-    except ValueError:
-        raise ValueError(f"{text!r} is neither an address nor a domain such as example.com") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +37,7 @@ class SafeMode:
         Raises:
             ValueError: an entry is neither an address nor a domain.
         """
-        entries = {allowed_entry(text) for text in allowlist}
+        entries = {address_or_domain(text) for text in allowlist}
         if not entries and not redirect_to:
             return None
         entries.add(f"@{SIMULATOR}")
@@ -66,8 +51,7 @@ class SafeMode:
 
     def allows(self, address: str) -> bool:
         """Whether mail to the address goes out unchanged; the address may be of the form `Name <address>`."""
-        address = normal_form(address)
-        return address in self.allowed or address[address.rindex("@") :] in self.allowed
+        return is_listed(address, self.allowed)
 
     def stops(self, message: EmailMessage) -> bool:
         """Whether the mail must not go out at all: its recipient is not allowed, and nobody gets it instead."""

@@ -7,7 +7,8 @@ from contextlib import suppress
 from aiohttp import web
 
 from email_consumer.dashboard.sampler import Frame, Sampler
-from email_consumer.dashboard.sessions import Sessions, brings_key
+from email_consumer.web.api_keys import API_KEYS
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiError, operation
 
 _MAX_VIEWERS = 200
@@ -19,10 +20,9 @@ _EVENT_STREAM = "text/event-stream"
 
 
 class LiveRoutes:
-    def __init__(self, sampler: Sampler, sessions: Sessions, *, public: bool) -> None:
+    def __init__(self, sampler: Sampler, *, public: bool) -> None:
         """`public` also serves the numbers, without any text, to everyone."""
         self._sampler = sampler
-        self._sessions = sessions
         self._public = public
 
     def routes(self) -> list[web.RouteDef]:
@@ -32,12 +32,12 @@ class LiveRoutes:
             routes.append(web.get("/v1/live/public", self.public, allow_head=False))
         return routes
 
-    @operation("Live numbers, once a second, as server-sent events", answer_type=_EVENT_STREAM)
+    @operation("Live numbers, once a second, as server-sent events", answer_type=_EVENT_STREAM, scope=Scope.READ)
     async def full(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(
             request,
             lambda frame: frame.full,
-            still_allowed=lambda: brings_key(request) or self._sessions.holds(request),
+            still_allowed=lambda: request.app[API_KEYS].grant(request) is not None,  # it may have been removed
             limit=_MAX_VIEWERS,
         )
 

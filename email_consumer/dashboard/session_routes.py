@@ -4,6 +4,7 @@ from aiohttp import web
 
 from email_consumer.core.safe_mode import Kind as SafeModeKind
 from email_consumer.dashboard.sessions import COOKIE, LIFETIME, Sessions, brings_key
+from email_consumer.web.grant import ANY_KEY, GRANT, Grant, scope_names
 from email_consumer.web.routing import ApiError, ApiModel, answer, operation
 
 
@@ -26,6 +27,8 @@ class SessionState(Installation):
     """Whether the live numbers are public."""
     key_set: bool
     """False if API_KEY is not set, so that nobody can log in."""
+    scopes: list[str]
+    """What the session allows: `send`, `read`, `admin`."""
 
 
 class SessionRoutes:
@@ -44,16 +47,17 @@ class SessionRoutes:
 
     @operation("Whether this browser is logged in", answer=SessionState, open_to_all=True)
     async def show(self, request: web.Request) -> web.Response:
-        return answer(self._state(logged_in=self._sessions.holds(request)))
+        return answer(self._state(self._sessions.grant(request)))
 
-    @operation("Log in: exchange the API key for a session cookie", answer=SessionState)
+    @operation("Log in: exchange the API key for a session cookie", answer=SessionState, scope=ANY_KEY)
     async def begin(self, request: web.Request) -> web.Response:
         if not brings_key(request):  # a session must not be able to renew itself
             raise ApiError(401, "unauthorized", "Missing or invalid API key.")
-        response = answer(self._state(logged_in=True))
+        grant = request[GRANT]
+        response = answer(self._state(grant))
         response.set_cookie(
             COOKIE,
-            self._sessions.begin(),
+            self._sessions.begin(grant),
             max_age=LIFETIME,
             httponly=True,
             samesite="Strict",
@@ -62,14 +66,18 @@ class SessionRoutes:
         )
         return response
 
-    @operation("Log out", status=204)
+    @operation("Log out", status=204, scope=ANY_KEY)
     async def end(self, request: web.Request) -> web.Response:
         self._sessions.end(request)
         response = web.Response(status=204)
         response.del_cookie(COOKIE, httponly=True, samesite="Strict")
         return response
 
-    def _state(self, *, logged_in: bool) -> SessionState:
+    def _state(self, grant: Grant | None) -> SessionState:
         return SessionState(
-            **self._installation.model_dump(), logged_in=logged_in, public=self._public, key_set=self._key_set
+            **self._installation.model_dump(),
+            logged_in=grant is not None,
+            public=self._public,
+            key_set=self._key_set,
+            scopes=scope_names(grant.scopes) if grant else [],
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 from cachetools import TTLCache
 
+from email_consumer.web.grant import ROOT, Grant
 from email_consumer.web.origin import authority
 from email_consumer.web.routing import ApiError
 
@@ -22,37 +23,40 @@ _SAFE_METHODS = {"GET", "HEAD"}
 class Sessions:
     """Kept in memory as hashes, so that neither timing nor a memory dump reveals a valid token."""
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        """`clock`: seconds; `time.monotonic` unless given."""
-        self._open: TTLCache[bytes, None] = TTLCache(_MAX_SESSIONS, LIFETIME, timer=clock or time.monotonic)
+    def __init__(
+        self, clock: Callable[[], float] | None = None, *, current: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`clock`: seconds; `time.monotonic` unless given. `current`: whether the key with this id is still valid."""
+        self._open: TTLCache[bytes, Grant] = TTLCache(_MAX_SESSIONS, LIFETIME, timer=clock or time.monotonic)
+        self._current = current
 
-    def begin(self) -> str:
-        """Start a session; its cookie value."""
+    def begin(self, grant: Grant) -> str:
+        """Start a session that allows what the key allows with which it begins; its cookie value."""
         token = secrets.token_urlsafe(32)
-        self._open[_digest(token)] = None
+        self._open[_digest(token)] = grant
         return token
 
     def end(self, request: web.Request) -> None:
         """End the session of this request, if any."""
         self._open.pop(_digest(request.cookies.get(COOKIE, "")), None)
 
-    def holds(self, request: web.Request) -> bool:
-        """Whether the request has the cookie of a valid session."""
-        return _digest(request.cookies.get(COOKIE, "")) in self._open
+    def grant(self, request: web.Request) -> Grant | None:
+        """What the session allows whose cookie the request has; None without a valid session."""
+        grant = self._open.get(_digest(request.cookies.get(COOKIE, "")))
+        return grant if grant is ROOT or (grant and self._current(grant.key_id)) else None
 
-    def admits(self, request: web.Request) -> bool:
-        """Whether the session of the request replaces a key.
+    def admits(self, request: web.Request) -> Grant | None:
+        """What the request's session allows in place of a key.
 
         A request with a key, right or wrong, is judged by the key alone.
 
         Raises:
             ApiError: 403, another site made the browser send it.
         """
-        if brings_key(request) or not self.holds(request):
-            return False
-        if not _of_our_page(request):
+        grant = None if brings_key(request) else self.grant(request)
+        if grant and not _of_our_page(request):
             raise ApiError(403, "cross_origin", "A session is valid only for this program's own page.")
-        return True
+        return grant
 
 
 def brings_key(request: web.Request) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field
 from email_consumer.dashboard import statements
 from email_consumer.store.database import Database
 from email_consumer.store.status import Status
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import (
     ApiModel,
     PageAnswer,
@@ -58,7 +59,9 @@ class TopicList:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/topics", self.list)]
 
-    @operation("Topics and their statistics, most recently active first", query=TopicsQuery, answer=TopicPage)
+    @operation(
+        "Topics and their statistics, most recently active first", query=TopicsQuery, answer=TopicPage, scope=Scope.READ
+    )
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, TopicsQuery)
         active_at, _, number = (query.after or _FIRST_PAGE).partition("-")

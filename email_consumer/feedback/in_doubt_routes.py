@@ -4,6 +4,7 @@ from aiohttp import web
 
 from email_consumer.feedback import statements
 from email_consumer.store.database import Database
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, NumberedPageQuery, PageAnswer, answer, next_page, operation, read_query
 from email_consumer.web.times import Moment
 
@@ -32,7 +33,9 @@ class InDoubtRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/in-doubt", self.list)]
 
-    @operation("Mails that SES may or may not have accepted", query=NumberedPageQuery, answer=MailInDoubtPage)
+    @operation(
+        "Mails that SES may or may not have accepted", query=NumberedPageQuery, answer=MailInDoubtPage, scope=Scope.READ
+    )
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, NumberedPageQuery)
         place = {"after": int(query.after or 0), "limit": query.limit}

@@ -12,7 +12,9 @@ from email_consumer.holds.hold_list import HoldList, TooManyHoldsError
 from email_consumer.holds.keys import check_key
 from email_consumer.message.fields import OneLine
 from email_consumer.message.times import parse_time
+from email_consumer.web.audit import audit_target
 from email_consumer.web.errors import ApiError
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation, read_body
 from email_consumer.web.times import Moment
 
@@ -61,20 +63,23 @@ class HoldRoutes:
             web.delete("/v1/holds/{key:[^/]+}", self.resume),
         ]
 
-    @operation("All active holds", answer=ActiveHoldList)
+    @operation("All active holds", answer=ActiveHoldList, scope=Scope.READ)
     async def show(self, _request: web.Request) -> web.Response:
         return await self._answer(self._holds.active)
 
-    @operation("Hold mail; it waits in the store", body=NewHold, answer=ActiveHold, errors=(409,))
+    @operation("Hold mail; it waits in the store", body=NewHold, answer=ActiveHold, errors=(409,), scope=Scope.ADMIN)
     async def place(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewHold)
         try:
             hold = await self._holds.place(new.key, new.reason, Holder.OPERATOR, until=_end(new.until))
         except TooManyHoldsError as error:
             raise ApiError(409, "too_many_holds", f"{error}.") from None
+        audit_target(request, hold.key)
         return answer(_shown(hold, await self._mail.counts()))
 
-    @operation("End all holds of a key; its mail goes on. Answers what was ended", answer=ActiveHoldList)
+    @operation(
+        "End all holds of a key; its mail goes on. Answers what was ended", answer=ActiveHoldList, scope=Scope.ADMIN
+    )
     async def resume(self, request: web.Request) -> web.Response:
         ended = await self._holds.resume(request.match_info["key"], by=_OPERATOR)
         if not ended:

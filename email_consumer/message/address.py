@@ -6,6 +6,7 @@ SES v2 wants ASCII: an ASCII local part, a punycode domain, and an RFC 2047 enco
 
 import re
 import unicodedata
+from collections.abc import Container
 from dataclasses import dataclass
 from email.utils import formataddr
 from functools import lru_cache
@@ -83,6 +84,27 @@ def normal_form(text: str) -> str:
             raise
         address = parse_address(folded)
     return address.addr_spec.lower()
+
+
+def address_or_domain(text: str) -> str:
+    """An entry of a list of addresses and domains, in the form that `is_listed` compares: domains have a leading `@`.
+
+    Raises:
+        ValueError: it is neither an address nor a domain, with or without `@`.
+    """
+    local, _, domain = text.rpartition("@")
+    if local:
+        return normal_form(text)
+    try:
+        return normal_form(f"anybody@{domain}").removeprefix("anybody")
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an address nor a domain such as example.com") from None
+
+
+def is_listed(text: str, entries: Container[str]) -> bool:
+    """Whether the address, which may be of the form `Name <address>`, or its domain is among the entries."""
+    address = normal_form(text)
+    return address in entries or address[address.rindex("@") :] in entries
 
 
 def _split(text: str) -> tuple[str, str]:

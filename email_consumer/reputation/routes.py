@@ -4,6 +4,7 @@ from aiohttp import web
 
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.reputation.reputation import Reputation
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation
 
 _MOST = 1_000
@@ -36,7 +37,9 @@ class ReputationRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/reputation", self.show)]
 
-    @operation("Bounces and complaints of the account, bulk mail, tenants and topics", answer=ReputationList)
+    @operation(
+        "Bounces and complaints of the account, bulk mail, tenants and topics", answer=ReputationList, scope=Scope.READ
+    )
     async def show(self, _request: web.Request) -> web.Response:
         found = {key: counts.total for key, counts in self._reputation.counts.items()}
         most = sorted(found.items(), key=lambda item: item[1].sent, reverse=True)[:_MOST]

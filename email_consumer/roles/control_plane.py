@@ -36,6 +36,7 @@ from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.message.lane import Lane
+from email_consumer.roles.access import build_access
 from email_consumer.roles.dashboard import build_dashboard
 from email_consumer.roles.holds import open_holds
 from email_consumer.roles.http import health_routes, listen
@@ -102,7 +103,10 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     reputation = await open_reputation(parts, resources.database, resources.workers, holds.list)
     feedback = await _feedback(parts, resources, reputation.breaker.report)
     unconsumed = watch_unconsumed(parts)
-    dashboard = build_dashboard(parts, resources.database, resources.workers, feedback.refused, unconsumed)
+    access = await build_access(parts, resources.database)
+    dashboard = build_dashboard(
+        parts, resources.database, resources.workers, feedback.refused, unconsumed, key_is_current=access.keys.current
+    )
     metrics = build_metrics(
         parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed=unconsumed, holds=holds
     )
@@ -117,11 +121,12 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         *health_routes(parts, metrics),
         *build_operations(parts, resources.database),
         *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
+        *access.routes,
         *dashboard.routes,
         *resources.routes,
     ]
     parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))  # it knows the cancellations now
-    await listen(parts, routes, admits=dashboard.admits)
+    await listen(parts, routes, admits=dashboard.admits, access=access)
     _events_expected_from_now(resources.workers)
     parts.services.start(*feedback.services)  # they may say that events are expected later than now: after that
     return scheduler.wake
@@ -151,6 +156,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
             zone=ZoneInfo(settings.timezone),
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
+            default_sender=settings.from_email,
         ).routes(),
         *MailListRoutes(MailLists(database), ZoneInfo(settings.timezone)).routes(),
         *MailHistory(database, unseen).routes(),

@@ -18,13 +18,14 @@ from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.supervisor import Service
 from email_consumer.store.database import Database
+from email_consumer.web.grant import Grant
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
     routes: list[web.RouteDef]
-    admits: Callable[[web.Request], bool]
-    """Whether a request of the page is allowed without an API key."""
+    admits: Callable[[web.Request], Grant | None]
+    """What the session of a request of the page allows."""
     snapshot: Callable[[], Awaitable[Snapshot]]
     """Takes a snapshot of the current state."""
 
@@ -35,8 +36,13 @@ def build_dashboard(
     workers: Workers,
     refused: Mapping[str, int],
     unconsumed: Callable[[], Unconsumed],
+    *,
+    key_is_current: Callable[[str], bool],
 ) -> Dashboard:
-    """`refused` counts refused SNS messages by cause; `unconsumed` returns mail without a consumer."""
+    """`refused` counts refused SNS messages by cause; `unconsumed` returns mail without a consumer.
+
+    `key_is_current`: whether the stored key with this id is still valid.
+    """
     settings = parts.settings
     snapshot_reader = SnapshotReader(
         metrics=workers.metrics,
@@ -50,12 +56,12 @@ def build_dashboard(
     )
     sampler = Sampler(workers.metrics, snapshot_reader.take)
     parts.services.start(Service("live", sampler.run))
-    sessions = Sessions()
+    sessions = Sessions(current=key_is_current)
     public = settings.dashboard_public
     routes = [
         *PageRoutes().routes(),
         *SessionRoutes(sessions, _installation(parts), public=public, key_set=bool(settings.api_key)).routes(),
-        *LiveRoutes(sampler, sessions, public=public).routes(),
+        *LiveRoutes(sampler, public=public).routes(),
         *TopicList(database).routes(),
     ]
     return Dashboard(routes, sessions.admits, snapshot_reader.take)

@@ -4,17 +4,20 @@ import errno
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from email_consumer.core.metrics import Metrics
+from email_consumer.roles.access import Access
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.web.app import create_app
 from email_consumer.web.connections import Connections
 from email_consumer.web.descriptors import connection_limit, raise_descriptor_limit
+from email_consumer.web.grant import Grant
 from email_consumer.web.health import HealthRoutes
 from email_consumer.web.origin import names_this_machine
 from email_consumer.web.security_headers import add_security_headers
@@ -28,9 +31,12 @@ async def listen(
     parts: Parts,
     routes: Iterable[web.RouteDef],
     *,
-    admits: Callable[[web.Request], bool] = lambda _: False,
+    admits: Callable[[web.Request], Grant | None] = lambda _: None,
+    access: Access | None = None,
 ) -> None:
-    """Serve `routes` until the process ends. Requests for which `admits` is true need no API key.
+    """Serve `routes` until the process ends.
+
+    `admits` says what a request without a key may do; `access` has the stored keys and the audit log.
 
     Raises:
         OperatorError: the server can't listen on its address or port.
@@ -40,8 +46,9 @@ async def listen(
     # A web page whose host name resolves to this machine can reach servers that listen on loopback only (DNS rebinding).
     serves = partial(names_this_machine, any_address=not settings.on_loopback) if parts.local else None
     wrong_keys = WrongKeys(parts.metrics)
+    stored: dict[str, Any] = {"find_key": access.keys.find, "record": access.log.record} if access else {}
     app = create_app(
-        routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys
+        routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys, **stored
     )
     app.on_response_prepare.append(add_security_headers)
     most = connection_limit(raise_descriptor_limit(), settings.concurrency_limit, MOST_CONNECTIONS)

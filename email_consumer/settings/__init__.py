@@ -128,6 +128,7 @@ class Settings(ReputationSettings):
     db_path: Annotated[Path, AfterValidator(checks.not_a_directory)] = _variable(Path("data/email.db"), "DB_PATH")
     db_group_read: bool = _variable(False, "DB_GROUP_READ")
     retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0, le=36_500)
+    audit_retention_days: float = _variable(365.0, "AUDIT_RETENTION_DAYS", gt=0, le=36_500)
     keep_subjects: bool = _variable(True, "KEEP_SUBJECTS")
     timezone: Annotated[str, AfterValidator(checks.time_zone)] = _variable("UTC", "TIMEZONE")
     dashboard_public: bool = _variable(False, "DASHBOARD_PUBLIC")

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import nkeys  # type: ignore[import-untyped]
 
-from email_consumer.core.safe_mode import allowed_entry
-from email_consumer.message.address import parse_address
+from email_consumer.message.address import address_or_domain, parse_address
 from email_consumer.observe.level import LogFilter
 from email_consumer.sns.topic_arn import TopicArn
 
@@ -30,7 +29,7 @@ def allowed_recipients(value: object) -> object:
     entries = split(value)
     if not entries or not isinstance(entries, tuple):
         raise ValueError("names nobody; leave it out to send to everybody")
-    return tuple(allowed_entry(entry) for entry in entries)
+    return tuple(address_or_domain(entry) for entry in entries)
 
 
 def split(value: object) -> object:

@@ -112,6 +112,7 @@ class _Erasure:
         async with self._database.transaction() as connection:
             self.done.suppressed = (await connection.execute(statements.SUPPRESSION, self._parameters)).rowcount > 0
             await connection.execute(statements.FORMER_SUPPRESSION, self._parameters)
+            await connection.execute(statements.AUDIT, self._parameters)
             for statement in statements.EVENTS_OUT:
                 await connection.execute(statement, self._parameters)
         # Afterwards: these are made from the rows above.

@@ -112,6 +112,8 @@ EVENTS_OUT = (
     "UPDATE outbox SET reason = 'erased' WHERE mentions(reason, :address)",
 )
 
+AUDIT = "UPDATE audit_log SET target = 'erased' WHERE mentions(target, :address)"
+
 DELIVERIES = """
 SELECT id FROM webhook_deliveries WHERE id > :after AND id <= :after + :most AND json_mentions(body, :address)
 """

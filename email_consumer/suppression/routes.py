@@ -10,6 +10,8 @@ from email_consumer.message.address import normal_form
 from email_consumer.message.fields import UnsubscribeGroup
 from email_consumer.suppression.suppression import Reason, Suppression
 from email_consumer.suppression.suppression_list import SuppressionList, place
+from email_consumer.web.audit import audit_target
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import (
     ApiError,
     ApiModel,
@@ -101,23 +103,24 @@ class SuppressionRoutes:
             web.delete("/v1/suppressions/{address:[^/]+}", self.remove),
         ]
 
-    @operation("Suppressed addresses", query=SuppressionQuery, answer=SuppressionPage)
+    @operation("Suppressed addresses", query=SuppressionQuery, answer=SuppressionPage, scope=Scope.READ)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, SuppressionQuery)
         found = await self._suppressions.page(query.limit, query.after, query.reason, query.group)
         more = next_page(found, query, place)
         return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
-    @operation("Suppress an address", body=NewSuppression, answer=SuppressedAddress)
+    @operation("Suppress an address", body=NewSuppression, answer=SuppressedAddress, scope=Scope.ADMIN)
     async def add(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewSuppression)
         address = _normal(new.address)
         if address is None:
             raise ApiError(422, "invalid", "address: not an e-mail address", {"fields": ["address"]})
         entry = await self._suppressions.add(address, new.reason, new.detail, "api", new.group)
+        audit_target(request, address)
         return answer(SuppressedAddress.of(entry))
 
-    @operation("The suppression of an address", query=EntryQuery, answer=AddressSuppression)
+    @operation("The suppression of an address", query=EntryQuery, answer=AddressSuppression, scope=Scope.READ)
     async def get(self, request: web.Request) -> web.Response:
         return answer(AddressSuppression.with_others(*await self._find(request)))
 
@@ -125,9 +128,11 @@ class SuppressionRoutes:
         "Remove an entry of an address from the suppression list; returns it, with those that stay",
         query=EntryQuery,
         answer=AddressSuppression,
+        scope=Scope.ADMIN,
     )
     async def remove(self, request: web.Request) -> web.Response:
         entry, entries = await self._find(request)
+        audit_target(request, entry.address)
         if not await self._suppressions.remove(entry.address, entry.scope):
             raise _absent()
         return answer(AddressSuppression.with_others(entry, entries))

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from email_consumer.core.readiness import STUCK, Check, SharedCheck, in_public, reasons
 from email_consumer.core.safe_mode import Kind as SafeModeKind
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -88,6 +89,6 @@ class HealthRoutes:
         self._logged = down
         return down
 
-    @operation("Counters and gauges for Prometheus", answer_type="text/plain")
+    @operation("Counters and gauges for Prometheus", answer_type="text/plain", scope=Scope.READ)
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers={"Content-Type": _PROMETHEUS})

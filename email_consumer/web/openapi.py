@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue, models_json_schema
 
 from email_consumer.web.described_schema import DescribedSchema
+from email_consumer.web.grant import ANY_KEY
 from email_consumer.web.routing import JSON, ApiModel, Operation, operation, operation_of
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?::([^{}]*))?\}")  # aiohttp's {name:regex}
@@ -57,7 +58,7 @@ def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef
     def body() -> bytes:
         return orjson.dumps(document([*routes, route], version))
 
-    @operation("This document")
+    @operation("This document", scope=ANY_KEY)
     async def openapi(_request: web.Request) -> web.Response:
         # The first call takes a tenth of a second, too long for the event loop.
         return web.Response(body=await asyncio.to_thread(body), content_type=JSON)
@@ -124,6 +125,8 @@ def _describe(route: web.RouteDef, found: Operation, references: References) -> 
         described["requestBody"] = {"required": True, "content": content}
     if found.open_to_all:
         described["security"] = []
+    else:
+        described["x-scope"] = found.scope
     return described
 
 

@@ -16,6 +16,7 @@ from email_consumer.message.problems import problems
 from email_consumer.message.wire_format import MAX_ELEMENTS, TooManyElementsError, parse_json
 from email_consumer.web.bodies import BODIES
 from email_consumer.web.errors import JSON, ApiError
+from email_consumer.web.grant import Required
 
 __all__ = ["JSON", "ApiError"]
 
@@ -121,6 +122,10 @@ class Operation:
     """Further responses that are not errors."""
     open_to_all: bool = False
     """Needs no API key."""
+    scope: Required = None
+    """What a key must allow. Every operation that needs a key declares it."""
+    audited: bool = False
+    """Recorded in the audit log although it changes nothing."""
 
 
 def operation(summary: str, **description: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401 - fields of Operation

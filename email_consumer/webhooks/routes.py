@@ -9,6 +9,8 @@ from pydantic import Field
 
 from email_consumer.message.lane import Lane
 from email_consumer.outbox.document import TYPES
+from email_consumer.web.audit import audit_target
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import (
     ApiError,
     ApiModel,
@@ -151,12 +153,17 @@ class WebhookRoutes:
             web.post(f"{one}/resend", self.resend),
         ]
 
-    @operation("Webhook endpoints", answer=Webhooks)
+    @operation("Webhook endpoints", answer=Webhooks, scope=Scope.READ)
     async def list(self, _request: web.Request) -> web.Response:
         waiting = await self._waiting()
         return answer(Webhooks(webhooks=[Webhook.of(each, waiting.get(each.id, 0)) for each in self._endpoints.all]))
 
-    @operation("Add a webhook endpoint; the answer contains its secret", body=NewWebhook, answer=WebhookWithSecret)
+    @operation(
+        "Add a webhook endpoint; the answer contains its secret",
+        body=NewWebhook,
+        answer=WebhookWithSecret,
+        scope=Scope.ADMIN,
+    )
     async def add(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewWebhook)
         if unknown := sorted(set(new.types or ()) - set(TYPES)):
@@ -168,36 +175,43 @@ class WebhookRoutes:
             raise ApiError(422, "invalid", str(error), {"fields": ["url"]}) from None
         except TooManyEndpointsError as error:
             raise ApiError(409, "too_many", str(error)) from None
+        audit_target(request, endpoint.id)
         return answer(WebhookWithSecret.with_secret(endpoint))
 
-    @operation("A webhook endpoint", answer=Webhook)
+    @operation("A webhook endpoint", answer=Webhook, scope=Scope.READ)
     async def get(self, request: web.Request) -> web.Response:
         endpoint = self._find(request)
         return answer(Webhook.of(endpoint, (await self._waiting()).get(endpoint.id, 0)))
 
-    @operation("Remove a webhook endpoint and its deliveries", answer=Webhook)
+    @operation("Remove a webhook endpoint and its deliveries", answer=Webhook, scope=Scope.ADMIN)
     async def remove(self, request: web.Request) -> web.Response:
         endpoint = self._find(request)
         await self._endpoints.remove(endpoint)
         return answer(Webhook.of(endpoint))
 
-    @operation("Send a test event now", answer=TestResult)
+    @operation("Send a test event now", answer=TestResult, scope=Scope.ADMIN)
     async def test(self, request: web.Request) -> web.Response:
         event = test_event()
         found = await self._sender.send(self._find(request), event["id"], orjson.dumps(event).decode())
         return answer(TestResult(delivered=not found.error, error=found.error or None))
 
-    @operation("Give an endpoint a new secret; the former one stays valid for a day", answer=WebhookWithSecret)
+    @operation(
+        "Give an endpoint a new secret; the former one stays valid for a day",
+        answer=WebhookWithSecret,
+        scope=Scope.ADMIN,
+    )
     async def rotate(self, request: web.Request) -> web.Response:
         return answer(WebhookWithSecret.with_secret(await self._endpoints.rotate(self._find(request))))
 
-    @operation("Enable an endpoint that was disabled; what waits is sent", answer=Webhook)
+    @operation("Enable an endpoint that was disabled; what waits is sent", answer=Webhook, scope=Scope.ADMIN)
     async def enable(self, request: web.Request) -> web.Response:
         endpoint = self._find(request)
         await self._endpoints.enable(endpoint)
         return answer(Webhook.of(self._find(request), (await self._waiting()).get(endpoint.id, 0)))
 
-    @operation("Deliveries of an endpoint, newest first", query=DeliveriesQuery, answer=WebhookDeliveries)
+    @operation(
+        "Deliveries of an endpoint, newest first", query=DeliveriesQuery, answer=WebhookDeliveries, scope=Scope.READ
+    )
     async def deliveries(self, request: web.Request) -> web.Response:
         query, endpoint = read_query(request, DeliveriesQuery), self._find(request)
         before = int(query.after) if query.after else _FROM_THE_END
@@ -206,7 +220,7 @@ class WebhookRoutes:
         found = [WebhookDelivery(**{name: row[name] for name in WebhookDelivery.model_fields}) for row in rows]
         return answer(WebhookDeliveries(deliveries=found, next=next_page(found, query, lambda each: each.id)))
 
-    @operation("Send events again", body=Resend, answer=Resent)
+    @operation("Send events again", body=Resend, answer=Resent, scope=Scope.ADMIN)
     async def resend(self, request: web.Request) -> web.Response:
         wanted, endpoint = await read_body(request, Resend), self._find(request)
         count = await self._endpoints.resend(endpoint, wanted.since, wanted.delivery, delivered=wanted.delivered)

@@ -96,9 +96,9 @@ class Attempt:
     query: bytes = b""
 
 
-def wrong_keys() -> Iterator[bytes]:
-    """In the order of their likeness."""
-    for key in (KEY, OTHER_KEY):
+def likenesses(*keys: bytes) -> Iterator[bytes]:
+    """What resembles one of the keys, the most similar first."""
+    for key in keys:
         yield from (key[:length] for length in range(1, len(key)))
         yield from (key[length:] for length in range(1, len(key), 3))
         for place in range(0, len(key), 2):
@@ -133,6 +133,11 @@ def wrong_keys() -> Iterator[bytes]:
         yield unicodedata.normalize("NFD", key.decode().replace("e", "é")).encode()
         yield key.replace(b"e", b"\xff")
         yield key + b"0" * 7_000
+
+
+def wrong_keys() -> Iterator[bytes]:
+    """In the order of their likeness."""
+    yield from likenesses(KEY, OTHER_KEY)
     yield from (KEY + b"," + OTHER_KEY, OTHER_KEY + b"," + KEY, KEY + b" " + OTHER_KEY, b"," + KEY, KEY + b",")
     yield from (word.encode() for word in _ANYBODYS)
     yield from (b"0" * length for length in (16, 24, 64, 1_000, 8_000))

@@ -77,6 +77,18 @@ async def test_no_wrong_credentials_open_anything(api: Api) -> None:
     assert credentials.KEY.decode() not in str(api.daemon.log)
 
 
+async def test_nothing_that_resembles_a_stored_key_opens_anything(api: Api) -> None:
+    _, added = await api.ask("POST", "/v1/keys", {"name": "stored", "scopes": ["admin"]})
+    key = added["key"].encode()
+    wrong = {*credentials.likenesses(key), added["id"].encode(), added["hint"].encode()} - {key}
+    targets = [request(b"GET", b"/v1/suppressions", (b"X-API-KEY: " + each,)) for each in (key, *wrong)]
+    right, *answers = await exchange_all(api.port, targets)
+    assert right.status == 200
+    assert {answer.status for answer in answers} <= {400, 401, 429}
+    assert len(answers) > 150
+    assert added["key"] not in str(api.daemon.log)
+
+
 async def test_a_session_that_ended_opens_nothing(api: Api) -> None:
     begun = await exchange(api.port, request(b"POST", b"/v1/session", (b"X-API-KEY: " + credentials.KEY,)))
     found = re.search(rb"email_consumer_session=([\w-]+)", begun.head)

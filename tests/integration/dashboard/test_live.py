@@ -74,7 +74,7 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
 
     sampler, sessions = Sampler(metrics, look, interval=0.01), Sessions()
     routes = [
-        *LiveRoutes(sampler, sessions, public=public).routes(),
+        *LiveRoutes(sampler, public=public).routes(),
         *SessionRoutes(sessions, HERE, public=public, key_set=True).routes(),
     ]
     app = create_app(routes, [KEY], version="1", admits=sessions.admits)

@@ -17,7 +17,9 @@ async def test_only_a_right_key_gets_a_cookie() -> None:
             assert (status, answer["error"]["code"]) == (401, "unauthorized")
             assert "Set-Cookie" not in answered
         status, answer, answered = await harness.ask("POST", "/v1/session", X_API_KEY=KEY)
-        assert (status, answer) == (200, HERE | {"logged_in": True, "public": False, "key_set": True})
+        scopes = ["send", "read", "admin"]
+        known = {"logged_in": True, "public": False, "key_set": True, "scopes": scopes}
+        assert (status, answer) == (200, HERE | known)
         value, *flags = answered["Set-Cookie"].split("; ")
         assert {"HttpOnly", "SameSite=Strict", "Path=/", f"Max-Age={LIFETIME}"} <= set(flags)
         assert KEY not in value
@@ -99,6 +101,7 @@ async def test_without_a_key_nothing_opens_and_the_page_shows_why() -> None:
             "logged_in": False,
             "public": False,
             "key_set": False,
+            "scopes": [],
         }
         assert await harness.status("POST", "/v1/session", X_API_KEY="") == 401
 
