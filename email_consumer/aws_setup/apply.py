@@ -69,9 +69,15 @@ async def removals(aws: Aws, values: Values) -> list[Removal]:
         AwsError: something could not be looked at.
     """
     everything = values.unconditionally().wanted()
-    wholes = [each for each in reversed(everything) if not each.resource.parent]
-    looked_at = [await _removal(aws, values, each, _parts(each, everything)) for each in wholes]
-    return [each for each in looked_at if each]
+    planned: list[Removal] = []
+    tenants: set[str] = set()
+    for wanted in reversed(everything):
+        removal = await _removal(aws, values, wanted, _parts(wanted, everything) | tenants)
+        if removal:
+            planned.append(removal)
+            if wanted.resource.kind == "AWS::SES::Tenant":  # its associations will be gone before what it may use
+                tenants.add(KINDS[wanted.resource.kind].name(wanted.properties))
+    return planned
 
 
 async def destroy(aws: Aws, values: Values) -> AsyncIterator[Removal]:
@@ -95,13 +101,13 @@ async def destroy(aws: Aws, values: Values) -> AsyncIterator[Removal]:
             yield removal
 
 
-async def _removal(aws: Aws, values: Values, wanted: Wanted, parts: frozenset[str]) -> Removal | None:
-    """None if it isn't there, or isn't ours."""
+async def _removal(aws: Aws, values: Values, wanted: Wanted, ours: frozenset[str]) -> Removal | None:
+    """None if it goes with its parent, isn't there, or doesn't carry the tag."""
     kind = KINDS[wanted.resource.kind]
-    found = await kind.read(aws, wanted.properties)
+    found = None if wanted.resource.parent else await kind.read(aws, wanted.properties)
     if not found or not is_ours(found, values):
         return None
-    return Removal(wanted, tuple(await kind.others(aws, wanted.properties, parts)))
+    return Removal(wanted, tuple(await kind.others(aws, wanted.properties, ours)))
 
 
 def _parts(parent: Wanted, everything: Iterable[Wanted]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from email_consumer.aws_setup.policies import DAEMON, DOCTOR, queue_policy, topic_policy
+from email_consumer.aws_setup.policies import CONFIGURATION_SET, DAEMON, DOCTOR, IDENTITY, queue_policy, topic_policy
 
 Properties = Mapping[str, Any]
 
@@ -175,3 +175,15 @@ RESOURCES = (
     ),
 )
 """In the order of making; removing goes the other way."""
+
+
+def tenant(name: str) -> Resource:
+    """A tenant that may send from the domain. How many there are differs, so the templates, which can't loop, have none."""
+    return Resource(
+        f"Tenant {name}",
+        "AWS::SES::Tenant",
+        {
+            "TenantName": name,
+            "ResourceAssociations": [{"ResourceArn": IDENTITY}, {"ResourceArn": CONFIGURATION_SET}],
+        },
+    )

@@ -27,6 +27,7 @@ class Options:
     mail_from: str | None = None
     events: str | None = None
     mail_queues: bool = False
+    tenants: tuple[str, ...] = ()
 
 
 async def account_of(aws: Aws, region: str) -> Account:
@@ -74,7 +75,7 @@ def values_of(settings: Settings, options: Options, account: Account) -> Values:
         "MailQueues": str(options.mail_queues or "sqs" in settings.source).lower(),
         "SuppressionMirror": str(settings.suppression_mirror).lower(),
     }
-    return Values(account, parameters, protocol=urlsplit(settings.server_url).scheme)
+    return Values(account, parameters, urlsplit(settings.server_url).scheme, options.tenants)
 
 
 def _domain(settings: Settings) -> str:

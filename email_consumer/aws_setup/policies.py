@@ -7,7 +7,8 @@ from typing import Any
 Document = Mapping[str, Any]
 
 _SES = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
-_SET = f"{_SES}:configuration-set/${{ConfigurationSetName}}"
+IDENTITY = f"{_SES}:identity/${{Domain}}"
+CONFIGURATION_SET = f"{_SES}:configuration-set/${{ConfigurationSetName}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ _MAIL = ("${MailQueue.Arn}", "${TransactionalQueue.Arn}")
 _MAIL_DEAD = ("${MailDeadLetters.Arn}", "${TransactionalDeadLetters.Arn}")
 
 DAEMON = _policy(
-    _allow("SendMail", ["ses:SendEmail"], f"{_SES}:identity/${{Domain}}", _SET, f"{_SET}-*"),
+    _allow("SendMail", ["ses:SendEmail"], IDENTITY, CONFIGURATION_SET, f"{CONFIGURATION_SET}-*", f"{_SES}:tenant/*"),
     _allow("FollowTheLimits", ["ses:GetAccount"], "*"),
     Statement("EventsOverHttps", _allow("ConfirmSubscription", ["sns:ConfirmSubscription"], "${EventsTopic}")),
     Statement("EventsThroughSqs", _allow("TakeEvents", _TAKE, "${EventsQueue.Arn}")),
@@ -75,7 +76,11 @@ DAEMON = _policy(
 DOCTOR = _policy(
     _allow("ReadAccount", ["ses:GetAccount"], "*"),
     _allow("ReadIdentities", ["ses:GetEmailIdentity"], f"{_SES}:identity/*"),
-    _allow("ReadEventDestinations", ["ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations"], _SET),
+    _allow(
+        "ReadEventDestinations",
+        ["ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations"],
+        CONFIGURATION_SET,
+    ),
     _allow("ReadSubscriptions", ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"], "${EventsTopic}"),
     Statement("EventsThroughSqs", _allow("CountEvents", ["sqs:GetQueueAttributes"], "${EventsQueue.Arn}")),
     Statement("MailFromSqs", _allow("CountMail", ["sqs:GetQueueAttributes"], *_MAIL)),

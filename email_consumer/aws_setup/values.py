@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from email_consumer.aws_setup.description import CONDITIONS, RESOURCES, Resource
+from email_consumer.aws_setup.description import CONDITIONS, RESOURCES, Resource, tenant
 from email_consumer.aws_setup.policies import Statement
 
 TAG = "email-consumer"
@@ -44,6 +44,7 @@ class Values:
     parameters: Mapping[str, str]
     protocol: str = "https"
     """That SNS posts with; `http` where a stand-in does."""
+    tenants: tuple[str, ...] = ()
     all_conditions: bool = False
 
     @property
@@ -65,20 +66,35 @@ class Values:
     def wanted(self) -> list[Wanted]:
         """All resources, in the order of making."""
         texts = self._texts()
-        return [Wanted(each, self._properties(each, texts)) for each in RESOURCES if self.holds(each.when)]
+        return [
+            Wanted(each, self._properties(each, texts))
+            for each in (*RESOURCES, *map(tenant, self.tenants))
+            if self.holds(each.when)
+        ]
 
     def _properties(self, resource: Resource, texts: Mapping[str, str]) -> dict[str, Any]:
         """Filled in, with the ARN of what is asked for by it."""
         properties: dict[str, Any] = self._filled(resource.properties, texts)
         if properties.get("Protocol") == "https":
             properties["Protocol"] = self.protocol
-        if resource.kind == "AWS::SNS::Topic":
-            properties["Arn"] = texts[resource.id]
-        if resource.kind == "AWS::IAM::ManagedPolicy":
-            account = self.account
-            name = properties["ManagedPolicyName"]
-            properties["Arn"] = f"arn:{account.partition}:iam::{account.number}:policy/{name}"
+        if arn := self._arn(resource, properties):
+            properties["Arn"] = arn
         return properties
+
+    def _arn(self, resource: Resource, properties: Mapping[str, Any]) -> str | None:
+        """Of what is asked for by its ARN."""
+        partition, region, number = self.account.partition, self.account.region, self.account.number
+        match resource.kind:
+            case "AWS::SES::EmailIdentity":
+                return f"arn:{partition}:ses:{region}:{number}:identity/{properties['EmailIdentity']}"
+            case "AWS::SES::ConfigurationSet":
+                return f"arn:{partition}:ses:{region}:{number}:configuration-set/{properties['Name']}"
+            case "AWS::SNS::Topic":
+                return f"arn:{partition}:sns:{region}:{number}:{properties['TopicName']}"
+            case "AWS::IAM::ManagedPolicy":
+                return f"arn:{partition}:iam::{number}:policy/{properties['ManagedPolicyName']}"
+            case _:
+                return None
 
     def _texts(self) -> dict[str, str]:
         """What each placeholder stands for."""

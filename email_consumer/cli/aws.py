@@ -55,6 +55,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="How events arrive.  [default: sqs with a queue's URL set]",
     ),
     click.option("--mail-queues", is_flag=True, help="Also queues of mail, as where SOURCE names sqs."),
+    click.option("--tenant", "tenants", multiple=True, metavar="NAME", help="Also this tenant; may be repeated."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
 )
 
@@ -199,9 +200,10 @@ async def _values(
     mail_from: str | None,
     events: str | None,
     mail_queues: bool,
+    tenants: tuple[str, ...],
 ) -> Values:
     queues = mail_queues or "sqs" in settings.source or "sqs" in os.environ.get("SOURCE", "")
-    options = Options(name, domain, mail_from, events, mail_queues=queues)
+    options = Options(name, domain, mail_from, events, mail_queues=queues, tenants=tenants)
     return values_of(settings, options, await account_of(aws, settings.aws_region))
 
 

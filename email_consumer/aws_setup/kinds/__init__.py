@@ -7,6 +7,7 @@ from email_consumer.aws_setup.kinds.kind import Kind
 from email_consumer.aws_setup.kinds.ses import ConfigurationSet, EventDestination, Identity
 from email_consumer.aws_setup.kinds.sns import Subscription, Topic, TopicPolicy
 from email_consumer.aws_setup.kinds.sqs import Queue, QueuePolicy
+from email_consumer.aws_setup.kinds.tenant import Tenant
 
 KINDS: Mapping[str, Kind] = {
     "AWS::SES::EmailIdentity": Identity(),
@@ -18,4 +19,5 @@ KINDS: Mapping[str, Kind] = {
     "AWS::SQS::Queue": Queue(),
     "AWS::SQS::QueuePolicy": QueuePolicy(),
     "AWS::IAM::ManagedPolicy": ManagedPolicy(),
+    "AWS::SES::Tenant": Tenant(),
 }

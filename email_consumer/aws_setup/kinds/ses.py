@@ -3,6 +3,7 @@
 from typing import Any
 
 from email_consumer.aws_setup.kinds.kind import Aws, Found, Kind, Lack, Properties, Tags, found, tag_list, tag_map
+from email_consumer.aws_setup.kinds.tenant import other_tenants
 
 
 class Identity(Kind):
@@ -11,7 +12,7 @@ class Identity(Kind):
     label = "domain"
     reads = ("ses:GetEmailIdentity",)
     makes = ("ses:CreateEmailIdentity", "ses:PutEmailIdentityMailFromAttributes", "ses:TagResource")
-    removes = ("ses:DeleteEmailIdentity",)
+    removes = ("ses:DeleteEmailIdentity", "ses:ListResourceTenants")
 
     def name(self, wanted: Properties) -> str:
         return str(wanted["EmailIdentity"])
@@ -47,9 +48,10 @@ class Identity(Kind):
             "sesv2", "put_email_identity_mail_from_attributes", EmailIdentity=self.name(wanted), **attributes
         )
 
-    async def others(self, aws: Aws, wanted: Properties, ours: frozenset[str]) -> list[str]:  # noqa: ARG002 - of Kind
+    async def others(self, aws: Aws, wanted: Properties, ours: frozenset[str]) -> list[str]:
         answer = await found(aws, "sesv2", "get_email_identity", EmailIdentity=self.name(wanted)) or {}
-        return [f"the authorization policy {policy}" for policy in answer.get("Policies", {})]
+        policies = [f"the authorization policy {policy}" for policy in answer.get("Policies", {})]
+        return policies + await other_tenants(aws, wanted["Arn"], ours)
 
     async def remove(self, aws: Aws, wanted: Properties) -> None:
         await found(aws, "sesv2", "delete_email_identity", EmailIdentity=self.name(wanted))
@@ -61,7 +63,7 @@ class ConfigurationSet(Kind):
     label = "configuration set"
     reads = ("ses:GetConfigurationSet",)
     makes = ("ses:CreateConfigurationSet", "ses:TagResource")
-    removes = ("ses:DeleteConfigurationSet", "ses:GetConfigurationSetEventDestinations")
+    removes = ("ses:DeleteConfigurationSet", "ses:GetConfigurationSetEventDestinations", "ses:ListResourceTenants")
 
     def name(self, wanted: Properties) -> str:
         return str(wanted["Name"])
@@ -79,7 +81,8 @@ class ConfigurationSet(Kind):
 
     async def others(self, aws: Aws, wanted: Properties, ours: frozenset[str]) -> list[str]:
         destinations = await _destinations(aws, self.name(wanted)) or []
-        return [f"the event destination {each['Name']}" for each in destinations if each["Name"] not in ours]
+        names = [f"the event destination {each['Name']}" for each in destinations if each["Name"] not in ours]
+        return names + await other_tenants(aws, wanted["Arn"], ours)
 
     async def remove(self, aws: Aws, wanted: Properties) -> None:
         await found(aws, "sesv2", "delete_configuration_set", ConfigurationSetName=self.name(wanted))

@@ -49,12 +49,13 @@ class Cloud:
             "TransactionalQueueName": "shop-transactional",
             "SuppressionMirror": "true",
         }
-        return Values(Account("aws", REGION, ACCOUNT), found | parameters, protocol="http")
+        return Values(Account("aws", REGION, ACCOUNT), found | parameters, "http", ("acme",))
 
     async def reset(self) -> None:
         """Make it empty."""
         await self.sandbox.put("/sandbox/identities", {"identities": {}})
         await self.sandbox.put("/sandbox/configuration-sets", {"configuration_sets": {}})
+        await self.sandbox.put("/sandbox/tenants", {"tenants": {}})
         for topic in (await self.aws.call("sns", "list_topics"))["Topics"]:
             await self.aws.call("sns", "delete_topic", TopicArn=topic["TopicArn"])
         async with aiohttp.ClientSession() as session, session.post(f"{self._moto.url}/moto-api/reset") as answer:
@@ -65,6 +66,7 @@ class Cloud:
         found = {
             "identities": await self.sandbox.get("/sandbox/identities"),
             "configuration sets": await self.sandbox.get("/sandbox/configuration-sets"),
+            "tenants": await self._tenants(),
             "topics": await self._topics(),
             "queues": await self._queues(),
             "policies": await self._policies(),
@@ -74,6 +76,15 @@ class Cloud:
     async def shape(self) -> bytes:
         """`dump` without what differs each time: ids, times."""
         return _CHANGING.sub(b"*", await self.dump())
+
+    async def _tenants(self) -> dict[str, Any]:
+        found = {}
+        for each in (await self.aws.call("sesv2", "list_tenants"))["Tenants"]:
+            name = each["TenantName"]
+            tenant = (await self.aws.call("sesv2", "get_tenant", TenantName=name))["Tenant"]
+            resources = await self.aws.call("sesv2", "list_tenant_resources", TenantName=name)
+            found[name] = tenant | {"resources": resources["TenantResources"]}
+        return found
 
     async def _topics(self) -> dict[str, Any]:
         found = {}

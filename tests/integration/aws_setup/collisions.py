@@ -179,3 +179,8 @@ async def a_policy_that_is_attached_to_a_user(cloud: Cloud, values: Values) -> N
     await cloud.aws.call("iam", "create_user", UserName="others")
     arn = "arn:aws:iam::000000000000:policy/shop-doctor"
     await cloud.aws.call("iam", "attach_user_policy", UserName="others", PolicyArn=arn)
+
+
+@_case(stops)
+async def a_tenant_of_others(cloud: Cloud, _values: Values) -> None:
+    await cloud.aws.call("sesv2", "create_tenant", TenantName="acme")

@@ -104,15 +104,22 @@ async def _attached_policy(aws: Cloud, _values: Values) -> None:
     await aws.aws.call("iam", "attach_user_policy", UserName="daemon", PolicyArn=_DAEMON)
 
 
+async def _other_tenant(aws: Cloud, _values: Values) -> None:
+    await aws.aws.call("sesv2", "create_tenant", TenantName="theirs")
+    arn = "arn:aws:ses:eu-west-1:000000000000:identity/example.com"
+    await aws.aws.call("sesv2", "create_tenant_resource_association", TenantName="theirs", ResourceArn=arn)
+
+
 @pytest.mark.parametrize(
     ("add", "words"),
     [
+        (_other_tenant, "domain example.com holds the tenant theirs"),
         (_other_subscription, "topic shop-topic holds the subscription of arn:aws:sqs:eu-west-1:000000000000:theirs"),
         (_other_destination, "configuration set shop-set holds the event destination theirs"),
         (_waiting_mail, "queue shop-mail holds 1 message"),
         (_attached_policy, "IAM policy shop-daemon holds attached to daemon"),
     ],
-    ids=["subscription", "destination", "mail", "policy"],
+    ids=["tenant", "subscription", "destination", "mail", "policy"],
 )
 async def test_nothing_is_removed_while_something_is_in_use(aws: Cloud, add: Any, words: str) -> None:
     values = aws.values()
