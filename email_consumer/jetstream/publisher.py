@@ -90,10 +90,8 @@ class Publisher:
         """Publish without waiting; what `once` returns or raises is the future's, at the latest when patience ends."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Stored] = loop.create_future()
-        if (size := len(payload) + header_bytes(headers)) > self.client.max_payload:
-            # The server would not refuse it: it closes the connection, for good.
-            limit = f"the server takes {self.client.max_payload:,} (max_payload)"
-            future.set_exception(TooLargeError(f"a message of {size:,} bytes with its headers; {limit}"))
+        if error := self._too_large(payload, headers):
+            future.set_exception(error)
             return future
         reply = f"{self._inbox}.{next(self._numbers)}"
         self._waiting[reply] = future, loop.time() + self._patience
@@ -105,10 +103,26 @@ class Publisher:
             client = self.client
             if not (isinstance(client, SteadyClient) and client.publish_at_once(subject, payload, reply, headers)):
                 await client.publish(subject, payload, reply=reply, headers=dict(headers) or None)
-        except NatsError as error:
+        except NatsError as lost:
             self._waiting.pop(reply, None)
-            _fail(future, LostAckError(repr(error)))
+            _fail(future, LostAckError(repr(lost)))
         return future
+
+    async def send_unanswered(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
+        """Publish without an acknowledgement, where the one of a later message shows that this one was stored.
+
+        Raises:
+            TooLargeError: for the server; the text names the limit.
+            LostAckError: there is no connection.
+        """
+        if error := self._too_large(payload, headers):
+            raise error
+        try:
+            client = self.client
+            if not (isinstance(client, SteadyClient) and client.publish_at_once(subject, payload, headers=headers)):
+                await client.publish(subject, payload, headers=dict(headers) or None)
+        except NatsError as error:
+            raise LostAckError(repr(error)) from None
 
     async def once(self, subject: str, payload: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Stored:
         """Publish, and wait for the answer.
@@ -193,6 +207,13 @@ class Publisher:
         for stream in self._blocked:
             if reason := self.blocked(stream):
                 raise ConnectionError(f"JetStream takes nothing into {stream}: {reason}")
+
+    def _too_large(self, payload: bytes, headers: Mapping[str, str]) -> TooLargeError | None:
+        """The server would not refuse it: it closes the connection, for good."""
+        if (size := len(payload) + header_bytes(headers)) <= self.client.max_payload:
+            return None
+        limit = f"the server takes {self.client.max_payload:,} (max_payload)"
+        return TooLargeError(f"a message of {size:,} bytes with its headers; {limit}")
 
     async def _listen(self) -> None:
         if self._listening:

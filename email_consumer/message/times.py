@@ -6,6 +6,7 @@ what every later place can hold.
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgpack import Timestamp
@@ -123,4 +124,13 @@ def _too_early() -> ValueError:
 
 def rfc3339(seconds: float) -> str:
     """Unix seconds as RFC 3339 in UTC with milliseconds."""
-    return from_unix(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if not 0 <= seconds < _LAST.timestamp():
+        return from_unix(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole = int(seconds)
+    carried, micros = divmod(round((seconds - whole) * 1_000_000), 1_000_000)
+    return f"{_to_the_second(whole + carried)}.{micros // 1_000:03}Z"
+
+
+@lru_cache(maxsize=256)
+def _to_the_second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").removesuffix("+00:00")

@@ -1,15 +1,14 @@
 """An event as publishers read it: one JSON document. docs/events.md describes it, docs/asyncapi.yaml is its schema."""
 
 import time
-from hashlib import blake2b
-from sqlite3 import Row
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
 from email_consumer.message.address import normal_form
 from email_consumer.message.times import rfc3339
-from email_consumer.store.mail_state import read_state
+from email_consumer.store.mail_state import known_state
 from email_consumer.store.retired import published_uuid
 
 TYPES = (
@@ -43,53 +42,86 @@ def id_start(origin: str, seq: int) -> str:
     return f"evt_{origin[:16]}{seq:012d}"
 
 
-def event_id(origin: str, row: Row) -> str:
+class Pending(NamedTuple):
+    """A row of `statements.PENDING`, in the order of its columns.
+
+    The first ones are the outbox's, the others say what the tables know of the mail and of the recipient's result.
+    """
+
+    seq: int
+    type: str
+    at: float
+    uuid: str | None
+    request_id: int | None
+    result_id: int | None
+    attempt: int | None
+    message_id: str | None
+    reason: str | None
+    address: str | None
+    scope: str | None
+    status: int | None
+    error: str | None
+    in_doubt: int | None
+    due_at: float | None
+    results: str
+    topic_id: str | None
+    lane: str | None
+    tenant: str | None
+    email: str | None
+    source: str | None
+    recipient: str | None
+    machine: int | None
+    detail: str | None
+    raw: str | None
+
+
+def event_id(origin: str, row: Pending) -> str:
     """The same for the same row, however often it is published.
 
     After a database was restored from a backup, numbers are given to other events than before. So the id also depends on
     what happened, and when.
     """
-    happened = (row["type"], row["at"], row["uuid"], row["request_id"], row["result_id"])
-    return id_start(origin, row["seq"]) + blake2b(repr(happened).encode(), digest_size=5).hexdigest()
+    happened = f"{row.type} {row.at!r} {row.uuid} {row.request_id} {row.result_id}"
+    return f"{id_start(origin, row.seq)}{crc32(happened.encode()):08x}"
 
 
-def document(row: Row, origin: str) -> dict[str, Any]:
-    """The event of a row of `statements.PENDING`; what does not apply is absent."""
-    kind, recipient = row["type"], row["recipient"]
+def document(row: Pending, origin: str) -> dict[str, Any]:
+    """The event; what does not apply is absent."""
     found: dict[str, Any] = {
         "id": event_id(origin, row),
-        "type": kind,
-        "at": rfc3339(row["at"]),
-        "uuid": row["uuid"] and published_uuid(row["uuid"]),
-        "state": None if row["status"] is None else read_state(row, time.time()).state,
-        "topic_id": row["topic_id"],
-        "lane": row["lane"],
-        "tenant": row["tenant"],
-        "email": row["address"] or row["email"],
-        "recipients": [recipient] if recipient else None,
-        "message_id": row["message_id"],
-        "attempt": row["attempt"],
-        "source": row["source"],
-        "reason": _reason(row),
-        "bounce": _bounce(row) if kind == "bounced" else None,
-        "machine": bool(row["machine"]) if kind in {"opened", "clicked"} else None,
-        "unsubscribe_group": _group(row["scope"]),
-        "hold": row["scope"] if kind in _OF_HOLDS else None,
-        "seq": row["seq"],
+        "type": row.type,
+        "at": rfc3339(row.at),
+        "uuid": row.uuid and published_uuid(row.uuid),
+        "state": _state(row),
+        "topic_id": row.topic_id,
+        "lane": row.lane,
+        "tenant": row.tenant,
+        "email": row.address or row.email,
+        "recipients": [row.recipient] if row.recipient else None,
+        "message_id": row.message_id,
+        "attempt": row.attempt,
+        "source": row.source,
+        "reason": None if row.type in _WITHOUT_REASON else row.reason or row.detail or None,
+        "bounce": _bounce(row) if row.type == "bounced" else None,
+        "machine": bool(row.machine) if row.type in {"opened", "clicked"} else None,
+        "unsubscribe_group": _group(row.scope),
+        "hold": row.scope if row.type in _OF_HOLDS else None,
+        "seq": row.seq,
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _reason(row: Row) -> str | None:
-    if row["type"] in _WITHOUT_REASON:
+def _state(row: Pending) -> str | None:
+    if row.status is None:
         return None
-    return row["reason"] or row["detail"] or None
+    is_later = row.due_at is not None and row.due_at > time.time()
+    return known_state(row.status, row.error, row.results, in_doubt=bool(row.in_doubt), is_later=is_later).state
 
 
-def _bounce(row: Row) -> dict[str, str]:
+def _bounce(row: Pending) -> dict[str, str]:
     """The bounce's type and subtype by SES, and what the recipient's server said."""
-    kind, _, subtype = (row["detail"] or "").partition("/")
-    found = {"type": kind, "subtype": subtype, "diagnostic": _diagnostic(row["raw"], row["recipient"])}
+    kind, _, subtype = (row.detail or "").partition("/")
+    found = {"type": kind, "subtype": subtype, "diagnostic": _diagnostic(row.raw, row.recipient)}
     return {name: text for name, text in found.items() if text}
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-from sqlite3 import OperationalError, Row
+from sqlite3 import OperationalError
 
 import structlog
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.outbox import statements
+from email_consumer.outbox.document import Pending
 from email_consumer.store.database import Database
 
 _FORGET_EVERY = 1.0
@@ -45,9 +46,9 @@ class Outbox:
         self._cursors.append(cursor)
         return cursor
 
-    async def pending(self, after: int, limit: int) -> list[Row]:
+    async def pending(self, after: int, limit: int) -> list[Pending]:
         """Rows after that number, in order; see `document`."""
-        return await self.database.fetch(statements.PENDING, (after, limit))
+        return [Pending._make(row) for row in await self.database.fetch(statements.PENDING, (after, limit))]
 
     async def continue_after(self, seq: int) -> None:
         """Give no number up to `seq` to a new event."""

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 import time
 from math import inf
-from sqlite3 import Row
 
 import orjson
 import structlog
@@ -21,10 +20,9 @@ from email_consumer.jetstream.publisher import (
     LostAckError,
     Publisher,
     RefusedError,
-    Stored,
     TooLargeError,
 )
-from email_consumer.outbox.document import document
+from email_consumer.outbox.document import Pending, document
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.stream import EventStream
 
@@ -49,6 +47,7 @@ class EventPublisher:
         self._stream = stream
         self._metrics = metrics
         self._cursor = outbox.cursor()
+        self._publishing = asyncio.Lock()
         self._sequence: int | None = None
         """Of the stream's last message; None if that has to be read."""
         self._behind_since = inf
@@ -63,6 +62,11 @@ class EventPublisher:
         await self._find_end()
         await self._outbox.continue_after(self._cursor.seq)
         self._cursor.written.set()
+
+    async def settled(self) -> None:
+        """Return once no event is on its way that was read before this call."""
+        async with self._publishing:
+            return
 
     async def check(self) -> None:
         """Raise if events have been waiting for more than a minute.
@@ -99,38 +103,67 @@ class EventPublisher:
         while written.is_set():
             written.clear()
             try:
-                while rows := await self._outbox.pending(self._cursor.seq, _BATCH):
-                    await self._publish(rows)
+                while await self._publish_some():
+                    pass
             except BaseException:
                 written.set()
                 raise
 
-    async def _publish(self, rows: list[Row]) -> None:
-        """Some rows, whose acknowledgements are awaited together."""
+    async def _publish_some(self) -> bool:
+        """Whether there was anything to publish."""
+        async with self._publishing:
+            rows = await self._outbox.pending(self._cursor.seq, _BATCH)
+            if rows:
+                await self._publish(rows)
+        return bool(rows)
+
+    async def _publish(self, rows: list[Pending]) -> None:
+        """Some rows, in a chain: each message is stored only after the one before it.
+
+        So the acknowledgement of the last stands for all. After a failure each is awaited, to see which one failed, and why.
+        """
         if self._sequence is None:
             await self._find_end()
-            rows = [row for row in rows if row["seq"] > self._cursor.seq]
-        first, self._sequence = self._sequence or 0, None  # unknown until all have been answered
-        sent = [await self._send(row, first + place) for place, row in enumerate(rows)]
+            await self._publish_each([row for row in rows if row.seq > self._cursor.seq])
+            return
+        first, self._sequence = self._sequence, None  # unknown until it is answered
+        *others, last = rows
+        try:
+            for place, row in enumerate(others):
+                await self._publisher.send_unanswered(*self._message(row, first + place))
+            stored = await self._publisher.once(*self._message(last, first + len(others)))
+        except (ConflictError, TooLargeError):
+            return  # the next time, with an acknowledgement for each
+        except (RefusedError, LostAckError) as error:
+            await self._publisher.pause(error, self._stream.subject(last.type))
+            raise
+        if stored.sequence == first + len(rows):
+            self._cursor.seq, self._sequence = last.seq, stored.sequence
+            self._metrics.events_published += len(rows)
+
+    async def _publish_each(self, rows: list[Pending]) -> None:
+        first, self._sequence = self._sequence or 0, None
+        sent = [await self._publisher.send(*self._message(row, first + place)) for place, row in enumerate(rows)]
         answers = await asyncio.gather(*sent, return_exceptions=True)
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, TooLargeError):
-                _log.error("events.too_large", uuid=row["uuid"], type=row["type"], reason=str(answer))
+                _log.error("events.too_large", uuid=row.uuid, type=row.type, reason=str(answer))
                 self._metrics.events_dropped["jetstream"] += 1
-                self._cursor.seq = row["seq"]  # those after it expected it
+                self._cursor.seq = row.seq  # those after it expected it
                 return
             if isinstance(answer, BaseException):
                 if isinstance(answer, (RefusedError, LostAckError)):
-                    await self._publisher.pause(answer, self._stream.subject(row["type"]))
+                    await self._publisher.pause(answer, self._stream.subject(row.type))
                 raise answer
-            self._cursor.seq, first = row["seq"], answer.sequence
+            self._cursor.seq, first = row.seq, answer.sequence
             self._metrics.events_published += 1
         self._sequence = first
 
-    async def _send(self, row: Row, after: int) -> "asyncio.Future[Stored]":
+    def _message(self, row: Pending, after: int) -> tuple[str, bytes, dict[str, str]]:
+        """Subject, payload and headers; `after` is the sequence that it expects before it."""
         event = document(row, self._outbox.origin)
         headers = {Header.MSG_ID.value: event["id"], Header.EXPECTED_LAST_SEQUENCE.value: str(after)}
-        return await self._publisher.send(self._stream.subject(row["type"]), orjson.dumps(event), headers)
+        return self._stream.subject(row.type), orjson.dumps(event), headers
 
     async def _find_end(self) -> None:
         await self._stream.ensure()

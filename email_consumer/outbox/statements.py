@@ -75,13 +75,14 @@ TRIGGERS = {
 # SES's own JSON is kept with the first recipient of an event.
 PENDING = f"""
 SELECT seq, type, at, outbox.uuid, outbox.request_id, outbox.result_id, attempt, outbox.message_id, reason, outbox.address,
-    outbox.scope, mail.status, mail.error, mail.in_doubt, mail.scheduled_at, {RESULTS} AS results, mail.topic_id, mail.lane, mail.tenant, mail.email, mail.source, result.recipient, result.machine, result.detail,
+    outbox.scope, mail.status, mail.error, mail.in_doubt, mail.scheduled_at, {RESULTS}, mail.topic_id, mail.lane, mail.tenant,
+    mail.email, mail.source, result.recipient, result.machine, result.detail,
     iif(type <> 'bounced' OR result.raw <> '{{}}', result.raw, (
         SELECT first.raw FROM email_results AS first
         WHERE first.request_id = result.request_id AND first.id < result.id AND first.raw <> '{{}}'
             AND first.status = result.status AND first.created_at = result.created_at
         ORDER BY first.id DESC LIMIT 1
-    )) AS raw
+    ))
 FROM outbox LEFT JOIN email_requests AS mail ON mail.id = outbox.request_id
     LEFT JOIN email_results AS result ON result.id = outbox.result_id
 WHERE seq > ? AND type <> '' ORDER BY seq LIMIT ?

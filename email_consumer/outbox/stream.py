@@ -16,6 +16,11 @@ _NANOSECONDS = 1_000_000_000
 _MAX_AGE = 7 * 86_400 * _NANOSECONDS
 
 
+def events_stream(stream: str) -> str:
+    """The name of the stream of events about the mail of a stream."""
+    return f"{stream}-events"
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """Of the stream."""
@@ -31,7 +36,7 @@ class EventStream:
 
     def __init__(self, client: Client, stream: str, origin: str, *, replicas: int, max_bytes: int) -> None:
         """`origin` identifies the database. `max_bytes`: the oldest events go when the stream is that large."""
-        self.name = f"{stream}-events"
+        self.name = events_stream(stream)
         self._origin = origin
         self._client = client
         self._config = {

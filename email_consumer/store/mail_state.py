@@ -5,6 +5,8 @@ The glossary defines each state. Copies (cc and bcc) don't count: what happened 
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
+from math import inf
 from sqlite3 import Row
 from typing import NamedTuple
 
@@ -72,14 +74,16 @@ RESULTS = """
 
 def read_state(row: Row, now: float) -> StateAndReason:
     """The state of a row of `email_requests` with its `RESULTS` as `results`."""
-    return mail_state(
-        row["status"],
-        row["error"],
-        [Result(kind, detail) for kind, detail in orjson.loads(row["results"])],
-        in_doubt=bool(row["in_doubt"]),
-        due_at=row["scheduled_at"],
-        now=now,
-    )
+    due_at = row["scheduled_at"]
+    is_later = due_at is not None and due_at > now
+    return known_state(row["status"], row["error"], row["results"], in_doubt=bool(row["in_doubt"]), is_later=is_later)
+
+
+@lru_cache(maxsize=512)  # most mail has one of a few states, with the same results and no error
+def known_state(status: int, error: str | None, results: str, *, in_doubt: bool, is_later: bool) -> StateAndReason:
+    """The state of a mail, with its `RESULTS` as the query returns them; `is_later`: it is due in the future."""
+    found = [Result(kind, detail) for kind, detail in orjson.loads(results)]
+    return mail_state(status, error, found, in_doubt=in_doubt, due_at=inf if is_later else None, now=0.0)
 
 
 def mail_state(

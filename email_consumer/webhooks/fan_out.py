@@ -4,13 +4,12 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
-from sqlite3 import Row
 
 import orjson
 import structlog
 
 from email_consumer.outbox import statements as outbox_statements
-from email_consumer.outbox.document import document
+from email_consumer.outbox.document import Pending, document
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.store.key_values import WRITE_VALUE, read_value
 from email_consumer.webhooks import statements
@@ -63,16 +62,16 @@ class FanOut:
         async with self._outbox.database.transaction() as connection:
             # Read here: an erasure comes before, and is found in the rows; or after, and finds the deliveries.
             found = await connection.execute_fetchall(outbox_statements.PENDING, (self._cursor.seq, limit))
-            rows = list(found)
+            rows = [Pending._make(row) for row in found]
             new = [delivery for row in rows for delivery in self._deliveries(row)]
-            last = rows[-1]["seq"] if rows else self._cursor.seq
+            last = rows[-1].seq if rows else self._cursor.seq
             await connection.executemany(statements.ADD_DELIVERY, new)
             await connection.execute(WRITE_VALUE, (_CURSOR, str(last)))
         self._cursor.seq = last
         self._due({str(each["endpoint"]) for each in new})
         return True
 
-    def _deliveries(self, row: Row) -> list[dict[str, object]]:
+    def _deliveries(self, row: Pending) -> list[dict[str, object]]:
         event = document(row, self._outbox.origin)
         new = {
             "event": event["id"],
