@@ -1,10 +1,13 @@
 """`POST /v1/erasures`: erases one address from the tables."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.api.unseen import Unseen
 from email_consumer.core.unsent import ERASED, Unsent
 from email_consumer.message.address import normal_form
 from email_consumer.store.database import Database
@@ -31,23 +34,46 @@ class ErasureReceipt(ApiModel):
     events: int
     suppressed: bool
     """The address is on the suppression list and stays there, so that it keeps blocking mail."""
+    streams: list[str]
+    """Streams whose messages that name the address are now being deleted in the background."""
+    unseen: int | None
+    """Mails in the queue that no worker has looked at, and that were not looked through: erase again once they are sent. Null if
+    the queue does not respond."""
 
 
 class ErasureRoutes:
-    def __init__(self, database: Database, unsent: Unsent) -> None:
+    def __init__(
+        self,
+        database: Database,
+        unsent: Unsent,
+        unseen: Unseen,
+        *,
+        streams: Sequence[str] = (),
+        erased: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`streams` are looked through in the background, by a service that `erased` wakes."""
         self._database = database
         self._unsent = unsent
+        self._unseen = unseen
+        self._streams = streams
+        self._erased = erased
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/erasures", self.create)]
 
-    @operation("Erase one address from all tables", body=NewErasure, answer=ErasureReceipt, scope=Scope.ADMIN)
+    @operation(
+        "Erase one address from all tables, and from the streams that keep events and dead letters",
+        body=NewErasure,
+        answer=ErasureReceipt,
+        scope=Scope.ADMIN,
+    )
     async def create(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewErasure)
         try:
             address = normal_form(new.address)
         except ValueError as error:
             raise ApiError(422, "invalid", f"address: {error}", {"fields": ["address"]}) from None
-        erased = await erase(self._database, address)
+        erased = await erase(self._database, address, self._streams)
         self._unsent.count(ERASED, erased.stopped)
-        return answer(ErasureReceipt.model_validate(erased, from_attributes=True))
+        self._erased()
+        return answer(ErasureReceipt(**asdict(erased), unseen=await self._unseen()))

@@ -14,6 +14,7 @@ from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.cli.terminal import say
 from email_consumer.message.address import normal_form
 from email_consumer.settings import Settings
+from email_consumer.settings.kept_streams import kept_streams
 from email_consumer.store.database import StoreInUseError, open_database
 from email_consumer.store.erasure import erase
 
@@ -54,7 +55,7 @@ def _by_sidecar(settings: Settings, address: str) -> dict[str, Any]:
 
 async def _directly(settings: Settings, address: str) -> dict[str, Any]:
     async with open_database(settings.db_path, group_reads=settings.db_group_read) as database:
-        return asdict(await erase(database, address))
+        return asdict(await erase(database, address, kept_streams(settings))) | {"unseen": None}
 
 
 def _text(receipt: dict[str, Any]) -> str:
@@ -66,8 +67,13 @@ def _text(receipt: dict[str, Any]) -> str:
         lines.append(
             f"{receipt['contents_kept']} contents that name it are still to be sent to others: erase again after that."
         )
+    if receipt["streams"]:
+        lines.append(
+            f"Messages that name it are deleted from {' and '.join(receipt['streams'])} while the program runs."
+        )
+    unseen = f"{receipt['unseen']:,} mails" if receipt["unseen"] is not None else "mail"
     lines.append(
-        "Not looked at: mail that waits in NATS and dead letters (`email-consumer dlq list`), backups, and Amazon's side. "
+        f"Not looked at: {unseen} that no worker has pulled from the queue, dead letters in SQS, backups, and Amazon's side. "
         "Events of mail of the last days may still come; erase again then."
     )
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from email_consumer.api.reason_routes import ReasonRoutes
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.stats_routes import StatsRoutes
 from email_consumer.api.topic_routes import TopicRoutes
-from email_consumer.api.unseen import unseen_in
+from email_consumer.api.unseen import Unseen, unseen_in
 from email_consumer.api.waiting_routes import WaitingRoutes
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_group import MailReport
@@ -38,6 +38,7 @@ from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.message.lane import Lane
 from email_consumer.roles.access import build_access
 from email_consumer.roles.dashboard import build_dashboard
+from email_consumer.roles.events_out import no_events
 from email_consumer.roles.holds import open_holds
 from email_consumer.roles.http import health_routes, listen
 from email_consumer.roles.monitoring import build_metrics, build_operations, watch_unconsumed
@@ -81,6 +82,8 @@ class Resources:
     """The secrets that sign links in mail."""
     routes: Sequence[web.RouteDef] = ()
     """Further routes."""
+    events_settled: Callable[[], Awaitable[None]] = no_events
+    """Returns once no event is on its way to JetStream that was read before."""
 
 
 async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[], None]:
@@ -112,14 +115,15 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     )
     parts.checks["ledger"] = resources.database.check
     parts.checks["schedule"] = scheduler.check
+    unseen = unseen_in(resources.queue, claims_visible=resources.workers.claims_visible)
     routes = [
-        *await _mail_routes(parts, resources, scheduler),
+        *await _mail_routes(parts, resources, scheduler, unseen),
         *feedback.routes,
         *holds.routes,
         *reputation.routes,
         *_open_routes(parts, resources),
         *health_routes(parts, metrics),
-        *build_operations(parts, resources.database),
+        *build_operations(parts, resources.database, unseen, resources.events_settled),
         *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
         *access.routes,
         *dashboard.routes,
@@ -136,7 +140,7 @@ def _events_expected_from_now(workers: Workers) -> None:
     workers.events_expected_from(time.time())
 
 
-async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler) -> list[web.RouteDef]:
+async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler, unseen: Unseen) -> list[web.RouteDef]:
     settings, database, queue = parts.settings, resources.database, resources.queue
     cancellations = Cancellations(
         database,
@@ -147,7 +151,6 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler)
         claims_visible=resources.workers.claims_visible,
     )
     await cancellations.load()
-    unseen = unseen_in(queue, claims_visible=resources.workers.claims_visible)
     store = MailStore(database, settings.idempotency_ttl, keep_subjects=settings.keep_subjects)
     return [
         *MessageRoutes(

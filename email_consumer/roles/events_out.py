@@ -1,7 +1,7 @@
 """Events out, where EVENTS_OUT asks for them: recorded with each outcome, taken to JetStream and to webhooks by services."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -30,12 +30,18 @@ _PATIENCE_AT_END = 3.0
 """Seconds; what isn't published by then is published after the next start."""
 
 
+async def no_events() -> None:
+    """None is on its way."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventsOut:
     """What the rest of the role needs of it."""
 
     checks: Mapping[str, Check] = field(default_factory=dict)
     routes: Sequence[web.RouteDef] = ()
+    settled: Callable[[], Awaitable[None]] = no_events
+    """Returns once no event is on its way to JetStream that was read before."""
 
 
 async def open_events_out(settings: Settings, services: Supervisor, database: Database, metrics: Metrics) -> EventsOut:
@@ -43,16 +49,14 @@ async def open_events_out(settings: Settings, services: Supervisor, database: Da
     if not settings.events_out:
         return EventsOut()
     outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex), metrics)
-    checks = (
-        {"events": await _to_jetstream(settings, services, outbox, metrics)} if "nats" in settings.events_out else {}
-    )
+    published = await _to_jetstream(settings, services, outbox, metrics) if "nats" in settings.events_out else None
     routes = await _to_webhooks(settings, services, outbox, metrics) if "webhooks" in settings.events_out else []
     await record(database)
     services.start(Service("outbox", outbox.run))
-    return EventsOut(checks, routes)
+    return EventsOut({"events": published.check}, routes, published.settled) if published else EventsOut(routes=routes)
 
 
-async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox, metrics: Metrics) -> Check:
+async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox, metrics: Metrics) -> EventPublisher:
     client = await open_connection(settings, services)  # a separate one, so that mail never waits for events
     stream = EventStream(
         client,
@@ -71,7 +75,7 @@ async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox
 
     services.at_end(finish)
     services.start(Service("events out", events.run))
-    return events.check
+    return events
 
 
 async def _to_webhooks(

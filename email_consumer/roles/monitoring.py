@@ -10,6 +10,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from email_consumer.api.erasure_routes import ErasureRoutes
+from email_consumer.api.unseen import Unseen
 from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK
@@ -21,8 +22,11 @@ from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 from email_consumer.roles.holds import Holds
+from email_consumer.roles.nats import connected
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
+from email_consumer.settings.kept_streams import kept_streams
+from email_consumer.sources.jetstream.stream_erasure import StreamErasure
 from email_consumer.sources.unconsumed import UnconsumedWatch
 from email_consumer.store.database import Database
 from email_consumer.store.event_retention import EventRetention
@@ -36,13 +40,22 @@ _MIN_MAILS = 3
 """Mails the rate must allow within the patience of the stall detector."""
 
 
-def build_operations(parts: Parts, database: Database) -> list[web.RouteDef]:
-    """Start retention (RETENTION_DAYS), and return the routes for erasing addresses."""
+def build_operations(
+    parts: Parts, database: Database, unseen: Unseen, events_settled: Callable[[], Awaitable[None]]
+) -> list[web.RouteDef]:
+    """Start retention (RETENTION_DAYS), and return the routes for erasing addresses.
+
+    `events_settled` returns once no event is on its way to JetStream that was read before.
+    """
     settings = parts.settings
     keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
     events = EventRetention(database, keep, parts.metrics)
     parts.services.start(Service("retention", Retention(database, keep).run), Service("event retention", events.run))
-    return ErasureRoutes(database, Unsent(parts.metrics)).routes()
+    streams = kept_streams(settings)
+    erasure = StreamErasure(database, partial(connected, settings), events_settled)
+    if streams:
+        parts.services.start(Service("erasure", erasure.run))
+    return ErasureRoutes(database, Unsent(parts.metrics), unseen, streams=streams, erased=erasure.wake).routes()
 
 
 def report_on(parts: Parts) -> None:

@@ -1,7 +1,8 @@
 """JetStream for a role: the connection, the stream with its consumer, and the consumer lease."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -86,6 +87,20 @@ async def open_connection(settings: Settings, services: Supervisor) -> Client:
     services.at_end(partial(close, client))
     services.start(Service("connection", lambda: _await(lost), on_crash=OnCrash.EXIT))
     return client
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Client]:
+    """A separate connection for a while.
+
+    Raises:
+        NatsConnectError: in plain words, with what to check.
+    """
+    client = await connect(nats_endpoint(settings))
+    try:
+        yield client
+    finally:
+        await close(client)
 
 
 async def connect_nats(settings: Settings, services: Supervisor) -> NatsLink:

@@ -56,7 +56,7 @@ async def build_run(settings: Settings, services: Supervisor, *, local: bool = F
     journal = await services.enter(open_journal(settings.db_path))
     sending = build_sending(parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
     worker = EmbeddedWorker(gate, ledger, paced.governor, parts.metrics)
-    resources = Resources(database, parts.mail_queue, worker, secrets, events_out.routes)
+    resources = Resources(database, parts.mail_queue, worker, secrets, events_out.routes, events_out.settled)
     ledger.when_scheduled = await build_control_plane(parts, resources)
     report_on(parts)
     services.start(*sending.services())

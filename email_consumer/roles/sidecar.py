@@ -77,7 +77,7 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
     parts = Parts(settings, metrics, sources, services)
     parts.checks.update(events_out.checks, claims=keeper.check)
-    resources = Resources(database, queue, workers, secrets, events_out.routes)
+    resources = Resources(database, queue, workers, secrets, events_out.routes, events_out.settled)
     wake_scheduler = await build_control_plane(parts, resources)
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
 

@@ -6,7 +6,7 @@ must keep preventing duplicates.
 
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -40,15 +40,20 @@ class Erased:
     """Deleted unmatched events."""
     suppressed: bool = False
     """Whether the address is on the suppression list, where it stays."""
+    streams: list[str] = field(default_factory=list)
+    """Streams that are looked through afterwards, see `sources.jetstream.stream_erasure`."""
 
 
-async def erase(database: Database, address: str) -> Erased:
+async def erase(database: Database, address: str, streams: Sequence[str] = ()) -> Erased:
     """Erase an address (in normal form); concurrent sending waits a few milliseconds at most.
+
+    `streams`: names of those that keep mail or events, to be looked through in the background.
 
     Raises:
         sqlite3.OperationalError: the file accepts no writes at present; run it again.
     """
     erasure = _Erasure(database, address)
+    erasure.done.streams = list(streams)
     await erasure.rename_in_mails()
     await erasure.drop_subjects()
     await erasure.drop_contents()
@@ -115,6 +120,8 @@ class _Erasure:
             await connection.execute(statements.AUDIT, self._parameters)
             for statement in statements.EVENTS_OUT:
                 await connection.execute(statement, self._parameters)
+            for stream in self.done.streams:
+                await connection.execute(statements.ADD_STREAM_ERASURE, self._parameters | {"stream": stream})
         # Afterwards: these are made from the rows above.
         async for ids in self._scan(statements.DELIVERIES, statements.LAST_DELIVERY):
             async with self._database.transaction() as connection:

@@ -114,6 +114,20 @@ EVENTS_OUT = (
 
 AUDIT = "UPDATE audit_log SET target = 'erased' WHERE mentions(target, :address)"
 
+# Streams that are still to be looked through.
+ADD_STREAM_ERASURE = "INSERT INTO stream_erasures (stream, address) VALUES (:stream, :address)"
+
+# All of one stream: it is read once for all addresses.
+STREAM_ERASURES = """
+SELECT id, stream, address, after FROM stream_erasures WHERE stream = (SELECT min(stream) FROM stream_erasures)
+"""
+
+STREAM_PROGRESS = """
+UPDATE stream_erasures SET after = max(after, :after), deleted = deleted + :deleted WHERE id = :id
+"""
+
+STREAM_ERASED = "DELETE FROM stream_erasures WHERE id = ? RETURNING deleted"
+
 DELIVERIES = """
 SELECT id FROM webhook_deliveries WHERE id > :after AND id <= :after + :most AND json_mentions(body, :address)
 """

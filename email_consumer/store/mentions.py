@@ -26,9 +26,15 @@ def mentions(text: str | None, address: str) -> bool:
 def json_mentions(document: str | None, address: str) -> bool:
     """Whether any string of a JSON document, keys included, contains `address` (in normal form)."""
     try:
-        waiting = [orjson.loads(document or "null")]
+        value = orjson.loads(document or "null")
     except orjson.JSONDecodeError:
         return mentions(document, address)
+    return value_mentions(value, address)
+
+
+def value_mentions(value: object, address: str) -> bool:
+    """Whether any string in a value of maps and lists, keys included, contains `address` (in normal form)."""
+    waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):

@@ -22,6 +22,10 @@ async def _erase(path: Path, *arguments: str, **variables: str) -> tuple[int, st
     return await run_program("erase", *arguments, directory=path.parent, environment=environment)
 
 
+async def _nothing_waits() -> int:
+    return 0
+
+
 async def test_directly_when_nobody_has_the_database(tmp_path: Path) -> None:
     path = tmp_path / "email.db"
     async with open_database(path) as database:
@@ -36,7 +40,7 @@ async def test_by_the_running_program(tmp_path: Path) -> None:
     path = tmp_path / "email.db"
     async with open_database(path) as database:
         await add_mail(database, email="jane@example.com")
-        app = create_app(ErasureRoutes(database, Unsent(Metrics())).routes(), [KEY], version="0")
+        app = create_app(ErasureRoutes(database, Unsent(Metrics()), _nothing_waits).routes(), [KEY], version="0")
         async with Server(app, 0, host="127.0.0.1") as server:
             port = {"SERVER_PORT": str(server.port)}
             refused = await _erase(path, "jane@example.com", **port)
