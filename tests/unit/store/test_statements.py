@@ -18,6 +18,7 @@ HOMES = {
     "ledgers/jetstream/statements.py",
     "ledgers/statements.py",
     "outbox/statements.py",
+    "reputation/statements.py",
     "scheduling/statements.py",
     "suppression/statements.py",
     "webhooks/statements.py",
