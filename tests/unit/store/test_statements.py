@@ -14,6 +14,7 @@ HOMES = {
     "api/statements.py",
     "dashboard/statements.py",
     "feedback/statements.py",
+    "holds/ramp_statements.py",
     "holds/statements.py",
     "ledgers/jetstream/statements.py",
     "ledgers/statements.py",
@@ -23,6 +24,8 @@ HOMES = {
     "suppression/statements.py",
     "webhooks/statements.py",
     # One table each.
+    "access/audit_log.py",
+    "access/keys.py",
     "store/activity.py",
     "store/mail_index.py",
     "store/contents.py",
