@@ -21,7 +21,7 @@ _OVERHEAD = 1_024
 """Maximum size, in bytes, of everything but content and topic in a NATS message: address, uuid, expiry, headers."""
 
 
-_OF_ALL = ("unsubscribe_group", "lane", "tenant")
+_OF_ALL = ("unsubscribe_group", "lane", "tenant", "send_window")
 """Parts of a content that may be given for the whole request."""
 
 

@@ -4,7 +4,6 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import FailFast, Field, WithJsonSchema
 
-from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.fields import (
     Attachments,
     ConfigurationSet,
@@ -21,6 +20,7 @@ from email_consumer.message.fields import (
     at_most,
 )
 from email_consumer.message.keys import FromOutside
+from email_consumer.message.send_window import Window, Zone
 from email_consumer.web.routing import ApiModel
 
 MAX_RECIPIENTS = 10_000
@@ -44,7 +44,6 @@ class NewMessage(FromOutside):
     """One content for many recipients; each gets a separate mail."""
 
     OTHER_NAMES: ClassVar = {"plan_id": "topic_id"}
-    NOT_BUILT: ClassVar = NOT_BUILT
     MAY_BE_EMPTY: ClassVar = frozenset({"content"})
 
     topic_id: Topic | None = None
@@ -69,12 +68,13 @@ class NewMessage(FromOutside):
     unsubscribe_group: UnsubscribeGroup | None = None
     lane: LaneName | None = None
     tenant: Tenant | None = None
+    send_window: Window | None = None
+    timezone: Zone | None = None
 
 
 class NewMessages(FromOutside):
     """What is given here applies to all messages without it."""
 
-    NOT_BUILT: ClassVar = NOT_BUILT
     ELSEWHERE: ClassVar = {"expires_at": "each message"}  # ignored, it would let mail be sent too late
 
     messages: Annotated[list[NewMessage], Field(min_length=1)]
@@ -82,6 +82,7 @@ class NewMessages(FromOutside):
     unsubscribe_group: UnsubscribeGroup | None = None
     lane: LaneName | None = None
     tenant: Tenant | None = None
+    send_window: Window | None = None
 
 
 class RefusedRecipient(ApiModel):

@@ -53,6 +53,8 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
     type=click.Choice([lane.value for lane in Lane]),
     help="transactional: it goes before bulk mail (the default), and an unsubscribe does not stop it.",
 )
+@click.option("--send-window", metavar="WINDOW", help="When it may be sent, such as 'mon-fri 09:00-18:00'.")
+@click.option("--timezone", metavar="ZONE", help="The recipients' time zone, in which the window counts.")
 @click.option("--tenant", metavar="TENANT", help="The tenant of SES that the mail is sent for.")
 @click.option("--group", metavar="GROUP", help="The unsubscribe group; adds an unsubscribe link that names it.")
 @click.option("--uuid", metavar="UUID", help="Instead of a random UUID; see above.")
@@ -71,6 +73,8 @@ def command(
     attachments: Sequence[Path],
     topic: str | None,
     lane: str | None,
+    send_window: str | None,
+    timezone: str | None,
     tenant: str | None,
     group: str | None,
     uuid: str | None,
@@ -101,6 +105,8 @@ def command(
         "topic_id": topic,
         "lane": lane,
         "tenant": tenant,
+        "send_window": send_window,
+        "timezone": timezone,
         "unsubscribe_group": group,
         "list_unsubscribe": True if group else None,
     }

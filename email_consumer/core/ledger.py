@@ -22,6 +22,9 @@ from email_consumer.core.outcome import (
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 
+WINDOW = "window"
+"""In place of a hold's key: what the mail waits for is its send window."""
+
 
 @dataclass(slots=True)  # not frozen: it would take two microseconds longer to create, for every mail
 class Origin:
@@ -114,6 +117,8 @@ class Ledger(Protocol):
 
     async def schedule(self, message: EmailMessage, origin: Origin, held_by: str | None = None) -> ScheduleAnswer:
         """Store a mail until it is due, or until no hold with the key `held_by` is active any more.
+
+        With `WINDOW` as the key it waits until it is due, also if it was tried or published from the store before.
 
         Raises:
             TooLargeToKeepError: it can't be stored unless a limit is raised.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import aiosqlite
 import orjson
 
-from email_consumer.core.ledger import Origin
+from email_consumer.core.ledger import WINDOW, Origin
 from email_consumer.core.outcome import LeftOut, Stopped
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.row_changes import ClaimRequest, row_change
@@ -97,13 +97,14 @@ async def keep_for_later(
 
     A row without content, of a mail that another worker had tried by the time we heard of it, gets this copy: it may be the
     only one. A row that has content already, or whose mail has ended, is left as it is; but with `held_by`, the key of a
-    hold, an unfinished one waits for that hold.
+    hold, an unfinished one waits for that hold; or until the mail is due, if the key is `WINDOW`.
     """
     content_id = await keep_content(connection, message, now)
     row = new_row(message, origin, now, keep_subject=keep_subject)
     row |= {
         "content_id": content_id,
         "scheduled_at": message.scheduled_at.timestamp() if message.scheduled_at else None,
-        "held_by": held_by,
+        "held_by": None if held_by == WINDOW else held_by,
+        "put_back": held_by is not None,
     }
     await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})

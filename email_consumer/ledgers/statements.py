@@ -71,8 +71,8 @@ WHERE id = :id
 # A finished uuid begins another life: the old row keeps its history under another name.
 RETIRE = f"UPDATE email_requests SET uuid = {RETIRED_NAME} WHERE id = :id"
 
-# A mail that is due later or waits for a hold, with its content in our keeping. What was tried before, or published from here,
-# keeps its row and waits for the hold from now on.
+# A mail that is due later or waits for a hold, with its content in our keeping. `put_back`: what was tried before, or published
+# from here, keeps its row and waits from now on.
 INSERT_SCHEDULED = f"""
 INSERT INTO email_requests
     (uuid, tag, topic_id, email, content_id, scheduled_at, expires_at, status, replay_of, source, revision, recipients_hash,
@@ -80,15 +80,15 @@ INSERT INTO email_requests
 VALUES (:uuid, :tag, :topic_id, :email, :content_id, :scheduled_at, :expires_at, {Status.CREATED}, :replay_of, :source, :revision,
     :recipients_hash, :content_hash, :lane, :tenant, :subject, :held_by, 'held: ' || :held_by, :now, :now)
 ON CONFLICT (uuid) DO UPDATE
-SET scheduled_at = iif(content_id IS NULL, excluded.scheduled_at, scheduled_at),
+SET scheduled_at = iif(content_id IS NULL OR :put_back, coalesce(excluded.scheduled_at, scheduled_at), scheduled_at),
     content_id = coalesce(content_id, excluded.content_id), held_by = coalesce(excluded.held_by, held_by),
-    held_times = held_times + (excluded.held_by IS NOT NULL),
-    published_at = iif(excluded.held_by IS NULL, published_at, NULL),
-    published_sequence = iif(excluded.held_by IS NULL, published_sequence, 0),
-    ramped_on = iif(excluded.held_by IS NULL, ramped_on, NULL),
+    held_times = held_times + :put_back,
+    published_at = iif(:put_back, NULL, published_at),
+    published_sequence = iif(:put_back, 0, published_sequence),
+    ramped_on = iif(:put_back, NULL, ramped_on),
     error = coalesce(error, excluded.error), updated_at = excluded.updated_at
 WHERE (content_id IS NULL AND status < {Status.SENT})
-    OR (excluded.held_by IS NOT NULL AND held_by IS NULL AND (status = {Status.CREATED} OR in_doubt = 1))
+    OR (:put_back AND held_by IS NULL AND (status = {Status.CREATED} OR in_doubt = 1))
 """
 
 

@@ -24,19 +24,16 @@ from email_consumer.message.fields import (
 from email_consumer.message.fingerprint import short_hash
 from email_consumer.message.keys import FromOutside
 from email_consumer.message.lane import Lane
+from email_consumer.message.send_window import Window, Zone
 
-NOT_BUILT = frozenset({"send_window", "timezone"})
-"""Keys that are agreed upon and that this version can't act on yet."""
-
-_HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc", "lane"})
-"""Hashed as plain text, or with the recipients; the lane is not part of what is sent."""
+_HASHED_APART = frozenset({"subject", "body", "text", "cc", "bcc", "lane", "send_window", "timezone"})
+"""Hashed as plain text, or with the recipients; or not part of what is sent."""
 _LIST_HEADERS = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 
 
 class Content(FromOutside):
     """Everything that SES gets but the recipient; many mails may share it, and `email_contents` stores it once."""
 
-    NOT_BUILT: ClassVar = NOT_BUILT
     MAY_BE_EMPTY: ClassVar = frozenset({"body"})
 
     subject: OneLine
@@ -73,6 +70,10 @@ class Content(FromOutside):
     """`transactional`: mail that somebody waits for, which an unsubscribe does not stop. `bulk`, the default: all other mail."""
     tenant: Tenant | None = None
     """The tenant of SES that the mail is sent for: its reputation is counted apart, and a pause of it stops nobody else's mail."""
+    send_window: Window | None = None
+    """When the mail may be sent, by the local clock; outside, it waits for the next opening. Of bulk mail, in place of what `BULK_SEND_WINDOW` says."""
+    timezone: Zone | None = None
+    """The recipient's time zone, in which its window counts."""
 
     @field_validator("cc", "bcc")
     @classmethod

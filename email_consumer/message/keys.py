@@ -40,15 +40,13 @@ class Reading:
 class FromOutside(BaseModel):
     """A map from outside. Keys are snake_case or camelCase, as text or UTF-8; unknown ones are ignored.
 
-    Raises, besides what its fields raise: a key that is nearly a decisive one, where that one is not given; a key that
-    is agreed upon but not built yet.
+    Raises, besides what its fields raise: a key that is nearly a decisive one, where that one is not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {}
     """Further names of fields, and whose they are."""
-    NOT_BUILT: ClassVar[frozenset[str]] = frozenset()
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     """Keys that would be misplaced here and can't be ignored, and where they belong."""
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
@@ -72,8 +70,6 @@ class FromOutside(BaseModel):
                 given[name] = item
         for name in cls.ELSEWHERE.keys() & given.keys():
             raise ValueError(f"{name} belongs into {cls.ELSEWHERE[name]}")
-        for name in cls.NOT_BUILT & given.keys():
-            raise ValueError(f"{name}: this version can't act on it, and without it the mail would be another")
         if unknown:
             _look_at(unknown, names, given, info.context)
         return given
@@ -95,7 +91,7 @@ def _names(model: type[FromOutside]) -> Mapping[object, str]:
     """Every spelling of a key, as text and as bytes, and the name it stands for."""
     names: dict[object, str] = {}
     for key, name in [
-        *((name, name) for name in (*model.model_fields, *model.NOT_BUILT, *model.ELSEWHERE)),
+        *((name, name) for name in (*model.model_fields, *model.ELSEWHERE)),
         *model.OTHER_NAMES.items(),
     ]:
         for spelling in (key, to_camel(key)):

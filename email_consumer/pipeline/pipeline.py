@@ -12,7 +12,15 @@ import structlog
 
 from email_consumer.core.careful_reader import CarefulReader, FatalDeliveryError, ReadingJournal
 from email_consumer.core.delivery import REPLAY_OF, Delivery
-from email_consumer.core.ledger import Claim, Ledger, LedgerBlockedError, NotKeptError, Origin, TooLargeToKeepError
+from email_consumer.core.ledger import (
+    WINDOW,
+    Claim,
+    Ledger,
+    LedgerBlockedError,
+    NotKeptError,
+    Origin,
+    TooLargeToKeepError,
+)
 from email_consumer.core.mail_queue import ORIGIN, lane_of
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
@@ -37,10 +45,12 @@ from email_consumer.holds.keys import TURN
 from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
+from email_consumer.message.times import from_unix
 from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.ramp_gate import RampGate
+from email_consumer.pipeline.send_windows import SendWindows
 from email_consumer.pipeline.settlement import Settlement
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +77,7 @@ class Pipeline:
         *,
         ledger: Ledger,
         gate: Gate,
+        windows: SendWindows,
         pacer: Pacer,
         compose: Compose,
         sender: Sender,
@@ -82,6 +93,7 @@ class Pipeline:
         self._ledger = ledger
         self._gate = gate
         self._holds = gate.holds
+        self._windows = windows
         self._pacer = pacer
         self._compose = compose
         self._sender = sender
@@ -147,6 +159,8 @@ class Pipeline:
             return await self._schedule(message, origin), 0
         if self._holds and (key := self._holds.covering(message)):
             return await self._hold(message, origin, key), 0
+        if (message.send_window or self._windows.default) and (opens := self._windows.closed_until(message)):
+            return await self._wait_for_window(message, origin, opens), 0
         if self._ramps and not (origin.kept and RAMPED in headers) and (key := self._ramps.covering(message)):
             return await self._hold(message, origin, key), 0
         if message.is_bulk and not origin.kept and self._shares.is_full(message.tenant):
@@ -156,6 +170,8 @@ class Pipeline:
             return stopped, 0
         if self._holds and (key := self._holds.covering(message)):
             return await self._hold(message, origin, key), 0
+        if (message.send_window or self._windows.default) and (opens := self._windows.closed_until(message)):
+            return await self._wait_for_window(message, origin, opens), 0
         if not released:
             return Interrupted(), 0
         try:
@@ -192,6 +208,18 @@ class Pipeline:
             return await self._ledger.schedule(message, origin, key)
         except (TooLargeToKeepError, NotKeptError, LedgerBlockedError) as error:
             return Held(f"it waits for a hold ({key}) and can't be stored until then: {error}")
+
+    async def _wait_for_window(self, message: EmailMessage, origin: Origin, opens: float) -> Outcome:
+        """Move the mail into the store until its window opens (Unix seconds)."""
+        due = from_unix(opens)
+        if message.expires_at and message.expires_at <= due:
+            return Stopped(StopReason.EXPIRED, f"before its send window opens at {due.isoformat()}")
+        try:
+            return await self._ledger.schedule(message.model_copy(update={"scheduled_at": due}), origin, WINDOW)
+        except TooLargeToKeepError as error:
+            return Rejected(f"it waits for its send window and can't be stored until then: {error}")
+        except (NotKeptError, LedgerBlockedError) as error:
+            return Held(f"it waits for its send window and can't be stored at the moment: {error}")
 
     def _waits_in_vain(self, message: EmailMessage, origin: Origin) -> object:
         return self._stopped(message, origin) or (self._holds and self._holds.covering(message))

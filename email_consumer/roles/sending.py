@@ -22,6 +22,7 @@ from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Compose, Pipeline
 from email_consumer.pipeline.ramp_gate import RampGate
+from email_consumer.pipeline.send_windows import SendWindows
 from email_consumer.pipeline.settlement import Settlement
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.monitoring import watch_progress
@@ -87,6 +88,7 @@ def build_sending(
     pipeline = Pipeline(
         ledger=ledger,
         gate=gate,
+        windows=SendWindows(settings.bulk_send_window, settings.timezone),
         pacer=paced.pacer,
         compose=_compose(settings, secrets),
         sender=Breaker(paced.sender, paced.pacer),

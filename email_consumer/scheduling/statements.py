@@ -56,11 +56,12 @@ WHERE content_id = :content AND status = {Status.CREATED} AND published_at IS NU
 OUTSTANDING = f"SELECT id FROM email_requests WHERE status < {Status.SENT} AND published_at IS NOT NULL"
 
 # Why it could not be published before is over. A worker may have it settled by now: then the error is what became of it; or
-# put back because of a hold.
+# put back because of a hold or its send window.
 MARK_PUBLISHED = f"""
 UPDATE email_requests SET published_at = :now, published_sequence = value->>1,
     error = iif(status = {Status.CREATED} AND attempts = 0, NULL, error)
 FROM json_each(:published) WHERE email_requests.id = value->>0 AND held_by IS NULL
+    AND coalesce(scheduled_at, 0) <= :now
 """
 
 FINISH = f"""

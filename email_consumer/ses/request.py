@@ -20,7 +20,7 @@ PATH = "/v2/email/outbound-emails"
 
 _FURTHER = frozenset(EmailMessage.model_fields) - {
     *("uuid", "email", "subject", "body", "text"),
-    *("topic_id", "scheduled_at", "expires_at"),  # not in the request
+    *("topic_id", "scheduled_at", "expires_at", "send_window", "timezone"),  # not in the request
     "tenant",  # appended
 }
 _HOLES = ("hole-uuid", "hole-email@example.com", "hole-subject", "hole-body")

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from email_consumer.message.address import parse_address
+from email_consumer.message.send_window import Window, time_zone
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import checks
 from email_consumer.settings.reputation import ReputationSettings
@@ -98,6 +99,7 @@ class Settings(ReputationSettings):
     )
     redirect_all_to: Annotated[str, AfterValidator(checks.address)] | None = _variable(None, "REDIRECT_ALL_TO")
     configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    bulk_send_window: Window | None = _variable(None, "BULK_SEND_WINDOW")
     delivery_limits: Annotated[tuple[tuple[int, str], ...], BeforeValidator(checks.delivery_limits)] = _variable(
         (), "DELIVERY_LIMITS"
     )
@@ -130,7 +132,7 @@ class Settings(ReputationSettings):
     retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0, le=36_500)
     audit_retention_days: float = _variable(365.0, "AUDIT_RETENTION_DAYS", gt=0, le=36_500)
     keep_subjects: bool = _variable(True, "KEEP_SUBJECTS")
-    timezone: Annotated[str, AfterValidator(checks.time_zone)] = _variable("UTC", "TIMEZONE")
+    timezone: Annotated[str, AfterValidator(time_zone)] = _variable("UTC", "TIMEZONE")
     dashboard_public: bool = _variable(False, "DASHBOARD_PUBLIC")
     track_opens: Literal["api", "all", "off"] = _variable("api", "TRACK_OPENS")
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")

@@ -5,7 +5,6 @@ import re
 from datetime import date
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
-from zoneinfo import ZoneInfo
 
 import nkeys  # type: ignore[import-untyped]
 
@@ -74,14 +73,6 @@ def ramp(value: object) -> object:
         except ValueError:
             raise ValueError("must be domains and their first days, such as news.example.com:2027-01-31") from None
     return tuple(found.items())
-
-
-def time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is not a time zone of the tz database, such as Europe/Berlin") from None
-    return value
 
 
 def address(value: str) -> str:

@@ -15,6 +15,7 @@ class GrantingLedger:
         self.outcomes: list[Outcome] = []
         self.held: list[str] = []
         """Keys of the holds that mail was stored for."""
+        self.scheduled: list[EmailMessage] = []
         self.events_since = 0.0
 
     def running(self) -> AbstractAsyncContextManager[None]:
@@ -32,6 +33,7 @@ class GrantingLedger:
     async def finish(self, _message: EmailMessage, outcome: Outcome, _origin: Origin) -> None:
         self.outcomes.append(outcome)
 
-    async def schedule(self, _message: EmailMessage, _origin: Origin, held_by: str | None = None) -> Scheduled:
+    async def schedule(self, message: EmailMessage, _origin: Origin, held_by: str | None = None) -> Scheduled:
+        self.scheduled.append(message)
         self.held += [held_by] if held_by else []
         return Scheduled()

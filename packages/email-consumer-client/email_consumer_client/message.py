@@ -24,6 +24,8 @@ _FOR_ALL_TRANSPORTS = (
     "unsubscribe_group",
     "lane",
     "tenant",
+    "send_window",
+    "timezone",
 )
 
 
@@ -84,6 +86,10 @@ class Message:
     """`transactional`: mail that somebody waits for. None is `bulk`."""
     tenant: str | None = None
     """The tenant of SES that the mail is sent for."""
+    send_window: str | None = None
+    """When it may be sent, such as `mon-fri 09:00-18:00`; outside, it waits for the next opening."""
+    timezone: str | None = None
+    """The recipient's, such as `Europe/Berlin`, in which the window counts."""
 
     def __post_init__(self) -> None:
         if not self.recipients:

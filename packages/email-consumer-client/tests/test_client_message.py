@@ -29,6 +29,8 @@ _WHOLE = Message(
     unsubscribe_group="news",
     lane="transactional",
     tenant="acme",
+    send_window="mon-fri 09:00-18:00",
+    timezone="Asia/Seoul",
 )
 _SAME = {
     "subject": "Hello",
@@ -49,6 +51,8 @@ _SAME = {
     "unsubscribe_group": "news",
     "lane": "transactional",
     "tenant": "acme",
+    "send_window": "mon-fri 09:00-18:00",
+    "timezone": "Asia/Seoul",
 }
 
 

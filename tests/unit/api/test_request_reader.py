@@ -40,7 +40,7 @@ async def test_what_is_wrong_is_named_by_its_place() -> None:
     for wrong, field in (
         ({"subject": 7}, "messages.1.subject: "),
         ({"lane": "x"}, "messages.1.lane: "),
-        ({"send_window": "x"}, "messages.1: send_window: "),
+        ({"send_window": "x"}, "messages.1.send_window: "),
         (7, ""),
     ):
         messages = [good, good | wrong if isinstance(wrong, dict) else wrong, wrong]

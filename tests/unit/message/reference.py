@@ -10,7 +10,7 @@ import msgpack
 import orjson
 from pydantic import BaseModel
 
-from email_consumer.message.content import NOT_BUILT, Content
+from email_consumer.message.content import Content
 from email_consumer.message.fields import (
     _MAX_HEADER,
     MAX_ATTACHMENTS,
@@ -39,6 +39,8 @@ _KINDS = {
     "Tags": f"map, at most {MAX_TAGS}; names and values 1 to 256 of `A-Z a-z 0-9 _ -`",
     "ConfigurationSet": "text, 1 to 64 of `A-Z a-z 0-9 _ -`",
     "UnsubscribeGroup": "text, 1 to 64 of `A-Z a-z 0-9 _ . -`",
+    "Window": "text, see below",
+    "Zone": "name of the tz database, such as `Europe/Berlin`",
     "Tenant": "text, 1 to 64 of `A-Z a-z 0-9 _ -`",
     "LaneName": "`transactional` or `bulk`",
     "bool": "true or false",
@@ -73,6 +75,8 @@ _EXAMPLES: dict[str, object] = {
     "unsubscribe_group": "news",
     "lane": "bulk",
     "tenant": "acme",
+    "send_window": "mon-fri 09:00-18:00",
+    "timezone": "Asia/Seoul",
 }
 _HEAD = """# The message
 
@@ -85,7 +89,6 @@ address).
 - For every optional field, nil, empty text, an empty list and an empty map mean "not given".
 - Unknown keys are ignored, logged once and counted; over HTTP, `warnings` names them. A key that is one letter away from
   `scheduled_at`, `expires_at`, `cc`, `bcc`, `topic_id`, `lane` or `unsubscribe_group`, while that field is absent, is refused.
-- {not_built} are reserved and not implemented yet: a message with one of them becomes a dead letter that says so.
 - An address that appears more than once in `email`, `cc` and `bcc` gets the mail once: `email` takes precedence over `cc`, and `cc`
   over `bcc`.
 - An invalid message becomes a dead letter (over HTTP, a 422) that names the field. A whole message may have {megabytes} MB and
@@ -96,6 +99,13 @@ _TIMES = """## Times
 RFC 3339 with an offset (`2030-01-01T09:00:00+09:00`, `…Z`), or without one (`2030-01-01 09:00:00`), read in `TIMEZONE`;
 MessagePack timestamps work too. The values that languages use for "never" and "not set" (`9999-12-31T23:59:59.9999999Z`,
 `0001-01-01T00:00:00Z`) mean not given. Other times before 2000 are refused.
+
+## Send windows
+
+Text, `DAYS FROM-UNTIL ZONE`: days such as `mon-fri` or `sat,sun` (every day without them), times of day, and the time zone, which
+may be left out. Or a map: `{"days": ["mon", "tue"], "from": "09:00", "until": "18:00", "timezone": "Europe/Berlin"}`. `until` is
+outside, `24:00` is midnight, and `22:00-06:00` runs past midnight and belongs to the day on which it begins. `always` is any time.
+The mail's own `timezone` counts first, then the window's, then `TIMEZONE`.
 """
 
 
@@ -141,12 +151,11 @@ def render() -> str:
     short, packed = orjson.dumps(array), msgpack.packb(array)
     assert decode(whole).scheduled_at == datetime(2030, 1, 1, tzinfo=UTC)
     assert decode(short) == decode(packed)
-    not_built = ", ".join(f"`{name}`" for name in sorted(NOT_BUILT))
     attachment = _EXAMPLES["attachments"]
     assert isinstance(attachment, list)
     return "\n".join(
         [
-            _HEAD.format(not_built=not_built, megabytes=MAX_BYTES // 2**20, elements=MAX_ELEMENTS),
+            _HEAD.format(megabytes=MAX_BYTES // 2**20, elements=MAX_ELEMENTS),
             "## Fields\n",
             "Fields in bold are required.\n",
             _table(_EXAMPLES, Addressed, Content),

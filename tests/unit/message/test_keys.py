@@ -3,7 +3,6 @@
 import msgpack
 import pytest
 
-from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.keys import Reading, one_edit_away
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from tests.unit.message.forms import FORMS, MAIL, read
@@ -59,16 +58,6 @@ def test_but_where_the_right_key_has_no_value_it_is(empty: object, form: str) ->
     with pytest.raises(UndecodableError, match="did you mean 'scheduled_at'"):
         read(form, schedule_at="2030-01-01T00:00:00Z", scheduled_at=empty)
     assert read(form, schedule_at=empty) == read(form)
-
-
-@FORM
-@pytest.mark.parametrize("name", sorted(NOT_BUILT))
-def test_a_key_that_is_not_built_yet_is_never_dropped_silently(name: str, form: str) -> None:
-    camel = "".join(part.title() if n else part for n, part in enumerate(name.split("_")))
-    for key in (name, camel):
-        for value in ("x", False, 0, ["x"]):
-            with pytest.raises(UndecodableError, match=f"^{name}: this version can't act on it"):
-                read(form, **{key: value})
 
 
 @FORM

@@ -5,7 +5,6 @@ import itertools
 import msgpack
 import pytest
 
-from email_consumer.message.content import NOT_BUILT
 from email_consumer.message.model import EmailMessage, UndecodableError, decode, encode
 from tests.unit.message.forms import FORMS, MAIL, read
 
@@ -33,13 +32,6 @@ def test_all_at_once_as_a_struct_of_zero_values_has_it(form: str) -> None:
 def test_binary_text_and_keys_too(name: str, empty: object) -> None:
     packed = msgpack.packb({key.encode(): value.encode() for key, value in MAIL.items()} | {name.encode(): empty})
     assert decode(packed) == EmailMessage.model_validate(MAIL)
-
-
-@FORM
-@pytest.mark.parametrize("empty", EMPTY, ids=repr)
-@pytest.mark.parametrize("name", sorted(NOT_BUILT))
-def test_of_a_key_that_is_not_built_yet_as_well(name: str, empty: object, form: str) -> None:
-    assert read(form, **{name: empty}) == read(form)
 
 
 @FORM

@@ -30,6 +30,7 @@ from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.pipeline import Pipeline
 from email_consumer.pipeline.ramp_gate import RampGate
+from email_consumer.pipeline.send_windows import SendWindows
 from email_consumer.pipeline.settlement import Settlement
 from tests.factories import FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
@@ -108,11 +109,13 @@ def pipeline(
     metrics: Metrics | None = None,
     shares: FairShares | None = None,
     ramps: RampGate | None = None,
+    windows: SendWindows | None = None,
 ) -> Pipeline:
     metrics = metrics or Metrics()
     return Pipeline(
         ledger=ledger,
         gate=gate or Gate(),
+        windows=windows or SendWindows(),
         pacer=pacer or Pacer(1000, metrics),
         compose=lambda message, _headers: message,
         sender=sender or Ses(),

@@ -52,6 +52,7 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("FROM_EMAIL", "nobody"),
         ("AWS_SES_FROM_EMAIL", "a@b.example\r\nBcc: c@d.example"),
         ("CONFIGURATION_SET", "with space"),
+        ("BULK_SEND_WINDOW", "weekdays"),
         ("DELIVERY_LIMITS", "300"),
         ("DELIVERY_LIMITS", "299:codes"),
         ("DELIVERY_LIMITS", "50401:codes"),
