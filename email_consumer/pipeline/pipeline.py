@@ -157,10 +157,8 @@ class Pipeline:
             return stopped, 0
         if message.scheduled_at and message.scheduled_at.timestamp() > time.time():
             return await self._schedule(message, origin), 0
-        if self._holds and (key := self._holds.covering(message)):
-            return await self._hold(message, origin, key), 0
-        if (message.send_window or self._windows.default) and (opens := self._windows.closed_until(message)):
-            return await self._wait_for_window(message, origin, opens), 0
+        if self._may_wait(message) and (stored := await self._put_aside(message, origin)):
+            return stored, 0
         if self._ramps and not (origin.kept and RAMPED in headers) and (key := self._ramps.covering(message)):
             return await self._hold(message, origin, key), 0
         if message.is_bulk and not origin.kept and self._shares.is_full(message.tenant):
@@ -168,10 +166,8 @@ class Pipeline:
         released = await self._take_turn(message, origin)
         if stopped := self._stopped(message, origin):
             return stopped, 0
-        if self._holds and (key := self._holds.covering(message)):
-            return await self._hold(message, origin, key), 0
-        if (message.send_window or self._windows.default) and (opens := self._windows.closed_until(message)):
-            return await self._wait_for_window(message, origin, opens), 0
+        if self._may_wait(message) and (stored := await self._put_aside(message, origin)):
+            return stored, 0
         if not released:
             return Interrupted(), 0
         try:
@@ -201,6 +197,17 @@ class Pipeline:
             return Rejected(f"it is scheduled for later and can't be stored until then: {error}")
         except (NotKeptError, LedgerBlockedError) as error:
             return Held(f"it is scheduled for later and can't be stored at the moment: {error}")
+
+    def _may_wait(self, message: EmailMessage) -> object:
+        return self._holds or message.send_window or self._windows.default
+
+    async def _put_aside(self, message: EmailMessage, origin: Origin) -> Outcome | None:
+        """Move mail into the store that a hold covers, or whose window is closed; None if it may go on."""
+        if self._holds and (key := self._holds.covering(message)):
+            return await self._hold(message, origin, key)
+        if opens := self._windows.closed_until(message):
+            return await self._wait_for_window(message, origin, opens)
+        return None
 
     async def _hold(self, message: EmailMessage, origin: Origin, key: str) -> Outcome:
         """Move the mail into the store, until the hold is over. It counts no attempt, and takes nobody's place meanwhile."""
