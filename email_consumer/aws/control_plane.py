@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import aioboto3
+import orjson
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import ClientError
 
-from email_consumer.aws.client import NoAnswerError, answered, client_config, server_time
+from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, client_config, server_time
 from email_consumer.aws.credentials import find_credentials
 from email_consumer.aws.errors import AwsError, error_of, service_name
 
@@ -99,13 +100,22 @@ class ControlPlane:
                 endpoint_url=self._endpoints.get(service),
                 config=client_config(connect=_CONNECT, answer=_ANSWER, attempts=self._attempts),
             )
-            self._clients[service, region] = await self._stack.enter_async_context(opening)
+            client = await self._stack.enter_async_context(opening)
+            client.meta.events.register("after-call.sesv2.GetEmailIdentity", _keep_signing_zone)
+            self._clients[service, region] = client
         return self._clients[service, region]
 
     def _note_time(self, answer: Any) -> None:  # noqa: ANN401 - botocore's form of an answer or an error
         at_aws = server_time(answer)
         if at_aws is not None:
             self.clocks = Clocks(at_aws, time.time())
+
+
+async def _keep_signing_zone(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401
+    """Keep a field that the service model of the pinned botocore doesn't have yet."""
+    with suppress(*UNREADABLE):
+        attributes = orjson.loads(await http_response.content)["DkimAttributes"]
+        parsed["DkimAttributes"]["SigningHostedZone"] = attributes["SigningHostedZone"]
 
 
 @asynccontextmanager

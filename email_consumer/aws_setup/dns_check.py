@@ -9,18 +9,30 @@ from dns.exception import DNSException
 from dns.rdtypes.ANY.TXT import TXT
 
 from email_consumer.aws_setup.dns_records import DnsRecord
+from email_consumer.runtime.errors import OperatorError
 
 _LIFETIME = 5.0
 """Seconds that a query may take."""
 
 
+class ResolverError(OperatorError):
+    """There is no such DNS server."""
+
+
 def resolver(server: str | None) -> dns.asyncresolver.Resolver:
-    """That of this machine, or one that asks `server`: an IP address, a port may follow after a colon."""
-    if server is None:
-        return dns.asyncresolver.Resolver()
-    host, _, port = server.partition(":")
-    found = dns.asyncresolver.Resolver(configure=False)
-    found.nameservers, found.port = [host], int(port or 53)
+    """That of this machine, or one that asks `server`: an IP address, after an IPv4 one a port may follow.
+
+    Raises:
+        ResolverError: it is no IP address, or this machine has no DNS server.
+    """
+    try:
+        if server is None:
+            return dns.asyncresolver.Resolver()
+        host, _, port = (server, "", "") if server.count(":") > 1 else server.partition(":")
+        found = dns.asyncresolver.Resolver(configure=False)
+        found.nameservers, found.port = [host], int(port or 53)
+    except (DNSException, ValueError) as error:
+        raise ResolverError(f"no DNS server to ask: {error}") from error
     return found
 
 

@@ -29,12 +29,15 @@ class DnsRecord:
 def dns_records(values: Values, identity: Mapping[str, Any]) -> list[DnsRecord]:
     """All records; `identity` has the details of the identity that SES has."""
     domain, region = values.parameters["Domain"], values.account.region
-    mail_from = identity["mail_from"]
-    zone = identity.get("zone") or "dkim.amazonses.com"
+    zone = identity["zone"] or "dkim.amazonses.com"
+    records = [DnsRecord(f"{token}._domainkey.{domain}", "CNAME", f"{token}.{zone}") for token in identity["tokens"]]
+    if mail_from := identity["mail_from"]:
+        records += [
+            DnsRecord(mail_from, "MX", f"10 feedback-smtp.{region}.amazonses.com"),
+            DnsRecord(mail_from, "TXT", "v=spf1 include:amazonses.com ~all"),
+        ]
     return [
-        *(DnsRecord(f"{token}._domainkey.{domain}", "CNAME", f"{token}.{zone}") for token in identity["tokens"]),
-        DnsRecord(mail_from, "MX", f"10 feedback-smtp.{region}.amazonses.com"),
-        DnsRecord(mail_from, "TXT", "v=spf1 include:amazonses.com ~all"),
+        *records,
         DnsRecord(f"_dmarc.{domain}", "TXT", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}", suggested=True),
     ]
 

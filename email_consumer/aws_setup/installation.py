@@ -49,6 +49,8 @@ def values_of(settings: Settings, options: Options, account: Account) -> Values:
     Raises:
         OptionsError: something is missing, or contradicts something else.
     """
+    if "aws_region" not in settings.model_fields_set:
+        raise OptionsError("which region? set AWS_REGION")
     domain = (options.domain or _domain(settings)).lower()
     events = options.events or ("sqs" if settings.sns_events_queue_url else "https")
     if events == "https":

@@ -1,17 +1,15 @@
 """The description with its placeholders filled in, for one installation."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from email_consumer.aws_setup.description import CONDITIONS, RESOURCES, Resource, tenant
+from email_consumer.aws_setup.placeholders import parts
 from email_consumer.aws_setup.policies import Statement
 
 TAG = "email-consumer"
 """The key of the tag on everything that `apply` makes; its value is the installation's name."""
-
-_PLACEHOLDER = re.compile(r"\$\{([\w:.]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Values:
     def _filled(self, value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
         match value:
             case str():
-                return _PLACEHOLDER.sub(lambda match: texts[match[1]], value)
+                return "".join(texts[part] if is_name else part for part, is_name in parts(value))
             case Statement():
                 return self._filled(value.document, texts)
             case list():

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 import uvloop
+from dns.asyncresolver import Resolver
 
 from email_consumer.aws.control_plane import ControlPlane, control_plane
 from email_consumer.aws.errors import AwsError
@@ -103,6 +104,7 @@ def apply(
 ) -> None:
     """Make what is absent; run it again to go on after an error, or to see that nothing is left to do."""
     settings = _settings()
+    asked = dns_check.resolver(resolver) if wait else None
 
     async def run() -> tuple[Plan, list[str]]:
         async with _aws(settings) as aws:
@@ -125,8 +127,8 @@ def apply(
     if env_file:
         for name, value in environment.write(env_file, variables).items():
             say(f"{env_file} has {name}={value}, which was left.", err=True)
-    if wait:
-        _wait(after, timeout, resolver)
+    if asked:
+        _wait(after, asked, timeout)
 
 
 @command.command()
@@ -207,9 +209,8 @@ async def _values(
     return values_of(settings, options, await account_of(aws, settings.aws_region))
 
 
-def _wait(plan: Plan, timeout: float, server: str | None) -> None:
+def _wait(plan: Plan, asked: Resolver, timeout: float) -> None:
     records = report.records(plan)
-    asked = dns_check.resolver(server)
     absent = uvloop.run(dns_check.wait_for(asked, records, patience=timeout, pause=min(_PAUSE, timeout)))
     for record in absent:
         say(f"not in the DNS: {record.line}", err=True)

@@ -66,7 +66,7 @@ class ManagedPolicy(Kind):
     async def others(self, aws: Aws, wanted: Properties, ours: frozenset[str]) -> list[str]:  # noqa: ARG002 - of Kind
         answer = await found(aws, "iam", "list_entities_for_policy", PolicyArn=wanted["Arn"]) or {}
         attached = {"PolicyRoles": "RoleName", "PolicyUsers": "UserName", "PolicyGroups": "GroupName"}
-        return [f"attached to {each[key]}" for kind, key in attached.items() for each in answer.get(kind, ())]
+        return [f"its attachment to {each[key]}" for kind, key in attached.items() for each in answer.get(kind, ())]
 
     async def remove(self, aws: Aws, wanted: Properties) -> None:
         for version in await self._versions(aws, wanted):

@@ -32,7 +32,7 @@ class Identity(Kind):
             differs.append("DKIM is switched off")
         details = {
             "verified": bool(answer.get("VerifiedForSendingStatus")),
-            "mail_from": present.get("MailFromDomain") or mail_from,
+            "mail_from": present.get("MailFromDomain"),
             "tokens": tuple(dkim.get("Tokens", ())),
             "zone": dkim.get("SigningHostedZone"),
         }

@@ -158,5 +158,6 @@ async def _subscriptions(aws: Aws, topic: str) -> list[dict[str, str]] | None:
             return None
         subscriptions += page["Subscriptions"]
         if not page.get("NextToken"):
-            return subscriptions
+            # One that was removed is listed for a while, with a word in place of its ARN.
+            return [each for each in subscriptions if each["SubscriptionArn"] != "Deleted"]
         more = {"NextToken": page["NextToken"]}

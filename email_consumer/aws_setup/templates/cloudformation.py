@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from email_consumer.aws_setup.description import CONDITIONS, PARAMETERS, RESOURCES, Parameter, Resource
+from email_consumer.aws_setup.placeholders import only_name, parts
 from email_consumer.aws_setup.policies import Statement
 from email_consumer.aws_setup.templates.outputs import OUTPUTS
-from email_consumer.aws_setup.templates.placeholders import only_name, parts
 
 _DKIM = range(1, 4)
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from email_consumer.aws_setup.description import CONDITIONS, PARAMETERS, RESOURCES, Parameter, Properties, Resource
+from email_consumer.aws_setup.placeholders import only_name, parts
 from email_consumer.aws_setup.policies import Statement
 from email_consumer.aws_setup.templates.hcl import Block, Call, Choice, Raw, document
 from email_consumer.aws_setup.templates.outputs import OUTPUTS
-from email_consumer.aws_setup.templates.placeholders import only_name, parts
 
 _PSEUDO = {
     "AWS::Partition": "data.aws_partition.current.partition",

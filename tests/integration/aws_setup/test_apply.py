@@ -1,7 +1,10 @@
 """`apply` and `destroy` on an AWS that is empty, or not."""
 
+import pytest
+
 from email_consumer.aws_setup.apply import apply, destroy
 from email_consumer.aws_setup.plan import Action, Plan, make_plan
+from email_consumer.aws_setup.report import records
 from email_consumer.aws_setup.values import Values
 from tests.integration.aws_setup.cloud import Cloud
 
@@ -35,3 +38,27 @@ async def test_destroy_leaves_nothing(aws: Cloud) -> None:
     assert len(removed) >= 9
     assert await aws.dump() == before
     assert [each async for each in destroy(aws.aws, values)] == []
+
+
+@pytest.mark.parametrize("events", ["https"], indirect=True)
+async def test_the_records_are_in_the_zone_that_ses_names(aws: Cloud) -> None:
+    values = aws.values()
+    await applied(aws, values)
+    identities = (await aws.sandbox.get("/sandbox/identities"))["identities"]
+    elsewhere = {name: each | {"signing_zone": "dkim.eu-south-1.amazonses.com"} for name, each in identities.items()}
+    await aws.sandbox.put("/sandbox/identities", {"identities": elsewhere})
+    found = records(await make_plan(aws.aws, values))
+    assert [record.value.partition(".")[2] for record in found[:3]] == ["dkim.eu-south-1.amazonses.com"] * 3
+    assert [(record.name, record.type) for record in found[3:]] == [
+        ("bounce.example.com", "MX"),
+        ("bounce.example.com", "TXT"),
+        ("_dmarc.example.com", "TXT"),
+    ]
+
+
+@pytest.mark.parametrize("events", ["https"], indirect=True)
+async def test_a_domain_of_others_needs_no_records_for_a_return_path_that_it_has_not(aws: Cloud) -> None:
+    await aws.aws.call("sesv2", "create_email_identity", EmailIdentity="example.com")
+    await applied(aws, aws.values())
+    found = records(await make_plan(aws.aws, aws.values()))
+    assert [record.type for record in found] == ["CNAME", "CNAME", "CNAME", "TXT"]

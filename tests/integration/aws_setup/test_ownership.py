@@ -117,7 +117,7 @@ async def _other_tenant(aws: Cloud, _values: Values) -> None:
         (_other_subscription, "topic shop-topic holds the subscription of arn:aws:sqs:eu-west-1:000000000000:theirs"),
         (_other_destination, "configuration set shop-set holds the event destination theirs"),
         (_waiting_mail, "queue shop-mail holds 1 message"),
-        (_attached_policy, "IAM policy shop-daemon holds attached to daemon"),
+        (_attached_policy, "IAM policy shop-daemon holds its attachment to daemon"),
     ],
     ids=["tenant", "subscription", "destination", "mail", "policy"],
 )

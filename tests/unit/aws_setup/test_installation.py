@@ -7,7 +7,7 @@ from email_consumer.aws_setup.values import Account
 from email_consumer.settings import load_settings
 
 _ACCOUNT = Account("aws", "eu-west-1", "111122223333")
-_GIVEN = {"FROM_EMAIL": "Shop <a@Example.com>", "SERVER_URL": "https://mail.example.com"}
+_GIVEN = {"AWS_REGION": "eu-west-1", "FROM_EMAIL": "Shop <a@Example.com>", "SERVER_URL": "https://mail.example.com"}
 
 
 def _parameters(options: Options | None = None, **variables: str) -> dict[str, str]:
@@ -39,6 +39,7 @@ def test_names_that_settings_hold_are_kept() -> None:
     ("options", "variables", "words"),
     [
         (Options(), {"FROM_EMAIL": ""}, "which domain"),
+        (Options(), {"AWS_REGION": ""}, "which region"),
         (Options(), {"SERVER_URL": "http://localhost:3000"}, "SNS can't reach"),
         (
             Options(events="sqs"),

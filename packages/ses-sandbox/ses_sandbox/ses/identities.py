@@ -24,6 +24,8 @@ class Identity(BaseModel):
     verified: bool = True
     dkim: DkimStatus = "SUCCESS"
     mail_from: str | None = None
+    signing_zone: str = "dkim.amazonses.com"
+    """Where its DKIM keys are; another one in some regions."""
     tags: dict[str, str] = Field(default={})
 
 
@@ -158,6 +160,7 @@ def _document(name: str, identity: Identity) -> dict[str, Any]:
             "SigningEnabled": identity.dkim in {"SUCCESS", "PENDING"},
             "Status": identity.dkim,
             "SigningAttributesOrigin": "AWS_SES",
+            "SigningHostedZone": identity.signing_zone,
             "Tokens": [] if "@" in name else _tokens(name),
         },
         "Policies": {},
