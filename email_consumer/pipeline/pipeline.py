@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import partial
@@ -15,6 +15,7 @@ from email_consumer.core.delivery import REPLAY_OF, Delivery
 from email_consumer.core.ledger import (
     WINDOW,
     Claim,
+    ClaimAnswer,
     Ledger,
     LedgerBlockedError,
     NotKeptError,
@@ -61,6 +62,10 @@ _MAX_REPLAY_NAME = 500
 
 Compose = Callable[[EmailMessage, Mapping[str, str]], EmailMessage]
 """Adds our links (open pixel, unsubscribe) to a mail, given the headers it was delivered with."""
+
+
+Decoded = tuple[EmailMessage, set[str]]
+"""The message, and its keys that mean nothing."""
 
 
 class ResultObserver(Protocol):
@@ -113,7 +118,7 @@ class Pipeline:
         """See one delivery through to its settlement; the entry point of the whole pipeline."""
         self._metrics.received += 1
         try:
-            message, unknown = await self._reader.read(delivery)
+            message, unknown = await self._read(delivery)
         except (UndecodableError, FatalDeliveryError) as error:
             await self._settlement.discard(delivery, Undecodable(str(error)))
             return
@@ -133,7 +138,7 @@ class Pipeline:
         if message.lane is None and lane_of(delivery.headers) is Lane.TRANSACTIONAL:
             message = message.model_copy(update={"lane": Lane.TRANSACTIONAL})
         if message.uuid in self._handled_uuids:
-            await self._settlement.settle(delivery, message, Busy(), origin, attempt=0)
+            await self._settle(delivery, message, Busy(), origin, attempt=0)
             return
         self._handled_uuids.add(message.uuid)
         try:
@@ -142,11 +147,27 @@ class Pipeline:
             if isinstance(outcome, Sent):
                 waited = self._metrics.enqueue_to_ses[message.lane or Lane.BULK]
                 waited.observe(max(0.0, time.time() - origin.stored_at))
-            await self._settlement.settle(delivery, message, outcome, origin, attempt)
+            await self._settle(delivery, message, outcome, origin, attempt)
         finally:
             self._handled_uuids.discard(message.uuid)
 
-    def _decode(self, payload: bytes) -> tuple[EmailMessage, set[str]]:
+    # The steps that take time, each a method so that `TracedPipeline` can measure it; `_take_turn` is one, too.
+
+    def _read(self, delivery: Delivery) -> Awaitable[Decoded]:
+        return self._reader.read(delivery)
+
+    def _claim(self, message: EmailMessage, origin: Origin) -> Awaitable[ClaimAnswer]:
+        return self._ledger.claim(message, origin)
+
+    def _send(self, message: EmailMessage, deadline: float) -> Awaitable[SendResult | Interrupted]:
+        return self._sender.send(message, deadline)
+
+    def _settle(
+        self, delivery: Delivery, message: EmailMessage, outcome: Outcome, origin: Origin, attempt: int
+    ) -> Awaitable[None]:
+        return self._settlement.settle(delivery, message, outcome, origin, attempt)
+
+    def _decode(self, payload: bytes) -> Decoded:
         reading = Reading(self._zone)
         return decode(payload, reading), reading.unknown
 
@@ -171,7 +192,7 @@ class Pipeline:
         if not released:
             return Interrupted(), 0
         try:
-            claim = await self._ledger.claim(message, origin)
+            claim = await self._claim(message, origin)
         except LedgerBlockedError as error:
             return Held(f"the ledger accepts no claims: {error}"), 0
         if not isinstance(claim, Claim):
@@ -241,7 +262,7 @@ class Pipeline:
         began = self._loop.time()
         self._metrics.in_flight += 1
         try:
-            result = await self._sender.send(self._compose(permitted, headers), claim.deadline)
+            result = await self._send(self._compose(permitted, headers), claim.deadline)
         except Exception as error:  # noqa: BLE001 - a bug of ours after the claim; the request may have been written
             _log.exception("send.crashed", uuid=message.uuid)
             result = InDoubt(f"{type(error).__name__} while sending")

@@ -15,6 +15,7 @@ from email_consumer.core.mail_queue import QueueUnavailableError
 from email_consumer.jetstream.watch import WatchBrokenError
 from email_consumer.roles.run import build_run
 from email_consumer.roles.sidecar import build_sidecar
+from email_consumer.roles.tracing import tracing
 from email_consumer.roles.worker import build_worker
 from email_consumer.runtime.allocator import give_back_large_blocks
 from email_consumer.runtime.errors import OperatorError
@@ -83,7 +84,7 @@ def _require_jetstream(role: str, settings: Settings) -> None:
 async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
     give_back_large_blocks()
     _announce_safe_mode(settings)
-    with stop_event() as stop, _sentry(settings):
+    with stop_event() as stop, _sentry(settings), tracing(settings, name):
         services = await _unless(stop, _start(build, settings))
         if services is None:
             return

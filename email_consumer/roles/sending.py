@@ -28,6 +28,7 @@ from email_consumer.roles.http import check_pace
 from email_consumer.roles.monitoring import watch_progress
 from email_consumer.roles.paced_sender import PacedSender
 from email_consumer.roles.parts import Parts
+from email_consumer.roles.tracing import tracing_is_on
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.settings import Settings
 from email_consumer.suppression.unsubscribe import Unsubscribe
@@ -85,7 +86,7 @@ def build_sending(
 ) -> SendingServices:
     """Build the services without starting them. `secrets` sign links in mail; `before_drain` is called first when draining."""
     settings, metrics = parts.settings, parts.metrics
-    pipeline = Pipeline(
+    pipeline = _pipeline(settings)(
         ledger=ledger,
         gate=gate,
         windows=SendWindows(settings.bulk_send_window, settings.timezone),
@@ -111,6 +112,14 @@ def build_sending(
     check_pace(parts, metrics)
     watch_progress(parts, metrics, dispatcher.oldest)
     return SendingServices(parts.sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
+
+
+def _pipeline(settings: Settings) -> type[Pipeline]:
+    if not tracing_is_on(settings):
+        return Pipeline
+    from email_consumer.pipeline.traced_pipeline import TracedPipeline  # noqa: PLC0415 - only its users have OpenTelemetry
+
+    return TracedPipeline
 
 
 def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:

@@ -146,6 +146,7 @@ class Settings(ReputationSettings):
 
     shutdown_grace: float = _variable(25.0, "SHUTDOWN_GRACE", ge=0, le=3_600)
     sentry_dsn: SecretStr | None = _variable(None, "SENTRY_DSN")
+    otel_endpoint: HttpUrl | None = _variable(None, "OTEL_EXPORTER_OTLP_ENDPOINT")
     log_level: Annotated[str, AfterValidator(checks.log_filter)] = _variable("info", "LOG_LEVEL", "RUST_LOG")
     log_format: Literal["auto", "human", "json"] = _variable("auto", "LOG_FORMAT")
 

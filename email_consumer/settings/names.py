@@ -7,8 +7,8 @@ from email_consumer.settings import variables
 
 _ALIKE = 0.85
 """Of difflib's ratio. `SES_RATE_PER_SECOND` has 0.91 to `SES_RATE_PER_SEC`; what orchestrators inject stays below."""
-_STANDARD = ("AWS_ENDPOINT_URL",)
-"""Beginnings of names that AWS's own programs read."""
+_STANDARD = ("AWS_ENDPOINT_URL", "OTEL_")
+"""Beginnings of names that AWS's and OpenTelemetry's own libraries read."""
 
 
 def misspelled(names: Iterable[str]) -> dict[str, str]:
