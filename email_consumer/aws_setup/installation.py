@@ -1,5 +1,6 @@
 """The parameters of one installation, from its settings and the options of the command."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -7,10 +8,13 @@ from email_consumer.aws.errors import AwsError
 from email_consumer.aws_setup.kinds.kind import Aws
 from email_consumer.aws_setup.values import Account, Values
 from email_consumer.message.address import parse_address
+from email_consumer.message.fields import is_tenant
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.loopback import is_loopback
 from email_consumer.settings import Settings
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
+"""Longer names would be too long for SQS with what is added to them."""
 EVENTS_PATH = "/v1/events/results"
 
 
@@ -51,7 +55,11 @@ def values_of(settings: Settings, options: Options, account: Account) -> Values:
     """
     if "aws_region" not in settings.model_fields_set:
         raise OptionsError("which region? set AWS_REGION")
-    domain = (options.domain or _domain(settings)).lower()
+    _check_names(options)
+    domain = _domain(settings, options)
+    mail_from = options.mail_from or f"bounce.{domain}"
+    if not mail_from.endswith(f".{domain}"):
+        raise OptionsError(f"--mail-from: {mail_from} is not a subdomain of {domain}")
     events = options.events or ("sqs" if settings.sns_events_queue_url else "https")
     if events == "https":
         _check_reachable(settings)
@@ -68,7 +76,7 @@ def values_of(settings: Settings, options: Options, account: Account) -> Values:
     parameters = queues | {
         "Name": options.name,
         "Domain": domain,
-        "MailFromDomain": options.mail_from or f"bounce.{domain}",
+        "MailFromDomain": mail_from,
         "CreateIdentity": "true",
         "ConfigurationSetName": settings.configuration_set or options.name,
         "TopicName": _topic(settings, account) or f"{options.name}-events",
@@ -80,10 +88,24 @@ def values_of(settings: Settings, options: Options, account: Account) -> Values:
     return Values(account, parameters, urlsplit(settings.server_url).scheme, options.tenants)
 
 
-def _domain(settings: Settings) -> str:
-    domain = parse_address(settings.from_email).domain
+def _check_names(options: Options) -> None:
+    if not _NAME.fullmatch(options.name):
+        raise OptionsError("--name: 1 to 50 of A-Z a-z 0-9 _ -")
+    for tenant in options.tenants:
+        if not is_tenant(tenant):
+            raise OptionsError(f"--tenant: {tenant!r} is not 1 to 64 of A-Z a-z 0-9 _ -")
+
+
+def _domain(settings: Settings, options: Options) -> str:
+    """In the form that the DNS has it in."""
+    try:
+        domain = parse_address(f"no-reply@{options.domain}" if options.domain else settings.from_email).domain
+    except ValueError:
+        domain = ""
     if "." not in domain:
-        raise OptionsError(f"which domain? FROM_EMAIL is {settings.from_email}: set it, or give --domain example.com")
+        raise OptionsError(
+            f"which domain? --domain is {options.domain!r}, FROM_EMAIL {settings.from_email!r}; it should be like example.com"
+        )
     return domain
 
 

@@ -90,6 +90,7 @@ async def test_a_sender_that_ses_does_not_know(installation: Installation) -> No
     await installation.sandbox.put("/sandbox/identities", {"identities": {"example.org": {}}})
     found = await installation.findings()
     assert (list(found), found["ses.identity"].severity) == (["ses.identity"], "error")
+    assert "email-consumer aws apply --domain mail.example.com" in found["ses.identity"].fix
     assert "create-email-identity --email-identity mail.example.com" in found["ses.identity"].fix
 
 
@@ -170,6 +171,7 @@ async def test_a_subscription_of_another_endpoint(installation: Installation) ->
     found = await installation.findings()
     assert (list(found), found["sns.subscription"].severity) == (["sns.subscription"], "error")
     assert "only http://127.0.0.1:9/v1/events/results" in found["sns.subscription"].text
+    assert "email-consumer aws apply" in found["sns.subscription"].fix
     assert installation.sidecar.events_url in found["sns.subscription"].fix
 
 

@@ -21,6 +21,10 @@ def test_names_are_those_of_the_installation() -> None:
     assert found["EndpointUrl"] == "https://mail.example.com/v1/events/results"
 
 
+def test_a_domain_is_what_the_dns_has() -> None:
+    assert _parameters(Options(domain="Bücher.example"))["Domain"] == "xn--bcher-kva.example"
+
+
 def test_names_that_settings_hold_are_kept() -> None:
     queues = "https://sqs.eu-west-1.amazonaws.com/111122223333"
     found = _parameters(
@@ -40,6 +44,11 @@ def test_names_that_settings_hold_are_kept() -> None:
     [
         (Options(), {"FROM_EMAIL": ""}, "which domain"),
         (Options(), {"AWS_REGION": ""}, "which region"),
+        (Options(domain="localhost"), {}, "which domain"),
+        (Options(domain="a b.com"), {}, "which domain"),
+        (Options(domain="other.com", mail_from="bounce.example.com"), {}, "not a subdomain of other.com"),
+        (Options(name="my shop"), {}, "--name"),
+        (Options(tenants=("a.b",)), {}, "--tenant"),
         (Options(), {"SERVER_URL": "http://localhost:3000"}, "SNS can't reach"),
         (
             Options(events="sqs"),
