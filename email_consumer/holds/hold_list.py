@@ -32,6 +32,8 @@ class HoldList:
         self._database = database
         self._publish = publish
         self._active: dict[int, Hold] = {}
+        self._being_placed: dict[object, tuple[str, bool]] = {}
+        """Keys, and whether transactional mail is held as well."""
         self._when_ended: list[Callable[[Hold], None]] = []
 
     def on_end(self, listener: Callable[[Hold], None]) -> None:
@@ -45,7 +47,8 @@ class HoldList:
 
     def holds(self, key: str) -> bool:
         """Whether anybody holds this key."""
-        return any(hold.key == key for hold in self._active.values())
+        placed = (being_placed for being_placed, _ in self._being_placed.values())
+        return any(hold.key == key for hold in self._active.values()) or key in placed
 
     async def load(self) -> None:
         """Read and publish what is active; to be called before mail is pulled."""
@@ -66,11 +69,17 @@ class HoldList:
             raise TooManyHoldsError(f"{len(self._active):,} holds are active; end some of them")
         both_lanes = holder in {Holder.OPERATOR, Holder.SES} and concerns_transactional(key)
         values = {"key": key, "reason": reason, "holder": holder, "until": until, "transactional": both_lanes}
-        async with self._database.transaction() as connection:
-            (row,) = await connection.execute_fetchall(statements.PLACE, values | {"now": time.time()})
-        hold = Hold.of(row)
-        self._active[hold.id] = hold
-        self._changed()
+        mark = object()
+        self._being_placed[mark] = key, both_lanes
+        self._changed()  # already before it is durable: a slow disk must not let more mail pass
+        try:
+            async with self._database.transaction() as connection:
+                (row,) = await connection.execute_fetchall(statements.PLACE, values | {"now": time.time()})
+            hold = Hold.of(row)
+            self._active[hold.id] = hold
+        finally:
+            del self._being_placed[mark]
+            self._changed()
         _log.warning(
             "hold.placed",
             key=key,
@@ -122,6 +131,7 @@ class HoldList:
 
     def _changed(self) -> None:
         keys: dict[str, bool] = {}
-        for hold in self._active.values():
-            keys[hold.key] = keys.get(hold.key, False) or hold.transactional
+        active = [(hold.key, hold.transactional) for hold in self._active.values()]
+        for key, both_lanes in (*active, *self._being_placed.values()):
+            keys[key] = keys.get(key, False) or both_lanes
         self._publish(keys)

@@ -1,14 +1,11 @@
 """Which fresh mail is over its tenant's share of the places where mail waits for its turn.
 
 Turns at the pacer are fair among those who wait there. But a tenant with a long backlog would take all places, and the
-mail of others would wait in the stream after it. So while several tenants wait, each has its share of the places, and
-further mail moves into the store, from which the scheduler takes the tenants by turns.
+mail of others would wait in the stream after it. So while several tenants wait, each has its share of half of the places,
+and further mail moves into the store, from which the scheduler takes the tenants by turns. The other half is for reading on.
 """
 
 from collections.abc import Callable
-
-_LEAST = 8
-"""Places of a tenant, however many others there are."""
 
 
 class FairShares:
@@ -35,4 +32,4 @@ class FairShares:
         contenders = len(self._waiting) + (tenant not in self._waiting)
         if contenders == 1:
             return False
-        return self._waiting.get(tenant, 0) >= max(_LEAST, self._places() // contenders)
+        return self._waiting.get(tenant, 0) >= max(1, self._places() // (2 * contenders))

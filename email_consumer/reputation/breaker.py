@@ -18,6 +18,8 @@ from email_consumer.store.database import Database
 
 _INTERVAL = 0.1
 """Seconds between two looks at what was sent and reported."""
+_IDLE_INTERVAL = 0.5
+"""The same after a look that found nothing."""
 _SAVE_EVERY = 5.0
 _WARN_EVERY = 3_600.0
 
@@ -37,6 +39,7 @@ class ReputationBreaker:
         self._canaries = canaries
         self._tally = tally
         self._reports: list[MailReport] = []
+        self._busy = False
         self._unplaced: dict[str, Finding] = {}
         self._warned = Throttle(_WARN_EVERY)
         self._saved_at = time.monotonic()
@@ -57,7 +60,7 @@ class ReputationBreaker:
     async def run(self) -> None:
         """Count and judge until cancelled."""
         while True:
-            await asyncio.sleep(_INTERVAL)
+            await asyncio.sleep(_INTERVAL if self._busy else _IDLE_INTERVAL)
             try:
                 await self.update()
             except sqlite3.OperationalError as error:
@@ -75,6 +78,7 @@ class ReputationBreaker:
         for group, mails in sent:
             self._reputation.sent(group, now, mails)
         reports, self._reports = self._reports, []
+        self._busy = bool(sent or reports)
         for report in reports:
             self._reputation.report(report)
             self._canaries.report(report)
@@ -90,12 +94,14 @@ class ReputationBreaker:
             await save_counts(self._database, self._reputation)
 
     async def _place(self) -> None:
-        for key, finding in list(self._unplaced.items()):
-            try:
-                await self._holds.place(key, str(finding), Holder.BREAKER)
-            except TooManyHoldsError as error:
-                _log.error("reputation.not_held", key=key, reason=str(finding), error=str(error))
-            del self._unplaced[key]
+        await asyncio.gather(*(self._place_one(key, finding) for key, finding in self._unplaced.items()))
+
+    async def _place_one(self, key: str, finding: Finding) -> None:
+        try:
+            await self._holds.place(key, str(finding), Holder.BREAKER)
+        except TooManyHoldsError as error:
+            _log.error("reputation.not_held", key=key, reason=str(finding), error=str(error))
+        self._unplaced.pop(key, None)
 
     def _warn(self, key: str, finding: Finding) -> None:
         if self._warned.admit(key) is not None:

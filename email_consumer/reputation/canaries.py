@@ -1,5 +1,6 @@
 """Canaries: of each topic a few mails go first; the rest waits until it is known what became of them."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Canaries:
         Raises:
             sqlite3.OperationalError: not all of it; call it again.
         """
+        begins = set[str]()
         for group, mails in sent:
             topic = group.topic_id
             if self._mails and topic and group.lane is Lane.BULK:
@@ -78,7 +80,8 @@ class Canaries:
                 if waiting:  # passed the gate before the hold was known
                     waiting.sent += mails
                 elif topic not in self._begun:
-                    await self._begin(topic)
+                    begins.add(topic)
+        await asyncio.gather(*map(self._begin, begins))
         for key, waiting in list(self._waiting.items()):
             if waiting.settled >= waiting.sent * _ENOUGH:
                 await self._holds.resume(key, by=Holder.CANARY, holder=Holder.CANARY)

@@ -11,7 +11,7 @@ from email_consumer.holds.hold_list import HoldList, TooManyHoldsError
 from email_consumer.holds.keys import tenant_key
 from email_consumer.runtime.backoff import backoff
 
-_INTERVAL = 0.25
+_INTERVAL = 1.0
 """Seconds between two looks at what was refused."""
 _FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 1_800.0

@@ -169,17 +169,20 @@ class Deliveries:
             if waits and other is not message and _uuid(other.data) == uuid:
                 return ""
         kept = ORIGIN in (message.headers or {})
-        for row in self._site.rows("SELECT status, content_id FROM email_requests WHERE uuid = ?", uuid):
-            if row["status"] >= Status.SENT or (row["content_id"] is not None and not kept):
+        for row in self._site.rows("SELECT status, content_id, published_at FROM email_requests WHERE uuid = ?", uuid):
+            put_back = kept and row["published_at"] is None  # because of a hold
+            if row["status"] >= Status.SENT or (row["content_id"] is not None and (put_back or not kept)):
                 return ""
         status = self._record(uuid)
         if status is not None and status >= Status.SENT:
             return ""
         streams = self._site.server.jetstream.streams
-        names = [f"{self._stream}-outcomes"] + ([] if kept else [f"{self._stream}-scheduled"])
-        for name in names:
+        for name in (f"{self._stream}-outcomes", f"{self._stream}-scheduled"):
             found = streams.get(name)
-            if found and any(uuid.encode() in each.data for each in found.storage.messages.values()):
+            messages = list(found.storage.messages.values()) if found else []
+            if kept and name.endswith("scheduled"):
+                messages = [each for each in messages if "Email-Held-By" in (each.headers or {})]
+            if any(uuid.encode() in each.data for each in messages):
                 return ""
         return f"nothing durable says what became of {uuid}"
 

@@ -29,6 +29,13 @@ def plan_mail(site: Site, draw: Random, *, seconds: float, once: bool) -> None:
         _use_api(site, mails, draw, seconds)
 
 
+def plan_holds(site: Site, draw: Random, *, seconds: float) -> None:
+    """Some mail is held within so many seconds, and let go on later."""
+    for key in ("topic:one", "topic:two", "lane:bulk", "account"):
+        for _ in range(draw.choice((0, 1, 1, 2))):
+            site.world.at(draw.uniform(0.0, seconds), site.traffic.hold, key, draw.choice((2.0, 30.0, 150.0)))
+
+
 def _publish(site: Site, mail: Mail, draw: Random, seconds: float, *, once: bool) -> None:
     world, traffic = site.world, site.traffic
     at = draw.uniform(0.0, seconds) if draw.random() < 0.5 else draw.uniform(8.0, 12.0)

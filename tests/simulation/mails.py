@@ -66,12 +66,28 @@ class SuppressionChange:
 
 
 @dataclass(slots=True)
+class HeldPeriod:
+    """A hold that somebody placed and ended."""
+
+    key: str
+    answered_at: float | None = None
+    resumed_at: float | None = None
+    """When it was asked to end."""
+
+    def covers(self, mail: Mail) -> bool:
+        if self.key == "account":
+            return True
+        return mail.lane is Lane.BULK and self.key in {"lane:bulk", f"topic:{mail.topic}"}
+
+
+@dataclass(slots=True)
 class History:
     """What happened outside the program."""
 
     mails: list[Mail] = field(default_factory=list)
     cancellations: list[Cancellation] = field(default_factory=list)
     suppressions: list[SuppressionChange] = field(default_factory=list)
+    holds: list[HeldPeriod] = field(default_factory=list)
 
     def by_address(self) -> dict[str, Mail]:
         return {mail.key: mail for mail in self.mails}

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from email_consumer.core.outcome import Sent, Stopped
@@ -19,6 +20,8 @@ from tests.simulation.site import Site
 
 _SPREADS = 3.0
 """Seconds until every worker knows what the sidecar answered, unless one is cut off."""
+_ON_ITS_WAY = 60.0
+"""Seconds until a mail that had been claimed has reached SES, or is not sent after all."""
 _SHOWN = frozenset({"Send", "Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"})
 
 
@@ -54,6 +57,7 @@ def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[s
         ]
     found += _conflicts(site)
     found += _cancellations(site, faults, environ)
+    found += _holds(site)
     found += _events(site)
     found += _history(site)
     return found
@@ -243,6 +247,23 @@ def _cancellations(site: Site, faults: Faults, environ: Mapping[str, str]) -> It
                 f"topic {cancellation.topic}: {len(late)} mails were sent after its cancellation at"
                 f" {cancellation.answered_at:.1f}, which said {cancellation.in_flight} may be"
             )
+
+
+def _holds(site: Site) -> Iterator[str]:
+    """With the store in another process, what was on its way to a worker may take as long as an outage."""
+    if site.separate or len(site.installation.members) > 1:
+        return
+    mails = site.history.by_address()
+    for exchange in (exchange for exchanges in site.ses.exchanges.values() for exchange in exchanges):
+        mail, at = mails.get(normal_form(exchange.request.recipients[0])), exchange.arrived_at or 0.0
+        for hold in site.history.holds:
+            since = hold.answered_at
+            if mail is None or since is None or not hold.covers(mail):
+                continue
+            ends = [each.resumed_at for each in site.history.holds if each.key == hold.key]  # ends all of them
+            until = min((end for end in ends if end is not None and end >= since), default=inf)
+            if since + _ON_ITS_WAY < at < until:
+                yield f"mail {mail.number}: was sent at {at:.1f}, held by {hold.key} from {since:.1f} to {until:.1f}"
 
 
 def _events(site: Site) -> Iterator[str]:

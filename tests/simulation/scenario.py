@@ -8,7 +8,7 @@ from random import Random
 
 from tests.simulation import faults
 from tests.simulation.injector import Fault, Faults
-from tests.simulation.mail_plan import plan_mail
+from tests.simulation.mail_plan import plan_holds, plan_mail
 from tests.simulation.oracle import violations
 from tests.simulation.seams import silent_logging
 from tests.simulation.ses_faults import doubtful_answers, fail_some_mail, unusual_answers
@@ -55,6 +55,8 @@ class Scenario:
     """Of an event of SES that does not come."""
     once: bool = False
     """Whether each mail is published once, and nobody uses the API: what one ledger knows, another one does not."""
+    holds: bool = False
+    """Whether mail is held meanwhile."""
 
 
 _RUN = {"run": "run"}
@@ -95,6 +97,9 @@ SCENARIOS: dict[str, Scenario] = {
         first=(fail_some_mail,) * 3,
         steps=("storing a dead letter", "recording", "settling"),
     ),
+    # Mail is moved into the store and out of it again, while everything else happens.
+    "holds": Scenario(_RUN, faults.ALL, first=(fail_some_mail,), holds=True),
+    "holds apart": Scenario(_ROLES, faults.ALL, first=(fail_some_mail,), holds=True),
 }
 
 
@@ -144,6 +149,8 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
         site.installation.start()
         world.trace("settings", **environ)
         plan_mail(site, draw, seconds=_ACTIVE, once=scenario.once)
+        if scenario.holds:
+            plan_holds(site, draw, seconds=_ACTIVE)
         faulty = Faults(site)
         for fault in scenario.first:
             faulty.plan(fault, 0.0)

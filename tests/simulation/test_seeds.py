@@ -9,7 +9,17 @@ import pytest
 from tests.simulation.scenario import SCENARIOS
 
 _SEED = 7
-_SEEDS = {"run": 10, "roles": 4, "suspended": 3, "takeover": 4, "doubt": 4, "clocks": 3, "dead letters": 3}
+_SEEDS = {
+    "run": 10,
+    "roles": 4,
+    "suspended": 3,
+    "takeover": 4,
+    "doubt": 4,
+    "clocks": 3,
+    "dead letters": 3,
+    "holds": 4,
+    "holds apart": 2,
+}
 """How many of each scenario the suite plays, together within half a minute of one core."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import msgpack
 
@@ -13,7 +14,7 @@ from tests.simulation import http
 from tests.simulation.clock import EPOCH
 from tests.simulation.http import Response
 from tests.simulation.installation import Installation
-from tests.simulation.mails import Cancellation, History, Mail, SuppressionChange
+from tests.simulation.mails import Cancellation, HeldPeriod, History, Mail, SuppressionChange
 from tests.simulation.world import World
 
 KEY = "simulated-key-of-32-characters-ab"
@@ -36,6 +37,8 @@ class _Request:
     done: Callable[[Response], None]
     lost: Callable[[], None]
     """Called for each time that nothing came back."""
+    may_be_gone: bool
+    """Whether 404 is an answer, too: what was to be removed was removed by a request whose answer was lost."""
 
 
 class Traffic:
@@ -107,6 +110,21 @@ class Traffic:
 
         self._ask("DELETE", f"/v1/topics/{topic}", None, answered)
 
+    def hold(self, key: str, seconds: float) -> None:
+        """Hold mail until it is answered, and end that some time later."""
+        period = HeldPeriod(key)
+        self._history.holds.append(period)
+
+        def answered(_: Response) -> None:
+            period.answered_at = self._world.now
+            self._world.after(seconds, self._resume, period)
+
+        self._ask("POST", "/v1/holds", {"key": key}, answered)
+
+    def _resume(self, period: HeldPeriod) -> None:
+        period.resumed_at = self._world.now
+        self._ask("DELETE", f"/v1/holds/{quote(period.key, safe='')}", None, lambda _: None, may_be_gone=True)
+
     def suppress(self, address: str) -> None:
         """Put an address on the suppression list, until it is answered."""
         change = SuppressionChange(address.lower(), suppressed=True, asked_at=self._world.now)
@@ -125,10 +143,11 @@ class Traffic:
         *,
         lost: Callable[[], None] = lambda: None,
         headers: Mapping[str, str] | None = None,
+        may_be_gone: bool = False,
     ) -> None:
         self.open += 1
         authorized = {"Authorization": f"Bearer {KEY}"} | dict(headers or {})
-        self._send(_Request(method, path, body, authorized, done, lost))
+        self._send(_Request(method, path, body, authorized, done, lost, may_be_gone))
 
     def _send(self, wanted: "_Request") -> None:
         over = False
@@ -140,7 +159,8 @@ class Traffic:
             over = True
             status = response and response.status
             self._world.trace("response", method=wanted.method, path=wanted.path, status=status)
-            if response and response.status < HTTPStatus.MULTIPLE_CHOICES:
+            gone = wanted.may_be_gone and status == HTTPStatus.NOT_FOUND
+            if response and (gone or response.status < HTTPStatus.MULTIPLE_CHOICES):
                 self.open -= 1
                 wanted.done(response)
                 return
