@@ -81,6 +81,11 @@ DOCTOR = _policy(
         ["ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations"],
         CONFIGURATION_SET,
     ),
+    _allow(
+        "ReadReputation",
+        ["ses:ListTenants", "ses:ListTenantResources", "ses:ListReputationEntities", "ses:ListRecommendations"],
+        "*",
+    ),
     _allow("ReadSubscriptions", ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"], "${EventsTopic}"),
     Statement("EventsThroughSqs", _allow("CountEvents", ["sqs:GetQueueAttributes"], "${EventsQueue.Arn}")),
     Statement("MailFromSqs", _allow("CountMail", ["sqs:GetQueueAttributes"], *_MAIL)),

@@ -8,6 +8,7 @@ from email_consumer.aws.client import UNREADABLE
 from email_consumer.aws.control_plane import ControlPlane, control_plane
 from email_consumer.aws.credentials import MissingCredentialsError
 from email_consumer.doctor.account import check_account, check_clock, check_credentials
+from email_consumer.doctor.advice import check_advice
 from email_consumer.doctor.claims import check_claims, check_ledger_streams
 from email_consumer.doctor.configuration import check_api_keys, check_safe_mode
 from email_consumer.doctor.copied_rows import check_copied_rows
@@ -24,6 +25,7 @@ from email_consumer.doctor.running import check_running
 from email_consumer.doctor.sqs import check_events_queue, check_source_queue
 from email_consumer.doctor.storage import check_storage
 from email_consumer.doctor.subscription import check_subscription
+from email_consumer.doctor.tenants import check_tenants
 from email_consumer.message.address import parse_address
 from email_consumer.runtime.loopback import is_loopback
 from email_consumer.settings import Settings
@@ -164,6 +166,10 @@ async def _with_aws(settings: Settings, aws: ControlPlane) -> list[Finding]:
         aws, settings.configuration_set, settings.sns_topic_arns, stand_in=stand_in
     )
     findings += about_events
+    limits = {name for _, name in settings.delivery_limits}
+    sets = limits | ({settings.configuration_set} if settings.configuration_set else set())
+    findings += await check_tenants(aws, parse_address(settings.from_email), sets)
+    findings += await check_advice(aws)
     for topic in sorted(topics):
         findings += await check_subscription(aws, topic, settings.server_url, settings.sns_events_queue_url)
     return findings

@@ -382,6 +382,17 @@ resource "aws_iam_policy" "doctor_policy" {
           ]
         },
         {
+          Sid    = "ReadReputation"
+          Effect = "Allow"
+          Action = [
+            "ses:ListTenants",
+            "ses:ListTenantResources",
+            "ses:ListReputationEntities",
+            "ses:ListRecommendations",
+          ]
+          Resource = ["*"]
+        },
+        {
           Sid      = "ReadSubscriptions"
           Effect   = "Allow"
           Action   = ["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"]

@@ -74,6 +74,8 @@ async def test_an_endpoint_that_nobody_answers(installation: Installation) -> No
         ("GetEmailIdentity", "ses.identity", "skipped"),
         ("GetConfigurationSet", "ses.configuration_set", "skipped"),
         ("ListSubscriptionsByTopic", "sns.subscription", "skipped"),
+        ("ListTenants", "ses.tenants", "skipped"),
+        ("ListRecommendations", "ses.advice", "skipped"),
     ],
 )
 async def test_a_permission_that_is_missing_is_named(
@@ -84,6 +86,41 @@ async def test_a_permission_that_is_missing_is_named(
     found = await installation.findings()
     assert (list(found), found[check].severity) == ([check], severity)
     assert f":{operation}" in found[check].fix
+
+
+_SES = f"arn:aws:ses:{REGION}:000000000000:"
+_SETS = [f"{_SES}configuration-set/{name}" for name in ("mail", "codes")]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "severity", "words"),
+    [
+        ({"resources": [f"{_SES}identity/example.com", *_SETS]}, None, ""),
+        ({"resources": [f"{_SES}identity/no-reply@mail.example.com", *_SETS], "impact": "LOW"}, None, ""),
+        ({"resources": [f"{_SES}identity/mail.example.com", _SETS[0]]}, "error", "may not use the configuration set codes"),
+        ({"resources": _SETS}, "warning", "may not send from no-reply@mail.example.com"),
+        ({"resources": [f"{_SES}identity/example.com", *_SETS], "ses_status": "DISABLED"}, "error", "which is paused"),
+        ({"resources": [f"{_SES}identity/example.com", *_SETS], "impact": "HIGH"}, "warning", "SES may pause it"),
+    ],
+)  # fmt: skip
+async def test_a_tenant(installation: Installation, tenant: dict[str, Any], severity: str | None, words: str) -> None:
+    await installation.sandbox.put("/sandbox/tenants", {"tenants": {"acme": tenant}})
+    found = await installation.findings(DELIVERY_LIMITS="300:codes")
+    if severity is None:
+        assert found == {}
+        return
+    assert (list(found), found["ses.tenants"].severity) == (["ses.tenants"], severity)
+    assert "acme" in found["ses.tenants"].text
+    assert words in found["ses.tenants"].text
+    assert found["ses.tenants"].fix
+
+
+async def test_what_the_advisor_recommends(installation: Installation) -> None:
+    about = {"resource_arn": f"{_SES}identity/example.com", "description": "No DMARC record."}
+    found = [about | {"type": "BIMI", "impact": "LOW"}, about | {"type": "DMARC", "impact": "HIGH"}]
+    await installation.sandbox.put("/sandbox/recommendations", {"recommendations": found})
+    first = (await installation.findings())["ses.advice"]
+    assert (first.severity, "DMARC of identity/example.com (high impact)" in first.text) == ("warning", True)
 
 
 async def test_a_sender_that_ses_does_not_know(installation: Installation) -> None:
