@@ -66,7 +66,7 @@ async def _interrupt_everywhere(aws: Cloud, values: Values, before: Command, com
     uninterrupted = Killing(aws.aws, after=0)
     await command(uninterrupted, values)
     wanted = await aws.shape()
-    assert uninterrupted.changes >= 9
+    assert uninterrupted.changes >= 8
     for number in range(1, uninterrupted.changes + 1):
         await aws.reset()
         await before(aws.aws, values)
