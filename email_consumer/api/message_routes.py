@@ -9,18 +9,17 @@ from aiohttp import web
 
 from email_consumer.api.batch import Batch, prepare
 from email_consumer.api.key_limits import within_limits
-from email_consumer.api.mail_store import MailStore, RequestKey
+from email_consumer.api.mail_store import MailStore
 from email_consumer.api.new_messages import Accepted, NewMessages
+from email_consumer.api.request_key import HEADER, request_key
 from email_consumer.api.request_limiter import RequestLimiter
 from email_consumer.api.request_reader import read_request
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.message.keys import Reading
-from email_consumer.web.grant import GRANT, ROOT, Scope
+from email_consumer.web.grant import GRANT, Scope
 from email_consumer.web.routing import JSON, ApiError, operation, read_json_bytes
 
-_KEY = "Idempotency-Key"
-_LONGEST_KEY = 255
 _CONCURRENT = 2
 _WAITING = 16
 
@@ -56,7 +55,7 @@ class MessageRoutes:
         body=NewMessages,
         answer=Accepted,
         headers={
-            _KEY: "Repeating a request with the same key and body returns the same response and sends no second mail"
+            HEADER: "Repeating a request with the same key and body returns the same response and sends no second mail"
         },
         scope=Scope.SEND,
     )
@@ -65,7 +64,7 @@ class MessageRoutes:
         body = await read_json_bytes(request)
         async with self._limiter.slot():
             began = time.monotonic()
-            key = _request_key(request, body)
+            key = request_key(request, hashlib.sha256(body).digest())
             if key and (earlier := await self._store.answered(key)):
                 return web.Response(text=earlier, content_type=JSON)
             reading = Reading(self._zone)
@@ -81,18 +80,6 @@ class MessageRoutes:
             )
         self._stored()
         return web.Response(text=text, content_type=JSON)
-
-
-def _request_key(request: web.Request, body: bytes) -> RequestKey | None:
-    """Stored keys have separate Idempotency-Keys: no key learns what another one sent."""
-    key = request.headers.get(_KEY)
-    if key is None:
-        return None
-    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
-        raise ApiError(400, "bad_key", f"{_KEY} must consist of 1 to {_LONGEST_KEY} printable characters.")
-    grant = request[GRANT]
-    own = key if grant is ROOT else f"{grant.key_id}:{key}"
-    return RequestKey(own, hashlib.sha256(body).digest())
 
 
 def _answer(batch: Batch, unknown: Iterable[str], seconds: float) -> str:

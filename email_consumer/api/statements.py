@@ -172,6 +172,23 @@ SELECT
     (SELECT sum(count) FROM topic_minutes WHERE topic_id = :topic_id AND minute >= :minute)
 """
 
+_WAITS_FOR_ITS_TIME = f"""
+uuid = :uuid AND source = 'api' AND status = {Status.CREATED} AND published_at IS NULL AND in_doubt = 0
+    AND content_id IS NOT NULL AND scheduled_at > :now
+"""
+
+MOVE = f"UPDATE email_requests SET scheduled_at = :due_at, updated_at = :now WHERE {_WAITS_FOR_ITS_TIME}"
+
+CANCEL_MAIL = f"""
+UPDATE email_requests SET status = {Status.STOPPED}, error = :error, finished_at = :now, updated_at = :now
+WHERE {_WAITS_FOR_ITS_TIME}
+"""
+
+API_MAIL = f"""
+SELECT mail.*, content.subject AS whole_subject, content.content, content.extra, {_RESULTS} FROM email_requests AS mail
+LEFT JOIN email_contents AS content ON content.id = content_id WHERE uuid = ? AND source = 'api'
+"""
+
 CONTENT_OF_MAIL = """
 SELECT content.subject, content.content, extra FROM email_requests AS mail
 LEFT JOIN email_contents AS content ON content.id = content_id WHERE uuid = ?

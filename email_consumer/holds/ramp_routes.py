@@ -6,6 +6,7 @@ from email_consumer.core.ramps import today
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.keys import ramp_key
 from email_consumer.holds.ramp_release import RampRelease
+from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation
 
 
@@ -36,7 +37,7 @@ class RampRoutes:
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/ramps", self.show)]
 
-    @operation("The ramps of sender domains", answer=RampList)
+    @operation("The ramps of sender domains", answer=RampList, scope=Scope.READ)
     async def show(self, _request: web.Request) -> web.Response:
         counts, ramps, day = await self._mail.counts(), self._ramp.ramps, today()
         return answer(

@@ -21,6 +21,8 @@ from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.progress import ProgressReader
 from email_consumer.api.reason_routes import ReasonRoutes
+from email_consumer.api.resend_routes import ResendRoutes
+from email_consumer.api.scheduled_mail import ScheduledMail
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.stats_routes import StatsRoutes
 from email_consumer.api.topic_routes import TopicRoutes
@@ -156,6 +158,14 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler,
         *MessageRoutes(
             store,
             parts.metrics,
+            zone=ZoneInfo(settings.timezone),
+            max_payload=lambda: queue.max_payload,
+            stored=scheduler.wake,
+            default_sender=settings.from_email,
+        ).routes(),
+        *ResendRoutes(
+            store,
+            ScheduledMail(database, scheduler.paused, scheduler.wake, unsent=Unsent(parts.metrics)),
             zone=ZoneInfo(settings.timezone),
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,

@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 
 from email_consumer.core.mail_queue import QueueUnavailableError
 from email_consumer.runtime.throttle import Throttle
-from email_consumer.web.routing import ApiError
+from email_consumer.web.routing import ApiError, operation_of
 
 _QUIET = 10.0
 """Seconds between two log lines about the same error: anybody can repeat a request."""
@@ -27,18 +27,23 @@ class ErrorResponses:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except ApiError as error:
-            return error.response()
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - a redirect is not an error
                 raise
-            return _of_aiohttp(error).response()
-        except sqlite3.OperationalError as error:
-            return self._storage_unavailable(request, error).response()
-        except (QueueUnavailableError, NatsError, TimeoutError) as error:
-            return self._queue_unavailable(request, error).response()
+            return _respond(request, _of_aiohttp(error))
         except Exception as error:  # noqa: BLE001 - the client gets a response whatever happened
-            return self._crashed(request, error).response()
+            return _respond(request, self._explained(request, error))
+
+    def _explained(self, request: web.Request, error: Exception) -> ApiError:
+        match error:
+            case ApiError():
+                return error
+            case sqlite3.OperationalError():
+                return self._storage_unavailable(request, error)
+            case QueueUnavailableError() | NatsError() | TimeoutError():
+                return self._queue_unavailable(request, error)
+            case _:
+                return self._crashed(request, error)
 
     def _storage_unavailable(self, request: web.Request, error: Exception) -> ApiError:
         unlogged = self._throttle.admit("storage")
@@ -64,6 +69,11 @@ class ErrorResponses:
         if unlogged is not None:
             _log.error("api.crashed", method=request.method, path=request.path, unlogged=unlogged, exc_info=error)
         return ApiError(500, "internal", "Internal error; see the server log.")
+
+
+def _respond(request: web.Request, error: ApiError) -> web.Response:
+    operation = operation_of(request.match_info.handler)
+    return operation.respond(request, error) if operation else error.response()
 
 
 def _route(request: web.Request) -> str:

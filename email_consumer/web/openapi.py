@@ -69,7 +69,7 @@ def document_route(routes: Iterable[web.RouteDef], version: str) -> web.RouteDef
 
 def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     """The document, with all routes whose handlers carry an `operation`."""
-    described = [(route, found) for route in routes if (found := operation_of(route.handler))]
+    described = [(route, found) for route in routes if (found := operation_of(route.handler)) and found.documented]
     models: set[Shape] = {_ERROR}
     for _, found in described:
         models |= {(model, "validation") for model in (found.body,) if model}

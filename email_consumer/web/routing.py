@@ -124,6 +124,10 @@ class Operation:
     """Needs no API key."""
     scope: Required = None
     """What a key must allow. Every operation that needs a key declares it."""
+    documented: bool = True
+    """Part of the OpenAPI document."""
+    respond: Callable[[web.Request, ApiError], web.Response] = lambda _, error: error.response()
+    """Makes the response of an error, for routes that follow another contract than ours."""
     audited: bool = False
     """Recorded in the audit log although it changes nothing."""
 
