@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import dns.asyncresolver
 from dns.exception import DNSException
@@ -46,14 +46,16 @@ async def absent(asked: dns.asyncresolver.Resolver, records: Iterable[DnsRecord]
 async def wait_for(
     asked: dns.asyncresolver.Resolver, records: Iterable[DnsRecord], *, patience: float, pause: float
 ) -> list[DnsRecord]:
-    """Ask again every `pause` seconds until all are there or `patience` seconds are over; return what is still absent."""
-    missing: Sequence[DnsRecord] = list(records)
+    """Ask again every `pause` seconds until all are there or `patience` seconds are over; return what is still absent.
+
+    Records that are only suggested are not waited for.
+    """
     end = time.monotonic() + patience
-    while missing := await absent(asked, missing):
-        if time.monotonic() + pause > end:
-            break
+    missing = await absent(asked, records)
+    while any(not record.suggested for record in missing) and time.monotonic() + pause <= end:
         await asyncio.sleep(pause)
-    return list(missing)
+        missing = await absent(asked, missing)
+    return missing
 
 
 async def _has(asked: dns.asyncresolver.Resolver, record: DnsRecord) -> bool:
