@@ -29,8 +29,9 @@ def one_at_a_time(
     grace = float(environ["IN_DOUBT_GRACE"])
     shared = environ["LEDGER"] == "jetstream"
     # Under a claim that is over when it is granted, as to a process that has slept, nothing is written.
-    granted = [each for each in asked if each.granted_at is not None and each.write_by > each.granted_at]
-    for before, after in pairwise(granted):
+    granted = [(each.granted_at, each) for each in asked if each.granted_at and each.write_by > each.granted_at]
+    # One that was asked for earlier may be granted later, as while the bucket was full.
+    for before, after in pairwise(each for _, each in sorted(granted, key=lambda pair: pair[0])):
         assert after.granted_at is not None
         unknown = separate and before.process.name != after.process.name
         finished = before.finish_at is not None and before.finish_at <= after.granted_at

@@ -73,12 +73,16 @@ class Accepted:
         return self.request.recipients
 
 
+_ROUNDING = 1e-6
+"""Seconds: sums of floats are not exact, and a pacer releases just a second after it released before."""
+
+
 def most_in_a_second(counts: list[tuple[float, int]]) -> int:
     """The most that any sliding second holds, of (time, count) in order of time."""
     most = total = begin = 0
     for at, count in counts:
         total += count
-        while counts[begin][0] <= at - 1.0:
+        while counts[begin][0] <= at - 1.0 + _ROUNDING:
             total -= counts[begin][1]
             begin += 1
         most = max(most, total)
