@@ -29,7 +29,11 @@ class ActiveHolds:
 
     def covering(self, message: EmailMessage) -> str | None:
         """The key of a hold that the mail has to wait for; None if it may go on."""
-        for key in keys_of(message.topic_id, message.tenant, bulk=message.is_bulk):
-            if (both_lanes := self._keys.get(key)) is not None and (both_lanes or message.is_bulk):
+        return self.covering_mail(message.topic_id, message.tenant, bulk=message.is_bulk)
+
+    def covering_mail(self, topic_id: str | None, tenant: str | None, *, bulk: bool) -> str | None:
+        """The same for a mail of which only this is known."""
+        for key in keys_of(topic_id, tenant, bulk=bulk):
+            if (both_lanes := self._keys.get(key)) is not None and (both_lanes or bulk):
                 return key
         return None

@@ -37,6 +37,7 @@ from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
 from email_consumer.feedback.inbox import Inbox
 from email_consumer.feedback.receiver import EventReceiver
 from email_consumer.feedback.sqs_events import SqsEvents
+from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.message.lane import Lane
 from email_consumer.roles.access import build_access
 from email_consumer.roles.dashboard import build_dashboard
@@ -94,7 +95,8 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     The returned function wakes the scheduler, and has to be called after scheduled mail was stored.
     """
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
-    mail, unsent = DueMail(resources.database), Unsent(parts.metrics)
+    active_holds = ActiveHolds()
+    mail, unsent = DueMail(resources.database, active_holds), Unsent(parts.metrics)
     scheduler = Scheduler(
         mail,
         resources.queue,
@@ -104,7 +106,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         dead_letter_writer=parts.dead_letter_writer,
         windows={lane: window_for(parts.settings.ses_rate_per_sec) for lane in Lane},
     )
-    holds = await open_holds(parts, resources.database, resources.workers, scheduler.wake)
+    holds = await open_holds(parts, resources.database, resources.workers, active_holds, released=scheduler.wake)
     reputation = await open_reputation(parts, resources.database, resources.workers, holds.list)
     feedback = await _feedback(parts, resources, reputation.breaker.report)
     unconsumed = watch_unconsumed(parts)

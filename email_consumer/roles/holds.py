@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.holds.ramp_release import RampRelease
@@ -23,11 +24,17 @@ class Holds:
     routes: Sequence[web.RouteDef]
 
 
-async def open_holds(parts: Parts, database: Database, workers: Workers, released: Callable[[], None]) -> Holds:
-    """Start with the holds of the store; workers know them on return, or before they pull. `released`: mail became due."""
+async def open_holds(
+    parts: Parts, database: Database, workers: Workers, active: ActiveHolds, *, released: Callable[[], None]
+) -> Holds:
+    """Start with the holds of the store; workers know them on return, or before they pull.
+
+    `active` is kept in step with them; `released` is called when mail became due.
+    """
 
     def publish(keys: Mapping[str, bool]) -> None:
         parts.metrics.holds = len(keys)
+        active.replace(keys)
         workers.hold(keys)
 
     holds = HoldList(database, publish)

@@ -14,6 +14,7 @@ from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.mail_queue import LANE, ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.ramps import RAMPED
+from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address
 from email_consumer.message.content import Content
@@ -76,8 +77,10 @@ class Due:
 
 
 class DueMail:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, holds: ActiveHolds | None = None) -> None:
+        """`holds`: mail that they cover is not published."""
         self._database = database
+        self._holds = holds or ActiveHolds()
         # Thousands of recipients may share a content: it is read and validated once.
         self._last_turn: dict[Lane, str] = {}
         """The tenant that was the last to have its turn."""
@@ -86,11 +89,12 @@ class DueMail:
     async def take(self, lane: Lane, limit: int, excluded: Sequence[int] = ()) -> Due:
         """Up to `limit` mails of a lane, except those with `excluded` contents; expired mail is stopped.
 
-        Tenants take turns: each that has its turn gets the same share, its mail that is longest due first.
+        Tenants take turns: each that has its turn gets the same share, its mail that is longest due first. What is held by now is
+        left to wait for its hold.
         """
         now = time.time()
         due, expired = Due([], []), []
-        for row in await self._take_turns(lane, limit, excluded, now):
+        for row in await self._without_held(await self._take_turns(lane, limit, excluded, now), now):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
@@ -105,6 +109,21 @@ class DueMail:
                 due.unpublishable.append(_conflict(row, message))
         await self.finish(expired)
         return replace(due, expired=len(expired))
+
+    async def _without_held(self, rows: list[sqlite3.Row], now: float) -> list[sqlite3.Row]:
+        if not self._holds:
+            return rows
+        free, held = [], []
+        for row in rows:
+            bulk = row["lane"] != Lane.TRANSACTIONAL
+            if key := self._holds.covering_mail(row["topic_id"], row["tenant"], bulk=bulk):
+                held.append({"id": row["id"], "key": key, "now": now})
+            else:
+                free.append(row)
+        if held:
+            async with self._database.transaction() as connection:
+                await connection.executemany(statements.HOLD, held)
+        return free
 
     async def _take_turns(self, lane: Lane, limit: int, excluded: Sequence[int], now: float) -> list[sqlite3.Row]:
         tenants = await self._next_tenants(lane)

@@ -29,10 +29,16 @@ WITH RECURSIVE turn (tenant) AS (
 TURNS = f"{_TURNS} SELECT tenant FROM turn WHERE tenant IS NOT NULL"
 
 DUE = f"""
-SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, held_times, ramped_on FROM email_requests
+SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, tenant, held_times, ramped_on FROM email_requests
 WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = :tenant AND {_DUE_AT} <= :now
     AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY {_DUE_AT}, id LIMIT :limit
+"""
+
+# Due mail that a hold covers waits for it here, instead of being published and brought back.
+HOLD = """
+UPDATE email_requests SET held_by = :key, error = coalesce(error, 'held: ' || :key), updated_at = :now
+WHERE id = :id AND held_by IS NULL AND published_at IS NULL
 """
 
 NEXT_DUE = f"""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.holds.keys import TURN
@@ -67,3 +68,20 @@ async def test_the_next_due_time_is_that_of_any_tenant(database: Database) -> No
     assert abs(next_due - (now + timedelta(hours=1)).timestamp()) < 1
     assert await due.next_due(Lane.TRANSACTIONAL) is None
     assert await take(due, 10) == {}
+
+
+async def test_what_is_held_is_not_published_and_keeps_nobody_waiting(database: Database) -> None:
+    await store(database, {None: 30}, topic_id="held")
+    await store(database, {"acme": 2}, topic_id="free")
+    active = ActiveHolds()
+    active.replace({"topic:held": False})
+    due, taken = DueMail(database, active), Counter[str | None]()
+    for _ in range(4):
+        taken += await take(due, 10)
+    assert taken == {"acme": 2}
+    assert await due.next_due(Lane.BULK) is None
+    rows = await database.fetch("SELECT held_by, count(*) FROM email_requests GROUP BY held_by ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(None, 2), ("topic:held", 30)]
+    active.replace({})
+    await HeldMail(database, HoldList(database, lambda _: None), lambda: None).release()
+    assert await take(due, 100) == {None: 30}
