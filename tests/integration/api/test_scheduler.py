@@ -219,10 +219,13 @@ async def test_the_ledger_takes_published_mail_as_its_own(harness: ApiHarness) -
     assert await harness.rows("status, source, message_id", "") == [(2, "api", "ses-1")]
 
 
-async def test_what_a_worker_made_of_a_mail_before_its_publication_was_noted_stays(harness: ApiHarness) -> None:
-    await harness.post(new_message(), scheduled_at="2999-01-01T00:00:00Z")
-    [(row,)] = await harness.rows("id", "")
-    due = DueMail(harness.database)
-    await due.finish([(row, Status.STOPPED, "suppressed: a@example.com: manual")])
-    await due.mark_published([(row, 7)])
-    assert await harness.rows("error, published_sequence", "") == [("suppressed: a@example.com: manual", 7)]
+async def test_what_a_worker_made_of_a_mail_before_its_publication_was_noted_stays(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    async with running(tmp_path, server.url, schedule=False) as harness:
+        await harness.post(new_message())
+        [(row,)] = await harness.rows("id", "")
+        due = DueMail(harness.database)
+        await due.finish([(row, Status.STOPPED, "suppressed: a@example.com: manual")])
+        await due.mark_published([(row, 7)])
+        assert await harness.rows("error, published_sequence", "") == [("suppressed: a@example.com: manual", 7)]
