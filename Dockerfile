@@ -8,7 +8,7 @@ RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
 # The dependencies alone first: this layer lasts until the lock or pyproject.toml changes.
 RUN uv venv /opt/email-consumer \
     && uv pip install --no-cache --compile-bytecode --python /opt/email-consumer \
-        --require-hashes --constraints requirements.lock --requirements pyproject.toml
+        --require-hashes --constraints requirements.lock --requirements pyproject.toml --extra otel
 COPY README.md LICENSE ./
 COPY email_consumer email_consumer
 RUN uv build --no-cache --wheel --require-hashes --build-constraints requirements.lock \

@@ -96,7 +96,7 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
     """
     misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
     active_holds = ActiveHolds()
-    mail, unsent = DueMail(resources.database, active_holds), Unsent(parts.metrics)
+    mail, unsent = DueMail(resources.database, active_holds, parts.traces), Unsent(parts.metrics)
     scheduler = Scheduler(
         mail,
         resources.queue,
@@ -164,6 +164,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler,
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
             default_sender=settings.from_email,
+            traces=parts.traces,
         ).routes(),
         *ResendRoutes(
             store,

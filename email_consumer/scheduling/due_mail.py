@@ -11,6 +11,7 @@ from cachetools import LRUCache
 from nats.js.api import Header
 
 from email_consumer.core.dead_letters import DeadLetterKind
+from email_consumer.core.known_traces import KnownTraces
 from email_consumer.core.mail_queue import LANE, ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.ramps import RAMPED
@@ -76,11 +77,16 @@ class Due:
     """Number of mails that were stopped because they expired."""
 
 
+_MOST_TRACED = 65_536
+"""Bytes of a payload: a header that mail can do without must not make it too large for NATS."""
+
+
 class DueMail:
-    def __init__(self, database: Database, holds: ActiveHolds | None = None) -> None:
+    def __init__(self, database: Database, holds: ActiveHolds | None = None, traces: KnownTraces | None = None) -> None:
         """`holds`: mail that they cover is not published."""
         self._database = database
         self._holds = holds or ActiveHolds()
+        self._traces = traces or KnownTraces()
         # Thousands of recipients may share a content: it is read and validated once.
         self._last_turn: dict[Lane, str] = {}
         """The tenant that was the last to have its turn."""
@@ -99,7 +105,7 @@ class DueMail:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
             try:
-                message = _message(row, await self._content(row["content_id"]))
+                message = self._traced(_message(row, await self._content(row["content_id"])), row["uuid"])
             except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not block the others
                 due.unpublishable.append(await self._broken(row, f"stored mail is invalid: {error}"))
                 continue
@@ -124,6 +130,11 @@ class DueMail:
             async with self._database.transaction() as connection:
                 await connection.executemany(statements.HOLD, held)
         return free
+
+    def _traced(self, message: Message, uuid: str) -> Message:
+        if len(message.payload) > _MOST_TRACED:
+            return message
+        return replace(message, headers={**message.headers, **self._traces.headers(uuid)})
 
     async def _take_turns(self, lane: Lane, limit: int, excluded: Sequence[int], now: float) -> list[sqlite3.Row]:
         tenants = await self._next_tenants(lane)

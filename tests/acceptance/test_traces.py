@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import nats
 
+from tests.acceptance.api.conftest import serving
 from tests.acceptance.conftest import DaemonHarness, over_both_sources
 from tests.acceptance.publisher import SUBJECT, SqsPublisher, as_map
+from tests.factories import new_message
 from tests.servers.otlp import OtlpReceiver, ReceivedSpan
 from tests.waiting import until
 
@@ -70,6 +72,22 @@ async def test_it_continues_the_publisher_s_trace_step_by_step(harness: DaemonHa
     [request] = [step for step in steps if step.kind == "SPAN_KIND_CLIENT"]
     [mail] = (await harness.sandbox.get("/messages"))["messages"]
     assert request.attributes["email.message_id"] == mail["message_id"]
+
+
+async def test_mail_that_comes_over_http_belongs_to_the_request_s_trace(harness: DaemonHarness) -> None:
+    receiver = OtlpReceiver()
+    requests = {_TRACEPARENT: new_message("a@example.com", "b@example.com"), "malformed": new_message("c@example.com")}
+    async with (
+        receiver,
+        serving(harness, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY=100) as api,
+    ):
+        for header, message in requests.items():
+            status, _ = await api.ask("POST", "/v1/messages", {"messages": [message]}, headers={"traceparent": header})
+            assert status == 200
+        deliveries = await received(receiver, 3)
+    traces = [(process.trace, process.parent) for process, _ in deliveries]
+    assert traces.count((_TRACE, _SPAN)) == 2
+    assert [parent for trace, parent in traces if trace != _TRACE] == [""]
 
 
 async def test_failures_are_marked_without_words_of_the_mail_and_logs_name_the_trace(harness: DaemonHarness) -> None:

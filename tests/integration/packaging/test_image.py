@@ -25,9 +25,12 @@ def _installs() -> list[str]:
 def test_it_installs_the_required_dependencies_by_hash_and_the_wheel_alone() -> None:
     tools, dependencies, wheel = _installs()
     assert tools == "pip install --no-cache-dir --require-hashes -r uv.lock"
-    assert dependencies.endswith("--require-hashes --constraints requirements.lock --requirements pyproject.toml")
+    assert dependencies.endswith(
+        "--require-hashes --constraints requirements.lock --requirements pyproject.toml --extra otel"
+    )
     assert wheel.endswith("--no-deps dist/*.whl")
-    assert not re.search(r"--(all-)?(extra|group)|\[local\]", dependencies + wheel)
+    assert not re.search(r"--(all-extras|group)|--extra (?!otel$)|\[local\]", dependencies)
+    assert "extra" not in wheel
     assert "packages" not in (ROOT / "Dockerfile").read_text() + (ROOT / ".dockerignore").read_text()
 
 
