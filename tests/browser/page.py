@@ -23,8 +23,8 @@ addEventListener("securitypolicyviolation", (event) => violations.push(`${event.
 
 # One request of the driver, where asking an element for its text takes two, and a script of 50 KB.
 _TEXT = """
-const element = document.querySelector(arguments[0]);
-return element?.checkVisibility() ? element.innerText.trim() : "";
+const shown = [...document.querySelectorAll(arguments[0])].find((element) => element.checkVisibility());
+return shown?.innerText.trim() ?? "";
 """
 
 Found = TypeVar("Found")
@@ -55,14 +55,19 @@ class Page:
         self.find("#login-form button").click()
 
     def go(self, name: str) -> None:
-        """To one of the lists."""
-        self.click(f'nav a[href="#{name}"]')
+        """To one of the places."""
+        self.click(f'#places a[href="#{name}"]')
         self.wait(lambda: self.find(f"#{name}").is_displayed())
 
     def look_for(self, text: str) -> None:
-        """In the search."""
-        self.go("search")
-        self.submit("#wanted", text)
+        """By the search of the head."""
+        self.submit("#find-text", text)
+
+    def at(self, hash_: str) -> None:
+        """Wait until this is the location."""
+        self.wait(
+            lambda: self.run("return location.hash") == hash_, f"{hash_} instead of {self.run('return location.hash')}"
+        )
 
     def find(self, css: str) -> WebElement:
         """The first such element, which may be there in a moment."""
@@ -72,7 +77,7 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
     def text(self, css: str) -> str:
-        """What a person reads there; empty if nothing is there."""
+        """What a person reads at the first such element that shows; empty if none does."""
         return str(self.run(_TEXT, css))
 
     def read(self, css: str, fragment: str) -> str:

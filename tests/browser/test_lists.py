@@ -12,18 +12,22 @@ def test_a_dead_letter_is_shown_and_sent_again(page: Page, harness: BrowserHarne
     page.click("#tile-dead a")
     page.wait(lambda: len(page.all("#dead-letters .row")) >= 2)
 
-    undecodable = next(row for row in page.all("#dead-letters .row") if "undecodable" in row.text)
+    undecodable = next(row for row in page.all("#dead-letters .row") if "Undecodable" in row.text)
     undecodable.find_element("css selector", "summary").click()
     page.wait(lambda: "base64" in undecodable.text)
     assert "wSBubyBtZXNzYWdl" in undecodable.text
 
-    page.find("#dead-kind").send_keys("rejected")
-    page.wait(lambda: {row.text.split()[1] for row in page.all("#dead-letters .row")} == {"rejected"})
+    page.find("#dead-kind").send_keys("Rejected")
+    page.at("#dead-letters?kind=rejected")
+    page.wait(lambda: {row.text.split()[1] for row in page.all("#dead-letters .row")} == {"Rejected"})
     rejected = next(row for row in page.all("#dead-letters .row") if "not verified" in row.text)
     rejected.find_element("css selector", "summary").click()
     page.wait(lambda: '"subject": "A subject"' in rejected.text)
     assert "Email-Reason" in rejected.text
+    page.wait(lambda: "dead-1@example.com A subject" in rejected.text)
     rejected.find_element("css selector", ".actions button").click()
+    page.read("#confirm-text", "goes back to the end of the queue")
+    page.click("#confirm-yes")
     page.read("#dead-letters .status", "is back in the stream as message")
     page.wait(lambda: harness.sent("dead-1") == 1)
     assert rejected.id not in [row.id for row in page.all("#dead-letters .row")]
@@ -51,7 +55,25 @@ def test_a_dead_letter_that_was_replayed_elsewhere_is_reported_as_gone(page: Pag
     last = page.wait(lambda: page.all("#dead-letters .row"))[-1]
     harness.ask("POST", f"/v1/dead-letters/{last.get_attribute('data-sequence')}/replay")
     last.find_element("css selector", ".actions button").click()
+    page.click("#confirm-yes")
     page.read("#dead-letters .status.error", "There is no dead letter")
+
+
+def test_all_dead_letters_of_a_kind_are_replayed_once_it_is_said_what_that_does(
+    page: Page, harness: BrowserHarness
+) -> None:
+    for number in range(3):
+        harness.reject(f"many-{number}@example.com", "no")
+    harness.publish([as_map(f"dead-many-{number}", email=f"many-{number}@example.com") for number in range(3)])
+    page.wait(lambda: harness.ask("GET", "/v1/messages/dead-many-2").get("status") == "Failed")
+    page.open("/#dead-letters?kind=rejected")
+    page.wait(lambda: len(page.all("#dead-letters .row")) >= 3)
+    page.click("#dead-letters .bar button", "Replay all: Rejected")
+    page.read("#confirm-text", "Replay it once the reason is gone")
+    page.click("#confirm-yes")
+    page.read("#dead-letters .status", "replayed.")
+    page.wait(lambda: all(harness.sent(f"dead-many-{number}") == 1 for number in range(3)))
+    page.wait(lambda: page.all("#dead-letters .row") == [])
 
 
 def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, harness: BrowserHarness) -> None:
@@ -106,8 +128,8 @@ def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, h
     page.go("suppressions")
     row = '#suppressions [data-address="bounce+list@simulator.amazonses.com"]'
     page.read(row, "hard bounce")
-    page.click(f"{row} button.link")
-    page.read('#search [data-uuid="bounced-1"]', "Bounced")
+    page.click(f"{row} a.open")
+    page.read('#mail [data-uuid="bounced-1"]', "Bounced")
 
 
 def test_mail_in_doubt_is_counted_and_listed(page: Page, harness: BrowserHarness) -> None:
@@ -116,5 +138,5 @@ def test_mail_in_doubt_is_counted_and_listed(page: Page, harness: BrowserHarness
     page.wait(lambda: page.number("#tile-doubt dd") >= 1)
     page.click("#tile-doubt a")
     assert "doubt@example.com" in page.read('#in-doubt [data-uuid="doubtful"]', "doubts")
-    page.click('#in-doubt [data-uuid="doubtful"] button.link')
-    page.read('#search [data-uuid="doubtful"]', "In doubt")
+    page.click('#in-doubt [data-uuid="doubtful"] a.open')
+    page.read("#mail .badge", "In doubt")

@@ -17,35 +17,40 @@ NAME = '"<img src=x onerror=window.evil=1><b>bold"'
 def evil(page: Page) -> Iterator[Page]:
     """Afterwards nothing evil was done, and nothing made of its parts."""
     yield page
-    assert page.run("return window.evil === undefined && document.querySelector('#lists img, #lists script') === null")
+    assert page.run("return window.evil === undefined && document.querySelector('main img, main script') === null")
     assert page.all(".row b b, .unfolded b b, pre *, #notice *") == []
 
 
 def test_topics(evil: Page, harness: BrowserHarness) -> None:
-    harness.publish([as_map("evil-topic", topic_id=EVIL)])
+    message = {"topic_id": EVIL, "emails": ["later@example.com"], "subject": EVIL, "content": EVIL}
+    harness.ask("POST", "/v1/messages", {"messages": [message | {"scheduled_at": "2090-01-01T00:00:00Z"}]})
+    evil.go("topics")
     evil.wait(lambda: EVIL in [name.text for name in evil.all("#topics .name")])
-    row = evil.wait(lambda: next(row for row in evil.all("#topics .topic") if EVIL in row.text))
-    row.find_element("css selector", "button").click()
+    next(name for name in evil.all("#topics .name") if name.text == EVIL).click()
+    evil.click("#topics button.danger")
     evil.read("#confirm-text", EVIL)
     evil.click("#confirm-yes")
-    evil.wait(lambda: "· final" in row.text)
+    evil.read("#topics .receipt", "· final")
+    assert evil.text("#topics h2.grow") == EVIL
 
 
-def test_uuids_names_subjects_and_errors_in_the_search(evil: Page, harness: BrowserHarness) -> None:
+def test_uuids_names_subjects_and_errors_of_mail(evil: Page, harness: BrowserHarness) -> None:
     uuid = f"evil {EVIL}"
     harness.reject("evil@example.com", EVIL)
     harness.publish([as_map(uuid, email=f"{NAME} <evil@example.com>", subject=EVIL, topic_id=EVIL)])
     evil.wait(lambda: harness.ask("GET", "/v1/messages?email=evil@example.com")["mails"])
     evil.wait(lambda: harness.ask("GET", "/v1/messages?email=evil@example.com")["mails"][0]["status"] == "Failed")
     evil.look_for("evil@example.com")
-    summary = evil.read("#search .row summary", NAME)
-    assert summary.count(EVIL) == 2  # the topic and the error
-    evil.click("#search .row summary")
-    assert uuid in evil.read("#search .attributes", EVIL)
+    row = evil.read("#mail .mail-row", NAME)
+    assert row.count(EVIL) == 3  # the subject, the topic and the error
+    evil.click("#mail .mail-row a.open")
+    assert uuid in evil.read("#mail .attributes", EVIL)
     evil.look_for(uuid)
-    evil.read("#search .row summary", NAME)
-    evil.look_for(EVIL)
-    evil.read("#search .status", "Nothing found")
+    evil.read("#mail .attributes", NAME)
+    evil.look_for(EVIL[1:])
+    evil.read("#find .status", "Nothing begins with")
+    evil.look_for(EVIL[:5])
+    evil.read("#topics h2.grow", EVIL)
 
 
 def test_dead_letters_with_their_reasons_headers_and_messages(evil: Page, harness: BrowserHarness) -> None:

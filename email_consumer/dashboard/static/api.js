@@ -1,5 +1,7 @@
 // Requests to the sidecar. The browser adds the session cookie.
 
+import { T } from "./texts.js";
+
 /** An error response, with the message of the sidecar. */
 export class Refused extends Error {
   constructor(status, message) {
@@ -21,7 +23,7 @@ export async function ask(method, path, body) {
 /** Exchanges the key for a session; the key is not stored. */
 export const logIn = async (key) => {
   // Headers are ASCII; no other key can be valid.
-  if (/[^\x21-\x7e]/.test(key)) throw new Refused(401, "Invalid API key.");
+  if (/[^\x21-\x7e]/.test(key)) throw new Refused(401, T.invalidKey);
   return answer(await reach("/v1/session", { method: "POST", headers: { "X-API-KEY": key } }));
 };
 
@@ -29,7 +31,7 @@ async function reach(path, options) {
   try {
     return await fetch(path, options);
   } catch {
-    throw new Refused(0, "The daemon is unreachable.");
+    throw new Refused(0, T.unreachable);
   }
 }
 
@@ -38,5 +40,15 @@ async function answer(response) {
   const document = await response.json().catch(() => ({}));
   if (response.ok) return document;
   if (response.status === 401) window.dispatchEvent(new Event("session-lost"));
-  throw new Refused(response.status, document.error?.message ?? `The sidecar responded with ${response.status}.`);
+  throw new Refused(response.status, document.error?.message ?? T.responded(response.status));
+}
+
+/** The result of a request, null if it failed with this status. */
+export async function unless(status, asking) {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error.status === status) return null;
+    throw error;
+  }
 }

@@ -1,36 +1,44 @@
-// Assembles the page: access, the live part, and the lists.
+// Assembles the page: access, the live part, and the places.
 
 import { ask, logIn } from "./api.js";
-import { byId } from "./dom.js";
-import { decimal } from "./format.js";
+import { byId, el } from "./dom.js";
 import { DeadLetters } from "./dead-letters.js";
+import { Find } from "./find.js";
+import { decimal, zone } from "./format.js";
 import { InDoubt } from "./in-doubt.js";
+import { listenForKeys } from "./keys.js";
 import { Live } from "./live.js";
-import { Plot } from "./plot.js";
-import { Search } from "./search.js";
-import { buildTiles, showParts, showTiles } from "./state.js";
+import { MailList } from "./mail-list.js";
+import { MailPage } from "./mail-page.js";
+import { Now } from "./now.js";
+import { Pair } from "./pair.js";
+import { go, here, link } from "./router.js";
+import { Stats } from "./stats.js";
 import { Suppressions } from "./suppressions.js";
+import { T } from "./texts.js";
+import { TopicPage } from "./topic-page.js";
 import { Topics } from "./topics.js";
+import { Waiting } from "./waiting.js";
+import { Webhooks } from "./webhooks.js";
 
-const plot = new Plot();
-const search = new Search(byId("search"));
-const find = (text) => {
-  location.hash = "search";
-  search.find(text);
-};
-const lists = {
-  topics: new Topics(byId("topics"), (topic, state) => {
-    location.hash = "search";
-    search.list(topic, state);
-  }),
-  search,
+const now = new Now();
+const waiting = new Waiting(byId("waiting"));
+const places = {
+  now,
+  stats: new Stats(byId("stats")),
+  mail: new Pair(byId("mail"), MailList, MailPage),
+  topics: new Pair(byId("topics"), Topics, TopicPage),
+  waiting,
   "dead-letters": new DeadLetters(byId("dead-letters")),
-  suppressions: new Suppressions(byId("suppressions"), find),
-  "in-doubt": new InDoubt(byId("in-doubt"), find),
+  "in-doubt": new InDoubt(byId("in-doubt")),
+  suppressions: new Suppressions(byId("suppressions")),
+  webhooks: new Webhooks(byId("webhooks")),
+  find: new Find(byId("find")),
 };
 let live = null;
 let loggedIn = false;
 let shown = 0;
+let opened = null;
 
 function show(session) {
   shown += 1;
@@ -39,34 +47,38 @@ function show(session) {
   byId("login").hidden = open;
   byId("no-key").hidden = session.key_set;
   byId("login-form").hidden = !session.key_set;
-  byId("live").hidden = !open;
-  byId("lists").hidden = !loggedIn;
-  byId("logout").hidden = !loggedIn;
+  byId("places").hidden = byId("find-form").hidden = byId("logout").hidden = byId("aside").hidden = !loggedIn;
   byId("show-login").hidden = loggedIn || !session.public;
   byId("notice").hidden = true;
+  byId("zone").textContent = T.zone(zone, session.timezone);
+  byId("badges").replaceChildren(...badges(session));
   live?.end();
   live = open ? new Live(loggedIn ? "/v1/live" : "/v1/live/public", heard, silent) : null;
-  if (open) buildTiles(loggedIn);
+  if (open) now.build(loggedIn);
   else byId("key").focus();
-  route();
+  route(open);
+}
+
+function badges({ local, safe_mode }) {
+  const given = [local && T.local, T.safe[safe_mode]].filter(Boolean);
+  return given.map(([name, meaning]) => el("b", { class: "mode", title: meaning }, name));
 }
 
 function heard(name, data) {
   if (name === "history") {
-    plot.fill(data);
+    now.fill(data);
     return;
   }
   const { point, state } = data;
-  plot.add(point);
-  showTiles(state, plot, point[0]);
-  showParts(state.parts);
+  now.show(point, state);
+  waiting.live(state, point[0]);
   const problems = state.parts.filter(({ condition }) => condition === "down" || condition === "held");
-  notice(problems.map(({ name, condition, text }) => `${name} is ${condition === "held" ? "blocking mail" : "down"}${text && `: ${text}`}`).join("\n"));
+  notice(problems.map(({ name, condition, text }) => T.partProblem(name, condition === "held", text)).join("\n"));
   document.title = `${problems.length ? "⚠ " : ""}${decimal(point[1])}/s · email_consumer`;
 }
 
 function silent() {
-  notice("No connection to the daemon; retrying …");
+  notice(T.silent);
   checkSession();
 }
 
@@ -83,15 +95,32 @@ function notice(text) {
   box.hidden = !text;
 }
 
-function route() {
-  const chosen = lists[location.hash.slice(1)] ? location.hash.slice(1) : "topics";
-  for (const [name, list] of Object.entries(lists)) {
-    const visible = loggedIn && name === chosen;
-    byId(name).hidden = !visible;
-    document.querySelector(`nav a[href="#${name}"]`).toggleAttribute("aria-current", name === chosen);
-    if (visible) list.open();
-    else list.close();
+function route(open = true) {
+  const place = here();
+  const chosen = loggedIn && places[place.name] ? place.name : "now";
+  opened?.close();
+  for (const name of Object.keys(places)) {
+    byId(name).hidden = !open || name !== chosen;
+    const tab = document.querySelector(`#places a[href="#${name}"]`);
+    if (name === chosen) tab?.setAttribute("aria-current", place.item ? "true" : "page");
+    else tab?.removeAttribute("aria-current");
   }
+  opened = places[chosen];
+  if (place.item) scrollTo(0, 0);
+  if (loggedIn) opened.open(place);
+}
+
+function label() {
+  byId("places").ariaLabel = T.navigation;
+  byId("places").append(...Object.entries(T.places).map(([name, text]) => el("a", { href: link(name) }, text)));
+  byId("find-text").ariaLabel = T.searchLabel;
+  byId("find-text").placeholder = T.searchHint;
+  byId("show-login").textContent = byId("login-title").textContent = T.logIn;
+  document.querySelector("#login-form button").textContent = T.logIn;
+  document.querySelector("#login-form label").textContent = T.apiKey;
+  byId("logout").textContent = T.logOut;
+  byId("no-key").textContent = T.noKey;
+  byId("confirm-no").textContent = T.back;
 }
 
 byId("login-form").addEventListener("submit", async (event) => {
@@ -103,9 +132,14 @@ byId("login-form").addEventListener("submit", async (event) => {
     key.value = "";
     show(session);
   } catch (error) {
-    byId("login-error").textContent = error.status === 401 ? "Invalid API key." : error.message;
+    byId("login-error").textContent = error.status === 401 ? T.invalidKey : error.message;
     key.select();
   }
+});
+byId("find-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = byId("find-text").value.trim();
+  if (text) go("find", text);
 });
 byId("show-login").addEventListener("click", () => {
   byId("login").hidden = false;
@@ -118,6 +152,8 @@ byId("logout").addEventListener("click", async () => {
 window.addEventListener("session-lost", () => {
   if (loggedIn) checkSession();
 });
-window.addEventListener("hashchange", route);
+window.addEventListener("hashchange", () => route(!byId("now").hidden || loggedIn));
 
+label();
+listenForKeys();
 show(await ask("GET", "/v1/session").catch(() => ({ logged_in: false, public: false, key_set: true })));

@@ -8,6 +8,13 @@ export const count = (value) => (value == null ? "–" : whole.format(value));
 export const decimal = (value) => (value == null ? "–" : some.format(value));
 export const compact = (value) => (value < 10_000 ? whole.format(value) : short.format(value));
 
+/** A share between 0 and 1. */
+export function percent(share) {
+  if (share == null) return "–";
+  const value = 100 * share;
+  return `${value.toFixed(value > 0 && value < 1 ? 2 : 1)} %`;
+}
+
 /** A duration in seconds, in a suitable unit. */
 export function duration(seconds) {
   if (seconds == null) return "–";
@@ -22,11 +29,28 @@ export function bytes(value) {
   return value < 1_000 ? `${value} B` : value < 1e6 ? `${some.format(value / 1e3)} kB` : `${some.format(value / 1e6)} MB`;
 }
 
-/** A moment (RFC 3339) in the viewer's own time zone. */
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** A moment (RFC 3339) in the viewer's own time zone, absolute and relative. */
 export function moment(text) {
   if (!text) return null;
   const time = document.createElement("time");
   time.dateTime = text;
-  time.textContent = new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+  time.title = new Date(text).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "long" });
+  relate(time);
   return time;
+}
+
+/** A moment (RFC 3339) in the viewer's own time zone, without its distance from now. */
+export const clock = (text) => new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+/** Every half a minute, so that relative times stay true. */
+setInterval(() => document.querySelectorAll("time[title]").forEach(relate), 30_000);
+
+function relate(time) {
+  const at = new Date(time.dateTime);
+  const seconds = (Date.now() - at) / 1000;
+  const today = at.toDateString() === new Date().toDateString();
+  const absolute = at.toLocaleString("en-GB", today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" });
+  time.textContent = `${absolute} · ${seconds < 0 ? `in ${duration(-seconds)}` : `${duration(Math.round(seconds))} ago`}`;
 }

@@ -4,6 +4,7 @@
 
 import { byId, el } from "./dom.js";
 import { decimal } from "./format.js";
+import { T } from "./texts.js";
 
 const SPAN = 300;
 const MINUTES = [5, 4, 3, 2, 1, 0];
@@ -77,7 +78,7 @@ export class Plot {
           ...axis,
           size: 28,
           splits: () => MINUTES.map((minutes) => this.now() - 60 * minutes),
-          values: () => MINUTES.map((minutes) => (minutes ? `${minutes} min` : "now")),
+          values: () => MINUTES.map((minutes) => T.minutesAgo(minutes)),
         },
         { ...axis, size: 56, values: (_, values) => values.map(decimal) },
       ],

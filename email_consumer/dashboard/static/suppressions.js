@@ -4,52 +4,58 @@ import { ask } from "./api.js";
 import { confirmed, el } from "./dom.js";
 import { moment } from "./format.js";
 import { List } from "./list.js";
+import { go, link } from "./router.js";
+import { T } from "./texts.js";
 
 const PAGE = 50;
+const S = T.suppressions;
 const path = (address) => `/v1/suppressions/${encodeURIComponent(address)}`;
 const pathOf = ({ address, group, reason }) => `${path(address)}?${new URLSearchParams(group ? { group, reason } : { reason })}`;
 
 /** What an entry stops, in words. */
 function scope({ group, reason }) {
-  if (group) return `bulk mail of ${group}`;
-  return reason === "unsubscribed" ? "bulk mail" : "all mail";
+  if (group) return S.scope.group(group);
+  return reason === "unsubscribed" ? S.scope.bulk : S.scope.all;
 }
 
 export class Suppressions extends List {
-  /** `find` shows the history of an address. */
-  constructor(section, find) {
+  constructor(section) {
     const wanted = el("input", { id: "suppressed-find", type: "search", autocomplete: "off" });
     const address = el("input", { id: "suppress-address", type: "text", inputmode: "email", autocomplete: "off", required: true });
     const group = el("input", { id: "suppress-group", type: "text", maxlength: 64, pattern: "[A-Za-z0-9_.\\-]+", autocomplete: "off" });
     const detail = el("input", { id: "suppress-detail", type: "text", maxlength: 500, autocomplete: "off" });
     super(section, {
-      title: "Suppression list",
+      title: S.title,
       head: [
         el(
           "form",
-          { class: "bar", onsubmit: (event) => this.submit(event, () => this.open()) },
-          el("label", { for: "suppressed-find" }, "Address"),
+          { class: "bar", onsubmit: (event) => this.submit(event, () => go("suppressions", null, { address: wanted.value.trim() })) },
+          el("label", { for: "suppressed-find" }, S.address),
           wanted,
-          el("button", {}, "Look up"),
+          el("button", {}, T.lookUp),
         ),
         el(
           "form",
           { class: "bar", onsubmit: (event) => this.submit(event, () => this.add(address, group, detail)) },
-          el("label", { for: "suppress-address" }, "Block mail to"),
+          el("label", { for: "suppress-address" }, S.block),
           address,
-          el("label", { for: "suppress-group" }, "of group (empty: all)"),
+          el("label", { for: "suppress-group" }, S.group),
           group,
-          el("label", { for: "suppress-detail" }, "because"),
+          el("label", { for: "suppress-detail" }, S.because),
           detail,
-          el("button", {}, "Add"),
+          el("button", {}, S.add),
         ),
       ],
-      empty: "No address is suppressed.",
+      empty: S.empty,
       read: (next) => (wanted.value.trim() ? this.lookUp(wanted.value.trim()) : this.page(next)),
       row: (entry) => this.entry(entry),
     });
-    this.find = find;
     this.wanted = wanted;
+  }
+
+  async open(place) {
+    this.wanted.value = place.query.address ?? "";
+    await super.open(place);
   }
 
   submit(event, work) {
@@ -70,7 +76,7 @@ export class Suppressions extends List {
 
   entry(entry) {
     const remove = async () => {
-      if (await confirmed(`Allow ${scope(entry)} to ${entry.address} again?`, "Remove")) await this.remove(entry, item);
+      if (await confirmed(S.ask(scope(entry), entry.address), S.remove)) await this.remove(entry, item);
     };
     const item = el(
       "li",
@@ -78,13 +84,13 @@ export class Suppressions extends List {
       el(
         "div",
         { class: "line" },
-        el("button", { type: "button", class: "link", onclick: () => this.find(entry.address) }, entry.address),
+        el("a", { class: "open", href: link("mail", null, { email: entry.address }) }, entry.address),
         el("span", { class: "badge" }, entry.reason),
         el("span", {}, scope(entry)),
         el("span", { class: "grow dim" }, entry.detail),
         moment(entry.created_at),
       ),
-      el("div", { class: "actions" }, el("button", { type: "button", onclick: remove }, "Remove")),
+      el("div", { class: "actions" }, el("button", { type: "button", onclick: remove }, S.remove)),
     );
     return item;
   }
@@ -94,8 +100,8 @@ export class Suppressions extends List {
     const entry = await this.attempt(() => ask("POST", "/v1/suppressions", new_));
     if (!entry) return;
     this.wanted.value = address.value = group.value = detail.value = "";
-    await this.open();
-    this.showStatus(`${entry.group ? scope(entry) : "Mail"} to ${entry.address} is blocked.`);
+    await this.reload();
+    this.showStatus(S.blocked(entry.group && scope(entry), entry.address));
   }
 
   async remove(entry, item) {
@@ -105,6 +111,6 @@ export class Suppressions extends List {
     });
     if (!removed) return;
     item.remove();
-    this.showStatus(`${entry.group ? scope(entry) : "Mail"} to ${entry.address} is allowed again.`);
+    this.showStatus(S.allowed(entry.group && scope(entry), entry.address));
   }
 }

@@ -2,7 +2,9 @@
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
+import email_consumer.dashboard
 from tests.integration.dashboard.harness import KEY, run_harness
 
 STATIC = files("email_consumer.dashboard").joinpath("static")
@@ -41,11 +43,25 @@ async def test_what_the_page_names_is_there_with_its_type() -> None:
     async with run_harness() as harness:
         _, page, _ = await harness.ask("GET", "/")
         named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
-        assert len(named) == 6
+        assert len(named) == 7
         for path in named:
             status, _, headers = await harness.ask("GET", path)
             assert (status, headers["Content-Type"]) == (200, types[path.rpartition(".")[2]])
             assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_all_of_it_is_small_and_compressed() -> None:
+    folder = Path(email_consumer.dashboard.__file__).parent / "static"
+    paths = [f"/assets/{path.relative_to(folder)}" for path in folder.rglob("*.*") if path.suffix != ".html"]
+    async with run_harness() as harness:
+        total = 0
+        for path in ["/", *paths]:
+            plain = await harness.ask("GET", path, Accept_Encoding="identity")
+            compressed = await harness.ask("GET", path, Accept_Encoding="gzip, br")
+            assert compressed[1] == plain[1]
+            assert ("Content-Encoding" in plain[2], compressed[2]["Content-Encoding"]) == (False, "gzip")
+            total += int(compressed[2]["Content-Length"])
+        assert total < 80_000
 
 
 async def test_a_file_is_sent_once() -> None:

@@ -1,0 +1,88 @@
+// What waits, and why: the lanes' queues, scheduled mail, what blocks mail, and what waits for a decision.
+
+import { ask } from "./api.js";
+import { el } from "./dom.js";
+import { count, duration, moment } from "./format.js";
+import { link } from "./router.js";
+import { T } from "./texts.js";
+
+const REFRESH = 5_000;
+const COUNTED = 20_000;
+const many = ({ mails }) => (mails >= COUNTED ? T.waiting.many(count(mails)) : count(mails));
+
+export class Waiting {
+  constructor(section) {
+    this.lanes = el("tbody");
+    this.causes = el("ul", { class: "history causes" });
+    this.status = el("p", { class: "status", role: "status" });
+    const heads = ["lane", "queue", "oldest", "due", "scheduled", "next"].map((name) => el("th", { scope: "col" }, T.waiting[name]));
+    section.append(
+      el("div", { class: "list-head" }, el("h2", {}, T.waiting.title)),
+      this.status,
+      el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": T.waiting.title }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), this.lanes)),
+      el("h3", {}, T.waiting.blocked),
+      this.causes,
+    );
+    this.stored = null;
+    this.state = null;
+  }
+
+  async open() {
+    await this.refresh();
+    clearInterval(this.timer);
+    this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH);
+  }
+
+  close() {
+    clearInterval(this.timer);
+  }
+
+  /** Each second, with the state of the live part. */
+  live(state, now) {
+    this.state = state;
+    this.now = now;
+    this.show();
+  }
+
+  async refresh() {
+    try {
+      this.stored = await ask("GET", "/v1/waiting");
+      this.status.textContent = "";
+    } catch (error) {
+      this.status.textContent = error.message;
+    }
+    this.show();
+  }
+
+  show() {
+    if (!this.state || !this.stored) return;
+    const seen = JSON.stringify([this.state.lanes, this.stored, this.state.parts, this.state.in_doubt, this.state.dead_letters, Math.floor(this.now)]);
+    if (seen === this.seen) return;
+    this.seen = seen;
+    this.lanes.replaceChildren(...Object.entries(this.stored.lanes).map(([lane, stored]) => this.lane(lane, stored)));
+    this.causes.replaceChildren(...this.blocking());
+  }
+
+  lane(lane, { scheduled, due }) {
+    const queue = this.state.lanes[lane];
+    const scheduledMail = scheduled.mails ? el("a", { href: link("mail", null, { state: "scheduled", lane }) }, many(scheduled)) : "0";
+    const cells = [
+      lane in this.state.lanes ? count(queue?.waiting) : T.oneLane,
+      queue?.oldest_at ? duration(this.now - queue.oldest_at) : T.none,
+      many(due),
+      scheduledMail,
+      moment(scheduled.first_at) ?? T.none,
+    ];
+    return el("tr", { "data-lane": lane }, el("th", { scope: "row" }, T.lanes[lane]), ...cells.map((cell) => el("td", {}, cell)));
+  }
+
+  blocking() {
+    const { parts, in_doubt, dead_letters } = this.state;
+    const blocked = parts.filter(({ condition }) => condition === "down" || condition === "held");
+    const lines = blocked.map(({ name, condition, text }) => el("li", { class: "warn" }, T.partProblem(name, condition === "held", text)));
+    if (!blocked.length) lines.push(el("li", {}, T.waiting.nothing));
+    if (in_doubt) lines.push(el("li", {}, el("a", { href: link("in-doubt") }, T.waiting.doubt(count(in_doubt)))));
+    if (dead_letters) lines.push(el("li", {}, el("a", { href: link("dead-letters") }, T.waiting.dead(count(dead_letters)))));
+    return lines;
+  }
+}
