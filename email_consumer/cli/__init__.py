@@ -14,6 +14,7 @@ from email_consumer.cli.lazy_group import LazyGroup
         "sidecar": "API, scheduler, SES events and dashboard for the workers (LEDGER=jetstream).",
         "publish": "Publish mail to the stream, as an upstream service would.",
         "stats": "Show a topic's results, or how much was sent recently.",
+        "domains": "Show what became of mail by its recipients' domain.",
         "cancel": "Cancel the unsent mail of a topic.",
         "messages": "List, show or export mail and what became of it.",
         "dlq": "List, show, replay or remove dead letters.",

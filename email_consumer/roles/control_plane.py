@@ -12,6 +12,7 @@ from aiohttp import web
 from email_consumer.api.cancellations import Cancellations
 from email_consumer.api.content_routes import ContentRoutes
 from email_consumer.api.dead_letter_routes import DeadLetterRoutes
+from email_consumer.api.domain_routes import DomainRoutes
 from email_consumer.api.find_routes import FindRoutes
 from email_consumer.api.link_secret_routes import LinkSecretRoutes
 from email_consumer.api.mail_history import MailHistory
@@ -61,6 +62,7 @@ from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.sns.subscription import Subscriptions
 from email_consumer.sns.verifier import Verifier
 from email_consumer.store.database import Database
+from email_consumer.store.domain_days import DomainDays
 from email_consumer.suppression.mirror import Mirror
 from email_consumer.suppression.routes import SuppressionRoutes
 from email_consumer.suppression.rows import SuppressionRows
@@ -181,6 +183,7 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler,
         *ReasonRoutes(database).routes(),
         *WaitingRoutes(database).routes(),
         *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
+        *DomainRoutes(DomainDays(database)).routes(),
         *StatsRoutes(database, lambda: resources.workers.account, ZoneInfo(settings.timezone)).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),
     ]

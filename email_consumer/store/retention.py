@@ -15,6 +15,7 @@ import structlog
 
 from email_consumer.store.activity import fold
 from email_consumer.store.database import Database
+from email_consumer.store.domain_days import DomainDays, forget
 from email_consumer.store.status import Status
 
 _BATCH = 200
@@ -95,6 +96,7 @@ class Retention:
         """
         cutoff = now - self._keep
         deleted, after = 0, 0
+        await DomainDays(self._database).update()  # before the results are deleted
         while ids := await self._next(after):
             old = [row["id"] for row in ids if row["status"] >= Status.SENT and row["finished_at"] < cutoff]
             began = time.monotonic()
@@ -109,6 +111,7 @@ class Retention:
             for statement in _OTHER_TABLES:
                 await connection.execute(statement, {"cutoff": cutoff})
             await fold(connection, now)
+            await forget(connection, cutoff)
         pages = await self._shrink()
         if deleted:
             _log.info("retention.swept", mails=deleted, pages_given_back=pages)

@@ -27,6 +27,7 @@ HOMES = {
     "access/audit_log.py",
     "access/keys.py",
     "store/activity.py",
+    "store/domain_days.py",
     "store/mail_index.py",
     "store/contents.py",
     "store/event_retention.py",
