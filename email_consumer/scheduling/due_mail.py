@@ -85,7 +85,7 @@ class DueMail:
     def __init__(self, database: Database, holds: ActiveHolds | None = None, traces: KnownTraces | None = None) -> None:
         """`holds`: mail that they cover is not published."""
         self._database = database
-        self._holds = holds or ActiveHolds()
+        self._holds = ActiveHolds() if holds is None else holds  # false while nothing is held
         self._traces = traces or KnownTraces()
         # Thousands of recipients may share a content: it is read and validated once.
         self._last_turn: dict[Lane, str] = {}
