@@ -194,6 +194,12 @@ export const T = {
     doubt: (count) => `${count} in doubt: sent again, or not, once that is certain.`,
     dead: (count) => `${count} dead letters wait for your decision.`,
     many: (count) => `${count}+`,
+    held: (key, holder, reason) => `${key} is held by ${holder}${reason && `: ${reason}`}`,
+    heldMail: (count) => plural(count, "mail waits", "mails wait"),
+    since: "since ", until: "until ",
+    resume: "Resume",
+    resumeAsk: (key, count) => `End all holds of ${key}? ${plural(count, "mail that waits for it goes", "mails that wait for it go")} on. The breaker counts from now on.`,
+    resumed: (key) => `${key} is not held any more.`,
   },
 
   dead: {

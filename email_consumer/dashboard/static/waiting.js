@@ -1,7 +1,7 @@
 // What waits, and why: the lanes' queues, scheduled mail, what blocks mail, and what waits for a decision.
 
-import { ask } from "./api.js";
-import { el } from "./dom.js";
+import { ask, unless } from "./api.js";
+import { confirmed, el } from "./dom.js";
 import { count, duration, moment } from "./format.js";
 import { link } from "./router.js";
 import { T } from "./texts.js";
@@ -9,6 +9,7 @@ import { T } from "./texts.js";
 const REFRESH = 5_000;
 const COUNTED = 20_000;
 const many = ({ mails }) => (mails >= COUNTED ? T.waiting.many(count(mails)) : count(mails));
+const blocks = ({ condition }) => condition === "down" || condition === "held";
 
 export class Waiting {
   constructor(section) {
@@ -24,6 +25,7 @@ export class Waiting {
       this.causes,
     );
     this.stored = null;
+    this.holds = [];
     this.state = null;
   }
 
@@ -46,7 +48,9 @@ export class Waiting {
 
   async refresh() {
     try {
-      this.stored = await ask("GET", "/v1/waiting");
+      const [stored, held] = await Promise.all([ask("GET", "/v1/waiting"), unless(404, ask("GET", "/v1/holds"))]);
+      this.stored = stored;
+      this.holds = held?.holds ?? [];
       this.status.textContent = "";
     } catch (error) {
       this.status.textContent = error.message;
@@ -56,10 +60,11 @@ export class Waiting {
 
   show() {
     if (!this.state || !this.stored) return;
-    const seen = JSON.stringify([this.state.lanes, this.stored, this.state.parts, this.state.in_doubt, this.state.dead_letters, Math.floor(this.now)]);
-    if (seen === this.seen) return;
-    this.seen = seen;
     this.lanes.replaceChildren(...Object.entries(this.stored.lanes).map(([lane, stored]) => this.lane(lane, stored)));
+    const { parts, in_doubt, dead_letters } = this.state;
+    const seen = JSON.stringify([this.holds, parts.filter(blocks), in_doubt, dead_letters]);
+    if (seen === this.seen) return; // so that the focus stays on its button
+    this.seen = seen;
     this.causes.replaceChildren(...this.blocking());
   }
 
@@ -76,11 +81,35 @@ export class Waiting {
     return el("tr", { "data-lane": lane }, el("th", { scope: "row" }, T.lanes[lane]), ...cells.map((cell) => el("td", {}, cell)));
   }
 
+  hold({ key, holder, reason, since, until, mails }) {
+    return el(
+      "li",
+      { class: "warn", "data-hold": key },
+      el("span", {}, T.waiting.held(key, holder, reason)),
+      el("span", {}, T.waiting.since, moment(since)),
+      until && el("span", {}, T.waiting.until, moment(until)),
+      el("span", {}, T.waiting.heldMail(count(mails))),
+      el("button", { type: "button", onclick: () => this.resume(key, mails) }, T.waiting.resume),
+    );
+  }
+
+  async resume(key, mails) {
+    if (!(await confirmed(T.waiting.resumeAsk(key, count(mails)), T.waiting.resume))) return;
+    try {
+      await ask("DELETE", `/v1/holds/${encodeURIComponent(key)}`);
+      await this.refresh();
+      this.status.textContent = T.waiting.resumed(key);
+    } catch (error) {
+      this.status.textContent = error.message;
+    }
+  }
+
   blocking() {
     const { parts, in_doubt, dead_letters } = this.state;
-    const blocked = parts.filter(({ condition }) => condition === "down" || condition === "held");
+    const blocked = parts.filter(blocks);
     const lines = blocked.map(({ name, condition, text }) => el("li", { class: "warn" }, T.partProblem(name, condition === "held", text)));
-    if (!blocked.length) lines.push(el("li", {}, T.waiting.nothing));
+    lines.push(...this.holds.map((hold) => this.hold(hold)));
+    if (!lines.length) lines.push(el("li", {}, T.waiting.nothing));
     if (in_doubt) lines.push(el("li", {}, el("a", { href: link("in-doubt") }, T.waiting.doubt(count(in_doubt)))));
     if (dead_letters) lines.push(el("li", {}, el("a", { href: link("dead-letters") }, T.waiting.dead(count(dead_letters)))));
     return lines;
