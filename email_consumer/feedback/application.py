@@ -136,7 +136,7 @@ def _report(event: Event, mail: Row) -> MailReport:
             mail["topic_id"], mail["tenant"], Lane.TRANSACTIONAL if mail["lane"] == "transactional" else Lane.BULK
         ),
         mail["finished_at"] or event.happened_at,
-        bounced=event.kind is Kind.BOUNCE and any(result.type == "Permanent" for result in tried),
+        bounced=event.kind is Kind.BOUNCE and any(result.is_bad_address for result in tried),
         complained=event.kind is Kind.COMPLAINT and any(result.type not in NO_COMPLAINT for result in tried),
     )
 
@@ -153,7 +153,7 @@ def _recipients(events: Sequence[Event], kind: Kind) -> set[str]:
 def suppressions_of(event: Event) -> list[Suppression]:
     """The suppressions that an event causes directly: hard bounces and complaints only."""
     if event.kind is Kind.BOUNCE:
-        reason, wanted = Reason.HARD_BOUNCE, [result for result in event.recipients if result.type == "Permanent"]
+        reason, wanted = Reason.HARD_BOUNCE, [result for result in event.recipients if result.is_bad_address]
     elif event.kind is Kind.COMPLAINT:
         reason, wanted = Reason.COMPLAINT, [result for result in event.recipients if result.type not in NO_COMPLAINT]
     else:

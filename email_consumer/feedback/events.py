@@ -6,8 +6,11 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_GAVE_UP = re.compile(r"(?<![\d.])4\.4\.7(?![\d.])")
 
 
 class Kind(StrEnum):
@@ -44,6 +47,11 @@ class RecipientResult:
     """Bounce: General, NoEmail, MailboxFull, OnAccountSuppressionList, …. Complaint: OnAccountSuppressionList or empty."""
     diagnostic: str = ""
     """The response of the recipient's server, if SES reports it."""
+
+    @property
+    def is_bad_address(self) -> bool:
+        """Of a bounce, whether the address is bad. 4.4.7 is not: SES gave up after hours, or after its MaxDeliverySeconds."""
+        return self.type == "Permanent" and _GAVE_UP.search(self.diagnostic) is None
 
     @property
     def detail(self) -> str:

@@ -18,6 +18,12 @@ def event(kind: Kind, *recipients: RecipientResult) -> Event:
     ("kind", "recipient", "reason"),
     [
         (Kind.BOUNCE, RecipientResult("a@b.example", "Permanent", "General"), Reason.HARD_BOUNCE),
+        (Kind.BOUNCE, RecipientResult("a@b.example", "Permanent", "General", "smtp; 550 4.4.7 Message expired"), None),
+        (
+            Kind.BOUNCE,
+            RecipientResult("a@b.example", "Permanent", "General", "smtp; 550 5.4.4.7 unknown"),
+            Reason.HARD_BOUNCE,
+        ),
         (Kind.BOUNCE, RecipientResult("a@b.example", "Transient", "MailboxFull"), None),
         (Kind.BOUNCE, RecipientResult("a@b.example", "Undetermined", "Undetermined"), None),
         (Kind.COMPLAINT, RecipientResult("a@b.example", "abuse"), Reason.COMPLAINT),
