@@ -27,6 +27,8 @@ _VALUES: dict[str, Any] = {
     "address": "a@example.com",
     "token": "x",
     "path": "app.js",
+    "id": "x",
+    "key": "topic:t",
     "text": "t",
     "email": "a@example.com",
 }
@@ -85,6 +87,8 @@ async def test_a_python_client_reaches_every_route(api: Api, tmp_path: Path, mon
 _BODIES: dict[str, Any] = {
     "NewMessages": {"messages": [{"emails": ["a@example.com"], "subject": "s", "content": "c"}]},
     "NewSuppression": {"address": "b@example.com"},
+    "NewKey": {"name": "a key", "scopes": ["read"]},
+    "NewHold": {"key": "topic:t", "reason": "a test"},
     "NewErasure": {"address": "c@example.com"},
     "NewLinkSecret": {"forget_old": False},
     "UnsubscribeForm": {"List-Unsubscribe": "One-Click"},

@@ -28,7 +28,8 @@ await call("GET /v1/messages.csv", client.GET("/v1/messages.csv", listed));
 await call("GET /v1/messages.ndjson", client.GET("/v1/messages.ndjson", listed));
 const shown = await client.GET("/v1/topics/{topic_id}", topic);
 statuses["GET /v1/topics/{topic_id}"] = shown.response.status;
-const total: number = shown.data!.request_counts.Created + shown.data!.request_counts.Sent;
+const counts = shown.data!.request_counts;
+const total: number = counts.Created + counts.Processed + counts.Sent;
 await call("GET /v1/topics", client.GET("/v1/topics"));
 await call("DELETE /v1/topics/{topic_id}", client.DELETE("/v1/topics/{topic_id}", topic));
 await call("GET /v1/events/counts/sent", client.GET("/v1/events/counts/sent", { params: { query: { hours: 1 } } }));
@@ -39,6 +40,29 @@ await call("GET /v1/dead-letters/{sequence}", client.GET("/v1/dead-letters/{sequ
 await call("DELETE /v1/dead-letters/{sequence}", client.DELETE("/v1/dead-letters/{sequence}", letter));
 await call("POST /v1/dead-letters/{sequence}/replay", client.POST("/v1/dead-letters/{sequence}/replay", letter));
 await call("GET /v1/in-doubt", client.GET("/v1/in-doubt"));
+const letters = { params: { query: { kind: "rejected" as const } } };
+await call("POST /v1/dead-letters/replay", client.POST("/v1/dead-letters/replay", letters));
+await call("POST /v1/dead-letters/remove", client.POST("/v1/dead-letters/remove", letters));
+await call("GET /v1/messages/{uuid}/content", client.GET("/v1/messages/{uuid}/content", { params: { path: { uuid } } }));
+await call(
+  "GET /v1/messages/{uuid}/preview",
+  client.GET("/v1/messages/{uuid}/preview", { params: { path: { uuid } }, parseAs: "text" }),
+);
+await call("GET /v1/find", client.GET("/v1/find", { params: { query: { text: "a@" } } }));
+await call("GET /v1/reasons", client.GET("/v1/reasons"));
+await call("GET /v1/waiting", client.GET("/v1/waiting"));
+await call("GET /v1/stats", client.GET("/v1/stats"));
+await call("GET /v1/ramps", client.GET("/v1/ramps"));
+await call("GET /v1/reputation", client.GET("/v1/reputation"));
+await call("GET /v1/holds", client.GET("/v1/holds"));
+await call("POST /v1/holds", client.POST("/v1/holds", { body: { key: "topic:t", reason: "a test" } }));
+await call("DELETE /v1/holds/{key}", client.DELETE("/v1/holds/{key}", { params: { path: { key: "topic:t" } } }));
+await call("GET /v1/keys", client.GET("/v1/keys"));
+await call("POST /v1/keys", client.POST("/v1/keys", { body: { name: "a key", scopes: ["read"] } }));
+await call("DELETE /v1/keys/{id}", client.DELETE("/v1/keys/{id}", { params: { path: { id: "x" } } }));
+await call("GET /v1/audit", client.GET("/v1/audit"));
+await call("GET /v1/audit.csv", client.GET("/v1/audit.csv", { parseAs: "text" }));
+await call("GET /v1/audit.ndjson", client.GET("/v1/audit.ndjson", { parseAs: "text" }));
 await call("POST /v1/suppressions", client.POST("/v1/suppressions", { body: { address: "b@example.com" } }));
 await call("GET /v1/suppressions", client.GET("/v1/suppressions", { params: { query: { reason: "manual" } } }));
 await call("GET /v1/suppressions/{address}", client.GET("/v1/suppressions/{address}", address));
