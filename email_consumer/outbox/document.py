@@ -1,6 +1,8 @@
 """An event as publishers read it: one JSON document. docs/events.md describes it, docs/asyncapi.yaml is its schema."""
 
 import time
+from collections.abc import Iterable
+from sqlite3 import Row
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -50,7 +52,8 @@ class Pending(NamedTuple):
 
     seq: int
     type: str
-    at: float
+    at_micros: int
+    """Unix time in microseconds: JSON of SQLite has fewer digits for other numbers."""
     uuid: str | None
     request_id: int | None
     result_id: int | None
@@ -75,13 +78,18 @@ class Pending(NamedTuple):
     raw: str | None
 
 
+def read_pending(rows: Iterable[Row]) -> list[Pending]:
+    """What the query returned: one row with all of them, in order."""
+    return [Pending(*values) for row in rows for values in sorted(orjson.loads(row[0]))]
+
+
 def event_id(origin: str, row: Pending) -> str:
     """The same for the same row, however often it is published.
 
     After a database was restored from a backup, numbers are given to other events than before. So the id also depends on
     what happened, and when.
     """
-    happened = f"{row.type} {row.at!r} {row.uuid} {row.request_id} {row.result_id}"
+    happened = f"{row.type} {row.at_micros} {row.uuid} {row.request_id} {row.result_id}"
     return f"{id_start(origin, row.seq)}{crc32(happened.encode()):08x}"
 
 
@@ -90,7 +98,7 @@ def document(row: Pending, origin: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": event_id(origin, row),
         "type": row.type,
-        "at": rfc3339(row.at),
+        "at": rfc3339(row.at_micros / 1_000_000),
         "uuid": row.uuid and published_uuid(row.uuid),
         "state": _state(row),
         "topic_id": row.topic_id,

@@ -9,7 +9,7 @@ import structlog
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.outbox import statements
-from email_consumer.outbox.document import Pending
+from email_consumer.outbox.document import Pending, read_pending
 from email_consumer.store.database import Database
 
 _FORGET_EVERY = 1.0
@@ -48,7 +48,7 @@ class Outbox:
 
     async def pending(self, after: int, limit: int) -> list[Pending]:
         """Rows after that number, in order; see `document`."""
-        return [Pending._make(row) for row in await self.database.fetch(statements.PENDING, (after, limit))]
+        return read_pending(await self.database.fetch(statements.PENDING, (after, limit)))
 
     async def continue_after(self, seq: int) -> None:
         """Give no number up to `seq` to a new event."""

@@ -11,7 +11,7 @@ _MAIL = f"""
 INSERT INTO outbox (type, at, uuid, request_id, attempt, message_id, reason)
 VALUES ({_TYPE_BY_STATUS}, new.updated_at, new.uuid, new.id, new.attempts, new.message_id, new.error)
 """
-_TYPES_BY_RESULT = {
+TYPES_BY_RESULT = {
     "Delivery": "delivered",
     "DeliveryDelay": "delayed",
     "Bounce": "bounced",
@@ -23,11 +23,9 @@ _TYPES_BY_RESULT = {
     "Suppressed": "stopped",  # a copy that the mail went without
 }
 _TYPE_BY_RESULT = (
-    "CASE new.status "
-    + " ".join(f"WHEN '{status}' THEN '{kind}'" for status, kind in _TYPES_BY_RESULT.items())
-    + " END"
+    "CASE new.status " + " ".join(f"WHEN '{status}' THEN '{kind}'" for status, kind in TYPES_BY_RESULT.items()) + " END"
 )
-_RESULTS = ", ".join(f"'{status}'" for status in _TYPES_BY_RESULT)
+_RESULTS = ", ".join(f"'{status}'" for status in TYPES_BY_RESULT)
 _UNSUBSCRIBED = """
 INSERT INTO outbox (type, at, address, scope) VALUES ('unsubscribed', new.created_at, new.address, new.scope)
 """
@@ -72,20 +70,24 @@ TRIGGERS = {
 }
 
 # What is not published yet, in order, with the mail and the recipient's result as they are now: an erasure reaches these events.
-# SES's own JSON is kept with the first recipient of an event.
+# SES's own JSON is kept with the first recipient of an event. All in one row: Python's module gives up the interpreter's lock for
+# each row that it fetches, and has to wait for it again.
 PENDING = f"""
-SELECT seq, type, at, outbox.uuid, outbox.request_id, outbox.result_id, attempt, outbox.message_id, reason, outbox.address,
-    outbox.scope, mail.status, mail.error, mail.in_doubt, mail.scheduled_at, {RESULTS}, mail.topic_id, mail.lane, mail.tenant,
-    mail.email, mail.source, result.recipient, result.machine, result.detail,
+SELECT json_group_array(json_array(
+    seq, type, CAST(round(at * 1000000) AS INTEGER), outbox.uuid, outbox.request_id, outbox.result_id, attempt,
+    outbox.message_id, reason, outbox.address, outbox.scope, mail.status, mail.error, mail.in_doubt, mail.scheduled_at,
+    '' || {RESULTS}, mail.topic_id, mail.lane, mail.tenant, mail.email, mail.source,
+    result.recipient, result.machine, result.detail,
     iif(type <> 'bounced' OR result.raw <> '{{}}', result.raw, (
         SELECT first.raw FROM email_results AS first
         WHERE first.request_id = result.request_id AND first.id < result.id AND first.raw <> '{{}}'
             AND first.status = result.status AND first.created_at = result.created_at
         ORDER BY first.id DESC LIMIT 1
     ))
-FROM outbox LEFT JOIN email_requests AS mail ON mail.id = outbox.request_id
+))
+FROM (SELECT * FROM outbox WHERE seq > ? AND type <> '' ORDER BY seq LIMIT ?) AS outbox
+    LEFT JOIN email_requests AS mail ON mail.id = outbox.request_id
     LEFT JOIN email_results AS result ON result.id = outbox.result_id
-WHERE seq > ? AND type <> '' ORDER BY seq LIMIT ?
 """
 
 # The last published row stays: the next number is one more.

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from email_consumer.outbox import statements as outbox_statements
-from email_consumer.outbox.document import Pending, document
+from email_consumer.outbox.document import Pending, document, read_pending
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.store.key_values import WRITE_VALUE, read_value
 from email_consumer.webhooks import statements
@@ -62,7 +62,7 @@ class FanOut:
         async with self._outbox.database.transaction() as connection:
             # Read here: an erasure comes before, and is found in the rows; or after, and finds the deliveries.
             found = await connection.execute_fetchall(outbox_statements.PENDING, (self._cursor.seq, limit))
-            rows = [Pending._make(row) for row in found]
+            rows = read_pending(found)
             new = [delivery for row in rows for delivery in self._deliveries(row)]
             last = rows[-1].seq if rows else self._cursor.seq
             await connection.executemany(statements.ADD_DELIVERY, new)

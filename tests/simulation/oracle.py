@@ -11,7 +11,7 @@ from email_consumer.ledgers.row_changes import row_change
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import UndecodableError, decode
 from email_consumer.store.status import Status
-from tests.simulation import claim_rules
+from tests.simulation import claim_rules, events_out
 from tests.simulation.claims import Asked
 from tests.simulation.injector import Faults
 from tests.simulation.mails import Mail
@@ -60,6 +60,7 @@ def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[s
     found += _holds(site)
     found += _events(site)
     found += _history(site)
+    found += events_out.violations(site)
     return found
 
 

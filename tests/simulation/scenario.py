@@ -186,6 +186,7 @@ def _environment(draw: Random) -> dict[str, str]:
         "SHUTDOWN_GRACE": draw.choice(("1", "25")),
         "BULK_FLOOR": draw.choice(("0.05", "0.5")),
         "COPY_ROWS": "false",
+        "EVENTS_OUT": draw.choice(("", "nats")),
     }
 
 
@@ -239,6 +240,8 @@ def waiting(site: Site) -> str:
         open_rows = {uuid: status for uuid, status in open_rows.items() if uuid not in ended}
     if open_rows:
         return f"rows {open_rows}"
+    if site.rows("SELECT 1 FROM outbox WHERE type <> '' LIMIT 1") and not site.separate:
+        return "events that aren't published"
     late = any(not event.delivered_at and not event.given_up and not event.never for event in site.sns.published)
     return _EVENTS if late else ""
 

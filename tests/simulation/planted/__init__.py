@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from unittest import mock
 
-from tests.simulation.planted import claims, pacing, settling
+from tests.simulation.planted import claims, events_out, pacing, settling
 from tests.simulation.planted.patch import Patch
 
 
@@ -47,6 +47,8 @@ PLANTED: dict[str, Planted] = {
     "consumer lease ignored for one beat": Planted(pacing.consumer_lease_ignored_for_a_beat, "takeover"),
     "heartbeat left out": Planted(settling.no_heartbeats, "run"),
     "drain that acks what it interrupts": Planted(settling.drain_acks, "run"),
+    "event written outside of the transaction": Planted(events_out.row_after_the_transaction, "run"),
+    "event published without an acknowledgement": Planted(events_out.published_without_an_acknowledgement, "run"),
 }
 
 
