@@ -13,7 +13,6 @@ from email_consumer.core.dead_letter_writer import LONGEST_PAUSE, DeadLetterWrit
 from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
 from email_consumer.core.delivery import DONE, Delivery
 from email_consumer.core.ledger import Ledger, LedgerBlockedError, Origin
-from email_consumer.core.mail_group import MailGroup
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import (
     Busy,
@@ -158,7 +157,7 @@ class Settlement:
             lane, recipients = message.lane or Lane.BULK, message.recipients - len(outcome.left_out)
             self._metrics.sent_by_lane[lane] += 1
             if self._metrics.tally is not None:
-                self._metrics.tally[MailGroup(message.topic_id, message.tenant, lane)] += 1
+                self._metrics.tally[message.topic_id, message.tenant, lane is Lane.BULK] += 1
             self._metrics.recipients_sent += recipients
             if lane is Lane.TRANSACTIONAL:
                 self._metrics.transactional_recipients_sent += recipients

@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from email_consumer.core.mail_group import MailReport, Tally
+from email_consumer.core.mail_group import MailReport, Tally, groups
 from email_consumer.holds.hold import Hold, Holder
 from email_consumer.holds.hold_list import HoldList, TooManyHoldsError
 from email_consumer.reputation.canaries import Canaries
@@ -73,7 +73,7 @@ class ReputationBreaker:
             sqlite3.OperationalError: not all of it; what is left is done the next time.
         """
         now = time.time()
-        sent = list(self._tally.items())
+        sent = groups(self._tally)
         self._tally.clear()
         for group, mails in sent:
             self._reputation.sent(group, now, mails)

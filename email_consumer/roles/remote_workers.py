@@ -54,8 +54,8 @@ class AccountMonitor:
     def count_sent(self, mails: Tally) -> None:
         """Count mails that were sent by any worker."""
         lanes = Counter[Lane]()
-        for group, count in mails.items():
-            lanes[group.lane] += count
+        for (_, _, bulk), count in mails.items():
+            lanes[Lane.BULK if bulk else Lane.TRANSACTIONAL] += count
         if self.metrics.tally is not None:
             self.metrics.tally.update(mails)
         self.metrics.recipients_sent += mails.total()

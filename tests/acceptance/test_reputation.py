@@ -103,7 +103,7 @@ async def test_without_a_canary_it_is_held_within_the_delay_of_its_events(tmp_pa
 
 
 async def test_with_a_canary_few_of_it_are_sent_and_the_good_ones_go_on(tmp_path: Path) -> None:
-    async with running(tmp_path, TOPIC_CANARY=200) as harness:
+    async with running(tmp_path, TOPIC_CANARY=200, CANARY_WAIT=20) as harness:
         await harness.publisher.publish(campaigns())
         for topic in ("good1", "good2"):
             await harness.until_sent(topic, _GOOD)

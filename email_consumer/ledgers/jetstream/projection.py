@@ -9,7 +9,7 @@ import structlog
 
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
-from email_consumer.core.mail_group import MailGroup, Tally
+from email_consumer.core.mail_group import Tally
 from email_consumer.core.outcome import LeftOut
 from email_consumer.ledgers.jetstream import statements
 from email_consumer.ledgers.jetstream.mail_state import MailState, read_states
@@ -95,9 +95,8 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]
     return [Tally(_group(entry) for entry in batch if entry["status"] == Status.SENT) for batch in newer]
 
 
-def _group(entry: MailState) -> MailGroup:
-    lane = Lane.TRANSACTIONAL if entry["lane"] == Lane.TRANSACTIONAL else Lane.BULK
-    return MailGroup(entry["topic_id"], entry["tenant"], lane)
+def _group(entry: MailState) -> tuple[str | None, str | None, bool]:
+    return entry["topic_id"], entry["tenant"], entry["lane"] != Lane.TRANSACTIONAL
 
 
 def _is_newer(entry: MailState, shown: dict[str, tuple[int, int]]) -> bool:

@@ -10,7 +10,7 @@ from email_consumer.api.batch import Batch as Request
 from email_consumer.api.batch import BatchMessage
 from email_consumer.api.mail_store import MailStore
 from email_consumer.core.dead_letters import DeadLetterKind
-from email_consumer.core.mail_group import MailGroup, Tally
+from email_consumer.core.mail_group import Tally
 from email_consumer.core.outcome import Exhausted, Failed, Outcome, Sent, Stopped, StopReason
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.projection import Projection
@@ -211,7 +211,6 @@ async def test_what_is_newly_sent_is_counted_once(database: Database) -> None:
     async with projection.running():
         for payload in (batch, batch, attempt("u-2", Sent("ses-2"), 13, tenant="acme")):
             await projection.handle(Batch(payload))
-    urgent, news = MailGroup("t", None, Lane.TRANSACTIONAL), MailGroup(None, "acme", Lane.BULK)
-    assert counted == [{urgent: 1}, {}, {news: 1}]
+    assert counted == [{("t", None, False): 1}, {}, {(None, "acme", True): 1}]
     rows = query(database.path, "SELECT lane FROM email_requests ORDER BY uuid")
     assert [row["lane"] for row in rows] == ["transactional", "bulk"]

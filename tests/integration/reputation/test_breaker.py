@@ -36,7 +36,7 @@ class Process:
         return self
 
     async def send(self, mails: int, group: MailGroup = NEWS) -> None:
-        self.tally[group] += mails
+        self.tally[group.topic_id, group.tenant, group.lane is Lane.BULK] += mails
         await self.breaker.update()
 
     async def hear(self, bounces: int = 0, deliveries: int = 0, group: MailGroup = NEWS) -> None:
