@@ -19,7 +19,7 @@ def test_a_dead_letter_is_shown_and_sent_again(page: Page, harness: BrowserHarne
 
     page.find("#dead-kind").send_keys("Rejected")
     page.at("#dead-letters?kind=rejected")
-    page.wait(lambda: {row.text.split()[1] for row in page.all("#dead-letters .row")} == {"Rejected"})
+    page.wait(lambda: {badge.text for badge in page.all("#dead-letters .badge")} == {"Rejected"})
     rejected = next(row for row in page.all("#dead-letters .row") if "not verified" in row.text)
     rejected.find_element("css selector", "summary").click()
     page.wait(lambda: '"subject": "A subject"' in rejected.text)

@@ -56,19 +56,23 @@ export class DeadLetters extends List {
     const verb = conflicting(letter) ? T.dead.replayNew : T.dead.replay;
     const replay = el("button", { type: "button", onclick: () => this.replay(letter, item, replay) }, verb);
     const remove = el("button", { type: "button", class: "danger", onclick: () => this.remove(letter, item, remove) }, T.dead.remove);
-    const mail = el("span", { class: "dead-mail" });
+    const mail = el("p", { class: "dead-mail" });
     const item = el(
       "li",
       { class: "row dead", "data-sequence": letter.sequence },
-      folded(
-        [
-          el("b", {}, `#${letter.sequence}`),
-          el("span", { class: `badge ${letter.kind}` }, T.dead.kinds[letter.kind] ?? letter.kind),
-          mail,
-          el("span", { class: "grow" }, letter.reason || T.dead.noReason),
-          moment(letter.stored_at),
-        ],
-        () => this.content(letter),
+      el(
+        "div",
+        {},
+        mail,
+        folded(
+          [
+            el("b", {}, `#${letter.sequence}`),
+            el("span", { class: `badge ${letter.kind}` }, T.dead.kinds[letter.kind] ?? letter.kind),
+            el("span", { class: "grow" }, letter.reason || T.dead.noReason),
+            moment(letter.stored_at),
+          ],
+          () => this.content(letter),
+        ),
       ),
       el("div", { class: "actions" }, replay, remove),
     );
