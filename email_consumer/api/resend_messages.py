@@ -42,7 +42,10 @@ def to_message(given: object, reading: Reading) -> NewMessage:
     mail = {_OUR_NAMES.get(name, name): value for name, value in given.items() if name not in {"to", "lane"}}
     mail["emails"] = [_recipient(given["to"])]
     mail["attachments"] = [_attachment(each) for each in _list(given.get("attachments"), "attachments")]
-    headers = dict(given.get("headers") or {})
+    headers = given.get("headers") or {}
+    if not isinstance(headers, Mapping):
+        raise invalid("`headers`: must be an object.")
+    headers = dict(headers)
     lane = next((headers.pop(name) for name in [*headers] if name.lower() == LANE.lower()), given.get("lane"))
     mail["headers"] = headers
     mail["tags"] = tags = _tags(given.get("tags"))

@@ -90,7 +90,7 @@ class ResendRoutes:
                         raise invalid(f"`to`: {one.refused[0].error}.")
                 except ApiError as error:
                     if not permissive:
-                        raise
+                        raise ApiError(error.status, error.code, f"Email {index}: {error}") from None
                     errors.append({"index": index, "message": str(error)})
                 else:
                     batch.messages += one.messages

@@ -44,7 +44,9 @@ def _variable(default: object, *names: str, **constraints: Any) -> Any:  # noqa:
     return Field(default, validation_alias=AliasChoices(*names), **constraints)
 
 
-CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(checks.split)]
+_SPLIT = BeforeValidator(checks.split)
+AllowedRecipients = Annotated[tuple[str, ...], BeforeValidator(checks.allowed_recipients)]
+CommaSeparated = Annotated[tuple[str, ...], _SPLIT]
 HttpUrl = Annotated[str, AfterValidator(checks.http_url)]
 QueueUrl = Annotated[HttpUrl, AfterValidator(checks.standard_queue)]
 Name = Annotated[str, AfterValidator(checks.nats_name)]
@@ -56,9 +58,7 @@ class Settings(ReputationSettings):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, validate_default=True)
 
-    source: Annotated[tuple[Literal["nats", "sqs"], ...], BeforeValidator(checks.split)] = _variable(
-        ("nats",), "SOURCE", min_length=1
-    )
+    source: Annotated[tuple[Literal["nats", "sqs"], ...], _SPLIT] = _variable(("nats",), "SOURCE", min_length=1)
     nats_url: Annotated[CommaSeparated, AfterValidator(checks.nats_urls)] = _variable(
         ("nats://127.0.0.1:4222",), "NATS_URL", min_length=1
     )
@@ -94,9 +94,7 @@ class Settings(ReputationSettings):
     )
     sender_name: Annotated[str | None, AfterValidator(checks.one_line)] = _variable(None, "SENDER_NAME", max_length=100)
     sender_color: Annotated[str, AfterValidator(checks.color)] = _variable("0b57d0", "SENDER_COLOR")
-    recipient_allowlist: Annotated[tuple[str, ...], BeforeValidator(checks.allowed_recipients)] = _variable(
-        None, "RECIPIENT_ALLOWLIST"
-    )
+    recipient_allowlist: AllowedRecipients = _variable(None, "RECIPIENT_ALLOWLIST")
     redirect_all_to: Annotated[str, AfterValidator(checks.address)] | None = _variable(None, "REDIRECT_ALL_TO")
     configuration_set: str | None = _variable(None, "CONFIGURATION_SET", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     bulk_send_window: Window | None = _variable(None, "BULK_SEND_WINDOW")
@@ -126,7 +124,7 @@ class Settings(ReputationSettings):
     server_port: int = _variable(3000, "SERVER_PORT", ge=0, le=65_535)
     server_bind: Annotated[str | None, AfterValidator(checks.ip_address)] = _variable(None, "SERVER_BIND")
     server_url: HttpUrl = _variable("http://localhost:3000", "SERVER_URL", "SERVER_HOST")
-    api_key: Annotated[tuple[SecretStr, ...], BeforeValidator(checks.split)] = _variable((), "API_KEY")
+    api_key: Annotated[tuple[SecretStr, ...], _SPLIT] = _variable((), "API_KEY")
     db_path: Annotated[Path, AfterValidator(checks.not_a_directory)] = _variable(Path("data/email.db"), "DB_PATH")
     db_group_read: bool = _variable(False, "DB_GROUP_READ")
     retention_days: float = _variable(90.0, "RETENTION_DAYS", gt=0, le=36_500)
@@ -138,9 +136,7 @@ class Settings(ReputationSettings):
     misfire: Literal["send", "skip"] = _variable("send", "MISFIRE")
     misfire_limit: float = _variable(3_600.0, "MISFIRE_LIMIT", ge=0, le=_LONGEST)
 
-    events_out: Annotated[tuple[Literal["nats", "webhooks"], ...], BeforeValidator(checks.split)] = _variable(
-        (), "EVENTS_OUT"
-    )
+    events_out: Annotated[tuple[Literal["nats", "webhooks"], ...], _SPLIT] = _variable((), "EVENTS_OUT")
     events_max_bytes: int = _variable(1_073_741_824, "EVENTS_MAX_BYTES", ge=1_048_576, le=2**60)
     webhook_allow_private: bool = _variable(False, "WEBHOOK_ALLOW_PRIVATE")
 

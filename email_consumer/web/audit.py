@@ -1,5 +1,6 @@
 """What the audit log gets to know: changes by operators, exports, logins, refused attempts, and new users of a key."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ KEY_USED = "key used"
 _DAY = 86_400.0
 _REFUSED_AGAIN = 60.0
 """Seconds between two entries about the same refused attempt."""
+_PATIENCE = 5.0
+"""Seconds to store an entry."""
 _REMEMBERED = 10_000
 _LONGEST_TARGET = 500
 _READING = frozenset({"GET", "HEAD"})
@@ -89,7 +92,8 @@ class Audit:
             return
         entry = AuditEntry(time.time(), grant.key_id, grant.name, action, target, status, request.remote or "")
         try:
-            await self._record(entry)
+            async with asyncio.timeout(_PATIENCE):  # a blocked database must not hold up the response
+                await self._record(entry)
         except Exception:  # noqa: BLE001 - what was done is done
             _log.exception("audit.not_written", key=grant.key_id, action=action)
 

@@ -116,7 +116,7 @@ async def test_batches(api: Api, sdk: Sdk) -> None:
     uuids = [each["id"] for each in sent["data"]]
     assert len({(await arrived(api, uuid))["to"][0] for uuid in uuids}) == 3
     wrong: Any = [*mails, MAIL | {"to": "nobody"}]
-    with pytest.raises(ValidationError, match="to"):
+    with pytest.raises(ValidationError, match="Email 3: `to`"):
         await sdk.call(resend.Batch.send, wrong)
     partly: Any = await sdk.call(resend.Batch.send, wrong, {"batch_validation": "permissive"})
     assert len(partly["data"]) == 3
@@ -166,6 +166,9 @@ async def test_errors_are_those_that_it_knows(api: Api, sdk: Sdk) -> None:
         "remote files": {"attachments": [{"path": "https://example.com/a.pdf"}]},
         "base64": {"attachments": [{"filename": "a", "content": "?"}]},
         "scheduled_at": {"scheduled_at": "in 1 min"},
+        "object": {"headers": 5},
+        "must be a list": {"attachments": "a.pdf"},
+        "cc.0": {"cc": [{"a": 1}, "b"]},
         "characters": {"tags": [{"name": "a b", "value": "c"}]},
     }
     for text, fields in wrong.items():
