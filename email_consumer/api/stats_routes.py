@@ -108,8 +108,8 @@ class _Spans(NamedTuple):
 
     starts: list[int]
     """Of each point, and the end of the last one."""
-    minutes: bool
-    """Whether they are of minutes, rather than of hours."""
+    step: int
+    """Seconds of what they are made of."""
 
 
 class StatsRoutes:
@@ -125,12 +125,12 @@ class StatsRoutes:
     @operation("What happened in a range of time", query=StatsQuery, answer=Stats, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         query = read_query(request, StatsQuery)
-        starts, minutes = spans(query.range, time.time(), self._zone)
+        starts, step = spans(query.range, time.time(), self._zone)
         since, until = starts[0], starts[-1]
         former = since - (until - since)
         rows = [
             row
-            for row in await activity(self._database, former, until, minutes=minutes)
+            for row in await activity(self._database, former, until, step=step)
             if query.lane is None or row[1] == query.lane
         ]
         recent = [row for row in rows if row[0] >= since]
@@ -167,16 +167,16 @@ def spans(wanted: Range, now: float, zone: tzinfo) -> _Spans:
     """
     match wanted:
         case Range.HOUR:
-            return _Spans(_evenly(now, _MINUTE, 60), minutes=True)
+            return _Spans(_evenly(now, _MINUTE, 60), _MINUTE)
         case Range.DAY:
-            return _Spans(_evenly(now, 15 * _MINUTE, 96), minutes=True)
+            return _Spans(_evenly(now, 15 * _MINUTE, 96), 15 * _MINUTE)
         case Range.WEEK:
-            return _Spans(_evenly(now, _HOUR, 168), minutes=False)
+            return _Spans(_evenly(now, _HOUR, 168), _HOUR)
         case Range.YESTERDAY:
             first, last = _midnights(now, zone, range(-1, 1))
-            return _Spans([*range(first, last, _HOUR), last], minutes=False)
+            return _Spans([*range(first, last, _HOUR), last], _HOUR)
         case Range.QUARTER:
-            return _Spans(_midnights(now, zone, range(-89, 2)), minutes=False)
+            return _Spans(_midnights(now, zone, range(-89, 2)), _HOUR)
 
 
 def _evenly(now: float, seconds: int, number: int) -> list[int]:

@@ -23,6 +23,7 @@ COLUMNS = (
 )
 """What is counted, as in `activity_minutes`."""
 
+_HOUR = 3_600
 _MINUTES_KEPT = 49
 """Hours; what is shown by minutes is at most a day old."""
 _HOURS_KEPT = 400 * 24
@@ -41,7 +42,8 @@ _MOVED = "DELETE FROM activity_minutes WHERE minute < :hour * 60"
 _FORGET = "DELETE FROM activity_hours WHERE hour < :hour"
 
 _BY_MINUTE = f"""
-SELECT minute * 60 AS at, lane, {_NAMES} FROM activity_minutes WHERE minute >= :since / 60 AND minute < :until / 60
+SELECT minute * 60 / :step * :step AS at, lane, {_SUMS} FROM activity_minutes
+WHERE minute >= :since / 60 AND minute < :until / 60 GROUP BY 1, 2
 """  # noqa: S608 - constants
 # Events that are reported late count in minutes that were moved already, until they are moved, too.
 _BY_HOUR = f"""
@@ -60,12 +62,15 @@ async def fold(connection: aiosqlite.Connection, now: float) -> None:
     await connection.execute(_FORGET, {"hour": hour - _HOURS_KEPT})
 
 
-async def activity(
-    database: Database, since: int, until: int, *, minutes: bool
-) -> list[tuple[int, str, Sequence[int]]]:
+async def activity(database: Database, since: int, until: int, *, step: int) -> list[tuple[int, str, Sequence[int]]]:
     """Start (Unix seconds), lane and values of `COLUMNS`, in no order; the same start and lane may occur twice.
 
-    `since` and `until` are Unix seconds at a full minute, or a full hour unless `minutes`, which reach back two days.
+    Args:
+        database: the store.
+        since: Unix seconds, a multiple of `step`.
+        until: as `since`.
+        step: seconds that are summed up: minutes, which reach back two days, or an hour.
     """
-    rows = await database.fetch(_BY_MINUTE if minutes else _BY_HOUR, {"since": since, "until": until})
+    statement = _BY_MINUTE if step < _HOUR else _BY_HOUR
+    rows = await database.fetch(statement, {"since": since, "until": until, "step": step})
     return [(row[0], row[1], row[2:]) for row in rows]

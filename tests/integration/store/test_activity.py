@@ -24,10 +24,10 @@ _NOON = 1_700_006_400  # a full hour
 _LONG = 400 * 86_400
 
 
-async def _counts(database: Database, *, minutes: bool = True) -> dict[tuple[int, str], dict[str, int]]:
+async def _counts(database: Database, *, step: int = 60) -> dict[tuple[int, str], dict[str, int]]:
     """By time and lane, without zeros."""
     found: dict[tuple[int, str], dict[str, int]] = {}
-    for at, lane, values in await activity(database, 0, 2 * _NOON // 3600 * 3600, minutes=minutes):
+    for at, lane, values in await activity(database, 0, 2 * _NOON // 3600 * 3600, step=step):
         counts = found.setdefault((at, lane), {})
         for name, value in zip(COLUMNS, values, strict=True):
             if value:
@@ -89,7 +89,7 @@ async def test_old_minutes_become_hours_and_late_events_are_added(tmp_path: Path
     async with open_database(tmp_path / "email.db") as database:
         retention = Retention(database, _LONG)
         await database.call(lambda: _fill)
-        by_hour = await _counts(database, minutes=False)
+        by_hour = await _counts(database, step=3600)
         assert by_hour == {
             (_NOON, "transactional"): {"sent": 1, "delivered": 1, "opened": 1},
             (_NOON, "bulk"): {"sent": 1, "failed": 1, "stopped": 1, "delayed": 1, "bounced": 1, "soft_bounced": 1},
@@ -98,16 +98,16 @@ async def test_old_minutes_become_hours_and_late_events_are_added(tmp_path: Path
         assert await _counts(database) == _COUNTED, "two days are kept by minute"
         await retention.sweep(_NOON + 50 * 3600)
         assert await _counts(database) == {}
-        assert await _counts(database, minutes=False) == by_hour
+        assert await _counts(database, step=3600) == by_hour
         late = ("Complaint", "b@example.com", 0, "abuse", _NOON + 240, "bounced")
         async with database.transaction() as connection:
             await connection.execute(_RESULT, late)
         by_hour[_NOON, "bulk"]["complained"] = 1
-        assert await _counts(database, minutes=False) == by_hour
+        assert await _counts(database, step=3600) == by_hour
         await retention.sweep(_NOON + 51 * 3600)
-        assert await _counts(database, minutes=False) == by_hour
+        assert await _counts(database, step=3600) == by_hour
         await retention.sweep(_NOON + 401 * 86_400)
-        assert await _counts(database, minutes=False) == {}
+        assert await _counts(database, step=3600) == {}
 
 
 @pytest.mark.parametrize("version", [27])
