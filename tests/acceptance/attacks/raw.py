@@ -23,7 +23,9 @@ class Answer:
         assert b"application/json" in self.head, (self.head, self.body)
         document = json.loads(self.body)
         assert set(document) == {"error"}
-        assert {"code", "message"} <= set(document["error"]) <= {"code", "message", "fields", "refused"}, document
+        assert {"code", "message"} <= set(document["error"]) <= {"code", "message", "fields", "refused", "waiting"}, (
+            document
+        )
         return document["error"]
 
 

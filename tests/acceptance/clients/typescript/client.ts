@@ -51,6 +51,7 @@ await call(
 await call("GET /v1/find", client.GET("/v1/find", { params: { query: { text: "a@" } } }));
 await call("GET /v1/reasons", client.GET("/v1/reasons"));
 await call("GET /v1/waiting", client.GET("/v1/waiting"));
+await call("GET /v1/domains", client.GET("/v1/domains"));
 await call("GET /v1/stats", client.GET("/v1/stats"));
 await call("GET /v1/ramps", client.GET("/v1/ramps"));
 await call("GET /v1/reputation", client.GET("/v1/reputation"));
