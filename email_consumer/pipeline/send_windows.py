@@ -19,15 +19,15 @@ class SendWindows:
     """Answers from memory: mail with the same window and time zone has the same opening."""
 
     def __init__(
-        self, default: SendWindow | None = None, zone: str = "UTC", *, clock: Callable[[], float] = time.time
+        self, default: SendWindow | None = None, zone: str = "UTC", *, clock: Callable[[], float] | None = None
     ) -> None:
         """`default`: of bulk mail that names no window; `zone`: where neither the mail nor its window names one.
 
-        `clock`: Unix seconds.
+        `clock`: Unix seconds; `time.time` by default.
         """
         self.default = default
         self._zone = zone
-        self._clock = clock
+        self._clock = clock or time.time
         self._openings: LRUCache[tuple[SendWindow, str], tuple[float, Opening]] = LRUCache(_REMEMBERED)
         """With the moment for which each was computed."""
 

@@ -78,13 +78,13 @@ async def test_large_and_compressed_bodies_are_refused(harness: ApiHarness) -> N
 
 async def test_readiness_names_what_is_down(harness: ApiHarness, server: NatsServer) -> None:
     assert await harness.ask("GET", "/health", headers={"X-API-KEY": ""}) == (200, {"status": "ok"})
-    ready = {"ready": True, "up": ["nats", "sqlite"], "down": [], "reasons": {}}
+    ready = {"ready": True, "up": ["nats", "sqlite"], "down": [], "reasons": {}, "safe_mode": "off", "holds": 0}
     assert await harness.ask("GET", "/ready", headers={"X-API-KEY": ""}) == (200, ready)
     await server.kill()
     while harness.client.is_connected:
         await harness.ask("GET", "/health")
     reasons = {"nats": "not connected"}
-    down = {"ready": False, "up": ["sqlite"], "down": ["nats"], "reasons": reasons}
+    down = ready | {"ready": False, "up": ["sqlite"], "down": ["nats"], "reasons": reasons}
     while (answer := await harness.ask("GET", "/ready"))[0] == 200:  # what was seen a moment ago
         pass
     assert answer == (503, down)

@@ -15,14 +15,17 @@ import pytest
 
 import email_consumer
 import ses_sandbox
+from email_consumer.ses.errors import _OF_TENANT
 from tests.unit.patterns.ambiguity import superlinear
 
 _PACKAGES = (email_consumer, ses_sandbox)
 _FUNCTIONS = {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
 _FROM_THE_BEGINNING = {"match", "fullmatch"}
 
+_CUT = "an error's text is cut to 500 characters when it is read"
 _BOUNDED_BY_THE_CALLER = {
-    "configuration set .*(not exist|paused|disabled)": "an error's text is cut to 500 characters when it is read",
+    "configuration set .*(not exist|paused|disabled)": _CUT,
+    _OF_TENANT.pattern: _CUT,
 }
 """Patterns that are not linear, and what keeps their input short."""
 
