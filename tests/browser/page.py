@@ -98,8 +98,12 @@ class Page:
         field.send_keys(text)
 
     def click(self, css: str, text: str = "") -> None:
-        """The first such element, or the first with this text."""
-        self.wait(lambda: next((found for found in self.all(css) if text in found.text), None)).click()
+        """The first such element that shows, or the first with this text."""
+
+        def shown() -> WebElement | None:
+            return next((found for found in self.all(css) if found.is_displayed() and text in found.text), None)
+
+        self.wait(shown, f"{text!r} at {css}").click()
 
     def submit(self, css: str, text: str) -> None:
         """Fill a field and press Enter."""
