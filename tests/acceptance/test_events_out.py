@@ -56,6 +56,8 @@ async def open_harness(directory: Path, kind: str) -> AsyncIterator[EventsHarnes
             "ACK_WAIT": "2",
             "CLAIM_LEASE": "4",
             "EVENTS_OUT": "nats",
+            "BOUNCE_STOP": "0",  # every tenth mail bounces, and every tenth recipient complains
+            "COMPLAINT_STOP": "0",
         }
         publisher = await JetStreamPublisher.connect(server.url)
         async with _processes(directory, kind, variables, port) as (processes, database):
