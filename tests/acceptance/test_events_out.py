@@ -23,8 +23,8 @@ from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
 from tests.waiting import PATIENCE, until
 
-MAILS = int(os.environ.get("EVENTS_MAILS", "400"))
-KILLS = int(os.environ.get("EVENTS_KILLS", "6"))
+MAILS = int(os.environ.get("EVENTS_MAILS", "150"))
+KILLS = int(os.environ.get("EVENTS_KILLS", "3"))
 RATE = int(os.environ.get("EVENTS_RATE", "200"))
 _STREAM = "messages-events"
 _TYPE_BY_STATUS = {2: "sent", 3: "failed", 4: "stopped"}

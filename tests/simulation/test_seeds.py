@@ -10,14 +10,14 @@ from tests.simulation.scenario import SCENARIOS
 
 _SEED = 7
 _SEEDS = {
-    "run": 10,
+    "run": 6,
     "roles": 4,
     "suspended": 3,
     "takeover": 4,
     "doubt": 4,
     "clocks": 3,
     "dead letters": 3,
-    "holds": 4,
+    "holds": 3,
     "holds apart": 2,
 }
 """How many of each scenario the suite plays, together within half a minute of one core."""
