@@ -100,10 +100,13 @@ class Page:
     def click(self, css: str, text: str = "") -> None:
         """The first such element that shows, or the first with this text."""
 
-        def shown() -> WebElement | None:
-            return next((found for found in self.all(css) if found.is_displayed() and text in found.text), None)
+        def clicked() -> bool:
+            shown = (found for found in self.all(css) if found.is_displayed() and text in found.text)
+            if element := next(shown, None):
+                element.click()  # one that the page replaces at this moment is looked for again
+            return element is not None
 
-        self.wait(shown, f"{text!r} at {css}").click()
+        self.wait(clicked, f"{text!r} at {css}")
 
     def submit(self, css: str, text: str) -> None:
         """Fill a field and press Enter."""
