@@ -13,6 +13,7 @@ for each message that is published.
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -73,6 +74,16 @@ class SteadyClient(Client):
             return None
         head = f"NATS/1.0\r\n{fields}\r\n".encode()
         return b"HPUB %b %d %d\r\n%b%b\r\n" % (address.encode(), len(head), len(head) + len(payload), head, payload)
+
+    async def _process_connect_init(self) -> None:
+        """Of a new connection, to which nothing was written yet.
+
+        asyncio's `writelines` (Python 3.12, and 3.13 before 3.13.6) keeps watching the file of a connection that breaks
+        under it: of the next file that gets the same number, nothing is ever read.
+        """
+        transport: Any = self._transport
+        transport.writelines = lambda parts: transport.write(b"".join(parts))
+        await super()._process_connect_init()
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         arrived = self._arrived_at_once.get(sid)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.servers.ports import free_ports
+from tests.waiting import patience
 
 _BINARY = os.environ.get("TEST_NATS_SERVER") or Path(sysconfig.get_path("scripts")) / "nats-server"
 """`./run.sh matrix` sets the variable to an older one."""
@@ -79,7 +80,8 @@ class NatsServer:
         )
         ready = asyncio.Event()
         self._reader = asyncio.create_task(self._read(self._process, ready))
-        await ready.wait()
+        async with patience():
+            await ready.wait()
         if self._process.returncode is not None:
             raise RuntimeError("nats-server did not start:\n" + "\n".join(self.log[-20:]))
 
@@ -98,5 +100,10 @@ class NatsServer:
             return
         if self._process.returncode is None:
             self._process.send_signal(how)
-        await self._reader
+        try:
+            async with patience():
+                await self._reader
+        except TimeoutError:
+            self._process.kill()
+            raise
         self._process = self._reader = None

@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-import nats
 from nats.aio.client import Client
 
 from email_consumer.core.ledger import Ledger
 from email_consumer.core.outcome import Stopped
+from email_consumer.jetstream.client import SteadyClient
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.ledger import JetStreamLedger
@@ -127,7 +127,9 @@ class JetStreamBackend:
 
 @asynccontextmanager
 async def jetstream_backend(url: str | list[str], path: Path, replicas: int = 1) -> AsyncIterator[JetStreamBackend]:
-    client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    client = SteadyClient()
+    at_once: Any = 0.1  # seconds, of which nats-py allows parts, but its hint does not
+    await client.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=at_once)
     try:
         backend = JetStreamBackend(client, path, replicas)
         await backend.ensure_streams()

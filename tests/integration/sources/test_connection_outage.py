@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import selectors
 import signal
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -57,6 +60,21 @@ async def test_an_outage_is_bridged_under_tls(tmp_path: Path) -> None:
     async with NatsServer(tmp_path / "server", f'tls {{ cert_file: "{cert}", key_file: "{key}" }}') as server:
         events = await _outage(server, NatsEndpoint([server.url], tls=TlsFiles(authority.ca)))
     assert events == ["nats.connected", "nats.disconnected", "nats.reconnected"]
+
+
+async def test_nothing_watches_the_file_of_a_connection_that_broke_while_it_was_written_to(tmp_path: Path) -> None:
+    """Asyncio does, from Python 3.12 to 3.13.5: of the next file of that number, nothing was read."""
+    async with NatsServer(tmp_path) as server:
+        client = await connect(NatsEndpoint([server.url]))
+        transport: Any = client._transport
+        connection = transport._io_writer.get_extra_info("socket")
+        number = connection.fileno()
+        connection.shutdown(socket.SHUT_RDWR)
+        for _ in range(2):  # the first finds it broken
+            transport.writelines([b"PING\r\n"])
+        selector: selectors.BaseSelector = vars(asyncio.get_running_loop())["_selector"]
+        assert number not in selector.get_map()
+        await close(client)
 
 
 async def test_an_end_for_good_is_reported(tmp_path: Path) -> None:
