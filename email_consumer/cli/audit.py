@@ -6,12 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import click
-import orjson
 
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar, download
-from email_consumer.cli.terminal import safe_text, say
+from email_consumer.cli.terminal import safe_text, say_each
 
 _PATH = "/v1/audit"
 
@@ -31,10 +30,7 @@ def list_(*, key: str, action: str, limit: int, as_json: bool, data: Path) -> No
     """List actions, latest first."""
     query = urlencode({"key": key, "action": action, "limit": limit})
     actions = ask_sidecar(answering(data), "GET", f"{_PATH}?{query}")["actions"]
-    for each in actions:
-        say(orjson.dumps(each) if as_json else _line(each))
-    if not actions:
-        say("There are no such actions.", err=as_json)
+    say_each(actions, _line, as_json=as_json, nothing="There are no such actions.")
 
 
 @command.command()

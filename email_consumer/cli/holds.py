@@ -5,12 +5,11 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-import orjson
 
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
-from email_consumer.cli.terminal import say
+from email_consumer.cli.terminal import say, say_each
 
 _PATH = "/v1/holds"
 
@@ -29,10 +28,7 @@ def command() -> None:
 def list_(*, as_json: bool, data: Path) -> None:
     """List all active holds, each with the number of mails that wait for it."""
     holds = ask_sidecar(answering(data), "GET", _PATH)["holds"]
-    for hold in holds:
-        say(orjson.dumps(hold) if as_json else _line(hold))
-    if not holds:
-        say("Nothing is held.", err=as_json)
+    say_each(holds, _line, as_json=as_json, nothing="Nothing is held.")
 
 
 @command.command()

@@ -6,12 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-import orjson
 
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
-from email_consumer.cli.terminal import say
+from email_consumer.cli.terminal import say, say_each
 
 _PATH = "/v1/keys"
 
@@ -27,10 +26,7 @@ def command() -> None:
 def list_(*, as_json: bool, data: Path) -> None:
     """List all keys, with what they allow; not those in API_KEY."""
     keys = ask_sidecar(answering(data), "GET", _PATH)["keys"]
-    for key in keys:
-        say(orjson.dumps(key) if as_json else _line(key))
-    if not keys:
-        say("There are no keys but those in API_KEY.", err=as_json)
+    say_each(keys, _line, as_json=as_json, nothing="There are no keys but those in API_KEY.")
 
 
 @command.command()

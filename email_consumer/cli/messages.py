@@ -11,7 +11,7 @@ import orjson
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar, download
-from email_consumer.cli.terminal import safe_text, say
+from email_consumer.cli.terminal import safe_text, say, say_each
 from email_consumer.message.lane import Lane
 from email_consumer.settings import Settings
 from email_consumer.store.mail_state import MailState
@@ -52,12 +52,7 @@ def command() -> None:
 @data_option
 def list_(*, limit: int, as_json: bool, data: Path, **wanted: str | None) -> None:
     """List mail, latest first, each with its state."""
-    found = False
-    for mail in _mails(answering(data), wanted, limit):
-        found = True
-        say(orjson.dumps(mail) if as_json else _line(mail))
-    if not found:
-        say("No such mail.", err=as_json)
+    say_each(_mails(answering(data), wanted, limit), _line, as_json=as_json, nothing="No such mail.")
 
 
 @command.command()

@@ -6,12 +6,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
-import orjson
 
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
-from email_consumer.cli.terminal import say
+from email_consumer.cli.terminal import say, say_each
 from email_consumer.settings import Settings
 
 _PATH = "/v1/suppressions"
@@ -33,12 +32,8 @@ def command() -> None:
 @data_option
 def list_(*, reason: str | None, group: str | None, as_json: bool, data: Path) -> None:
     """List all suppressed addresses, each with its reason."""
-    found = False
-    for entry in _entries(answering(data), {"reason": reason, "group": group}):
-        found = True
-        say(orjson.dumps(entry) if as_json else _line(entry))
-    if not found:
-        say("No address is suppressed.", err=as_json)
+    entries = _entries(answering(data), {"reason": reason, "group": group})
+    say_each(entries, _line, as_json=as_json, nothing="No address is suppressed.")
 
 
 @command.command()

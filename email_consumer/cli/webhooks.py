@@ -7,12 +7,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
-import orjson
 
 from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
-from email_consumer.cli.terminal import say
+from email_consumer.cli.terminal import say, say_each
 
 _PATH = "/v1/webhooks"
 
@@ -28,10 +27,7 @@ def command() -> None:
 def list_(*, as_json: bool, data: Path) -> None:
     """List all endpoints with what waits for them."""
     endpoints = ask_sidecar(answering(data), "GET", _PATH)["webhooks"]
-    for endpoint in endpoints:
-        say(orjson.dumps(endpoint) if as_json else _line(endpoint))
-    if not endpoints:
-        say("There are no webhook endpoints.", err=as_json)
+    say_each(endpoints, _line, as_json=as_json, nothing="There are no webhook endpoints.")
 
 
 @command.command()
@@ -95,10 +91,7 @@ def deliveries(*, endpoint: str, state: str | None, limit: int, as_json: bool, d
     """Show deliveries to ENDPOINT."""
     query = urlencode({"limit": limit} | ({"state": state} if state else {}))
     found = ask_sidecar(answering(data), "GET", f"{_one(endpoint)}/deliveries?{query}")["deliveries"]
-    for delivery in found:
-        say(orjson.dumps(delivery) if as_json else _delivery(delivery))
-    if not found:
-        say("There are no such deliveries.", err=as_json)
+    say_each(found, _delivery, as_json=as_json, nothing="There are no such deliveries.")
 
 
 @command.command()
