@@ -4,7 +4,7 @@ import asyncio
 import random
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from benchmarks.crash_proof.peer_senders import (
     senders,
 )
 from benchmarks.crash_proof.supervised import Supervised
+from benchmarks.rate.sliding import most_in_a_second
 from ses_sandbox.testing import SandboxProcess
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
@@ -105,7 +106,7 @@ async def _run(sender: Sender, directory: Path, mails: int, seed: int) -> PeerCo
         await publishing
         drained = await harness.drained()
         left, sent = await harness.queue.left(), await harness.accepted()
-        most = _most_in_a_second(await harness.times())
+        most = most_in_a_second(await harness.times())
     return PeerCount(
         mails=mails,
         faults=len(faults),
@@ -198,13 +199,3 @@ async def _started(sender: Sender, directory: Path) -> AsyncIterator[PeerHarness
                 await queue.open()
             yield PeerHarness(sandbox, nats, process, queue)
         await client.close()
-
-
-def _most_in_a_second(times: Sequence[float]) -> int:
-    """In any second, wherever it begins."""
-    most = first = 0
-    for last, at in enumerate(times):
-        while at - times[first] >= 1:
-            first += 1
-        most = max(most, last - first + 1)
-    return most

@@ -55,6 +55,7 @@ async def open_harness(directory: Path, kind: str) -> AsyncIterator[EventsHarnes
             "SES_RATE_PER_SEC": str(RATE),
             "ACK_WAIT": "2",
             "CLAIM_LEASE": "4",
+            "IN_DOUBT_GRACE": "20",  # what is killed in the middle waits as long for its event
             "EVENTS_OUT": "nats",
             "BOUNCE_STOP": "0",  # every tenth mail bounces, and every tenth recipient complains
             "COMPLAINT_STOP": "0",
