@@ -17,7 +17,10 @@ def say(text: str | bytes, *, err: bool = False) -> None:
 def say_each(
     entries: Iterable[dict[str, Any]], line: Callable[[dict[str, Any]], str], *, as_json: bool, nothing: str
 ) -> None:
-    """Print a line for each entry, or its JSON; where there are none `nothing`, which JSON's readers get on standard error."""
+    """Print each entry as a line of text or of JSON.
+
+    Without entries `nothing` is printed; with `as_json` to standard error, so that programs read JSON alone.
+    """
     found = False
     for entry in entries:
         found = True
