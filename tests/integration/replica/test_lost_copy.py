@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
-from nats.js.api import DiscardPolicy
+from nats.js.api import DiscardPolicy, StreamConfig
+from nats.js.errors import ServerError
 
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.replica.rebuild import RebuildError, rebuild
@@ -16,6 +17,8 @@ from tests.integration.replica.copies import ROWS, Copied, back_up, copied, dele
 from tests.waiting import PATIENCE, until
 
 Harm = Callable[[Client], Awaitable[None]]
+_NO_STORE = 10049
+"""JetStream's code for "error creating store for stream"."""
 
 
 async def deleted(client: Client) -> None:
@@ -26,10 +29,25 @@ async def purged(client: Client) -> None:
     await client.jetstream().purge_stream(ROWS)
 
 
+async def add(client: Client, config: StreamConfig) -> None:
+    """A stream that was deleted a moment ago: nats-server 2.11 refuses it while it clears the old one's files away."""
+
+    async def added() -> bool:
+        try:
+            await client.jetstream().add_stream(config)
+        except ServerError as error:
+            if error.err_code != _NO_STORE:
+                raise
+            return False
+        return True
+
+    await until(added)
+
+
 async def made_again(client: Client) -> None:
     config = (await client.jetstream().stream_info(ROWS)).config
     await deleted(client)
-    await client.jetstream().add_stream(config)
+    await add(client, config)
 
 
 async def cut_by_a_limit(client: Client) -> None:
@@ -45,8 +63,8 @@ async def end_lost(client: Client) -> None:
     info = await jetstream.stream_info(ROWS)
     held = [await jetstream.get_msg(ROWS, seq, next=True) for seq in (info.state.first_seq,)]
     config = info.config.evolve(first_seq=held[0].seq)
-    await jetstream.delete_stream(ROWS)
-    await jetstream.add_stream(config)
+    await deleted(client)
+    await add(client, config)
     for message in held:
         await jetstream.publish(message.subject or "", message.data or b"")
 
