@@ -46,7 +46,8 @@ def _long_poll(receive: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
             with _lock:
                 found = [] if (gone := _hung_up()) else receive(self, name, count, 0, *others)
             if found or gone or time.monotonic() >= end:
-                _calls[name]["receive_message answered"] += 1
+                if not gone:
+                    _calls[name]["receive_message answered"] += 1
                 return found
             queue = self.get_queue(name)
             with queue._messages_lock:
