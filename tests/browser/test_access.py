@@ -6,7 +6,10 @@ from tests.acceptance.publisher import as_map
 from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
 
-PLACES = ("now", "stats", "mail", "topics", "waiting", "dead-letters", "in-doubt", "suppressions", "webhooks")
+PLACES = (
+    *("now", "stats", "mail", "topics", "waiting", "dead-letters", "in-doubt", "suppressions", "webhooks"),
+    *("keys", "audit"),
+)
 _FOCUSED = """
 const focused = document.activeElement, style = getComputedStyle(focused);
 return [focused.id || focused.getAttribute("href") || focused.textContent, style.outlineStyle !== "none"];
@@ -28,7 +31,7 @@ def _tab(page: Page, last: str) -> list[str]:
 def test_everything_is_reached_by_tab_and_seen_to_be(page: Page) -> None:
     page.open()
     page.wait(lambda: page.all("#just-sent a.open"))
-    head = _tab(page, "#webhooks")
+    head = _tab(page, "#audit")
     assert head == ["find-text", "logout", *(f"#{place}" for place in PLACES)]
     page.go("topics")
     page.wait(lambda: page.all("#topics .topic"))

@@ -1,12 +1,14 @@
 // Assembles the page: access, the live part, and the places.
 
+import { ApiKeys } from "./api-keys.js";
 import { ask, logIn } from "./api.js";
+import { AuditLog } from "./audit-log.js";
 import { byId, el } from "./dom.js";
 import { DeadLetters } from "./dead-letters.js";
 import { Find } from "./find.js";
 import { decimal, zone } from "./format.js";
 import { InDoubt } from "./in-doubt.js";
-import { listenForKeys } from "./keys.js";
+import { listenForKeys } from "./keyboard.js";
 import { Live } from "./live.js";
 import { MailList } from "./mail-list.js";
 import { MailPage } from "./mail-page.js";
@@ -33,21 +35,27 @@ const places = {
   "in-doubt": new InDoubt(byId("in-doubt")),
   suppressions: new Suppressions(byId("suppressions")),
   webhooks: new Webhooks(byId("webhooks")),
+  keys: new ApiKeys(byId("keys")),
+  audit: new AuditLog(byId("audit")),
   find: new Find(byId("find")),
 };
+const FOR_ADMINS = ["keys", "audit"];
 let live = null;
 let loggedIn = false;
+let admin = false;
 let shown = 0;
 let opened = null;
 
 function show(session) {
   shown += 1;
   loggedIn = session.logged_in;
+  admin = loggedIn && session.scopes.includes("admin");
   const open = loggedIn || session.public;
   byId("login").hidden = open;
   byId("no-key").hidden = session.key_set;
   byId("login-form").hidden = !session.key_set;
   byId("places").hidden = byId("find-form").hidden = byId("logout").hidden = byId("aside").hidden = !loggedIn;
+  for (const name of FOR_ADMINS) tab(name).hidden = !admin;
   byId("show-login").hidden = loggedIn || !session.public;
   byId("notice").hidden = true;
   byId("zone").textContent = T.zone(zone, session.timezone);
@@ -97,18 +105,20 @@ function notice(text) {
 
 function route(open = true) {
   const place = here();
-  const chosen = loggedIn && places[place.name] ? place.name : "now";
+  const allowed = loggedIn && places[place.name] && (admin || !FOR_ADMINS.includes(place.name));
+  const chosen = allowed ? place.name : "now";
   opened?.close();
   for (const name of Object.keys(places)) {
     byId(name).hidden = !open || name !== chosen;
-    const tab = document.querySelector(`#places a[href="#${name}"]`);
-    if (name === chosen) tab?.setAttribute("aria-current", place.item ? "true" : "page");
-    else tab?.removeAttribute("aria-current");
+    if (name === chosen) tab(name)?.setAttribute("aria-current", place.item ? "true" : "page");
+    else tab(name)?.removeAttribute("aria-current");
   }
   opened = places[chosen];
   if (place.item) scrollTo(0, 0);
   if (loggedIn) opened.open(place);
 }
+
+const tab = (name) => document.querySelector(`#places a[href="#${name}"]`);
 
 function label() {
   byId("places").ariaLabel = T.navigation;

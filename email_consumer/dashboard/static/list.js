@@ -62,8 +62,9 @@ export class List {
     }
   }
 
-  showStatus(text, error = false) {
-    this.status.textContent = text;
+  /** `content` is text or an element. */
+  showStatus(content, error = false) {
+    this.status.replaceChildren(content);
     this.status.classList.toggle("error", error);
   }
 }

@@ -2,6 +2,7 @@
 
 import { ask, unless } from "./api.js";
 import { el } from "./dom.js";
+import { field, select } from "./form.js";
 import { moment } from "./format.js";
 import { List } from "./list.js";
 import { mailRow } from "./mail-row.js";
@@ -111,11 +112,4 @@ export class MailList extends List {
       ...[entry, ...entry.also].flatMap((each) => [el("span", {}, T.mail.listed(each), moment(each.created_at)), el("br")]),
     );
   }
-}
-
-const field = (name, input) => el("label", {}, el("span", {}, name), input);
-
-function select(id, names) {
-  const options = Object.entries(names).map(([value, text]) => el("option", { value }, text));
-  return el("select", { id }, el("option", { value: "" }, T.all), ...options);
 }

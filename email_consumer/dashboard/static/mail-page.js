@@ -2,6 +2,7 @@
 
 import { ask, unless } from "./api.js";
 import { attributes, el, json } from "./dom.js";
+import { copyButton } from "./form.js";
 import { bytes, moment } from "./format.js";
 import { inWords, plainUuid, stateBadge } from "./mail-row.js";
 import { link } from "./router.js";
@@ -50,19 +51,11 @@ const heading = (text, ...more) => el("div", { class: "list-head" }, el("a", { h
 function page(mail, content) {
   const reason = mail.reason ?? mail.error;
   return [
-    heading(mail.subject ?? content?.subject ?? T.mail.noSubject, stateBadge(mail.state), copyButton()),
+    heading(mail.subject ?? content?.subject ?? T.mail.noSubject, stateBadge(mail.state), copyButton(T.copyLink, () => location.href)),
     reason && el("p", { class: "reason" }, inWords(reason), inWords(reason) !== reason && el("span", { class: "dim" }, ` (${reason})`)),
     el("div", { class: "columns even" }, el("div", {}, fields(mail, content), recipients(mail)), el("div", {}, el("h3", {}, T.mail.timeline), timeline(mail))),
     content && shownContent(mail.uuid, content),
   ].filter(Boolean);
-}
-
-function copyButton() {
-  const copy = async ({ target }) => {
-    await navigator.clipboard?.writeText(location.href);
-    target.textContent = T.copied;
-  };
-  return navigator.clipboard ? el("button", { type: "button", onclick: copy }, T.copy) : null; // only where the connection is secure
 }
 
 function fields(mail, content) {

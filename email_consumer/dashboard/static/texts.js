@@ -1,8 +1,10 @@
-// Every text of the page. For another language: a file like this one, chosen in this line by navigator.language.
+// Every text of the page, with texts-operations.js. For another language: files like these, chosen here by navigator.language.
 
-const plural = (number, one, many) => `${number} ${number === "1" ? one : many}`;
+import { OPERATIONS, plural } from "./texts-operations.js";
 
 export const T = {
+  ...OPERATIONS,
+
   places: {
     now: "Now",
     stats: "Statistics",
@@ -13,6 +15,8 @@ export const T = {
     "in-doubt": "In doubt",
     suppressions: "Suppressions",
     webhooks: "Webhooks",
+    keys: "API keys",
+    audit: "Audit log",
   },
   navigation: "Places",
   logIn: "Log in",
@@ -36,7 +40,8 @@ export const T = {
   lookUp: "Look up",
   all: "all",
   none: "–",
-  copy: "Copy link",
+  copyLink: "Copy link",
+  copy: "Copy",
   copied: "Copied",
   exportCsv: "Export CSV",
   exportJson: "NDJSON",
@@ -183,95 +188,6 @@ export const T = {
     cancel: "Cancel the topic",
     cancelAsk: (name) => `Cancel all unsent mail of ${name}? Later mail of this topic is sent as usual.`,
     receipt: ({ cancelled, sent, in_flight, failed }, final) => `Cancelled ${cancelled} · sent ${sent} · in flight ${in_flight} · failed ${failed} · ${final ? "final" : "still counting …"}`,
-  },
-
-  waiting: {
-    title: "What waits, and why",
-    lane: "Lane", queue: "In the queue", oldest: "Oldest", due: "Due, not in the queue yet", scheduled: "Scheduled", next: "Next due",
-    blocked: "What blocks mail now",
-    nothing: "Nothing blocks mail. What waits, waits for its turn: the rate that SES allows, and its send time.",
-    single: "One lane for all mail",
-    doubt: (count) => `${count} in doubt: sent again, or not, once that is certain.`,
-    dead: (count) => `${count} dead letters wait for your decision.`,
-    many: (count) => `${count}+`,
-    held: (key, holder, reason) => `${key} is held by ${holder}${reason && `: ${reason}`}`,
-    heldMail: (count) => plural(count, "mail waits", "mails wait"),
-    since: "since ", until: "until ",
-    resume: "Resume",
-    resumeAsk: (key, count) => `End all holds of ${key}? ${plural(count, "mail that waits for it goes", "mails that wait for it go")} on. The breaker counts from now on.`,
-    resumed: (key) => `${key} is not held any more.`,
-  },
-
-  dead: {
-    title: "Dead letters",
-    show: "Show",
-    kinds: { undecodable: "Undecodable", rejected: "Rejected", exhausted: "Out of attempts", "in-doubt": "In doubt", conflict: "Conflict" },
-    allKinds: "All kinds",
-    meaning: {
-      undecodable: "Not a valid message. A replay is refused unless this version can read it; repair the publisher, publish again, and remove this one.",
-      rejected: "SES refuses this mail. Replay it once the reason is gone, such as a sender that is verified now.",
-      exhausted: "Its last attempt failed. Replay starts over with all attempts.",
-      "in-doubt": "SES may have sent it. A replay may send it a second time.",
-      conflict: "Its uuid belongs to a mail to other recipients. A replay sends it under a new uuid.",
-    },
-    empty: "No dead letters.",
-    sqs: "With SOURCE=sqs, dead letters are in the dead-letter queue of the SQS queue.",
-    noReason: "no reason recorded",
-    replay: "Replay",
-    replayNew: "Replay under a new uuid",
-    remove: "Remove",
-    replayAll: (kind) => `Replay all${kind ? `: ${kind}` : ""}`,
-    removeAll: (kind) => `Remove all${kind ? `: ${kind}` : ""}`,
-    replayAsk: (number, what) => `Replay dead letter #${number}? It goes back to the end of the queue and off this list. ${what}`,
-    removeAsk: (number) => `Delete dead letter #${number} for good? It is the only copy of its mail.`,
-    replayAllAsk: (what) => `Replay all of them? They go back to the end of the queue and off this list. ${what}`,
-    replayAllMixed: "Those in doubt may be sent a second time. Conflicts and what is not a valid message stay here.",
-    removeAllAsk: "Delete all of them for good? They are the only copies of their mail.",
-    replayed: (number, sequence) => `Dead letter #${number} is back in the stream as message ${sequence}.`,
-    removed: (number) => `Dead letter #${number} is removed.`,
-    working: (done) => `${done} done …`,
-    replayedMany: (done, failed) => `${done} replayed${failed ? `, ${failed} stay: ` : "."}`,
-    removedMany: (done, failed) => `${done} removed${failed ? `, ${failed} stay: ` : "."}`,
-    size: "Size", headers: "Headers", message: "Message", payload: "Payload (not a message), base64",
-  },
-
-  doubt: {
-    title: "In doubt",
-    intro: "SES may or may not have accepted these. An SES event settles each of them; without one, IN_DOUBT decides after IN_DOUBT_GRACE: “resend” sends it again, “park” makes it a dead letter.",
-    empty: "No mail is in doubt.",
-  },
-
-  suppressions: {
-    title: "Suppression list",
-    address: "Address",
-    block: "Block mail to", group: "of group (empty: all)", because: "because", add: "Add",
-    remove: "Remove",
-    empty: "No address is suppressed.",
-    scope: { group: (name) => `bulk mail of ${name}`, bulk: "bulk mail", all: "all mail" },
-    ask: (scope, address) => `Allow ${scope} to ${address} again?`,
-    blocked: (scope, address) => `${scope ?? "Mail"} to ${address} is blocked.`,
-    allowed: (scope, address) => `${scope ?? "Mail"} to ${address} is allowed again.`,
-  },
-
-  webhooks: {
-    title: "Webhooks",
-    off: "Webhooks are off. Set EVENTS_OUT=webhooks (or nats,webhooks) and restart.",
-    empty: "No endpoint yet.",
-    url: "URL", types: "Types (empty: all)", topics: "Topics (empty: all)", lane: "Lane", add: "Add",
-    secret: (secret) => `Secret, shown only now: ${secret}`,
-    test: "Test", rotate: "New secret", enable: "Enable", remove: "Remove", deliveries: "Deliveries", resend: "Send again", resendFailed: "Send failed ones again",
-    removeAsk: (url) => `Remove the endpoint ${url} and all its deliveries?`,
-    rotateAsk: (url) => `Give ${url} a new secret? The former one stays valid for a day.`,
-    tested: (error) => (error ? `Not delivered: ${error}` : "The test event was delivered."),
-    resent: (count) => `${count} will be sent again.`,
-    enabled: "The endpoint is enabled; what waits is sent.",
-    removed: "The endpoint is removed.",
-    healthy: "healthy", failing: "failing since ", disabled: "disabled since ",
-    waiting: (count) => `${count} waiting`,
-    states: { "": "all", waiting: "waiting", delivered: "delivered", failed: "given up" },
-    delivered: "delivered", givenUp: "given up", next: "next attempt ", attempts: (count) => plural(count, "attempt", "attempts"),
-    noDeliveries: "No deliveries.",
-    allTypes: "all events",
   },
 
   find: {

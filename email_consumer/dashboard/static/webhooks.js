@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { attributes, confirmed, el } from "./dom.js";
+import { field, secret, select, separate } from "./form.js";
 import { count, moment } from "./format.js";
 import { folded, List } from "./list.js";
 import { T } from "./texts.js";
@@ -9,7 +10,6 @@ import { T } from "./texts.js";
 const PAGE = 20;
 const W = T.webhooks;
 const path = (endpoint, verb = "") => `/v1/webhooks/${endpoint.id}${verb && `/${verb}`}`;
-const names = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 /** The routes exist only with EVENTS_OUT. */
 function explain(error) {
@@ -22,16 +22,14 @@ export class Webhooks extends List {
     const url = el("input", { id: "webhook-url", type: "url", required: true, maxlength: 2000, autocomplete: "off", placeholder: "https://" });
     const types = el("input", { id: "webhook-types", autocomplete: "off" });
     const topics = el("input", { id: "webhook-topics", autocomplete: "off" });
-    const lane = el("select", { id: "webhook-lane" }, el("option", { value: "" }, T.all), ...Object.entries(T.lanes).map(([value, text]) => el("option", { value }, text)));
+    const lane = select("webhook-lane", T.lanes);
     const form = el(
       "form",
       { class: "bar filters", onsubmit: (event) => this.add(event) },
-      ...[
-        [W.url, url],
-        [W.types, types],
-        [W.topics, topics],
-        [W.lane, lane],
-      ].map(([name, input]) => el("label", {}, el("span", {}, name), input)),
+      field(W.url, url),
+      field(W.types, types),
+      field(W.topics, topics),
+      field(W.lane, lane),
       el("button", { class: "primary" }, W.add),
     );
     super(section, {
@@ -52,13 +50,13 @@ export class Webhooks extends List {
 
   async add(event) {
     event.preventDefault();
-    const given = { url: this.url.value.trim(), types: names(this.types.value), topics: names(this.topics.value), lane: this.lane.value };
+    const given = { url: this.url.value.trim(), types: separate(this.types.value), topics: separate(this.topics.value), lane: this.lane.value };
     const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value.length));
     const added = await this.attempt(() => ask("POST", "/v1/webhooks", body));
     if (!added) return;
     this.form.reset();
     await this.reload();
-    this.showStatus(W.secret(added.secret));
+    this.showStatus(secret(W.secret, added.secret));
   }
 
   endpoint(endpoint) {
@@ -104,7 +102,7 @@ export class Webhooks extends List {
   }
 
   async rotate(endpoint) {
-    if (await confirmed(W.rotateAsk(endpoint.url), W.rotate)) await this.act(endpoint, "rotate", ({ secret }) => W.secret(secret));
+    if (await confirmed(W.rotateAsk(endpoint.url), W.rotate)) await this.act(endpoint, "rotate", (answer) => secret(W.secret, answer.secret));
   }
 
   async remove(endpoint) {
