@@ -21,8 +21,9 @@ from email_consumer.core.dead_letters import DeadLetterError, DeadLetterKind
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
 from email_consumer.settings import Settings
-from email_consumer.settings.mail_topology import mail_topology
+from email_consumer.settings.mail_stream import mail_stream
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
+from email_consumer.sources.jetstream.topology import Topology
 
 _SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 
@@ -155,7 +156,7 @@ def _ask(answer: Callable[[JetStreamDeadLetters, Settings], Awaitable[None]]) ->
 async def _dead_letters(settings: Settings) -> AsyncIterator[JetStreamDeadLetters]:
     async with nats_connection(settings) as client:
         try:
-            lane = mail_topology(client, settings).transactional
+            lane = Topology(client, mail_stream(settings)).transactional
             await lane.find()
             yield JetStreamDeadLetters(
                 client,

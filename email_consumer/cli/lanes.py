@@ -11,7 +11,7 @@ from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.terminal import say
 from email_consumer.settings import Settings
-from email_consumer.settings.mail_topology import mail_topology
+from email_consumer.settings.mail_stream import mail_stream
 from email_consumer.sources.jetstream.topology import Topology
 
 
@@ -40,7 +40,7 @@ def adopt(*, yes: bool) -> None:
 
 
 async def _adopt(client: Client, settings: Settings, *, yes: bool) -> None:
-    topology: Topology = mail_topology(client, settings)
+    topology = Topology(client, mail_stream(settings))
     lane = topology.transactional
     try:
         waiting = await lane.unread()

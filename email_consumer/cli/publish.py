@@ -29,7 +29,8 @@ from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, from_value
 from email_consumer.settings import Settings
-from email_consumer.settings.mail_topology import mail_topology
+from email_consumer.settings.mail_stream import mail_stream
+from email_consumer.sources.jetstream.topology import Topology
 
 _LISTED = 10
 _WORTH_A_BAR = 1000
@@ -138,7 +139,7 @@ async def _publish(
 ) -> BulkPublisher:
     hidden = total < _WORTH_A_BAR or not sys.stderr.isatty()
     async with nats_connection(settings) as client:
-        lane = mail_topology(client, settings).transactional
+        lane = Topology(client, mail_stream(settings)).transactional
         if transactional:
             with suppress(NatsError):  # not for us to know; it is transactional mail in the other lane, too
                 await lane.find()

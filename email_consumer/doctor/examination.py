@@ -29,10 +29,11 @@ from email_consumer.doctor.tenants import check_tenants
 from email_consumer.message.address import parse_address
 from email_consumer.runtime.loopback import is_loopback
 from email_consumer.settings import Settings
-from email_consumer.settings.mail_topology import mail_topology
+from email_consumer.settings.mail_stream import mail_stream
 from email_consumer.settings.nats_endpoint import nats_endpoint
 from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.jetstream.drift import ConsumerNeeds
+from email_consumer.sources.jetstream.topology import Topology
 
 
 async def examine(settings: Settings, *, ses_calls_per_second: float = 1.0) -> list[Finding]:
@@ -92,7 +93,7 @@ async def _nats(settings: Settings) -> list[Finding]:
         if jetstream[0].severity.exit_code:
             return [*findings, skipped("queue.stream", "There is no JetStream.")]
         needs = ConsumerNeeds.of(settings.subject, settings.ack_wait, settings.concurrency_limit)
-        lane = mail_topology(client, settings).transactional
+        lane = Topology(client, mail_stream(settings)).transactional
         findings += await check_queue(client, stream=settings.stream, consumer=settings.consumer, needs=needs)
         findings += await check_transactional_lane(client, lane)
         findings.append(

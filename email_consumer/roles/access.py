@@ -13,8 +13,6 @@ from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
 from email_consumer.store.database import Database
 
-_DAY = 86_400.0
-
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -23,11 +21,13 @@ class Access:
     routes: list[web.RouteDef]
 
 
-async def build_access(parts: Parts, database: Database) -> Access:
-    """Load the keys, and start what records their use and deletes old entries of the log."""
-    settings = parts.settings
-    keys, log = Keys(database), AuditLog(database, settings.audit_retention_days * _DAY)
+async def build_access(parts: Parts, database: Database, *, log_kept: float, zone: ZoneInfo) -> Access:
+    """Load the keys, and start what records their use and deletes old entries of the log.
+
+    `log_kept`: seconds; `zone`: of the days that the log is asked for.
+    """
+    keys, log = Keys(database), AuditLog(database, log_kept)
     await keys.load()
     parts.services.at_end(keys.write_uses)
     parts.services.start(Service("keys", keys.run), Service("audit log", log.run))
-    return Access(keys, log, [*KeyRoutes(keys).routes(), *AuditRoutes(log, ZoneInfo(settings.timezone)).routes()])
+    return Access(keys, log, [*KeyRoutes(keys).routes(), *AuditRoutes(log, zone).routes()])

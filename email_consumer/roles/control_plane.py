@@ -1,10 +1,8 @@
 """The control plane: accepts mail over HTTP, processes events from SES, and answers operators."""
 
-import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -30,49 +28,53 @@ from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.api.unseen import Unseen, unseen_in
 from email_consumer.api.waiting_routes import WaitingRoutes
 from email_consumer.core.link_secrets import LinkSecrets
-from email_consumer.core.mail_group import MailReport
 from email_consumer.core.mail_queue import MailQueue
+from email_consumer.core.ramps import Ramps
 from email_consumer.core.unsent import Unsent
-from email_consumer.feedback.event_routes import EventRoutes
-from email_consumer.feedback.in_doubt_routes import InDoubtRoutes
-from email_consumer.feedback.inbox import Inbox
-from email_consumer.feedback.receiver import EventReceiver
-from email_consumer.feedback.sqs_events import SqsEvents
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.message.lane import Lane
 from email_consumer.roles.access import build_access
-from email_consumer.roles.dashboard import build_dashboard
+from email_consumer.roles.dashboard import DashboardOptions, build_dashboard
 from email_consumer.roles.events_out import no_events
+from email_consumer.roles.feedback import FeedbackOptions, events_expected_from_now, open_feedback
 from email_consumer.roles.holds import open_holds
-from email_consumer.roles.http import health_routes, listen
-from email_consumer.roles.monitoring import build_metrics, build_operations, watch_unconsumed
+from email_consumer.roles.http import HttpOptions, health_routes, listen
+from email_consumer.roles.monitoring import RetentionOptions, build_metrics, build_operations, watch_unconsumed
 from email_consumer.roles.parts import Parts
-from email_consumer.roles.reputation import open_reputation
-from email_consumer.roles.sqs import open_events_queue
+from email_consumer.roles.reputation import ReputationOptions, open_reputation
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import window_for
 from email_consumer.scheduling.scheduler import Scheduler
-from email_consumer.sns.certificate_download import CertificateDownload
-from email_consumer.sns.certificate_store import SqliteCertificateStore
-from email_consumer.sns.certificates import Certificates
-from email_consumer.sns.sandbox_certificate import sandbox_certificate
-from email_consumer.sns.subscription import Subscriptions
-from email_consumer.sns.verifier import Verifier
 from email_consumer.store.database import Database
 from email_consumer.store.domain_days import DomainDays
-from email_consumer.suppression.mirror import Mirror
-from email_consumer.suppression.routes import SuppressionRoutes
-from email_consumer.suppression.rows import SuppressionRows
-from email_consumer.suppression.suppression_list import SuppressionList
-from email_consumer.suppression.unsubscribe import Unsubscribe
-from email_consumer.suppression.unsubscribe_page import Sender, UnsubscribePage
-from email_consumer.suppression.unsubscribe_routes import UnsubscribeRoutes
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlaneOptions:
+    misfire: Literal["send", "skip"]
+    misfire_limit: float
+    """Seconds."""
+    rate: float
+    """Recipients a second."""
+    idempotency_ttl: float
+    keep_subjects: bool
+    default_sender: str
+    zone: ZoneInfo
+    """Of times without an offset, and of days."""
+    audit_kept: float
+    """Seconds that the audit log keeps an entry."""
+    ramps: Ramps
+    reputation: ReputationOptions
+    feedback: FeedbackOptions
+    dashboard: DashboardOptions
+    retention: RetentionOptions
+    http: HttpOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +93,15 @@ class Resources:
     """Returns once no event is on its way to JetStream that was read before."""
 
 
-async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[], None]:
+async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resources: Resources) -> Callable[[], None]:
     """Start the control plane; its server is listening on return.
 
     The returned function wakes the scheduler, and has to be called after scheduled mail was stored.
     """
-    misfires = Misfires(resources.database, parts.settings.misfire, parts.settings.misfire_limit)
+    database, workers = resources.database, resources.workers
+    misfires = Misfires(database, options.misfire, options.misfire_limit)
     active_holds = ActiveHolds()
-    mail, unsent = DueMail(resources.database, active_holds, parts.traces), Unsent(parts.metrics)
+    mail, unsent = DueMail(database, active_holds, parts.traces), Unsent(parts.metrics)
     scheduler = Scheduler(
         mail,
         resources.queue,
@@ -106,48 +109,60 @@ async def build_control_plane(parts: Parts, resources: Resources) -> Callable[[]
         parts.dead_letters_of_keeping,
         unsent,
         dead_letter_writer=parts.dead_letter_writer,
-        windows={lane: window_for(parts.settings.ses_rate_per_sec) for lane in Lane},
+        windows={lane: window_for(options.rate) for lane in Lane},
     )
-    holds = await open_holds(parts, resources.database, resources.workers, active_holds, released=scheduler.wake)
-    reputation = await open_reputation(parts, resources.database, resources.workers, holds.list)
-    feedback = await _feedback(parts, resources, reputation.breaker.report)
+    holds = await open_holds(parts, options.ramps, database, workers, active_holds, released=scheduler.wake)
+    reputation = await open_reputation(parts, options.reputation, database, workers, holds.list)
+    feedback = await open_feedback(
+        parts, options.feedback, database, workers, secrets=resources.secrets, reported=reputation.breaker.report
+    )
     unconsumed = watch_unconsumed(parts)
-    access = await build_access(parts, resources.database)
+    access = await build_access(parts, database, log_kept=options.audit_kept, zone=options.zone)
     dashboard = build_dashboard(
-        parts, resources.database, resources.workers, feedback.refused, unconsumed, key_is_current=access.keys.current
+        parts,
+        options.dashboard,
+        database,
+        workers,
+        feedback.refused,
+        unconsumed=unconsumed,
+        key_is_current=access.keys.current,
     )
     metrics = build_metrics(
-        parts, dashboard.snapshot, feedback.events, feedback.refused, unconsumed=unconsumed, holds=holds
+        parts,
+        dashboard.snapshot,
+        feedback.events,
+        feedback.refused,
+        events_expected=options.dashboard.events_expected,
+        unconsumed=unconsumed,
+        holds=holds,
     )
-    parts.checks["ledger"] = resources.database.check
+    parts.checks["ledger"] = database.check
     parts.checks["schedule"] = scheduler.check
-    unseen = unseen_in(resources.queue, claims_visible=resources.workers.claims_visible)
+    unseen = unseen_in(resources.queue, claims_visible=workers.claims_visible)
     routes = [
-        *await _mail_routes(parts, resources, scheduler, unseen),
+        *await _mail_routes(parts, options, resources, scheduler, unseen),
         *feedback.routes,
         *holds.routes,
         *reputation.routes,
         *_open_routes(parts, resources),
         *health_routes(parts, metrics),
-        *build_operations(parts, resources.database, unseen, resources.events_settled),
-        *LinkSecretRoutes(resources.database, resources.secrets, resources.workers.sign_links).routes(),
+        *build_operations(parts, options.retention, database, unseen, resources.events_settled),
+        *LinkSecretRoutes(database, resources.secrets, workers.sign_links).routes(),
         *access.routes,
         *dashboard.routes,
         *resources.routes,
     ]
     parts.services.start(Service("scheduler", scheduler.run, on_crash=OnCrash.EXIT))  # it knows the cancellations now
-    await listen(parts, routes, admits=dashboard.admits, access=access)
-    _events_expected_from_now(resources.workers)
+    await listen(parts, options.http, routes, admits=dashboard.admits, access=access)
+    events_expected_from_now(workers)
     parts.services.start(*feedback.services)  # they may say that events are expected later than now: after that
     return scheduler.wake
 
 
-def _events_expected_from_now(workers: Workers) -> None:
-    workers.events_expected_from(time.time())
-
-
-async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler, unseen: Unseen) -> list[web.RouteDef]:
-    settings, database, queue = parts.settings, resources.database, resources.queue
+async def _mail_routes(
+    parts: Parts, options: ControlPlaneOptions, resources: Resources, scheduler: Scheduler, unseen: Unseen
+) -> list[web.RouteDef]:
+    database, queue, zone = resources.database, resources.queue, options.zone
     cancellations = Cancellations(
         database,
         queue,
@@ -157,89 +172,36 @@ async def _mail_routes(parts: Parts, resources: Resources, scheduler: Scheduler,
         claims_visible=resources.workers.claims_visible,
     )
     await cancellations.load()
-    store = MailStore(database, settings.idempotency_ttl, keep_subjects=settings.keep_subjects)
+    store = MailStore(database, options.idempotency_ttl, keep_subjects=options.keep_subjects)
     return [
         *MessageRoutes(
             store,
             parts.metrics,
-            zone=ZoneInfo(settings.timezone),
+            zone=zone,
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
-            default_sender=settings.from_email,
+            default_sender=options.default_sender,
             traces=parts.traces,
         ).routes(),
         *ResendRoutes(
             store,
             ScheduledMail(database, scheduler.paused, scheduler.wake, unsent=Unsent(parts.metrics)),
-            zone=ZoneInfo(settings.timezone),
+            zone=zone,
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
-            default_sender=settings.from_email,
+            default_sender=options.default_sender,
         ).routes(),
-        *MailListRoutes(MailLists(database), ZoneInfo(settings.timezone)).routes(),
+        *MailListRoutes(MailLists(database), zone).routes(),
         *MailHistory(database, unseen).routes(),
-        *ContentRoutes(database, settings.from_email).routes(),
+        *ContentRoutes(database, options.default_sender).routes(),
         *FindRoutes(database).routes(),
         *ReasonRoutes(database).routes(),
         *WaitingRoutes(database).routes(),
         *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
         *DomainRoutes(DomainDays(database)).routes(),
-        *StatsRoutes(database, lambda: resources.workers.account, ZoneInfo(settings.timezone)).routes(),
+        *StatsRoutes(database, lambda: resources.workers.account, zone).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Feedback:
-    routes: list[web.RouteDef]
-    services: list[Service]
-    """To be started once events are expected."""
-    events: Counter[str]
-    """Events from SES by kind, since the start."""
-    refused: Counter[str]
-    """SNS messages by cause, since the start."""
-
-
-async def _feedback(parts: Parts, resources: Resources, reported: Callable[[MailReport], None]) -> _Feedback:
-    settings, database, workers = parts.settings, resources.database, resources.workers
-    rows = SuppressionRows(soft_bounce_limit=settings.soft_bounce_limit, mirror=settings.suppression_mirror)
-    suppressions = SuppressionList(database, rows, workers)
-    await suppressions.load()
-    inbox = Inbox(
-        database,
-        rows,
-        workers,
-        instance=settings.instance,
-        proven=workers.proven,
-        missed=partial(_events_expected_from_now, workers),
-        life=workers.life,
-        reported=reported,
-    )
-    await parts.services.enter(inbox.running())
-    if settings.suppression_mirror:
-        mirror = Mirror(database, region=settings.aws_region, endpoint=settings.ses_endpoint)
-        parts.services.start(Service("mirror", mirror.run))
-    sandbox = sandbox_certificate(settings.sandbox_certificate, settings.ses_endpoint)
-    certificates = Certificates(CertificateDownload(), SqliteCertificateStore(database))
-    await certificates.load()
-    verifier = Verifier(settings.sns_topic_arns, certificates, sandbox)
-    receiver = EventReceiver(verifier, Subscriptions(settings.sns_endpoint), inbox)
-    services = []
-    if settings.sns_events_queue_url:
-        queue = await open_events_queue(settings, settings.sns_events_queue_url, parts.services)
-        events = SqsEvents(queue, receiver.handle, workers.events_expected_from)
-        services.append(Service("events", events.run, on_crash=OnCrash.EXIT))
-    routes = [
-        *EventRoutes(receiver).routes(),
-        *InDoubtRoutes(database).routes(),
-        *SuppressionRoutes(suppressions).routes(),
-        *UnsubscribeRoutes(
-            Unsubscribe(settings.server_url, resources.secrets),
-            suppressions,
-            UnsubscribePage(Sender(settings.sender, settings.sender_color)),
-        ).routes(),
-    ]
-    return _Feedback(routes, services, inbox.counts.kinds, receiver.refusals.refused)
 
 
 def _open_routes(parts: Parts, resources: Resources) -> list[web.RouteDef]:

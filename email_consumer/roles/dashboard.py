@@ -22,6 +22,17 @@ from email_consumer.web.grant import Grant
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardOptions:
+    public: bool
+    """The page needs no key."""
+    key_set: bool
+    """Whether API_KEY is set."""
+    events_expected: bool
+    """Whether SES publishes events to a topic of ours."""
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     routes: list[web.RouteDef]
     admits: Callable[[web.Request], Grant | None]
@@ -32,18 +43,18 @@ class Dashboard:
 
 def build_dashboard(
     parts: Parts,
+    options: DashboardOptions,
     database: Database,
     workers: Workers,
     refused: Mapping[str, int],
-    unconsumed: Callable[[], Unconsumed],
     *,
+    unconsumed: Callable[[], Unconsumed],
     key_is_current: Callable[[str], bool],
 ) -> Dashboard:
     """`refused` counts refused SNS messages by cause; `unconsumed` returns mail without a consumer.
 
     `key_is_current`: whether the stored key with this id is still valid.
     """
-    settings = parts.settings
     snapshot_reader = SnapshotReader(
         metrics=workers.metrics,
         sources=parts.sources,
@@ -52,20 +63,16 @@ def build_dashboard(
         database=database,
         account=lambda: workers.account,
         refused=refused,
-        expects_events=bool(settings.sns_topic_arns),
+        expects_events=options.events_expected,
     )
     sampler = Sampler(workers.metrics, snapshot_reader.take)
     parts.services.start(Service("live", sampler.run))
     sessions = Sessions(current=key_is_current)
-    public = settings.dashboard_public
+    installation = Installation(local=parts.local, safe_mode=parts.safe_mode_kind, timezone=options.timezone)
     routes = [
         *PageRoutes().routes(),
-        *SessionRoutes(sessions, _installation(parts), public=public, key_set=bool(settings.api_key)).routes(),
-        *LiveRoutes(sampler, public=public).routes(),
+        *SessionRoutes(sessions, installation, public=options.public, key_set=options.key_set).routes(),
+        *LiveRoutes(sampler, public=options.public).routes(),
         *TopicList(database).routes(),
     ]
     return Dashboard(routes, sessions.admits, snapshot_reader.take)
-
-
-def _installation(parts: Parts) -> Installation:
-    return Installation(local=parts.local, safe_mode=parts.safe_mode, timezone=parts.settings.timezone)

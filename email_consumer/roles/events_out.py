@@ -1,7 +1,7 @@
 """Events out, where EVENTS_OUT asks for them: recorded with each outcome, taken to JetStream and to webhooks by services."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
+from email_consumer.jetstream.connection import NatsEndpoint
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.outbox.outbox import Outbox
 from email_consumer.outbox.publisher import TEMPORARY, EventPublisher
@@ -17,7 +18,6 @@ from email_consumer.outbox.recording import record
 from email_consumer.outbox.stream import EventStream
 from email_consumer.roles.nats import open_connection
 from email_consumer.runtime.supervisor import Service, Supervisor
-from email_consumer.settings import Settings
 from email_consumer.store.database import Database
 from email_consumer.store.key_values import ensure_value
 from email_consumer.webhooks.deliverer import Deliverer
@@ -28,6 +28,20 @@ from email_consumer.webhooks.sender import webhook_sender
 
 _PATIENCE_AT_END = 3.0
 """Seconds; what isn't published by then is published after the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsOutOptions:
+    to: Collection[str]
+    """`nats`, `webhooks`; none: no events are recorded."""
+    endpoint: NatsEndpoint
+    stream: str
+    """The mail stream, after which the events' is named."""
+    replicas: int
+    max_bytes: int
+    """Of the stream."""
+    allow_private: bool
+    """Whether webhooks may be sent to private addresses."""
 
 
 async def no_events() -> None:
@@ -44,26 +58,30 @@ class EventsOut:
     """Returns once no event is on its way to JetStream that was read before."""
 
 
-async def open_events_out(settings: Settings, services: Supervisor, database: Database, metrics: Metrics) -> EventsOut:
+async def open_events_out(
+    options: EventsOutOptions, services: Supervisor, database: Database, metrics: Metrics
+) -> EventsOut:
     """Record everything that happens from here on. To be called before anything is written about mail."""
-    if not settings.events_out:
+    if not options.to:
         return EventsOut()
     outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex), metrics)
-    published = await _to_jetstream(settings, services, outbox, metrics) if "nats" in settings.events_out else None
-    routes = await _to_webhooks(settings, services, outbox, metrics) if "webhooks" in settings.events_out else []
+    published = await _to_jetstream(options, services, outbox, metrics) if "nats" in options.to else None
+    routes = await _to_webhooks(options, services, outbox, metrics) if "webhooks" in options.to else []
     await record(database)
     services.start(Service("outbox", outbox.run))
     return EventsOut({"events": published.check}, routes, published.settled) if published else EventsOut(routes=routes)
 
 
-async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox, metrics: Metrics) -> EventPublisher:
-    client = await open_connection(settings, services)  # a separate one, so that mail never waits for events
+async def _to_jetstream(
+    options: EventsOutOptions, services: Supervisor, outbox: Outbox, metrics: Metrics
+) -> EventPublisher:
+    client = await open_connection(options.endpoint, services)  # a separate one, so that mail never waits for events
     stream = EventStream(
         client,
-        settings.stream,
+        options.stream,
         outbox.origin,
-        replicas=settings.nats_replicas,
-        max_bytes=settings.events_max_bytes,
+        replicas=options.replicas,
+        max_bytes=options.max_bytes,
     )
     events = EventPublisher(outbox, Publisher(client), stream, metrics)
     await events.prepare()
@@ -79,10 +97,10 @@ async def _to_jetstream(settings: Settings, services: Supervisor, outbox: Outbox
 
 
 async def _to_webhooks(
-    settings: Settings, services: Supervisor, outbox: Outbox, metrics: Metrics
+    options: EventsOutOptions, services: Supervisor, outbox: Outbox, metrics: Metrics
 ) -> list[web.RouteDef]:
-    endpoints = Endpoints(outbox.database, metrics, allow_private=settings.webhook_allow_private)
-    sender = await services.enter(webhook_sender(allow_private=settings.webhook_allow_private))
+    endpoints = Endpoints(outbox.database, metrics, allow_private=options.allow_private)
+    sender = await services.enter(webhook_sender(allow_private=options.allow_private))
     deliverer = Deliverer(endpoints, sender, metrics)
     await endpoints.load()
     fan_out = FanOut(outbox, endpoints, deliverer.due)

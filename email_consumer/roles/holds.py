@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from email_consumer.core.ramps import Ramps
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
@@ -25,7 +26,13 @@ class Holds:
 
 
 async def open_holds(
-    parts: Parts, database: Database, workers: Workers, active: ActiveHolds, *, released: Callable[[], None]
+    parts: Parts,
+    ramps: Ramps,
+    database: Database,
+    workers: Workers,
+    active: ActiveHolds,
+    *,
+    released: Callable[[], None],
 ) -> Holds:
     """Start with the holds of the store; workers know them on return, or before they pull.
 
@@ -38,7 +45,7 @@ async def open_holds(
         workers.hold(keys)
 
     holds = HoldList(database, publish)
-    ramp = RampRelease(database, parts.settings.ramps)
+    ramp = RampRelease(database, ramps)
     mail = HeldMail(database, holds, released, ramp)
     await holds.load()
     parts.services.start(

@@ -1,7 +1,8 @@
 """The HTTP server of a role, and the routes that every role has."""
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from email_consumer.core.metrics import Metrics
 from email_consumer.roles.access import Access
 from email_consumer.roles.parts import Parts
+from email_consumer.roles.waiting_server import ServerAddress
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.web.app import create_app
 from email_consumer.web.connections import Connections
@@ -27,8 +29,20 @@ from email_consumer.web.wrong_keys import WrongKeys
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    server: ServerAddress
+    keys: Sequence[str]
+    """Values of API_KEY."""
+    on_loopback: bool
+    """Nobody but this machine can reach the server."""
+    concurrency: int
+    """Connections to SES, for which descriptors are left."""
+
+
 async def listen(
     parts: Parts,
+    options: HttpOptions,
     routes: Iterable[web.RouteDef],
     *,
     admits: Callable[[web.Request], Grant | None] = lambda _: None,
@@ -41,19 +55,23 @@ async def listen(
     Raises:
         OperatorError: the server can't listen on its address or port.
     """
-    settings = parts.settings
-    keys = [key.get_secret_value() for key in settings.api_key]
     # A web page whose host name resolves to this machine can reach servers that listen on loopback only (DNS rebinding).
-    serves = partial(names_this_machine, any_address=not settings.on_loopback) if parts.local else None
+    serves = partial(names_this_machine, any_address=not options.on_loopback) if parts.local else None
     wrong_keys = WrongKeys(parts.metrics)
     stored: dict[str, Any] = {"find_key": access.keys.find, "record": access.log.record} if access else {}
     app = create_app(
-        routes, keys, version=version("email-consumer"), admits=admits, serves=serves, wrong_keys=wrong_keys, **stored
+        routes,
+        options.keys,
+        version=version("email-consumer"),
+        admits=admits,
+        serves=serves,
+        wrong_keys=wrong_keys,
+        **stored,
     )
     app.on_response_prepare.append(add_security_headers)
-    most = connection_limit(raise_descriptor_limit(), settings.concurrency_limit, MOST_CONNECTIONS)
+    most = connection_limit(raise_descriptor_limit(), options.concurrency, MOST_CONNECTIONS)
     connections = Connections(most, parts.metrics)
-    server = Server(app, settings.server_port, host=settings.server_bind, connections=connections)
+    server = Server(app, options.server.port, host=options.server.bind, connections=connections)
     try:
         await parts.services.enter(server)
     except OSError as error:
@@ -65,7 +83,10 @@ async def listen(
 def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
     """`/health`, `/ready` and `/metrics`; `/ready` includes checks that are added later."""
     return HealthRoutes(
-        parts.checks, lambda: generate_latest(metrics), safe_mode=parts.safe_mode, holds=lambda: parts.metrics.holds
+        parts.checks,
+        lambda: generate_latest(metrics),
+        safe_mode=parts.safe_mode_kind,
+        holds=lambda: parts.metrics.holds,
     ).routes()
 
 

@@ -69,5 +69,5 @@ class LedgerConsumers:
         await self._nats.flush()
 
     async def _repair(self) -> None:
-        settings = self._link.settings
-        await restore_ledger_streams(self._link.client, settings.stream, replicas=settings.nats_replicas)
+        mail = self._link.mail
+        await restore_ledger_streams(self._link.client, mail.stream, replicas=mail.replicas)

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import web
@@ -17,15 +18,16 @@ from email_consumer.core.readiness import STUCK
 from email_consumer.core.stall_detector import PATIENCE, StallDetector
 from email_consumer.core.unsent import Unsent
 from email_consumer.dashboard.snapshot import Snapshot
+from email_consumer.jetstream.connection import NatsEndpoint
 from email_consumer.message.lane import Lane
 from email_consumer.observe import loop_lag, rate_line
 from email_consumer.observe.metrics import create_registry
 from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 from email_consumer.roles.holds import Holds
 from email_consumer.roles.nats import connected
+from email_consumer.roles.paced_sender import SesOptions
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import Service
-from email_consumer.settings.kept_streams import kept_streams
 from email_consumer.sources.jetstream.stream_erasure import StreamErasure
 from email_consumer.sources.unconsumed import UnconsumedWatch
 from email_consumer.store.database import Database
@@ -34,28 +36,38 @@ from email_consumer.store.retention import Retention
 
 _EVERY = 15.0
 """Seconds between two samples; Prometheus usually scrapes this often."""
-_DAY = 86_400.0
 
 _MIN_MAILS = 3
 """Mails the rate must allow within the patience of the stall detector."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionOptions:
+    keep: float
+    """Seconds."""
+    streams: Sequence[str]
+    """Those that keep what mail said, and that an erasure has to look through."""
+    endpoint: NatsEndpoint
+
+
 def build_operations(
-    parts: Parts, database: Database, unseen: Unseen, events_settled: Callable[[], Awaitable[None]]
+    parts: Parts,
+    options: RetentionOptions,
+    database: Database,
+    unseen: Unseen,
+    events_settled: Callable[[], Awaitable[None]],
 ) -> list[web.RouteDef]:
     """Start retention (RETENTION_DAYS), and return the routes for erasing addresses.
 
     `events_settled` returns once no event is on its way to JetStream that was read before.
     """
-    settings = parts.settings
-    keep = max(settings.retention_days * _DAY, settings.idempotency_ttl)
-    events = EventRetention(database, keep, parts.metrics)
-    parts.services.start(Service("retention", Retention(database, keep).run), Service("event retention", events.run))
-    streams = kept_streams(settings)
-    erasure = StreamErasure(database, partial(connected, settings), events_settled)
-    if streams:
+    mail = Retention(database, options.keep)
+    events = EventRetention(database, options.keep, parts.metrics)
+    parts.services.start(Service("retention", mail.run), Service("event retention", events.run))
+    erasure = StreamErasure(database, partial(connected, options.endpoint), events_settled)
+    if options.streams:
         parts.services.start(Service("erasure", erasure.run))
-    return ErasureRoutes(database, Unsent(parts.metrics), unseen, streams=streams, erased=erasure.wake).routes()
+    return ErasureRoutes(database, Unsent(parts.metrics), unseen, streams=options.streams, erased=erasure.wake).routes()
 
 
 def report_on(parts: Parts) -> None:
@@ -80,11 +92,12 @@ def build_metrics(
     events: Counter[str],
     refused: Counter[str],
     *,
+    events_expected: bool,
     unconsumed: Callable[[], Unconsumed],
     holds: Holds,
 ) -> CollectorRegistry:
     """The registry served at `/metrics`. `events`: SES events by kind; `refused`: refused SNS messages by cause, since the start."""
-    sampled = SampledMetrics(events_expected=bool(parts.settings.sns_topic_arns), events=events, events_refused=refused)
+    sampled = SampledMetrics(events_expected=events_expected, events=events, events_refused=refused)
     parts.services.start(Service("sampled metrics", partial(_keep_sampling, sampled, snapshot, unconsumed, holds)))
     registry = create_registry(parts.metrics)
     registry.register(SampledMetricsCollector(sampled))
@@ -115,10 +128,11 @@ async def _keep_sampling(
         await asyncio.sleep(_EVERY)
 
 
-def watch_progress(parts: Parts, metrics: Metrics, oldest_unsettled: Callable[[], float | None]) -> None:
+def watch_progress(
+    parts: Parts, options: SesOptions, metrics: Metrics, oldest_unsettled: Callable[[], float | None]
+) -> None:
     """Add a readiness check for stalled sources. `metrics`: those of the workers; `oldest_unsettled`: see `StallDetector`."""
-    settings = parts.settings
-    patience = max(PATIENCE, 2 * settings.ses_timeout, _MIN_MAILS / settings.ses_rate_per_sec)
+    patience = max(PATIENCE, 2 * options.timeout, _MIN_MAILS / options.rate)
     detectors = [
         StallDetector(source.name, source.progress, metrics, oldest_unsettled, patience=patience)
         for source in parts.sources

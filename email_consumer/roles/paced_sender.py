@@ -1,6 +1,6 @@
 """The SES client, the pacer, and the governor that keeps to the account's limits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,11 +15,47 @@ from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.governor import Governor
 from email_consumer.ses.session import AwsSession
-from email_consumer.settings import Settings
-from email_consumer.settings.safe_mode import safe_mode_of
 
 _MOST_BYTES = {Lane.BULK: 48 * 1024 * 1024, Lane.TRANSACTIONAL: 16 * 1024 * 1024}
 """Bytes of unsettled deliveries: five hundred mails of 1 MB would be too much for a small container."""
+
+
+@dataclass(frozen=True, slots=True)
+class SesOptions:
+    region: str
+    endpoint: str | None
+    timeout: float
+    """Seconds for one attempt."""
+    connections: int
+    from_email: str
+    configuration_set: str | None
+    delivery_limits: Sequence[tuple[int, str]]
+    instance: str
+    rate: float
+    """Recipients a second; the account's own limit may be lower."""
+    quota_reserve: float
+    """Share of the daily quota that bulk mail leaves to transactional mail."""
+    bulk_floor: float
+    """Share of the rate that bulk mail keeps while transactional mail waits."""
+
+    def client(self) -> SesClient:
+        """Create the client without opening it."""
+        open_session = partial(
+            AwsSession.open,
+            region=self.region,
+            endpoint=self.endpoint,
+            connections=self.connections,
+            read_timeout=self.timeout,
+        )
+        return SesClient(
+            open_session,
+            region=self.region,
+            from_email=self.from_email,
+            configuration_set=self.configuration_set,
+            delivery_limits=self.delivery_limits,
+            instance=self.instance,
+            timeout=self.timeout,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +68,24 @@ class PacedSender:
     governor: Governor
 
 
-async def open_paced_sender(parts: Parts) -> PacedSender:
+async def open_paced_sender(parts: Parts, options: SesOptions) -> PacedSender:
     """Open the client and start the governor. On return the account's limits are known, if we are allowed to read them."""
-    settings, metrics = parts.settings, parts.metrics
-    client = await parts.services.enter(ses_client(settings))
-    safe_mode = safe_mode_of(settings)
-    sender = SafeSender(client, safe_mode) if safe_mode else client
-    pacer = Pacer(settings.ses_rate_per_sec, metrics, bulk_floor=settings.bulk_floor)
+    metrics = parts.metrics
+    client = await parts.services.enter(options.client())
+    sender = SafeSender(client, parts.safe_mode) if parts.safe_mode else client
+    pacer = Pacer(options.rate, metrics, bulk_floor=options.bulk_floor)
     slots = {lane: DeliverySlots(0, most_bytes) for lane, most_bytes in _MOST_BYTES.items()}
-    most = {Lane.TRANSACTIONAL: settings.concurrency_limit, Lane.BULK: settings.concurrency_limit}
+    most = {Lane.TRANSACTIONAL: options.connections, Lane.BULK: options.connections}
     if any(source.lane is Lane.TRANSACTIONAL for source in parts.sources):
-        most[Lane.BULK] -= _reserved(settings.concurrency_limit)
+        most[Lane.BULK] -= _reserved(options.connections)
     pace = _Pace(pacer, slots, most)
-    pace.set_rate(settings.ses_rate_per_sec)
+    pace.set_rate(options.rate)
     governor = Governor(
-        rate=settings.ses_rate_per_sec,
+        rate=options.rate,
         pace=pace,
         metrics=metrics,
         account=client.account,
-        quota_reserve=settings.quota_reserve,
+        quota_reserve=options.quota_reserve,
         reserved=await used_before(parts.sources),
     )
     await governor.check_account()
@@ -61,26 +96,6 @@ async def open_paced_sender(parts: Parts) -> PacedSender:
 async def used_before(sources: Iterable[Source]) -> bool:
     """Whether there has been transactional mail, as far as its sources remember."""
     return any([(await source.progress()).settled for source in sources if source.lane is Lane.TRANSACTIONAL])
-
-
-def ses_client(settings: Settings) -> SesClient:
-    """Create the client without opening it."""
-    open_session = partial(
-        AwsSession.open,
-        region=settings.aws_region,
-        endpoint=settings.ses_endpoint,
-        connections=settings.concurrency_limit,
-        read_timeout=settings.ses_timeout,
-    )
-    return SesClient(
-        open_session,
-        region=settings.aws_region,
-        from_email=settings.from_email,
-        configuration_set=settings.configuration_set,
-        delivery_limits=settings.delivery_limits,
-        instance=settings.instance,
-        timeout=settings.ses_timeout,
-    )
 
 
 def _reserved(concurrency: int) -> int:

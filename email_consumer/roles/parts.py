@@ -1,4 +1,4 @@
-"""What every role is built from: settings, metrics, services, and the sources of mail."""
+"""What every role is built from: metrics, services, and the sources of mail."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,9 @@ from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
 from email_consumer.core.safe_mode import Kind as SafeModeKind
+from email_consumer.core.safe_mode import SafeMode
 from email_consumer.core.source import Source
 from email_consumer.runtime.supervisor import Supervisor
-from email_consumer.settings import Settings
-from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.dead_letters_by_source import DeadLettersBySource
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 
@@ -21,11 +20,11 @@ from email_consumer.sources.joint_mail_queue import JointMailQueue
 class Parts:
     """The same for all roles."""
 
-    settings: Settings
     metrics: Metrics
     sources: tuple[Source, ...]
     """At least one; the first one takes mail that came to us first, and its dead letters."""
     services: Supervisor
+    safe_mode: SafeMode | None = None
     local: bool = False
     """Only requests from this machine are served."""
     checks: dict[str, Check] = field(default_factory=dict)
@@ -37,13 +36,12 @@ class Parts:
         """The checks of the sources come first."""
         self.checks.update({source.name: source.check for source in self.sources})
         self.checks["dead_letters"] = self.dead_letter_writer.check
-        self.metrics.safe_mode = self.safe_mode != "off"
+        self.metrics.safe_mode = self.safe_mode is not None
 
     @property
-    def safe_mode(self) -> SafeModeKind:
+    def safe_mode_kind(self) -> SafeModeKind:
         """What happens to mail for others than the allowed addresses."""
-        safe_mode = safe_mode_of(self.settings)
-        return safe_mode.kind if safe_mode else "off"
+        return self.safe_mode.kind if self.safe_mode else "off"
 
     @property
     def valid_until(self) -> float:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -12,7 +12,9 @@ import structlog
 from nats.errors import Error as NatsError
 
 from email_consumer.core.mail_queue import QueueUnavailableError
+from email_consumer.core.safe_mode import SafeMode
 from email_consumer.jetstream.watch import WatchBrokenError
+from email_consumer.roles.options import RoleOptions, role_options
 from email_consumer.roles.run import build_run
 from email_consumer.roles.sidecar import build_sidecar
 from email_consumer.roles.tracing import tracing
@@ -23,10 +25,9 @@ from email_consumer.runtime.signals import stop_event
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.runtime.tasks import end, until_done
 from email_consumer.settings import Settings
-from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.store.database import is_temporary
 
-Build = Callable[[Settings, Supervisor], Coroutine[None, None, None]]
+Build = Callable[[RoleOptions, Supervisor], Coroutine[None, None, None]]
 """Starts the services of a role."""
 
 _PATIENCE = 30.0
@@ -49,7 +50,7 @@ async def run(settings: Settings, *, local: bool = False) -> None:
             f"LEDGER: {settings.ledger} is for separate roles, `email-consumer worker` (any number) and "
             "`email-consumer sidecar` (one); `run` is both in one process and needs sqlite"
         )
-    await _run("run", partial(build_run, local=local), settings, local=local)
+    await _run("run", build_run, role_options(settings, local=local))
 
 
 async def worker(settings: Settings) -> None:
@@ -58,8 +59,8 @@ async def worker(settings: Settings) -> None:
     Raises:
         OperatorError: something it depends on is missing, or another ledger holds the consumer.
     """
-    _require_jetstream("worker", settings)
-    await _run("worker", build_worker, settings)
+    _require_jetstream("worker", settings.ledger, settings.source)
+    await _run("worker", build_worker, role_options(settings))
 
 
 async def sidecar(settings: Settings) -> None:
@@ -68,34 +69,32 @@ async def sidecar(settings: Settings) -> None:
     Raises:
         OperatorError: something it depends on is missing, or another process has taken over.
     """
-    _require_jetstream("sidecar", settings)
-    await _run("sidecar", build_sidecar, settings)
+    _require_jetstream("sidecar", settings.ledger, settings.source)
+    await _run("sidecar", build_sidecar, role_options(settings))
 
 
-def _require_jetstream(role: str, settings: Settings) -> None:
-    if settings.ledger != "jetstream":
-        raise OperatorError(
-            f"LEDGER: `email-consumer {role}` needs jetstream; with {settings.ledger} use `email-consumer run`"
-        )
-    if "nats" not in settings.source:
+def _require_jetstream(role: str, ledger: str, sources: Collection[str]) -> None:
+    if ledger != "jetstream":
+        raise OperatorError(f"LEDGER: `email-consumer {role}` needs jetstream; with {ledger} use `email-consumer run`")
+    if "nats" not in sources:
         raise OperatorError(f"SOURCE: must contain nats, through which `email-consumer {role}` reaches the other roles")
 
 
-async def _run(name: str, build: Build, settings: Settings, *, local: bool = False) -> None:
+async def _run(role: str, build: Build, options: RoleOptions) -> None:
     give_back_large_blocks()
-    _announce_safe_mode(settings)
-    with stop_event() as stop, _sentry(settings), tracing(settings, name):
-        services = await _unless(stop, _start(build, settings))
+    _announce(options.safe_mode)
+    with stop_event() as stop, _sentry(options.sentry_dsn, options.ses.instance), tracing(options.traces_to, role):
+        services = await _unless(stop, _start(partial(build, options)))
         if services is None:
             return
         async with services:
             _tune_garbage_collection()
-            _log.info("daemon.started", role=name, local=local, **settings.public())
+            _log.info("daemon.started", role=role, local=options.local, **options.public)
             await services.run(stop)
             _log.info("daemon.stopped")
 
 
-async def _start(build: Build, settings: Settings) -> Supervisor:
+async def _start(build: Callable[[Supervisor], Coroutine[None, None, None]]) -> Supervisor:
     """Start the services of a role; the caller has to end them.
 
     While JetStream does not respond or the database accepts no writes, it is tried again.
@@ -109,7 +108,7 @@ async def _start(build: Build, settings: Settings) -> Supervisor:
         async with AsyncExitStack() as attempt:
             services = await attempt.enter_async_context(Supervisor())
             try:
-                await services.unless_crashed(build(settings, services))
+                await services.unless_crashed(build(services))
             except (*_UNAVAILABLE, sqlite3.OperationalError) as error:
                 if not isinstance(error, _UNAVAILABLE) and not is_temporary(error):
                     raise
@@ -139,8 +138,7 @@ async def _unless(stop: asyncio.Event, starting: Coroutine[None, None, Superviso
     return None if started.cancelling() else started.result()
 
 
-def _announce_safe_mode(settings: Settings) -> None:
-    safe_mode = safe_mode_of(settings)
+def _announce(safe_mode: SafeMode | None) -> None:
     if safe_mode:
         others = "redirected" if safe_mode.redirect_to else "stopped"
         _log.warning(
@@ -158,10 +156,10 @@ def _tune_garbage_collection() -> None:
     gc.set_threshold(50_000, 20, 100)  # unsettled mails are that many objects, and rarely leave cycles
 
 
-def _sentry(settings: Settings) -> AbstractContextManager[None]:
-    if not settings.sentry_dsn:
+def _sentry(dsn: str | None, environment: str) -> AbstractContextManager[None]:
+    if not dsn:
         return nullcontext()
     from email_consumer.observe import sentry  # noqa: PLC0415 - a third of a second that only its users should wait
 
-    dsn = settings.sentry_dsn.get_secret_value()
-    return sentry.reporting(dsn, release=f"email-consumer@{version('email-consumer')}", environment=settings.instance)
+    release = f"email-consumer@{version('email-consumer')}"
+    return sentry.reporting(dsn, release=release, environment=environment)

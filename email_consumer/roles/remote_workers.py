@@ -22,10 +22,9 @@ from email_consumer.ledgers.statements import KNOWN_AS_SENT
 from email_consumer.message.fields import is_tag
 from email_consumer.message.lane import Lane
 from email_consumer.pipeline.gate import Gate
-from email_consumer.roles.paced_sender import ses_client
+from email_consumer.roles.paced_sender import SesOptions
 from email_consumer.runtime.supervisor import Service, Supervisor
 from email_consumer.ses.governor import Governor
-from email_consumer.settings import Settings
 from email_consumer.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -64,21 +63,21 @@ class AccountMonitor:
         self.metrics.sent_by_lane += lanes
 
 
-async def monitor_account(settings: Settings, services: Supervisor, *, reserved: bool) -> AccountMonitor:
+async def monitor_account(options: SesOptions, services: Supervisor, *, reserved: bool) -> AccountMonitor:
     """Read the SES account regularly, if credentials exist. `reserved`: see `Governor`."""
-    metrics = Metrics(rate=settings.ses_rate_per_sec)
+    metrics = Metrics(rate=options.rate)
     try:
-        client = await services.enter(ses_client(settings))
+        client = await services.enter(options.client())
     except MissingCredentialsError as error:
         _log.info("account.not_asked", reason=str(error))
         return AccountMonitor(metrics, None)
     pace = _DisplayedPace(metrics)
     governor = Governor(
-        rate=settings.ses_rate_per_sec,
+        rate=options.rate,
         pace=pace,
         metrics=metrics,
         account=client.account,
-        quota_reserve=settings.quota_reserve,
+        quota_reserve=options.quota_reserve,
         reserved=reserved,
     )
     await governor.check_account()

@@ -19,23 +19,26 @@ from email_consumer.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
+class ReputationOptions:
+    thresholds: Thresholds
+    canary_mails: int
+    """The first mails of a topic, before the rest; 0: all at once."""
+    canary_wait: float
+    """Seconds for events about them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     breaker: ReputationBreaker
     routes: list[web.RouteDef]
 
 
-async def open_reputation(parts: Parts, database: Database, workers: Workers, holds: HoldList) -> Watched:
+async def open_reputation(
+    parts: Parts, options: ReputationOptions, database: Database, workers: Workers, holds: HoldList
+) -> Watched:
     """Start to judge what the workers send. `holds` are loaded."""
-    settings = parts.settings
-    thresholds = Thresholds(
-        settings.bounce_warn,
-        settings.bounce_stop,
-        settings.complaint_warn,
-        settings.complaint_stop,
-        settings.reputation_mails,
-    )
-    reputation, tally = Reputation(thresholds), Tally()
-    canaries = Canaries(database, holds, reputation, mails=settings.topic_canary, patience=settings.canary_wait)
+    reputation, tally = Reputation(options.thresholds), Tally()
+    canaries = Canaries(database, holds, reputation, mails=options.canary_mails, patience=options.canary_wait)
     breaker = ReputationBreaker(database, holds, reputation, canaries, tally)
     await breaker.load()
     workers.metrics.tally = tally

@@ -11,10 +11,11 @@ import structlog
 from email_consumer.core.careful_reader import ReadingJournal
 from email_consumer.core.ledger import Ledger
 from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.ramps import Ramps
 from email_consumer.core.source import Receiver, Source
-from email_consumer.ledgers.rule import Policy
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
+from email_consumer.message.send_window import Window
 from email_consumer.pipeline.breaker import Breaker
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.pipeline.fair_shares import FairShares
@@ -24,18 +25,34 @@ from email_consumer.pipeline.pipeline import Compose, Pipeline
 from email_consumer.pipeline.ramp_gate import RampGate
 from email_consumer.pipeline.send_windows import SendWindows
 from email_consumer.pipeline.settlement import Settlement
-from email_consumer.roles.http import check_pace
-from email_consumer.roles.monitoring import watch_progress
 from email_consumer.roles.paced_sender import PacedSender
 from email_consumer.roles.parts import Parts
-from email_consumer.roles.tracing import tracing_is_on
 from email_consumer.runtime.supervisor import OnCrash, Service
-from email_consumer.settings import Settings
 from email_consumer.suppression.unsubscribe import Unsubscribe
-from email_consumer.tracking.open_tracking import OpenTracking
+from email_consumer.tracking.open_tracking import OpenTracking, TrackOpens
 from email_consumer.tracking.tokens import OpenTokens
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SendingOptions:
+    max_attempts: int
+    retry_delay: float
+    """Seconds before the second attempt."""
+    heartbeat: float
+    """Seconds between the heartbeats for unsettled deliveries."""
+    grace: float
+    """Seconds a drain waits."""
+    bulk_window: Window | None
+    timezone: str
+    ramps: Ramps
+    from_email: str
+    server_url: str
+    """What links in mail begin with."""
+    track_opens: TrackOpens
+    traced: bool
+    """Whether each delivery is recorded as a trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +86,10 @@ class SendingServices:
         await asyncio.gather(*(source.flush() for source in self.sources))
 
 
-def policy(settings: Settings) -> Policy:
-    """The claim policy, for either ledger."""
-    return Policy(settings.idempotency_ttl, settings.in_doubt, settings.in_doubt_grace, settings.max_attempts)
-
-
 def build_sending(
     parts: Parts,
     paced: PacedSender,
+    options: SendingOptions,
     *,
     ledger: Ledger,
     gate: Gate,
@@ -85,46 +98,44 @@ def build_sending(
     before_drain: Callable[[], None] = lambda: None,
 ) -> SendingServices:
     """Build the services without starting them. `secrets` sign links in mail; `before_drain` is called first when draining."""
-    settings, metrics = parts.settings, parts.metrics
-    pipeline = _pipeline(settings)(
+    metrics = parts.metrics
+    pipeline = _pipeline(traced=options.traced)(
         ledger=ledger,
         gate=gate,
-        windows=SendWindows(settings.bulk_send_window, settings.timezone),
+        windows=SendWindows(options.bulk_window, options.timezone),
         pacer=paced.pacer,
-        compose=_compose(settings, secrets),
+        compose=_compose(options, secrets),
         sender=Breaker(paced.sender, paced.pacer),
         observers=(paced.governor,),
-        settlement=Settlement(ledger, parts.dead_letters, metrics, settings.retry_delay, parts.dead_letter_writer),
+        settlement=Settlement(ledger, parts.dead_letters, metrics, options.retry_delay, parts.dead_letter_writer),
         metrics=metrics,
-        max_attempts=settings.max_attempts,
-        zone=ZoneInfo(settings.timezone),
+        max_attempts=options.max_attempts,
+        zone=ZoneInfo(options.timezone),
         journal=journal,
-        ramps=RampGate(settings.ramps, settings.from_email),
+        ramps=RampGate(options.ramps, options.from_email),
         shares=FairShares(lambda: paced.slots[Lane.BULK].capacity),
     )
     gate.on_cancel(paced.pacer.drop_stopped)
     gate.holds.on_change(paced.pacer.drop_stopped)
-    dispatcher = Dispatcher(pipeline.handle, metrics, settings.ack_wait / 3)
+    dispatcher = Dispatcher(pipeline.handle, metrics, options.heartbeat)
     receivers = tuple(
         source.receiver(slots := paced.slots[source.lane], partial(dispatcher.start, slots=slots))
         for source in parts.sources
     )
-    check_pace(parts, metrics)
-    watch_progress(parts, metrics, dispatcher.oldest)
-    return SendingServices(parts.sources, receivers, paced.pacer, dispatcher, settings.shutdown_grace, before_drain)
+    return SendingServices(parts.sources, receivers, paced.pacer, dispatcher, options.grace, before_drain)
 
 
-def _pipeline(settings: Settings) -> type[Pipeline]:
-    if not tracing_is_on(settings):
+def _pipeline(*, traced: bool) -> type[Pipeline]:
+    if not traced:
         return Pipeline
     from email_consumer.pipeline.traced_pipeline import TracedPipeline  # noqa: PLC0415 - only its users have OpenTelemetry
 
     return TracedPipeline
 
 
-def _compose(settings: Settings, secrets: LinkSecrets) -> Compose:
-    unsubscribe = Unsubscribe(settings.server_url, secrets)
-    tracking = OpenTracking(settings.track_opens, OpenTokens(secrets), settings.server_url)
+def _compose(options: SendingOptions, secrets: LinkSecrets) -> Compose:
+    unsubscribe = Unsubscribe(options.server_url, secrets)
+    tracking = OpenTracking(options.track_opens, OpenTokens(secrets), options.server_url)
 
     def compose(message: EmailMessage, headers: Mapping[str, str]) -> EmailMessage:
         return tracking.compose(unsubscribe.compose(message), headers)

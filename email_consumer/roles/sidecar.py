@@ -23,17 +23,15 @@ from email_consumer.roles.events_out import open_events_out
 from email_consumer.roles.http import check_pace
 from email_consumer.roles.ledger_consumers import LedgerConsumers
 from email_consumer.roles.monitoring import report_on, watch_progress
-from email_consumer.roles.nats import NatsLink, connect_nats, hold, join_ledger
+from email_consumer.roles.nats import NatsLink, connect_nats
+from email_consumer.roles.options import RoleOptions
 from email_consumer.roles.paced_sender import used_before
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.remote_workers import RemoteWorkers, monitor_account
-from email_consumer.roles.sending import policy
 from email_consumer.roles.sources import lanes_of
 from email_consumer.roles.sqs import open_marks
 from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.supervisor import OnCrash, Service, Supervisor
-from email_consumer.settings import Settings
-from email_consumer.settings.safe_mode import safe_mode_of
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 from email_consumer.store.database import Database, open_database
@@ -44,41 +42,48 @@ _BATCHES_AT_ONCE = 100
 _MAILS_AT_ONCE = 200
 
 
-async def build_sidecar(settings: Settings, services: Supervisor) -> None:
+async def build_sidecar(options: RoleOptions, services: Supervisor) -> None:
     """Start the sidecar once no other sidecar and no other kind of ledger is running."""
-    database = await services.enter(open_database(settings.db_path, group_reads=settings.db_group_read))
-    link = await connect_nats(settings, services)
-    client, stream, replicas = link.client, settings.stream, settings.nats_replicas
+    database = await services.enter(open_database(options.db_path, group_reads=options.group_reads))
+    link = await connect_nats(options.nats, services)
+    client, stream, replicas = link.client, link.mail.stream, link.mail.replicas
     await ensure_ledger_streams(client, stream, replicas=replicas)
     publisher = Publisher(client)
-    keeper = _claims_keeper(link, publisher, database)
+    keeper = ClaimsKeeper(
+        publisher,
+        database,
+        _mail_consumers(link, options.control_plane.zone),
+        options.policy,
+        replicas=replicas,
+        delivered=link.topology.delivered,
+    )
     await keeper.make()
-    nats = await join_ledger(link, services)
+    nats = await link.join_ledger()
     identity = await ensure_value(database, "ledger", lambda: uuid4().hex)
-    lease = await _acquire_lease(link, identity, services)
+    lease = await _acquire_lease(link, identity)
     metrics = Metrics()
-    events_out = await open_events_out(settings, services, database, metrics)
+    events_out = await open_events_out(options.events_out, services, database, metrics)
     await keeper.prepare()
     services.start(Service("claims", keeper.run, on_crash=OnCrash.EXIT))
     copier = Copier(database, publisher, stream=stream, replicas=replicas, ledger=identity)
-    if settings.copy_rows:
+    if options.copy_rows:
         await _begin_copy(copier, lease, services)
     else:
         await copier.retire()
     shared_state = SharedStatePublisher(client, stream=stream, replicas=replicas)
     await shared_state.open()
-    gate, secrets = Gate(safe_mode_of(settings)), LinkSecrets(*await _link_secrets(database, shared_state))
+    gate, secrets = Gate(options.safe_mode), LinkSecrets(*await _link_secrets(database, shared_state))
     sources = lanes_of(nats)
-    monitor = await monitor_account(settings, services, reserved=await used_before(sources))
-    claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=settings.idempotency_ttl)
+    monitor = await monitor_account(options.ses, services, reserved=await used_before(sources))
+    claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=options.policy.idempotency_ttl)
     workers = RemoteWorkers(shared_state, claims, database, gate, monitor, secrets=secrets)
-    marks = await open_marks(settings, services) if "sqs" in settings.source else None
+    marks = await open_marks(options.sources.sqs, services) if "sqs" in options.sources.names else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
-    parts = Parts(settings, metrics, sources, services)
+    parts = Parts(metrics, sources, services, options.safe_mode)
     parts.checks.update(events_out.checks, claims=keeper.check)
     resources = Resources(database, queue, workers, secrets, events_out.routes, events_out.settled)
-    wake_scheduler = await build_control_plane(parts, resources)
+    wake_scheduler = await build_control_plane(parts, options.control_plane, resources)
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
 
     async def shown(mails: list[MailState]) -> None:
@@ -93,46 +98,33 @@ async def build_sidecar(settings: Settings, services: Supervisor) -> None:
         Unsent(parts.metrics),
         dead_letter_writer=parts.dead_letter_writer,
         kept=wake_scheduler,
-        idempotency_ttl=settings.idempotency_ttl,
-        keep_subjects=settings.keep_subjects,
+        idempotency_ttl=options.policy.idempotency_ttl,
+        keep_subjects=options.keep_subjects,
     )
     await services.enter(projection.running())
     await services.enter(scheduled.running())
     queue.follow()
     check_pace(parts, monitor.metrics)
-    watch_progress(parts, monitor.metrics, lambda: None)  # each worker checks its own unsettled deliveries
+    watch_progress(parts, options.ses, monitor.metrics, lambda: None)  # each worker checks its own unsettled deliveries
     report_on(parts)
-    consumers, names = LedgerConsumers(link, nats, settings.shutdown_grace), Names(stream)
+    consumers, names = LedgerConsumers(link, nats, options.sending.grace), Names(stream)
     consumers.add(names.outcomes, projection.handle, _BATCHES_AT_ONCE)
     consumers.add(names.scheduled, scheduled.handle, _MAILS_AT_ONCE)
     services.start(*consumers.services())
 
 
-async def _acquire_lease(link: NatsLink, identity: str, services: Supervisor) -> ConsumerLease:
+async def _acquire_lease(link: NatsLink, identity: str) -> ConsumerLease:
     """Become the only sidecar, and take over the unsettled deliveries of the previous one."""
-    stream = link.settings.stream
+    stream = link.mail.stream
     lease = link.role_lease("sidecar", identity, stream=Names(stream).outcomes, consumer=CONSUMER)
-    await hold(lease, link.settings, services)
+    await link.hold(lease)
     await deliver_again(link.client, stream)
     return lease
 
 
-def _claims_keeper(link: NatsLink, publisher: Publisher, database: Database) -> ClaimsKeeper:
-    settings = link.settings
-    return ClaimsKeeper(
-        publisher,
-        database,
-        MailConsumers(
-            link.client,
-            settings.stream,
-            settings.consumer,
-            link.topology.transactional.consumer.name,
-            ZoneInfo(settings.timezone),
-        ),
-        policy(settings),
-        replicas=settings.nats_replicas,
-        delivered=link.topology.delivered,
-    )
+def _mail_consumers(link: NatsLink, zone: ZoneInfo) -> MailConsumers:
+    transactional = link.topology.transactional.consumer.name
+    return MailConsumers(link.client, link.mail.stream, link.mail.consumer, transactional, zone)
 
 
 async def _begin_copy(copier: Copier, lease: ConsumerLease, services: Supervisor) -> None:

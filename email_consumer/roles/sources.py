@@ -1,21 +1,27 @@
 """The sources that SOURCE can name, and how each is opened. A new source is a folder in `sources/` and a line here."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.core.source import Source
-from email_consumer.roles.sqs import open_sqs
+from email_consumer.roles.sqs import SqsOptions, open_sqs
 from email_consumer.runtime.supervisor import Supervisor
-from email_consumer.settings import Settings
 from email_consumer.sources.jetstream.source import JetStreamSource
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    names: Collection[str]
+    """In `SOURCES`."""
+    sqs: SqsOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a source may need to be opened."""
 
-    settings: Settings
+    options: SourceOptions
     services: Supervisor
     take_consumer: Callable[[], Awaitable[JetStreamSource]]
     """Waits for the consumer lease, as the role requires."""
@@ -32,7 +38,7 @@ async def _open_nats(opening: Opening) -> tuple[Source, ...]:
 
 
 async def _open_sqs(opening: Opening) -> tuple[Source, ...]:
-    return await open_sqs(opening.settings, opening.fallback, opening.services)
+    return await open_sqs(opening.options.sqs, opening.fallback, opening.services)
 
 
 SOURCES: Mapping[str, Open] = {"nats": _open_nats, "sqs": _open_sqs}
@@ -40,7 +46,7 @@ SOURCES: Mapping[str, Open] = {"nats": _open_nats, "sqs": _open_sqs}
 
 
 async def open_sources(
-    settings: Settings, services: Supervisor, take_consumer: Callable[[], Awaitable[JetStreamSource]]
+    options: SourceOptions, services: Supervisor, take_consumer: Callable[[], Awaitable[JetStreamSource]]
 ) -> tuple[Source, ...]:
     """Open the sources that SOURCE names.
 
@@ -49,9 +55,9 @@ async def open_sources(
     """
     opened: list[Source] = []
     for name, open_ in SOURCES.items():
-        if name in settings.source:
+        if name in options.names:
             fallback = opened[0].dead_letters if opened else None
-            opened += await open_(Opening(settings, services, take_consumer, fallback))
+            opened += await open_(Opening(options, services, take_consumer, fallback))
     return tuple(opened)
 
 

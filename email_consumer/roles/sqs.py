@@ -1,6 +1,8 @@
 """Mail from an SQS queue, and the queue that delivers events from SES."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 import structlog
 
@@ -8,7 +10,6 @@ from email_consumer.core.dead_letters import DeadLetterStore
 from email_consumer.message.lane import Lane
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import Supervisor
-from email_consumer.settings import Settings
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
 from email_consumer.sources.sqs.source import SqsSource
@@ -23,20 +24,34 @@ _VARIABLES = {Lane.BULK: "SQS_QUEUE_URL", Lane.TRANSACTIONAL: "SQS_TRANSACTIONAL
 _log = structlog.get_logger(__name__)
 
 
-async def open_sqs(settings: Settings, fallback: DeadLetterStore | None, services: Supervisor) -> tuple[SqsSource, ...]:
+@dataclass(frozen=True, slots=True)
+class SqsOptions:
+    region: str
+    endpoint: str | None
+    mail_queues: Mapping[Lane, str]
+    """URLs, bulk first."""
+    visibility: float
+    """Seconds without a heartbeat after which SQS delivers a mail again."""
+
+    def open(self, url: str) -> AbstractAsyncContextManager[SqsQueue]:
+        return SqsQueue.open(url, region=self.region, endpoint=self.endpoint)
+
+
+async def open_sqs(
+    options: SqsOptions, fallback: DeadLetterStore | None, services: Supervisor
+) -> tuple[SqsSource, ...]:
     """Open a source for each lane that has a queue, bulk first. `fallback` stores dead letters without a redrive policy.
 
     Raises:
         OperatorError: dead letters could not be stored anywhere.
         SqsError: a queue does not exist, or we are not allowed to use it.
     """
-    urls = {Lane.BULK: settings.sqs_queue_url, Lane.TRANSACTIONAL: settings.sqs_transactional_queue_url}
-    queues = {lane: await services.enter(_queue(settings, str(url))) for lane, url in urls.items() if url}
+    queues = {lane: await services.enter(options.open(url)) for lane, url in options.mail_queues.items()}
     mail_queue = await SqsMailQueue.of(queues[Lane.BULK], queues.get(Lane.TRANSACTIONAL))
     return tuple(
         [
             SqsSource(
-                queue, mail_queue, await _dead_letters(lane, queue, fallback), visibility=settings.ack_wait, lane=lane
+                queue, mail_queue, await _dead_letters(lane, queue, fallback), visibility=options.visibility, lane=lane
             )
             for lane, queue in queues.items()
         ]
@@ -56,29 +71,25 @@ async def _dead_letters(lane: Lane, queue: SqsQueue, fallback: DeadLetterStore |
     return fallback
 
 
-async def open_marks(settings: Settings, services: Supervisor) -> SqsMailQueue | None:
+async def open_marks(options: SqsOptions, services: Supervisor) -> SqsMailQueue | None:
     """The queue for a process that receives no mail from it but needs `mark`; None if we are not allowed to use it."""
     try:
-        return await SqsMailQueue.of(await services.enter(_queue(settings, str(settings.sqs_queue_url))))
+        return await SqsMailQueue.of(await services.enter(options.open(options.mail_queues[Lane.BULK])))
     except SqsError as error:
         hint = "mail of cancelled topics in the queue is recognised by NATS's clock"
         _log.warning("sqs.not_asked", reason=str(error), hint=hint)
         return None
 
 
-async def open_events_queue(settings: Settings, url: str, services: Supervisor) -> SqsQueue:
+async def open_events_queue(options: SqsOptions, url: str, services: Supervisor) -> SqsQueue:
     """Open the queue that delivers events from SES.
 
     Raises:
         SqsError: the queue does not exist, or we are not allowed to use it.
     """
-    queue = await services.enter(_queue(settings, url))
+    queue = await services.enter(options.open(url))
     await queue.count()
     return queue
-
-
-def _queue(settings: Settings, url: str) -> AbstractAsyncContextManager[SqsQueue]:
-    return SqsQueue.open(url, region=settings.aws_region, endpoint=settings.sqs_endpoint)
 
 
 def _warn_if_few_receives(policy: RedrivePolicy, queue: str) -> None:

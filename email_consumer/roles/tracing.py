@@ -7,8 +7,6 @@ from importlib.util import find_spec
 
 import structlog
 
-from email_consumer.settings import Settings
-
 _log = structlog.get_logger(__name__)
 
 
@@ -22,16 +20,17 @@ def _is_installed() -> bool:
     return False
 
 
-def tracing_is_on(settings: Settings) -> bool:
-    return settings.otel_endpoint is not None and _is_installed()
+def tracing_is_on(endpoint: str | None) -> bool:
+    """`endpoint`: where traces go to, if they are wanted."""
+    return endpoint is not None and _is_installed()
 
 
-def tracing(settings: Settings, role: str) -> AbstractContextManager[None]:
+def tracing(endpoint: str | None, role: str) -> AbstractContextManager[None]:
     """Export traces during the block, if they are wanted. Without the extra `otel` a warning says so: mail matters more."""
-    if tracing_is_on(settings):
+    if tracing_is_on(endpoint):
         from email_consumer.observe.tracing import exporting  # noqa: PLC0415 - only its users should wait for it
 
         return exporting(version("email-consumer"), role)
-    if settings.otel_endpoint:
+    if endpoint:
         _log.warning("tracing.not_installed", hint="install email-consumer[otel], or unset OTEL_EXPORTER_OTLP_ENDPOINT")
     return nullcontext()

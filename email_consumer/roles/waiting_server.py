@@ -6,12 +6,12 @@ without that event mail in doubt would be sent again.
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import structlog
 from aiohttp import web
 
-from email_consumer.settings import Settings
 from email_consumer.web.app import create_app
 from email_consumer.web.health import HealthRoutes
 from email_consumer.web.routing import ApiError, operation
@@ -24,11 +24,18 @@ _RETRY_AFTER = "5"
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    port: int
+    bind: str | None
+    """None: all interfaces."""
+
+
 class WaitingServer:
     """`open` may be called within the block of `running`; the port is free again after it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, address: ServerAddress) -> None:
+        self._address = address
         self._stack = AsyncExitStack()
 
     @asynccontextmanager
@@ -47,9 +54,7 @@ class WaitingServer:
         routes.append(web.route("*", "/{path:.*}", _not_yet))
         app = create_app(routes, [], version=version("email-consumer"))
         try:
-            await self._stack.enter_async_context(
-                Server(app, self._settings.server_port, host=self._settings.server_bind)
-            )
+            await self._stack.enter_async_context(Server(app, self._address.port, host=self._address.bind))
         except OSError as error:  # for example because the process we wait for runs on this machine
             _log.debug("waiting_server.not_listening", error=str(error))
 

@@ -17,11 +17,15 @@ _TAIL = 1_024
 """Characters at the end of a mail that nearly always contain its `</body>`."""
 
 
+TrackOpens = Literal["api", "all", "off"]
+"""Which mail is tracked unless it says otherwise: that from the HTTP API, all, or none."""
+
+
 class OpenTracking:
     """Composes mail; see `pipeline.Compose`."""
 
-    def __init__(self, mode: Literal["api", "all", "off"], tokens: OpenTokens, server_url: str) -> None:
-        """`mode`: `api` tracks mail from the HTTP API and `all` all mail, unless a mail says otherwise; `off` none."""
+    def __init__(self, mode: TrackOpens, tokens: OpenTokens, server_url: str) -> None:
+        """`server_url` is what the pixel's address begins with."""
         self._mode = mode
         self._tokens = tokens
         self._url = f"{server_url}{PATH}?request_id="

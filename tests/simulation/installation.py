@@ -1,21 +1,21 @@
 """The program's processes in the world, restarted as a container runtime does."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from email_consumer.roles import process as roles
+from email_consumer.roles.options import role_options
 from email_consumer.roles.run import build_run
 from email_consumer.roles.sidecar import build_sidecar
 from email_consumer.roles.worker import build_worker
 from email_consumer.runtime.errors import OperatorError
-from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings, load_settings
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
-_BUILD: Mapping[str, Callable[[Settings, Supervisor], Coroutine[None, None, None]]] = {
+_BUILD: Mapping[str, roles.Build] = {
     "run": build_run,
     "worker": build_worker,
     "sidecar": build_sidecar,
@@ -113,6 +113,6 @@ class Installation:
 
 
 async def _main(member: Member, settings: Settings) -> None:
-    services = await roles._start(_BUILD[member.role], settings)
+    services = await roles._start(partial(_BUILD[member.role], role_options(settings)))
     async with services:
         await services.run(member.stop)

@@ -36,43 +36,30 @@ class JetStreamSource:
     origin = "nats"
     ordered = True
 
-    def __init__(
-        self,
-        client: Client,
-        topology: Topology,
-        lease: ConsumerLease,
-        *,
-        stream: str,
-        subject: str,
-        consumer: str,
-        replicas: int,
-    ) -> None:
+    def __init__(self, client: Client, topology: Topology, lease: ConsumerLease) -> None:
         """The lane of bulk mail, which every stream has.
 
         Args:
             client: connected.
-            topology: restores stream and consumers.
-            lease: on `consumer`, and so on the whole queue.
-            stream: holds the mail.
-            subject: of bulk mail.
-            consumer: takes it.
-            replicas: of a dead-letter stream that has to be created.
+            topology: of the mail stream; restores stream and consumers.
+            lease: on the consumer of bulk mail, and so on the whole queue.
         """
+        mail, transactional = topology.mail, topology.transactional
         self.name = "nats"
         self.lane = Lane.BULK
         self.lease = lease
         self.mail_queue = JetStreamQueue(
-            client, stream=stream, subject=subject, consumer=consumer, transactional=topology.transactional
+            client, stream=mail.stream, subject=mail.subject, consumer=mail.consumer, transactional=transactional
         )
         self.dead_letters = JetStreamDeadLetters(
-            client, stream=stream, subject=subject, replicas=replicas, transactional=topology.transactional
+            client, stream=mail.stream, subject=mail.subject, replicas=mail.replicas, transactional=transactional
         )
         self.archive: JetStreamDeadLetters | None = self.dead_letters
         self._client = client
         self._topology = topology
-        self._stream = stream
-        self._consumer = consumer
-        self._stats = StreamStats(client, stream=stream, consumer=consumer)
+        self._stream = mail.stream
+        self._consumer = mail.consumer
+        self._stats = StreamStats(client, stream=mail.stream, consumer=mail.consumer)
         self._receivers: list[JetStreamReceiver] = []
 
     def transactional(self) -> "JetStreamSource | None":

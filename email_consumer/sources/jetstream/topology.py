@@ -11,6 +11,7 @@ from email_consumer.sources.jetstream.consumer import StreamIdentity
 from email_consumer.sources.jetstream.dead_letter import dead_letter_stream
 from email_consumer.sources.jetstream.drift import ConsumerNeeds, covers, stream_errors, stream_risks
 from email_consumer.sources.jetstream.durable_consumer import DurableConsumer, TopologyError, lines
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.transactional_lane import TransactionalLane
 
 _DUPLICATE_WINDOW = 120.0
@@ -25,45 +26,21 @@ _log = structlog.get_logger(__name__)
 
 
 class Topology:
-    """Names and needs of one queue. `ensure` may be called again at any time, as after the stream was deleted."""
+    """A mail stream with its consumers. `ensure` may be called again at any time, as after the stream was deleted."""
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        stream: str,
-        subject: str,
-        consumer: str,
-        ack_wait: float,
-        concurrency: int,
-        replicas: int,
-        transactional_subject: str = "",
-    ) -> None:
-        """Describe the queue.
-
-        Args:
-            client: connected.
-            stream: holds the mail.
-            subject: of bulk mail.
-            consumer: takes bulk mail.
-            ack_wait: in seconds.
-            concurrency: deliveries that may be unsettled at the same time.
-            replicas: of what has to be created.
-            transactional_subject: of transactional mail; empty for one lane.
-        """
+    def __init__(self, client: Client, mail: MailStream) -> None:
+        """`client` is connected."""
+        self.mail = mail
         self._client = client
         self._jetstream: JetStreamContext = client.jetstream()
-        self._stream = stream
-        self._subject = subject
-        other = "" if covers(subject, transactional_subject) else transactional_subject
-        needs = ConsumerNeeds.of(subject, ack_wait, concurrency, other_subject=other)
-        self._consumer = DurableConsumer(client, stream, consumer, needs, lease=consumer)
-        self._replicas = replicas
+        other = "" if covers(mail.subject, mail.transactional_subject) else mail.transactional_subject
+        needs = ConsumerNeeds.of(mail.subject, mail.ack_wait, mail.concurrency, other_subject=other)
+        self._consumer = DurableConsumer(client, mail.stream, mail.consumer, needs, lease=mail.consumer)
         self.transactional = TransactionalLane(
             client,
-            stream=stream,
+            stream=mail.stream,
             bulk=self._consumer,
-            needs=ConsumerNeeds.of(transactional_subject, ack_wait, concurrency),
+            needs=ConsumerNeeds.of(mail.transactional_subject, mail.ack_wait, mail.concurrency),
         )
 
     async def ensure(self, *, adopt: bool = False) -> None:
@@ -78,7 +55,7 @@ class Topology:
         try:
             stream = await self.transactional.add_subject(await self._ensure_stream())
             await self._consumer.ensure(stream)
-            await ensure_dead_letter_stream(self._jetstream, self._stream, self._replicas)
+            await ensure_dead_letter_stream(self._jetstream, self.mail.stream, self.mail.replicas)
             await self.transactional.ensure(stream, adopt=adopt)
         except APIError as error:
             raise self._in_plain_words(error) from error
@@ -90,7 +67,7 @@ class Topology:
             nats.errors.Error: JetStream did not answer.
         """
         bulk = await self._consumer.info()
-        identity = await StreamIdentity(self._client, self._stream).of(bulk)
+        identity = await StreamIdentity(self._client, self.mail.stream).of(bulk)
         try:
             transactional = DurableConsumer.delivered(await self.transactional.consumer.info())
         except NotFoundError:
@@ -99,23 +76,23 @@ class Topology:
 
     async def _ensure_stream(self) -> StreamInfo:
         try:
-            info = await self._jetstream.stream_info(self._stream)
+            info = await self._jetstream.stream_info(self.mail.stream)
         except NotFoundError:
             config = StreamConfig(
-                name=self._stream,
-                subjects=[f"{self._stream}.*"],
+                name=self.mail.stream,
+                subjects=[f"{self.mail.stream}.*"],
                 retention=RetentionPolicy.WORK_QUEUE,
                 storage=StorageType.FILE,
                 discard=DiscardPolicy.NEW,
-                num_replicas=self._replicas,
+                num_replicas=self.mail.replicas,
                 duplicate_window=_DUPLICATE_WINDOW,
             )
             info = await self._jetstream.add_stream(config)
-            _log.info("stream.created", stream=self._stream, subjects=config.subjects, replicas=self._replicas)
-        if errors := stream_errors(info.config, self._subject):
-            raise TopologyError(lines(f"stream {self._stream!r}", errors))
+            _log.info("stream.created", stream=self.mail.stream, subjects=config.subjects, replicas=self.mail.replicas)
+        if errors := stream_errors(info.config, self.mail.subject):
+            raise TopologyError(lines(f"stream {self.mail.stream!r}", errors))
         for risk in stream_risks(info.config):
-            _log.warning("stream.risk", stream=self._stream, risk=risk)
+            _log.warning("stream.risk", stream=self.mail.stream, risk=risk)
         return info
 
     def _in_plain_words(self, error: APIError) -> Exception:
@@ -124,14 +101,16 @@ class Topology:
         if code in _NOT_ENABLED:
             return TopologyError("JetStream is not enabled on the NATS server (or for this account)")
         if code == _TOO_MANY_REPLICAS:
-            return TopologyError(f"NATS_REPLICAS is {self._replicas}, which this server can't hold: {text}")
+            return TopologyError(f"NATS_REPLICAS is {self.mail.replicas}, which this server can't hold: {text}")
         if code in _OVERLAPPING_CONSUMER:
             return TopologyError(
-                f"stream {self._stream!r} is a work queue, and another consumer already takes {self._subject!r} from it: "
+                f"stream {self.mail.stream!r} is a work queue, and another consumer already takes {self.mail.subject!r} from it: "
                 f"name that one in CONSUMER, or delete it ({text})"
             )
         if error.code and 400 <= error.code < 500:  # noqa: PLR2004 - the server understood and refuses
-            return TopologyError(f"NATS refuses stream {self._stream!r} or consumer {self._consumer.name!r}: {text}")
+            return TopologyError(
+                f"NATS refuses stream {self.mail.stream!r} or consumer {self._consumer.name!r}: {text}"
+            )
         return error
 
 

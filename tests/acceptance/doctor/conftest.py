@@ -14,7 +14,8 @@ from email_consumer.doctor.examination import examine
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.settings import load_settings
-from email_consumer.settings.mail_topology import mail_topology
+from email_consumer.settings.mail_stream import mail_stream
+from email_consumer.sources.jetstream.topology import Topology
 from ses_sandbox.testing import SandboxTask
 from tests.acceptance.doctor.sidecar import Sidecar
 from tests.servers.nats import NatsServer
@@ -103,5 +104,5 @@ async def installation(tmp_path: Path, aws_environment: Path) -> AsyncIterator[I
 async def _make_queue(installation: Installation) -> None:
     client = await installation.client()
     settings = load_settings(installation.variables)
-    await mail_topology(client, settings).ensure()
+    await Topology(client, mail_stream(settings)).ensure()
     await client.close()

@@ -40,6 +40,7 @@ from email_consumer.scheduling.publish_window import PublishWindow
 from email_consumer.scheduling.scheduler import Scheduler
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from email_consumer.store.database import Database, open_database
 from email_consumer.tracking.open_routes import OpenRoutes
@@ -132,11 +133,9 @@ async def running(
         names = {"stream": "messages", "subject": "messages.email", "consumer": "email-processor"}
         topology = Topology(
             client,
-            **names,
-            ack_wait=30,
-            concurrency=10,
-            replicas=1,
-            transactional_subject="messages.transactional",
+            MailStream(
+                **names, ack_wait=30, concurrency=10, replicas=1, transactional_subject="messages.transactional"
+            ),
         )
         await topology.ensure()
         queue = JetStreamQueue(client, **names, transactional=topology.transactional)

@@ -9,6 +9,7 @@ from email_consumer.doctor.finding import Severity
 from email_consumer.doctor.queue import check_queue, check_transactional_lane
 from email_consumer.jetstream.api import ask
 from email_consumer.sources.jetstream.drift import ConsumerNeeds
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 
 NEEDS = ConsumerNeeds.of("messages.email", 30, 10)
@@ -18,7 +19,8 @@ FIELDS = {"durable_name": "c", "ack_policy": "explicit", "filter_subject": "mess
 @pytest.fixture
 async def made(client: Client) -> Client:
     await Topology(
-        client, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=10, replicas=1
+        client,
+        MailStream(stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=10, replicas=1),
     ).ensure()
     return client
 
@@ -61,13 +63,15 @@ async def test_a_paused_consumer(made: Client) -> None:
 def _topology(client: Client, subject: str = "messages.email") -> Topology:
     return Topology(
         client,
-        stream="messages",
-        subject=subject,
-        consumer="c",
-        ack_wait=30,
-        concurrency=10,
-        replicas=1,
-        transactional_subject="messages.transactional",
+        MailStream(
+            stream="messages",
+            subject=subject,
+            consumer="c",
+            ack_wait=30,
+            concurrency=10,
+            replicas=1,
+            transactional_subject="messages.transactional",
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from email_consumer.doctor.finding import Finding, Severity
 from email_consumer.doctor.queue_sample import check_waiting_mail
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from tests.acceptance.publisher import as_array, as_map
 from tests.servers.nats import NatsServer
@@ -22,12 +23,14 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         client = await nats.connect(server.url)
         topology = Topology(
             client,
-            stream="messages",
-            subject="messages.email",
-            consumer="email-processor",
-            ack_wait=30,
-            concurrency=500,
-            replicas=1,
+            MailStream(
+                stream="messages",
+                subject="messages.email",
+                consumer="email-processor",
+                ack_wait=30,
+                concurrency=500,
+                replicas=1,
+            ),
         )
         await topology.ensure()
         yield client

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from email_consumer.jetstream.api import ask
+from email_consumer.roles.options import RoleOptions, role_options
 from email_consumer.roles.process import Build
 from email_consumer.roles.run import build_run
 from email_consumer.runtime.supervisor import Supervisor
@@ -50,9 +51,8 @@ class RolesHarness:
 
     async def start(self, build: Build = build_run, **variables: object) -> None:
         """Until it is built; what it does from then on, it does in the background."""
-        settings = load_settings(self._next(variables))
         services = await self.roles.enter_async_context(Supervisor())
-        await build(settings, services)
+        await build(self._next(variables), services)
         await self.roles.enter_async_context(_running(services))
 
     async def start_well(self, build: Build = build_run, **variables: object) -> None:
@@ -65,15 +65,16 @@ class RolesHarness:
     async def launch(self, build: Build = build_run, **variables: object) -> None:
         """Without waiting for anything: it is not to come far."""
         services = await self.roles.enter_async_context(Supervisor())
-        building = asyncio.ensure_future(build(load_settings(self._next(variables)), services))
+        building = asyncio.ensure_future(build(self._next(variables), services))
         self.mess.push_async_callback(end, building)
 
-    def _next(self, variables: dict[str, object]) -> dict[str, str]:
+    def _next(self, variables: dict[str, object]) -> RoleOptions:
         self.started += 1
         [port] = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         own = {"DB_PATH": self.database, "SERVER_PORT": port}
-        return self.variables | {name: str(value) for name, value in (own | variables).items()}
+        given = self.variables | {name: str(value) for name, value in (own | variables).items()}
+        return role_options(load_settings(given))
 
     async def ready(self) -> dict[str, Any]:
         async with self.session.get(f"{self.url}/ready") as answer:

@@ -10,9 +10,10 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import reasons
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.pipeline.gate import Gate
+from email_consumer.roles.options import role_options
 from email_consumer.roles.paced_sender import open_paced_sender
 from email_consumer.roles.parts import Parts
-from email_consumer.roles.sending import build_sending, policy
+from email_consumer.roles.sending import build_sending
 from email_consumer.runtime.supervisor import Supervisor
 from email_consumer.settings import Settings
 from email_consumer.store.database import Database
@@ -38,17 +39,19 @@ def mail(uuid: str, email: str = "a@example.com") -> tuple[bytes, dict[str, str]
 
 
 async def test_mail_from_a_list_is_sent_and_settled(sandbox: SandboxTask, database: Database) -> None:
-    source, settings, gate = MemorySource(), Settings(), Gate()
-    ledger = SqliteLedger(database, gate.check, policy(settings))
+    source, options, gate = MemorySource(), role_options(Settings()), Gate()
+    ledger = SqliteLedger(database, gate.check, options.policy)
     async with Supervisor() as services:
-        parts = Parts(settings, Metrics(), (source,), services)
+        parts = Parts(Metrics(), (source,), services)
         assert parts.mail_queue is source.mail_queue
         assert parts.archives == []
         await services.enter(ledger.running())
         journal = await services.enter(open_journal(database.path))
-        paced = await open_paced_sender(parts)
+        paced = await open_paced_sender(parts, options.ses)
         secrets = LinkSecrets("secret")
-        sending = build_sending(parts, paced, ledger=ledger, gate=gate, secrets=secrets, journal=journal)
+        sending = build_sending(
+            parts, paced, options.sending, ledger=ledger, gate=gate, secrets=secrets, journal=journal
+        )
         services.start(*sending.services())
         gate.suppress({"gone@example.com": "hard bounce"})
         payloads = [mail("u-1"), mail("u-2"), mail("u-1"), mail("u-3", "gone@example.com"), (b"no message", {})]

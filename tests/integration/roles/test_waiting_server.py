@@ -2,15 +2,14 @@
 
 import aiohttp
 
-from email_consumer.roles.waiting_server import WaitingServer
-from email_consumer.settings import load_settings
+from email_consumer.roles.waiting_server import ServerAddress, WaitingServer
 from tests.servers.ports import free_ports
 
 
 async def test_everything_but_the_health_routes_is_asked_to_come_again() -> None:
     """SNS gives up an event after a 4xx, and mail in doubt would be sent again without it."""
     [port] = free_ports(1)
-    server = WaitingServer(load_settings({"SERVER_PORT": str(port), "SERVER_BIND": "127.0.0.1"}))
+    server = WaitingServer(ServerAddress(port, "127.0.0.1"))
     async with server.running(), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         await server.open("consumer", "another email-consumer holds it")
         for method, path in (

@@ -9,6 +9,7 @@ from nats.aio.client import Client
 
 from email_consumer.core.source import Source
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.sources.jetstream.topology import Topology
 from email_consumer.sources.sqs.dead_letters import SqsDeadLetters
@@ -73,11 +74,11 @@ class MemoryBackend:
 @asynccontextmanager
 async def jetstream(client: Client, ack_wait: float) -> AsyncIterator[JetStreamBackend]:
     """`ack_wait` in seconds, here and below."""
-    topology = Topology(client, **NAMES, ack_wait=ack_wait, concurrency=100, replicas=1)
+    topology = Topology(client, MailStream(**NAMES, ack_wait=ack_wait, concurrency=100, replicas=1))
     await topology.ensure()
     lease = ConsumerLease(client, stream="messages", key="c", what="the consumer", ledger="test", replicas=1)
     await lease.acquire()
-    yield JetStreamBackend(JetStreamSource(client, topology, lease, **NAMES, replicas=1))
+    yield JetStreamBackend(JetStreamSource(client, topology, lease))
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.ledger import Origin
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.receiver import JetStreamReceiver
 from email_consumer.sources.jetstream.topology import Topology
 from tests.waiting import patience
@@ -58,7 +59,8 @@ class ReceiverHarness:
 @asynccontextmanager
 async def pulling(client: Client, harness: ReceiverHarness) -> AsyncIterator[JetStreamReceiver]:
     topology = Topology(
-        client, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=500, replicas=1
+        client,
+        MailStream(stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=500, replicas=1),
     )
     await topology.ensure()
     intake = JetStreamReceiver(

@@ -17,6 +17,7 @@ from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.message.model import decode
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from tests.factories import payload
 from tests.servers.nats import NatsServer
@@ -32,7 +33,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 async def client(server: NatsServer) -> AsyncIterator[Client]:
     client = await connect(NatsEndpoint([server.url]))
     await Topology(
-        client, stream="mail", subject="mail.email", consumer="c", ack_wait=30.0, concurrency=1, replicas=1
+        client, MailStream(stream="mail", subject="mail.email", consumer="c", ack_wait=30.0, concurrency=1, replicas=1)
     ).ensure()
     yield client
     await client.close()

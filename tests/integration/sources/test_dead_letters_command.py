@@ -13,6 +13,7 @@ from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.message.model import EmailMessage, decode, encode
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from tests.factories import payload
 from tests.servers.nats import NatsServer
@@ -30,12 +31,7 @@ async def client(server: NatsServer) -> AsyncIterator[Client]:
     client = await connect(NatsEndpoint([server.url]))
     topology = Topology(
         client,
-        stream="messages",
-        subject="messages.email",
-        consumer="c",
-        ack_wait=30.0,
-        concurrency=1,
-        replicas=1,
+        MailStream(stream="messages", subject="messages.email", consumer="c", ack_wait=30.0, concurrency=1, replicas=1),
     )
     await topology.ensure()
     yield client

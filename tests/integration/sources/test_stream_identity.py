@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from email_consumer.core.mail_queue import Mark
 from email_consumer.pipeline.gate import covers
 from email_consumer.sources.jetstream.mail_queue import JetStreamQueue
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from tests.integration.sources.harness import ReceiverHarness, publish, pulling
 from tests.servers.nats import NatsServer
@@ -23,7 +24,8 @@ async def make_again(url: str) -> None:
     other = await nats.connect(url)
     await other.jetstream().delete_stream("messages")
     await Topology(
-        other, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=1, replicas=1
+        other,
+        MailStream(stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=1, replicas=1),
     ).ensure()
     await other.close()
 
@@ -83,7 +85,8 @@ async def test_a_store_lost_with_its_server_is_noticed(client: Client, server: N
 async def make_stream_and_publish(server: NatsServer) -> None:
     other = await nats.connect(server.url)
     await Topology(
-        other, stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=1, replicas=1
+        other,
+        MailStream(stream="messages", subject="messages.email", consumer="c", ack_wait=30, concurrency=1, replicas=1),
     ).ensure()
     await publish(other, 1)
     await other.close()

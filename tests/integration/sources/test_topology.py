@@ -14,6 +14,7 @@ from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.connection import NatsEndpoint, connect
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
 from email_consumer.sources.jetstream.durable_consumer import TopologyError
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
 
@@ -40,7 +41,7 @@ def _topology(client: Client, **differing: Any) -> Topology:
         "concurrency": 500,
         "replicas": 1,
     }
-    return Topology(client, **(needs | differing))
+    return Topology(client, MailStream(**(needs | differing)))
 
 
 async def test_what_is_absent_is_made(client: Client, jetstream: JetStreamContext) -> None:

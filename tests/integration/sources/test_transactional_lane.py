@@ -10,6 +10,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy
 from structlog.testing import capture_logs
 
 from email_consumer.jetstream.connection import NatsEndpoint, connect
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.topology import Topology
 from tests.servers.nats import NatsServer
 
@@ -33,13 +34,15 @@ def jetstream(client: Client) -> JetStreamContext:
 def _topology(client: Client, *, subject: str = "messages.email", transactional: str = SUBJECT) -> Topology:
     return Topology(
         client,
-        stream="messages",
-        subject=subject,
-        consumer="email-processor",
-        ack_wait=30.0,
-        concurrency=500,
-        replicas=1,
-        transactional_subject=transactional,
+        MailStream(
+            stream="messages",
+            subject=subject,
+            consumer="email-processor",
+            ack_wait=30.0,
+            concurrency=500,
+            replicas=1,
+            transactional_subject=transactional,
+        ),
     )
 
 

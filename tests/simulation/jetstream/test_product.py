@@ -24,6 +24,7 @@ from email_consumer.ledgers.jetstream.streams import ensure_ledger_streams
 from email_consumer.ledgers.rule import Policy
 from email_consumer.message.model import decode
 from email_consumer.sources.jetstream.consumer_lease import ConsumerLease
+from email_consumer.sources.jetstream.mail_stream import MailStream
 from email_consumer.sources.jetstream.source import JetStreamSource
 from email_consumer.sources.jetstream.topology import Topology
 from tests.simulation.jetstream.network import URL, Network
@@ -54,12 +55,11 @@ def _in_world(*bodies: Callable[[Network, Process], Awaitable[None]], seed: int 
 
 def _source(client: Client) -> tuple[Topology, JetStreamSource]:
     topology = Topology(
-        client, stream="messages", subject="messages.*", consumer="c", ack_wait=30, concurrency=10, replicas=1
+        client,
+        MailStream(stream="messages", subject="messages.*", consumer="c", ack_wait=30, concurrency=10, replicas=1),
     )
     lease = ConsumerLease(client, stream="messages", key="c", what="the consumer", ledger="a", replicas=1)
-    return topology, JetStreamSource(
-        client, topology, lease, stream="messages", subject="messages.*", consumer="c", replicas=1
-    )
+    return topology, JetStreamSource(client, topology, lease)
 
 
 def test_the_publisher_hears_refusals_and_absence() -> None:
@@ -147,13 +147,15 @@ def test_an_outage_is_no_reason_for_one_lane(subjects: list[str], silent: bool) 
             await client.jetstream().add_stream(name="messages", subjects=subjects)
             topology = Topology(
                 client,
-                stream="messages",
-                subject="messages.email",
-                consumer="c",
-                ack_wait=30,
-                concurrency=10,
-                replicas=1,
-                transactional_subject="messages.transactional",
+                MailStream(
+                    stream="messages",
+                    subject="messages.email",
+                    consumer="c",
+                    ack_wait=30,
+                    concurrency=10,
+                    replicas=1,
+                    transactional_subject="messages.transactional",
+                ),
             )
             network.environment.after(after, lambda: network.server.lose_all_leaders(20, silent=silent))
             try:

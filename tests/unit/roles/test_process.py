@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 from email_consumer.roles import process
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.runtime.supervisor import Supervisor
-from email_consumer.settings import Settings, load_settings
 
 
 def _refusal(text: str, code: int) -> sqlite3.OperationalError:
@@ -21,13 +20,13 @@ async def _start(*errors: Exception) -> int:
     """Start a role whose builds fail with these errors, one each; how many builds there were."""
     waiting, built = list(errors), 0
 
-    async def build(_settings: Settings, _services: Supervisor) -> None:
+    async def build(_services: Supervisor) -> None:
         nonlocal built
         built += 1
         if waiting:
             raise waiting.pop(0)
 
-    async with await process._start(build, load_settings({})):
+    async with await process._start(build):
         return built
 
 
