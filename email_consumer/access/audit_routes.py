@@ -5,7 +5,7 @@ from datetime import tzinfo
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from email_consumer.access.audit_log import AuditLog, AuditSearch
 from email_consumer.message.times import parse_time
@@ -16,6 +16,7 @@ from email_consumer.web.routing import (
     ApiModel,
     NumberedPageQuery,
     PageAnswer,
+    RequestModel,
     answer,
     next_page,
     operation,
@@ -24,9 +25,7 @@ from email_consumer.web.routing import (
 from email_consumer.web.times import Moment
 
 
-class AuditFilter(ApiModel):
-    model_config = ConfigDict(extra="forbid")
-
+class AuditFilter(RequestModel):
     key: Annotated[str, Field(max_length=100)] = ""
     """Id of a key; `root` for those of API_KEY."""
     action: Annotated[str, Field(max_length=200)] = ""
@@ -37,7 +36,7 @@ class AuditFilter(ApiModel):
 
 
 class AuditQuery(AuditFilter, NumberedPageQuery):
-    model_config = ConfigDict(extra="forbid")
+    pass
 
 
 class AuditedAction(ApiModel):

@@ -14,7 +14,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.message.times import parse_time
 from email_consumer.web.audit import audit_target
 from email_consumer.web.grant import Limits, Scope, scope_names
-from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
+from email_consumer.web.routing import ApiError, ApiModel, RequestModel, answer, operation, read_body
 from email_consumer.web.times import Moment
 
 _MOST_LIMITS = 100
@@ -33,7 +33,7 @@ class KeyLimits(ApiModel):
     """Addresses and domains. Empty: all."""
 
 
-class NewKey(KeyLimits):
+class NewKey(KeyLimits, RequestModel):
     name: Annotated[OneLine, Field(min_length=1, max_length=100)]
     """For people."""
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))]

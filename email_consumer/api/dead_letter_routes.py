@@ -24,6 +24,7 @@ from email_consumer.web.routing import (
     ApiModel,
     NumberedPageQuery,
     PageAnswer,
+    RequestModel,
     answer,
     next_page,
     operation,
@@ -70,7 +71,7 @@ class WholeLetter(Letter):
     """The original payload in base64."""
 
 
-class ReplayQuery(ApiModel):
+class ReplayQuery(RequestModel):
     new_uuid: bool = False
     """Send it as a different mail, with a uuid derived from the dead letter; required for a conflict."""
 
@@ -81,7 +82,7 @@ class ReplayedMail(ApiModel):
     uuid: str
 
 
-class ManyQuery(ApiModel):
+class ManyQuery(RequestModel):
     kind: DeadLetterKind | None = None
     """Only those of this kind; otherwise all."""
     after: Annotated[str, Field(pattern=r"^[0-9]{0,18}$")] = ""

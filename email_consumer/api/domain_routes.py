@@ -10,7 +10,7 @@ from pydantic import Field
 
 from email_consumer.store.domain_days import DomainDays
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiModel, answer, operation, read_query
+from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_query
 
 _DAY = 86_400
 _WORDS = {
@@ -28,7 +28,7 @@ _WORDS = {
 """Of SES's delayTypes, https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html."""
 
 
-class DomainsQuery(ApiModel):
+class DomainsQuery(RequestModel):
     days: Annotated[int, Field(ge=1, le=400)] = 7
     """Including today; days are those of UTC."""
     domain: Annotated[str, Field(max_length=255)] = ""

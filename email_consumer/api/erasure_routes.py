@@ -13,10 +13,10 @@ from email_consumer.message.address import normal_form
 from email_consumer.store.database import Database
 from email_consumer.store.erasure import erase
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
+from email_consumer.web.routing import ApiError, ApiModel, RequestModel, answer, operation, read_body
 
 
-class NewErasure(ApiModel):
+class NewErasure(RequestModel):
     address: Annotated[str, Field(min_length=1, max_length=320)]
     """Bare, or `Name <address>`."""
 

@@ -8,13 +8,13 @@ from pydantic import Field
 from email_consumer.api import find_statements as statements
 from email_consumer.store.database import Database
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiModel, answer, operation, read_query
+from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_query
 
 _LAST = "\U0010ffff"
 """No text that begins with a prefix is after the prefix and this."""
 
 
-class FindQuery(ApiModel):
+class FindQuery(RequestModel):
     text: Annotated[str, Field(min_length=1, max_length=256)]
     """The beginning of an address, of its domain (with or without @), of a topic or of a uuid."""
     limit: Annotated[int, Field(ge=1, le=50)] = 10

@@ -10,7 +10,7 @@ from email_consumer.core.link_secrets import LinkSecrets, new_secret
 from email_consumer.store.database import Database
 from email_consumer.store.link_secrets import write_link_secrets
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiError, ApiModel, answer, operation, read_body
+from email_consumer.web.routing import ApiError, ApiModel, RequestModel, answer, operation, read_body
 
 _TIMEOUT = 10.0
 """Seconds for JetStream to store the secrets for the workers."""
@@ -18,7 +18,7 @@ _TIMEOUT = 10.0
 _log = structlog.get_logger(__name__)
 
 
-class NewLinkSecret(ApiModel):
+class NewLinkSecret(RequestModel):
     forget_old: bool = False
     """Invalidate the links in all mail sent so far: for a secret that may be compromised."""
 

@@ -6,23 +6,21 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from email_consumer.api import statements
 from email_consumer.message.address import normal_form
 from email_consumer.message.lane import Lane
 from email_consumer.message.times import parse_time
 from email_consumer.store.mail_state import INCIDENTS, STATUS_OF, MailState
-from email_consumer.web.routing import ApiError, ApiModel
+from email_consumer.web.routing import ApiError, RequestModel
 
 _CREATED = (MailState.QUEUED, MailState.SCHEDULED)
 _IN_PROCESS = (MailState.SENDING, MailState.IN_DOUBT)
 
 
-class MailFilter(ApiModel):
-    """All that is given must apply. An unknown parameter is refused: ignored, it would list too much."""
-
-    model_config = ConfigDict(extra="forbid")
+class MailFilter(RequestModel):
+    """All that is given must apply."""
 
     topic_id: Annotated[str, Field(max_length=256)] = ""
     """The topic."""

@@ -5,7 +5,7 @@ from datetime import tzinfo
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from email_consumer.api.mail_filter import MailFilter, search
 from email_consumer.api.mail_lists import MailLists, MailSummary
@@ -15,8 +15,6 @@ from email_consumer.web.routing import NumberedPageQuery, PageAnswer, answer, op
 
 
 class MailsQuery(MailFilter, NumberedPageQuery):
-    model_config = ConfigDict(extra="forbid")
-
     limit: Annotated[int, Field(ge=1, le=200)] = 25
     """Maximum number of entries in a page; it may have fewer, even none: the list ends where `next` is null."""
 

@@ -10,13 +10,13 @@ from email_consumer.api import statements
 from email_consumer.store.database import Database
 from email_consumer.store.mail_state import INCIDENTS, MailState
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiModel, answer, operation, read_query
+from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_query
 
 _EXAMINED = 1_000
 """Mails of each state, so that the cost does not depend on the size of the table."""
 
 
-class ReasonsQuery(ApiModel):
+class ReasonsQuery(RequestModel):
     topic_id: Annotated[str, Field(max_length=256)] = ""
     """Only mail of this topic."""
     limit: Annotated[int, Field(ge=1, le=100)] = 20

@@ -14,7 +14,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.store.activity import COLUMNS, activity
 from email_consumer.store.database import Database
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiModel, answer, operation, read_query
+from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_query
 from email_consumer.web.times import Moment
 
 _MINUTE, _HOUR = 60, 3_600
@@ -28,7 +28,7 @@ class Range(StrEnum):
     QUARTER = "90d"
 
 
-class StatsQuery(ApiModel):
+class StatsQuery(RequestModel):
     range: Range = Range.DAY
     """The last hour (by minute), 24 hours (by quarter of an hour), 7 days (by hour) or 90 days (by day), or yesterday (by hour)."""
     lane: Lane | None = None

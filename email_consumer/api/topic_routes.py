@@ -8,9 +8,19 @@ from pydantic import Field
 from email_consumer.api.cancellations import Cancellations, Receipt
 from email_consumer.api.progress import Progress, ProgressReader
 from email_consumer.api.statistics import Statistics
+from email_consumer.message.fields import LONGEST_KEY, is_one_line
 from email_consumer.store.status import Status
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiModel, LaneCounts, ResultCounts, StatusCounts, answer, operation, read_query
+from email_consumer.web.routing import (
+    ApiError,
+    ApiModel,
+    LaneCounts,
+    ResultCounts,
+    StatusCounts,
+    answer,
+    operation,
+    read_query,
+)
 
 
 class Hours(ApiModel):
@@ -82,7 +92,10 @@ class TopicRoutes:
 
     @operation("Cancel mail that is not sent yet; later mail of the topic is sent", answer=Receipt, scope=Scope.ADMIN)
     async def cancel(self, request: web.Request) -> web.Response:
-        return answer(await self._cancellations.cancel(request.match_info["topic_id"]))
+        topic_id = request.match_info["topic_id"]
+        if len(topic_id) > LONGEST_KEY or not is_one_line(topic_id):
+            raise ApiError(422, "invalid", f"topic_id: must be one line of at most {LONGEST_KEY} characters")
+        return answer(await self._cancellations.cancel(topic_id))
 
     @operation("Mails that SES accepted in the last hours", query=Hours, answer=Count, scope=Scope.READ)
     async def count_sent(self, request: web.Request) -> web.Response:

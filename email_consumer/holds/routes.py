@@ -15,7 +15,7 @@ from email_consumer.message.times import parse_time
 from email_consumer.web.audit import audit_target
 from email_consumer.web.errors import ApiError
 from email_consumer.web.grant import Scope
-from email_consumer.web.routing import ApiModel, answer, operation, read_body
+from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_body
 from email_consumer.web.times import Moment
 
 _OPERATOR = "operator"
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 HoldKey = Annotated[str, Field(max_length=300), AfterValidator(check_key)]
 
 
-class NewHold(ApiModel):
+class NewHold(RequestModel):
     key: HoldKey
     """`account`, `lane:bulk`, `tenant:<name>` or `topic:<id>`. Lanes and topics concern bulk mail alone."""
     reason: Annotated[OneLine, Field(max_length=500)] = ""

@@ -5,6 +5,7 @@ import re
 MAX_LENGTH = 800
 """Characters of all links together: SES takes headers of 996 and counts their names, older accounts take 870."""
 
+_NEITHER = "is neither true nor false nor made of links that begin with https:, http: or mailto:"
 _WORDS = {"true": True, "false": False}
 _LINK = re.compile(r"(?:https?://|mailto:)[!#-;=?-~]{3,}", re.IGNORECASE)  # visible ASCII but for " < >
 _BEFORE_NEXT = re.compile(r",\s*(?=<|https?:|mailto:)", re.IGNORECASE)
@@ -20,8 +21,10 @@ def read_list_unsubscribe(value: object) -> object:
         value = value.decode()
     if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
         value = ",".join(value)
-    if not isinstance(value, str):
+    if value is None or value in (False, True):
         return value
+    if not isinstance(value, str):
+        raise ValueError(_NEITHER)  # noqa: TRY004 - pydantic takes only a ValueError for a fault of the input
     text = _bounded(value).strip()
     if not text or text.lower() in _WORDS:
         return _WORDS.get(text.lower())
@@ -41,5 +44,5 @@ def _link(text: str) -> str:
     if not link.isascii():
         raise ValueError("has a link with characters beyond ASCII; encode them (%C3%A9, xn--...)")
     if not _LINK.fullmatch(link):
-        raise ValueError("is neither true nor false nor made of links that begin with https:, http: or mailto:")
+        raise ValueError(_NEITHER)
     return link

@@ -23,7 +23,7 @@ from email_consumer.store.key_values import ensure_value
 from email_consumer.webhooks.deliverer import Deliverer
 from email_consumer.webhooks.endpoints import Endpoints
 from email_consumer.webhooks.fan_out import FanOut
-from email_consumer.webhooks.routes import WebhookRoutes
+from email_consumer.webhooks.routes import NoWebhookRoutes, WebhookRoutes
 from email_consumer.webhooks.sender import webhook_sender
 
 _PATIENCE_AT_END = 3.0
@@ -63,10 +63,14 @@ async def open_events_out(
 ) -> EventsOut:
     """Record everything that happens from here on. To be called before anything is written about mail."""
     if not options.to:
-        return EventsOut()
+        return EventsOut(routes=NoWebhookRoutes().routes())
     outbox = Outbox(database, await ensure_value(database, "ledger", lambda: uuid4().hex), metrics)
     published = await _to_jetstream(options, services, outbox, metrics) if "nats" in options.to else None
-    routes = await _to_webhooks(options, services, outbox, metrics) if "webhooks" in options.to else []
+    routes = (
+        await _to_webhooks(options, services, outbox, metrics)
+        if "webhooks" in options.to
+        else NoWebhookRoutes().routes()
+    )
     await record(database)
     services.start(Service("outbox", outbox.run))
     return EventsOut({"events": published.check}, routes, published.settled) if published else EventsOut(routes=routes)

@@ -17,6 +17,7 @@ from email_consumer.web.routing import (
     ApiModel,
     PageAnswer,
     PageQuery,
+    RequestModel,
     answer,
     next_page,
     operation,
@@ -26,7 +27,7 @@ from email_consumer.web.routing import (
 from email_consumer.web.times import Moment
 
 
-class NewSuppression(ApiModel):
+class NewSuppression(RequestModel):
     address: Annotated[str, Field(min_length=1, max_length=320)]
     """Bare, or `Name <address>`."""
     reason: Literal[Reason.MANUAL, Reason.UNSUBSCRIBED] = Reason.MANUAL
@@ -78,7 +79,7 @@ class SuppressionQuery(PageQuery):
     """Only entries of this unsubscribe group."""
 
 
-class EntryQuery(ApiModel):
+class EntryQuery(RequestModel):
     group: UnsubscribeGroup | None = None
     """The entry of this unsubscribe group."""
     reason: Reason | None = None

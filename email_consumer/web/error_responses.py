@@ -63,7 +63,7 @@ class ErrorResponses:
         return ApiError(503, "queue_unavailable", "NATS did not respond; try again.", headers={"Retry-After": "2"})
 
     def _crashed(self, request: web.Request, error: Exception) -> ApiError:
-        if request.transport is None and isinstance(error, ConnectionError):
+        if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
             return ApiError(400, "gone", "The client disconnected.")  # nobody receives it
         unlogged = self._throttle.admit(f"{type(error).__name__} {request.method} {_route(request)}")
         if unlogged is not None:

@@ -41,6 +41,15 @@ class ApiModel(BaseModel):
     )
 
 
+class RequestModel(ApiModel):
+    """Base of what a request says in its body or its query.
+
+    An unknown field is refused: a misspelled limit would be none, and a misspelled filter would stand for everything.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class StatusCounts(ApiModel):
     """Number of mails by status."""
 
@@ -72,7 +81,7 @@ class ResultCounts(ApiModel):
     Open: int
 
 
-class PageQuery(ApiModel):
+class PageQuery(RequestModel):
     """Base of the query of a list."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -197,7 +206,10 @@ def parse_body(body: bytes, model: type[Model], *, context: object = None, max_e
         ApiError: 400 not JSON, 413 too many keys and values, 422 naming the fields that are wrong.
     """
     try:
-        return model.model_validate(parse_json(body, max_elements), context=context)
+        document = parse_json(body, max_elements)
+        if not isinstance(document, dict):
+            raise ApiError(422, "invalid", "The body must be a JSON object.", {"fields": []})
+        return model.model_validate(document, context=context)
     except ValidationError as error:
         raise invalid(error) from None
     except TooManyElementsError as error:

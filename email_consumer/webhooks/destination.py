@@ -9,6 +9,7 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from aiohappyeyeballs import AddrInfoType
+from yarl import URL
 
 _SHARED_PREFIX = ip_address("64:ff9b::").packed[:12]
 """Of IPv4 addresses as seen through NAT64 (RFC 6052)."""
@@ -24,6 +25,12 @@ def check_url(url: str, *, allow_private: bool) -> None:
     Raises:
         ValueError: the text says why.
     """
+    if not url.isprintable() or " " in url:  # urlsplit drops line breaks
+        raise ValueError("url: must not contain spaces or control characters")
+    try:
+        URL(url)
+    except ValueError as error:
+        raise ValueError(f"url: {error}") from None
     parts = urlsplit(url)
     schemes = ("https", "http") if allow_private else ("https",)
     if parts.scheme not in schemes or not parts.hostname:

@@ -10,12 +10,13 @@ from pydantic import Field
 from email_consumer.message.lane import Lane
 from email_consumer.outbox.document import TYPES
 from email_consumer.web.audit import audit_target
-from email_consumer.web.grant import Scope
+from email_consumer.web.grant import ANY_KEY, Scope
 from email_consumer.web.routing import (
     ApiError,
     ApiModel,
     NumberedPageQuery,
     PageAnswer,
+    RequestModel,
     answer,
     next_page,
     operation,
@@ -33,7 +34,7 @@ _FROM_THE_END = 2**62
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
-class NewWebhook(ApiModel):
+class NewWebhook(RequestModel):
     url: Annotated[str, Field(min_length=1, max_length=2_000)]
     """HTTPS, with a public host."""
     types: Annotated[list[str], Field(min_length=1, max_length=50)] | None = None
@@ -117,7 +118,7 @@ class WebhookDeliveries(PageAnswer):
     deliveries: list[WebhookDelivery]
 
 
-class Resend(ApiModel):
+class Resend(RequestModel):
     since: Annotated[float, Field(ge=0)] = 0
     """Unix seconds: only events recorded since then."""
     delivery: int | None = None
@@ -128,6 +129,17 @@ class Resend(ApiModel):
 
 class Resent(ApiModel):
     deliveries: int
+
+
+class NoWebhookRoutes:
+    """Where EVENTS_OUT does not ask for webhooks: says so, in place of a bare 404."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", r"/v1/webhooks{rest:(/.*)?}", self.refuse)]
+
+    @operation("Webhooks are off", scope=ANY_KEY, documented=False)
+    async def refuse(self, _request: web.Request) -> web.Response:
+        raise ApiError(404, "webhooks_off", "Webhooks are off. Set EVENTS_OUT=webhooks (or nats,webhooks) and restart.")
 
 
 class WebhookRoutes:

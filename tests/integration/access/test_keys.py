@@ -189,3 +189,14 @@ async def test_there_are_not_more_keys_than_memory_is_meant_for(path: Path, monk
     async with access(path) as harness:
         await harness.add("send")
         assert (await harness.ask("POST", "/v1/keys", {"name": "b", "scopes": ["send"]}))[0] == 409
+
+
+@pytest.mark.parametrize(
+    "misspelled", [{"lanes": "bulk"}, {"tenants": "acme"}, {"topic": ["t"]}, {"expires": "2099-01-01"}]
+)
+async def test_a_misspelled_limit_makes_no_key_without_it(path: Path, misspelled: dict[str, object]) -> None:
+    async with access(path) as harness:
+        status, answer = await harness.ask("POST", "/v1/keys", {"name": "n", "scopes": ["send"], **misspelled})
+        [field] = misspelled
+        assert (status, answer["error"]["message"]) == (422, f"{field}: is not a known field")
+        assert (await harness.ask("GET", "/v1/keys"))[1] == {"keys": []}

@@ -196,3 +196,9 @@ async def test_what_the_version_before_noted_goes_on(tmp_path: Path, server: Nat
             stopped = {topic for topic, mark in harness.cancelled.items() if covers(mark, last)}
             assert stopped == {"this stream", "another machine's clock"}
             assert not covers(harness.cancelled["a stream that was longer"], replace(last, stream=""))
+
+
+async def test_what_no_mail_can_have_as_topic_is_no_topic(harness: ApiHarness) -> None:
+    for topic in ("a%0D%0Ab", "%1B[2J", "t" * 257):
+        status, answer = await harness.ask("DELETE", f"/v1/topics/{topic}")
+        assert (status, answer["error"]["message"]) == (422, "topic_id: must be one line of at most 256 characters")

@@ -193,6 +193,9 @@ async def test_all_of_a_kind_are_replayed_or_removed_and_what_fails_is_named(
                 mail = b"no mail" if kind == "undecodable" else payload(uuid=f"{kind}-{number}")
                 await raw.publish(f"messages-dead.{kind}".encode(), mail)
     replay, remove = "/v1/dead-letters/replay", "/v1/dead-letters/remove"
+    for path in (f"{replay}?kinds=rejected", f"{remove}?knid=rejected"):  # ignored, it would mean all of them
+        status, answer = await harness.ask("POST", path)
+        assert (status, "is not a known field" in answer["error"]["message"]) == (422, True)
     assert await ask(harness, "POST", f"{replay}?kind=rejected") == {"done": 5, "failed": [], "next": None}
     assert await harness.in_stream() == 5
     rest = await ask(harness, "POST", replay)

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from email_consumer.store.erasure import erase
 from email_consumer.web.app import create_app
 from email_consumer.webhooks import schedule
-from email_consumer.webhooks.routes import WebhookRoutes
+from email_consumer.webhooks.routes import NoWebhookRoutes, WebhookRoutes
 from tests.factories import event
 from tests.integration.webhooks.harness import WebhooksHarness, receiver, webhooks
 from tests.waiting import until
@@ -92,6 +92,12 @@ async def test_what_was_given_up_is_sent_again(path: Path, monkeypatch: pytest.M
         ({"url": "http://example.com/"}, "https"),
         ({"url": "https://user:password@example.com/"}, "user name"),
         ({"url": ""}, "url"),
+        ({"url": "https://example.com/\r\nX-Evil: 1"}, "url: must not contain spaces or control characters"),
+        ({"url": "https://example.com/\x1b[2J"}, "url: must not contain spaces or control characters"),
+        ({"url": "https://two words.example/"}, "url: must not contain spaces or control characters"),
+        ({"url": "https://example.com:99999/"}, "url: Port out of range"),
+        ({"url": "https://[::1"}, "url: Invalid IPv6 URL"),
+        ({"url": "https://example.com/", "topic": "t"}, "topic: is not a known field"),
         ({}, "url"),
         ({"url": "https://example.com/", "types": ["sent", "nonsense"]}, "nonsense"),
         ({"url": "https://example.com/", "types": []}, "types"),
@@ -122,3 +128,13 @@ async def test_an_erasure_reaches_deliveries(path: Path) -> None:
         await erase(harness.feedback.database, "jane@example.com")
         [body] = harness.feedback.rows("SELECT body FROM webhook_deliveries")
         assert "joe@example.com" in body[0]
+
+
+async def test_where_there_are_no_webhooks_it_says_how_to_have_them() -> None:
+    app = create_app(NoWebhookRoutes().routes(), [KEY], version="1")
+    async with TestClient(TestServer(app)) as client:
+        for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/ep_1"), ("GET", "/ep_1/deliveries")):
+            answer = await client.request(method, f"/v1/webhooks{path}", headers={"X-API-KEY": KEY})
+            assert answer.status == 404
+            assert "Set EVENTS_OUT=webhooks" in (await answer.json())["error"]["message"]
+            assert (await client.request(method, f"/v1/webhooks{path}")).status == 401

@@ -53,8 +53,8 @@ def test_read(value: object, meant: object, form: str) -> None:
         ("https://bücher.example/", "beyond ASCII"),
         ("https://example.com/" + "x" * MAX_LENGTH, "820 characters; at most 800"),
         (",".join(["mailto:abc"] * 72), "1,006 characters; at most 800"),  # each gets brackets and a blank
-        ({"url": LINK}, "list_unsubscribe"),
-        (7, "list_unsubscribe"),
+        ({"url": LINK}, "neither true nor false"),
+        (7, "neither true nor false"),
     ],
 )
 def test_refused(value: object, fault: str, form: str) -> None:

@@ -71,7 +71,7 @@ def test_json_carries_an_attachment_as_base64() -> None:
         (_base64(b"\xc1"), "not MessagePack"),
         (_base64(msgpack.packb(7)), "a single int, neither map nor array"),
         (b"\x07", "neither MessagePack, nor JSON, nor base64"),
-        (b'{"uuid": "u"}', "email: Field required"),
+        (b'{"uuid": "u"}', "email: is required"),
     ],
 )
 def test_what_is_none_says_so_without_repeating_it(payload: bytes, fault: str) -> None:

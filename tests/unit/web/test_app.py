@@ -77,3 +77,21 @@ async def test_a_server_may_be_stopped_before_it_started_and_twice() -> None:
     await server.start()
     await server.stop()
     await server.stop()
+
+
+@operation("Export", open_to_all=True)
+async def cut_off(request: web.Request) -> web.StreamResponse:
+    """The client leaves while it is answered."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    assert request.transport
+    request.transport.close()
+    await response.write(b"more")
+    return response
+
+
+async def test_a_client_that_leaves_midway_is_no_error_of_ours() -> None:
+    async with Server(create_app([web.get("/export", cut_off)], [], version="1"), 0) as server:
+        with capture_logs() as log, pytest.raises(aiohttp.ClientError):
+            await status(server, "/export")
+    assert [line["event"] for line in log] == []
