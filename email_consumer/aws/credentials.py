@@ -14,7 +14,7 @@ class MissingCredentialsError(OperatorError):
     def __init__(self) -> None:
         super().__init__(
             "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role"
-            " (or start with --local to try it without AWS)"
+            " (`email-consumer run --local` needs none)"
         )
 
 

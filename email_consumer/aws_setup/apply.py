@@ -14,11 +14,10 @@ class ConflictError(OperatorError):
     """Something of somebody else is in the way; nothing was changed."""
 
     def __init__(self, conflicts: Iterable[Step]) -> None:
-        lines = [f"{step.kind.label} {step.name}: {'; '.join(step.notes) or _PARENT}" for step in conflicts]
+        lines = [f"{step.kind.label} {step.name}: {'; '.join(step.notes)}" for step in conflicts]
         super().__init__("\n".join(["nothing was changed, since these are not ours to change:", *lines, _WAYS]))
 
 
-_PARENT = "is absent, and what it belongs to was not made by this command"
 _WAYS = "Give them what they lack by hand, or choose other names (--name, CONFIGURATION_SET)."
 
 

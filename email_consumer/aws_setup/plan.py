@@ -25,6 +25,9 @@ class Action(StrEnum):
     """Stop before anything is changed: it is somebody else's, and lacks what we need."""
 
 
+_PARENT = "is absent, and what it belongs to was not made by this command"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One resource of a plan."""
@@ -48,7 +51,7 @@ class Step:
     def notes(self) -> list[str]:
         """What a person should know of it."""
         if self.found is None:
-            return []
+            return [_PARENT] if self.action is Action.CONFLICT else []
         notes = [] if self.ours else ["not made by this command, so it is left as it is"]
         if self.found.details.get("pending"):
             notes.append("waits for confirmation: start the daemon with this topic in SNS_TOPIC_ARNS")

@@ -68,9 +68,9 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
 @command.command()
 @_with_options
 def plan(*, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - see _OPTIONS
-    """Show what exists, what differs and what would be made; changes nothing.
+    """Show what exists, what differs and what would be made.
 
-    Exit code 1 if something of others is in the way.
+    Changes nothing. Exit code 1 if something of others is in the way.
     """
     settings = _settings()
 
@@ -102,7 +102,7 @@ def apply(
     resolver: str | None,
     **options: Any,  # noqa: ANN401 - see _OPTIONS
 ) -> None:
-    """Make what is absent; run it again to go on after an error, or to see that nothing is left to do."""
+    """Make what is absent. Run it again to go on after an error, or to see that nothing is left to do."""
     settings = _settings()
     asked = dns_check.resolver(resolver) if wait else None
 

@@ -48,7 +48,9 @@ def command(data: Path) -> None:
 
 @command.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
-@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only dead letters after this one.")
+@click.option(
+    "--after", type=click.IntRange(0, 2**63 - 1), default=0, metavar="SEQ", help="Only dead letters after this one."
+)
 @_kind_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, without the mail itself.")
 def list_(*, limit: int, after: int, kind: str | None, as_json: bool) -> None:
@@ -118,7 +120,7 @@ def remove(*, sequences: Sequence[int], every: bool, kind: str | None, yes: bool
 
 def _check_choice(sequences: Sequence[int], *, every: bool, kind: str | None) -> None:
     if every == bool(sequences):
-        raise click.UsageError("name the letters, or give --all")
+        raise click.UsageError("give the SEQ of each, as `dlq list` shows it, or --all")
     if kind and not every:
         raise click.UsageError("--reason goes with --all")
 

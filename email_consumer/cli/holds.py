@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @data_option
 def list_(*, as_json: bool, data: Path) -> None:
-    """List all active holds, each with the number of mails that wait for it."""
+    """List all active holds. Each is shown with the number of mails that wait for it."""
     holds = ask_sidecar(answering(data), "GET", _PATH)["holds"]
     say_each(holds, _line, as_json=as_json, nothing="Nothing is held.")
 

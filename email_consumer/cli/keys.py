@@ -48,7 +48,7 @@ def list_(*, as_json: bool, data: Path) -> None:
 @click.option("--expires-at", metavar="TIME", help="Valid until then.")
 @data_option
 def add(*, name: str, scopes: Sequence[str], data: Path, **limits: object) -> None:
-    """Make a key called NAME; prints it once, and nobody can get it again."""
+    """Make a key called NAME. It is printed once, and nobody can get it again."""
     given = {field: value for field, value in limits.items() if value}
     added = ask_sidecar(answering(data), "POST", _PATH, {"name": name, "scopes": scopes, **given})
     say(_line(added))

@@ -23,9 +23,11 @@ def command() -> None:
 @command.command()
 @yes_option
 def adopt(*, yes: bool) -> None:
-    """Have the mail sent that was published on TRANSACTIONAL_SUBJECT before anybody read it.
+    """Send mail that lies unread in the new lane.
 
-    Such mail is never sent unasked: it may be old. To have it deleted instead, purge the subject.
+    That is mail which was published on TRANSACTIONAL_SUBJECT before anybody read it.
+
+    It is never sent unasked, since it may be old. To have it deleted instead, purge the subject.
     """
 
     async def run() -> None:

@@ -37,6 +37,13 @@ class LazyGroup(click.Group):
             raise TypeError(f"{self._package}.{cmd_name}.command is not a click command")
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse bytes that are no text, which Python passes on as lone surrogates: no message could carry them."""
+        for arg in args:
+            if not arg.isascii() and any("\ud800" <= character <= "\udfff" for character in arg):
+                raise click.UsageError(f"not UTF-8: {safe_text(arg)}", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; error messages are printed without control characters, since they may contain untrusted text."""
         try:

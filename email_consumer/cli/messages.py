@@ -98,8 +98,12 @@ def _line(mail: Mail) -> str:
     return f"{mail['created_at'][:19]}  {mail['state']:<10}  {mail['uuid']}  {mail['email']}{topic}{reason}"
 
 
+_NOT_A_LINE = {"history", "results", "in_doubt"}
+"""The first two are shown below the lines; `state` says whether it is in doubt."""
+
+
 def _whole(mail: Mail) -> str:
-    shown = {name: value for name, value in mail.items() if value is not None and name not in {"history", "results"}}
+    shown = {name: value for name, value in mail.items() if value is not None and name not in _NOT_A_LINE}
     width = max(map(len, shown))
     events = [(each["at"], each["outcome"], each["reason"]) for each in mail["history"]]
     events += [(each["at"], each["kind"], each["recipient"]) for each in mail["results"]]

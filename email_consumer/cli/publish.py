@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import tzinfo
 from mimetypes import guess_type
 from pathlib import Path
@@ -24,6 +24,7 @@ from email_consumer.cli.recipients import read_recipients
 from email_consumer.cli.terminal import say
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
+from email_consumer.message.fields import MAX_BYTES
 from email_consumer.message.fingerprint import address_hash
 from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
@@ -163,21 +164,30 @@ def _listed(uuids: Sequence[str]) -> str:
 
 
 def _read(option: str, path: str) -> str:
+    content = _bytes(option, path)
     try:
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         return content.decode()  # not read as text: line ends would be changed
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise click.ClickException(f"{option} {path} can't be read: {error}") from None
 
 
 def _attachment(path: Path) -> dict[str, object]:
     kind, encoding = guess_type(path.name)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise click.ClickException(f"--attach {path} can't be read: {error.strerror}") from None
+    content = _bytes("--attach", str(path))
     # A compressed file is sent as it is; the type of its content would be wrong.
     return {"filename": path.name, "content": content, **({"content_type": kind} if kind and not encoding else {})}
+
+
+def _bytes(option: str, path: str) -> bytes:
+    """Not more than a mail may have: devices and pipes need not end."""
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise click.ClickException(f"{option} {path} can't be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise click.ClickException(f"{option} {path} has more than {MAX_BYTES:,} bytes, which SES takes at most")
+    return content
 
 
 def _message(mail: dict[str, object], recipient: str, uuid: str, zone: tzinfo) -> EmailMessage:

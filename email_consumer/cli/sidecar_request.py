@@ -29,7 +29,7 @@ def ask_sidecar(
     Raises:
         click.ClickException: it isn't running, or refuses; in plain words.
     """
-    _check_port(settings)
+    _check(settings, path)
     return asyncio.run(_ask(settings, method, path, body, expected))
 
 
@@ -39,11 +39,13 @@ def download(settings: Settings, path: str, save: Callable[[bytes], object]) -> 
     Raises:
         click.ClickException: as `ask_sidecar`; also where the answer ends early.
     """
-    _check_port(settings)
+    _check(settings, path)
     asyncio.run(_download(settings, path, save))
 
 
-def _check_port(settings: Settings) -> None:
+def _check(settings: Settings, path: str) -> None:
+    if path.partition("?")[0].endswith("/"):
+        raise click.UsageError("an argument is empty")
     if settings.server_port == 0:
         raise click.ClickException("SERVER_PORT is 0, so nobody can tell the port; name the one that the log shows.")
 

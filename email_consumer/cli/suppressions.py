@@ -53,7 +53,7 @@ def add(*, address: str, detail: str, group: str | None, bulk: bool, data: Path)
 @click.option("--group", metavar="GROUP", help="Remove the entry of this unsubscribe group.")
 @data_option
 def remove(*, address: str, group: str | None, data: Path) -> None:
-    """Allow mail to ADDRESS again, by removing the entry that stops most of it. Further entries stay."""
+    """Allow mail to ADDRESS again. The entry that stops most of it is removed; further entries stay."""
     query = f"?{urlencode({'group': group})}" if group else ""
     removed = ask_sidecar(answering(data), "DELETE", f"{_PATH}/{quote(address, safe='')}{query}")
     say(f"Removed: {_line(removed)}")

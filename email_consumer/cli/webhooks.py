@@ -37,7 +37,7 @@ def list_(*, as_json: bool, data: Path) -> None:
 @click.option("--lane", type=click.Choice(("transactional", "bulk")), help="Only events of this lane.")
 @data_option
 def add(*, url: str, types: Sequence[str], topics: Sequence[str], lane: str | None, data: Path) -> None:
-    """Send events to URL; prints the endpoint and its secret, which is shown only once."""
+    """Send events to URL. Prints the endpoint and its secret, which is shown only once."""
     wanted = {"types": list(types) or None, "topics": list(topics) or None, "lane": lane}
     added = ask_sidecar(answering(data), "POST", _PATH, {"url": url, **wanted})
     say(_line(added))
@@ -67,7 +67,7 @@ def test(*, endpoint: str, data: Path) -> None:
 @click.argument("endpoint")
 @data_option
 def rotate(*, endpoint: str, data: Path) -> None:
-    """Give ENDPOINT a new secret; the former one stays valid for a day."""
+    """Give ENDPOINT a new secret. The former one stays valid for a day."""
     say(f"Secret: {ask_sidecar(answering(data), 'POST', f'{_one(endpoint)}/rotate', {})['secret']}")
 
 

@@ -36,7 +36,9 @@ async def check_replicas(client: Client, *, stream: str, replicas: int) -> list[
             findings.append(
                 error("nats.replicas", text, "Start the NATS servers that are down, then run doctor again.")
             )
-    return findings or [ok("nats.replicas", f"All streams and buckets have at least {replicas} copies.")]
+    return findings or [
+        ok("nats.replicas", f"All streams and buckets have the replicas that NATS_REPLICAS={replicas} asks for.")
+    ]
 
 
 async def check_workers(client: Client, *, stream: str) -> Finding:

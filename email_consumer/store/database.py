@@ -283,4 +283,7 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, last: int | Non
         if version < number <= (last or number):
             script = f"BEGIN IMMEDIATE;\n{entry.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;"
             await connection.executescript(script)
-            _log.info("store.migrated", path=str(path), step=entry.name)
+            if version:
+                _log.info("store.migrated", path=str(path), step=entry.name)
+    if version == 0:
+        _log.info("store.created", path=str(path))

@@ -144,10 +144,10 @@ async def test_remove_one_and_then_all_of_a_reason(server: NatsServer, client: C
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["replay"], "name the letters, or give --all"),
-        (["remove"], "name the letters, or give --all"),
+        (["replay"], "give the SEQ of each, as `dlq list` shows it, or --all"),
+        (["remove"], "give the SEQ of each, as `dlq list` shows it, or --all"),
         (["remove", "99999999999999999999"], "is not in the range"),
-        (["replay", "1", "--all"], "name the letters, or give --all"),
+        (["replay", "1", "--all"], "give the SEQ of each, as `dlq list` shows it, or --all"),
         (["replay", "1", "--reason", "rejected"], "--reason goes with --all"),
         (["show", "5"], "there is no dead letter 5"),
     ],

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from email_consumer.message.address import normal_form
 from email_consumer.store.database import open_database
@@ -47,6 +48,17 @@ def schema(path: Path) -> list[tuple[str, str]]:
 
 def test_no_two_migrations_have_the_same_number() -> None:
     assert len([name for name in _FILES if name.endswith(".sql")]) == len(MIGRATIONS)
+
+
+async def test_a_new_file_is_one_line_in_the_log_and_an_older_one_a_line_a_step(tmp_path: Path) -> None:
+    older_file(tmp_path / "older.db", OLDER[-2])
+    logged = []
+    for name in ("new.db", "new.db", "older.db"):
+        with capture_logs() as log:
+            async with open_database(tmp_path / name):
+                pass
+        logged.append([line["event"] for line in log])
+    assert logged == [["store.created"], [], ["store.migrated"] * 2]
 
 
 @pytest.mark.parametrize("version", OLDER)

@@ -1,8 +1,10 @@
 """The command group, and how commands report what is wrong."""
 
 import pkgutil
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -128,3 +130,47 @@ def test_rebuild_asks_for_the_ledger_before_it_has_anything_moved_away(
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: LEDGER: rebuild is for a sidecar")
     assert "leave it where it is" in result.stderr
+
+
+def _groups(group: click.Group, context: click.Context) -> Iterator[tuple[click.Group, click.Context]]:
+    yield group, context
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _groups(command, click.Context(command, context, name))
+
+
+def test_no_line_of_a_help_is_cut_off() -> None:
+    helps = {context.command_path: group.get_help(context) for group, context in _groups(main, click.Context(main))}
+    assert len(helps) > 8
+    cut = [line for text in helps.values() for line in text.splitlines() if re.search(r"\w\.\.\.$", line)]
+    assert cut == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["stats", "bad\udcff"], ["publish", "--subject", "\udcfe"], ["messages", "show", "\udcff"]]
+)
+def test_an_argument_that_is_no_text_is_refused(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Error: not UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["stats", ""], ["cancel", "-y", ""], ["messages", "show", ""], ["keys", "remove", ""], ["holds", "resume", ""]],
+)
+def test_an_empty_argument_names_nothing(arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Error: an argument is empty" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--html", "--text", "--attach"])
+def test_a_file_without_end_is_not_read_to_its_end(option: str) -> None:
+    body = [] if option == "--text" else ["--text", "/dev/null"]
+    arguments = ["publish", "--to", "a@example.com", "--subject", "s", *body, option, "/dev/zero"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {option} /dev/zero has more than 41,943,040 bytes, which SES takes at most\n"
