@@ -11,7 +11,9 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 
-_DECISIVE = frozenset({"scheduled_at", "expires_at", "cc", "bcc", "lane", "unsubscribe_group", "topic_id", "plan_id"})
+_DECISIVE = frozenset(
+    {"scheduled_at", "expires_at", "send_window", "cc", "bcc", "lane", "unsubscribe_group", "topic_id", "plan_id"}
+)
 """Keys that decide when, to whom or whether a mail goes out: one of these misspelled can't be ignored."""
 _VALUES = {"lane": frozenset({"transactional", "bulk"})}
 """Decisive keys with a closed set of values: another key counts as a misspelling only with one of these values. So a

@@ -88,7 +88,8 @@ address).
   str, or bin with UTF-8.
 - For every optional field, nil, empty text, an empty list and an empty map mean "not given".
 - Unknown keys are ignored, logged once and counted; over HTTP, `warnings` names them. A key that is one letter away from
-  `scheduled_at`, `expires_at`, `cc`, `bcc`, `topic_id`, `lane` or `unsubscribe_group`, while that field is absent, is refused.
+  `scheduled_at`, `expires_at`, `send_window`, `cc`, `bcc`, `topic_id`, `lane` or `unsubscribe_group`, while that field is absent, is
+  refused.
 - An address that appears more than once in `email`, `cc` and `bcc` gets the mail once: `email` takes precedence over `cc`, and `cc`
   over `bcc`.
 - An invalid message becomes a dead letter (over HTTP, a 422) that names the field. A whole message may have {megabytes} MB and

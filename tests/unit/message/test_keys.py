@@ -25,6 +25,8 @@ FORM = pytest.mark.parametrize("form", FORMS)
         ("schéduled_at", "scheduled_at"),
         ("expire_at", "expires_at"),
         ("expiresAd", "expires_at"),
+        ("send_windows", "send_window"),
+        ("sendwindow", "send_window"),
         ("CC", "cc"),
         ("ccs", "cc"),
         ("Bcc", "bcc"),
