@@ -1,11 +1,13 @@
 """Mail as Resend's API takes it, in terms of ours: https://resend.com/docs/api-reference/emails/send-email."""
 
 import mimetypes
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from email_consumer.api.batch import Batch
 from email_consumer.api.new_messages import NewMessage
 from email_consumer.api.resend_errors import invalid
 from email_consumer.core.mail_queue import LANE
@@ -21,6 +23,7 @@ _NOT_HERE = {
     "react": "components are rendered by the SDK; send html",
 }
 _UNNAMED = "attachment"
+_PLACE = re.compile(r"^messages\.0(\.|: )")
 
 
 def to_message(given: object, reading: Reading) -> NewMessage:
@@ -55,7 +58,7 @@ def to_message(given: object, reading: Reading) -> NewMessage:
     try:
         return NewMessage.model_validate(mail, context=reading)
     except ValidationError as error:
-        raise invalid(_in_their_names(problems(error)[0])) from None
+        raise invalid(in_their_names(problems(error)[0])) from None
 
 
 def _recipient(to: object) -> str:
@@ -112,7 +115,14 @@ def _list(given: object, name: str) -> list[object]:
     return given
 
 
-def _in_their_names(problem: str) -> str:
+def refused(batch: Batch) -> ApiError:
+    """A 422 for the recipient that is no address."""
+    return invalid(f"`to`: {batch.refused[0].error.removesuffix('.')}.")
+
+
+def in_their_names(problem: str) -> str:
+    """What is wrong, without our names of fields and the place in the batch that one email is for us."""
+    problem = _PLACE.sub("", problem)
     for theirs, ours in {**_OUR_NAMES, "to": "emails"}.items():
         problem = problem.replace(f"{ours}:", f"{theirs}:").replace(f"{ours}.", f"{theirs}.")
     return problem

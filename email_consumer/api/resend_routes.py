@@ -17,7 +17,7 @@ from email_consumer.api.new_messages import MAX_ELEMENTS, NewMessage, NewMessage
 from email_consumer.api.request_key import request_key
 from email_consumer.api.request_limiter import RequestLimiter
 from email_consumer.api.resend_errors import invalid, respond
-from email_consumer.api.resend_messages import to_message
+from email_consumer.api.resend_messages import in_their_names, refused, to_message
 from email_consumer.api.resend_view import content_of, shown
 from email_consumer.api.scheduled_mail import ScheduledMail
 from email_consumer.message.keys import Reading
@@ -70,7 +70,7 @@ class ResendRoutes:
         async def take(given: object, request: web.Request) -> tuple[Batch, Callable[[], str]]:
             batch = await self._prepare([to_message(given, Reading(self._zone))], request)
             if batch.refused:
-                raise invalid(f"`to`: {batch.refused[0].error}.")
+                raise refused(batch)
             return batch, lambda: _json({"id": batch.ids[0]})
 
         return await self._accept(request, take)
@@ -87,7 +87,7 @@ class ResendRoutes:
                 try:
                     one = await self._prepare([to_message(each, Reading(self._zone))], request)
                     if one.refused:
-                        raise invalid(f"`to`: {one.refused[0].error}.")
+                        raise refused(one)
                 except ApiError as error:
                     if not permissive:
                         raise ApiError(error.status, error.code, f"Email {index}: {error}") from None
@@ -146,7 +146,10 @@ class ResendRoutes:
         messages = [
             message.model_copy(update={"lane": lane}) for message, lane in zip(new.messages, lanes, strict=True)
         ]
-        return await prepare(new.model_copy(update={"messages": messages}), self._zone, self._max_payload())
+        try:
+            return await prepare(new.model_copy(update={"messages": messages}), self._zone, self._max_payload())
+        except ApiError as error:
+            raise ApiError(error.status, error.code, in_their_names(str(error))) from None
 
     async def _find(self, request: web.Request) -> sqlite3.Row:
         """The mail, if the key may deal with it.
