@@ -55,7 +55,15 @@ class DeadLetterWriter:
             self._record_error(original, kind, str(error) or f"no response within {self._patience:g} s")
             return False
         self._errors.pop(original.source, None)
-        _log.warning("mail.dead_letter", reference=original.reference, kind=kind, reason=reason, attempts=attempts)
+        if (unlogged := self._throttle.admit(f"{kind} {reason}")) is not None:
+            _log.warning(
+                "mail.dead_letter",
+                reference=original.reference,
+                kind=kind,
+                reason=reason,
+                attempts=attempts,
+                unlogged=unlogged,
+            )
         return True
 
     async def check(self) -> None:

@@ -107,3 +107,18 @@ async def test_a_full_stream_is_logged_in_few_lines() -> None:
     assert [(line["event"], line["error"]) for line in logs] == [
         ("dead_letter.not_stored", "maximum messages exceeded")
     ]
+
+
+async def test_a_publisher_of_nothing_but_junk_is_logged_in_few_lines() -> None:
+    dead_letters, metrics = FullAtFirst(), Metrics()
+    dead_letters.full = False
+    settlement = Settlement(GrantingLedger(), dead_letters, metrics, retry_delay=5)
+    with capture_logs() as logs:
+        for _ in range(100):
+            await settlement.discard(FakeDelivery(), Undecodable("not MessagePack"))
+            await settlement.discard(FakeDelivery(), Undecodable("email: is required"))
+    assert [(line["event"], line["reason"]) for line in logs] == [
+        ("mail.dead_letter", "not MessagePack"),
+        ("mail.dead_letter", "email: is required"),
+    ]
+    assert len(dead_letters.stored) == metrics.unsent["undecodable"] == 200
