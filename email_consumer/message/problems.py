@@ -17,7 +17,9 @@ _PLAIN: Mapping[str, str] = {
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "frozen_set_type": "must be a list",
+    "finite_number": "must be a number",
     "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "list_type": "must be a list",
@@ -41,12 +43,13 @@ def problems(error: ValidationError, place: str = "") -> list[str]:
     lines = []
     for problem in shown:
         field = ".".join(str(part) for part in (place, *problem["loc"]) if part != "")
-        text = _in_words(problem)
+        text = in_words(problem)
         lines.append(_cut(f"{field}: {text}" if field else text))
     return lines if len(found) == len(shown) else [*lines, f"and {len(found) - len(shown):,} more"]
 
 
-def _in_words(problem: ErrorDetails) -> str:
+def in_words(problem: ErrorDetails) -> str:
+    """What pydantic found, without words of Python."""
     match problem["type"]:
         case kind if kind in _PLAIN:
             return _PLAIN[kind]

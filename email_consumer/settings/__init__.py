@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from email_consumer.message.address import parse_address
+from email_consumer.message.problems import in_words
 from email_consumer.message.send_window import Window, time_zone
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.settings import checks
@@ -277,7 +278,7 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 
 def _line(problem: ErrorDetails, given: Mapping[str, str]) -> str:
-    text = problem["msg"].removeprefix("Value error, ")
+    text = in_words(problem)
     place = str(problem["loc"][0])  # the first variable's name, or the field's where its default is at fault
     field, names = next((field, names) for field, names in variables().items() if place in {field, *names})
     variable = next((name for name in names if name in given), names[0])

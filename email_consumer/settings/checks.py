@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -69,8 +69,10 @@ def ramp(value: object) -> object:
     for part in value.split(","):
         domain, _, day = part.strip().partition(":")
         try:
-            found[parse_address(f"anybody@{domain}").domain.lower()] = date.fromisoformat(day)
-        except ValueError:
+            first = date.fromisoformat(day)
+            found[parse_address(f"anybody@{domain}").domain.lower()] = first
+            first + timedelta(days=366)  # as long as a curve may be
+        except (ValueError, OverflowError):
             raise ValueError("must be domains and their first days, such as news.example.com:2027-01-31") from None
     return tuple(found.items())
 

@@ -21,8 +21,8 @@ class ReputationSettings(BaseModel):
     ramp: Annotated[tuple[tuple[str, date], ...], BeforeValidator(checks.ramp)] = Field(
         (), validation_alias=AliasChoices("RAMP")
     )
-    ramp_curve: Annotated[tuple[Annotated[int, Field(ge=50)], ...], BeforeValidator(checks.split)] = Field(
-        (), validation_alias=AliasChoices("RAMP_CURVE"), max_length=366
+    ramp_curve: Annotated[tuple[Annotated[int, Field(ge=50, le=1_000_000_000)], ...], BeforeValidator(checks.split)] = (
+        Field((), validation_alias=AliasChoices("RAMP_CURVE"), max_length=366)
     )
     canary_wait: float = Field(600.0, validation_alias=AliasChoices("CANARY_WAIT"), gt=0, le=86_400)
 

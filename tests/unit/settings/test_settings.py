@@ -68,7 +68,9 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("TOPIC_CANARY", "-1"),
         ("RAMP", "news.example.com"),
         ("RAMP", "news.example.com:tomorrow"),
+        ("RAMP", "news.example.com:9999-12-31"),
         ("RAMP_CURVE", "100,49"),
+        ("RAMP_CURVE", "1" + "0" * 30),
         ("INSTANCE", "a.b"),
         ("STREAM", "a.b"),
         ("STREAM", "a*"),
@@ -124,6 +126,10 @@ def test_a_bad_value_is_one_line_that_names_the_variable_as_it_was_set(variable:
 @pytest.mark.parametrize(
     ("environ", "line"),
     [
+        ({"RETRY_DELAY": "soon"}, "RETRY_DELAY: must be a number (it is 'soon')"),
+        ({"MAX_ATTEMPTS": "1.5"}, "MAX_ATTEMPTS: must be a whole number (it is '1.5')"),
+        ({"KEEP_SUBJECTS": "perhaps"}, "KEEP_SUBJECTS: must be true or false (it is 'perhaps')"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT: must be 'auto', 'human' or 'json' (it is 'xml')"),
         ({"SENTRY_DSN": "foo"}, "SENTRY_DSN: is not a Sentry DSN, such as https://key@sentry.example.com/1"),
         ({"NATS_NKEY_SEED": "geheim"}, "NATS_NKEY_SEED: is not the seed of an nkey, which begins with SU"),
         ({"NATS_USER": "u"}, "NATS_PASSWORD: NATS_USER and NATS_PASSWORD are set together or not at all"),
