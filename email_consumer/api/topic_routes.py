@@ -90,7 +90,12 @@ class TopicRoutes:
             )
         )
 
-    @operation("Cancel mail that is not sent yet; later mail of the topic is sent", answer=Receipt, scope=Scope.ADMIN)
+    @operation(
+        "Cancel mail that is not sent yet; later mail of the topic is sent",
+        answer=Receipt,
+        errors=(422,),
+        scope=Scope.ADMIN,
+    )
     async def cancel(self, request: web.Request) -> web.Response:
         topic_id = request.match_info["topic_id"]
         if len(topic_id) > LONGEST_KEY or not is_one_line(topic_id):
