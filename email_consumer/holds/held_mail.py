@@ -12,6 +12,7 @@ from email_consumer.holds import statements
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.holds.keys import ramp_of
 from email_consumer.holds.ramp_release import RampRelease
+from email_consumer.runtime.duty_cycle import rest
 from email_consumer.store.database import Database
 
 _BATCH = 500
@@ -79,7 +80,7 @@ class HeldMail:
                 break
             released += mails
             self._released()
-            await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
+            await rest(began, _SHARE)
         return released
 
     async def _release_some(self, key: str) -> int:

@@ -3,20 +3,18 @@
 What nobody takes must not fill the disk: JetStream may refuse events for weeks, and an endpoint may be disabled for good.
 """
 
-import asyncio
-import sqlite3
 import time
 
 import structlog
 
 from email_consumer.core.metrics import Metrics
+from email_consumer.runtime.duty_cycle import rest
 from email_consumer.store.database import Database
+from email_consumer.store.sweeps import SHARE, keep_sweeping
 
 _MOST = 1_000_000
 """Rows that each of the two tables may have: a few hundred megabytes."""
 _INTERVAL = 60.0
-_SHARE = 0.1
-"""Maximum share of the writer's time."""
 _BATCH = 1_000
 
 # Numbers have no gaps. The last event stays: the next number is counted from it. One that everybody has taken is empty.
@@ -54,12 +52,7 @@ class EventRetention:
 
     async def run(self) -> None:
         """Sweep regularly, until cancelled."""
-        while True:
-            try:
-                await self.sweep(time.time())
-            except sqlite3.OperationalError as error:
-                _log.warning("retention.failed", error=str(error), retry_in=self._interval)
-            await asyncio.sleep(self._interval)
+        await keep_sweeping(self.sweep, self._interval)
 
     async def sweep(self, now: float) -> None:
         """Delete what is too old at `now` (Unix seconds), and the oldest of what is too much.
@@ -83,5 +76,5 @@ class EventRetention:
                 parameters = {"cutoff": cutoff, "most": self._most, "batch": _BATCH}
                 rows = list(await connection.execute_fetchall(statement, parameters))
             deleted, lost = len(rows), lost + sum(row["lost"] for row in rows)
-            await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
+            await rest(began, SHARE)
         return lost

@@ -4,7 +4,6 @@ Its attempts, results, sums and unused contents are deleted, too. Unfinished mai
 own tables; for events out see `event_retention.py`.)
 """
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -13,16 +12,16 @@ import aiosqlite
 import orjson
 import structlog
 
+from email_consumer.runtime.duty_cycle import rest
 from email_consumer.store.activity import fold
 from email_consumer.store.database import Database
 from email_consumer.store.domain_days import DomainDays, forget
 from email_consumer.store.status import Status
+from email_consumer.store.sweeps import SHARE, keep_sweeping
 
 _BATCH = 200
 """Mails per transaction, which takes a few milliseconds."""
 _PAGES_BATCH = 250
-_SHARE = 0.1
-"""Maximum share of the writer's time."""
 _FREE_SHARE = 0.1
 """Share of free pages in the file that is left for future mail."""
 
@@ -81,12 +80,7 @@ class Retention:
 
     async def run(self) -> None:
         """Sweep regularly, until cancelled."""
-        while True:
-            try:
-                await self.sweep(time.time())
-            except sqlite3.OperationalError as error:
-                _log.warning("retention.failed", error=str(error), retry_in=self._interval)
-            await asyncio.sleep(self._interval)
+        await keep_sweeping(self.sweep, self._interval)
 
     async def sweep(self, now: float) -> int:
         """Delete what is too old at `now` (Unix seconds); returns the number of mails.
@@ -103,7 +97,7 @@ class Retention:
             if old:
                 async with self._database.transaction() as connection:
                     deleted += await _forget(connection, old, cutoff)
-                await _pause(began)
+                await rest(began, SHARE)
             if ids[-1]["created_at"] >= cutoff:
                 break
             after = ids[-1]["id"]
@@ -127,7 +121,7 @@ class Retention:
             began = time.monotonic()
             async with self._database.transaction() as connection:
                 await connection.execute_fetchall(f"PRAGMA incremental_vacuum({_PAGES_BATCH})")
-            await _pause(began)
+            await rest(began, SHARE)
             before, free = free, await self._pragma("freelist_count")
             if free >= before:  # the file was created without auto_vacuum
                 break
@@ -150,8 +144,3 @@ async def _forget(connection: aiosqlite.Connection, ids: Sequence[int], cutoff: 
         await connection.execute(statement, (topics,))
     await connection.execute(_OLD_MINUTES, (topics, cutoff // 60))
     return len(gone)
-
-
-async def _pause(began: float) -> None:
-    """Pause so that work since `began` (monotonic clock) takes no more than its share of time."""
-    await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))

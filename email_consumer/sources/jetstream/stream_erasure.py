@@ -20,6 +20,7 @@ from nats.js.errors import APIError, NotFoundError
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.stream_reader import read_stream
 from email_consumer.message.wire_format import parse
+from email_consumer.runtime.duty_cycle import rest
 from email_consumer.runtime.errors import OperatorError
 from email_consumer.store import erasure_statements as statements
 from email_consumer.store.database import Database
@@ -117,7 +118,7 @@ class StreamErasure:
                 page.append(message)
                 if len(page) == self._page:
                     yield page
-                    await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
+                    await rest(began, _SHARE)
                     began, page = time.monotonic(), []
         if page:
             yield page
