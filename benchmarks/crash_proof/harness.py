@@ -3,6 +3,7 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -37,7 +38,12 @@ class Count:
     """Kept in the dead letters since nobody knows whether they were sent."""
     kills: int
     misshown: int = 0
-    """Mails whose row in the end doesn't say Sent, where that was looked at."""
+    """Mails whose row in the end doesn't say Sent, or whose events out don't tell what happened, where that was looked at."""
+
+
+def one_address(_number: int) -> str:
+    """The same for all mails."""
+    return "you@example.com"
 
 
 @dataclass(kw_only=True)
@@ -52,13 +58,13 @@ class Harness(ABC):
     uuids: list[str] = field(default_factory=list)
     kills: int = 0
 
-    async def publish(self, mails: int) -> None:
-        """So many mails, half of them in each lane, each stored when this returns, its copies one after the other."""
+    async def publish(self, mails: int, address: Callable[[int], str] = one_address) -> None:
+        """So many mails to the address of each number, half of them in each lane, each stored when this returns, its copies one after the other."""
         first = len(self.uuids)
         self.uuids += [f"mail-{number:06}" for number in range(first, first + mails)]
         waiting = []
-        for uuid, subject in zip(self.uuids[first:], cycle(_SUBJECTS), strict=False):
-            payload = msgpack.packb({"uuid": uuid, "email": "you@example.com", "subject": uuid, "body": "<p>Hi</p>"})
+        for number, (uuid, subject) in enumerate(zip(self.uuids[first:], cycle(_SUBJECTS), strict=False), first):
+            payload = msgpack.packb({"uuid": uuid, "email": address(number), "subject": uuid, "body": "<p>Hi</p>"})
             waiting += [await publisher.publish_async(subject, payload) for publisher in self.publishers]
         await asyncio.gather(*waiting)
 

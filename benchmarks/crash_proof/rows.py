@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.crash_proof.events_row import address, all_told, with_events
 from benchmarks.crash_proof.fleet_rows import FleetSize, all_shown, fleet_killed
-from benchmarks.crash_proof.harness import Count
+from benchmarks.crash_proof.harness import Count, one_address
 from benchmarks.crash_proof.run_harness import RunHarness, start_harness
 from tests.servers.sns_to_sqs import SnsToSqs
 from tests.servers.sqs import SqsServer
@@ -55,8 +56,8 @@ def _never_twice(count: Count) -> str:
     return "lost or doubled mail" if count.lost or count.doubled else ""
 
 
-async def _kill_again_and_again(harness: RunHarness, size: Size) -> Count:
-    await harness.publish(size.mails)
+async def _kill_again_and_again(harness: RunHarness, size: Size, address: Callable[[int], str] = one_address) -> Count:
+    await harness.publish(size.mails, address)
     for kill in range(1, size.kills + 1):
         # Not over the whole queue: what a kill leaves to be parked never arrives, and must not be waited for.
         await harness.wait_sent(round(0.7 * size.mails * kill / size.kills))
@@ -71,6 +72,22 @@ async def killed_with_events(directory: Path, size: Size) -> Count:
     ) as harness:
         await _slow_ses(harness)
         return await _kill_again_and_again(harness, size)
+
+
+async def killed_with_bounces(directory: Path, size: Size) -> Count:
+    """Quicker than the others: with many kills, it is the starts that take the time."""
+    async with start_harness(
+        directory,
+        seed=size.seed,
+        events=True,
+        SES_RATE_PER_SEC=4 * size.rate,
+        IN_DOUBT_GRACE=10,
+        EVENTS_OUT="nats",
+        BOUNCE_STOP=0,
+        COMPLAINT_STOP=0,
+    ) as harness:
+        await _slow_ses(harness)
+        return await with_events(harness, await _kill_again_and_again(harness, size, address))
 
 
 async def killed_without_events(directory: Path, size: Size) -> Count:
@@ -226,6 +243,7 @@ async def workers_nodes_and_sidecar_killed(directory: Path, size: Size) -> Count
 
 ROWS = (
     Row("daemon killed, SES's events arrive", killed_with_events, _exactly_once),
+    Row("daemon killed, with bounces, complaints and events out", killed_with_bounces, all_told),
     Row("daemon killed, no events, IN_DOUBT=resend", killed_without_events, _bounded),
     Row("daemon killed, no events, IN_DOUBT=park", killed_without_events_park, _never_twice),
     Row("nats-server killed", nats_killed, _exactly_once),

@@ -1,8 +1,9 @@
-"""Events out under kills: each is in the stream once, and a subscriber that has nothing else knows what the tables know."""
+"""Events out under kills: each is in the stream once, the stream alone tells what the tables know, webhooks miss none."""
 
 import os
 import random
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import nats
 import orjson
 import pytest
@@ -21,12 +23,16 @@ from tests.servers.daemon import Daemon
 from tests.servers.fleet import Fleet
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
+from tests.servers.webhook_receiver import WebhookReceiver
 from tests.waiting import PATIENCE, until
 
 MAILS = int(os.environ.get("EVENTS_MAILS", "150"))
 KILLS = int(os.environ.get("EVENTS_KILLS", "3"))
 RATE = int(os.environ.get("EVENTS_RATE", "200"))
 _STREAM = "messages-events"
+_KEY = "events-out"
+_LIVING, _REMOVED = "/living", "/removed"
+"""Paths of the webhook receiver's endpoints; the second is removed in the middle."""
 _TYPE_BY_STATUS = {2: "sent", 3: "failed", 4: "stopped"}
 _TYPE_BY_RESULT = {"Delivery": "delivered", "Bounce": "bounced", "Complaint": "complained"}
 
@@ -40,6 +46,9 @@ class EventsHarness:
     publisher: JetStreamPublisher
     processes: list[Daemon]
     database: Path
+    receiver: WebhookReceiver
+    site: aiohttp.ClientSession
+    """The program's API."""
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
@@ -56,13 +65,19 @@ async def open_harness(directory: Path, kind: str) -> AsyncIterator[EventsHarnes
             "ACK_WAIT": "2",
             "CLAIM_LEASE": "4",
             "IN_DOUBT_GRACE": "20",  # what is killed in the middle waits as long for its event
-            "EVENTS_OUT": "nats",
+            "EVENTS_OUT": "nats,webhooks",
+            "WEBHOOK_ALLOW_PRIVATE": "true",
+            "API_KEY": _KEY,
             "BOUNCE_STOP": "0",  # every tenth mail bounces, and every tenth recipient complains
             "COMPLAINT_STOP": "0",
         }
         publisher = await JetStreamPublisher.connect(server.url)
-        async with _processes(directory, kind, variables, port) as (processes, database):
-            yield EventsHarness(server, sandbox, publisher, processes, database)
+        async with (
+            _processes(directory, kind, variables, port) as (processes, database),
+            WebhookReceiver(directory) as receiver,
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers={"X-API-KEY": _KEY}) as site,
+        ):
+            yield EventsHarness(server, sandbox, publisher, processes, database, receiver, site)
         await publisher.close()
 
 
@@ -99,23 +114,68 @@ async def _events(url: str) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+async def _add_endpoints(harness: EventsHarness) -> dict[str, str]:
+    """Their ids by path; then the receiver listens."""
+    ids, secrets = {}, {}
+    for path in (_LIVING, _REMOVED):
+        async with harness.site.post("/v1/webhooks", json={"url": harness.receiver.url(path)}) as answer:
+            assert answer.ok, await answer.text()
+            endpoint = await answer.json()
+        ids[path], secrets[path] = endpoint["id"], endpoint["secret"]
+    await harness.receiver.start(secrets)
+    return ids
+
+
+async def _kill_again_and_again(harness: EventsHarness, removed: str) -> float:
+    """Returns the Unix time at which the removal of that endpoint was answered."""
+    chance = random.Random(16)
+    answered_at = 0.0
+    await until(lambda: {receipt.path for receipt in harness.receiver.receipts()} == {_LIVING, _REMOVED})
+    for kill in range(KILLS):
+        share = MAILS // (KILLS + 1)
+        count = share * kill + chance.randrange(share)
+        answer = await harness.sandbox.get("/messages/wait", count=count, timeout=PATIENCE)
+        assert answer["reached"], answer
+        if kill == KILLS // 2:
+            async with harness.site.delete(f"/v1/webhooks/{removed}") as response:
+                assert response.ok, await response.text()
+            answered_at = time.time()
+        # Away from one kill to the next: killed, there again, hanging, there again.
+        if kill % 2:
+            await harness.receiver.come_back()
+        elif kill % 4:
+            harness.receiver.stop()
+        else:
+            await harness.receiver.kill()
+        if kill % 3 == 2:
+            await harness.nats.kill()
+            await harness.nats.restart()
+        else:
+            victim = chance.choice(harness.processes)
+            await victim.kill()
+            await victim.start_again()
+    await harness.receiver.come_back()
+    return answered_at
+
+
+async def _delivered(harness: EventsHarness, endpoint: str) -> None:
+    """Until the endpoint has had all; what failed is sent again now rather than in some minutes."""
+
+    async def nothing_waits() -> bool:
+        async with harness.site.get(f"/v1/webhooks/{endpoint}") as answer:
+            return bool((await answer.json())["waiting"] == 0)
+
+    async with harness.site.post(f"/v1/webhooks/{endpoint}/resend", json={}) as answer:
+        assert answer.ok, await answer.text()
+    await until(nothing_waits)
+
+
 @pytest.mark.parametrize("kind", ["run", "roles"])
 async def test_each_event_once_whatever_is_killed(tmp_path: Path, kind: str) -> None:
-    chance = random.Random(16)
     async with open_harness(tmp_path, kind) as harness:
+        endpoints = await _add_endpoints(harness)
         await harness.publisher.publish(map(_mail, range(MAILS)))
-        for kill in range(KILLS):
-            share = MAILS // (KILLS + 1)
-            count = share * kill + chance.randrange(share)
-            answer = await harness.sandbox.get("/messages/wait", count=count, timeout=PATIENCE)
-            assert answer["reached"], answer
-            if kill % 3 == 2:
-                await harness.nats.kill()
-                await harness.nats.restart()
-            else:
-                victim = chance.choice(harness.processes)
-                await victim.kill()
-                await victim.start_again()
+        removal_answered_at = await _kill_again_and_again(harness, endpoints[_REMOVED])
         await emptied(harness.publisher)
         # With separate roles, the tables follow what the worker has settled.
         finished = "SELECT count(*) FROM email_requests WHERE status >= 2"
@@ -123,7 +183,9 @@ async def test_each_event_once_whatever_is_killed(tmp_path: Path, kind: str) -> 
         await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
         await until(lambda: harness.rows("SELECT count(*) FROM unmatched_events") == [(0,)])
         await until(lambda: harness.rows("SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
+        await _delivered(harness, endpoints[_LIVING])
         events = await _events(harness.nats.url)
+        receipts = harness.receiver.receipts()
         mails = dict(harness.rows("SELECT uuid, status FROM email_requests"))
         results = harness.rows(
             "SELECT uuid, result.status, recipient FROM email_results AS result"
@@ -142,3 +204,8 @@ async def test_each_event_once_whatever_is_killed(tmp_path: Path, kind: str) -> 
     )
     assert reported == Counter((uuid, _TYPE_BY_RESULT[status], recipient) for uuid, status, recipient in results)
     assert {kind for _, kind, _ in reported} == set(_TYPE_BY_RESULT.values())
+    assert all(receipt.verified for receipt in receipts)
+    assert {receipt.id for receipt in receipts if receipt.path == _LIVING} == {name for name, _ in events}
+    at_removed = [receipt.sent_at for receipt in receipts if receipt.path == _REMOVED]
+    assert at_removed
+    assert max(at_removed) <= removal_answered_at  # whole seconds
