@@ -5,7 +5,6 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 from nats.js.api import AckPolicy, ConsumerConfig
 
@@ -30,16 +29,20 @@ def _name(number: int) -> str:
 
 async def with_events(harness: RunHarness, count: Count) -> Count:
     """The count, and the mails whose row or events out don't say what happened, each event once."""
-    await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
-    path = harness.directory / "daemon" / "data" / "email.db"
-    await until(lambda: _rows(path, "SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
-    shown = {uuid for (uuid,) in _rows(path, "SELECT uuid FROM email_requests WHERE status = 2")}
+    await all_out(harness)
+    shown = {uuid for (uuid,) in _rows(harness, "SELECT uuid FROM email_requests WHERE status = 2")}
     told = await _told(harness)
     wrong = sum(
         uuid not in shown or told[uuid] != Counter(["sent", *_BECOMES[_name(number)]])
         for number, uuid in enumerate(harness.uuids)
     )
     return replace(count, misshown=wrong)
+
+
+async def all_out(harness: RunHarness) -> None:
+    """Until the daemon has all that SES reports, and no event waits to go out."""
+    await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
+    await until(lambda: _rows(harness, "SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
 
 
 async def _told(harness: RunHarness) -> defaultdict[str, Counter[str]]:
@@ -58,7 +61,8 @@ async def _told(harness: RunHarness) -> defaultdict[str, Counter[str]]:
     return told
 
 
-def _rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+def _rows(harness: RunHarness, sql: str) -> list[tuple[object, ...]]:
+    path = harness.directory / "daemon" / "data" / "email.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         return connection.execute(sql).fetchall()
 

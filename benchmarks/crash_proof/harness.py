@@ -132,7 +132,16 @@ def sandbox_process(directory: Path, events_to: str) -> SandboxProcess:
     """SES's events go out as signed SNS messages to that URL, again and again until they are taken."""
     return SandboxProcess(
         directory / "sandbox",
-        *("--events-to", events_to, "--event-retry-delay", "0.5", "--event-max-retries", "100000"),
+        *(
+            "--events-to",
+            events_to,
+            "--event-retry-delay",
+            "0.5",
+            "--event-max-retries",
+            "100000",
+            "--keep",
+            "10000000",
+        ),
     )
 
 

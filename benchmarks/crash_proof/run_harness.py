@@ -1,6 +1,7 @@
 """One daemon and all it talks to, as processes that can be killed."""
 
 import random
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,11 +19,18 @@ class RunHarness(Harness):
 
     nats: NatsServer
     daemon: Daemon
+    url: str
+    """Of the daemon's API."""
 
     async def kill_daemon(self) -> None:
         """SIGKILL, and start it again."""
         await self.daemon.kill()
         self.kills += 1
+        await self.daemon.start()
+
+    async def restart_daemon(self) -> None:
+        """SIGTERM, and start it again."""
+        assert await self.daemon.stop() == 0
         await self.daemon.start()
 
     def in_doubt(self) -> int:
@@ -31,11 +39,11 @@ class RunHarness(Harness):
 
 @asynccontextmanager
 async def start_harness(
-    directory: Path, *, seed: int, events: bool, events_to: str = "", **further: object
+    directory: Path, *, seed: int, events: bool, events_to: str = "", alone: bool = False, **further: object
 ) -> AsyncIterator[RunHarness]:
     """Start everything; `events`: SES's events go out, to the daemon or to `events_to` (a URL).
 
-    `further` are variables of the daemon.
+    `alone`: the daemon shares no memory with a process that it was forked from. `further` are variables of the daemon.
     """
     [port] = free_ports(1)
     sandbox = sandbox_process(directory, events_to or f"http://127.0.0.1:{port}/v1/events/results")
@@ -44,7 +52,7 @@ async def start_harness(
         environment = variables(server.url, sandbox, directory, port)
         environment |= {name: str(value) for name, value in further.items()}
         client = await upstream(server.url)
-        async with Daemon(directory / "daemon", environment) as daemon:
+        async with Daemon(directory / "daemon", environment, python=sys.executable if alone else None) as daemon:
             yield RunHarness(
                 directory=directory,
                 sandbox=sandbox,
@@ -52,5 +60,6 @@ async def start_harness(
                 chance=random.Random(seed),
                 nats=server,
                 daemon=daemon,
+                url=f"http://127.0.0.1:{port}",
             )
         await client.close()

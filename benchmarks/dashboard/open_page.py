@@ -110,7 +110,7 @@ async def _mail(url: str, rate: int) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _viewers(url: str, number: int) -> AsyncIterator[None]:
     async with aiohttp.ClientSession(url, headers={"X-API-KEY": KEY}) as session:
-        looking = [asyncio.create_task(work(session)) for _ in range(number) for work in (_live, _topics)]
+        looking = [asyncio.create_task(work(session)) for _ in range(number) for work in (watch_live, poll_topics)]
         yield
         for task in looking:
             task.cancel()
@@ -120,13 +120,13 @@ async def _viewers(url: str, number: int) -> AsyncIterator[None]:
                 task.result()
 
 
-async def _live(session: aiohttp.ClientSession) -> None:
+async def watch_live(session: aiohttp.ClientSession) -> None:
     async with session.get("/v1/live", timeout=aiohttp.ClientTimeout(total=None), raise_for_status=True) as response:
         async for _ in response.content:
             pass
 
 
-async def _topics(session: aiohttp.ClientSession) -> None:
+async def poll_topics(session: aiohttp.ClientSession) -> None:
     while True:
         async with session.get("/v1/topics?limit=25", raise_for_status=True) as response:
             await response.read()

@@ -19,6 +19,8 @@ from email_consumer.store.domain_days import DomainDays, forget
 from email_consumer.store.status import Status
 from email_consumer.store.sweeps import SHARE, keep_sweeping
 
+_LONGEST_INTERVAL = 3_600.0
+"""Seconds between two sweeps: mail is kept for a tenth longer than it has to be, or for an hour."""
 _BATCH = 200
 """Mails per transaction, which takes a few milliseconds."""
 _PAGES_BATCH = 250
@@ -72,11 +74,11 @@ _log = structlog.get_logger(__name__)
 class Retention:
     """A background service."""
 
-    def __init__(self, database: Database, keep: float, *, interval: float = 3_600.0) -> None:
-        """`keep`: seconds after the outcome, at least IDEMPOTENCY_TTL; `interval`: seconds between two sweeps."""
+    def __init__(self, database: Database, keep: float) -> None:
+        """`keep`: seconds after the outcome, at least IDEMPOTENCY_TTL."""
         self._database = database
         self._keep = keep
-        self._interval = interval
+        self._interval = min(_LONGEST_INTERVAL, keep / 10)
 
     async def run(self) -> None:
         """Sweep regularly, until cancelled."""

@@ -1,12 +1,15 @@
 """What retention deletes and what it leaves, on a real SQLite file."""
 
 import asyncio
+import time
 
+from email_consumer.runtime.tasks import end
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
 from email_consumer.store.status import Status
 from tests.factories import content
 from tests.integration.store.mails import add_mail, rows
+from tests.waiting import until
 
 DAY = 86_400.0
 NOW = 1_000 * DAY
@@ -16,6 +19,10 @@ OLD, YOUNG = NOW - KEEP - DAY, NOW - KEEP + DAY
 
 async def _uuids(database: Database) -> set[object]:
     return {uuid for (uuid,) in await rows(database, "SELECT uuid FROM email_requests")}
+
+
+async def _uuids_are(database: Database, expected: set[object]) -> bool:
+    return await _uuids(database) == expected
 
 
 async def test_finished_mail_is_forgotten_when_its_time_is_over(database: Database) -> None:
@@ -37,6 +44,15 @@ async def test_a_second_sweep_finds_nothing(database: Database) -> None:
     await add_mail(database, created=OLD)
     retention = Retention(database, KEEP)
     assert [await retention.sweep(NOW), await retention.sweep(NOW)] == [1, 0]
+
+
+async def test_mail_that_is_kept_for_a_short_time_is_looked_for_often(database: Database) -> None:
+    retention = asyncio.create_task(Retention(database, 0.1).run())
+    await add_mail(database, created=time.time(), finished=time.time())
+    await until(lambda: _uuids_are(database, set()))
+    await add_mail(database, created=time.time(), finished=time.time())
+    await until(lambda: _uuids_are(database, set()))
+    await end(retention)
 
 
 async def test_a_content_lasts_as_long_as_a_mail_that_has_it(database: Database) -> None:
