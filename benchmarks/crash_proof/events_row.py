@@ -31,9 +31,9 @@ async def with_events(harness: RunHarness, count: Count) -> Count:
     """The count, and the mails whose row or events out don't say what happened, each event once."""
     await all_out(harness)
     shown = {uuid for (uuid,) in _rows(harness, "SELECT uuid FROM email_requests WHERE status = 2")}
-    told = await _told(harness)
+    published = await _published(harness)
     wrong = sum(
-        uuid not in shown or told[uuid] != Counter(["sent", *_BECOMES[_name(number)]])
+        uuid not in shown or published[uuid] != Counter(["sent", *_BECOMES[_name(number)]])
         for number, uuid in enumerate(harness.uuids)
     )
     return replace(count, misshown=wrong)
@@ -45,20 +45,20 @@ async def all_out(harness: RunHarness) -> None:
     await until(lambda: _rows(harness, "SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
 
 
-async def _told(harness: RunHarness) -> defaultdict[str, Counter[str]]:
+async def _published(harness: RunHarness) -> defaultdict[str, Counter[str]]:
     """By UUID, how often the stream holds an event of each type. A mail may have been in doubt meanwhile."""
     jetstream = harness.publishers[0]
     left = (await jetstream.stream_info(_EVENTS)).state.messages
     consumer = ConsumerConfig(ack_policy=AckPolicy.NONE, mem_storage=True, inactive_threshold=60)
     subscription = await jetstream.pull_subscribe(f"{_EVENTS}.>", stream=_EVENTS, config=consumer)
-    told: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    published: defaultdict[str, Counter[str]] = defaultdict(Counter)
     while left:
         for message in await subscription.fetch(min(left, _AT_ONCE), timeout=PATIENCE):
             left -= 1
             event = json.loads(message.data)
             if event["type"] != "in_doubt":
-                told[event["uuid"]][event["type"]] += 1
-    return told
+                published[event["uuid"]][event["type"]] += 1
+    return published
 
 
 def _rows(harness: RunHarness, sql: str) -> list[tuple[object, ...]]:
@@ -67,7 +67,7 @@ def _rows(harness: RunHarness, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def all_told(count: Count) -> str:
+def all_published(count: Count) -> str:
     """Exactly once, and so is each event."""
     if count.lost or count.doubled or count.parked:
         return "lost, doubled or parked mail"

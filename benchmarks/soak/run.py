@@ -89,13 +89,13 @@ async def soak(directory: Path, plan: Plan) -> Result:
         await _all_delivered(site, endpoint)
         sent = {uuid for uuid, _ in (await harness.sandbox.get("/messages/uuids"))["uuids"]}
         receipts = receiver.receipts()
-        told = {receipt.uuid for receipt in receipts}
+        notified = {receipt.uuid for receipt in receipts}
         reported = [uuid for number, uuid in enumerate(load.uuids) if number % 10 < 2]
         return Result(
             count,
             sent_though_cancelled=len(sent & load.cancelled),
             cancelled=len(load.cancelled),
-            untold=sum(uuid not in told for uuid in reported),
+            untold=sum(uuid not in notified for uuid in reported),
             forged=sum(not receipt.verified for receipt in receipts),
             samples=samples,
         )
