@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 
 import aiohttp
@@ -60,7 +61,7 @@ class Load:
             topic = f"cancelled-{number}"
             uuids = [f"{topic}-{each}" for each in range(_CANCELLED)]
             await asyncio.gather(*(self._publish(uuid, 9, topic, _MUCH_LATER) for uuid in uuids))
-            await _until_it_works(lambda topic=topic: self._cancel(topic))
+            await _until_it_works(partial(self._cancel, topic))
             self.cancelled |= set(uuids)
             await asyncio.sleep(_CANCEL_EVERY)
 
