@@ -1,6 +1,7 @@
 """The recipients given to `publish`, validated."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import click
 from email_consumer.message.address import normal_form, parse_address
 
 _REPORTED = 10
+_LONGEST_LINE = 10_000
 
 
 def read_recipients(addresses: Sequence[str], file: Path | None) -> tuple[list[str], int]:
@@ -44,7 +46,9 @@ def _places(addresses: Sequence[str], file: Path | None) -> Iterator[tuple[str, 
         return
     try:
         with file.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(iter(partial(lines.readline, _LONGEST_LINE), ""), start=1):
+                if len(line) == _LONGEST_LINE:  # devices and pipes need not have line ends
+                    raise click.ClickException(f"{file} line {number} has {_LONGEST_LINE:,} characters or more")
                 address = line.strip()
                 if address and not address.startswith("#"):
                     yield f"{file} line {number}", address

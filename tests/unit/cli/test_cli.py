@@ -167,6 +167,12 @@ def test_an_empty_argument_names_nothing(arguments: list[str], monkeypatch: pyte
     assert "Error: an argument is empty" in result.stderr
 
 
+def test_a_list_of_recipients_without_line_ends_is_refused() -> None:
+    result = CliRunner().invoke(main, ["publish", "--to-file", "/dev/zero", "--subject", "s", "--text", "/dev/null"])
+    assert result.exit_code == 1
+    assert result.stderr == "Error: /dev/zero line 1 has 10,000 characters or more\n"
+
+
 @pytest.mark.parametrize("option", ["--html", "--text", "--attach"])
 def test_a_file_without_end_is_not_read_to_its_end(option: str) -> None:
     body = [] if option == "--text" else ["--text", "/dev/null"]
