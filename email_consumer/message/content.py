@@ -69,7 +69,7 @@ class Content(FromOutside):
     lane: LaneName | None = None
     """`transactional`: mail that somebody waits for, which an unsubscribe does not stop. `bulk`, the default: all other mail."""
     tenant: Tenant | None = None
-    """The tenant of SES that the mail is sent for: its reputation is counted apart, and a pause of it stops nobody else's mail."""
+    """The tenant of SES that the mail is sent for: its reputation is counted separately, and a pause of it stops nobody else's mail."""
     send_window: Window | None = None
     """When the mail may be sent, by the local clock; outside, it waits for the next opening. Of bulk mail, in place of what `BULK_SEND_WINDOW` says."""
     timezone: Zone | None = None
