@@ -9,6 +9,7 @@ from aiohttp import web
 from email_consumer.api import statements
 from email_consumer.api.unseen import Unseen
 from email_consumer.message.lane import Lane
+from email_consumer.runtime.counted import counted
 from email_consumer.store.database import Database
 from email_consumer.store.mail_state import MailState, read_state
 from email_consumer.store.status import Status
@@ -102,7 +103,7 @@ class MailHistory:
         """Says where the mail could be."""
         waiting = await self._unseen()
         text = "No mail with this uuid is known. Mail from NATS or SQS is known once a worker has pulled it; "
-        where = "the queue does not respond" if waiting is None else f"{waiting:,} mails wait in the queue"
+        where = "the queue does not respond" if waiting is None else f"{counted(waiting, 'mail')} waiting in the queue"
         return ApiError(404, "not_found", f"{text}{where}.", {"waiting": waiting})
 
 

@@ -20,6 +20,7 @@ from email_consumer.cli.terminal import say
 from email_consumer.core.dead_letters import DeadLetterError, DeadLetterKind
 from email_consumer.local.environment import use_local_nats
 from email_consumer.local.servers import running_nats_url
+from email_consumer.runtime.counted import counted
 from email_consumer.settings import Settings
 from email_consumer.settings.mail_stream import mail_stream
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
@@ -112,7 +113,7 @@ def remove(*, sequences: Sequence[int], every: bool, kind: str | None, yes: bool
 
     async def answer(letters: JetStreamDeadLetters, _: Settings) -> None:
         chosen = await _chosen(letters, sequences, every=every, kind=kind)
-        confirm(f"Delete {len(chosen)} dead letters for good?", yes=yes)
+        confirm(f"Delete {counted(len(chosen), 'dead letter')} for good?", yes=yes)
         await _each(chosen, letters.remove, "removed")
 
     _ask(answer)

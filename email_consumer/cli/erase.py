@@ -13,6 +13,7 @@ from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.cli.terminal import say
 from email_consumer.message.address import normal_form
+from email_consumer.runtime.counted import counted
 from email_consumer.settings import Settings
 from email_consumer.settings.kept_streams import kept_streams
 from email_consumer.store.database import StoreInUseError, open_database
@@ -59,8 +60,8 @@ async def _directly(settings: Settings, address: str) -> dict[str, Any]:
 
 
 def _text(receipt: dict[str, Any]) -> str:
-    mails = f"{receipt['mails']} mails made anonymous, {receipt['stopped']} of them stopped before they were sent"
-    lines = [f"{mails}; {receipt['contents']} contents and {receipt['events']} events deleted."]
+    mails = f"{counted(receipt['mails'], 'mail')} made anonymous, {receipt['stopped']:,} of them stopped before they were sent"
+    lines = [f"{mails}; {counted(receipt['contents'], 'content')} and {counted(receipt['events'], 'event')} deleted."]
     if receipt["suppressed"]:
         lines.append("The address is on the suppression list and stays there, so that it goes on stopping mail.")
     if receipt["contents_kept"]:
@@ -71,7 +72,7 @@ def _text(receipt: dict[str, Any]) -> str:
         lines.append(
             f"Messages that name it are deleted from {' and '.join(receipt['streams'])} while the program runs."
         )
-    unseen = f"{receipt['unseen']:,} mails" if receipt["unseen"] is not None else "mail"
+    unseen = counted(receipt["unseen"], "mail") if receipt["unseen"] is not None else "mail"
     lines.append(
         f"Not looked at: {unseen} that no worker has pulled from the queue, dead letters in SQS, backups, and Amazon's side. "
         "Events of mail of the last days may still come; erase again then."

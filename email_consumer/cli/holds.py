@@ -10,6 +10,7 @@ from email_consumer.cli.configuration import answering
 from email_consumer.cli.options import data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.cli.terminal import say, say_each
+from email_consumer.runtime.counted import counted
 
 _PATH = "/v1/holds"
 
@@ -55,4 +56,4 @@ def resume(*, key: str, data: Path) -> None:
 def _line(hold: dict[str, Any]) -> str:
     until = f" until {hold['until'][:16]}" if hold["until"] else ""
     reason = f" ({hold['reason']})" if hold["reason"] else ""
-    return f"{hold['key']}  by {hold['holder']} since {hold['since'][:16]}{until}, {hold['mails']:,} mails wait{reason}"
+    return f"{hold['key']}  by {hold['holder']} since {hold['since'][:16]}{until}, {counted(hold['mails'], 'mail')} waiting{reason}"

@@ -10,6 +10,7 @@ from email_consumer.cli.configuration import answering
 from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.terminal import say
+from email_consumer.runtime.counted import counted
 from email_consumer.settings import Settings
 from email_consumer.settings.mail_stream import mail_stream
 from email_consumer.sources.jetstream.topology import Topology
@@ -51,8 +52,8 @@ async def _adopt(client: Client, settings: Settings, *, yes: bool) -> None:
     if not waiting:
         say(f"Nothing to adopt: no mail lies on {lane.subject} unread.")
         return
-    confirm(f"Send the {waiting:,} mails on {lane.subject}?", yes=yes)
+    confirm(f"Send the {counted(waiting, 'mail')} on {lane.subject}?", yes=yes)
     await topology.ensure(adopt=True)
     if lane.missing:
         raise click.ClickException(f"there is no lane of transactional mail: {lane.missing}")
-    say(f"{waiting:,} mails on {lane.subject} will be sent once each `run` or `worker` is restarted.")
+    say(f"{counted(waiting, 'mail')} on {lane.subject} will be sent once each `run` or `worker` is restarted.")

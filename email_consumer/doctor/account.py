@@ -4,6 +4,7 @@ from email_consumer.aws.control_plane import Clocks, ControlPlane
 from email_consumer.aws.errors import AwsError
 from email_consumer.core.account import Account
 from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.runtime.counted import counted
 from email_consumer.ses.account import read_account
 
 _NEARLY_USED = 0.8
@@ -69,7 +70,7 @@ def _production(account: Account) -> Finding:
 def _quota(account: Account) -> Finding:
     limit, used = account.max_24_hour_send, account.sent_last_24_hours
     if limit is None:
-        return ok("ses.quota", f"{used:,.0f} recipients in the last 24 hours, without a limit.")
+        return ok("ses.quota", f"{counted(round(used), 'recipient')} in the last 24 hours, without a limit.")
     text = f"{used:,.0f} of {limit:,.0f} recipients of 24 hours are used"
     if used >= limit:
         return error("ses.quota", f"{text} up: nothing is sent until some of them are a day old.", _MORE)

@@ -9,6 +9,7 @@ from nats.js.errors import NotFoundError
 
 from email_consumer.doctor.finding import Finding, error, ok, skipped, warning
 from email_consumer.jetstream.api import ask
+from email_consumer.runtime.counted import counted
 from email_consumer.sources.jetstream.drift import (
     ConsumerNeeds,
     consumer_changes,
@@ -81,7 +82,7 @@ def _stream(found: StreamInfo, name: str, subject: str) -> list[Finding]:
         warning("queue.stream", f"Stream {name!r}: {risk}.", f"`nats stream edit {name}`, unless this is intended.")
         for risk in stream_risks(found.config)
     ]
-    summary = ok("queue.stream", f"Stream {name!r} holds {found.state.messages:,} messages.")
+    summary = ok("queue.stream", f"Stream {name!r} holds {counted(found.state.messages, 'message')}.")
     return failures + risks or [summary]
 
 
@@ -127,7 +128,7 @@ def _consumer(
         for risk in consumer_risks(found["config"], max_payload)
     ]
     if found["num_pending"] and not (found["num_ack_pending"] or found["num_waiting"]):
-        text = f"Consumer {name!r}: {found['num_pending']:,} mails are waiting, none is being processed, and no program requests them."
+        text = f"Consumer {name!r}: {counted(found['num_pending'], 'mail')} waiting, none is being processed, and no program requests them."
         fix = "Start `email-consumer run`, or see its log (intake.interrupted)."
         risks.append(warning(check, text, fix))
     waiting = (

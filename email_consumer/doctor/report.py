@@ -7,6 +7,7 @@ import click
 import orjson
 
 from email_consumer.doctor.finding import Finding, Severity, worst
+from email_consumer.runtime.counted import counted
 from email_consumer.runtime.visible import printable, without_login
 
 _COLOURS = {Severity.OK: "green", Severity.SKIPPED: "bright_black", Severity.WARNING: "yellow", Severity.ERROR: "red"}
@@ -33,7 +34,7 @@ def as_json(findings: Sequence[Finding]) -> bytes:
 def _sum(findings: Sequence[Finding]) -> str:
     counts = Counter(finding.severity for finding in findings)
     if worst(findings) is Severity.OK:
-        return f"All is well: {counts[Severity.OK]} checks."
+        return f"All is well: {counted(counts[Severity.OK], 'check')}."
     parts = [(counts[Severity.ERROR], "error"), (counts[Severity.WARNING], "warning")]
     return ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in parts if count) + "."
 

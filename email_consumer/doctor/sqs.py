@@ -3,6 +3,7 @@
 from botocore.exceptions import BotoCoreError
 
 from email_consumer.doctor.finding import Finding, error, ok, warning
+from email_consumer.runtime.counted import counted
 from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 
@@ -21,7 +22,7 @@ async def check_source_queue(
             waiting, policy = await queue.count(), await queue.redrive_policy()
     except (SqsError, BotoCoreError) as failure:
         return [error("sqs.source", f"{failure}.", _FIX.format(variable=variable))]
-    found = ok("sqs.source", f"Queue {queue.name} holds {waiting:,} messages. {_UNSEEN}")
+    found = ok("sqs.source", f"Queue {queue.name} holds {counted(waiting, 'message')}. {_UNSEEN}")
     redrive = "Give it a RedrivePolicy with a dead-letter queue and a maxReceiveCount of 1000"
     if policy is None and not dead_letters_elsewhere:
         text = (
@@ -38,6 +39,6 @@ async def check_events_queue(url: str, *, region: str, endpoint: str | None) -> 
     """SNS_EVENTS_QUEUE_URL."""
     try:
         async with SqsQueue.open(url, region=region, endpoint=endpoint) as queue:
-            return ok("sqs.events", f"Queue {queue.name} holds {await queue.count():,} events.")
+            return ok("sqs.events", f"Queue {queue.name} holds {counted(await queue.count(), 'event')}.")
     except (SqsError, BotoCoreError) as failure:
         return error("sqs.events", f"{failure}.", _FIX.format(variable="SNS_EVENTS_QUEUE_URL"))

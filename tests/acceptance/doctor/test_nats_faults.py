@@ -134,7 +134,7 @@ async def test_mail_that_nobody_takes(installation: Installation) -> None:
     await jetstream.publish("messages.email", _MAIL)
     found = await installation.findings()
     assert (list(found), found["queue.consumer"].severity) == (["queue.consumer"], "warning")
-    assert "1 mails are waiting, none is being processed, and no program requests them" in found["queue.consumer"].text
+    assert "1 mail waiting, none is being processed, and no program requests them" in found["queue.consumer"].text
     await client.close()
 
 

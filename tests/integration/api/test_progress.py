@@ -67,7 +67,7 @@ async def test_mail_that_is_unknown_may_wait_in_the_stream(harness: ApiHarness) 
     await harness.client.jetstream().publish("messages.email", b"whatever")
     status, found = await harness.ask("GET", "/v1/messages/u-9")
     assert (status, found["error"]["waiting"]) == (404, 1)
-    assert "1 mails wait in the queue" in found["error"]["message"]
+    assert "1 mail waiting in the queue" in found["error"]["message"]
 
 
 async def _unsubscribe(harness: ApiHarness, address: str) -> None:

@@ -31,7 +31,7 @@ async def test_directly_when_nobody_has_the_database(tmp_path: Path) -> None:
     async with open_database(path) as database:
         await add_mail(database, email="jane@example.com")
     code, out, _ = await _erase(path, "Jane <JANE@example.com>")
-    assert (code, out.partition(",")[0]) == (0, "1 mails made anonymous")
+    assert (code, out.partition(",")[0]) == (0, "1 mail made anonymous")
     async with open_database(path) as database:
         assert await rows(database, "SELECT count(*) FROM email_requests WHERE email LIKE 'erased-%'") == [(1,)]
 
