@@ -36,6 +36,8 @@ class HeldMail:
         self._database = database
         self._holds = holds
         self._released = released
+        self._none_at = -1
+        """`Database.writes` when no mail waited for a hold; -1 if some did."""
         self._wake = asyncio.Event()
         holds.on_end(lambda _: self._wake.set())
 
@@ -63,8 +65,12 @@ class HeldMail:
         Raises:
             sqlite3.OperationalError: the file accepts no writes at present; what was released stays released.
         """
-        released = 0
-        for row in await self._database.fetch(statements.KEYS):
+        if self._database.writes == self._none_at:
+            return 0
+        writes, released = self._database.writes, 0  # before the look, so that nothing is missed
+        keys = await self._database.fetch(statements.KEYS)
+        self._none_at = -1 if keys else writes
+        for row in keys:
             mails = await self._release(row["key"])
             if mails:
                 _log.info("hold.released", key=row["key"], mails=mails)

@@ -108,6 +108,8 @@ class Database:
         """Why the last write failed; empty if it succeeded."""
         self._extended_at = writer.total_changes
         """Changes of the writer when the index of addresses was last extended."""
+        self.writes = 0
+        """Transactions of the writer that have ended: while there are no more, a reader would find the same again."""
         self.when_written: Callable[[], None] = lambda: None
         """Called after each commit."""
 
@@ -172,6 +174,8 @@ class Database:
             if is_temporary(error):
                 self._error = str(error)
             raise
+        finally:  # also of one that was cancelled: it may have been committed
+            self.writes += 1
         self._error = ""
         self.when_written()
 
