@@ -5,8 +5,8 @@ import asyncio
 from email_consumer.core.metrics import Metrics
 
 
-async def measure(metrics: Metrics, interval: float = 0.25) -> None:
-    """Note every `interval` seconds by how much the timer came late, until cancelled."""
+async def measure(metrics: Metrics, interval: float = 1.0) -> None:
+    """Note every `interval` seconds by how much the timer came late, until cancelled. Each look wakes an idle process up."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + interval

@@ -82,9 +82,9 @@ _CASES = {
     ),
     "EmailLoopLag": Case(
         {
-            'email_loop_lag_seconds_bucket{le="0.25"}': "0+240x20 4800x60",
-            'email_loop_lag_seconds_bucket{le="1.0"}': "0+240x80",
-            'email_loop_lag_seconds_bucket{le="+Inf"}': "0+240x80",
+            'email_loop_lag_seconds_bucket{le="0.25"}': "0+60x20 1200x60",
+            'email_loop_lag_seconds_bucket{le="1.0"}': "0+60x80",
+            'email_loop_lag_seconds_bucket{le="+Inf"}': "0+60x80",
         },
         quiet=25,
         fires=40,
