@@ -6,6 +6,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[3]
 _PACKAGE = _ROOT / "email_consumer"
+_MOST_LINES = 300
 
 
 def _pictured() -> list[set[str]]:
@@ -25,3 +26,11 @@ def test_the_picture_is_the_folder_listing() -> None:
     folders = {path.parent.name for path in _PACKAGE.glob("*/__init__.py")}
     modules = {path.stem for path in _PACKAGE.glob("*.py")} - {"__init__"}
     assert set[str]().union(*_pictured()) == folders | modules
+
+
+def test_the_files_of_the_hot_path_exist_and_can_be_read_in_one_go() -> None:
+    text = (_ROOT / "docs" / "architecture.md").read_text()
+    table = text.partition("the files of the hot path")[2].partition("\n\nOnly")[0]
+    lines = {path: len((_PACKAGE / path).read_text().splitlines()) for path in re.findall(r"`([\w/]+\.py)`", table)}
+    assert {"pipeline/pipeline.py", "ses/connection.py"} <= lines.keys()
+    assert max(lines.values()) <= _MOST_LINES
