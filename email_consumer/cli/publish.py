@@ -165,6 +165,8 @@ def _listed(uuids: Sequence[str]) -> str:
 
 def _read(option: str, path: str) -> str:
     content = _bytes(option, path)
+    if not content.strip():  # the program before the pipe has failed, most likely
+        raise click.ClickException(f"{option} {path} is empty; nothing was published")
     try:
         return content.decode()  # not read as text: line ends would be changed
     except UnicodeDecodeError as error:

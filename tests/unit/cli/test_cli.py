@@ -111,6 +111,8 @@ def test_a_data_directory_that_cannot_be_is_one_line(monkeypatch: pytest.MonkeyP
         (["--to", "a@example.com", "--html", "-", "--at", "tomorrow"], "scheduled_at: "),
         (["--to", "a@example.com", "--html", "-", "--from", "nobody"], "from_email: "),
         (["--to", "a@example.com", "--html", "missing.html"], "missing.html"),
+        (["--to", "a@example.com", "--html", "/dev/null"], "--html /dev/null is empty; nothing was published"),
+        (["--to", "a@example.com", "--html", "-", "--text", "/dev/null"], "--text /dev/null is empty"),
         (["--to", "a@example.com", "--html", "-", "--subject", "two\nlines"], "subject: contains a line break"),
     ],
 )
@@ -168,14 +170,14 @@ def test_an_empty_argument_names_nothing(arguments: list[str], monkeypatch: pyte
 
 
 def test_a_list_of_recipients_without_line_ends_is_refused() -> None:
-    result = CliRunner().invoke(main, ["publish", "--to-file", "/dev/zero", "--subject", "s", "--text", "/dev/null"])
+    result = CliRunner().invoke(main, ["publish", "--to-file", "/dev/zero", "--subject", "s", "--text", __file__])
     assert result.exit_code == 1
     assert result.stderr == "Error: /dev/zero line 1 has 10,000 characters or more\n"
 
 
 @pytest.mark.parametrize("option", ["--html", "--text", "--attach"])
 def test_a_file_without_end_is_not_read_to_its_end(option: str) -> None:
-    body = [] if option == "--text" else ["--text", "/dev/null"]
+    body = [] if option == "--text" else ["--text", __file__]
     arguments = ["publish", "--to", "a@example.com", "--subject", "s", *body, option, "/dev/zero"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1
