@@ -24,7 +24,7 @@ export const T = {
   apiKey: "API key",
   invalidKey: "Invalid API key.",
   noKey: "No API key is set, so nobody can log in and protected routes refuse every request. Set API_KEY in the environment or in .env to a long random text, and restart.",
-  local: ["LOCAL MODE", "No real mail is sent: SES and NATS are stand-ins on this machine."],
+  local: ["LOCAL MODE", "No real mail is sent: a sandbox on this machine takes the place of Amazon SES."],
   safe: { stop: ["SAFE MODE", "Mail to addresses outside of RECIPIENT_ALLOWLIST is stopped."], redirect: ["SAFE MODE", "Mail to other addresses goes to REDIRECT_ALL_TO instead."] },
   zone: (name, server) => `Times: ${name}${server && server !== name ? `; days begin in ${server}` : ""}`,
   searchLabel: "Search",
