@@ -39,24 +39,10 @@ _log = structlog.get_logger(__name__)
 async def build_worker(options: RoleOptions, services: Supervisor) -> None:
     """Start the worker once no other kind of ledger holds the consumer, and the shared state is loaded."""
     link = await connect_nats(options.nats, services)
-    client, stream, replicas = link.client, link.mail.stream, link.mail.replicas
-    await ensure_ledger_streams(client, stream, replicas=replicas)
-    services.start(
-        Service(
-            "ledger streams",
-            partial(keep_ledger_streams, client, stream, replicas=replicas),
-            on_crash=OnCrash.EXIT,
-        )
-    )
+    client, stream = link.client, link.mail.stream
+    await _open_ledger_streams(link)
     claims = ClaimsStream(client, stream)
-    claims_exist = partial(_wait_for_claims, claims, link.server)
-
-    async def take_consumer() -> JetStreamSource:
-        nats = await link.join_ledger(claims_exist)
-        await claims_exist()
-        return nats
-
-    sources = await open_sources(options.sources, services, take_consumer)
+    sources = await open_sources(options.sources, services, partial(_take_consumer, link, claims))
     parts = Parts(Metrics(), sources, services, options.safe_mode)
     gate = Gate(options.safe_mode)
     paced = await open_paced_sender(parts, options.ses)
@@ -82,16 +68,7 @@ async def build_worker(options: RoleOptions, services: Supervisor) -> None:
     )
     await services.enter(ledger.running())
     _log.info("ledger.opened", worker=ledger.worker)
-    shared_state = SharedStateWatcher(
-        client,
-        stream=stream,
-        cancel=gate.cancel,
-        suppressed=gate.suppressed,
-        hold=gate.holds.replace,
-        events_since=ledger.events_expected_from,
-    )
-    services.start(Service("shared state", shared_state.run))
-    parts.checks["shared_state"] = shared_state.check
+    shared_state = _follow_shared_state(parts, link, gate, ledger)
     await listen(parts, options.http, health_routes(parts, create_registry(parts.metrics)))
     secrets = await shared_state.ready()
     journal = BucketJournal(client, stream)
@@ -109,6 +86,21 @@ async def build_worker(options: RoleOptions, services: Supervisor) -> None:
     watch_progress(parts, options.ses, parts.metrics, sending.dispatcher.oldest)
     report_on(parts)
     services.start(*sending.services())
+
+
+async def _open_ledger_streams(link: NatsLink) -> None:
+    """Create the ledger's streams, and create them again if they are lost."""
+    stream, replicas = link.mail.stream, link.mail.replicas
+    await ensure_ledger_streams(link.client, stream, replicas=replicas)
+    keep = partial(keep_ledger_streams, link.client, stream, replicas=replicas)
+    link.services.start(Service("ledger streams", keep, on_crash=OnCrash.EXIT))
+
+
+async def _take_consumer(link: NatsLink, claims: ClaimsStream) -> JetStreamSource:
+    claims_exist = partial(_wait_for_claims, claims, link.server)
+    nats = await link.join_ledger(claims_exist)
+    await claims_exist()  # no takeover waited for them if the ledger had the consumer before
+    return nats
 
 
 async def _wait_for_claims(claims: ClaimsStream, server: ServerAddress) -> None:
@@ -137,3 +129,18 @@ async def _join_cluster(link: NatsLink, paced: PacedSender) -> Membership:
     link.services.at_end(membership.leave)
     link.services.start(Service("membership", membership.run, on_crash=OnCrash.EXIT))
     return membership
+
+
+def _follow_shared_state(parts: Parts, link: NatsLink, gate: Gate, ledger: JetStreamLedger) -> SharedStateWatcher:
+    """Learn of cancellations, suppressions, holds and events from the sidecar."""
+    shared_state = SharedStateWatcher(
+        link.client,
+        stream=link.mail.stream,
+        cancel=gate.cancel,
+        suppressed=gate.suppressed,
+        hold=gate.holds.replace,
+        events_since=ledger.events_expected_from,
+    )
+    parts.services.start(Service("shared state", shared_state.run))
+    parts.checks["shared_state"] = shared_state.check
+    return shared_state
