@@ -20,7 +20,7 @@ from email_consumer.api.mail_store import MailStore
 from email_consumer.api.message_routes import MessageRoutes
 from email_consumer.api.progress import ProgressReader
 from email_consumer.api.reason_routes import ReasonRoutes
-from email_consumer.api.resend_routes import ResendRoutes
+from email_consumer.api.resend.routes import ResendRoutes
 from email_consumer.api.scheduled_mail import ScheduledMail
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.stats_routes import StatsRoutes

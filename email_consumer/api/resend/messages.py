@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from email_consumer.api.batch import Batch
 from email_consumer.api.new_messages import NewMessage
-from email_consumer.api.resend_errors import invalid
+from email_consumer.api.resend.errors import invalid
 from email_consumer.core.mail_queue import LANE
 from email_consumer.message.fields import is_tag
 from email_consumer.message.keys import Reading

@@ -16,9 +16,9 @@ from email_consumer.api.mail_store import MailStore
 from email_consumer.api.new_messages import MAX_ELEMENTS, NewMessage, NewMessages
 from email_consumer.api.request_key import request_key
 from email_consumer.api.request_limiter import RequestLimiter
-from email_consumer.api.resend_errors import invalid, respond
-from email_consumer.api.resend_messages import in_their_names, refused, to_message
-from email_consumer.api.resend_view import content_of, shown
+from email_consumer.api.resend.errors import invalid, respond
+from email_consumer.api.resend.messages import in_their_names, refused, to_message
+from email_consumer.api.resend.view import content_of, shown
 from email_consumer.api.scheduled_mail import ScheduledMail
 from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
