@@ -57,6 +57,10 @@ async def harness(
         yield RolesHarness(tmp_path, server, sandbox, client, session, roles, mess, variables=variables)
 
 
+_PATIENT = 30
+"""Seconds. After an answer that came too late, as on a busy machine, the account is asked again only after a minute."""
+
+
 async def nats_is_away(harness: RolesHarness) -> None:
     await harness.start_well()
     await harness.nats.stop()
@@ -135,12 +139,12 @@ async def the_account_is_paused(harness: RolesHarness) -> None:
 
 async def the_account_is_shut_down(harness: RolesHarness) -> None:
     await harness.sandbox.put("/sandbox/account", {"enforcement_status": "SHUTDOWN"})
-    await harness.start()
+    await harness.start(SES_TIMEOUT=_PATIENT)
 
 
 async def the_quota_is_used_up(harness: RolesHarness) -> None:
     await harness.sandbox.put("/sandbox/account", {"max_24_hour_send": 10, "sent_last_24_hours": 10})
-    await harness.start()
+    await harness.start(SES_TIMEOUT=_PATIENT)
 
 
 async def ses_can_not_be_reached(harness: RolesHarness) -> None:
