@@ -29,7 +29,9 @@ from email_consumer.store.status import Status
 
 _GROUP = 250
 _LONGEST_SLEEP = 30.0
-"""Seconds; the wall clock may be changed meanwhile, and lost messages are found only by checking."""
+"""Seconds; the wall clock may be changed meanwhile."""
+_CHECK_EVERY = 5.0
+"""Seconds between checks for lost messages: nothing tells that somebody deleted the stream, or made it again."""
 _FULL_PAUSE = 0.05
 """Seconds between checks of a full window: cheaper than a signal for each mail that leaves it."""
 _RETRY_PAUSE = 1.0
@@ -58,7 +60,7 @@ class Scheduler:
         *,
         dead_letter_writer: DeadLetterWriter,
         windows: Mapping[Lane, PublishWindow] | None = None,
-        check_interval: float = _LONGEST_SLEEP,
+        check_interval: float = _CHECK_EVERY,
     ) -> None:
         """`dead_letters` stores what can't be published; `check_interval`: seconds between checks for lost messages.
 
