@@ -175,7 +175,7 @@ def _to_the_end(site: Site, points: CrashPoints) -> list[str]:
     try:
         world.run(lambda: world.now >= _PUBLISHED_AT, limit=2 * _PUBLISHED_AT)
         with points.watched():
-            world.on_step = points.step
+            world.on_step.append(points.step)
             world.run(lambda: settled(site), limit=_LIMIT)
         let_pass(world, AFTER)
     except StuckError as error:

@@ -1,17 +1,21 @@
 """Faults under the seed: each begins at a moment, and what lasts ends by itself or with the scenario's active part."""
 
+from collections.abc import Mapping
+
 from tests.simulation.injector import Fault, Faults
 from tests.simulation.process import Process
 from tests.simulation.ses_faults import (
     credentials_expire,
     cut_off_ses,
+    doubtful_answers,
     fail_some_mail,
     pause_account,
     unusual_answers,
 )
 from tests.simulation.site import STREAM
 
-_MOST_STEPS = 400
+_MOST_STEPS, _FEW_STEPS = 400, 4
+"""Callbacks until the process is killed; few if a mail is at the step that was drawn."""
 
 
 def kill(faults: Faults) -> None:
@@ -24,7 +28,8 @@ def kill(faults: Faults) -> None:
 
 def kill_at_a_step(faults: Faults) -> None:
     """SIGKILL after one of the process's next callbacks, in the middle of things."""
-    member, left, world = faults.anyone(), faults.draw.randint(1, _MOST_STEPS), faults.site.world
+    member, world = faults.anyone(), faults.site.world
+    left = faults.draw.randint(1, _FEW_STEPS if faults.aimed else _MOST_STEPS)
 
     def step(process: Process) -> None:
         nonlocal left
@@ -32,11 +37,11 @@ def kill_at_a_step(faults: Faults) -> None:
             return
         left -= 1
         if not left:
-            world.on_step = None
+            world.on_step.remove(step)
             faults.hit("kill at a step", [process])
             faults.site.installation.kill(member.name)
 
-    world.on_step = step
+    world.on_step.append(step)
 
 
 def terminate(faults: Faults) -> None:
@@ -166,7 +171,7 @@ def purge_dead_letters(faults: Faults) -> None:
 
 def refuse_writes(faults: Faults) -> None:
     """The disk is full, or another program locks the file."""
-    member = next(each for each in faults.site.installation.members.values() if each.role in {"run", "sidecar"})
+    member = faults.anyone(among=frozenset({"run", "sidecar"}))
     if member.process:
         reason = faults.draw.choice(("database is locked", "database or disk is full"))
         faults.hit(reason, [member.process])
@@ -204,3 +209,6 @@ ALL: tuple[Fault, ...] = (
     refuse_writes,
     foreign_events,
 )
+
+KINDS: Mapping[Fault, int] = {unusual_answers: 8, doubtful_answers: 4, pause_account: 2, refuse_writes: 2}
+"""How many kinds are counted of a fault, if more than one: so many times it is chosen for each time of another one."""

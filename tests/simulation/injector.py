@@ -69,9 +69,14 @@ class Faults:
             for step in self.site.steps.of(process):
                 self.hits[kind, step] += 1
 
-    def anyone(self) -> Member:
-        """The member that is to be hit, or else one of them."""
-        members = list(self.site.installation.members.values())
+    @property
+    def aimed(self) -> bool:
+        """Whether a process is at the step that was drawn for the fault."""
+        return self._target is not None
+
+    def anyone(self, among: frozenset[str] = frozenset()) -> Member:
+        """The member that is to be hit, or else one of them. `among`: only members of these roles."""
+        members = [each for each in self.site.installation.members.values() if not among or each.role in among]
         return next((each for each in members if each.process and each.process is self._target), None) or (
             self.draw.choice(members)
         )
@@ -86,11 +91,15 @@ class Faults:
         self.site.world.after(seconds, lambda: None if self._over else undo())
 
     def _inject(self, fault: "Fault", process: Process | None = None) -> None:
-        if not self._over:
-            self.site.world.trace("FAULT", fault=fault.__name__)
-            self._target = process
-            fault(self)
-            self._target = None
+        if self._over:
+            return
+        world = self.site.world
+        # It may come between two callbacks of a process, and is none of them.
+        running, world.current = world.current, None
+        world.trace("FAULT", fault=fault.__name__)
+        self._target = process
+        fault(self)
+        self._target, world.current = None, running
 
 
 Fault = Callable[[Faults], None]

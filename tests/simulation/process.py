@@ -157,7 +157,10 @@ class Process(asyncio.AbstractEventLoop):
                 self.steps += 1
                 handle.run(self)
                 if world.on_step:
-                    world.on_step(self)
+                    for watch in tuple(world.on_step):
+                        watch(self)
+                    if self.paused_until > world.now:
+                        return
                 if not self.alive:
                     return
         finally:

@@ -18,6 +18,8 @@ from tests.simulation.steps import NAMES
 from tests.simulation.world import StuckError, World, discarding
 
 _FAULTS = 3, 7
+_AT_ANY_TIME = 1 / 3
+"""Share of the faults."""
 _ACTIVE = 60.0
 """Seconds in which mail arrives and faults happen."""
 _CALM = 3_600.0
@@ -154,8 +156,7 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
         faulty = Faults(site)
         for fault in scenario.first:
             faulty.plan(fault, 0.0)
-        for _ in range(draw.randint(*_FAULTS)):
-            _plan_fault(faulty, draw.choice(scenario.faults), scenario.steps, draw)
+        _plan_faults(faulty, scenario, draw)
         found = _to_the_end(world, site, faulty)
         if site.separate:  # each start may have taken the consumer over
             faulty.leases_lost += sum(member.starts for member in site.installation.members.values())
@@ -163,13 +164,16 @@ def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcom
     return Outcome(name, seed, found, faulty.hits, len(site.history.mails), world.now, world.lines)
 
 
-def _plan_fault(faulty: Faults, fault: Fault, steps: tuple[str, ...], draw: Random) -> None:
-    """Half of all faults happen at any time, and the others when a mail is at a step that takes little of the time."""
-    at = draw.uniform(0.0, _ACTIVE)
-    if draw.random() < 0.5:
-        faulty.plan(fault, at)
-    else:
-        faulty.plan_at_step(fault, draw.choice(steps), after=at * 0.5, latest=_ACTIVE * 0.95)
+def _plan_faults(faulty: Faults, scenario: Scenario, draw: Random) -> None:
+    """A third of all faults happen at any time, and the others when a mail is at a step that takes little of the time."""
+    kinds = [fault for fault in dict.fromkeys(scenario.faults) for _ in range(faults.KINDS.get(fault, 1))]
+    for _ in range(draw.randint(*_FAULTS)):
+        at = draw.uniform(0.0, _ACTIVE)
+        if draw.random() < _AT_ANY_TIME:
+            faulty.plan(draw.choice(scenario.faults), at)
+        else:
+            step = draw.choice(scenario.steps)
+            faulty.plan_at_step(draw.choice(kinds), step, after=at * 0.5, latest=_ACTIVE * 0.95)
 
 
 def _environment(draw: Random) -> dict[str, str]:

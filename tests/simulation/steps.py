@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
@@ -22,6 +23,8 @@ from tests.simulation.world import World
 IDLE = "idle"
 _SOON = 0.02
 """Seconds after the beginning of a step: most steps take about so long."""
+_FEW = 6
+"""Callbacks after the beginning of a step."""
 
 _STEPS: tuple[tuple[str, type, str], ...] = (
     ("waiting for its turn", Pacer, "acquire"),
@@ -43,17 +46,32 @@ NAMES = tuple(dict.fromkeys(step for step, _, _ in _STEPS))
 """All steps, in a mail's order."""
 
 
+@dataclass(slots=True, eq=False)
+class _Aim:
+    """What waits for a process at a step."""
+
+    step: str
+    callback: Callable[[Process], None]
+    missed: bool = False
+    """Whether a mail had left the step too soon."""
+    process: Process | None = None
+    left: int = 0
+    """Callbacks of the process to wait for."""
+
+
 class Steps:
     """Counts, for each process, the mails at each step."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._at: dict[Process, Counter[str]] = {}
-        self._wanted: defaultdict[str, list[Callable[[Process], None]]] = defaultdict(list)
+        self._wanted: defaultdict[str, list[_Aim]] = defaultdict(list)
+        self._aims: list[_Aim] = []
+        """Those that count callbacks."""
 
     def when_at(self, step: str, callback: Callable[[Process], None]) -> None:
-        """Call it with the next process that comes to this step, soon after it did."""
-        self._wanted[step].append(callback)
+        """Call it with the next process that is at this step and doesn't leave it too soon."""
+        self._wanted[step].append(_Aim(step, callback))
 
     @contextmanager
     def observed(self) -> Iterator[None]:
@@ -76,11 +94,39 @@ class Steps:
             assert process is not None
             at = self._at.setdefault(process, Counter())
             at[step] += 1
-            for callback in self._wanted.pop(step, ()):
-                self._world.after(self._world.random.uniform(0.0, _SOON), callback, process)
+            for aim in self._wanted.pop(step, ()):
+                self._take_aim(aim, process)
             try:
                 return await original(*args, **kwargs)
             finally:
                 at[step] -= 1
 
         return observed
+
+    def _take_aim(self, aim: _Aim, process: Process) -> None:
+        """Many steps take no time, so half of all aims wait for a few callbacks instead; what missed waits for only one."""
+        draw = self._world.random
+        if not aim.missed and draw.random() < 0.5:
+            self._world.after(draw.uniform(0.0, _SOON), self._release, aim, process)
+            return
+        aim.process, aim.left = process, 1 if aim.missed else draw.randint(1, _FEW)
+        self._aims.append(aim)
+        if len(self._aims) == 1:
+            self._world.on_step.append(self._count)
+
+    def _count(self, process: Process) -> None:
+        for aim in list(self._aims):
+            assert aim.process is not None
+            aim.left -= aim.process is process
+            if not aim.left or not aim.process.alive:
+                self._aims.remove(aim)
+                self._release(aim, aim.process)
+        if not self._aims:
+            self._world.on_step.remove(self._count)
+
+    def _release(self, aim: _Aim, process: Process) -> None:
+        if process.alive and self._at[process][aim.step]:
+            aim.callback(process)
+        else:
+            aim.missed = True
+            self._wanted[aim.step].append(aim)

@@ -40,10 +40,10 @@ def suspend_the_sender(site: Site) -> None:
 
     def step(process: Process) -> None:
         if "sending" in site.steps.of(process):
-            site.world.on_step = None
+            site.world.on_step.remove(step)
             process.suspend(200.0)
 
-    site.world.on_step = step
+    site.world.on_step.append(step)
 
 
 def _once_in_doubt(site: Site, happen: Callable[[], object]) -> None:

@@ -52,8 +52,8 @@ class World:
         self.unhandled: list[str] = []
         """Errors that ended in no task's result and no log."""
         self.lines: list[str] = []
-        self.on_step: Callable[[Process], None] | None = None
-        """Called after each callback of a process, which it may kill."""
+        self.on_step: list[Callable[[Process], None]] = []
+        """Called after each callback of a process, which they may kill or pause."""
         self._tracing = tracing
         self._dead: list[Process] = []
         self._events: list[tuple[float, int, Event]] = []
