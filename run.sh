@@ -6,6 +6,7 @@
 #   ./run.sh test [...]    set up, then run the test suite (arguments go to pytest)
 #   ./run.sh matrix [...]  run the tests on the oldest supported nats-server, then on the newest Python of this machine
 #   ./run.sh simulate [..] play seeds in the simulated world
+#   ./run.sh mutants [..]  change the program in one place after the other, and see whether tests or seeds notice
 #   ./run.sh check         set up, then run the linters, the type checker and the import rules
 #   ./run.sh docs          build the documentation as a site, in build/site
 #   ./run.sh docker        build the image and run it with --env-file .env
@@ -170,6 +171,10 @@ case $verb in
         setup
         exec $venv/bin/python -m tests.simulation "$@"
         ;;
+    mutants)
+        setup
+        exec $venv/bin/python -m tests.mutants "$@"
+        ;;
     check)
         setup
         check
@@ -180,5 +185,5 @@ case $verb in
         ;;
     docker) docker_run ;;
     lock) lock "$@" ;;
-    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, simulate, check, docs, docker, lock" ;;
+    *) fail "unknown verb $verb; known: run (the default), setup, test, matrix, simulate, mutants, check, docs, docker, lock" ;;
 esac

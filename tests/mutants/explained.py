@@ -1,0 +1,4 @@
+"""Changes that nothing has to notice, and why."""
+
+EXPLAINED: dict[str, str] = {}
+"""By a mutant's name."""
