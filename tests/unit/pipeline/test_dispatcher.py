@@ -1,11 +1,15 @@
 import asyncio
 
+from structlog.testing import capture_logs
+
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.core.metrics import Metrics
+from email_consumer.message.lane import Lane
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.runtime.supervisor import Service, supervised
 from tests.factories import FakeDelivery
+from tests.unit.pipeline.manual_clock import ManualClock
 from tests.waiting import patience
 
 
@@ -43,3 +47,56 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
     assert hanging.calls == ["in progress"], "not called again before it has answered"
     assert await dispatcher.drain(0) == 2
     assert slots.free == 2
+
+
+async def test_what_is_unsettled_is_counted_for_each_lane() -> None:
+    settle = asyncio.Event()
+
+    async def handle(_delivery: Delivery) -> None:
+        await settle.wait()
+
+    metrics, slots = Metrics(), DeliverySlots(3)
+    dispatcher = Dispatcher(handle, metrics, heartbeat=60.0)
+    for lane in (Lane.BULK, Lane.TRANSACTIONAL, Lane.BULK):
+        delivery = FakeDelivery()
+        delivery.lane = lane
+        dispatcher.start(delivery, slots)
+    assert (metrics.unsettled, metrics.unsettled_transactional) == (3, 1)
+    settle.set()
+    assert await dispatcher.drain(60.0) == 0
+    await asyncio.sleep(0)
+    assert (metrics.unsettled, metrics.unsettled_transactional) == (0, 0)
+
+
+def test_the_oldest_delivery_tells_how_long_one_has_been_unsettled() -> None:
+    async def handle(_delivery: Delivery) -> None:
+        await asyncio.sleep(100)
+
+    async def measure() -> None:
+        dispatcher, slots = Dispatcher(handle, Metrics(), heartbeat=60.0), DeliverySlots(2)
+        assert dispatcher.oldest() is None
+        for _ in range(2):
+            dispatcher.start(FakeDelivery(), slots)
+            await asyncio.sleep(7)
+        assert dispatcher.oldest() == 14
+
+    with asyncio.Runner(loop_factory=lambda: ManualClock(lambda _: 0.0)) as runner:
+        runner.run(measure())
+
+
+async def test_a_crash_is_logged_and_an_abandoned_delivery_is_none() -> None:
+    async def handle(delivery: Delivery) -> None:
+        if delivery.source == "sqs":
+            raise RuntimeError("a bug")
+        await asyncio.Event().wait()
+
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    dispatcher, slots = Dispatcher(handle, Metrics(), heartbeat=60.0), DeliverySlots(2)
+    with capture_logs() as logs:
+        dispatcher.start(FakeDelivery(source="sqs"), slots)
+        dispatcher.start(FakeDelivery(source="nats"), slots)
+        assert await dispatcher.drain(0.01) == 1
+        await asyncio.sleep(0)
+    assert [line["event"] for line in logs] == ["delivery.crashed"]
+    assert (slots.free, unhandled) == (2, [])
