@@ -1,0 +1,34 @@
+"""A rolling upgrade: process by process, while mail is sent, with workers of the version before and of this one."""
+
+import pytest
+
+from tests.acceptance.publisher import as_map, emptied
+from tests.servers.daemon import Daemon
+from tests.upgrade.installation import VERSIONS
+from tests.upgrade.test_side_by_side import NEW, Surroundings, around  # noqa: F401 - a fixture
+
+_MAILS = 300
+_RATE = 30
+"""A second: slow enough that mail is sent all the time."""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_mail_that_is_sent_meanwhile_is_sent_once(around: Surroundings, version: str) -> None:  # noqa: F811
+    def process(of: str, role: str) -> Daemon:
+        # A worker has no file, and the sidecars have the same one, after each other.
+        return around.daemon(of, role, SES_RATE_PER_SEC=_RATE, DB_PATH=around.directory / "email.db")
+
+    old = [process(version, "sidecar"), process(version, "worker"), process(version, "worker")]
+    for each in old:
+        await each.start()
+    names = [f"u-{number}" for number in range(_MAILS)]
+    await around.publisher.publish([as_map(name) for name in names])
+    met = {}
+    for each, role in zip(old, ("sidecar", "worker", "worker"), strict=True):
+        assert await each.stop() == 0
+        await process(NEW, role).start()
+        met[role] = len(await around.sent())
+    assert 0 < met["sidecar"] < met["worker"] < _MAILS, "mail went out all the time"
+    await around.publisher.publish([as_map(name) for name in names[:20]])  # as what a publisher repeats
+    await emptied(around.publisher)
+    assert await around.sent() == dict.fromkeys(names, 1)
