@@ -181,20 +181,21 @@ def _changes(tree: ast.Module) -> Iterator[_Change]:
 def _in_scope(scope: ast.AST, prefix: str) -> Iterator[_Change]:
     for node in list(ast.iter_child_nodes(scope)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _in_statements(node.body, prefix + node.name)
+            yield from _in_statements(node.body, prefix + node.name, last=True)
         elif isinstance(node, ast.ClassDef):
             yield from _in_scope(node, f"{prefix}{node.name}.")
 
 
-def _in_statements(body: list[ast.stmt], function: str) -> Iterator[_Change]:
+def _in_statements(body: list[ast.stmt], function: str, *, last: bool = False) -> Iterator[_Change]:
+    """`last`: the function ends after them."""
     for node in list(body):
-        if _only_says(node):
+        if _only_says(node) or (last and node is body[-1] and _returns_nothing(node)):
             continue
         if isinstance(node, _SIMPLE):
             yield _LeftOut(function, node, body)
             yield from _in_expressions(node, function, node)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _in_statements(node.body, f"{function}.{node.name}")
+            yield from _in_statements(node.body, f"{function}.{node.name}", last=True)
         else:
             yield from _in_compound(node, function)
 
@@ -233,6 +234,10 @@ def _replace(parent: ast.AST, old: ast.AST, new: ast.AST) -> None:
             setattr(parent, name, new)
         elif isinstance(value, list) and any(each is old for each in value):
             value[:] = [new if each is old else each for each in value]
+
+
+def _returns_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Return) and (node.value is None or ast.unparse(node.value) == "None")
 
 
 def _only_says(node: ast.stmt) -> bool:

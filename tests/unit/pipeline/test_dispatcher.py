@@ -47,6 +47,19 @@ async def test_a_source_that_does_not_answer_delays_no_other_heartbeat() -> None
     assert hanging.calls == ["in progress"], "not called again before it has answered"
     assert await dispatcher.drain(0) == 2
     assert slots.free == 2
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "heartbeats under way ended, too"
+
+
+async def test_the_only_source_gets_heartbeats() -> None:
+    async def handle(_delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+
+    beating = Beating("nats")
+    dispatcher = Dispatcher(handle, Metrics(), heartbeat=0.01)
+    dispatcher.start(beating, DeliverySlots(1))
+    async with patience(), supervised(Service("dispatcher", dispatcher.keep_alive)):
+        await beating.alive.wait()
+    await dispatcher.drain(0)
 
 
 async def test_what_is_unsettled_is_counted_for_each_lane() -> None:

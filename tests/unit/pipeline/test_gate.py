@@ -53,3 +53,13 @@ def test_listeners_hear_of_each_change_once() -> None:
     message = mail(topic_id="news")
     assert gate.check(message, stored(290)) == Stopped(StopReason.CANCELLED)
     assert gate.check(message, stored(301)) is None
+
+
+def test_an_address_that_is_released_gets_mail_again() -> None:
+    gate, freed, other = Gate(), mail(email="freed@example.com"), mail(email="other@example.com")
+    gate.suppress({"freed@example.com": "bounce", "other@example.com": "bounce"})
+    gate.release("freed@example.com")
+    assert gate.check(freed, stored(1)) is None
+    stopped = gate.check(other, stored(1))
+    assert stopped
+    assert stopped.reason is StopReason.SUPPRESSED
