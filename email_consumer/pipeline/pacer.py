@@ -56,6 +56,8 @@ class Pacer:
 
     def set_rate(self, rate: float) -> None:
         """Takes effect at once, also for those already waiting."""
+        # What has been released ahead of the schedule is made up for at the new rate.
+        self._due += max(0.0, self._due - self._loop.time()) * (self._rate / rate - 1)
         self._rate = rate
         self._cap = _cap(rate)
         self._update_metrics()

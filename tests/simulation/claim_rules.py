@@ -35,7 +35,9 @@ def one_at_a_time(
         assert after.granted_at is not None
         unknown = separate and before.process.name != after.process.name
         finished = before.finish_at is not None and before.finish_at <= after.granted_at
-        waited = after.granted_at - (before.finish_at if finished and before.finish_at else before.at)
+        # One that slept gives up late, and does not hear that its grace began when another took over.
+        heard = finished and not unknown
+        waited = after.granted_at - (before.finish_at if heard and before.finish_at else before.at)
         if finished and isinstance(before.outcome, Sent):
             recorded = before.recorded_at is not None and before.recorded_at <= after.granted_at
             if recorded and not unknown:

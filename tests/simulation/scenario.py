@@ -62,25 +62,31 @@ class Scenario:
 
 
 _RUN = {"run": "run"}
+_IN_ONE = tuple(step for step in NAMES if step != "projecting")
+"""With one process, nothing is projected."""
 _ROLES = {"worker-1": "worker", "worker-2": "worker", "sidecar": "sidecar"}
 
 SCENARIOS: dict[str, Scenario] = {
     # Some mail always becomes a dead letter, or hardly a fault would meet that step.
-    "run": Scenario(_RUN, faults.ALL, first=(fail_some_mail,)),
+    "run": Scenario(_RUN, faults.ALL, first=(fail_some_mail,), steps=_IN_ONE),
     "roles": Scenario(_ROLES, faults.ALL, first=(fail_some_mail,)),
     # Machines that sleep: their monotonic clocks stand still.
-    "suspended": Scenario(_ROLES, (faults.suspend, faults.suspend, unusual_answers, faults.cut_link)),
+    "suspended": Scenario(
+        _ROLES, (faults.suspend, faults.suspend, unusual_answers, faults.cut_link), first=(fail_some_mail,)
+    ),
     # Two programs with separate ledgers, of which one has the consumer, and the other takes it over when that one is away.
     "takeover": Scenario(
         {"run-1": "run", "run-2": "run"},
         # A consumer that is made again takes from the ledger that takes over what could tell it a redelivery.
         (*(each for each in faults.ALL if each is not faults.lose_consumer), *([faults.suspend, faults.pause] * 3)),
+        steps=tuple(step for step in _IN_ONE if step != "cancelling"),
         once=True,
     ),
     # Much is in doubt, and whoever could hear of it is away for long.
     "doubt": Scenario(
         _RUN,
         (faults.kill, faults.kill_at_a_step, doubtful_answers, doubtful_answers, faults.refuse_writes),
+        steps=_IN_ONE,
         restart=(0.2, 40.0),
         chance_never=0.2,
     ),
@@ -97,10 +103,10 @@ SCENARIOS: dict[str, Scenario] = {
         (faults.kill, faults.purge_dead_letters),
         {"MAX_ATTEMPTS": "2"},
         first=(fail_some_mail,) * 3,
-        steps=("storing a dead letter", "recording", "settling"),
+        steps=("storing a dead letter", "recording"),
     ),
     # Mail is moved into the store and out of it again, while everything else happens.
-    "holds": Scenario(_RUN, faults.ALL, first=(fail_some_mail,), holds=True),
+    "holds": Scenario(_RUN, faults.ALL, first=(fail_some_mail,), steps=_IN_ONE, holds=True),
     "holds apart": Scenario(_ROLES, faults.ALL, first=(fail_some_mail,), holds=True),
 }
 

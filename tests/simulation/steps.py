@@ -42,8 +42,9 @@ _STEPS: tuple[tuple[str, type, str], ...] = (
     ("publishing due mail", DueMail, "mark_published"),
     ("cancelling", Cancellations, "cancel"),
 )
-NAMES = tuple(dict.fromkeys(step for step, _, _ in _STEPS))
-"""All steps, in a mail's order."""
+NAMES = tuple(dict.fromkeys(step for step, _, _ in _STEPS if step != "settling"))
+"""Steps at which a process can be met, in a mail's order. An acknowledgement goes out within the callback that records the
+outcome, unless the connection is gone."""
 
 
 @dataclass(slots=True, eq=False)

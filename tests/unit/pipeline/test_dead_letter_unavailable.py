@@ -53,6 +53,7 @@ class FullAtFirst:
     ("outcome", "attempt", "recorded"),
     [
         (Rejected("no such domain"), 1, [DeadLetterPending(Rejected("no such domain"), 1)]),
+        (Rejected("too large to be kept"), 0, []),
         (Exhausted("503"), 5, [DeadLetterPending(Exhausted("503"), 5)]),
         (Parked("no event came"), 0, []),
         (Conflict("others"), 0, []),

@@ -157,6 +157,7 @@ def test_who_is_stopped_leaves_and_takes_nobodys_turn(runner: asyncio.Runner, he
         stopped.set()
         pacer.drop_stopped()
         assert [await task for task in waiting[:2]] == [False, False]
+        assert len(list(pacer._waiting)) == 1, "they take no memory either"
         pacer.resume("test")
         await asyncio.sleep(1.01)
         assert waiting[2].done()
@@ -195,5 +196,58 @@ def test_transactional_mail_waits_for_its_turn_of_the_rate_and_for_no_bulk_mail(
         assert 50 * 20 * 0.317 - 2 <= 20 + sum(task.done() for task in bulk) <= 50 * 20 * 0.34 + 2
         pacer.close()
         await asyncio.gather(*bulk)
+
+    runner.run(measure())
+
+
+def test_a_new_rate_applies_at_once_also_to_those_who_wait(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        metrics = Metrics()
+        pacer = Pacer(2.0, metrics)
+        loop, times = asyncio.get_running_loop(), []
+
+        async def sender() -> None:
+            while await pacer.acquire(1):
+                times.append(loop.time())
+
+        senders = [asyncio.create_task(sender()) for _ in range(200)]
+        for rate, within in ((2.0, 10.05), (50.0, 10.05), (2.0, 10.05)):
+            pacer.set_rate(rate)
+            assert metrics.rate == rate
+            times.clear()
+            await asyncio.sleep(within)
+            assert rate * 10 - 2 <= len(times) <= rate * 10 + 2
+        pacer.close()
+        await asyncio.gather(*senders)
+
+    runner.run(measure())
+
+
+def test_what_is_owed_for_a_large_mail_is_owed_at_the_new_rate(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(1.0, Metrics())
+        assert await pacer.acquire(50)
+        waiting = asyncio.create_task(pacer.acquire(1))
+        await asyncio.sleep(10)
+        pacer.set_rate(100.0)
+        await asyncio.sleep(0.39)
+        assert not waiting.done()
+        await asyncio.sleep(0.02)
+        assert waiting.done(), "40 recipients at 100 a second, not at 1"
+
+    runner.run(measure())
+
+
+def test_transactional_mail_does_not_wait_for_the_room_that_a_large_bulk_mail_needs(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(10.0, Metrics())
+        loop = asyncio.get_running_loop()
+        assert await pacer.acquire(5)
+        began = loop.time()
+        large = asyncio.create_task(pacer.acquire(10))  # whose second has room once the first mail's is over
+        await asyncio.sleep(0.1)
+        assert await pacer.acquire(1, lane=Lane.TRANSACTIONAL)
+        assert 0.5 <= loop.time() - began <= 0.51
+        assert await large
 
     runner.run(measure())

@@ -102,3 +102,19 @@ def test_a_hold_of_all_mail_and_one_of_bulk_mail_replace_each_other(runner: asyn
         assert (pacer.held, pacer.bulk_held) == ("", "reserved")
 
     runner.run(measure())
+
+
+def test_a_probe_that_nobody_took_ends_with_its_hold(runner: asyncio.Runner) -> None:
+    async def measure() -> None:
+        pacer = Pacer(100.0, Metrics())
+        pacer.hold("ses", "credentials expired")
+        pacer.probe()
+        pacer.resume("ses")
+        pacer.hold("ses", "credentials expired again")
+        waiting = asyncio.create_task(pacer.acquire(1))
+        await asyncio.sleep(10)
+        assert not waiting.done()
+        pacer.close()
+        assert not await waiting
+
+    runner.run(measure())

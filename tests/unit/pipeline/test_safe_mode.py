@@ -2,7 +2,17 @@
 
 import pytest
 
-from email_consumer.core.outcome import InDoubt, LeftOut, Rejected, SendResult, Sent, Stopped, StopReason
+from email_consumer.core.outcome import (
+    Failed,
+    InDoubt,
+    LeftOut,
+    Rejected,
+    SendResult,
+    Sent,
+    Stopped,
+    StopReason,
+    Throttled,
+)
 from email_consumer.core.safe_mode import HEADER, STOPPED, SafeMode
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.gate import Gate
@@ -87,6 +97,13 @@ async def test_copies_to_others_are_left_out_and_recorded(answer: Sent | InDoubt
     assert (sent.email, sent.cc, sent.bcc) == ("anna@example.com", ("c@staff.example",), ())
     assert isinstance(result, (Sent, InDoubt))
     assert result.left_out == (LeftOut("bob@example.com", STOPPED), LeftOut("dora@example.com", STOPPED))
+
+
+@pytest.mark.parametrize("answer", [Failed("503"), Throttled("slow down")])
+async def test_what_was_not_sent_left_nobody_out(answer: Failed | Throttled) -> None:
+    message = mail(email="anna@example.com", cc=["bob@example.com"])
+    for redirect in (False, True):
+        assert await SafeSender(Ses(answer), safe_mode(redirect=redirect)).send(message, 0.0) == answer
 
 
 async def test_nothing_leaves_if_the_gate_was_passed_by_mistake() -> None:

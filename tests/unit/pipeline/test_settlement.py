@@ -1,6 +1,7 @@
 """Every outcome, what the source is notified of and with which delay, what is recorded, and which dead letter is stored."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import get_args
 
@@ -32,6 +33,7 @@ from email_consumer.core.outcome import (
     Throttled,
     Undecodable,
 )
+from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 from email_consumer.pipeline.settlement import Settlement
 from tests.factories import ORIGIN, FakeDelivery, mail
@@ -233,3 +235,38 @@ async def test_a_refused_tenant_is_named_once_a_minute() -> None:
         ("tenant.refused", "acme"),
         ("tenant.refused", "umbrella"),
     ]
+
+
+@pytest.mark.parametrize("lane", [None, *Lane])
+async def test_what_is_sent_is_counted_by_lane_topic_and_tenant(lane: Lane | None) -> None:
+    metrics = Metrics()
+    metrics.tally = Counter()
+    message = MAIL.model_copy(update={"lane": lane, "topic_id": "news", "tenant": "acme"})
+    for _ in range(2):
+        await settlement(GrantingLedger(), metrics=metrics).settle(FakeDelivery(), message, SENT, ORIGIN, 1)
+    urgent = lane is Lane.TRANSACTIONAL
+    assert metrics.sent_by_lane[lane or Lane.BULK] == 2
+    assert metrics.tally == {("news", "acme", not urgent): 2}
+    assert (metrics.recipients_sent, metrics.transactional_recipients_sent) == (4, 4 * urgent)
+
+
+async def test_changed_duplicates_are_counted_apart() -> None:
+    metrics = Metrics()
+    for changed in (True, False, True):
+        await settlement(GrantingLedger(), metrics=metrics).settle(
+            FakeDelivery(), MAIL, Duplicate(changed=changed), ORIGIN, 0
+        )
+    assert metrics.duplicates_changed == 2
+
+
+@pytest.mark.parametrize(("outcome", "systemic"), [(THROTTLED, True), (HELD, True), (FAILED, False), (REFUSED, False)])
+async def test_why_mail_comes_again_is_remembered(
+    outcome: Failed | Throttled | Held | TenantRefused, systemic: bool
+) -> None:
+    metrics = Metrics()
+    metrics.refused_tenants = {}
+    before = metrics.last_systemic_nak_at
+    await settlement(GrantingLedger(), metrics=metrics).settle(FakeDelivery(), MAIL, outcome, ORIGIN, 1)
+    assert metrics.last_nak_reason == outcome.reason
+    assert (metrics.last_systemic_nak_at != before) is systemic
+    assert metrics.refused_tenants == ({"acme": "it is paused"} if outcome is REFUSED else {})
