@@ -28,7 +28,7 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try mutants instead of running the tests once."""
         options = self._options
-        wanted = [each for file in self.files for each in mutants(file) if options.change in str(each)]
+        wanted = [each for file in self.files for each in mutants(file) if self._is_wanted(each)]
         if options.limit and len(wanted) > options.limit:
             wanted = sorted(random.Random(options.first).sample(wanted, options.limit), key=str)
         bounds = Bounds(
@@ -39,6 +39,10 @@ class Session:
         print(f"{len(wanted)} mutants of {len(self.files)} modules, {len(session.items)} tests", flush=True)
         trial.run(wanted, self._tell)
         return True
+
+    def _is_wanted(self, mutant: Mutant) -> bool:
+        changes = self._options.change
+        return not changes or any(text in mutant.name for text in changes)
 
     def _tell(self, mutant: Mutant, found: Found) -> None:
         self._count[mutant.path, found.verdict] += 1
@@ -71,7 +75,7 @@ def main() -> int:
     """Return 1 if there is a survivor that is not explained."""
     parser = argparse.ArgumentParser(prog="./run.sh mutants", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="modules whose path contains it")
-    parser.add_argument("--change", default="", metavar="TEXT", help="changes whose description contains it")
+    parser.add_argument("--change", action="append", default=[], metavar="TEXT", help="changes whose name contains it")
     parser.add_argument(
         "--asked", action="append", metavar="PATH", help="tests to ask, instead of those of the modules"
     )

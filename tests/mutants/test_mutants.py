@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 from tests.mutants.changes import mutants
+from tests.mutants.explained import EXPLAINED
 from tests.mutants.forks import in_forks
+from tests.mutants.scope import modules
 
 _MODULE = '''
 """A module."""
@@ -61,3 +63,8 @@ def test_a_change_of_the_claim_rule_is_noticed() -> None:
     tried = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert tried.returncode == 0, tried.stdout + tried.stderr
     assert tried.stdout.splitlines()[-1].split() == ["all", "1", "1", "0", "0", "0", "0"]
+
+
+def test_each_explanation_is_of_a_change_that_there_is() -> None:
+    names = {each.name for path in modules([]) for each in mutants(path)}
+    assert not EXPLAINED.keys() - names

@@ -81,6 +81,19 @@ def test_makes_good_what_late_timers_lost_without_exceeding(rate: float, seed: i
     assert most_in_a_second(times) <= allowed(rate)
 
 
+def test_a_long_standstill_is_not_made_good() -> None:
+    over: list[float] = []
+
+    def lateness(when: float) -> float:
+        if when < 1002 or over:
+            return 0.0
+        over.append(when)
+        return 10.0
+
+    times = released(50.0, 110, lateness=lateness)
+    assert 50 * 100 - 5 <= len(times) <= 50 * 100 + 50 * 0.25 + 5
+
+
 def test_weighs_by_recipients(rate: float) -> None:
     times = released(rate, 10, weights=(1, 2, 3))
     assert len(times) >= 0.98 * rate * 10
