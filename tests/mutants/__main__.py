@@ -37,14 +37,14 @@ class Session:
         trial = Trial(session.items, self.files, bounds)
         trial.prepare()
         print(f"{len(wanted)} mutants of {len(self.files)} modules, {len(session.items)} tests", flush=True)
-        trial.run(wanted, self._tell)
+        trial.run(wanted, self._report)
         return True
 
     def _is_wanted(self, mutant: Mutant) -> bool:
         changes = self._options.change
         return not changes or any(text in mutant.name for text in changes)
 
-    def _tell(self, mutant: Mutant, found: Found) -> None:
+    def _report(self, mutant: Mutant, found: Found) -> None:
         self._count[mutant.path, found.verdict] += 1
         if found.verdict is Verdict.SURVIVED:
             if mutant.name in EXPLAINED:

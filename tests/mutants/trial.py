@@ -81,10 +81,10 @@ class Trial:
             if reached:
                 self._seeds.add(seed, *reached)
 
-    def run(self, mutants: Iterable[Mutant], tell: Callable[[Mutant, Found], None]) -> None:
-        """Try each of them. `tell` is called with each, once its fate is known."""
+    def run(self, mutants: Iterable[Mutant], report: Callable[[Mutant, Found], None]) -> None:
+        """Try each of them. `report` is called with each, once its fate is known."""
         for mutant, found, took in in_forks(mutants, self._try, jobs=self._bounds.jobs, seconds=300.0):
-            tell(mutant, found or Found(Verdict.HUNG, f"after {took:.0f} s"))
+            report(mutant, found or Found(Verdict.HUNG, f"after {took:.0f} s"))
 
     def _try(self, mutant: Mutant) -> Found:
         if not self._functions.change(mutant):

@@ -81,7 +81,7 @@ async def test_what_is_unsettled_is_counted_for_each_lane() -> None:
     assert (metrics.unsettled, metrics.unsettled_transactional) == (0, 0)
 
 
-def test_the_oldest_delivery_tells_how_long_one_has_been_unsettled() -> None:
+def test_the_age_of_the_oldest_unsettled_delivery() -> None:
     async def handle(_delivery: Delivery) -> None:
         await asyncio.sleep(100)
 
