@@ -14,7 +14,6 @@ from email_consumer.api.new_messages import Accepted, NewMessages
 from email_consumer.api.request_key import HEADER, request_key
 from email_consumer.api.request_limiter import RequestLimiter
 from email_consumer.api.request_reader import read_request
-from email_consumer.core.known_traces import KnownTraces
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.message.keys import Reading
@@ -35,7 +34,6 @@ class MessageRoutes:
         max_payload: Callable[[], int],
         stored: Callable[[], None],
         default_sender: str = "",
-        traces: KnownTraces | None = None,
     ) -> None:
         """`max_payload`: bytes that NATS accepts now; `stored` wakes the scheduler; `zone` is for naive times.
 
@@ -47,7 +45,6 @@ class MessageRoutes:
         self._zone = zone
         self._max_payload = max_payload
         self._stored = stored
-        self._traces = traces or KnownTraces()
         self._limiter = RequestLimiter(_CONCURRENT, _WAITING)
 
     def routes(self) -> list[web.RouteDef]:
@@ -78,9 +75,8 @@ class MessageRoutes:
             if not batch.messages:
                 details = {"refused": [refusal.model_dump() for refusal in batch.refused]}
                 raise ApiError(422, "no_recipient", "No recipient is a valid e-mail address.", details)
-            self._traces.remember(request.headers, batch.ids)
             text = await self._store.store(
-                batch, lambda: _answer(batch, reading.unknown, time.monotonic() - began), key
+                batch, lambda: _answer(batch, reading.unknown, time.monotonic() - began), key, request.headers
             )
         self._stored()
         return web.Response(text=text, content_type=JSON)

@@ -71,6 +71,13 @@ SELECT json_extract(value, '$[0]'), :topic_id, json_extract(value, '$[1]'), :con
 FROM json_each(:recipients)
 """
 
+# To which trace they belong.
+TRACE_MAILS = """
+INSERT INTO mail_traces (request_id, traceparent)
+SELECT mail.id, :traceparent
+FROM json_each(:recipients) JOIN email_requests AS mail ON mail.uuid = json_extract(value, '$[0]')
+"""
+
 _ADDRESS = "coalesce(address, email)"
 _DOMAIN = f"(SELECT {DOMAIN} FROM (SELECT {_ADDRESS} AS address))"
 

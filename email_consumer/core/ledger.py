@@ -48,6 +48,8 @@ class Origin:
     """Published from our own tables, where an erasure may have removed recipients."""
     lane: Lane = Lane.BULK
     """The lane of the queue that it waited in."""
+    traceparent: str | None = None
+    """Names our span of the delivery, where the mail belongs to a trace; see `core.traceparent`."""
 
     @property
     def ordered(self) -> bool:

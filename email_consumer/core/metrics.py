@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import inf
+from typing import NamedTuple
 
 from email_consumer.core.mail_group import Tally
 from email_consumer.core.outcome import SENT_BACK, Outcome
@@ -12,6 +13,15 @@ from email_consumer.message.lane import Lane
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 """Inclusive upper bounds of a distribution's buckets, in seconds."""
+
+
+class Exemplar(NamedTuple):
+    """One of the observed durations, and the trace that explains it."""
+
+    trace_id: str
+    seconds: float
+    at: float
+    """Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -22,6 +32,8 @@ class Distribution:
     """One count for each of `BOUNDS`, and a last one for longer durations."""
     total: float = 0.0
     """The sum of all observed seconds."""
+    exemplars: dict[int, Exemplar] = field(default_factory=dict)
+    """The newest one by place in `counts`; none where traces are off."""
 
     def observe(self, seconds: float) -> None:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
@@ -30,7 +42,7 @@ class Distribution:
     def __add__(self, other: "Distribution") -> "Distribution":
         """The distribution of both together."""
         counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
-        return Distribution(counts, self.total + other.total)
+        return Distribution(counts, self.total + other.total, self.exemplars | other.exemplars)
 
     def cumulative(self) -> list[int]:
         """For each bound, how many durations were at or below it; then the total count."""

@@ -8,7 +8,7 @@ import orjson
 from email_consumer.core.ledger import WINDOW, Origin
 from email_consumer.core.outcome import LeftOut, Stopped
 from email_consumer.ledgers import statements
-from email_consumer.ledgers.row_changes import ClaimRequest, row_change
+from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, row_change
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.contents import keep_content, row_subject
 
@@ -69,6 +69,19 @@ def claimed_row(
     )
 
 
+def trace_rows(entries: Iterable[ClaimRequest | FinishRequest | ScheduleRequest]) -> list[dict[str, object]]:
+    """For `statements.TRACE`; of the mails that belong to a trace."""
+    return [
+        {
+            "uuid": entry.message.uuid,
+            "recipients_hash": entry.message.fingerprint.recipients,
+            "traceparent": entry.origin.traceparent,
+        }
+        for entry in entries
+        if entry.origin.traceparent
+    ]
+
+
 def as_json(rows: Sequence[object]) -> str:
     """The rows of a whole group in the form in which statements take them."""
     return orjson.dumps(rows).decode()
@@ -108,3 +121,4 @@ async def keep_for_later(
         "put_back": held_by is not None,
     }
     await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})
+    await connection.executemany(statements.TRACE, trace_rows([ScheduleRequest(message, origin)]))

@@ -17,7 +17,7 @@ from email_consumer.core.ledger import Claim, ClaimAnswer, LedgerBlockedError, N
 from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, dead_letter_pending
-from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row
+from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row, trace_rows
 from email_consumer.ledgers.rule import (
     LEASE,
     MAYBE_SENT_BEFORE,
@@ -203,6 +203,10 @@ class SqliteLedger:
         connection.executemany(statements.RETIRE, retired)
         statements.for_rows(connection, statements.insert_claimed, inserted)
         connection.executemany(statements.RECLAIM, reclaimed)
+        taken = (
+            entry for (entry, _), answer in zip(claims, answers, strict=True) if isinstance(answer, (Claim, InDoubt))
+        )
+        connection.executemany(statements.TRACE, trace_rows(taken))
         return answers
 
     def _claimed_row(self, entry: ClaimRequest, now: float, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:

@@ -146,6 +146,13 @@ WHERE uuid = :uuid AND NOT EXISTS (
 )
 """
 
+# To which trace the mail belongs; not where the row is of another mail with the same uuid.
+TRACE = """
+INSERT INTO mail_traces (request_id, traceparent)
+SELECT id, :traceparent FROM email_requests WHERE uuid = :uuid AND recipients_hash = :recipients_hash
+ON CONFLICT (request_id) DO UPDATE SET traceparent = excluded.traceparent
+"""
+
 # Claims of a dead process, found when this one opened the database.
 DOUBT_ORPHANS = f"UPDATE email_requests SET in_doubt = 1, error = 'the process ended during the attempt' WHERE status = {Status.PROCESSED} AND in_doubt = 0"
 

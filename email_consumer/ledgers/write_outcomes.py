@@ -5,7 +5,7 @@ import sqlite3
 from email_consumer.core.outcome import Conflict, InDoubt, Parked, Sent, Stopped
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.row_changes import FinishRequest, row_change
-from email_consumer.ledgers.rows import left_out_rows, stopped_row
+from email_consumer.ledgers.rows import left_out_rows, stopped_row, trace_rows
 
 
 def write_outcomes(
@@ -43,6 +43,9 @@ def write_outcomes(
             left_out += left_out_rows(entry.message.uuid, entry.outcome.left_out, now)
     statements.for_rows(connection, statements.finish, finishes)
     connection.executemany(statements.STOP, stops)
+    connection.executemany(
+        statements.TRACE, trace_rows(entry for entry in entries if isinstance(entry.outcome, Stopped))
+    )
     connection.executemany(statements.FORGET_CONTENT, parked)
     connection.executemany(statements.REMARK, remarks)
     connection.executemany(statements.LEFT_OUT, left_out)

@@ -7,6 +7,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.metrics import BOUNDS, Distribution, Metrics
@@ -134,5 +135,9 @@ def _histogram(name: str, documentation: str, distribution: Distribution) -> His
     return HistogramMetricFamily(name, documentation, buckets=_buckets(distribution), sum_value=distribution.total)
 
 
-def _buckets(distribution: Distribution) -> list[tuple[str, int]]:
-    return list(zip(_LIMITS, distribution.cumulative(), strict=True))
+def _buckets(distribution: Distribution) -> list[tuple[str, int] | tuple[str, int, Exemplar]]:
+    found: list[tuple[str, int] | tuple[str, int, Exemplar]] = [*zip(_LIMITS, distribution.cumulative(), strict=True)]
+    for place, (trace_id, seconds, at) in distribution.exemplars.items():
+        limit, count, *_ = found[place]
+        found[place] = (limit, count, Exemplar({"trace_id": trace_id}, seconds, at))
+    return found

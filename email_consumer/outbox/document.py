@@ -8,6 +8,7 @@ from zlib import crc32
 
 import orjson
 
+from email_consumer.core.traceparent import trace_id
 from email_consumer.message.address import normal_form
 from email_consumer.message.times import rfc3339
 from email_consumer.store.mail_state import known_state
@@ -76,6 +77,8 @@ class Pending(NamedTuple):
     machine: int | None
     detail: str | None
     raw: str | None
+    traceparent: str | None
+    """Of the mail, if it belongs to a trace; see `core.traceparent`."""
 
 
 def read_pending(rows: Iterable[Row]) -> list[Pending]:
@@ -114,6 +117,7 @@ def document(row: Pending, origin: str) -> dict[str, Any]:
         "machine": bool(row.machine) if row.type in {"opened", "clicked"} else None,
         "unsubscribe_group": _group(row.scope),
         "hold": row.scope if row.type in _OF_HOLDS else None,
+        "trace_id": row.traceparent and trace_id(row.traceparent),
         "seq": row.seq,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from email_consumer.core.metrics import Metrics
+from email_consumer.core.traceparent import TRACEPARENT
 from email_consumer.jetstream.publisher import (
     ConflictError,
     LostAckError,
@@ -163,6 +164,8 @@ class EventPublisher:
         """Subject, payload and headers; `after` is the sequence that it expects before it."""
         event = document(row, self._outbox.origin)
         headers = {Header.MSG_ID.value: event["id"], Header.EXPECTED_LAST_SEQUENCE.value: str(after)}
+        if row.traceparent:
+            headers[TRACEPARENT] = row.traceparent
         return self._stream.subject(row.type), orjson.dumps(event), headers
 
     async def _find_end(self) -> None:

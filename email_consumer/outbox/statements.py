@@ -83,11 +83,13 @@ SELECT json_group_array(json_array(
         WHERE first.request_id = result.request_id AND first.id < result.id AND first.raw <> '{{}}'
             AND first.status = result.status AND first.created_at = result.created_at
         ORDER BY first.id DESC LIMIT 1
-    ))
+    )),
+    trace.traceparent
 ))
 FROM (SELECT * FROM outbox WHERE seq > ? AND type <> '' ORDER BY seq LIMIT ?) AS outbox
     LEFT JOIN email_requests AS mail ON mail.id = outbox.request_id
     LEFT JOIN email_results AS result ON result.id = outbox.result_id
+    LEFT JOIN mail_traces AS trace ON trace.request_id = outbox.request_id
 """
 
 # The last published row stays: the next number is one more.

@@ -124,17 +124,7 @@ class Pipeline:
             return
         if unknown:
             self._unknown_keys.record(unknown, delivery.source)
-        origin = Origin(
-            delivery.source,
-            delivery.reference,
-            delivery.sequence,
-            delivery.stored_at,
-            delivery.received,
-            delivery.headers.get(REPLAY_OF, "")[:_MAX_REPLAY_NAME] or None,
-            delivery.stream,
-            kept=ORIGIN in delivery.headers,
-            lane=delivery.lane,
-        )
+        origin = self._origin(delivery)
         if message.lane is None and lane_of(delivery.headers) is Lane.TRANSACTIONAL:
             message = message.model_copy(update={"lane": Lane.TRANSACTIONAL})
         if message.uuid in self._handled_uuids:
@@ -150,6 +140,19 @@ class Pipeline:
             await self._settle(delivery, message, outcome, origin, attempt)
         finally:
             self._handled_uuids.discard(message.uuid)
+
+    def _origin(self, delivery: Delivery) -> Origin:
+        return Origin(
+            delivery.source,
+            delivery.reference,
+            delivery.sequence,
+            delivery.stored_at,
+            delivery.received,
+            delivery.headers.get(REPLAY_OF, "")[:_MAX_REPLAY_NAME] or None,
+            delivery.stream,
+            kept=ORIGIN in delivery.headers,
+            lane=delivery.lane,
+        )
 
     # The steps that take time, each a method so that `TracedPipeline` can measure it; `_take_turn` is one, too.
 

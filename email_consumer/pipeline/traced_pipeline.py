@@ -12,9 +12,10 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.ledger import ClaimAnswer, Origin
 from email_consumer.core.outcome import Interrupted, Outcome, SendResult, Sent
+from email_consumer.core.traceparent import traceparent_of
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
-from email_consumer.observe.tracing import context_of, tracer
+from email_consumer.observe.tracing import context_of, current_traceparent, tracer
 from email_consumer.pipeline.pipeline import Decoded, Pipeline
 
 _SYSTEMS = {"nats": "nats", "sqs": "aws_sqs"}
@@ -41,6 +42,13 @@ class TracedPipeline(Pipeline):
             record_exception=False,
         ):
             await super().handle(delivery)
+
+    def _origin(self, delivery: Delivery) -> Origin:
+        """With our span, which events out continue; without one where the publisher has no trace."""
+        origin = super()._origin(delivery)
+        if traceparent_of(delivery.headers):
+            origin.traceparent = current_traceparent()
+        return origin
 
     async def _read(self, delivery: Delivery) -> Decoded:
         with _step("receive"):

@@ -64,6 +64,8 @@ class ControlPlaneOptions:
     """Recipients a second."""
     idempotency_ttl: float
     keep_subjects: bool
+    traced: bool
+    """Whether mail belongs to the trace of the request that it came with."""
     default_sender: str
     zone: ZoneInfo
     """Of times without an offset, and of days."""
@@ -101,7 +103,7 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
     database, workers = resources.database, resources.workers
     misfires = Misfires(database, options.misfire, options.misfire_limit)
     active_holds = ActiveHolds()
-    mail, unsent = DueMail(database, active_holds, parts.traces), Unsent(parts.metrics)
+    mail, unsent = DueMail(database, active_holds), Unsent(parts.metrics)
     scheduler = Scheduler(
         mail,
         resources.queue,
@@ -172,7 +174,7 @@ async def _mail_routes(
         claims_visible=resources.workers.claims_visible,
     )
     await cancellations.load()
-    store = MailStore(database, options.idempotency_ttl, keep_subjects=options.keep_subjects)
+    store = MailStore(database, options.idempotency_ttl, keep_subjects=options.keep_subjects, traced=options.traced)
     return [
         *MessageRoutes(
             store,
@@ -181,7 +183,6 @@ async def _mail_routes(
             max_payload=lambda: queue.max_payload,
             stored=scheduler.wake,
             default_sender=options.default_sender,
-            traces=parts.traces,
         ).routes(),
         *ResendRoutes(
             store,

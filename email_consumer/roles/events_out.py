@@ -24,7 +24,7 @@ from email_consumer.webhooks.deliverer import Deliverer
 from email_consumer.webhooks.endpoints import Endpoints
 from email_consumer.webhooks.fan_out import FanOut
 from email_consumer.webhooks.routes import NoWebhookRoutes, WebhookRoutes
-from email_consumer.webhooks.sender import webhook_sender
+from email_consumer.webhooks.sender import WebhookSender, webhook_sender
 
 _PATIENCE_AT_END = 3.0
 """Seconds; what isn't published by then is published after the next start."""
@@ -42,6 +42,8 @@ class EventsOutOptions:
     """Of the stream."""
     allow_private: bool
     """Whether webhooks may be sent to private addresses."""
+    traced: bool
+    """Whether requests to webhooks are spans of the trace of their mail."""
 
 
 async def no_events() -> None:
@@ -104,10 +106,18 @@ async def _to_webhooks(
     options: EventsOutOptions, services: Supervisor, outbox: Outbox, metrics: Metrics
 ) -> list[web.RouteDef]:
     endpoints = Endpoints(outbox.database, metrics, allow_private=options.allow_private)
-    sender = await services.enter(webhook_sender(allow_private=options.allow_private))
+    sender = await services.enter(webhook_sender(_sender(traced=options.traced), allow_private=options.allow_private))
     deliverer = Deliverer(endpoints, sender, metrics)
     await endpoints.load()
     fan_out = FanOut(outbox, endpoints, deliverer.due)
     await fan_out.prepare()
     services.start(Service("webhooks", deliverer.run), Service("webhook events", fan_out.run))
     return WebhookRoutes(endpoints, sender, deliverer.due).routes()
+
+
+def _sender(*, traced: bool) -> type[WebhookSender]:
+    if not traced:
+        return WebhookSender
+    from email_consumer.webhooks.traced_sender import TracedWebhookSender  # noqa: PLC0415 - only its users have OpenTelemetry
+
+    return TracedWebhookSender

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from email_consumer.core.metrics import Metrics
 from email_consumer.roles.access import Access
@@ -82,11 +83,14 @@ async def listen(
 
 def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef]:
     """`/health`, `/ready` and `/metrics`; `/ready` includes checks that are added later."""
+
+    def render(open_metrics: bool) -> bytes:
+        if open_metrics:
+            return bytes(openmetrics.generate_latest(metrics))  # type: ignore[no-untyped-call]
+        return generate_latest(metrics)
+
     return HealthRoutes(
-        parts.checks,
-        lambda: generate_latest(metrics),
-        safe_mode=parts.safe_mode_kind,
-        holds=lambda: parts.metrics.holds,
+        parts.checks, render, safe_mode=parts.safe_mode_kind, holds=lambda: parts.metrics.holds
     ).routes()
 
 

@@ -129,6 +129,7 @@ def role_options(settings: Settings, *, local: bool = False) -> RoleOptions:
             replicas=settings.nats_replicas,
             max_bytes=settings.events_max_bytes,
             allow_private=settings.webhook_allow_private,
+            traced=tracing_is_on(settings.otel_endpoint),
         ),
         control_plane=_control_plane(settings, http, sqs, endpoint),
     )
@@ -143,6 +144,7 @@ def _control_plane(
         rate=settings.ses_rate_per_sec,
         idempotency_ttl=settings.idempotency_ttl,
         keep_subjects=settings.keep_subjects,
+        traced=tracing_is_on(settings.otel_endpoint),
         default_sender=settings.from_email,
         zone=ZoneInfo(settings.timezone),
         audit_kept=settings.audit_retention_days * _DAY,

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from email_consumer.core.dead_letter_writer import DeadLetterWriter
 from email_consumer.core.dead_letters import DeadLetterArchive, DeadLetterStore
-from email_consumer.core.known_traces import KnownTraces
 from email_consumer.core.mail_queue import MailQueue
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import Check
@@ -30,7 +29,6 @@ class Parts:
     checks: dict[str, Check] = field(default_factory=dict)
     """The checks of `/ready`, by name: every part that may block mail adds its own."""
     dead_letter_writer: DeadLetterWriter = field(default_factory=DeadLetterWriter)
-    traces: KnownTraces = field(default_factory=KnownTraces)
 
     def __post_init__(self) -> None:
         """The checks of the sources come first."""

@@ -11,6 +11,7 @@ import structlog
 from email_consumer.core.careful_reader import ReadingJournal
 from email_consumer.core.ledger import Ledger
 from email_consumer.core.link_secrets import LinkSecrets
+from email_consumer.core.metrics import Metrics
 from email_consumer.core.ramps import Ramps
 from email_consumer.core.source import Receiver, Source
 from email_consumer.message.lane import Lane
@@ -99,7 +100,7 @@ def build_sending(
 ) -> SendingServices:
     """Build the services without starting them. `secrets` sign links in mail; `before_drain` is called first when draining."""
     metrics = parts.metrics
-    pipeline = _pipeline(traced=options.traced)(
+    pipeline = _pipeline(metrics, traced=options.traced)(
         ledger=ledger,
         gate=gate,
         windows=SendWindows(options.bulk_window, options.timezone),
@@ -125,11 +126,14 @@ def build_sending(
     return SendingServices(parts.sources, receivers, paced.pacer, dispatcher, options.grace, before_drain)
 
 
-def _pipeline(*, traced: bool) -> type[Pipeline]:
+def _pipeline(metrics: Metrics, *, traced: bool) -> type[Pipeline]:
     if not traced:
         return Pipeline
-    from email_consumer.pipeline.traced_pipeline import TracedPipeline  # noqa: PLC0415 - only its users have OpenTelemetry
+    # Only their users have OpenTelemetry.
+    from email_consumer.observe.traced_distribution import trace_durations  # noqa: PLC0415
+    from email_consumer.pipeline.traced_pipeline import TracedPipeline  # noqa: PLC0415
 
+    trace_durations(metrics)
     return TracedPipeline
 
 

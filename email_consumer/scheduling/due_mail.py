@@ -11,10 +11,10 @@ from cachetools import LRUCache
 from nats.js.api import Header
 
 from email_consumer.core.dead_letters import DeadLetterKind
-from email_consumer.core.known_traces import KnownTraces
 from email_consumer.core.mail_queue import LANE, ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.ramps import RAMPED
+from email_consumer.core.traceparent import MOST_TRACED, TRACEPARENT
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.message.address import parse_address
@@ -77,16 +77,11 @@ class Due:
     """Number of mails that were stopped because they expired."""
 
 
-_MOST_TRACED = 65_536
-"""Bytes of a payload: a header that mail can do without must not make it too large for NATS."""
-
-
 class DueMail:
-    def __init__(self, database: Database, holds: ActiveHolds | None = None, traces: KnownTraces | None = None) -> None:
+    def __init__(self, database: Database, holds: ActiveHolds | None = None) -> None:
         """`holds`: mail that they cover is not published."""
         self._database = database
         self._holds = ActiveHolds() if holds is None else holds  # false while nothing is held
-        self._traces = traces or KnownTraces()
         # Thousands of recipients may share a content: it is read and validated once.
         self._last_turn: dict[Lane, str] = {}
         """The tenant that was the last to have its turn."""
@@ -105,7 +100,7 @@ class DueMail:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
             try:
-                message = self._traced(_message(row, await self._content(row["content_id"])), row["uuid"])
+                message = _message(row, await self._content(row["content_id"]))
             except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not block the others
                 due.unpublishable.append(await self._broken(row, f"stored mail is invalid: {error}"))
                 continue
@@ -130,11 +125,6 @@ class DueMail:
             async with self._database.transaction() as connection:
                 await connection.executemany(statements.HOLD, held)
         return free
-
-    def _traced(self, message: Message, uuid: str) -> Message:
-        if len(message.payload) > _MOST_TRACED:
-            return message
-        return replace(message, headers={**message.headers, **self._traces.headers(uuid)})
 
     async def _take_turns(self, lane: Lane, limit: int, excluded: Sequence[int], now: float) -> list[sqlite3.Row]:
         tenants = await self._next_tenants(lane)
@@ -266,4 +256,7 @@ def _message(row: sqlite3.Row, content: Content) -> Message:
         headers[LANE] = Lane.TRANSACTIONAL
     if row["ramped_on"]:
         headers[RAMPED] = row["ramped_on"]
-    return Message(row["id"], row["content_id"], encode_mail(content, own), headers)
+    payload = encode_mail(content, own)
+    if row["traceparent"] and len(payload) <= MOST_TRACED:
+        headers[TRACEPARENT] = row["traceparent"]
+    return Message(row["id"], row["content_id"], payload, headers)

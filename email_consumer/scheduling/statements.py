@@ -29,7 +29,9 @@ WITH RECURSIVE turn (tenant) AS (
 TURNS = f"{_TURNS} SELECT tenant FROM turn WHERE tenant IS NOT NULL"
 
 DUE = f"""
-SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, tenant, held_times, ramped_on FROM email_requests
+SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, tenant, held_times, ramped_on,
+    (SELECT traceparent FROM mail_traces WHERE request_id = email_requests.id) AS traceparent
+FROM email_requests
 WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = :tenant AND {_DUE_AT} <= :now
     AND content_id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY {_DUE_AT}, id LIMIT :limit

@@ -11,6 +11,7 @@ from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, answer, operation
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+_OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _log = structlog.get_logger(__name__)
 
@@ -36,12 +37,12 @@ class HealthRoutes:
     def __init__(
         self,
         checks: Mapping[str, Check],
-        metrics: Callable[[], bytes],
+        metrics: Callable[[bool], bytes],
         *,
         safe_mode: SafeModeKind = "off",
         holds: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text.
+        """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text, or that of OpenMetrics.
 
         `holds`: the number of keys that are held.
         """
@@ -90,5 +91,7 @@ class HealthRoutes:
         return down
 
     @operation("Counters and gauges for Prometheus", answer_type="text/plain", scope=Scope.READ)
-    async def metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics(), headers={"Content-Type": _PROMETHEUS})
+    async def metrics(self, request: web.Request) -> web.Response:
+        open_metrics = "application/openmetrics-text" in request.headers.get("Accept", "")
+        content_type = _OPEN_METRICS if open_metrics else _PROMETHEUS
+        return web.Response(body=self._metrics(open_metrics), headers={"Content-Type": content_type})

@@ -131,7 +131,7 @@ class Deliverer:
         endpoint = self._endpoints.get(endpoint_id)
         if endpoint is None:
             return
-        answer = await self._sender.send(endpoint, row["event_id"], row["body"])
+        answer = await self._sender.send(endpoint, row["event_id"], row["body"], row["traceparent"])
         now = time.time()
         self._metrics.webhook_attempts["failed" if answer.error else "delivered"] += 1
         if not answer.error:

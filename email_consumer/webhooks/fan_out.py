@@ -77,6 +77,7 @@ class FanOut:
             "event": event["id"],
             "type": event["type"],
             "body": orjson.dumps(event).decode(),
+            "traceparent": row.traceparent,
             "now": time.time(),
         }
         return [new | {"endpoint": endpoint.id} for endpoint in self._endpoints.all if endpoint.wants(event)]

@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 import aiohttp
 
+from email_consumer.core.traceparent import TRACEPARENT
 from email_consumer.webhooks.destination import ForbiddenDestinationError, public_socket
 from email_consumer.webhooks.endpoint import Endpoint
 from email_consumer.webhooks.resolver import ThreadPoolResolver
@@ -38,9 +39,11 @@ class WebhookSender:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def send(self, endpoint: Endpoint, event_id: str, body: str) -> Answer:
-        """Never raises, but when cancelled."""
+    async def send(self, endpoint: Endpoint, event_id: str, body: str, traceparent: str | None = None) -> Answer:
+        """Never raises, but when cancelled. `traceparent`: the span that the request belongs to."""
         headers = endpoint.headers(event_id, body, time.time()) | {"Content-Type": "application/json"}
+        if traceparent:
+            headers[TRACEPARENT] = traceparent
         try:
             async with (
                 asyncio.timeout(TIMEOUT),
@@ -56,7 +59,9 @@ class WebhookSender:
 
 
 @asynccontextmanager
-async def webhook_sender(*, allow_private: bool) -> AsyncIterator[WebhookSender]:
+async def webhook_sender(
+    kind: type[WebhookSender] = WebhookSender, *, allow_private: bool
+) -> AsyncIterator[WebhookSender]:
     """A sender with its own connections."""
     resolver = ThreadPoolResolver()
     connector = aiohttp.TCPConnector(
@@ -76,7 +81,7 @@ async def webhook_sender(*, allow_private: bool) -> AsyncIterator[WebhookSender]
         max_field_size=4_096,
     ) as session:
         try:
-            yield WebhookSender(session)
+            yield kind(session)
         finally:
             await resolver.close()
 

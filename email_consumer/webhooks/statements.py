@@ -31,13 +31,13 @@ DISABLE = (
 ENABLE = "UPDATE webhook_endpoints SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL WHERE id = :id"
 
 ADD_DELIVERY = """
-INSERT INTO webhook_deliveries (endpoint_id, event_id, type, body, next_at, created_at)
-SELECT :endpoint, :event, :type, :body, :now, :now WHERE EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = :endpoint)
+INSERT INTO webhook_deliveries (endpoint_id, event_id, type, body, traceparent, next_at, created_at)
+SELECT :endpoint, :event, :type, :body, :traceparent, :now, :now WHERE EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = :endpoint)
 """
 
 # What is due, the longest waiting first; `excluded`: ids being attempted.
 DUE = """
-SELECT id, event_id, body, attempts FROM webhook_deliveries
+SELECT id, event_id, body, traceparent, attempts FROM webhook_deliveries
 WHERE endpoint_id = :endpoint AND next_at <= :now AND id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY next_at, id LIMIT :limit
 """

@@ -14,8 +14,8 @@ from tests.factories import new_message
 from tests.servers.otlp import OtlpReceiver, ReceivedSpan
 from tests.waiting import patience, until
 
-_TRACE, _SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-_TRACEPARENT = f"00-{_TRACE}-{_SPAN}-01"
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+_TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
 _STEPS = ["receive", "wait for turn", "claim", "SESv2/SendEmail", "record"]
 
 
@@ -55,14 +55,14 @@ async def test_it_continues_the_publisher_s_trace_step_by_step(harness: DaemonHa
         await publish(harness, as_map("traced"))
         await harness.wait_sent(1)
         [(process, steps)] = await received(receiver, 1)
-    assert (process.trace, process.parent, process.kind) == (_TRACE, _SPAN, "SPAN_KIND_CONSUMER")
+    assert (process.trace, process.parent, process.kind) == (TRACE, SPAN, "SPAN_KIND_CONSUMER")
     assert process.attributes["messaging.system"] == ("aws_sqs" if "SOURCE" in harness.variables else "nats")
     assert process.attributes["messaging.operation.type"] == "process"
     assert process.attributes["email.uuid"] == "traced"
     assert process.attributes["email.outcome"] == "Sent"
     assert process.resource["service.name"] == "email-consumer"
     assert [step.name for step in steps] == _STEPS
-    assert {step.trace for step in steps} == {_TRACE}
+    assert {step.trace for step in steps} == {TRACE}
     assert {step.status for step in steps} == {"STATUS_CODE_UNSET"}
     for earlier, later in pairwise(steps):
         assert process.start <= earlier.start <= earlier.end <= later.start <= later.end <= process.end
@@ -83,8 +83,24 @@ async def test_mail_that_comes_over_http_belongs_to_the_request_s_trace(harness:
             assert status == 200
         deliveries = await received(receiver, 3)
     traces = [(process.trace, process.parent) for process, _ in deliveries]
-    assert traces.count((_TRACE, _SPAN)) == 2
-    assert [parent for trace, parent in traces if trace != _TRACE] == [""]
+    assert traces.count((TRACE, SPAN)) == 2
+    assert [parent for trace, parent in traces if trace != TRACE] == [""]
+
+
+async def test_mail_that_came_over_http_continues_its_trace_after_a_crash(harness: DaemonHarness) -> None:
+    async with (
+        OtlpReceiver() as receiver,
+        serving(harness, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY=100) as api,
+    ):
+        await api.ask("POST", "/v1/holds", {"key": "topic:waits"})
+        body = {"messages": [new_message("a@example.com", topic_id="waits")]}
+        status, _ = await api.ask("POST", "/v1/messages", body, headers={"traceparent": _TRACEPARENT})
+        assert status == 200
+        await api.daemon.kill()
+        await api.daemon.start()
+        await api.ask("DELETE", "/v1/holds/topic%3Awaits")
+        [(process, _)] = await received(receiver, 1)
+    assert (process.trace, process.parent) == (TRACE, SPAN)
 
 
 async def test_failures_are_marked_without_words_of_the_mail_and_logs_name_the_trace(harness: DaemonHarness) -> None:
@@ -104,7 +120,7 @@ async def test_failures_are_marked_without_words_of_the_mail_and_logs_name_the_t
     [request] = [step for step in outcomes["Rejected"][1] if step.kind == "SPAN_KIND_CLIENT"]
     assert (request.status, request.message) == ("STATUS_CODE_ERROR", "Rejected")
     conflict, steps = outcomes["Conflict"]
-    assert line["trace_id"] == conflict.trace == _TRACE
+    assert line["trace_id"] == conflict.trace == TRACE
     assert line["span_id"] in {step.id for step in steps}
     assert {span.resource["service.name"] for span in spans} == {"post"}
     assert "example.com" not in str(spans)

@@ -1,7 +1,8 @@
-"""A real Prometheus for tests: its own process, a free port on loopback, scraping once a second."""
+"""A real Prometheus for tests: its own process, a free port on loopback, scraping once a second; it keeps exemplars."""
 
 import asyncio
 import json
+import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from pathlib import Path
 from typing import Any, Self
@@ -41,6 +42,7 @@ class Prometheus:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={self._directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{self._port}",
+                "--enable-feature=exemplar-storage",
                 stdin=DEVNULL,
                 stdout=output,
                 stderr=STDOUT,
@@ -72,3 +74,12 @@ class Prometheus:
         assert answer.get("status") == "success", (expression, answer)
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
+
+    async def exemplars(self, selector: str) -> list[dict[str, Any]]:
+        """Those of the last minute of the selected series: labels, value and timestamp each."""
+        now = time.time()
+        span = {"start": str(now - 60), "end": str(now + 60)}
+        async with self._session.get("/api/v1/query_exemplars", params={"query": selector, **span}) as response:
+            answer = await response.json()
+        assert answer["status"] == "success", answer
+        return [exemplar for series in answer["data"] for exemplar in series["exemplars"]]

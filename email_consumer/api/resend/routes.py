@@ -136,7 +136,7 @@ class ResendRoutes:
             if key and (earlier := await self._store.answered(key)):
                 return web.Response(text=earlier, content_type=JSON)
             batch, answer = await take(_parsed(body), request)
-            text = await self._store.store(batch, answer, key)
+            text = await self._store.store(batch, answer, key, request.headers)
         self._stored()
         return web.Response(text=text, content_type=JSON)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from email_consumer.core.foreign_records import JUNK
 from email_consumer.core.ledger import Origin
+from email_consumer.core.traceparent import WELL_FORMED
 from email_consumer.ledgers.jetstream.record import BucketEntry
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment, Text
 from email_consumer.message.model import EmailMessage
@@ -54,6 +55,7 @@ class _MailState(BaseModel):
     lane: Text | None = None
     tenant: Text | None = None
     subject: Text | None = None
+    traceparent: Annotated[str, StringConstraints(pattern=WELL_FORMED)] | None = None
     now: Moment
 
 
@@ -72,6 +74,7 @@ def encode_state(
     """
     record = found.record
     assert record is not None  # noqa: S101 - there is something to tell
+    trace = {"traceparent": origin.traceparent} if origin.traceparent else {}
     packed: bytes = msgpack.packb(
         {
             "uuid": message.uuid,
@@ -100,6 +103,7 @@ def encode_state(
             "subject": row_subject(message, keep=keep_subject),
             "now": now,
         }
+        | trace
     )
     return packed
 

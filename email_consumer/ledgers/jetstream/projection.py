@@ -88,6 +88,7 @@ async def _write(connection: aiosqlite.Connection, batches: list[list[MailState]
         await connection.executemany(statements.RETIRE_FORMER, round_)
         await connection.executemany(statements.DISPLACE, round_)
         await connection.executemany(statements.SHOW, round_)
+        await connection.executemany(statements.TRACE, [entry for entry in round_ if entry["traceparent"]])
         await connection.executemany(statements.REMARK, [entry for entry in round_ if entry["remark"]])
         await connection.executemany(statements.LEFT_OUT, [row for entry in round_ for row in _left_out(entry)])
     await connection.executemany(statements.FAIL_CONFLICTING, conflicts)

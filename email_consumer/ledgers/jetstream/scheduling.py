@@ -18,13 +18,15 @@ from email_consumer.core.dead_letters import DeadLetterKind, DeadLetterStore
 from email_consumer.core.delivery import Delivery
 from email_consumer.core.foreign_records import why_unreadable
 from email_consumer.core.ledger import NotKeptError, Origin, TooLargeToKeepError
+from email_consumer.core.traceparent import MOST_TRACED, TRACEPARENT, traceparent_of
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError, TooLargeError
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, RETIRE_OPEN, SHOWN
 from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Moment
-from email_consumer.ledgers.rows import as_json, keep_for_later, stopped_row
+from email_consumer.ledgers.row_changes import ScheduleRequest
+from email_consumer.ledgers.rows import as_json, keep_for_later, stopped_row, trace_rows
 from email_consumer.ledgers.rule import CONFLICT, Stopper, ended_before
 from email_consumer.message.model import EmailMessage, UndecodableError, decode, encode
 from email_consumer.runtime.supervisor import Service, supervised
@@ -64,13 +66,15 @@ async def publish_scheduled(
     """
     payload = encode(message)
     fields = asdict(origin)
-    del fields["kept"], fields["lane"]  # have no meaning here
+    del fields["kept"], fields["lane"], fields["traceparent"]  # have no meaning here, or a header
     headers = {_STREAM: fields.pop("stream"), _ORIGIN: orjson.dumps(fields).decode()} | (
         {_LIFE: str(life)} if life else {}
     )
     if held_by:
         headers[_HELD_BY] = quote(held_by)
         headers |= {_KEPT: "1"} if origin.kept else {}
+    if origin.traceparent and len(payload) <= MOST_TRACED:
+        headers[TRACEPARENT] = origin.traceparent
     room = publisher.client.max_payload - _HEADER_ROOM - len(headers[_ORIGIN]) - len(headers.get(_HELD_BY, ""))
     if len(payload) > room:
         raise TooLargeToKeepError(f"{len(payload)} bytes to schedule, but the NATS server's max_payload leaves {room}")
@@ -124,6 +128,7 @@ def _read(delivery: Delivery) -> _Arrival:
         **vars(_WireOrigin.model_validate_json(headers[_ORIGIN])),
         stream=headers.get(_STREAM, ""),
         kept=_KEPT in headers,
+        traceparent=traceparent_of(headers),
     )
     life = _WIRE_LIFE.validate_json(headers.get(_LIFE, "0"))
     return _Arrival(message, origin, life, delivery.received <= _MOST_WAITS, held_by)
@@ -225,6 +230,7 @@ class ScheduledMail:
         if stopped := self._stopper(message, origin):
             stop = stopped_row(message, origin, stopped, now, keep_subject=self._keep_subjects)
             await connection.execute(statements.STOP, stop)
+            await connection.executemany(statements.TRACE, trace_rows([ScheduleRequest(message, origin)]))
             self._unsent.record(message.uuid, stopped.reason, detail=stopped.detail)
         else:
             await keep_for_later(

@@ -1,6 +1,6 @@
 """The projection's SQL, a comment per statement."""
 
-from email_consumer.ledgers.statements import LEFT_OUT, REMARK
+from email_consumer.ledgers.statements import LEFT_OUT, REMARK, TRACE
 from email_consumer.store.retired import RETIRED_NAME
 from email_consumer.store.status import Status
 
@@ -15,6 +15,7 @@ __all__ = [
     "RETIRE_OPEN",
     "SHOW",
     "SHOWN",
+    "TRACE",
 ]
 
 # What the rows of some uuids, given as a JSON array, show at present.

@@ -75,6 +75,8 @@ class Event:
     bounce: Bounce | None = None
     machine: bool = False
     """An open or click that a program probably caused."""
+    trace_id: str | None = None
+    """OpenTelemetry's id of the mail's trace, 32 hexadecimal digits."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole document, with the fields that this version doesn't know."""
 

@@ -26,6 +26,7 @@ _DOCUMENT = {
     "reason": "no such user",
     "bounce": {"type": "Permanent", "subtype": "General", "diagnostic": "550", "later": 1},
     "machine": False,
+    "trace_id": "0af7651916cd43dd8448eb211c80319c",
     "seq": 4711,
 }
 _SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -61,6 +62,7 @@ def test_every_field() -> None:
         reason="no such user",
         bounce=Bounce("Permanent", "General", "550"),
         machine=False,
+        trace_id="0af7651916cd43dd8448eb211c80319c",
         seq=4711,
         raw=_DOCUMENT,
     )

@@ -183,7 +183,7 @@ async def running(
             *MailHistory(database, unseen).routes(),
             *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
             *DeadLetterRoutes(letters).routes(),
-            *HealthRoutes({"nats": _down_if(client), "sqlite": _nothing}, lambda: b"email_sent_total 0\n").routes(),
+            *HealthRoutes({"nats": _down_if(client), "sqlite": _nothing}, lambda _: b"email_sent_total 0\n").routes(),
             *OpenRoutes(OpenTokens(LinkSecrets("secret")), opens.record).routes(),
         ]
         server = await stack.enter_async_context(Server(create_app(routes, [OLD_KEY, KEY], version="1"), 0))
