@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from email_consumer.core.mail_queue import Unconsumed
+from email_consumer.core.tenant_sums import TenantSums
 from email_consumer.message.lane import Lane
 
 
@@ -42,6 +43,9 @@ class SampledMetrics:
     """Active holds by holder."""
     held_mails: float = 0.0
     """Mails in the store that wait for holds."""
+    tenants: TenantSums = field(default_factory=TenantSums)
+    tenant_held_mails: Mapping[str, int] = field(default_factory=dict)
+    """Mails that wait for a hold on their tenant, by tenant; of as many tenants as may be named."""
 
 
 _GAUGES = {
@@ -63,6 +67,26 @@ def _by_lane(sampled: SampledMetrics) -> dict[str, dict[Lane, float]]:
         "queue_messages": sampled.lane_queue_messages,
         "queue_oldest_seconds": sampled.lane_queue_oldest_seconds,
     }
+
+
+def _by_tenant(sampled: SampledMetrics) -> Iterator[Metric]:
+    """Bounded: see `TenantSums`."""
+    sums = {
+        "sent": (sampled.tenants.sent, "Mails that SES accepted, by tenant."),
+        "bounces": (sampled.tenants.bounced, "Mails that bounced hard, by tenant."),
+        "complaints": (sampled.tenants.complained, "Mails that were complained about, by tenant."),
+    }
+    for name, (counts, documentation) in sums.items():
+        family = CounterMetricFamily(f"email_tenant_{name}", documentation, labels=["tenant"])
+        for tenant in sampled.tenants.sent:
+            family.add_metric([tenant], counts[tenant])
+        yield family
+    held = GaugeMetricFamily(
+        "email_tenant_held_mails", "Mails that wait for a hold on their tenant, by tenant.", labels=["tenant"]
+    )
+    for tenant, mails in sampled.tenant_held_mails.items():
+        held.add_metric([tenant], mails)
+    yield held
 
 
 class SampledMetricsCollector(Collector):
@@ -106,3 +130,4 @@ class SampledMetricsCollector(Collector):
         for cause, count in sampled.events_refused.items():
             refused.add_metric([cause], count)
         yield refused
+        yield from _by_tenant(sampled)

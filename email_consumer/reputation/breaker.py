@@ -7,6 +7,7 @@ import time
 import structlog
 
 from email_consumer.core.mail_group import MailReport, Tally, groups
+from email_consumer.core.tenant_sums import TenantSums
 from email_consumer.holds.hold import Hold, Holder
 from email_consumer.holds.hold_list import HoldList, TooManyHoldsError
 from email_consumer.reputation.canaries import Canaries
@@ -38,6 +39,8 @@ class ReputationBreaker:
         self._reputation = reputation
         self._canaries = canaries
         self._tally = tally
+        self.tenants = TenantSums()
+        """What is counted here, by tenant."""
         self._reports: list[MailReport] = []
         self._busy = False
         self._unplaced: dict[str, Finding] = {}
@@ -77,11 +80,13 @@ class ReputationBreaker:
         self._tally.clear()
         for group, mails in sent:
             self._reputation.sent(group, now, mails)
+            self.tenants.add_sent(group.tenant, mails)
         reports, self._reports = self._reports, []
         self._busy = bool(sent or reports)
         for report in reports:
             self._reputation.report(report)
             self._canaries.report(report)
+            self.tenants.add_report(report.group.tenant, bounced=report.bounced, complained=report.complained)
         for key, finding in self._reputation.check(now):
             if finding.level is Level.STOP:
                 self._unplaced[key] = finding

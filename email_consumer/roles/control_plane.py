@@ -137,6 +137,7 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
         events_expected=options.dashboard.events_expected,
         unconsumed=unconsumed,
         holds=holds,
+        tenants=reputation.breaker.tenants,
     )
     parts.checks["ledger"] = database.check
     parts.checks["schedule"] = scheduler.check

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from heapq import nlargest
+from operator import itemgetter
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -16,8 +18,10 @@ from email_consumer.core.mail_queue import Unconsumed
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK
 from email_consumer.core.stall_detector import PATIENCE, StallDetector
+from email_consumer.core.tenant_sums import MOST_TENANTS, TenantSums
 from email_consumer.core.unsent import Unsent
 from email_consumer.dashboard.snapshot import Snapshot
+from email_consumer.holds.keys import tenant_of
 from email_consumer.jetstream.connection import NatsEndpoint
 from email_consumer.message.lane import Lane
 from email_consumer.observe import loop_lag, rate_line
@@ -95,9 +99,10 @@ def build_metrics(
     events_expected: bool,
     unconsumed: Callable[[], Unconsumed],
     holds: Holds,
+    tenants: TenantSums,
 ) -> CollectorRegistry:
     """The registry served at `/metrics`. `events`: SES events by kind; `refused`: refused SNS messages by cause, since the start."""
-    sampled = SampledMetrics(events_expected=events_expected, events=events, events_refused=refused)
+    sampled = SampledMetrics(events_expected=events_expected, events=events, events_refused=refused, tenants=tenants)
     parts.services.start(Service("sampled metrics", partial(_keep_sampling, sampled, snapshot, unconsumed, holds)))
     registry = create_registry(parts.metrics)
     registry.register(SampledMetricsCollector(sampled))
@@ -122,7 +127,10 @@ async def _keep_sampling(
         sampled.in_doubt = state.in_doubt
         sampled.unconsumed = unconsumed()
         sampled.holds = Counter(hold.holder for hold in holds.list.active)
-        sampled.held_mails = sum((await holds.mail.counts()).values())
+        held = await holds.mail.counts()
+        sampled.held_mails = sum(held.values())
+        tenants = {tenant: held.get(hold.key, 0) for hold in holds.list.active if (tenant := tenant_of(hold.key))}
+        sampled.tenant_held_mails = dict(nlargest(MOST_TENANTS, tenants.items(), key=itemgetter(1)))
         sampled.quota_used = quota.used if quota else None
         sampled.quota_limit = quota.limit if quota else None
         await asyncio.sleep(_EVERY)

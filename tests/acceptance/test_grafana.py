@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from tests.acceptance.feedback_loop import sandbox_with_events, variables_for
 from tests.acceptance.publisher import JetStreamPublisher, as_map
 from tests.needs import needs
@@ -55,6 +57,8 @@ async def test_every_query_has_data(tmp_path: Path) -> None:
         ):
             await publisher.publish(_mail(number) for number in range(100 * _RATE))  # more than the test takes
             await publisher.publish((as_map(f"now-{number}") for number in range(10)), transactional=True)
+            await _hold(port, "tenant:late")
+            await publisher.publish([as_map("held", tenant="late")])
             without = set(queries())
 
             async def all_have() -> bool:
@@ -71,9 +75,18 @@ async def test_every_query_has_data(tmp_path: Path) -> None:
         await publisher.close()
 
 
+async def _hold(port: int, key: str) -> None:
+    url = f"http://127.0.0.1:{port}/v1/holds"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, json={"key": key}, headers={"X-API-KEY": _KEY}) as answer,
+    ):
+        assert answer.status == 200
+
+
 def _mail(number: int) -> bytes:
     """Some bounce, some are complained about, some are dead letters."""
     if number % 10 == 9:
         return f"poison {number}".encode()
     name = {0: "bounce", 1: "complaint"}.get(number % 10, "success")
-    return as_map(f"mail-{number}", email=f"{name}+{number}@simulator.amazonses.com")
+    return as_map(f"mail-{number}", email=f"{name}+{number}@simulator.amazonses.com", tenant=f"tenant-{number % 3}")
