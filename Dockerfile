@@ -9,7 +9,7 @@ RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
 RUN uv venv /opt/email-consumer \
     && uv pip install --no-cache --compile-bytecode --python /opt/email-consumer \
         --require-hashes --constraints requirements.lock --requirements pyproject.toml --extra otel
-COPY README.md LICENSE ./
+COPY README.md LICENSE hatch_build.py ./
 COPY email_consumer email_consumer
 RUN uv build --no-cache --wheel --require-hashes --build-constraints requirements.lock \
     && uv pip install --no-cache --compile-bytecode --python /opt/email-consumer --no-deps dist/*.whl

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -44,3 +45,19 @@ def test_the_image_gets_what_the_build_needs_and_nothing_else() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (_ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert allowed == {name for line in copied for name in line.split()}
     assert all((_ROOT / name).exists() for name in allowed)
+
+
+def test_the_version_is_released_in_the_changelog() -> None:
+    headings = re.findall(r"^## (.+)$", (_ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    version = re.escape(_PROJECT["project"]["version"])
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{version} - \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_deployments_name_the_version() -> None:
+    version = _PROJECT["project"]["version"]
+    chart = yaml.safe_load((_ROOT / "deploy" / "helm" / "Chart.yaml").read_text())
+    tags = re.findall(
+        r"newTag: (\S+)", "".join(path.read_text() for path in _ROOT.glob("deploy/kubernetes/*/kustomization.yaml"))
+    )
+    assert {chart["appVersion"], *tags} == {version}

@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
@@ -11,9 +12,14 @@ from zipfile import ZipFile
 import aiohttp
 import pytest
 
-from tests.integration.packaging.lock import closure
-from tests.integration.packaging.wheels import pack
+from tests.integration.packaging.lock import ROOT, closure
+from tests.integration.packaging.wheels import build, pack
 from tests.servers.daemon import Daemon
+
+_SANDBOX = tomllib.loads((ROOT / "packages" / "ses-sandbox" / "pyproject.toml").read_text())["project"][
+    "version"
+].removesuffix("+local")
+"""Its version, without the label."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,25 @@ def all_wheels(own_wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return directory
 
 
-def _required(wheel: Path) -> list[str]:
+def _metadata(wheel: Path, field: str) -> list[str]:
     with ZipFile(wheel) as file:
         [name] = [name for name in file.namelist() if name.endswith(".dist-info/METADATA")]
-        return re.findall(r"^Requires-Dist: (.*)$", file.read(name).decode(), re.MULTILINE)
+        return re.findall(rf"^{field}: (.*)$", file.read(name).decode(), re.MULTILINE)
+
+
+def _required(wheel: Path) -> list[str]:
+    return _metadata(wheel, "Requires-Dist")
+
+
+def test_a_release_names_where_the_project_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "example/mail")
+    urls = dict(line.split(", ") for line in _metadata(build(ROOT, tmp_path / "release"), "Project-URL"))
+    assert urls.keys() == {"Homepage", "Source", "Issues", "Documentation", "Changelog"}
+    assert {url.removeprefix("https://github.example.com/example/mail") != url for url in urls.values()} == {True}
+
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    assert _metadata(build(ROOT, tmp_path / "elsewhere"), "Project-URL") == []
 
 
 def _empty(directory: Path, links: Path) -> Environment:
@@ -128,7 +149,7 @@ def test_the_client_alone_needs_nothing_of_the_product(all_wheels: Path, tmp_pat
         assert environment.run("python", "-c", f"import {name}").returncode == 1
 
 
-@pytest.mark.parametrize("version", ["0.1.0", "0.1.0.post1", "9.9"])
+@pytest.mark.parametrize("version", [_SANDBOX, f"{_SANDBOX}.post1", "9.9"])
 def test_a_strangers_package_of_that_name_is_never_taken(all_wheels: Path, tmp_path: Path, version: str) -> None:
     """No index takes an upload whose version has a local label, and no other satisfies the requirement."""
     links = tmp_path / "links"
@@ -149,4 +170,4 @@ def test_a_strangers_package_of_that_name_is_never_taken(all_wheels: Path, tmp_p
     refused = environment.install("email-consumer[local]")
 
     assert refused.returncode == 1
-    assert "ses-sandbox==0.1.0+local" in refused.stderr
+    assert f"ses-sandbox=={_SANDBOX}+local" in refused.stderr

@@ -2,6 +2,7 @@
 
 import copy
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.unit.deploy.resources import Document, of_kind, validate
 
 _ROOT = Path(__file__).parents[3]
 _MANIFESTS = _ROOT / "deploy" / "kubernetes"
+_VERSION = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def _documents(directory: Path) -> Iterator[Document]:
@@ -55,7 +57,7 @@ def test_kustomize_renders_them_in_one_namespace_with_the_image_named_once(which
             assert document["metadata"]["namespace"] == "email-consumer"
         if document["kind"] in {"Deployment", "StatefulSet"}:
             (container,) = document["spec"]["template"]["spec"]["containers"]
-            assert container["image"] == "registry.example.com/email-consumer:0.1.0"
+            assert container["image"] == f"registry.example.com/email-consumer:{_VERSION}"
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ScaledObject", "Service", "PodDisruptionBudget"])
