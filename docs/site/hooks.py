@@ -1,4 +1,4 @@
-"""What the site needs besides `docs/`: the repository's other pages and linked files, the command reference, `llms.txt`."""
+"""What the site needs besides `docs/`: the repository's other pages and linked files, the references of commands and metrics, `llms.txt`."""
 
 import posixpath
 import re
@@ -12,6 +12,9 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 
 from email_consumer.cli import main
+from email_consumer.core.metrics import Metrics
+from email_consumer.observe.metrics import create_registry
+from email_consumer.observe.sampled_metrics import SampledMetrics, SampledMetricsCollector
 
 _ROOT = Path(__file__).parents[2]
 _PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "packages/*/README.md")
@@ -26,6 +29,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             if path.is_file():
                 files.append(File.generated(config, _uri(_name(path)), abs_src_path=str(path)))
     files.append(File.generated(config, "cli.md", content=_command_reference()))
+    files.append(File.generated(config, "metrics.md", content=_metrics_reference()))
     return files
 
 
@@ -75,6 +79,23 @@ def _parts(markdown: str) -> Iterator[tuple[str, bool]]:
 
 def _command_reference() -> str:
     return "# Commands\n\nAs `--help` prints them.\n" + "".join(_commands(main, "email-consumer", None))
+
+
+def _metrics_reference() -> str:
+    registry = create_registry(Metrics())
+    registry.register(SampledMetricsCollector(SampledMetrics(0, 0, 0, 0, 0, 0)))
+    lines = [
+        "# Metrics",
+        "",
+        "As `/metrics` describes them. [Operations](operations.md#metrics-and-alerts) says what to watch.",
+        "",
+    ]
+    lines += ["| metric | type | labels | |", "|---|---|---|---|"]
+    for family in sorted(registry.collect(), key=lambda family: family.name):
+        name = family.name + "_total" * (family.type == "counter")
+        labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+        lines.append(f"| `{name}` | {family.type} | {', '.join(labels)} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
 
 
 def _commands(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:

@@ -34,6 +34,19 @@ def test_it_installs_the_required_dependencies_by_hash_and_the_wheel_alone() -> 
     assert "packages" not in (ROOT / "Dockerfile").read_text() + (ROOT / ".dockerignore").read_text()
 
 
+def test_what_changes_most_comes_last() -> None:
+    """A layer is kept until something before it changes: a change of ours must not install the dependencies again."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    order = [
+        "COPY requirements.lock pyproject.toml",
+        "--requirements pyproject.toml",
+        "COPY email_consumer ",
+        "dist/*.whl",
+    ]
+    places = [dockerfile.index(text) for text in order]
+    assert places == sorted(places)
+
+
 def test_what_the_lock_has_for_the_required_dependencies() -> None:
     installed = closure(_PROJECT["dependencies"])
     assert not installed.keys() & _LOCAL

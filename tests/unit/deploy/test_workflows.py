@@ -7,6 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.needs import needs
 
@@ -42,3 +43,23 @@ def test_actions_of_others_are_pinned(path: Path) -> None:
     uses = re.findall(r"uses: ([^.\s].*)", path.read_text())
     assert uses
     assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", each) for each in uses)
+
+
+def test_a_release_can_be_traced_to_its_source() -> None:
+    jobs = yaml.safe_load((_GITHUB / "workflows" / "release.yml").read_text())["jobs"]
+    steps = {
+        each["uses"].partition("@")[0]: each.get("with", {})
+        for job in jobs.values()
+        for each in job.get("steps", ())
+        if "uses" in each
+    }
+    assert jobs["publish"]["environment"] == "pypi"
+    assert jobs["publish"]["permissions"] == {"id-token": "write"}
+    assert steps["pypa/gh-action-pypi-publish"] == {"attestations": True}  # no password: trusted publishing
+    image = steps["docker/build-push-action"]
+    assert image["platforms"] == "linux/amd64,linux/arm64"
+    assert (image["sbom"], image["provenance"]) == (True, "mode=max")
+    assert {"labels", "annotations"} <= image.keys()
+    assert "org.opencontainers.image.licenses=MIT" in steps["docker/metadata-action"]["labels"]
+    assert steps["actions/attest-build-provenance"]["push-to-registry"]
+    assert {needed for name in ("publish", "image") for needed in jobs[name]["needs"]} == {"test", "install"}

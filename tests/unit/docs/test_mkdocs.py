@@ -57,6 +57,12 @@ def test_commands_are_those_of_the_program(site: Path) -> None:
     assert all(f"email-consumer {command}" in page for command in commands)
 
 
+def test_metrics_are_those_of_the_program(site: Path) -> None:
+    page = (site / "metrics.html").read_text()
+    for name in ("email_received_total", "email_ses_call_seconds", "email_tenant_held_mails", "email_quota_limit"):
+        assert f"<code>{name}</code>" in page
+
+
 def test_language_models_find_every_page(site: Path) -> None:
     listed = (site / "llms.txt").read_text()
     pages = {str(page.relative_to(site)) for page in site.rglob("*.html")} - {"404.html"}
