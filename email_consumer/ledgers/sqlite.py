@@ -204,7 +204,9 @@ class SqliteLedger:
         statements.for_rows(connection, statements.insert_claimed, inserted)
         connection.executemany(statements.RECLAIM, reclaimed)
         taken = (
-            entry for (entry, _), answer in zip(claims, answers, strict=True) if isinstance(answer, (Claim, InDoubt))
+            entry
+            for (entry, _), answer in zip(claims, answers, strict=True)
+            if entry.origin.traceparent and isinstance(answer, (Claim, InDoubt))
         )
         connection.executemany(statements.TRACE, trace_rows(taken))
         return answers

@@ -12,13 +12,14 @@ def write_outcomes(
     connection: sqlite3.Connection, entries: list[FinishRequest], now: float, *, keep_subjects: bool
 ) -> None:
     """Write a group's outcomes; `now` in Unix seconds. `keep_subjects`: of mail that was never claimed."""
-    finishes, stops, parked, remarks, left_out = [], [], [], [], []
+    finishes, stops, stopped, parked, remarks, left_out = [], [], [], [], [], []
     for entry in entries:
         if isinstance(entry.outcome, Conflict):  # the row belongs to another mail, whose state does not change
             remarks.append(_remark(entry, "conflict", entry.outcome.reason, now))
             continue
         step = row_change(entry.outcome)
         if isinstance(entry.outcome, Stopped):
+            stopped.append(entry)
             stops.append(stopped_row(entry.message, entry.origin, entry.outcome, now, keep_subject=keep_subjects))
         else:
             finished_at = now if step.final else ""
@@ -43,9 +44,7 @@ def write_outcomes(
             left_out += left_out_rows(entry.message.uuid, entry.outcome.left_out, now)
     statements.for_rows(connection, statements.finish, finishes)
     connection.executemany(statements.STOP, stops)
-    connection.executemany(
-        statements.TRACE, trace_rows(entry for entry in entries if isinstance(entry.outcome, Stopped))
-    )
+    connection.executemany(statements.TRACE, trace_rows(stopped))
     connection.executemany(statements.FORGET_CONTENT, parked)
     connection.executemany(statements.REMARK, remarks)
     connection.executemany(statements.LEFT_OUT, left_out)

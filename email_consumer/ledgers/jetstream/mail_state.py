@@ -74,37 +74,36 @@ def encode_state(
     """
     record = found.record
     assert record is not None  # noqa: S101 - there is something to tell
-    trace = {"traceparent": origin.traceparent} if origin.traceparent else {}
-    packed: bytes = msgpack.packb(
-        {
-            "uuid": message.uuid,
-            "tag": None if message.tag == message.uuid else message.tag,
-            "topic_id": message.topic_id,
-            "email": message.email,
-            "expires_at": message.expires_at.timestamp() if message.expires_at else None,
-            "source": origin.source,
-            "replay_of": record.replay_of,
-            "status": int(record.status),
-            "attempts": record.attempts,
-            "in_doubt": record.in_doubt,
-            "claimed_at": record.claimed_at or None,
-            "finished_at": record.finished_at or None,
-            "message_id": record.message_id,
-            "error": record.error,
-            "remark": record.remark,
-            "left_out": [[copy.address, copy.reason] for copy in record.left_out],
-            "revision": found.revision,
-            "life": found.life,
-            "recipients_hash": message.fingerprint.recipients if conflict else record.recipients,
-            "content_hash": record.content,
-            "conflict": conflict,
-            "lane": message.lane_name,
-            "tenant": message.tenant,
-            "subject": row_subject(message, keep=keep_subject),
-            "now": now,
-        }
-        | trace
-    )
+    state: dict[str, object] = {
+        "uuid": message.uuid,
+        "tag": None if message.tag == message.uuid else message.tag,
+        "topic_id": message.topic_id,
+        "email": message.email,
+        "expires_at": message.expires_at.timestamp() if message.expires_at else None,
+        "source": origin.source,
+        "replay_of": record.replay_of,
+        "status": int(record.status),
+        "attempts": record.attempts,
+        "in_doubt": record.in_doubt,
+        "claimed_at": record.claimed_at or None,
+        "finished_at": record.finished_at or None,
+        "message_id": record.message_id,
+        "error": record.error,
+        "remark": record.remark,
+        "left_out": [[copy.address, copy.reason] for copy in record.left_out],
+        "revision": found.revision,
+        "life": found.life,
+        "recipients_hash": message.fingerprint.recipients if conflict else record.recipients,
+        "content_hash": record.content,
+        "conflict": conflict,
+        "lane": message.lane_name,
+        "tenant": message.tenant,
+        "subject": row_subject(message, keep=keep_subject),
+        "now": now,
+    }
+    if origin.traceparent:
+        state["traceparent"] = origin.traceparent
+    packed: bytes = msgpack.packb(state)
     return packed
 
 
