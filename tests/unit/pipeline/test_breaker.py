@@ -246,3 +246,27 @@ def test_an_attempt_that_is_cancelled_or_interrupted_is_no_answer(run: Run) -> N
         assert not bench.held
 
     run(measure)
+
+
+def test_three_mails_are_enough_for_an_outage(run: Run) -> None:
+    async def measure(bench: Bench) -> None:
+        bench.ses.answer = DOWN
+        for number in range(4):
+            await bench.attempt(f"bad-{number % 3}")
+        assert not bench.held
+        await bench.attempt("bad-1")
+        assert bench.held
+
+    run(measure)
+
+
+def test_mails_from_before_an_answer_do_not_count_for_a_later_row(run: Run) -> None:
+    async def measure(bench: Bench) -> None:
+        await bench.fail(DOWN, times=4)
+        await bench.fail(Sent("ses-1"), times=1)
+        bench.ses.answer = DOWN
+        for _ in range(5):
+            await bench.attempt("bad")
+        assert not bench.held, "one mail alone"
+
+    run(measure)
