@@ -62,6 +62,7 @@ _MAIL_DEAD = ("${MailDeadLetters.Arn}", "${TransactionalDeadLetters.Arn}")
 DAEMON = _policy(
     _allow("SendMail", ["ses:SendEmail"], IDENTITY, CONFIGURATION_SET, f"{CONFIGURATION_SET}-*", f"{_SES}:tenant/*"),
     _allow("FollowTheLimits", ["ses:GetAccount"], "*"),
+    _allow("ReadReputation", ["ses:ListReputationEntities", "ses:ListRecommendations"], "*"),
     Statement("EventsOverHttps", _allow("ConfirmSubscription", ["sns:ConfirmSubscription"], "${EventsTopic}")),
     Statement("EventsThroughSqs", _allow("TakeEvents", _TAKE, "${EventsQueue.Arn}")),
     Statement("MailFromSqs", _allow("TakeMail", [*_TAKE, "sqs:SendMessage"], *_MAIL)),

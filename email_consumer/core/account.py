@@ -21,3 +21,16 @@ class Account:
     """HEALTHY, PROBATION or SHUTDOWN."""
     production_access: bool
     """False while the account is in the SES sandbox, where every recipient must be verified."""
+
+
+class AccountUnavailableError(Exception):
+    """SES gave no answer about the account; the text says why. Sending may well work all the same."""
+
+    def __init__(self, reason: str, *, forbidden: bool, refused: bool = False) -> None:
+        """`forbidden` is whether our credentials lack the permission, which retrying does not fix.
+
+        `refused` is whether the credentials themselves are refused, as expired ones are: newer ones may be found.
+        """
+        super().__init__(reason)
+        self.forbidden = forbidden
+        self.refused = refused

@@ -93,6 +93,14 @@ class Metrics:
     """Tenants for which SES does not send, and its words, until they are held; None unless somebody takes them out."""
     holds: int = 0
     """Keys that are held: account, lane, tenants, topics."""
+    limited_tenants: int = 0
+    """Tenants whose mail waits for their limits."""
+    tenants_paused: int = 0
+    """Tenants for which SES does not send, as of the last time it was asked."""
+    tenants_at_risk: int = 0
+    """Tenants that SES may pause."""
+    recommendations: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """What SES's advisor recommends, by type and impact."""
     last_nak_reason: str = ""
     """Why mail was last returned to its source; empty before the first time."""
     last_systemic_nak_at: float = -inf

@@ -100,7 +100,12 @@ async def apply_events(
     if results:
         await connection.executemany(statements.INSERT_RESULT, results)
     # A hard bounce concerns the address, even if the mail is unknown.
-    wanted = [suppression for event in events for suppression in suppressions_of(event)]
+    wanted = [
+        suppression
+        for event in events
+        if not (rows.by_tenant and event.tag and mails.of(event) is None)  # until it is known whose mail it is
+        for suppression in suppressions_of(event, _tenant(mails.of(event)) if rows.by_tenant else None)
+    ]
     await rows.suppress(connection, wanted, effects.changes)
     await rows.count_soft_bounces(connection, _soft(events), _recipients(events, Kind.DELIVERY), effects.changes)
     return effects
@@ -150,8 +155,15 @@ def _recipients(events: Sequence[Event], kind: Kind) -> set[str]:
     return {result.recipient for event in events if event.kind is kind for result in event.recipients}
 
 
-def suppressions_of(event: Event) -> list[Suppression]:
-    """The suppressions that an event causes directly: hard bounces and complaints only."""
+def _tenant(mail: Row | None) -> str | None:
+    return mail["tenant"] if mail else None
+
+
+def suppressions_of(event: Event, tenant: str | None = None) -> list[Suppression]:
+    """The suppressions that an event causes directly: hard bounces and complaints only.
+
+    They stop mail of `tenant`, or with None everybody's.
+    """
     if event.kind is Kind.BOUNCE:
         reason, wanted = Reason.HARD_BOUNCE, [result for result in event.recipients if result.is_bad_address]
     elif event.kind is Kind.COMPLAINT:
@@ -165,6 +177,7 @@ def suppressions_of(event: Event) -> list[Suppression]:
             ": ".join(filter(None, (result.detail, result.diagnostic))),
             "event",
             event.happened_at,
+            tenant=tenant,
         )
         for result in wanted
     ]

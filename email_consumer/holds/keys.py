@@ -9,7 +9,7 @@ ACCOUNT = "account"
 BULK = f"lane:{Lane.BULK}"
 TURN = "turn"
 """Not a hold: mail over its tenant's share, which is due as soon as it is stored."""
-_TENANT, _TOPIC, _RAMP = "tenant:", "topic:", "ramp:"
+_TENANT, _TOPIC, _RAMP, _LIMIT = "tenant:", "topic:", "ramp:", "limit:"
 
 
 def topic_key(topic_id: str) -> str:
@@ -28,6 +28,16 @@ def ramp_key(domain: str) -> str:
 def ramp_of(key: str) -> str | None:
     """The domain whose ramp mail with this key waits for, if it does."""
     return key.removeprefix(_RAMP) if key.startswith(_RAMP) else None
+
+
+def limit_key(tenant: str, lane: Lane) -> str:
+    """Not a hold: mail of a tenant, in one lane, that waits for the tenant's limits."""
+    return f"{_LIMIT}{lane}:{tenant}"
+
+
+def limited_by(key: str) -> str | None:
+    """The tenant for whose limits mail with this key waits, if it does."""
+    return key.rpartition(":")[2] if key.startswith(_LIMIT) else None
 
 
 def topic_of(key: str) -> str | None:

@@ -85,7 +85,8 @@ SET scheduled_at = iif(content_id IS NULL OR :put_back, coalesce(excluded.schedu
     held_times = held_times + :put_back,
     published_at = iif(:put_back, NULL, published_at),
     published_sequence = iif(:put_back, 0, published_sequence),
-    ramped_on = iif(:put_back, NULL, ramped_on),
+    -- Mail that waits for its tenant's limits has come through its ramp.
+    ramped_on = iif(:put_back AND coalesce(:held_by, '') NOT LIKE 'limit:%', NULL, ramped_on),
     error = coalesce(error, excluded.error), updated_at = excluded.updated_at
 WHERE (content_id IS NULL AND status < {Status.SENT})
     OR (:put_back AND held_by IS NULL AND (status = {Status.CREATED} OR in_doubt = 1))

@@ -19,6 +19,8 @@ _OUTCOMES: dict[type[Outcome], str] = {
     kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(Outcome)
 }
 _UNSENT = (DUPLICATE, ERASED, *StopReason, *DeadLetterKind)
+_MOST_KINDS = 50
+"""Of recommendations; SES has eight types and two impacts."""
 _LIMITS = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
@@ -80,6 +82,9 @@ class MetricsCollector(Collector):
         yield GaugeMetricFamily(
             "email_safe_mode", "1 while mail goes out to certain addresses only (safe mode).", metrics.safe_mode
         )
+        yield GaugeMetricFamily(
+            "email_limited_tenants", "Tenants whose mail waits for their limits.", metrics.limited_tenants
+        )
         yield CounterMetricFamily("email_api_keys_refused", "Requests with a wrong API key.", metrics.api_keys_refused)
         yield CounterMetricFamily(
             "email_http_connections_evicted",
@@ -95,6 +100,7 @@ class MetricsCollector(Collector):
         yield _histogram("email_loop_lag_seconds", "How late the event loop came to a timer.", metrics.loop_lag)
         yield from _by_lane(metrics)
         yield from _events_out(metrics)
+        yield from _standing(metrics)
 
 
 def _by_lane(metrics: Metrics) -> Iterator[Metric]:
@@ -109,6 +115,19 @@ def _by_lane(metrics: Metrics) -> Iterator[Metric]:
         held.add_metric([lane], bool(metrics.held or (lane is Lane.BULK and metrics.bulk_held)))
         waited.add_metric([lane], _buckets(metrics.enqueue_to_ses[lane]), metrics.enqueue_to_ses[lane].total)
     yield from (sent, held, waited)
+
+
+def _standing(metrics: Metrics) -> Iterator[Metric]:
+    tenants = GaugeMetricFamily("email_ses_tenants", "Tenants that SES has paused, or may pause.", labels=["state"])
+    tenants.add_metric(["paused"], metrics.tenants_paused)
+    tenants.add_metric(["at_risk"], metrics.tenants_at_risk)
+    yield tenants
+    advice = GaugeMetricFamily(
+        "email_ses_recommendations", "Open recommendations of SES's advisor.", labels=["type", "impact"]
+    )
+    for (kind, impact), count in metrics.recommendations.most_common(_MOST_KINDS):
+        advice.add_metric([kind, impact], count)
+    yield advice
 
 
 def _events_out(metrics: Metrics) -> Iterator[Metric]:

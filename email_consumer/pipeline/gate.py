@@ -84,6 +84,8 @@ class Gate:
 
     def _reason(self, message: EmailMessage, address: str) -> str | None:
         """Why the message must not go to the address (in normal form); None if it may."""
+        if message.tenant and (reason := self.suppressed.reason(stop_key(address, None, message.tenant))):
+            return f"{reason} (of the tenant {message.tenant})"
         reason, group = self.suppressed.reason(address), message.unsubscribe_group
         if not message.is_bulk:
             return None if reason == Reason.UNSUBSCRIBED else reason

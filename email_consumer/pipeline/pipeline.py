@@ -39,7 +39,6 @@ from email_consumer.core.outcome import (
     StopReason,
     Undecodable,
 )
-from email_consumer.core.ramps import RAMPED
 from email_consumer.core.sender import Sender
 from email_consumer.core.unknown_keys import UnknownKeys
 from email_consumer.holds.keys import TURN
@@ -47,10 +46,10 @@ from email_consumer.message.keys import Reading
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, UndecodableError, decode
 from email_consumer.message.times import from_unix
+from email_consumer.pipeline.allowances import Allowances
 from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
-from email_consumer.pipeline.ramp_gate import RampGate
 from email_consumer.pipeline.send_windows import SendWindows
 from email_consumer.pipeline.settlement import Settlement
 
@@ -93,7 +92,7 @@ class Pipeline:
         zone: tzinfo,
         journal: ReadingJournal,
         shares: FairShares,
-        ramps: RampGate,
+        allowances: Allowances,
     ) -> None:
         self._ledger = ledger
         self._gate = gate
@@ -106,7 +105,7 @@ class Pipeline:
         self._settlement = settlement
         self._metrics = metrics
         self._shares = shares
-        self._ramps = ramps
+        self._allowances = allowances
         self._max_attempts = max_attempts
         self._zone = zone
         self._reader = CarefulReader(self._decode, journal)
@@ -183,7 +182,7 @@ class Pipeline:
             return await self._schedule(message, origin), 0
         if self._may_wait(message) and (stored := await self._put_aside(message, origin)):
             return stored, 0
-        if self._ramps and not (origin.kept and RAMPED in headers) and (key := self._ramps.covering(message)):
+        if self._allowances and (key := self._allowances.missing(message, origin, headers)):
             return await self._hold(message, origin, key), 0
         if message.is_bulk and not origin.kept and self._shares.is_full(message.tenant):
             return await self._hold(message, origin, TURN), 0

@@ -24,20 +24,21 @@ from email_consumer.api.resend.routes import ResendRoutes
 from email_consumer.api.scheduled_mail import ScheduledMail
 from email_consumer.api.statistics import Statistics
 from email_consumer.api.stats_routes import StatsRoutes
+from email_consumer.api.tenant_routes import TenantRoutes
 from email_consumer.api.topic_routes import TopicRoutes
 from email_consumer.api.unseen import Unseen, unseen_in
 from email_consumer.api.waiting_routes import WaitingRoutes
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.mail_queue import MailQueue
-from email_consumer.core.ramps import Ramps
 from email_consumer.core.unsent import Unsent
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.message.lane import Lane
+from email_consumer.reputation.standing import Ask
 from email_consumer.roles.access import build_access
 from email_consumer.roles.dashboard import DashboardOptions, build_dashboard
 from email_consumer.roles.events_out import no_events
 from email_consumer.roles.feedback import FeedbackOptions, events_expected_from_now, open_feedback
-from email_consumer.roles.holds import open_holds
+from email_consumer.roles.holds import HoldsOptions, open_holds
 from email_consumer.roles.http import HttpOptions, health_routes, listen
 from email_consumer.roles.monitoring import RetentionOptions, build_metrics, build_operations, watch_unconsumed
 from email_consumer.roles.parts import Parts
@@ -50,6 +51,7 @@ from email_consumer.scheduling.publish_window import window_for
 from email_consumer.scheduling.scheduler import Scheduler
 from email_consumer.store.database import Database
 from email_consumer.store.domain_days import DomainDays
+from email_consumer.store.tenant_days import TenantDays
 from email_consumer.tracking.open_routes import OpenRoutes
 from email_consumer.tracking.opens import OpenRecorder
 from email_consumer.tracking.tokens import OpenTokens
@@ -71,7 +73,7 @@ class ControlPlaneOptions:
     """Of times without an offset, and of days."""
     audit_kept: float
     """Seconds that the audit log keeps an entry."""
-    ramps: Ramps
+    holds: HoldsOptions
     reputation: ReputationOptions
     feedback: FeedbackOptions
     dashboard: DashboardOptions
@@ -91,6 +93,8 @@ class Resources:
     """The secrets that sign links in mail."""
     routes: Sequence[web.RouteDef] = ()
     """Further routes."""
+    ask_ses: Ask | None = None
+    """Asks SES what it allows to be read; None without credentials."""
     events_settled: Callable[[], Awaitable[None]] = no_events
     """Returns once no event is on its way to JetStream that was read before."""
 
@@ -98,7 +102,7 @@ class Resources:
 async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resources: Resources) -> Callable[[], None]:
     """Start the control plane; its server is listening on return.
 
-    The returned function wakes the scheduler, and has to be called after scheduled mail was stored.
+    The returned function has to be called after scheduled or held mail was stored.
     """
     database, workers = resources.database, resources.workers
     misfires = Misfires(database, options.misfire, options.misfire_limit)
@@ -113,8 +117,8 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
         dead_letter_writer=parts.dead_letter_writer,
         windows={lane: window_for(options.rate) for lane in Lane},
     )
-    holds = await open_holds(parts, options.ramps, database, workers, active_holds, released=scheduler.wake)
-    reputation = await open_reputation(parts, options.reputation, database, workers, holds.list)
+    holds = await open_holds(parts, options.holds, database, workers, active_holds, released=scheduler.wake)
+    reputation = await open_reputation(parts, options.reputation, database, workers, holds.list, ask=resources.ask_ses)
     feedback = await open_feedback(
         parts, options.feedback, database, workers, secrets=resources.secrets, reported=reputation.breaker.report
     )
@@ -146,6 +150,7 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
         *await _mail_routes(parts, options, resources, scheduler, unseen),
         *feedback.routes,
         *holds.routes,
+        *TenantRoutes(TenantDays(database), holds.mail, holds.limits).routes(),
         *reputation.routes,
         *_open_routes(parts, resources),
         *health_routes(parts, metrics),
@@ -159,7 +164,12 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
     await listen(parts, options.http, routes, admits=dashboard.admits, access=access)
     events_expected_from_now(workers)
     parts.services.start(*feedback.services)  # they may say that events are expected later than now: after that
-    return scheduler.wake
+
+    def stored() -> None:
+        scheduler.wake()
+        holds.mail.stored()
+
+    return stored
 
 
 async def _mail_routes(

@@ -49,6 +49,8 @@ class FeedbackOptions:
     ses_endpoint: str | None
     region: str
     """Of SES, and of its suppression list."""
+    by_tenant: bool
+    """Whether hard bounces and complaints of a tenant's mail stop that tenant's mail alone."""
     mirrored: bool
     """Whether suppressions are copied to SES's list."""
     soft_bounce_limit: int
@@ -77,7 +79,9 @@ async def open_feedback(
     reported: Callable[[MailReport], None],
 ) -> Feedback:
     """Load the suppressions, and be ready for events. `secrets` sign links in mail; `reported` gets every report about a mail."""
-    rows = SuppressionRows(soft_bounce_limit=options.soft_bounce_limit, mirror=options.mirrored)
+    rows = SuppressionRows(
+        soft_bounce_limit=options.soft_bounce_limit, mirror=options.mirrored, by_tenant=options.by_tenant
+    )
     suppressions = SuppressionList(database, rows, workers)
     await suppressions.load()
     inbox = Inbox(

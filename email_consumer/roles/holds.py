@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from email_consumer.core.ramps import Ramps
+from email_consumer.core.tenant_limits import TenantLimits
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
+from email_consumer.holds.limit_release import LimitRelease
 from email_consumer.holds.ramp_release import RampRelease
 from email_consumer.holds.ramp_routes import RampRoutes
 from email_consumer.holds.routes import HoldRoutes
@@ -19,15 +21,22 @@ from email_consumer.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
+class HoldsOptions:
+    ramps: Ramps
+    tenant_limits: TenantLimits
+
+
+@dataclass(frozen=True, slots=True)
 class Holds:
     list: HoldList
     mail: HeldMail
+    limits: LimitRelease
     routes: Sequence[web.RouteDef]
 
 
 async def open_holds(
     parts: Parts,
-    ramps: Ramps,
+    options: HoldsOptions,
     database: Database,
     workers: Workers,
     active: ActiveHolds,
@@ -45,11 +54,12 @@ async def open_holds(
         workers.hold(keys)
 
     holds = HoldList(database, publish)
-    ramp = RampRelease(database, ramps)
-    mail = HeldMail(database, holds, released, ramp)
+    ramp = RampRelease(database, options.ramps)
+    limits = LimitRelease(database, options.tenant_limits, active)
+    mail = HeldMail(database, holds, released, ramp, limits, metrics=parts.metrics)
     await holds.load()
     parts.services.start(
         Service("holds", holds.run, on_crash=OnCrash.EXIT),
         Service("held mail", mail.run, on_crash=OnCrash.EXIT),
     )
-    return Holds(holds, mail, [*HoldRoutes(holds, mail).routes(), *RampRoutes(ramp, mail).routes()])
+    return Holds(holds, mail, limits, [*HoldRoutes(holds, mail).routes(), *RampRoutes(ramp, mail).routes()])

@@ -90,7 +90,11 @@ def health_routes(parts: Parts, metrics: CollectorRegistry) -> list[web.RouteDef
         return generate_latest(metrics)
 
     return HealthRoutes(
-        parts.checks, render, safe_mode=parts.safe_mode_kind, holds=lambda: parts.metrics.holds
+        parts.checks,
+        render,
+        safe_mode=parts.safe_mode_kind,
+        holds=lambda: parts.metrics.holds,
+        limited_tenants=lambda: parts.metrics.limited_tenants,
     ).routes()
 
 

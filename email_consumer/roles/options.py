@@ -15,6 +15,7 @@ from email_consumer.roles.control_plane import ControlPlaneOptions
 from email_consumer.roles.dashboard import DashboardOptions
 from email_consumer.roles.events_out import EventsOutOptions
 from email_consumer.roles.feedback import FeedbackOptions
+from email_consumer.roles.holds import HoldsOptions
 from email_consumer.roles.http import HttpOptions
 from email_consumer.roles.monitoring import RetentionOptions
 from email_consumer.roles.nats import NatsOptions
@@ -116,6 +117,7 @@ def role_options(settings: Settings, *, local: bool = False) -> RoleOptions:
             bulk_window=settings.bulk_send_window,
             timezone=settings.timezone,
             ramps=settings.ramps,
+            tenant_limits=settings.tenant_limits,
             from_email=settings.from_email,
             server_url=settings.server_url,
             track_opens=settings.track_opens,
@@ -148,7 +150,7 @@ def _control_plane(
         default_sender=settings.from_email,
         zone=ZoneInfo(settings.timezone),
         audit_kept=settings.audit_retention_days * _DAY,
-        ramps=settings.ramps,
+        holds=HoldsOptions(settings.ramps, settings.tenant_limits),
         reputation=ReputationOptions(
             Thresholds(
                 settings.bounce_warn,
@@ -159,6 +161,7 @@ def _control_plane(
             ),
             canary_mails=settings.topic_canary,
             canary_wait=settings.canary_wait,
+            poll=settings.reputation_poll,
         ),
         feedback=FeedbackOptions(
             instance=settings.instance,
@@ -169,6 +172,7 @@ def _control_plane(
             sandbox_certificate=settings.sandbox_certificate,
             ses_endpoint=settings.ses_endpoint,
             region=settings.aws_region,
+            by_tenant=settings.suppression_scope == "tenant",
             mirrored=settings.suppression_mirror,
             soft_bounce_limit=settings.soft_bounce_limit,
             server_url=settings.server_url,

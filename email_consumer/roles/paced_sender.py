@@ -10,6 +10,7 @@ from email_consumer.core.source import Source
 from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
 from email_consumer.pipeline.safe_sender import SafeSender
+from email_consumer.reputation.standing import Ask
 from email_consumer.roles.parts import Parts
 from email_consumer.runtime.supervisor import OnCrash, Service
 from email_consumer.ses.client import SesClient
@@ -66,6 +67,8 @@ class PacedSender:
     pacer: Pacer
     slots: Mapping[Lane, DeliverySlots]
     governor: Governor
+    ask: Ask
+    """Asks SES what it allows to be read."""
 
 
 async def open_paced_sender(parts: Parts, options: SesOptions) -> PacedSender:
@@ -90,7 +93,7 @@ async def open_paced_sender(parts: Parts, options: SesOptions) -> PacedSender:
     )
     await governor.check_account()
     parts.services.start(Service("governor", governor.run, on_crash=OnCrash.EXIT))
-    return PacedSender(sender, pacer, slots, governor)
+    return PacedSender(sender, pacer, slots, governor, client.read)
 
 
 async def used_before(sources: Iterable[Source]) -> bool:

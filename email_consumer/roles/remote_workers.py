@@ -22,6 +22,7 @@ from email_consumer.ledgers.statements import KNOWN_AS_SENT
 from email_consumer.message.fields import is_tag
 from email_consumer.message.lane import Lane
 from email_consumer.pipeline.gate import Gate
+from email_consumer.reputation.standing import Ask
 from email_consumer.roles.paced_sender import SesOptions
 from email_consumer.runtime.supervisor import Service, Supervisor
 from email_consumer.ses.governor import Governor
@@ -37,6 +38,8 @@ class AccountMonitor:
     metrics: Metrics
     governor: Governor | None
     """None if the sidecar has no credentials; the workers have theirs."""
+    ask: Ask | None = None
+    """Asks SES what it allows to be read."""
 
     @property
     def account(self) -> Account | None:
@@ -82,7 +85,7 @@ async def monitor_account(options: SesOptions, services: Supervisor, *, reserved
     )
     await governor.check_account()
     services.start(Service("account", governor.run))
-    return AccountMonitor(metrics, governor)
+    return AccountMonitor(metrics, governor, client.read)
 
 
 @dataclass(frozen=True, slots=True)

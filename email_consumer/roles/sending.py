@@ -14,9 +14,11 @@ from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.ramps import Ramps
 from email_consumer.core.source import Receiver, Source
+from email_consumer.core.tenant_limits import TenantLimits
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage
 from email_consumer.message.send_window import Window
+from email_consumer.pipeline.allowances import Allowances
 from email_consumer.pipeline.breaker import Breaker
 from email_consumer.pipeline.dispatcher import Dispatcher
 from email_consumer.pipeline.fair_shares import FairShares
@@ -48,6 +50,7 @@ class SendingOptions:
     bulk_window: Window | None
     timezone: str
     ramps: Ramps
+    tenant_limits: TenantLimits
     from_email: str
     server_url: str
     """What links in mail begin with."""
@@ -113,7 +116,7 @@ def build_sending(
         max_attempts=options.max_attempts,
         zone=ZoneInfo(options.timezone),
         journal=journal,
-        ramps=RampGate(options.ramps, options.from_email),
+        allowances=Allowances(RampGate(options.ramps, options.from_email), options.tenant_limits),
         shares=FairShares(lambda: paced.slots[Lane.BULK].capacity),
     )
     gate.on_cancel(paced.pacer.drop_stopped)

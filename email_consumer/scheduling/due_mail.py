@@ -13,7 +13,8 @@ from nats.js.api import Header
 from email_consumer.core.dead_letters import DeadLetterKind
 from email_consumer.core.mail_queue import LANE, ORIGIN, Backlog
 from email_consumer.core.outcome import StopReason
-from email_consumer.core.ramps import RAMPED
+from email_consumer.core.ramps import RAMPED, today
+from email_consumer.core.tenant_limits import LIMITED
 from email_consumer.core.traceparent import MOST_TRACED, TRACEPARENT
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.jetstream.publisher import header_bytes
@@ -256,6 +257,8 @@ def _message(row: sqlite3.Row, content: Content) -> Message:
         headers[LANE] = Lane.TRANSACTIONAL
     if row["ramped_on"]:
         headers[RAMPED] = row["ramped_on"]
+    if row["limited_on"] == today().isoformat():  # on another day it counts again
+        headers[LIMITED] = row["limited_on"]
     payload = encode_mail(content, own)
     if row["traceparent"] and len(payload) <= MOST_TRACED:
         headers[TRACEPARENT] = row["traceparent"]

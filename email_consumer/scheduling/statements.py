@@ -29,7 +29,7 @@ WITH RECURSIVE turn (tenant) AS (
 TURNS = f"{_TURNS} SELECT tenant FROM turn WHERE tenant IS NOT NULL"
 
 DUE = f"""
-SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, tenant, held_times, ramped_on,
+SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, tenant, held_times, ramped_on, limited_on,
     (SELECT traceparent FROM mail_traces WHERE request_id = email_requests.id) AS traceparent
 FROM email_requests
 WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = :tenant AND {_DUE_AT} <= :now

@@ -7,19 +7,6 @@ from typing import Any
 from email_consumer.core.account import Account
 
 
-class AccountUnavailableError(Exception):
-    """GetAccount gave no answer; the text says why. Sending may well work all the same."""
-
-    def __init__(self, reason: str, *, forbidden: bool, refused: bool = False) -> None:
-        """`forbidden` is whether our credentials lack the permission ses:GetAccount, which retrying does not fix.
-
-        `refused` is whether the credentials themselves are refused, as expired ones are: newer ones may be found.
-        """
-        super().__init__(reason)
-        self.forbidden = forbidden
-        self.refused = refused
-
-
 def read_account(response: Mapping[str, Any]) -> Account:
     """Read botocore's form of the answer.
 

@@ -12,18 +12,17 @@ from http import HTTPStatus
 from importlib.metadata import version
 from math import inf
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import orjson
 import structlog
 from aiolimiter import AsyncLimiter
 from botocore.credentials import ReadOnlyCredentials
 
-from email_consumer.core.account import Account
+from email_consumer.core.account import Account, AccountUnavailableError
 from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.message.address import normal_form, parse_address
 from email_consumer.message.model import EmailMessage
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.errors import Ownership, ServiceError, classify
 from email_consumer.ses.request import PATH, RequestWriter
 from email_consumer.ses.signing import RequestSigner
@@ -38,6 +37,9 @@ _UNSIGNED = {"User-Agent": f"email-consumer/{version('email-consumer')}", "Accep
 _FRESH = 1.0
 """Seconds until the credentials are asked for again. Providers refresh them minutes before they expire."""
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}")
+
+
+_Answered = TypeVar("_Answered")
 
 
 class SesClient:
@@ -133,6 +135,17 @@ class SesClient:
         Raises:
             AccountUnavailableError: there was no answer.
         """
+        return await self._asked(lambda aws: aws.account())
+
+    async def read(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """Another operation that only reads, by botocore's names, within the same one a second.
+
+        Raises:
+            AccountUnavailableError: there was no answer.
+        """
+        return await self._asked(lambda aws: aws.read(operation, **arguments))
+
+    async def _asked(self, call: Callable[[Session], Awaitable[_Answered]]) -> _Answered:
         async with self._account_limit:
             try:
                 credentials = await self._credentials()
@@ -140,7 +153,7 @@ class SesClient:
                 reason = f"there are no valid AWS credentials ({_text_of(error)})"
                 raise AccountUnavailableError(reason, forbidden=False) from error
             try:
-                return await self._aws.account()
+                return await call(self._aws)
             except AccountUnavailableError as error:
                 if error.refused:
                     self._refused = credentials

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import structlog
 
-from email_consumer.core.account import Account
+from email_consumer.core.account import Account, AccountUnavailableError
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Held, SendResult, Sent, Throttled
 from email_consumer.core.pace import Pace
 from email_consumer.message.lane import Lane
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.rate_control import RateControl
 
 _HOLDER = "account"

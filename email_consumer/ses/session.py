@@ -12,8 +12,8 @@ from botocore.utils import get_environ_proxies
 
 from email_consumer.aws.client import UNREADABLE, NoAnswerError, answered, client_config
 from email_consumer.aws.credentials import find_credentials
-from email_consumer.core.account import Account
-from email_consumer.ses.account import AccountUnavailableError, read_account
+from email_consumer.core.account import Account, AccountUnavailableError
+from email_consumer.ses.account import read_account
 from email_consumer.ses.aiohttp_transport import AiohttpTransport
 from email_consumer.ses.direct_transport import DirectTransport
 from email_consumer.ses.transport import Transport
@@ -115,9 +115,19 @@ class AwsSession:
             AccountUnavailableError: there was no answer.
         """
         try:
-            return read_account(
-                await answered(self._client.get_account(), within=self._connect_timeout + self._read_timeout)
-            )
+            return read_account(await self.read("get_account"))
+        except UNREADABLE as error:
+            raise AccountUnavailableError("what answered is not SES", forbidden=False) from error
+
+    async def read(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """An operation that only reads, by botocore's names; SES allows one a second for the whole account.
+
+        Raises:
+            AccountUnavailableError: there was no answer.
+        """
+        try:
+            call = getattr(self._client, operation)(**arguments)
+            return await answered(call, within=self._connect_timeout + self._read_timeout)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -126,5 +136,3 @@ class AwsSession:
             raise AccountUnavailableError(str(error), forbidden=forbidden, refused=refused) from error
         except NoAnswerError as error:
             raise AccountUnavailableError(str(error), forbidden=False) from error
-        except UNREADABLE as error:
-            raise AccountUnavailableError("what answered is not SES", forbidden=False) from error

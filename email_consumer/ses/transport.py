@@ -5,7 +5,7 @@ its answer means is decided in `client`.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from botocore.credentials import ReadOnlyCredentials
 
@@ -97,7 +97,14 @@ class Session(Protocol):
         """GetAccount; SES allows it once a second for the whole account.
 
         Raises:
-            email_consumer.ses.account.AccountUnavailableError: there was no answer.
+            email_consumer.core.account.AccountUnavailableError: there was no answer.
+        """
+
+    async def read(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """Another operation that only reads, by botocore's names.
+
+        Raises:
+            email_consumer.core.account.AccountUnavailableError: there was no answer.
         """
 
     async def close(self) -> None:

@@ -8,7 +8,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import nkeys  # type: ignore[import-untyped]
 
+from email_consumer.core.tenant_limits import OTHERS
 from email_consumer.message.address import address_or_domain, parse_address
+from email_consumer.message.fields import is_tenant
 from email_consumer.observe.level import LogFilter
 from email_consumer.sns.topic_arn import TopicArn
 
@@ -74,6 +76,21 @@ def ramp(value: object) -> object:
             first + timedelta(days=366)  # as long as a curve may be
         except (ValueError, OverflowError):
             raise ValueError("must be domains and their first days, such as news.example.com:2027-01-31") from None
+    return tuple(found.items())
+
+
+def by_tenant(value: object) -> object:
+    """Tenants and a number for each; `*` stands for all others."""
+    if not isinstance(value, str):
+        return value
+    found: dict[str, str] = {}
+    for part in value.split(","):
+        tenant, _, number = (text.strip() for text in part.partition(":"))
+        if not (tenant == OTHERS or is_tenant(tenant)) or not number:
+            raise ValueError("must be tenants and numbers, such as acme:20,*:5; * stands for all others")
+        if tenant in found:
+            raise ValueError(f"names {tenant} twice")
+        found[tenant] = number
     return tuple(found.items())
 
 

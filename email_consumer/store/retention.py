@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from email_consumer.runtime.duty_cycle import rest
+from email_consumer.store import tenant_days
 from email_consumer.store.activity import fold
 from email_consumer.store.database import Database
 from email_consumer.store.domain_days import DomainDays, forget
@@ -64,6 +65,7 @@ _OTHER_TABLES = (
     DELETE FROM idempotency_keys
     WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at < :cutoff LIMIT 1000)
     """,
+    "DELETE FROM tenant_limits WHERE day < date(:cutoff, 'unixepoch')",
     # Events of that age are refused, so these entries are no longer needed.
     "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
 )
@@ -93,6 +95,7 @@ class Retention:
         cutoff = now - self._keep
         deleted, after = 0, 0
         await DomainDays(self._database).update()  # before the results are deleted
+        await tenant_days.TenantDays(self._database).update()
         while ids := await self._next(after):
             old = [row["id"] for row in ids if row["status"] >= Status.SENT and row["finished_at"] < cutoff]
             began = time.monotonic()
@@ -108,6 +111,7 @@ class Retention:
                 await connection.execute(statement, {"cutoff": cutoff})
             await fold(connection, now)
             await forget(connection, cutoff)
+            await tenant_days.forget(connection, cutoff)
         pages = await self._shrink()
         if deleted:
             _log.info("retention.swept", mails=deleted, pages_given_back=pages)

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import Field
 
 from email_consumer.message.address import normal_form
-from email_consumer.message.fields import UnsubscribeGroup
+from email_consumer.message.fields import Tenant, UnsubscribeGroup
 from email_consumer.suppression.suppression import Reason, Suppression
 from email_consumer.suppression.suppression_list import SuppressionList, place
 from email_consumer.web.audit import audit_target
@@ -34,6 +34,8 @@ class NewSuppression(RequestModel):
     """`unsubscribed` stops bulk mail, `manual` all mail. With a `group`, both stop bulk mail of that group."""
     group: UnsubscribeGroup | None = None
     """The unsubscribe group whose bulk mail is stopped."""
+    tenant: Tenant | None = None
+    """The tenant whose mail is stopped, all of it; only with the reason `manual`, and without a `group`."""
     detail: Annotated[str, Field(max_length=500)] = ""
     """A note for operators."""
 
@@ -42,6 +44,8 @@ class SuppressedAddress(ApiModel):
     address: str
     group: str | None
     """The unsubscribe group whose bulk mail is stopped. Without one, all mail is, or for `unsubscribed` all bulk mail."""
+    tenant: str | None
+    """The tenant whose mail is stopped; null: everybody's."""
     reason: Reason
     detail: str
     source: str
@@ -53,6 +57,7 @@ class SuppressedAddress(ApiModel):
         return cls(
             address=entry.address,
             group=entry.group,
+            tenant=entry.tenant,
             reason=entry.reason,
             detail=entry.detail,
             source=entry.source,
@@ -77,11 +82,15 @@ class SuppressionQuery(PageQuery):
     """Only entries with this reason."""
     group: UnsubscribeGroup | None = None
     """Only entries of this unsubscribe group."""
+    tenant: Tenant | None = None
+    """Only entries of this tenant."""
 
 
 class EntryQuery(RequestModel):
     group: UnsubscribeGroup | None = None
     """The entry of this unsubscribe group."""
+    tenant: Tenant | None = None
+    """The entry of this tenant."""
     reason: Reason | None = None
     """The entry with this reason. Of several, the one that stops most mail to the address counts."""
 
@@ -107,7 +116,9 @@ class SuppressionRoutes:
     @operation("Suppressed addresses", query=SuppressionQuery, answer=SuppressionPage, scope=Scope.READ)
     async def list(self, request: web.Request) -> web.Response:
         query = read_query(request, SuppressionQuery)
-        found = await self._suppressions.page(query.limit, query.after, query.reason, query.group)
+        if query.group and query.tenant:
+            raise _either_or()
+        found = await self._suppressions.page(query.limit, query.after, query.reason, query.group, tenant=query.tenant)
         more = next_page(found, query, place)
         return answer(SuppressionPage(suppressions=[SuppressedAddress.of(each) for each in found], next=more))
 
@@ -117,7 +128,9 @@ class SuppressionRoutes:
         address = _normal(new.address)
         if address is None:
             raise ApiError(422, "invalid", "address: not an e-mail address", {"fields": ["address"]})
-        entry = await self._suppressions.add(address, new.reason, new.detail, "api", new.group)
+        if new.tenant and (new.group or new.reason is Reason.UNSUBSCRIBED):
+            raise _either_or()
+        entry = await self._suppressions.add(address, new.reason, new.detail, "api", new.group, tenant=new.tenant)
         audit_target(request, address)
         return answer(SuppressedAddress.of(entry))
 
@@ -144,7 +157,11 @@ class SuppressionRoutes:
         address = _normal(request.match_info["address"])
         entries = await self._suppressions.entries(address) if address else []
         wanted = [
-            entry for entry in entries if query.group in (None, entry.group) and query.reason in (None, entry.reason)
+            entry
+            for entry in entries
+            if query.group in (None, entry.group)
+            and query.tenant in (None, entry.tenant)
+            and query.reason in (None, entry.reason)
         ]
         if not wanted:
             raise _absent()
@@ -156,6 +173,11 @@ def _normal(text: str) -> str | None:
         return normal_form(text)
     except ValueError:
         return None
+
+
+def _either_or() -> ApiError:
+    text = "tenant: can't be given with a group or with unsubscribed, which concern everybody's mail"
+    return ApiError(422, "invalid", text, {"fields": ["tenant"]})
 
 
 def _absent() -> ApiError:

@@ -14,9 +14,10 @@ from email_consumer.suppression.suppression import (
     Reason,
     Suppression,
     group_of,
-    stop_key,
+    stop_key_of,
     stops,
     takes_effect,
+    tenant_of,
 )
 
 _MIRRORED = frozenset({Reason.COMPLAINT, Reason.HARD_BOUNCE})
@@ -47,8 +48,12 @@ class Changes:
 class SuppressionRows:
     """The rules by which rows change. Stateless except for the settings."""
 
-    def __init__(self, *, soft_bounce_limit: int, mirror: bool) -> None:
-        """A `soft_bounce_limit` of 0 disables it; `mirror`: whether changes are mirrored to SES's list."""
+    def __init__(self, *, soft_bounce_limit: int, mirror: bool, by_tenant: bool = False) -> None:
+        """A `soft_bounce_limit` of 0 disables it; `mirror`: whether changes are mirrored to SES's account-level list.
+
+        `by_tenant`: whether hard bounces and complaints of a tenant's mail stop that tenant's mail alone.
+        """
+        self.by_tenant = by_tenant
         self._soft_bounce_limit = soft_bounce_limit
         self._mirror = mirror
 
@@ -110,7 +115,7 @@ class SuppressionRows:
             await _note_removed(connection, address, EVERYTHING, changes)
 
     def _row(self, new: Suppression) -> dict[str, object]:
-        mirrored = self._mirror and new.reason in _MIRRORED and _ALREADY_THERE not in new.detail
+        mirrored = self._mirror and not new.tenant and new.reason in _MIRRORED and _ALREADY_THERE not in new.detail
         return {
             "address": new.address,
             "scope": new.scope,
@@ -124,7 +129,7 @@ class SuppressionRows:
 
 async def _note_removed(connection: aiosqlite.Connection, address: str, scope: str, changes: Changes) -> None:
     left = (await find(connection, [address])).get(address, {})
-    changes.note(stop_key(address, group_of(scope)), left.values())
+    changes.note(stop_key_of(address, scope), left.values())
 
 
 async def find(connection: aiosqlite.Connection, addresses: Iterable[str]) -> dict[str, dict[str, Suppression]]:
@@ -145,6 +150,7 @@ def from_row(row: Mapping[str, object]) -> Suppression:
         created_at=float(str(row["created_at"])),
         removed_at=None if row["removed_at"] is None else float(str(row["removed_at"])),
         group=group_of(str(row["scope"])),
+        tenant=tenant_of(str(row["scope"])),
     )
 
 

@@ -1,7 +1,7 @@
 """An entry of the suppression list, which mail it stops, which of several reasons for it counts, and who must be notified.
 
-An address may have several entries: one that stops all mail, one for bulk mail, and one for each unsubscribe group. They are
-added and removed independently, so a bounce that was cleared up does not undo an unsubscribe.
+An address may have several entries: one that stops all mail, one for bulk mail, one for each unsubscribe group, and one for each
+tenant. They are added and removed independently, so a bounce that was cleared up does not undo an unsubscribe.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,6 +30,8 @@ EVERYTHING = "all"
 """The scope of an entry that stops mail in both lanes."""
 BULK = "bulk"
 """The scope of an entry that stops all bulk mail; for a single group, `:` and its name follow."""
+_TENANT = "tenant:"
+"""What the scope of an entry begins with that stops all mail of one tenant; its name follows."""
 
 _STRENGTH = {reason: place for place, reason in enumerate(Reason)}
 
@@ -38,7 +40,7 @@ class SuppressionGate(Protocol):
     """What stops mail to suppressed addresses; see `pipeline.gate` and `cluster.shared_state_publisher`."""
 
     def suppress(self, stops: Mapping[str, str]) -> None:
-        """Stop mail. The values are reasons; the keys are addresses, or an address and a group (see `stop_key`)."""
+        """Stop mail. The values are reasons; the keys are as `stop_key` makes them."""
 
     def release(self, stop: str) -> None:
         """Undo what `suppress` did for this key."""
@@ -59,6 +61,8 @@ class Suppression:
     removed_at: float | None = None
     group: str | None = None
     """The unsubscribe group whose bulk mail is stopped; None if the entry is not limited to a group."""
+    tenant: str | None = None
+    """The tenant whose mail is stopped; None if everybody's is. Such an entry has no group."""
 
     @property
     def active(self) -> bool:
@@ -67,13 +71,15 @@ class Suppression:
     @property
     def scope(self) -> str:
         """Which mail is stopped. Scopes sort from the widest to the narrowest."""
+        if self.tenant is not None:
+            return tenant_scope(self.tenant)
         if self.group is not None:
             return group_scope(self.group)
         return BULK if self.reason is Reason.UNSUBSCRIBED else EVERYTHING
 
     @property
     def stop_key(self) -> str:
-        return stop_key(self.address, self.group)
+        return stop_key(self.address, self.group, self.tenant)
 
 
 def group_scope(group: str) -> str:
@@ -83,15 +89,32 @@ def group_scope(group: str) -> str:
 
 def group_of(scope: str) -> str | None:
     """The group that a scope is limited to, if any."""
-    return scope.partition(":")[2] or None
+    return None if scope.startswith(_TENANT) else scope.partition(":")[2] or None
 
 
-def stop_key(address: str, group: str | None) -> str:
-    """What the gate looks up: an address (in normal form), or one of its groups.
+def tenant_scope(tenant: str) -> str:
+    """The scope of an entry that stops all mail of one tenant."""
+    return _TENANT + tenant
 
-    A group's key is no address. An address has one key for all mail and for all bulk mail, since workers of the previous
+
+def tenant_of(scope: str) -> str | None:
+    """The tenant that a scope is limited to, if any."""
+    return scope.removeprefix(_TENANT) if scope.startswith(_TENANT) else None
+
+
+def stop_key_of(address: str, scope: str) -> str:
+    """The `stop_key` of the entry with this scope."""
+    return stop_key(address, group_of(scope), tenant_of(scope))
+
+
+def stop_key(address: str, group: str | None, tenant: str | None = None) -> str:
+    """What the gate looks up: an address (in normal form), or one of its groups or tenants.
+
+    The key of a group or tenant is no address. An address has one key for all mail and for all bulk mail, since workers of the previous
     version know no other: where only bulk mail is stopped, the reason is `unsubscribed`.
     """
+    if tenant is not None:
+        return f"{_TENANT}{tenant}\n{address}"
     return address if group is None else f"{group}\n{address}"
 
 

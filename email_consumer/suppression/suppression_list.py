@@ -12,9 +12,9 @@ from email_consumer.suppression.suppression import (
     Reason,
     Suppression,
     SuppressionGate,
-    group_of,
     group_scope,
-    stop_key,
+    stop_key_of,
+    tenant_scope,
 )
 
 _AFTER_ALL = "~"
@@ -34,25 +34,34 @@ class SuppressionList:
     async def load(self) -> int:
         """Load the whole list into the gate, before mail is pulled; returns the number of keys (see `stop_key`)."""
         rows = await self._database.fetch(statements.ACTIVE_SUPPRESSIONS)
-        active = {stop_key(row["address"], group_of(row["scope"])): row["reason"] for row in rows}
+        active = {stop_key_of(row["address"], row["scope"]): row["reason"] for row in rows}
         self._gate.suppress(active)
         # The workers' gate outlives this process, which may have ended before publishing a removal.
         for row in await self._database.fetch(statements.REMOVED_SUPPRESSIONS):
-            if (key := stop_key(row["address"], group_of(row["scope"]))) not in active:
+            if (key := stop_key_of(row["address"], row["scope"])) not in active:
                 self._gate.release(key)
         return len(active)
 
     async def add(
-        self, address: str, reason: Reason, detail: str, source: str, group: str | None = None
+        self,
+        address: str,
+        reason: Reason,
+        detail: str,
+        source: str,
+        group: str | None = None,
+        *,
+        tenant: str | None = None,
     ) -> Suppression:
         """Add an address (in normal form); returns the entry of that scope in force, which may be an earlier one.
+
+        At most one of `group` and `tenant` is given.
 
         Raises:
             sqlite3.OperationalError: nothing was written.
         """
         changes = Changes()
         async with self._database.transaction() as connection:
-            new = Suppression(address, reason, detail, source, time.time(), group=group)
+            new = Suppression(address, reason, detail, source, time.time(), group=group, tenant=tenant)
             await self._rows.suppress(connection, [new], changes)
             in_force = (await find(connection, [address]))[address][new.scope]
         self._gate.suppress(changes.suppressed)
@@ -76,14 +85,23 @@ class SuppressionList:
         return removed
 
     async def page(
-        self, limit: int, after: str = "", reason: Reason | None = None, group: str | None = None
+        self,
+        limit: int,
+        after: str = "",
+        reason: Reason | None = None,
+        group: str | None = None,
+        *,
+        tenant: str | None = None,
     ) -> list[Suppression]:
-        """Up to `limit` entries after the place `after` (see `place`), ordered by address, the widest scope first."""
+        """Up to `limit` entries after the place `after` (see `place`), ordered by address, the widest scope first.
+
+        Only those of a group, or of a tenant, if one of the two is given.
+        """
         address, _, scope = after.rpartition(" ")
         if not address or "@" in scope:  # an address; its entries come before this place
             address, scope = after, _AFTER_ALL
         parameters = {"address": address, "scope": scope, "limit": limit, "reason": reason}
-        parameters["only"] = group and group_scope(group)
+        parameters["only"] = tenant_scope(tenant) if tenant else group and group_scope(group)
         rows = await self._database.fetch(statements.PAGE_OF_SUPPRESSIONS, parameters)
         return [from_row(dict(row)) for row in rows]
 

@@ -31,6 +31,8 @@ class Readiness(ApiModel):
     """What happens to mail for addresses that safe mode does not allow: it is stopped, or redirected to one address."""
     holds: int
     """Keys that are held (account, lane, tenants, topics): their mail waits, other mail flows. `GET /v1/holds` lists them."""
+    limited_tenants: int
+    """Tenants whose mail waits for their limits. `GET /v1/tenants` lists them."""
 
 
 class HealthRoutes:
@@ -41,13 +43,15 @@ class HealthRoutes:
         *,
         safe_mode: SafeModeKind = "off",
         holds: Callable[[], int] = lambda: 0,
+        limited_tenants: Callable[[], int] = lambda: 0,
     ) -> None:
         """`checks` by the name shown in `/ready`, more may be added later; `metrics` renders the Prometheus text, or that of OpenMetrics.
 
-        `holds`: the number of keys that are held.
+        `holds`: the number of keys that are held; `limited_tenants`: of tenants whose mail waits for their limits.
         """
         self._safe_mode = safe_mode
         self._holds = holds
+        self._limited_tenants = limited_tenants
         self._checks = checks
         self._metrics = metrics
         self._shared_check = SharedCheck(self._check)
@@ -79,6 +83,7 @@ class HealthRoutes:
             reasons={name: in_public(text) for name, text in down.items()},
             safe_mode=self._safe_mode,
             holds=self._holds(),
+            limited_tenants=self._limited_tenants(),
         )
         return answer(readiness, status=503 if down else 200)
 

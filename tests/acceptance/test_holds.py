@@ -42,3 +42,25 @@ async def test_held_mail_is_cancelled_with_its_topic(harness: DaemonHarness) -> 
         await harness.publisher.publish([as_map("after", topic_id="bad")])
         await harness.wait_sent(1)
         assert await harness.sent() == {"after": 1}
+
+
+async def test_a_tenant_over_its_daily_limit_waits_through_a_kill_and_nobody_else_does(harness: DaemonHarness) -> None:
+    async with serving(harness, TENANT_DAILY="acme:50", TENANT_RATE="*:1000") as api:
+        limited = [as_map(f"acme-{n}", tenant="acme") for n in range(70)]
+        free = [as_map(f"globex-{n}", tenant="globex") for n in range(_MAILS)]
+        await harness.publisher.publish([*limited, *free])
+        await harness.wait_sent(50 + _MAILS)
+        await harness.emptied()
+        await api.daemon.kill()
+        await api.daemon.start()
+        await harness.publisher.publish([as_map("urgent", tenant="acme", lane="transactional"), as_map("nobody's")])
+        await harness.wait_sent(51 + _MAILS)
+        await harness.emptied()
+        _, found = await api.ask("GET", "/v1/tenants?tenant=acme")
+        [tenant] = found["tenants"]
+        assert (tenant["rate"], tenant["daily"], tenant["released"], tenant["mails"]) == (1000, 50, 50, 21)
+        assert (tenant["sent"], found["report"]["by_day"][-1]["sent"]) == (50, 50)
+        assert (await api.ask("GET", "/ready"))[1]["limited_tenants"] == 1
+        sent = await harness.sent()
+        assert sum(uuid.startswith("acme-") for uuid in sent) == 50
+        assert set(sent.values()) == {1}

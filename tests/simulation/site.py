@@ -65,6 +65,7 @@ class Site:
             "API_KEY": KEY,
             "FROM_EMAIL": "shop@example.com",
             "SNS_TOPIC_ARNS": TOPIC,
+            "REPUTATION_POLL": "0",  # the modelled SES has no tenants
         }
         members = [
             Member(name, role, common | environ | {"DB_PATH": str(self._database(name, role))})

@@ -291,6 +291,12 @@ resource "aws_iam_policy" "daemon_policy" {
           Action   = ["ses:GetAccount"]
           Resource = ["*"]
         },
+        {
+          Sid      = "ReadReputation"
+          Effect   = "Allow"
+          Action   = ["ses:ListReputationEntities", "ses:ListRecommendations"]
+          Resource = ["*"]
+        },
       ],
       local.events_over_https ? [
         {

@@ -78,7 +78,15 @@ async def test_large_and_compressed_bodies_are_refused(harness: ApiHarness) -> N
 
 async def test_readiness_names_what_is_down(harness: ApiHarness, server: NatsServer) -> None:
     assert await harness.ask("GET", "/health", headers={"X-API-KEY": ""}) == (200, {"status": "ok"})
-    ready = {"ready": True, "up": ["nats", "sqlite"], "down": [], "reasons": {}, "safe_mode": "off", "holds": 0}
+    ready = {
+        "ready": True,
+        "up": ["nats", "sqlite"],
+        "down": [],
+        "reasons": {},
+        "safe_mode": "off",
+        "holds": 0,
+        "limited_tenants": 0,
+    }
     assert await harness.ask("GET", "/ready", headers={"X-API-KEY": ""}) == (200, ready)
     await server.kill()
     while harness.client.is_connected:

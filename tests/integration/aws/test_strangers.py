@@ -14,8 +14,8 @@ import orjson
 import pytest
 
 from email_consumer.aws.client import NoAnswerError, answered, client_config
+from email_consumer.core.account import AccountUnavailableError
 from email_consumer.doctor.examination import examine
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.settings import load_settings
 from email_consumer.sns.envelope import parse
 from email_consumer.sns.errors import MessageRefusedError

@@ -95,6 +95,7 @@ async def open_harness(
     topics: tuple[str, ...] = (TOPIC,),
     soft_bounce_limit: int = 3,
     mirror: bool = False,
+    by_tenant: bool = False,
     sandbox: x509.Certificate | None = None,
     sns_endpoint: str | None = None,
     download: Callable[[str], Awaitable[bytes]] = key_download,
@@ -111,7 +112,7 @@ async def open_harness(
 
     async with open_database(path) as database:
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
-        rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror)
+        rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror, by_tenant=by_tenant)
         inbox = Inbox(database, rows, gate, instance="test", proven=note, life=life)
         certificates = Certificates(download, SqliteCertificateStore(database))
         await certificates.load()

@@ -6,6 +6,7 @@ from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
 from email_consumer.aws.credentials import MissingCredentialsError
+from email_consumer.core.account import AccountUnavailableError
 from email_consumer.core.outcome import (
     Failed,
     Held,
@@ -18,7 +19,6 @@ from email_consumer.core.outcome import (
     Throttled,
 )
 from email_consumer.runtime.clock import elapsed
-from email_consumer.ses.account import AccountUnavailableError
 from tests.factories import mail
 from tests.integration.ses.sandbox import SOON, Sandbox, client
 

@@ -4,9 +4,9 @@ import re
 from asyncio import events
 from collections.abc import Awaitable, Callable
 
+from email_consumer.core.account import AccountUnavailableError
 from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent
 from email_consumer.message.model import EmailMessage
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.client import SesClient
 from tests.integration.ses.sandbox import SOON, client
 from tests.simulation.ses.service import Ses

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from unittest import mock
 
-from tests.simulation.planted import claims, events_out, pacing, settling
+from tests.simulation.planted import claims, events_out, holding, pacing, settling
 from tests.simulation.planted.patch import Patch
 
 
@@ -48,6 +48,8 @@ PLANTED: dict[str, Planted] = {
     "heartbeat left out": Planted(settling.no_heartbeats, "run"),
     "drain that acks what it interrupts": Planted(settling.drain_acks, "run"),
     "event written outside of the transaction": Planted(events_out.row_after_the_transaction, "run"),
+    "hold forgotten over a restart": Planted(holding.forgotten_over_a_restart, "holds"),
+    "held mail left as published": Planted(holding.put_back_as_published, "holds"),
     "event published without an acknowledgement": Planted(events_out.published_without_an_acknowledgement, "run"),
 }
 

@@ -1,13 +1,12 @@
 """What a process has of AWS: `Session` and `Transport` of the program, over the model."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import ReadOnlyCredentials
 
-from email_consumer.core.account import Account
+from email_consumer.core.account import Account, AccountUnavailableError
 from email_consumer.runtime.clock import elapsed
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.transport import Answer, AnswerMissingError, Headers, NotWrittenError, TooLateError
 from tests.simulation.process import Process
 
@@ -62,6 +61,10 @@ class ModelSession:
         if self._credentials != ses.account.accepted:
             raise AccountUnavailableError("ExpiredTokenException", forbidden=False, refused=True)
         return ses.account.read()
+
+    async def read(self, operation: str, **_arguments: object) -> dict[str, Any]:
+        """Nothing else is modelled."""
+        raise AccountUnavailableError(f"{operation} is not modelled", forbidden=False)
 
     async def close(self) -> None:
         """Nothing was opened."""

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
+from email_consumer.core.account import AccountUnavailableError
 from email_consumer.core.outcome import Held, InDoubt, Interrupted, SendResult, Sent, Throttled
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.transport import Session
 from tests.factories import mail

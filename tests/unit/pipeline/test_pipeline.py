@@ -23,8 +23,10 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.core.ramps import Ramps
 from email_consumer.core.sender import Sender
+from email_consumer.core.tenant_limits import TenantLimits
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, encode
+from email_consumer.pipeline.allowances import Allowances
 from email_consumer.pipeline.fair_shares import FairShares
 from email_consumer.pipeline.gate import Gate
 from email_consumer.pipeline.pacer import Pacer
@@ -108,7 +110,7 @@ def pipeline(
     sender: Sender | None = None,
     metrics: Metrics | None = None,
     shares: FairShares | None = None,
-    ramps: RampGate | None = None,
+    allowances: Allowances | None = None,
     windows: SendWindows | None = None,
 ) -> Pipeline:
     metrics = metrics or Metrics()
@@ -125,7 +127,7 @@ def pipeline(
         max_attempts=5,
         zone=UTC,
         journal=NoJournal(),
-        ramps=ramps or RampGate(Ramps({}), "no-reply@example.com"),
+        allowances=allowances or Allowances(RampGate(Ramps({}), "no-reply@example.com"), TenantLimits()),
         shares=shares or FairShares(lambda: 100),
     )
 

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from email_consumer.core.ramps import RAMPED, Ramps, today
+from email_consumer.core.tenant_limits import TenantLimits
 from email_consumer.message.model import encode
+from email_consumer.pipeline.allowances import Allowances
 from email_consumer.pipeline.ramp_gate import RampGate
 from tests.factories import FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
@@ -15,7 +17,7 @@ OURS = "News <hello@News.example.com>"
 async def test_only_what_its_ramp_let_go_on_is_sent() -> None:
     ledger, sender = GrantingLedger(), Ses()
     ramps = RampGate(Ramps({"news.example.com": today()}), OURS)
-    handling = pipeline(ledger, DeadLetters(), sender=sender, ramps=ramps)
+    handling = pipeline(ledger, DeadLetters(), sender=sender, allowances=Allowances(ramps, TenantLimits()))
     tables = {"Email-Origin": "api"}
     for uuid, headers, fields in (
         ("fresh", {}, {}),

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
-from email_consumer.core.account import Account
+from email_consumer.core.account import Account, AccountUnavailableError
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Held, Sent, Throttled
 from email_consumer.message.lane import Lane
-from email_consumer.ses.account import AccountUnavailableError
 from email_consumer.ses.governor import Governor
 from tests.waiting import patience
 

@@ -71,6 +71,12 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("RAMP", "news.example.com:9999-12-31"),
         ("RAMP_CURVE", "100,49"),
         ("RAMP_CURVE", "1" + "0" * 30),
+        ("TENANT_RATE", "acme"),
+        ("TENANT_RATE", "acme:0"),
+        ("TENANT_RATE", "a b:5"),
+        ("TENANT_RATE", "acme:5,acme:6"),
+        ("TENANT_DAILY", "acme:49"),
+        ("TENANT_DAILY", "*:many"),
         ("INSTANCE", "a.b"),
         ("STREAM", "a.b"),
         ("STREAM", "a*"),
@@ -207,6 +213,14 @@ def test_lists_are_comma_separated() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().db_path = Path("elsewhere")  # type: ignore[misc]
+
+
+def test_tenants_have_limits_of_their_own_or_those_of_all_others() -> None:
+    limits = load_settings({"TENANT_RATE": "acme: 0.5, *:20", "TENANT_DAILY": "globex:50"}).tenant_limits
+    assert [limits.rate(tenant) for tenant in ("acme", "globex")] == [0.5, 20]
+    assert [limits.day(tenant) for tenant in ("acme", "globex")] == [None, 50]
+    assert [limits.covers(tenant) for tenant in ("globex", None)] == [True, False]
+    assert not load_settings({}).tenant_limits
 
 
 def test_shares_are_also_percentages_and_ramps_are_domains_with_their_first_day() -> None:

@@ -14,6 +14,7 @@ HOMES = {
     "api/statements.py",
     "dashboard/statements.py",
     "feedback/statements.py",
+    "holds/limit_statements.py",
     "holds/ramp_statements.py",
     "holds/statements.py",
     "ledgers/jetstream/statements.py",
@@ -34,6 +35,7 @@ HOMES = {
     "store/key_values.py",
     "store/mail_state.py",
     "store/retention.py",
+    "store/tenant_days.py",
     "tracking/opens.py",
     # All tables, whichever they are: the SQL is made from the schema.
     "replica/begun_copy.py",
