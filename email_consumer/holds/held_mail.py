@@ -79,12 +79,18 @@ class HeldMail:
                 await self.release()
             except sqlite3.OperationalError as error:
                 _log.warning("hold.not_released", error=str(error), retry_in=_INTERVAL)
+            # At most an interval: `release` pauses by itself where it writes.
             await rest(max(began, time.monotonic() - _INTERVAL * _SHARE), _SHARE)
             try:
-                async with asyncio.timeout(PACE if self._metrics.limited_tenants else _INTERVAL):
+                async with asyncio.timeout(PACE if self._paced else _INTERVAL):
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    @property
+    def _paced(self) -> bool:
+        """Whether mail may wait for a rate."""
+        return bool(self._metrics.limited_tenants and self._limits.limits.rates)
 
     async def release(self) -> int:
         """Release all mail whose hold is over, with pauses; returns the number of mails.
