@@ -79,7 +79,7 @@ class HeldMail:
                 await self.release()
             except sqlite3.OperationalError as error:
                 _log.warning("hold.not_released", error=str(error), retry_in=_INTERVAL)
-            # At most an interval: `release` pauses by itself where it writes.
+            # At most an interval: `release` pauses where it writes.
             await rest(max(began, time.monotonic() - _INTERVAL * _SHARE), _SHARE)
             try:
                 async with asyncio.timeout(PACE if self._paced else _INTERVAL):
