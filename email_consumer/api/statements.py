@@ -220,19 +220,3 @@ GROUP BY reason
 
 REASONS = _reasons("")
 REASONS_OF_TOPIC = _reasons("topic_id = :topic_id AND")
-
-
-def _waiting(due: str) -> str:
-    """A part of one lane's mail that is to be published, in the order of its index."""
-    return f"""
-SELECT count(*) AS mails, min(at) AS first FROM (
-    SELECT coalesce(scheduled_at, created_at) AS at FROM email_requests
-    WHERE (status = {Status.CREATED} OR in_doubt = 1) AND published_at IS NULL AND content_id IS NOT NULL
-        AND (lane IS 'transactional') = :transactional AND coalesce(scheduled_at, created_at) {due} :now
-    ORDER BY coalesce(scheduled_at, created_at), id LIMIT :limit
-)
-"""
-
-
-COUNT_SCHEDULED = _waiting(">")
-COUNT_DUE = _waiting("<=")

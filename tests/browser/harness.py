@@ -25,6 +25,8 @@ from tests.waiting import PATIENCE
 KEY = "browser-key"
 REGION = "ap-northeast-2"
 SENDER = "Example & Söhne"
+RAMPED = "ramped.example"
+"""A sender domain whose ramp has not begun."""
 LOAD = 10
 """Mails a second of the load."""
 _ACKNOWLEDGED = 1
@@ -124,6 +126,9 @@ async def _running(
                 "API_KEY": KEY,
                 "SERVER_PORT": str(port),
                 "SES_RATE_PER_SEC": "500",
+                "RAMP": f"{RAMPED}:2090-01-01",
+                "EVENTS_OUT": "webhooks",
+                "WEBHOOK_ALLOW_PRIVATE": "true",
                 "RETRY_DELAY": "0.2",
                 "IN_DOUBT_GRACE": "15",  # a receipt is final once nothing before it is in doubt either
                 "ACK_WAIT": "2",  # unsettled mail of a killed daemon is redelivered soon

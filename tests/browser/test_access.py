@@ -7,8 +7,8 @@ from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
 
 PLACES = (
-    *("now", "stats", "mail", "topics", "waiting", "dead-letters", "in-doubt", "suppressions", "webhooks"),
-    *("keys", "audit"),
+    *("now", "stats", "mail", "topics", "waiting", "reputation", "dead-letters", "in-doubt", "suppressions"),
+    *("webhooks", "keys", "audit"),
 )
 _FOCUSED = """
 const focused = document.activeElement, style = getComputedStyle(focused);

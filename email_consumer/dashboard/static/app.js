@@ -5,6 +5,7 @@ import { ask, logIn } from "./api.js";
 import { AuditLog } from "./audit-log.js";
 import { byId, el } from "./dom.js";
 import { DeadLetters } from "./dead-letters.js";
+import { DomainPage } from "./domain-page.js";
 import { Find } from "./find.js";
 import { decimal, zone } from "./format.js";
 import { InDoubt } from "./in-doubt.js";
@@ -15,6 +16,7 @@ import { MailPage } from "./mail-page.js";
 import { Now } from "./now.js";
 import { Pair } from "./pair.js";
 import { go, here, link } from "./router.js";
+import { Reputation } from "./reputation.js";
 import { Stats } from "./stats.js";
 import { Suppressions } from "./suppressions.js";
 import { T } from "./texts.js";
@@ -31,6 +33,7 @@ const places = {
   mail: new Pair(byId("mail"), MailList, MailPage),
   topics: new Pair(byId("topics"), Topics, TopicPage),
   waiting,
+  reputation: new Pair(byId("reputation"), Reputation, DomainPage),
   "dead-letters": new DeadLetters(byId("dead-letters")),
   "in-doubt": new InDoubt(byId("in-doubt")),
   suppressions: new Suppressions(byId("suppressions")),

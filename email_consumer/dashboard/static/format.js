@@ -44,6 +44,9 @@ export function moment(text) {
 /** A moment (RFC 3339) in the viewer's own time zone, without its distance from now. */
 export const clock = (text) => new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
+/** A date, such as 2026-11-28. */
+export const day = (date) => new Date(`${date}T00:00:00`).toLocaleDateString("en-GB", { dateStyle: "medium" });
+
 /** Every half a minute, so that relative times stay true. */
 setInterval(() => document.querySelectorAll("time[title]").forEach(relate), 30_000);
 

@@ -11,7 +11,7 @@ import { T } from "./texts.js";
 
 const PAGE = 50;
 const REFRESH = 2_000;
-const FILTERS = ["email", "domain", "topic_id", "state", "lane", "since", "until"];
+const FILTERS = ["email", "domain", "topic_id", "tenant", "state", "lane", "since", "until"];
 
 export class MailList extends List {
   constructor(section) {

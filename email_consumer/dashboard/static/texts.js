@@ -11,6 +11,7 @@ export const T = {
     mail: "Mail",
     topics: "Topics",
     waiting: "Waiting",
+    reputation: "Reputation",
     "dead-letters": "Dead letters",
     "in-doubt": "In doubt",
     suppressions: "Suppressions",

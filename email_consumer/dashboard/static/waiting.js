@@ -1,14 +1,16 @@
-// What waits, and why: the lanes' queues, scheduled mail, what blocks mail, and what waits for a decision.
+// What waits, and why: the lanes' queues, scheduled mail, tenants, what blocks mail, ramps, and what waits for a decision.
 
 import { ask, unless } from "./api.js";
 import { confirmed, el } from "./dom.js";
-import { count, duration, moment } from "./format.js";
+import { count, day, duration, moment } from "./format.js";
 import { link } from "./router.js";
+import { row, table } from "./table.js";
 import { T } from "./texts.js";
 
 const REFRESH = 5_000;
-const COUNTED = 20_000;
-const many = ({ mails }) => (mails >= COUNTED ? T.waiting.many(count(mails)) : count(mails));
+const MOST_TENANTS = 20;
+const W = (...names) => names.map((name) => T.waiting[name]);
+const many = ({ mails, more }) => (more ? T.waiting.many(count(mails)) : count(mails));
 const blocks = ({ condition }) => condition === "down" || condition === "held";
 
 export class Waiting {
@@ -16,13 +18,18 @@ export class Waiting {
     this.lanes = el("tbody");
     this.causes = el("ul", { class: "history causes" });
     this.status = el("p", { class: "status", role: "status" });
-    const heads = ["lane", "queue", "oldest", "due", "scheduled", "next"].map((name) => el("th", { scope: "col" }, T.waiting[name]));
+    this.tenants = el("tbody");
+    this.tenantsBox = el("div", { hidden: true }, el("h3", {}, T.waiting.tenants), table(T.waiting.tenants, W("tenant", "lane", "due", "scheduled", "next"), this.tenants));
+    this.ramps = el("tbody");
+    this.rampsBox = el("div", { hidden: true }, el("h3", {}, T.waiting.ramps), table(T.waiting.ramps, W("domain", "today", "allowed", "left", "begins", "ends"), this.ramps));
     section.append(
       el("div", { class: "list-head" }, el("h2", {}, T.waiting.title)),
       this.status,
-      el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": T.waiting.title }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), this.lanes)),
+      table(T.waiting.title, W("lane", "queue", "oldest", "due", "scheduled", "next"), this.lanes),
       el("h3", {}, T.waiting.blocked),
       this.causes,
+      this.rampsBox,
+      this.tenantsBox,
     );
     this.stored = null;
     this.holds = [];
@@ -48,9 +55,11 @@ export class Waiting {
 
   async refresh() {
     try {
-      const [stored, held] = await Promise.all([ask("GET", "/v1/waiting"), unless(404, ask("GET", "/v1/holds"))]);
+      const [stored, held, ramped] = await Promise.all([ask("GET", "/v1/waiting"), unless(404, ask("GET", "/v1/holds")), unless(404, ask("GET", "/v1/ramps"))]);
       this.stored = stored;
       this.holds = held?.holds ?? [];
+      this.showRamps(ramped?.ramps ?? []);
+      this.showTenants(stored.lanes);
       this.status.textContent = "";
     } catch (error) {
       this.status.textContent = error.message;
@@ -68,6 +77,26 @@ export class Waiting {
     this.causes.replaceChildren(...this.blocking());
   }
 
+  showRamps(ramps) {
+    this.rampsBox.hidden = !ramps.length;
+    const rows = ramps.map(({ domain, released, limit, mails, begins, ends }) => row({ "data-ramp": domain }, domain, [count(released), limit == null ? T.waiting.noLimit : count(limit), count(mails), day(begins), day(ends)]));
+    this.ramps.replaceChildren(...rows);
+  }
+
+  showTenants(lanes) {
+    const all = Object.entries(lanes).flatMap(([lane, { tenants }]) => tenants.map((each) => ({ lane, ...each })));
+    this.tenantsBox.hidden = !all.some(({ tenant }) => tenant);
+    const most = all.sort((one, other) => other.due.mails - one.due.mails || other.scheduled.mails - one.scheduled.mails).slice(0, MOST_TENANTS);
+    const rows = most.map(({ tenant, lane, due, scheduled }) =>
+      row(
+        { "data-tenant": tenant ?? "" },
+        tenant ? el("a", { href: link("mail", null, { tenant, state: "queued" }) }, tenant) : T.waiting.noTenant,
+        [T.lanes[lane], many(due), many(scheduled), moment(scheduled.first_at) ?? T.none],
+      ),
+    );
+    this.tenants.replaceChildren(...rows);
+  }
+
   lane(lane, { scheduled, due }) {
     const queue = this.state.lanes[lane];
     const scheduledMail = scheduled.mails ? el("a", { href: link("mail", null, { state: "scheduled", lane }) }, many(scheduled)) : "0";
@@ -78,7 +107,7 @@ export class Waiting {
       scheduledMail,
       moment(scheduled.first_at) ?? T.none,
     ];
-    return el("tr", { "data-lane": lane }, el("th", { scope: "row" }, T.lanes[lane]), ...cells.map((cell) => el("td", {}, cell)));
+    return row({ "data-lane": lane }, T.lanes[lane], cells);
   }
 
   hold({ key, holder, reason, since, until, mails }) {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from email_consumer.api import waiting_routes
 from email_consumer.api.content_routes import ContentRoutes
 from email_consumer.api.reason_routes import ReasonRoutes
 from email_consumer.api.waiting_routes import WaitingRoutes
@@ -117,4 +118,29 @@ async def test_what_waits_in_the_store_is_counted_by_lane(it: Rows) -> None:
     bulk, transactional = waiting["lanes"]["bulk"], waiting["lanes"]["transactional"]
     assert (bulk["scheduled"]["mails"], bulk["due"]["mails"]) == (2, 0)
     assert bulk["scheduled"]["first_at"] == rfc3339(now + 3_600)
-    assert (transactional["scheduled"], transactional["due"]["mails"]) == ({"mails": 0, "first_at": None}, 1)
+    assert transactional["scheduled"] == {"mails": 0, "more": False, "first_at": None}
+    assert transactional["due"]["mails"] == 1
+
+
+async def test_what_waits_is_counted_by_tenant_and_held_mail_is_not(it: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    await it.add(*(f"{number}@example.com" for number in range(8)), status=0, at=now - 60)
+    for number in range(1, 9):
+        await _keep(it, _CONTENT, f"u-{number}")
+    await it.execute("UPDATE email_requests SET tenant = 'shop' WHERE uuid IN ('u-1', 'u-2', 'u-3', 'u-4')")
+    await it.execute("UPDATE email_requests SET tenant = 'blog' WHERE uuid = 'u-5'")
+    await it.execute("UPDATE email_requests SET scheduled_at = ? WHERE uuid = 'u-1'", (now + 60,))
+    await it.execute("UPDATE email_requests SET held_by = 'topic:t' WHERE uuid = 'u-8'")
+    bulk = (await it.get("/v1/waiting"))[1]["lanes"]["bulk"]
+    due = {each["tenant"]: each["due"]["mails"] for each in bulk["tenants"]}
+    assert due == {None: 2, "blog": 1, "shop": 3}
+    assert [each["scheduled"]["mails"] for each in bulk["tenants"]] == [0, 0, 1]
+    assert bulk["due"] == {"mails": 6, "more": False, "first_at": rfc3339(now - 60)}
+    monkeypatch.setattr(waiting_routes, "_COUNTED", 6)
+    monkeypatch.setattr(waiting_routes, "_MOST_TENANTS", 2)
+    bulk = (await it.get("/v1/waiting"))[1]["lanes"]["bulk"]
+    assert [each["tenant"] for each in bulk["tenants"]] == [None, "blog"]
+    assert (bulk["due"]["mails"], bulk["due"]["more"]) == (3, True)
+    monkeypatch.setattr(waiting_routes, "_COUNTED", 1)
+    bulk = (await it.get("/v1/waiting"))[1]["lanes"]["bulk"]
+    assert bulk["tenants"][0]["due"]["more"]

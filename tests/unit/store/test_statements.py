@@ -12,6 +12,7 @@ PACKAGE = Path(email_consumer.__file__).parent
 HOMES = {
     "api/find_statements.py",
     "api/statements.py",
+    "api/waiting_statements.py",
     "dashboard/statements.py",
     "feedback/statements.py",
     "holds/limit_statements.py",
