@@ -35,10 +35,18 @@ def list_(*, as_json: bool, data: Path) -> None:
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only events of this type; may be repeated.")
 @click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Only events of this topic; may be repeated.")
 @click.option("--lane", type=click.Choice(("transactional", "bulk")), help="Only events of this lane.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("standard", "resend")),
+    default="standard",
+    show_default=True,
+    help="The form of the events: as in docs/events.md, or as Resend posts them.",
+)
 @data_option
-def add(*, url: str, types: Sequence[str], topics: Sequence[str], lane: str | None, data: Path) -> None:
+def add(*, url: str, types: Sequence[str], topics: Sequence[str], lane: str | None, form: str, data: Path) -> None:
     """Send events to URL. Prints the endpoint and its secret, which is shown only once."""
-    wanted = {"types": list(types) or None, "topics": list(topics) or None, "lane": lane}
+    wanted = {"types": list(types) or None, "topics": list(topics) or None, "lane": lane, "format": form}
     added = ask_sidecar(answering(data), "POST", _PATH, {"url": url, **wanted})
     say(_line(added))
     say(f"Secret: {added['secret']}")
@@ -115,6 +123,7 @@ def _one(endpoint: str) -> str:
 def _line(endpoint: dict[str, Any]) -> str:
     wanted = [f"{name}: {', '.join(endpoint[name])}" for name in ("types", "topics") if endpoint[name]]
     wanted += [f"lane: {endpoint['lane']}"] if endpoint["lane"] else []
+    wanted += [f"format: {endpoint['format']}"] if endpoint["format"] != "standard" else []
     state = f"disabled: {endpoint['disabled_reason']}" if endpoint["disabled_at"] else ""
     if not state and endpoint["failing_since"]:
         state = f"failing since {endpoint['failing_since'][:16]}"

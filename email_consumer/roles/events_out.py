@@ -109,7 +109,7 @@ async def _to_webhooks(
     sender = await services.enter(webhook_sender(_sender(traced=options.traced), allow_private=options.allow_private))
     deliverer = Deliverer(endpoints, sender, metrics)
     await endpoints.load()
-    fan_out = FanOut(outbox, endpoints, deliverer.due)
+    fan_out = FanOut(outbox, endpoints, deliverer.due, settings.from_email)
     await fan_out.prepare()
     services.start(Service("webhooks", deliverer.run), Service("webhook events", fan_out.run))
     return WebhookRoutes(endpoints, sender, deliverer.due).routes()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from sqlite3 import Row
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import orjson
 from standardwebhooks import Webhook
@@ -17,6 +17,10 @@ from email_consumer.message.times import rfc3339
 _SECRET_BYTES = 32
 OVERLAP = 24 * 3_600.0
 """Seconds for which the former secret signs, too, after a rotation."""
+
+
+Format = Literal["standard", "resend"]
+"""The form in which an endpoint gets events: as in docs/events.md, or as Resend posts them."""
 
 
 def new_secret() -> str:
@@ -38,6 +42,7 @@ class Endpoint:
     topics: frozenset[str] | None
     """Topics whose events it gets; None: all, and events without a topic."""
     lane: str | None
+    format: Format
     secret: str
     former_secret: str | None
     former_until: float | None
@@ -63,11 +68,14 @@ class Endpoint:
         if self.former_secret and now < (self.former_until or 0):
             keys.append(self.former_secret)
         moment = datetime.fromtimestamp(now, UTC)
-        return {
+        found = {
             "webhook-id": event_id,
             "webhook-timestamp": str(int(now)),
             "webhook-signature": " ".join(Webhook(key).sign(event_id, moment, body) for key in keys),
         }
+        if self.format == "resend":  # it uses the names that these had before they became a standard
+            found |= {name.replace("webhook-", "svix-"): value for name, value in found.items()}
+        return found
 
 
 def _names(text: str | None) -> frozenset[str] | None:

@@ -10,7 +10,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.store.database import Database
 from email_consumer.webhooks import statements
 from email_consumer.webhooks.destination import check_url
-from email_consumer.webhooks.endpoint import OVERLAP, Endpoint, as_names, new_id, new_secret
+from email_consumer.webhooks.endpoint import OVERLAP, Endpoint, Format, as_names, new_id, new_secret
 
 MOST = 100
 """Endpoints: each event is written once for each that wants it."""
@@ -47,7 +47,12 @@ class Endpoints:
         return self._known.get(endpoint_id)
 
     async def add(
-        self, url: str, types: frozenset[str] | None, topics: frozenset[str] | None, lane: str | None
+        self,
+        url: str,
+        types: frozenset[str] | None,
+        topics: frozenset[str] | None,
+        lane: str | None,
+        form: Format = "standard",
     ) -> Endpoint:
         """A new endpoint, with its secret.
 
@@ -59,7 +64,8 @@ class Endpoints:
         if len(self._known) >= MOST:
             raise TooManyEndpointsError(f"there are {MOST} endpoints already")
         new = {"id": new_id(), "url": url, "types": as_names(types), "topics": as_names(topics), "lane": lane}
-        await self._write(statements.ADD_ENDPOINT, {**new, "secret": new_secret(), "created_at": time.time()})
+        more = {"format": form, "secret": new_secret(), "created_at": time.time()}
+        await self._write(statements.ADD_ENDPOINT, {**new, **more})
         _log.info("webhooks.added", endpoint=new["id"])
         return self._known[str(new["id"])]
 

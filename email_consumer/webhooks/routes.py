@@ -25,7 +25,7 @@ from email_consumer.web.routing import (
 )
 from email_consumer.web.times import Moment
 from email_consumer.webhooks import statements
-from email_consumer.webhooks.endpoint import Endpoint, test_event
+from email_consumer.webhooks.endpoint import Endpoint, Format, test_event
 from email_consumer.webhooks.endpoints import Endpoints, TooManyEndpointsError
 from email_consumer.webhooks.sender import WebhookSender
 
@@ -43,6 +43,8 @@ class NewWebhook(RequestModel):
     """Only events of these topics."""
     lane: Lane | None = None
     """Only events of this lane."""
+    format: Format = "standard"
+    """`resend`: events as Resend posts them, with its names and fields."""
 
 
 class Webhook(ApiModel):
@@ -51,6 +53,7 @@ class Webhook(ApiModel):
     types: list[str] | None
     topics: list[str] | None
     lane: str | None
+    format: Format
     created_at: Moment
     waiting: int
     """Events that are not delivered yet."""
@@ -68,6 +71,7 @@ class Webhook(ApiModel):
             types=None if endpoint.types is None else sorted(endpoint.types),
             topics=None if endpoint.topics is None else sorted(endpoint.topics),
             lane=endpoint.lane,
+            format=endpoint.format,
             created_at=endpoint.created_at,
             waiting=waiting,
             failing_since=endpoint.failing_since,
@@ -182,7 +186,7 @@ class WebhookRoutes:
             raise ApiError(422, "invalid", f"types: {unknown[0]!r:.80} is not a type of event", {"fields": ["types"]})
         types, topics = (None if names is None else frozenset(names) for names in (new.types, new.topics))
         try:
-            endpoint = await self._endpoints.add(new.url, types, topics, new.lane)
+            endpoint = await self._endpoints.add(new.url, types, topics, new.lane, new.format)
         except ValueError as error:
             raise ApiError(422, "invalid", str(error), {"fields": ["url"]}) from None
         except TooManyEndpointsError as error:

@@ -1,12 +1,12 @@
 """The webhooks' SQL, a comment per statement."""
 
-_ENDPOINT = "id, url, types, topics, lane, secret, former_secret, former_until, created_at, failing_since, disabled_at, disabled_reason"
+_ENDPOINT = "id, url, types, topics, lane, format, secret, former_secret, former_until, created_at, failing_since, disabled_at, disabled_reason"
 
 ENDPOINTS = f"SELECT {_ENDPOINT} FROM webhook_endpoints ORDER BY created_at, id"
 
 ADD_ENDPOINT = """
-INSERT INTO webhook_endpoints (id, url, types, topics, lane, secret, created_at)
-VALUES (:id, :url, :types, :topics, :lane, :secret, :created_at)
+INSERT INTO webhook_endpoints (id, url, types, topics, lane, format, secret, created_at)
+VALUES (:id, :url, :types, :topics, :lane, :format, :secret, :created_at)
 """
 
 # What is left of its deliveries goes with it.
@@ -33,6 +33,13 @@ ENABLE = "UPDATE webhook_endpoints SET disabled_at = NULL, disabled_reason = NUL
 ADD_DELIVERY = """
 INSERT INTO webhook_deliveries (endpoint_id, event_id, type, body, traceparent, next_at, created_at)
 SELECT :endpoint, :event, :type, :body, :traceparent, :now, :now WHERE EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = :endpoint)
+"""
+
+# What Resend's form of an event says of its mail. The content is kept for a while, and not of all mail.
+MAILS = """
+SELECT mail.id, mail.created_at, coalesce(content.subject, mail.subject) AS subject, content.id IS NOT NULL AS kept, content.extra
+FROM email_requests AS mail LEFT JOIN email_contents AS content ON content.id = mail.content_id
+WHERE mail.id IN (SELECT value FROM json_each(:ids))
 """
 
 # What is due, the longest waiting first; `excluded`: ids being attempted.

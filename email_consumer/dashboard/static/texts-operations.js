@@ -105,7 +105,7 @@ export const OPERATIONS = {
     title: "Webhooks",
     off: "Webhooks are off. Set EVENTS_OUT=webhooks (or nats,webhooks) and restart.",
     empty: "No endpoint yet.",
-    url: "URL", types: "Types (empty: all)", topics: "Topics (empty: all)", lane: "Lane", add: "Add",
+    url: "URL", types: "Types (empty: all)", topics: "Topics (empty: all)", lane: "Lane", format: "Form", formats: { standard: "Standard", resend: "As Resend posts them" }, add: "Add",
     secret: "Secret, shown only now:",
     test: "Test", rotate: "New secret", enable: "Enable", remove: "Remove", deliveries: "Deliveries", resend: "Send again", resendFailed: "Send failed ones again",
     removeAsk: (url) => `Remove the endpoint ${url} and all its deliveries?`,

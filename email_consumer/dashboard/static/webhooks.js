@@ -23,6 +23,7 @@ export class Webhooks extends List {
     const types = el("input", { id: "webhook-types", autocomplete: "off" });
     const topics = el("input", { id: "webhook-topics", autocomplete: "off" });
     const lane = select("webhook-lane", T.lanes);
+    const format = el("select", { id: "webhook-format" }, ...Object.entries(W.formats).map(([value, text]) => el("option", { value }, text)));
     const form = el(
       "form",
       { class: "bar filters", onsubmit: (event) => this.add(event) },
@@ -30,6 +31,7 @@ export class Webhooks extends List {
       field(W.types, types),
       field(W.topics, topics),
       field(W.lane, lane),
+      field(W.format, format),
       el("button", { class: "primary" }, W.add),
     );
     super(section, {
@@ -45,12 +47,12 @@ export class Webhooks extends List {
       },
       row: (endpoint) => this.endpoint(endpoint),
     });
-    Object.assign(this, { form, url, types, topics, lane });
+    Object.assign(this, { form, url, types, topics, lane, format });
   }
 
   async add(event) {
     event.preventDefault();
-    const given = { url: this.url.value.trim(), types: separate(this.types.value), topics: separate(this.topics.value), lane: this.lane.value };
+    const given = { url: this.url.value.trim(), types: separate(this.types.value), topics: separate(this.topics.value), lane: this.lane.value, format: this.format.value };
     const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value.length));
     const added = await this.attempt(() => ask("POST", "/v1/webhooks", body));
     if (!added) return;
@@ -74,7 +76,7 @@ export class Webhooks extends List {
           el("b", {}, endpoint.url),
           el("span", { class: `badge ${condition[0]}` }, condition[1], moment(condition[2])),
           endpoint.waiting > 0 && el("span", { class: "badge" }, W.waiting(count(endpoint.waiting))),
-          el("span", { class: "dim" }, [endpoint.types?.join(", ") ?? W.allTypes, endpoint.topics?.join(", "), T.lanes[endpoint.lane]].filter(Boolean).join(" · ")),
+          el("span", { class: "dim" }, [endpoint.types?.join(", ") ?? W.allTypes, endpoint.topics?.join(", "), T.lanes[endpoint.lane], endpoint.format === "resend" && W.formats.resend].filter(Boolean).join(" · ")),
         ),
         endpoint.disabled_reason && el("p", { class: "error" }, endpoint.disabled_reason),
         folded([W.deliveries], async () => [this.deliveries(endpoint)]),

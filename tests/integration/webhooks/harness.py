@@ -107,19 +107,19 @@ class WebhooksHarness:
 
 
 @asynccontextmanager
-async def webhooks(path: Path, *, allow_private: bool = True) -> AsyncIterator[WebhooksHarness]:
+async def webhooks(path: Path, *, allow_private: bool = True, sender: str = "") -> AsyncIterator[WebhooksHarness]:
     """One process's life."""
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         feedback = await stack.enter_async_context(open_harness(path))
         outbox = Outbox(feedback.database, "0123456789abcdef", metrics)
         endpoints = Endpoints(feedback.database, metrics, allow_private=allow_private)
-        sender = await stack.enter_async_context(webhook_sender(allow_private=allow_private))
-        deliverer = Deliverer(endpoints, sender, metrics)
+        client = await stack.enter_async_context(webhook_sender(allow_private=allow_private))
+        deliverer = Deliverer(endpoints, client, metrics)
         await endpoints.load()
-        fan_out = FanOut(outbox, endpoints, deliverer.due)
+        fan_out = FanOut(outbox, endpoints, deliverer.due, sender)
         await fan_out.prepare()
         await record(feedback.database)
         for run in (deliverer.run, fan_out.run, outbox.run):
             stack.push_async_callback(end, asyncio.create_task(run()))
-        yield WebhooksHarness(feedback, endpoints, sender, deliverer, metrics)
+        yield WebhooksHarness(feedback, endpoints, client, deliverer, metrics)
