@@ -1,7 +1,7 @@
 """`python -m benchmarks.dashboard`: what the page costs.
 
 First the daemon's CPU at 500 mails a second while nobody looks and while the page is open, in turns; then how long a
-search takes with few and with a million mails.
+search takes with few and with a million mails, and each view with a million.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import uvloop
 from benchmarks.cores import BESIDE, on
 from benchmarks.dashboard.open_page import Share, measure_open_page
 from benchmarks.dashboard.search import measure_search
+from benchmarks.dashboard.views import measure_views
 
 
 def main() -> None:
@@ -32,7 +33,10 @@ def main() -> None:
         print("|---|--:|--:|")
         few, many = (uvloop.run(measure_search(rows)) for rows in (1_000, given.rows))
         for what, milliseconds in few.items():
-            print(f"| {what} | {milliseconds:.2f} ms | {many[what]:.2f} ms |")
+            print(f"| {what} | {milliseconds:.2f} ms | {many[what]:.2f} ms |", flush=True)
+        print(f"\n| view, {given.rows:,} mails | answered in |\n|---|--:|")
+        for view, milliseconds in uvloop.run(measure_views(given.rows)).items():
+            print(f"| {view} | {milliseconds:.1f} ms |")
 
 
 def _cpu_table(share: Share, rate: int, viewers: int) -> str:

@@ -50,7 +50,7 @@ async def measure_open_page(rate: int, turns: int, seconds: float, viewers: int)
             }
             async with Program(directory / "daemon", OURS.command, variables) as program, _mail(server.url, rate):
                 await asyncio.sleep(_WARM_UP)
-                url = f"http://127.0.0.1:{_port(program.log)}"
+                url = f"http://127.0.0.1:{await listening_port(program)}"
                 closed, opened = [await _usage(program, seconds)], []
                 for _ in range(turns):
                     async with _viewers(url, viewers):
@@ -62,9 +62,14 @@ async def measure_open_page(rate: int, turns: int, seconds: float, viewers: int)
                 return Share(median(closed), median(opened), more)
 
 
-def _port(log: Path) -> int:
-    (line,) = (line for line in log.read_text().splitlines() if '"sidecar.listening"' in line)
-    return int(line.partition('"port":')[2].strip(' }"').split(",")[0].split("}")[0])
+async def listening_port(program: Program) -> int:
+    """Of its HTTP server, as soon as it listens."""
+    while True:
+        for line in program.log.read_text().splitlines():
+            if '"sidecar.listening"' in line:
+                return int(line.partition('"port":')[2].strip(' }"').split(",")[0].split("}")[0])
+        program.check()
+        await asyncio.sleep(_TICK)
 
 
 async def _usage(program: Program, seconds: float) -> float:
@@ -110,7 +115,9 @@ async def _mail(url: str, rate: int) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _viewers(url: str, number: int) -> AsyncIterator[None]:
     async with aiohttp.ClientSession(url, headers={"X-API-KEY": KEY}) as session:
-        looking = [asyncio.create_task(work(session)) for _ in range(number) for work in (watch_live, poll_topics)]
+        looking = [
+            asyncio.create_task(work(session)) for _ in range(number) for work in (watch_live, poll_latest, poll_topics)
+        ]
         yield
         for task in looking:
             task.cancel()
@@ -126,8 +133,16 @@ async def watch_live(session: aiohttp.ClientSession) -> None:
             pass
 
 
+async def poll_latest(session: aiohttp.ClientSession) -> None:
+    await _again_and_again(session, "/v1/messages?limit=8")
+
+
 async def poll_topics(session: aiohttp.ClientSession) -> None:
+    await _again_and_again(session, "/v1/topics?limit=25")
+
+
+async def _again_and_again(session: aiohttp.ClientSession, path: str) -> None:
     while True:
-        async with session.get("/v1/topics?limit=25", raise_for_status=True) as response:
+        async with session.get(path, raise_for_status=True) as response:
             await response.read()
         await asyncio.sleep(_REFRESH)
