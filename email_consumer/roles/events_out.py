@@ -44,6 +44,8 @@ class EventsOutOptions:
     """Whether webhooks may be sent to private addresses."""
     traced: bool
     """Whether requests to webhooks are spans of the trace of their mail."""
+    default_sender: str
+    """Of mail that names none."""
 
 
 async def no_events() -> None:
@@ -109,7 +111,7 @@ async def _to_webhooks(
     sender = await services.enter(webhook_sender(_sender(traced=options.traced), allow_private=options.allow_private))
     deliverer = Deliverer(endpoints, sender, metrics)
     await endpoints.load()
-    fan_out = FanOut(outbox, endpoints, deliverer.due, settings.from_email)
+    fan_out = FanOut(outbox, endpoints, deliverer.due, options.default_sender)
     await fan_out.prepare()
     services.start(Service("webhooks", deliverer.run), Service("webhook events", fan_out.run))
     return WebhookRoutes(endpoints, sender, deliverer.due).routes()

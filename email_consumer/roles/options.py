@@ -132,6 +132,7 @@ def role_options(settings: Settings, *, local: bool = False) -> RoleOptions:
             max_bytes=settings.events_max_bytes,
             allow_private=settings.webhook_allow_private,
             traced=tracing_is_on(settings.otel_endpoint),
+            default_sender=settings.from_email,
         ),
         control_plane=_control_plane(settings, http, sqs, endpoint),
     )

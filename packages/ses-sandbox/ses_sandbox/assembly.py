@@ -17,6 +17,7 @@ from ses_sandbox.control.fault_routes import FaultRoutes
 from ses_sandbox.control.message_routes import MessageRoutes
 from ses_sandbox.control.page import Page
 from ses_sandbox.control.resource_routes import ResourceRoutes
+from ses_sandbox.control.switches_page import SwitchesPage
 from ses_sandbox.control.wire import reply
 from ses_sandbox.database import Database
 from ses_sandbox.events.publisher import EventPublisher
@@ -98,6 +99,7 @@ class Sandbox:
             EventRoutes(settings, topics, outbox, delivery_worker),
             MessageRoutes(mailbox),
             Page(mailbox),
+            SwitchesPage(faults, account, settings),
         ):
             self.application.add_routes(part.routes())
         self.application.router.add_get("/health", _health)

@@ -2,7 +2,7 @@
 
 | route | does |
 |---|---|
-| `GET /`, `/mail/{id}` | pages for people |
+| `GET /`, `/mail/{id}`, `/switches` | pages for people |
 | `GET /messages` | mails: `to`, `uuid`, `after`, `offset`, `limit`, `count_only` |
 | `GET /messages/{id}`, `/count`, `/uuids`, `/timeline` | one mail; numbers over all |
 | `GET /messages/wait` | answers once `count` mails (`to`, `uuid`) are stored, or after `timeout` seconds |

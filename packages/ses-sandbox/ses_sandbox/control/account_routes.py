@@ -36,6 +36,19 @@ class CredentialsChange(BaseModel):
     expired: bool | None = None
 
 
+def change_account(account: Account, change: AccountChange) -> None:
+    """Change what is given."""
+    if change.max_send_rate is not None:
+        account.rate.rate = change.max_send_rate
+    if change.max_24_hour_send is not None:
+        account.quota.limit = change.max_24_hour_send
+    if change.sent_last_24_hours is not None:
+        account.quota.restate(change.sent_last_24_hours)
+    for name in ("sending_enabled", "enforcement_status", "production_access"):
+        if (value := getattr(change, name)) is not None:
+            setattr(account, name, value)
+
+
 class AccountRoutes:
     """`/sandbox/account` and `/sandbox/credentials`."""
 
@@ -57,16 +70,7 @@ class AccountRoutes:
     async def change(self, request: web.Request) -> web.Response:
         """Change what is given; answer the account as it is then."""
         change = await read_model(request, AccountChange)
-        account = self._account
-        if change.max_send_rate is not None:
-            account.rate.rate = change.max_send_rate
-        if change.max_24_hour_send is not None:
-            account.quota.limit = change.max_24_hour_send
-        if change.sent_last_24_hours is not None:
-            account.quota.restate(change.sent_last_24_hours)
-        for name in ("sending_enabled", "enforcement_status", "production_access"):
-            if (value := getattr(change, name)) is not None:
-                setattr(account, name, value)
+        change_account(self._account, change)
         return reply(self._document())
 
     async def change_credentials(self, request: web.Request) -> web.Response:

@@ -29,6 +29,12 @@ class EventsChange(BaseModel):
     raw_delivery: bool = False
 
 
+def change_events(settings: EventSettings, change: EventsChange) -> None:
+    """Change what is given."""
+    for name in change.model_fields_set:
+        setattr(settings, name, getattr(change, name))
+
+
 class EventRoutes:
     """`/sandbox/events`."""
 
@@ -55,9 +61,7 @@ class EventRoutes:
 
     async def change(self, request: web.Request) -> web.Response:
         """Change what is given; answer the state as it is then."""
-        change = await read_model(request, EventsChange)
-        for name in change.model_fields_set:
-            setattr(self._settings, name, getattr(change, name))
+        change_events(self._settings, await read_model(request, EventsChange))
         return reply(await self._document())
 
     async def publish(self, request: web.Request) -> web.Response:

@@ -101,3 +101,10 @@ def _raw_body(message: EmailMessage) -> Body:
             for part in message.iter_attachments()
         ],
     )
+
+
+def mail_source(content: dict[str, Any]) -> str:
+    """A `Content` structure as it was sent: a raw message itself, anything else as JSON."""
+    if raw := content.get("Raw"):
+        return b64decode(raw["Data"]).decode("utf-8", "replace")
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()

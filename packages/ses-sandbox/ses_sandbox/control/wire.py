@@ -60,4 +60,4 @@ def patience(request: web.Request) -> float:
 
 def bad_request(error: object) -> web.HTTPBadRequest:
     """A 400 that says, as JSON, what is wrong."""
-    return web.HTTPBadRequest(body=orjson.dumps({"error": error}), content_type="application/json")
+    return web.HTTPBadRequest(text=orjson.dumps({"error": error}).decode(), content_type="application/json")
