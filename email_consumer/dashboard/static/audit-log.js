@@ -19,7 +19,7 @@ export class AuditLog extends List {
     const since = el("input", { id: "audit-since", type: "datetime-local" });
     const until = el("input", { id: "audit-until", type: "datetime-local" });
     const csv = el("a", { class: "button", download: "" }, T.exportCsv);
-    const ndjson = el("a", { class: "button", download: "" }, T.exportJson);
+    const ndjson = el("a", { class: "button second", download: "" }, T.exportJson);
     const submit = (event) => {
       event.preventDefault();
       go("audit", null, { key: key.value.trim(), action: action.value.trim(), since: instant(since), until: instant(until) });
@@ -28,10 +28,10 @@ export class AuditLog extends List {
       title: A.title,
       actions: [csv, ndjson],
       head: [
-        el("p", { class: "dim" }, A.intro),
+        el("p", { class: "dim intro" }, A.intro),
         el(
           "form",
-          { class: "bar filters", onsubmit: submit },
+          { class: "bar filters narrow", onsubmit: submit },
           field(A.key, key),
           field(A.action, action),
           field(A.since, since),

@@ -20,7 +20,7 @@ export class MailList extends List {
     const state = select("mail-state", T.states);
     const lane = select("mail-lane", T.lanes);
     const csv = el("a", { class: "button", download: "" }, T.exportCsv);
-    const ndjson = el("a", { class: "button", download: "" }, T.exportJson);
+    const ndjson = el("a", { class: "button second", download: "" }, T.exportJson);
     const suppressed = el("p", { class: "status warning", hidden: true });
     const submit = (event) => {
       event.preventDefault();
@@ -32,7 +32,7 @@ export class MailList extends List {
       head: [
         el(
           "form",
-          { class: "bar filters", "aria-label": T.mail.filters, onsubmit: submit, onchange: ({ target }) => target.tagName === "SELECT" && this.submit() },
+          { class: "bar filters narrow", "aria-label": T.mail.filters, onsubmit: submit, onchange: ({ target }) => target.tagName === "SELECT" && this.submit() },
           field(T.mail.who, who),
           field(T.mail.topic, topic),
           field(T.mail.state, state),

@@ -28,10 +28,10 @@ export class Reputation {
     section.append(
       this.status,
       el("div", { class: "list-head" }, el("h2", {}, R.title), this.kind),
-      el("p", { class: "dim" }, R.intro),
+      el("p", { class: "dim intro" }, R.intro),
       table(R.title, R.columns, this.keys),
-      el("div", { class: "list-head" }, el("h2", {}, R.domains), this.days),
-      el("p", { class: "dim" }, R.domainsIntro),
+      el("div", { class: "list-head next" }, el("h2", {}, R.domains), this.days),
+      el("p", { class: "dim intro" }, R.domainsIntro),
       table(R.domains, [R.domain, ...Object.values(R.counts)], this.domains),
     );
   }
@@ -75,12 +75,9 @@ export class Reputation {
     const act = el("button", { type: "button", onclick: () => (held ? this.resume(key) : this.hold(key)) }, held ? R.resume : R.hold);
     return row({ "data-key": key }, named(key), [
       count(sent),
-      count(bounced),
-      percent(bounce_rate),
-      count(complained),
-      percent(complaint_rate),
-      held ? el("a", { href: link("waiting"), class: "badge stopped" }, R.held) : "",
-      act,
+      share(bounced, bounce_rate),
+      share(complained, complaint_rate),
+      el("div", { class: "actions" }, held && el("a", { href: link("waiting"), class: "badge stopped" }, R.held), act),
     ]);
   }
 
@@ -110,6 +107,7 @@ export class Reputation {
   }
 }
 
+const share = (number, rate) => el("span", { class: "share" }, el("span", {}, count(number)), el("span", { class: "dim" }, percent(rate)));
 const empty = (text, columns) => el("tr", {}, el("td", { colspan: columns, class: "dim nothing" }, text));
 
 /** What a key is about, with a link to its mail. */

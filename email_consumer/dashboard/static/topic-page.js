@@ -109,7 +109,7 @@ function body(name, topic, { reasons, examined }) {
           ? el("ul", { class: "history reasons" }, ...reasons.map(({ state, reason, mails: number }) => el("li", {}, el("a", { href: mails(state) }, stateBadge(state)), el("b", {}, count(number)), el("span", {}, inWords(reason) || T.none))))
           : el("p", { class: "dim" }, T.topics.noReasons),
         reasons.length > 0 && el("p", { class: "dim" }, T.topics.examined(count(examined))),
-        el("h3", {}, T.topics.files),
+        el("h3", { class: "files" }, T.topics.files),
         el("p", { class: "bar" }, file(T.topics.bouncedFile, "bounced"), file(T.topics.complainedFile, "complained"), file(T.topics.allFile)),
       ),
     ),

@@ -45,7 +45,8 @@ button.danger { color: var(--bad); }
 .fields input, .fields select { font-size: 15px; color: var(--text); min-width: 0; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-thead th { border-top: 0; }
+thead th, thead td { border-top: 0; }
+thead th, td button { white-space: nowrap; }
 th { color: var(--dim); font-weight: 400; font-size: 13px; }
 td form { margin: 0; }
 time { white-space: nowrap; font-variant-numeric: tabular-nums; }
