@@ -60,9 +60,9 @@ export class MailList extends List {
     this.csv.href = `/v1/messages.csv?${query}`;
     this.ndjson.href = `/v1/messages.ndjson?${query}`;
     this.showSuppressed(email);
-    await super.open(place);
     clearInterval(this.timer);
     this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH);
+    await super.open(place);
   }
 
   close() {

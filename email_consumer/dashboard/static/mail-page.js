@@ -20,9 +20,9 @@ export class MailPage {
     this.uuid = item;
     this.seen = null;
     this.section.replaceChildren(el("p", { class: "status", role: "status" }, "…"));
-    await this.refresh();
     clearInterval(this.timer);
     this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH);
+    await this.refresh();
   }
 
   close() {

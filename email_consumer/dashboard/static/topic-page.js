@@ -36,9 +36,9 @@ export class TopicPage {
     this.receipt.textContent = "";
     this.body.replaceChildren();
     this.show("…");
-    await this.refresh();
     clearInterval(this.timer);
     this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH);
+    await this.refresh();
   }
 
   close() {

@@ -40,9 +40,9 @@ export class Topics extends List {
 
   async open(place) {
     this.topics.clear();
-    await super.open(place);
     clearInterval(this.timer);
     this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH);
+    await super.open(place);
   }
 
   close() {

@@ -37,9 +37,9 @@ export class Waiting {
   }
 
   async open() {
-    await this.refresh();
     clearInterval(this.timer);
     this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH);
+    await this.refresh();
   }
 
   close() {
