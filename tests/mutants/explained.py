@@ -41,6 +41,7 @@ EXPLAINED: dict[str, str] = {
         "whoever asks for the next turn removes it"
     ),
     "email_consumer/pipeline/waiting_mail.py _Turns.take: len(self._tenants) > 1 -> len(self._tenants) >= 1": _FASTER,
+    "email_consumer/pipeline/breaker.py Breaker._begin_era: self._timer = None -> left out": "it is cancelled twice",
     "email_consumer/pipeline/breaker.py Breaker._begin_era: self._era += 1 -> self._era -= 1": "only whether it is the same counts",
 }
 """By a mutant's name."""
