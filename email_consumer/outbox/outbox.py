@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from sqlite3 import OperationalError
 
@@ -14,6 +15,9 @@ from email_consumer.store.database import Database
 
 _FORGET_EVERY = 1.0
 """Seconds between two deletions of rows that everybody has taken."""
+_KEPT = 150.0
+"""Seconds for which they stay nevertheless: a nats-server that ends in the wrong moment loses what it has acknowledged, up to
+`sync_interval` (2 minutes) of it where its machine goes down, too."""
 
 _log = structlog.get_logger(__name__)
 
@@ -29,15 +33,24 @@ class Cursor:
 
 
 class Outbox:
-    """A row stays until all cursors are past it."""
+    """A row stays until all cursors are past it, and a while longer."""
 
-    def __init__(self, database: Database, origin: str, metrics: Metrics) -> None:
-        """`origin` identifies the database, for the ids of events. `metrics`: get how many events wait."""
+    def __init__(self, database: Database, origin: str, metrics: Metrics, kept: float = _KEPT) -> None:
+        """Without cursors.
+
+        Args:
+            database: it is a table of.
+            origin: identifies the database, for the ids of events.
+            metrics: get how many events wait.
+            kept: seconds for which an event stays after everybody has taken it.
+        """
         self.database = database
         self.origin = origin
         self._metrics = metrics
+        self._kept = kept
         self._cursors: list[Cursor] = []
-        self._forgotten = 0
+        self._taken: deque[tuple[float, int]] = deque()
+        """How far all had got, and when (monotonic clock), as long as that can't be forgotten yet."""
         database.when_written = self._notify
 
     def cursor(self) -> Cursor:
@@ -64,9 +77,9 @@ class Outbox:
         ((seq,),) = await self.database.fetch(statements.LAST_WAITING)
         return int(seq)
 
-    async def waiting(self) -> int:
-        """Number of events that somebody has not taken yet."""
-        ((count,),) = await self.database.fetch(statements.WAITING)
+    async def waiting(self, after: int) -> int:
+        """Number of events after that one."""
+        ((count,),) = await self.database.fetch(statements.WAITING, (after,))
         return int(count)
 
     async def run(self) -> None:
@@ -74,18 +87,25 @@ class Outbox:
         while True:
             await asyncio.sleep(_FORGET_EVERY)
             taken = min(cursor.seq for cursor in self._cursors)
+            if taken and (not self._taken or taken > self._taken[-1][1]):
+                self._taken.append((time.monotonic(), taken))
             try:
                 self._metrics.events_waiting = max(0, await self._last_waiting() - taken)
-                if taken > self._forgotten:
-                    await self._forget(taken)
+                await self._forget(time.monotonic() - self._kept)
             except OperationalError as error:
                 _log.debug("events.not_deleted", error=str(error))
 
-    async def _forget(self, taken: int) -> None:
+    async def _forget(self, until: float) -> None:
+        """What everybody had taken by then (monotonic clock)."""
+        while len(self._taken) > 1 and self._taken[1][0] <= until:
+            self._taken.popleft()
+        if not self._taken or self._taken[0][0] > until:
+            return
+        taken = self._taken[0][1]
         async with self.database.transaction() as connection:
             await connection.execute(statements.FORGET, (taken,))
             await connection.execute(statements.MARK_PUBLISHED, (taken,))
-        self._forgotten = taken
+        self._taken.popleft()
 
     def _notify(self) -> None:
         for cursor in self._cursors:

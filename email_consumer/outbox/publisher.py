@@ -7,6 +7,7 @@ get in twice, nor past one that is missing: the stream's end is read, and says w
 import asyncio
 import sqlite3
 import time
+from contextlib import suppress
 from math import inf
 
 import orjson
@@ -31,6 +32,8 @@ _BATCH = 500
 _INTERVAL = 0.05
 """Minimum seconds between two queries for new rows."""
 _RETRY = 0.5
+_LOOK = 10.0
+"""Seconds between two looks at whether the connection is still the same one, while nothing happens."""
 _PATIENCE = 60.0
 """Seconds that events wait before `/ready` says so."""
 TEMPORARY = (sqlite3.OperationalError, NatsError, TimeoutError, LostAckError, RefusedError, ConflictError)
@@ -51,6 +54,10 @@ class EventPublisher:
         self._publishing = asyncio.Lock()
         self._sequence: int | None = None
         """Of the stream's last message; None if that has to be read."""
+        self._acknowledged = 0
+        """The highest sequence of the stream that was acknowledged to us."""
+        self._reconnects = 0
+        """Of our connection, when the stream's end was read last."""
         self._behind_since = inf
         """Since when publishing has been failing (monotonic clock)."""
 
@@ -76,13 +83,20 @@ class EventPublisher:
             ConnectionError: with their number.
         """
         if time.monotonic() - self._behind_since > _PATIENCE:
-            waiting = await self._outbox.waiting()
+            waiting = await self._outbox.waiting(self._cursor.seq)
             raise ConnectionError(f"{waiting:,} events wait for JetStream, which does not take them")
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._cursor.written.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    await self._cursor.written.wait()
+            if (
+                self._publisher.client.stats["reconnects"] != self._reconnects
+            ):  # to a server that may have lost something
+                self._sequence = None
+                self._cursor.written.set()
             try:
                 await self.flush()
             except TEMPORARY as error:
@@ -113,21 +127,19 @@ class EventPublisher:
     async def _publish_some(self) -> bool:
         """Whether there was anything to publish."""
         async with self._publishing:
-            rows = await self._outbox.pending(self._cursor.seq, _BATCH)
-            if rows:
-                await self._publish(rows)
+            uncertain = self._sequence is None
+            if uncertain:
+                await self._find_end()
+            if rows := await self._outbox.pending(self._cursor.seq, _BATCH):
+                await (self._publish_each if uncertain else self._publish_chain)(rows)
         return bool(rows)
 
-    async def _publish(self, rows: list[Pending]) -> None:
-        """Some rows, in a chain: each message is stored only after the one before it.
+    async def _publish_chain(self, rows: list[Pending]) -> None:
+        """Each message is stored only after the one before it, so the acknowledgement of the last stands for all.
 
-        So the acknowledgement of the last stands for all. After a failure each is awaited, to see which one failed, and why.
+        After a failure each is awaited, to see which one failed, and why.
         """
-        if self._sequence is None:
-            await self._find_end()
-            await self._publish_each([row for row in rows if row.seq > self._cursor.seq])
-            return
-        first, self._sequence = self._sequence, None  # unknown until it is answered
+        first, self._sequence = self._sequence or 0, None  # unknown until it is answered
         *others, last = rows
         try:
             for place, row in enumerate(others):
@@ -140,6 +152,7 @@ class EventPublisher:
             raise
         if stored.sequence == first + len(rows):
             self._cursor.seq, self._sequence = last.seq, stored.sequence
+            self._acknowledged = stored.sequence
             self._metrics.events_published += len(rows)
 
     async def _publish_each(self, rows: list[Pending]) -> None:
@@ -157,6 +170,7 @@ class EventPublisher:
                     await self._publisher.pause(answer, self._stream.subject(row.type))
                 raise answer
             self._cursor.seq, first = row.seq, answer.sequence
+            self._acknowledged = answer.sequence
             self._metrics.events_published += 1
         self._sequence = first
 
@@ -169,6 +183,13 @@ class EventPublisher:
         return self._stream.subject(row.type), orjson.dumps(event), headers
 
     async def _find_end(self) -> None:
+        self._reconnects = self._publisher.client.stats["reconnects"]
         await self._stream.ensure()
         end = await self._stream.end()
-        self._cursor.seq, self._sequence = max(self._cursor.seq, end.seq), end.sequence
+        if end.sequence < self._acknowledged and 0 < end.seq < self._cursor.seq:
+            events = self._cursor.seq - end.seq
+            _log.warning("events.published_again", events=events, hint="JetStream has lost what it had acknowledged")
+            self._cursor.seq = end.seq
+        else:
+            self._cursor.seq = max(self._cursor.seq, end.seq)
+        self._sequence = self._acknowledged = end.sequence

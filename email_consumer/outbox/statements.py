@@ -69,7 +69,7 @@ TRIGGERS = {
         BEGIN {_HOLD} ('resumed', new.ended_at, new.key, new.reason); END""",
 }
 
-# What is not published yet, in order, with the mail and the recipient's result as they are now: an erasure reaches these events.
+# What comes after an event, in order, with the mail and the recipient's result as they are now: an erasure reaches these events.
 # SES's own JSON is kept with the first recipient of an event. All in one row: Python's module gives up the interpreter's lock for
 # each row that it fetches, and has to wait for it again.
 PENDING = f"""
@@ -103,8 +103,8 @@ INSERT INTO outbox (seq, type, at) SELECT :seq, '', :now
 WHERE :seq > (SELECT coalesce(max(seq), 0) FROM outbox)
 """
 
-# How many somebody has not taken yet.
-WAITING = "SELECT count(*) FROM outbox WHERE type <> ''"
+# How many somebody who got that far has not taken yet.
+WAITING = "SELECT count(*) FROM outbox WHERE seq > ? AND type <> ''"
 
 LAST = "SELECT coalesce(max(seq), 0) FROM outbox"
 

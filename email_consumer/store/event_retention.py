@@ -14,6 +14,8 @@ from email_consumer.store.sweeps import SHARE, keep_sweeping
 
 _MOST = 1_000_000
 """Rows that each of the two tables may have: a few hundred megabytes."""
+_LEAST = 300.0
+"""Seconds for which they are kept in any case: the outbox keeps events a while after everybody has taken them."""
 _INTERVAL = 60.0
 _BATCH = 1_000
 
@@ -45,7 +47,7 @@ class EventRetention:
     ) -> None:
         """`keep`: seconds for which events and deliveries are kept; `interval`: seconds between two sweeps."""
         self._database = database
-        self._keep = keep
+        self._keep = max(keep, _LEAST)
         self._metrics = metrics
         self._most = most
         self._interval = interval

@@ -43,6 +43,11 @@ class NatsServer:
         return self._port
 
     @property
+    def store(self) -> Path:
+        """The folder of JetStream's store."""
+        return self._directory / "jetstream"
+
+    @property
     def pid(self) -> int:
         """Of the server that runs."""
         assert self._process is not None
@@ -71,9 +76,8 @@ class NatsServer:
     async def _start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         config = self._directory / "nats-server.conf"
-        store = self._directory / "jetstream"
         config.write_text(
-            f'listen: "{self._host}:{self._port}"\njetstream {{ store_dir: "{store}" }}\n{self._config}\n'
+            f'listen: "{self._host}:{self._port}"\njetstream {{ store_dir: "{self.store}" }}\n{self._config}\n'
         )
         self._process = await asyncio.create_subprocess_exec(
             _BINARY, "-c", config, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE

@@ -15,6 +15,16 @@ from tests.simulation.site import STREAM, Site
 _OUTCOMES = {Status.SENT: "sent", Status.FAILED: "failed", Status.STOPPED: "stopped"}
 
 
+def wait(site: Site) -> bool:
+    """Whether events wait to be published."""
+    stream = site.server.jetstream.streams.get(events_stream(STREAM))
+    if stream is None:
+        return False
+    published = max((orjson.loads(message.data)["seq"] for message in stream.storage.messages.values()), default=0)
+    [(last,)] = site.rows("SELECT coalesce(max(seq), 0) FROM outbox WHERE type <> ''")
+    return bool(last > published)
+
+
 def violations(site: Site) -> Iterator[str]:
     """Nothing where events are off."""
     stream = site.server.jetstream.streams.get(events_stream(STREAM))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.simulation import faults
+from tests.simulation import events_out, faults
 from tests.simulation.injector import Fault, Faults
 from tests.simulation.mail_plan import plan_holds, plan_mail
 from tests.simulation.oracle import violations
@@ -250,7 +250,7 @@ def waiting(site: Site) -> str:
         open_rows = {uuid: status for uuid, status in open_rows.items() if uuid not in ended}
     if open_rows:
         return f"rows {open_rows}"
-    if site.rows("SELECT 1 FROM outbox WHERE type <> '' LIMIT 1") and not site.separate:
+    if events_out.wait(site) and not site.separate:
         return "events that aren't published"
     late = any(not event.delivered_at and not event.given_up and not event.never for event in site.sns.published)
     return _EVENTS if late else ""

@@ -39,13 +39,13 @@ class Recorder:
 
 @asynccontextmanager
 async def recording(
-    path: Path, client: Client, origin: str = ORIGIN, *, publishes: bool = False
+    path: Path, client: Client, origin: str = ORIGIN, *, publishes: bool = False, kept: float = 0.0
 ) -> AsyncIterator[Recorder]:
-    """`publishes`: its service runs; else `publish_all` publishes."""
+    """`publishes`: its service runs; else `publish_all` publishes. `kept`: seconds for which published events stay."""
     async with open_harness(path) as harness:
         metrics = Metrics()
         stream = EventStream(client, "messages", origin, replicas=1, max_bytes=2**30)
-        outbox = Outbox(harness.database, origin, metrics)
+        outbox = Outbox(harness.database, origin, metrics, kept)
         publisher = EventPublisher(outbox, Publisher(client, patience=0.5), stream, metrics)
         await publisher.prepare()
         await record(harness.database)

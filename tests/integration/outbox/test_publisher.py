@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
+import email_consumer.outbox.publisher as publisher_module
 from email_consumer.core.metrics import Metrics
 from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.publisher import Publisher, Stored
@@ -66,6 +68,54 @@ async def test_a_server_that_dies_costs_nothing(path: Path, client: Client, serv
             await server.restart()
         await until(lambda: outbox.harness.rows("SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
     await all_of_them_once(client, 100)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_a_server_acknowledged_and_lost_is_published_again(
+    path: Path, client: Client, server: NatsServer, tmp_path: Path, restarted: bool
+) -> None:
+    """As one does that is killed between its answer and its file; `restarted`: our process, too."""
+    async with recording(path, client, publishes=True, kept=100.0) as outbox:
+        await send(outbox, 0, 5)
+        await until(lambda: outbox.metrics.events_published == 5)
+        await _forget_what_comes(
+            server, tmp_path, send(outbox, 5, 5), until(lambda: outbox.metrics.events_published == 10)
+        )
+        if not restarted:
+            await send(outbox, 10, 5)
+            await until(lambda: outbox.metrics.events_published == 20)
+    if restarted:
+        async with recording(path, client, kept=100.0) as outbox:
+            await send(outbox, 10, 5)
+            await outbox.publish_all()
+    await all_of_them_once(client, 15)
+
+
+async def test_what_a_server_lost_is_noticed_once_it_is_back(
+    path: Path, client: Client, server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "_LOOK", 0.05)
+    async with recording(path, client, publishes=True, kept=100.0) as outbox:
+        await send(outbox, 0, 5)
+        await until(lambda: outbox.metrics.events_published == 5)
+        await _forget_what_comes(
+            server, tmp_path, send(outbox, 5, 5), until(lambda: outbox.metrics.events_published == 10)
+        )
+        await until(lambda: outbox.metrics.events_published == 15)
+    await all_of_them_once(client, 10)
+
+
+async def _forget_what_comes(server: NatsServer, tmp_path: Path, *happens: Awaitable[object]) -> None:
+    """It is in the stream when this ends, and the server has forgotten it."""
+    await server.kill()
+    shutil.copytree(server.store, tmp_path / "before")
+    await server.restart()
+    for each in happens:
+        await each
+    await server.kill()
+    shutil.rmtree(server.store)
+    shutil.copytree(tmp_path / "before", server.store)
+    await server.restart()
 
 
 async def test_published_rows_are_deleted_and_numbers_go_on(path: Path, client: Client) -> None:

@@ -46,10 +46,8 @@ def published_without_an_acknowledgement() -> list[Patch]:
     """An event is taken for stored once it is written to the connection."""
 
     async def planted(self: Any, rows: Any) -> None:
-        if self._sequence is None:
-            await self._find_end()
         for row in rows:
             await self._publisher.send_unanswered(*self._message(row, self._sequence))
             self._cursor.seq, self._sequence = row.seq, self._sequence + 1
 
-    return [(EventPublisher, "_publish", planted)]
+    return [(EventPublisher, "_publish_chain", planted)]
