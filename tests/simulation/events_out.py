@@ -21,8 +21,8 @@ def wait(site: Site) -> bool:
     if stream is None:
         return False
     published = max((orjson.loads(message.data)["seq"] for message in stream.storage.messages.values()), default=0)
-    [(last,)] = site.rows("SELECT coalesce(max(seq), 0) FROM outbox WHERE type <> ''")
-    return bool(last > published)
+    last = site.rows("SELECT coalesce(max(seq), 0) AS seq FROM outbox WHERE type <> ''")
+    return any(row["seq"] > published for row in last)
 
 
 def violations(site: Site) -> Iterator[str]:

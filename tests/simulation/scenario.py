@@ -250,7 +250,7 @@ def waiting(site: Site) -> str:
         open_rows = {uuid: status for uuid, status in open_rows.items() if uuid not in ended}
     if open_rows:
         return f"rows {open_rows}"
-    if events_out.wait(site) and not site.separate:
+    if not site.separate and events_out.wait(site):
         return "events that aren't published"
     late = any(not event.delivered_at and not event.given_up and not event.never for event in site.sns.published)
     return _EVENTS if late else ""

@@ -9,7 +9,7 @@ from tests.acceptance.roles.conftest import RATE, FleetHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_BULK = 20 * RATE
+_BULK = 40 * RATE
 
 
 async def test_transactional_mail_goes_first_at_each_worker_and_keeps_its_lane(harness: FleetHarness) -> None:

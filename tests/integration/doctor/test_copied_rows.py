@@ -41,7 +41,7 @@ async def test_each_state_of_the_copy_is_named(tmp_path: Path, client: Client) -
         assert (finding.severity, "are being copied" in finding.text) == (Severity.WARNING, True)
         await copy.copy()
     [finding] = await look(client)
-    assert (finding.severity, finding.text) == (Severity.OK, "The copy of the sidecar's rows is whole: 3,003 rows.")
+    assert (finding.severity, finding.text) == (Severity.OK, "The copy of the sidecar's rows is whole: 3,004 rows.")
     info = await client.jetstream().stream_info(ROWS)
     await client.jetstream().update_stream(info.config.evolve(max_bytes=100_000_000))
     limited, _ = await look(client)

@@ -54,6 +54,7 @@ await call("GET /v1/waiting", client.GET("/v1/waiting"));
 await call("GET /v1/domains", client.GET("/v1/domains"));
 await call("GET /v1/stats", client.GET("/v1/stats"));
 await call("GET /v1/ramps", client.GET("/v1/ramps"));
+await call("GET /v1/tenants", client.GET("/v1/tenants"));
 await call("GET /v1/reputation", client.GET("/v1/reputation"));
 await call("GET /v1/holds", client.GET("/v1/holds"));
 await call("POST /v1/holds", client.POST("/v1/holds", { body: { key: "topic:t", reason: "a test" } }));
