@@ -1,18 +1,16 @@
 """`GET /v1/domains`: what became of mail by its recipients' domain."""
 
-import time
-from datetime import UTC, datetime
 from sqlite3 import Row
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.api.days import date_of, first_of
 from email_consumer.store.domain_days import DomainDays
 from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_query
 
-_DAY = 86_400
 _WORDS = {
     "InternalFailure": "a fault at SES",
     "General": "the recipient's server deferred it",
@@ -88,7 +86,7 @@ class DomainRoutes:
     @operation("What became of mail by its recipients' domain", query=DomainsQuery, answer=Domains, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         query = read_query(request, DomainsQuery)
-        since = int(time.time()) // _DAY - query.days + 1
+        since = first_of(query.days)
         wanted = query.domain.strip().lower().removeprefix("@") or None
         await self._days.update()
         rows = await self._days.domains(since, query.limit, wanted)
@@ -101,7 +99,7 @@ class DomainRoutes:
         reasons = await self._days.reasons(since, totals.domain)
         return DomainReport(
             **totals.model_dump(),
-            by_day=[DomainDay(**_counts(row), day=_date(row["day"])) for row in days],
+            by_day=[DomainDay(**_counts(row), day=date_of(row["day"])) for row in days],
             delay_reasons=[
                 DelayReason(reason=reason, text=_WORDS.get(reason, reason or "SES names no reason"), delays=delays)
                 for reason, delays in reasons
@@ -111,7 +109,3 @@ class DomainRoutes:
 
 def _counts(row: Row) -> dict[str, int]:
     return {name: row[name] for name in DomainCounts.model_fields}
-
-
-def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY, UTC).date().isoformat()

@@ -1,20 +1,17 @@
 """`GET /v1/tenants`: the tenants, what became of their mail, their limits, and what waits for them."""
 
-import time
-from datetime import UTC, datetime
 from sqlite3 import Row
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.api.days import date_of, first_of
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.limit_release import LimitRelease
 from email_consumer.store.tenant_days import COLUMNS, TenantDays
 from email_consumer.web.grant import Scope
 from email_consumer.web.routing import ApiModel, RequestModel, answer, operation, read_query
-
-_DAY = 86_400
 
 
 class TenantsQuery(RequestModel):
@@ -82,7 +79,7 @@ class TenantRoutes:
     )
     async def show(self, request: web.Request) -> web.Response:
         query = read_query(request, TenantsQuery)
-        since = int(time.time()) // _DAY - query.days + 1
+        since = first_of(query.days)
         await self._days.update()
         totals = {row["tenant"]: row for row in await self._days.totals(since, query.limit, query.tenant or None)}
         waiting = await self._mail.limited()
@@ -112,13 +109,9 @@ class TenantRoutes:
 
     async def _report(self, since: int, tenant: Tenant) -> TenantReport:
         days = await self._days.days(since, tenant.tenant)
-        by_day = [TenantDay(**_counts(row), day=_date(row["day"])) for row in days]
+        by_day = [TenantDay(**_counts(row), day=date_of(row["day"])) for row in days]
         return TenantReport(**tenant.model_dump(), by_day=by_day)
 
 
 def _counts(row: Row | None) -> dict[str, int]:
     return {column: row[column] if row else 0 for column in COLUMNS}
-
-
-def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY, UTC).date().isoformat()

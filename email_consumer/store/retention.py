@@ -13,10 +13,9 @@ import orjson
 import structlog
 
 from email_consumer.runtime.duty_cycle import rest
-from email_consumer.store import tenant_days
+from email_consumer.store import domain_days, tenant_days
 from email_consumer.store.activity import fold
 from email_consumer.store.database import Database
-from email_consumer.store.domain_days import DomainDays, forget
 from email_consumer.store.status import Status
 from email_consumer.store.sweeps import SHARE, keep_sweeping
 
@@ -70,6 +69,8 @@ _OTHER_TABLES = (
     "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
 )
 
+_SUMS = (domain_days.SUMS, tenant_days.SUMS)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -94,8 +95,8 @@ class Retention:
         """
         cutoff = now - self._keep
         deleted, after = 0, 0
-        await DomainDays(self._database).update()  # before the results are deleted
-        await tenant_days.TenantDays(self._database).update()
+        for sums in _SUMS:
+            await sums.update(self._database)  # before the results are deleted
         while ids := await self._next(after):
             old = [row["id"] for row in ids if row["status"] >= Status.SENT and row["finished_at"] < cutoff]
             began = time.monotonic()
@@ -110,8 +111,8 @@ class Retention:
             for statement in _OTHER_TABLES:
                 await connection.execute(statement, {"cutoff": cutoff})
             await fold(connection, now)
-            await forget(connection, cutoff)
-            await tenant_days.forget(connection, cutoff)
+            for sums in _SUMS:
+                await sums.forget(connection, cutoff)
         pages = await self._shrink()
         if deleted:
             _log.info("retention.swept", mails=deleted, pages_given_back=pages)

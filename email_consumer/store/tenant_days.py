@@ -1,14 +1,9 @@
 """What became of each tenant's mail by day: results are summed up many at a time, as by domain (`domain_days.py`)."""
 
-import asyncio
 import sqlite3
 
-import aiosqlite
-
 from email_consumer.store.database import Database
-
-_STEP = 5_000
-"""Results in a transaction, which takes some milliseconds."""
+from email_consumer.store.result_sums import ResultSums
 
 COLUMNS = ("sent", "delivered", "bounced", "complained")
 
@@ -35,21 +30,14 @@ ON CONFLICT DO UPDATE SET delivered = delivered + excluded.delivered, bounced = 
     complained = complained + excluded.complained
 """  # noqa: S608 - constants
 
-# Ids start again from 1 once all results were deleted.
-_REWIND = """
-UPDATE tenant_days_progress SET last_id = min(last_id, (SELECT coalesce(max(id), 0) FROM email_results))
-"""
-_PROGRESS = """
-SELECT min(last_id, last) AS after, last FROM tenant_days_progress, (SELECT coalesce(max(id), 0) AS last FROM email_results)
-"""
-
-_SUMS = ", ".join(f"sum({column}) AS {column}" for column in COLUMNS)
+_COLUMNS = ", ".join(f"sum({column}) AS {column}" for column in COLUMNS)
 _TOTALS = f"""
-SELECT tenant, {_SUMS} FROM tenant_days WHERE day >= :since AND (:tenant IS NULL OR tenant = :tenant)
+SELECT tenant, {_COLUMNS} FROM tenant_days WHERE day >= :since AND (:tenant IS NULL OR tenant = :tenant)
 GROUP BY tenant ORDER BY sum(sent) DESC, tenant LIMIT :limit
 """  # noqa: S608 - constants
 _DAYS = f"SELECT day, {', '.join(COLUMNS)} FROM tenant_days WHERE day >= :since AND tenant = :tenant ORDER BY day"  # noqa: S608
-_FORGET = "DELETE FROM tenant_days WHERE day < ?"
+
+SUMS = ResultSums("tenant_days_progress", [_ADD], ["tenant_days"])
 
 
 class TenantDays:
@@ -57,16 +45,8 @@ class TenantDays:
         self._database = database
 
     async def update(self) -> None:
-        """Add the results that are not in the sums yet, with pauses.
-
-        Raises:
-            sqlite3.OperationalError: the file accepts no writes at present.
-        """
-        while True:
-            async with self._database.transaction() as connection:
-                if not await _add(connection):
-                    return
-            await asyncio.sleep(0)
+        """See `ResultSums.update`."""
+        await SUMS.update(self._database)
 
     async def totals(self, since: int, limit: int, tenant: str | None = None) -> list[sqlite3.Row]:
         """Sums since a day (Unix time / 86400), of the tenants with the most mail or of the one that is named."""
@@ -75,19 +55,3 @@ class TenantDays:
     async def days(self, since: int, tenant: str) -> list[sqlite3.Row]:
         """A tenant's days since then, in order; those without mail are missing."""
         return await self._database.fetch(_DAYS, {"since": since, "tenant": tenant})
-
-
-async def forget(connection: aiosqlite.Connection, cutoff: float) -> None:
-    """Within a transaction: delete days before `cutoff` (Unix seconds). To be called after results were deleted."""
-    await connection.execute(_REWIND)
-    await connection.execute(_FORGET, (int(cutoff) // 86_400,))
-
-
-async def _add(connection: aiosqlite.Connection) -> bool:
-    """Add some results; whether there are more."""
-    [(after, last)] = await connection.execute_fetchall(_PROGRESS)
-    until = min(after + _STEP, last)
-    if until > after:
-        await connection.execute(_ADD, {"after": after, "until": until})
-    await connection.execute("UPDATE tenant_days_progress SET last_id = ?", (until,))
-    return bool(until < last)

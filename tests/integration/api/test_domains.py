@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from email_consumer.api.domain_routes import DomainRoutes
-from email_consumer.store import domain_days
+from email_consumer.store import result_sums
 from email_consumer.store.database import open_database
 from email_consumer.store.domain_days import DomainDays
 from email_consumer.store.retention import Retention
@@ -87,7 +87,7 @@ async def test_one_domain_by_day_with_the_reasons_of_delays_in_words(it: Rows) -
 
 
 async def test_each_result_counts_once_in_steps_and_after_retention(it: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain_days, "_STEP", 2)
+    monkeypatch.setattr(result_sums, "_STEP", 2)
     await fill(it)
     _, first = await it.get("/v1/domains")
     assert (await it.get("/v1/domains"))[1] == first

@@ -11,7 +11,7 @@ from email_consumer.core.tenant_limits import TenantLimits
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.holds.limit_release import LimitRelease
-from email_consumer.store import tenant_days
+from email_consumer.store import result_sums
 from email_consumer.store.database import open_database
 from email_consumer.store.retention import Retention
 from email_consumer.store.tenant_days import COLUMNS, TenantDays
@@ -96,7 +96,7 @@ async def test_one_tenant_by_day(it: Rows) -> None:
 
 
 async def test_each_result_counts_once_in_steps_and_after_retention(it: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant_days, "_STEP", 2)
+    monkeypatch.setattr(result_sums, "_STEP", 2)
     await fill(it)
     _, first = await it.get("/v1/tenants")
     assert (await it.get("/v1/tenants"))[1] == first

@@ -45,6 +45,7 @@ HOMES = {
     "replica/progress.py",
     "store/addresses.py",
     "store/erasure_statements.py",
+    "store/result_sums.py",
 }
 
 QUERY = re.compile(r"\b(SELECT\b.*\bFROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM) ", re.DOTALL)
