@@ -41,9 +41,9 @@ class BegunCopy:
             sqlite3.OperationalError, nats.errors.Error, LostAckError, RefusedError: retried by the caller.
         """
         changes = await self._database.fetch(f"SELECT seq, name FROM {CHANGES} ORDER BY seq LIMIT ?", (limit,))  # noqa: S608 - a constant
-        if not changes:
+        if not changes and self._writer.idle:
             return 0
-        last, names = changes[-1]["seq"], {note["name"] for note in changes}
+        last, names = changes[-1]["seq"] if changes else 0, {note["name"] for note in changes}
         put = await self._writer.put(self._changed(names, last), self.progress.sequence)
         progress = self.progress.at(put.sequence)
         async with self._database.transaction() as connection:

@@ -5,7 +5,7 @@ acknowledged: if its sequence is higher by the size of the group, all were store
 times as expensive.
 """
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from email_consumer.jetstream.publisher import LostAckError, Publisher
+from email_consumer.replica.recent_deletions import MARKER_TTL, RecentDeletions
 from email_consumer.replica.stream import PARTS, CopyState, CopyStream
 
 _MAX_MESSAGES = 500
@@ -21,8 +22,7 @@ _MAX_BYTES = 1024 * 1024
 _HEADER_ROOM = 128
 _LARGE = {"email_contents"}
 """Tables whose rows may be split into parts."""
-_DELETED = {Header.MSG_TTL.value: "1"}
-"""Lifetime in seconds of a deletion marker, which only has to replace the row."""
+_DELETED = {Header.MSG_TTL.value: str(MARKER_TTL)}
 
 END_LOST = "its end is missing: the NATS server lost acknowledged messages"
 
@@ -62,7 +62,13 @@ class RowWriter:
     def __init__(self, publisher: Publisher, stream: CopyStream) -> None:
         self._publisher = publisher
         self._stream = stream
+        self._deletions = RecentDeletions(publisher.client)
         self._longest = inf
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has to be written but new changes."""
+        return not self._deletions.to_repeat()
 
     def apply_limits(self, found: CopyState | None) -> None:
         """Keep messages within the stream's size limit."""
@@ -78,6 +84,7 @@ class RowWriter:
             nats.errors.Error: JetStream did not respond.
         """
         rows, key = 0, None
+        sequence = await self._repeat_deletions(sequence)
         group: list[_Message] = []
         size = 0
         async for state in states:
@@ -88,7 +95,10 @@ class RowWriter:
                 if len(group) >= _MAX_MESSAGES or size >= _MAX_BYTES:
                     sequence = await self._put(group, sequence)
                     group, size = [], 0
-        return Put(await self._put(group, sequence) if group else sequence, rows, key)
+        if group:
+            sequence = await self._put(group, sequence)
+        self._deletions.expire()
+        return Put(sequence, rows, key)
 
     async def put_mark(self, subject: str, payload: bytes) -> int:
         """Write a mark; returns its sequence.
@@ -98,18 +108,28 @@ class RowWriter:
         """
         return (await self._publisher.once(subject, payload, {})).sequence
 
+    async def _repeat_deletions(self, sequence: int) -> int:
+        subjects, reconnects = self._deletions.to_repeat(), self._deletions.reconnects
+        for start in range(0, len(subjects), _MAX_MESSAGES):
+            group = [(subject, b"", _DELETED) for subject in subjects[start : start + _MAX_MESSAGES]]
+            sequence = await self._put(group, sequence)
+        self._deletions.repeated(reconnects)
+        return sequence
+
     async def _messages(self, state: RowState) -> list[_Message]:
         subject = self._stream.row_subject(state.table, state.key)
         if state.content is None:
             if state.table in _LARGE:
                 await self._stream.drop(f"{subject}.>")
+            self._deletions.add(subject)
             return [(subject, b"", _DELETED)]
+        self._deletions.discard(subject)
         room = max(1, int(min(self._longest, self._publisher.client.max_payload)) - _HEADER_ROOM)
         first, *others = [state.content[start : start + room] for start in range(0, len(state.content), room)]
         parts: list[_Message] = [(f"{subject}.{number}", part, {}) for number, part in enumerate(others, start=1)]
         return [*parts, (subject, first, {PARTS: str(len(others) + 1)} if others else {})]
 
-    async def _put(self, group: list[_Message], before: int) -> int:
+    async def _put(self, group: Sequence[_Message], before: int) -> int:
         *quiet, last = group
         try:
             for subject, payload, headers in quiet:

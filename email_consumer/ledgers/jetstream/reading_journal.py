@@ -18,11 +18,14 @@ _PATIENCE = 2.0
 """Seconds to wait for an answer: the journal must not delay a delivery for long."""
 _TRIES = 3
 """Other workers may be writing the same counter."""
-_KEPT = "604800"
-"""Seconds: a week."""
+_KEPT = 21_600
+"""Seconds: longer than it takes until a mail has killed its last reader."""
+_DELETION_KEPT = _KEPT + 600
+"""Seconds. A deletion outlives the counter that it replaced: if nats-server (2.15.1) is killed just after a deletion has
+expired, what it replaced is there again. Then a note would stay of each reading, and three of them would bury the mail."""
 _MOST_DIGITS = 9
 """Digits of a counter we wrote."""
-_DELETION = {"KV-Operation": "DEL", Header.MSG_TTL.value: "1"}
+_DELETION = {"KV-Operation": "DEL", Header.MSG_TTL.value: str(_DELETION_KEPT)}
 
 
 class BucketJournal:
@@ -39,7 +42,7 @@ class BucketJournal:
             TimeoutError, NatsError, LostAckError, RefusedError
         ):  # nothing is known while JetStream is unavailable
             for _ in range(_TRIES):
-                headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision), Header.MSG_TTL.value: _KEPT}
+                headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision), Header.MSG_TTL.value: str(_KEPT)}
                 try:
                     await self._publisher.once(self._names.reading(key), str(begun + 1).encode(), headers)
                 except ConflictError:

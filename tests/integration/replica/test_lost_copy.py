@@ -14,6 +14,7 @@ from email_consumer.replica.stream import CopyStream
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.database import open_database
 from tests.integration.replica.copies import ROWS, Copied, back_up, copied, delete, dump, put_back
+from tests.servers.nats import NatsServer
 from tests.waiting import PATIENCE, until
 
 Harm = Callable[[Client], Awaitable[None]]
@@ -242,3 +243,28 @@ async def test_where_there_is_to_be_no_copy_the_old_one_is_deleted(
     async with copied(path, publisher) as copy:  # and later on with one again
         await copy.copy()
     await assert_rebuilt(path, client)
+
+
+async def test_what_a_killed_server_may_have_brought_back_is_deleted_again(
+    path: Path, client: Client, publisher: Publisher, server: NatsServer
+) -> None:
+    """See `RecentDeletions`. It can't be provoked at will, so the row is put back instead."""
+    jetstream = client.jetstream()
+    async with copied(path, publisher, check_interval=3600) as copy:
+        await copy.send(3)
+        await copy.copy()
+        kept = await jetstream.stream_info(ROWS, subjects_filter=f"{ROWS}.email_requests.>")
+        [subject] = kept.state.subjects or {}
+        row = await jetstream.get_last_msg(ROWS, subject)
+        async with copy.database.transaction() as connection:
+            await connection.execute("DELETE FROM email_requests WHERE uuid = 'u-3'")
+        await copy.copy()
+        await server.kill()
+        await server.restart()
+        await until(lambda: client.is_connected and client.stats["reconnects"] == 1)
+        await jetstream.publish(subject, row.data or b"")
+        await copy.copy()
+        await assert_rebuilt_elsewhere(copy, client)
+        before = (await jetstream.stream_info(ROWS)).state.last_seq
+        await copy.copy()
+        assert (await jetstream.stream_info(ROWS)).state.last_seq == before  # repeated once
