@@ -40,7 +40,7 @@ class RecentDeletions:
         return [*self._deleted_at] if self.reconnects != self._repeated_at else []
 
     def repeated(self, reconnects: int) -> None:
-        """All of `to_repeat` was done, on the connection that was made after so many reconnects."""
+        """All of `to_repeat` was done, on the connection which was the one after that number of reconnects."""
         self._repeated_at = reconnects
 
     def expire(self) -> None:
