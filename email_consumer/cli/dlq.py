@@ -15,7 +15,7 @@ from email_consumer.cli.configuration import answering
 from email_consumer.cli.confirmation import confirm, yes_option
 from email_consumer.cli.connection import nats_connection
 from email_consumer.cli.dead_letter_view import attributes, full, table
-from email_consumer.cli.options import data_option
+from email_consumer.cli.options import OneOf, data_option
 from email_consumer.cli.terminal import say
 from email_consumer.core.dead_letters import DeadLetterError, DeadLetterKind
 from email_consumer.local.environment import use_local_nats
@@ -31,7 +31,7 @@ _SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 _kind_option = click.option(
     "--reason",
     "kind",
-    type=click.Choice([str(kind) for kind in DeadLetterKind]),
+    type=OneOf([str(kind) for kind in DeadLetterKind]),
     help="Only dead letters of this kind.",
 )
 

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from email_consumer.cli.configuration import answering
-from email_consumer.cli.options import data_option
+from email_consumer.cli.options import OneOf, data_option
 from email_consumer.cli.sidecar_request import ask_sidecar, download
 from email_consumer.cli.terminal import safe_text, say, say_each
 from email_consumer.message.lane import Lane
@@ -23,7 +23,7 @@ Command = Callable[..., None]
 
 _FILTERS = (
     click.option("--topic", "topic_id", metavar="TOPIC", help="Only mail of this topic."),
-    click.option("--state", type=click.Choice([each.value for each in MailState]), help="Only mail in this state."),
+    click.option("--state", type=OneOf([each.value for each in MailState]), help="Only mail in this state."),
     click.option("--lane", type=click.Choice([each.value for each in Lane]), help="Only mail of this lane."),
     click.option("--tenant", metavar="TENANT", help="Only mail of this tenant."),
     click.option("--email", metavar="ADDRESS", help="Only mail to this address."),

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from email_consumer.core.words import find_word
+
 DATA = Path("data")
 
 data_option = click.option(
@@ -13,3 +15,10 @@ data_option = click.option(
     show_default=True,
     help="Data directory of local mode.",
 )
+
+
+class OneOf(click.Choice[str]):
+    """One of these words, however it is joined; the value is as they have it."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(find_word(value, self.choices) or value, param, ctx)

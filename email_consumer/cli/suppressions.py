@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from email_consumer.cli.configuration import answering
-from email_consumer.cli.options import data_option
+from email_consumer.cli.options import OneOf, data_option
 from email_consumer.cli.sidecar_request import ask_sidecar
 from email_consumer.cli.terminal import say, say_each
 from email_consumer.settings import Settings
@@ -26,7 +26,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--reason", type=click.Choice(_REASONS), help="Only addresses suppressed for this reason.")
+@click.option("--reason", type=OneOf(_REASONS), help="Only addresses suppressed for this reason.")
 @click.option("--group", metavar="GROUP", help="Only addresses that left this unsubscribe group.")
 @click.option("--tenant", metavar="TENANT", help="Only addresses that this tenant's mail is kept away from.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from email_consumer.core.delivery import Original
+from email_consumer.core.words import Word
 from email_consumer.runtime.errors import OperatorError
 
 
-class DeadLetterKind(StrEnum):
+class DeadLetterKind(Word):
     """Why a mail is a dead letter."""
 
     UNDECODABLE = "undecodable"

@@ -4,7 +4,6 @@ The glossary defines each state. Copies (cc and bcc) don't count: what happened 
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 from functools import lru_cache
 from math import inf
 from sqlite3 import Row
@@ -12,10 +11,11 @@ from typing import NamedTuple
 
 import orjson
 
+from email_consumer.core.words import Word
 from email_consumer.store.status import Status
 
 
-class MailState(StrEnum):
+class MailState(Word):
     QUEUED = "queued"
     SCHEDULED = "scheduled"
     SENDING = "sending"

@@ -6,8 +6,9 @@ tenant. They are added and removed independently, so a bounce that was cleared u
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
+
+from email_consumer.core.words import Word
 
 SOFT = "Transient/MailboxFull"
 """The only kind of bounce that counts as soft, because only it concerns the mailbox. SES uses `Transient/General` for most
@@ -15,7 +16,7 @@ automatic replies (out of office) and for its own and network problems; `Message
 `AttachmentRejected` concern the mail, `CustomTimeoutExceeded` our setting."""
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """In descending priority: an earlier reason replaces a later one."""
 
     COMPLAINT = "complaint"

@@ -8,12 +8,17 @@ from aiohttp import web
 from pydantic import BaseModel
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+"""How a cell begins that a spreadsheet may run, the full-width signs included: https://owasp.org/www-community/attacks/CSV_Injection."""
 
 
 async def export(
     request: web.Request, kind: str, model: type[BaseModel], pages: AsyncIterable[Sequence[BaseModel]]
 ) -> web.StreamResponse:
-    """Respond with all entries, page by page; `kind` is `CSV` or `NDJSON`."""
+    """Respond with all entries, page by page; `kind` is `CSV` or `NDJSON`.
+
+    In CSV, a text that a spreadsheet would run as a formula begins with an apostrophe; NDJSON has each text as it is.
+    """
     lines = _csv_lines if kind == CSV else _json_lines
     response = web.StreamResponse()
     response.content_type = kind
@@ -34,8 +39,13 @@ async def export(
 
 def _csv_lines(entries: Sequence[BaseModel]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows(entry.model_dump(mode="json").values() for entry in entries)
+    csv.writer(text).writerows(map(_cell, entry.model_dump(mode="json").values()) for entry in entries)
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Strangers choose topics, uuids and subjects, and write the reasons of bounces."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _json_lines(entries: Sequence[BaseModel]) -> str:

@@ -7,6 +7,7 @@ import orjson
 from aiohttp import web
 from pydantic import Field
 
+from email_consumer.core.words import find_word
 from email_consumer.message.lane import Lane
 from email_consumer.outbox.document import TYPES
 from email_consumer.web.audit import audit_target
@@ -182,9 +183,8 @@ class WebhookRoutes:
     )
     async def add(self, request: web.Request) -> web.Response:
         new = await read_body(request, NewWebhook)
-        if unknown := sorted(set(new.types or ()) - set(TYPES)):
-            raise ApiError(422, "invalid", f"types: {unknown[0]!r:.80} is not a type of event", {"fields": ["types"]})
-        types, topics = (None if names is None else frozenset(names) for names in (new.types, new.topics))
+        types = None if new.types is None else frozenset(map(_type, new.types))
+        topics = None if new.topics is None else frozenset(new.topics)
         try:
             endpoint = await self._endpoints.add(new.url, types, topics, new.lane, new.format)
         except ValueError as error:
@@ -252,3 +252,10 @@ class WebhookRoutes:
     async def _waiting(self) -> dict[str, int]:
         rows = await self._endpoints.database.fetch(statements.WAITING)
         return {row["endpoint_id"]: row["waiting"] for row in rows}
+
+
+def _type(text: str) -> str:
+    if (found := find_word(text, TYPES)) is None:
+        message = f"types: {text!r:.80} is not a type of event; these are: {', '.join(TYPES)}"
+        raise ApiError(422, "invalid", message, {"fields": ["types"]})
+    return found

@@ -74,6 +74,9 @@ async def test_exports_are_whole_and_recorded_themselves(path: Path) -> None:
         assert rows[0]["action"] == "GET /v1/audit.ndjson"
         assert len(rows) == 5
         assert [action for _, action, _, _ in await harness.actions(action=".csv")] == ["GET /v1/audit.csv"]
+        await harness.ask("DELETE", "/v1/things/=1-1")
+        _, text = await harness.ask("GET", "/v1/audit.csv?action=things")
+        assert next(csv.DictReader(io.StringIO(text)))["target"] == "'=1-1"  # no formula for a spreadsheet
 
 
 async def test_its_pages_follow_each_other(path: Path) -> None:

@@ -201,6 +201,15 @@ async def test_all_of_a_kind_are_replayed_or_removed_and_what_fails_is_named(
     rest = await ask(harness, "POST", replay)
     assert (rest["done"], [failure["sequence"] for failure in rest["failed"]], rest["next"]) == (2, [8], None)
     assert "not a valid message" in rest["failed"][0]["reason"]
+    for kind in ("in-doubt", "in_doubt"):  # as states of mail are spelled
+        async with RawPublisher(server.url) as raw:
+            await raw.publish(b"messages-dead.in-doubt", payload(uuid=kind))
+        assert [letter["kind"] for letter in (await ask(harness, "GET", f"{PAGE}&kind={kind}"))["dead_letters"]] == [
+            "in-doubt"
+        ]
+        assert await ask(harness, "POST", f"{remove}?kind={kind}") == {"done": 1, "failed": [], "next": None}
+    status, answer = await harness.ask("POST", f"{remove}?kind=lost")
+    assert (status, "'in-doubt'" in answer["error"]["message"]) == (422, True)
     assert await ask(harness, "POST", f"{remove}?kind=conflict") == {"done": 0, "failed": [], "next": None}
     assert await ask(harness, "POST", remove) == {"done": 1, "failed": [], "next": None}
     assert (await ask(harness, "GET", PAGE))["dead_letters"] == []

@@ -40,6 +40,20 @@ async def test_both_forms_have_every_mail_of_every_page(tmp_path: Path, monkeypa
         assert (table[0]["topic_id"], table[0]["error"], table[0]["message_id"]) == ('quo"ted, Gruß', "a\nb", "")
 
 
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"]
+)
+async def test_no_spreadsheet_runs_what_strangers_wrote(tmp_path: Path, text: str) -> None:
+    async with rows(tmp_path) as it:
+        await it.add("+1@example.com", topic=text, status=3, error=text)
+        await it.execute("UPDATE email_requests SET subject = ?, tenant = 'a-b'", [text])
+        [mail] = csv.DictReader(io.StringIO((await _export(it, "csv"))[1], newline=""))
+        assert {mail[name] for name in ("topic_id", "error", "reason", "subject")} == {f"'{text}"}
+        assert (mail["email"], mail["tenant"], mail["uuid"]) == ("'+1@example.com", "a-b", "u-1")
+        [raw] = map(json.loads, (await _export(it, "ndjson"))[1].splitlines())
+        assert {raw[name] for name in ("topic_id", "error", "reason", "subject")} == {text}
+
+
 async def test_an_empty_list(tmp_path: Path) -> None:
     async with rows(tmp_path) as it:
         assert (await _export(it, "ndjson"))[1] == ""

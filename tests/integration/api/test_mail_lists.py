@@ -152,6 +152,9 @@ async def test_by_state(tmp_path: Path) -> None:
             assert await listed(it, state=state_name) == uuids
             assert await listed(it, state=state_name, topic_id="t") == uuids
             assert await listed(it, state=state_name, topic_id="other") == []
+        assert await listed(it, state="in-doubt") == ["u-11"]  # as dead letters spell it
+        status, answer = await it.get("/v1/messages", state="lost")
+        assert (status, "'in_doubt'" in answer["error"]["message"]) == (422, True)
         await it.execute("UPDATE email_requests SET status = 2 WHERE id = 6")  # replayed
         assert await listed(it, state="failed") == ["u-12"]
         await it.execute("UPDATE email_requests SET status = 4 WHERE id = 6")

@@ -28,7 +28,7 @@ async def test_an_operator_looks_adds_and_removes(path: Path, tmp_path: Path, mo
         assert (code, output.startswith("ann@example.com  manual since 20")) == (0, True)
         _, output, _ = await run(http, "list")
         assert output.splitlines()[1] == "jane@example.com  hard bounce since 2023-11-14T22:13 (Permanent/General)"
-        _, output, _ = await run(http, "list", "--reason", "hard bounce", "--json")
+        _, output, _ = await run(http, "list", "--reason", "hard-bounce", "--json")
         assert [json.loads(line)["address"] for line in output.splitlines()] == ["jane@example.com"]
         assert (await run(http, "remove", "ann@example.com"))[1].startswith("Removed: ann@example.com")
         assert await run(http, "remove", "ann@example.com") == (

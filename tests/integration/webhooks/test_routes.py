@@ -37,8 +37,8 @@ async def api(path: Path, *, allow_private: bool = True) -> AsyncIterator[tuple[
 
 async def test_an_endpoint_from_its_addition_to_its_removal(path: Path) -> None:
     async with receiver() as hook, api(path) as (harness, ask):
-        status, added = await ask("POST", body={"url": hook.url, "types": ["sent"], "topics": ["t"]})
-        assert (status, added["types"], added["topics"]) == (200, ["sent"], ["t"])
+        status, added = await ask("POST", body={"url": hook.url, "types": ["sent", "in-doubt"], "topics": ["t"]})
+        assert (status, added["types"], added["topics"]) == (200, ["in_doubt", "sent"], ["t"])
         one = f"/{added['id']}"
         assert await ask("POST", f"{one}/test", {}) == (200, {"delivered": True, "error": None})
         await harness.send(0, 2, topic_id="t")
@@ -99,7 +99,10 @@ async def test_what_was_given_up_is_sent_again(path: Path, monkeypatch: pytest.M
         ({"url": "https://[::1"}, "url: Invalid IPv6 URL"),
         ({"url": "https://example.com/", "topic": "t"}, "topic: is not a known field"),
         ({}, "url"),
-        ({"url": "https://example.com/", "types": ["sent", "nonsense"]}, "nonsense"),
+        (
+            {"url": "https://example.com/", "types": ["sent", "nonsense"]},
+            "'nonsense' is not a type of event; these are: scheduled, sent,",
+        ),
         ({"url": "https://example.com/", "types": []}, "types"),
         ({"url": "https://example.com/", "lane": "fast"}, "lane"),
     ],
