@@ -47,6 +47,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A hold that waits for somebody's decision."""
+
+    key: str
+    holder: str
+    """breaker, operator or ses."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The current state; None is unknown."""
 
@@ -60,7 +70,11 @@ class Snapshot:
     parts: tuple[Part, ...]
     lanes: Mapping[str, QueueDepth | None] = field(default_factory=dict)
     """The queue of each lane that the source has."""
+    holds: tuple[Held, ...] = ()
+    """The first of those that wait for a decision."""
+    holds_number: int = 0
+    """Of all of those."""
 
     def public(self) -> "Snapshot":
         """Without any text."""
-        return replace(self, parts=tuple(replace(part, text="") for part in self.parts))
+        return replace(self, parts=tuple(replace(part, text="") for part in self.parts), holds=())

@@ -11,7 +11,7 @@ from email_consumer.core.metrics import Metrics
 from email_consumer.core.readiness import STUCK, Check, reason, reasons
 from email_consumer.core.source import QueueDepth, Source
 from email_consumer.dashboard import statements
-from email_consumer.dashboard.snapshot import Part, Quota, Snapshot
+from email_consumer.dashboard.snapshot import Held, Part, Quota, Snapshot
 from email_consumer.message.lane import Lane
 from email_consumer.store.database import Database
 
@@ -35,6 +35,7 @@ class SnapshotReader:
         account: Callable[[], Account | None],
         refused: Mapping[str, int],
         expects_events: bool,
+        holds: Callable[[], tuple[Sequence[Held], int]] = lambda: ((), 0),
     ) -> None:
         """Store what a snapshot is taken of.
 
@@ -47,6 +48,7 @@ class SnapshotReader:
             account: the latest GetAccount result.
             refused: refused SNS messages by cause, since the start.
             expects_events: at least one SNS topic is allowed.
+            holds: the first that wait for a decision, and the number of all.
         """
         self._metrics = metrics
         self._sources = sources
@@ -56,6 +58,7 @@ class SnapshotReader:
         self._latest_account = account
         self._refused = refused
         self._expects_events = expects_events
+        self._holds = holds
         self._account: Account | None = None
         self._sent_before = 0
 
@@ -68,6 +71,7 @@ class SnapshotReader:
             self._check_sources(),
             self._blocked_parts(),
         )
+        holds, number = self._holds()
         return Snapshot(
             unsettled=metrics.unsettled,
             in_flight=metrics.in_flight,
@@ -77,6 +81,8 @@ class SnapshotReader:
             quota=self._quota(),
             parts=(*sources, self._ses(), sqlite, self._sns(last_event), *self._single_lanes(), *blocked),
             lanes=lanes,
+            holds=tuple(holds),
+            holds_number=number,
         )
 
     async def _read_lanes(self) -> tuple[dict[str, QueueDepth | None], int | None]:

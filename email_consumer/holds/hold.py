@@ -17,6 +17,10 @@ class Holder(StrEnum):
     """SES refuses the mail of a tenant."""
 
 
+URGENT = (Holder.BREAKER, Holder.SES, Holder.OPERATOR)
+"""Whose holds somebody has to decide about, in this order. A canary's ends when what became of its mail is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     id: int

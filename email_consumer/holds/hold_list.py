@@ -1,6 +1,7 @@
 """The holds in the store: placed, ended, and published to those who send."""
 
 import asyncio
+import heapq
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from email_consumer.holds import statements
-from email_consumer.holds.hold import Hold, Holder
+from email_consumer.holds.hold import URGENT, Hold, Holder
 from email_consumer.holds.keys import concerns_transactional
 from email_consumer.store.database import Database
 
@@ -44,6 +45,11 @@ class HoldList:
     def active(self) -> list[Hold]:
         """The oldest first."""
         return list(self._active.values())
+
+    def undecided(self, most: int) -> tuple[list[Hold], int]:
+        """The first of those that somebody has to decide about, by holder and the latest first; and how many there are."""
+        found = [hold for hold in self._active.values() if hold.holder in URGENT]
+        return heapq.nsmallest(most, found, lambda hold: (URGENT.index(hold.holder), -hold.id)), len(found)
 
     def holds(self, key: str) -> bool:
         """Whether anybody holds this key."""

@@ -130,6 +130,7 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
         database,
         workers,
         feedback.refused,
+        holds=holds.list,
         unconsumed=unconsumed,
         key_is_current=access.keys.current,
     )

@@ -11,14 +11,19 @@ from email_consumer.dashboard.page import PageRoutes
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import Installation, SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.dashboard.snapshot import Snapshot
+from email_consumer.dashboard.snapshot import Held, Snapshot
 from email_consumer.dashboard.snapshot_reader import SnapshotReader
 from email_consumer.dashboard.topic_list import TopicList
+from email_consumer.holds.hold import Hold
+from email_consumer.holds.hold_list import HoldList
 from email_consumer.roles.parts import Parts
 from email_consumer.roles.workers import Workers
 from email_consumer.runtime.supervisor import Service
 from email_consumer.store.database import Database
 from email_consumer.web.grant import Grant
+
+_MOST_HOLDS = 5
+"""In a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ def build_dashboard(
     workers: Workers,
     refused: Mapping[str, int],
     *,
+    holds: HoldList,
     unconsumed: Callable[[], Unconsumed],
     key_is_current: Callable[[str], bool],
 ) -> Dashboard:
@@ -64,6 +70,7 @@ def build_dashboard(
         account=lambda: workers.account,
         refused=refused,
         expects_events=options.events_expected,
+        holds=lambda: _shown(holds.undecided(_MOST_HOLDS)),
     )
     sampler = Sampler(workers.metrics, snapshot_reader.take)
     parts.services.start(Service("live", sampler.run))
@@ -76,3 +83,8 @@ def build_dashboard(
         *TopicList(database).routes(),
     ]
     return Dashboard(routes, sessions.admits, snapshot_reader.take)
+
+
+def _shown(undecided: tuple[list[Hold], int]) -> tuple[list[Held], int]:
+    holds, number = undecided
+    return [Held(hold.key, hold.holder, hold.reason) for hold in holds], number

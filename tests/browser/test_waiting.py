@@ -52,3 +52,22 @@ def test_a_tenant_that_ses_refuses_is_held_alone(page: Page, harness: BrowserHar
     page.click('#waiting [data-hold="tenant:paused"] button', "Resume")
     page.click("#confirm-yes")
     page.wait(lambda: harness.sent("of-paused") == 1)
+
+
+def test_what_is_held_is_among_what_needs_somebody(page: Page, harness: BrowserHarness) -> None:
+    keys = [f"topic:undecided-{number}" for number in range(7)]
+    for key in keys:
+        harness.ask("POST", "/v1/holds", {"key": key, "reason": "wrong prices"})
+    shown = page.read("#attention", "topic:undecided-6 is held by operator: wrong prices. Its mail waits until")
+    assert "topic:undecided-1" not in shown  # the latest five
+    page.read("#attention", "2 more holds")
+    page.click("#attention a", "topic:undecided-6")
+    page.at("#waiting")
+    page.read('#waiting [data-hold="topic:undecided-6"]', "wrong prices")
+    page.click('#waiting [data-hold="topic:undecided-6"] button', "Resume")
+    page.click("#confirm-yes")
+    page.read("#waiting .status", "is not held any more")
+    for key in keys[:-1]:
+        harness.ask("DELETE", f"/v1/holds/{key}")
+    page.go("now")
+    page.wait(lambda: "undecided" not in page.text("#attention"))

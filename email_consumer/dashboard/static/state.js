@@ -90,8 +90,11 @@ export function showParts(parts) {
 /** What each orange number asks of the reader: { name, href, what }. */
 export function needs(state, plot, now) {
   const parts = state.parts.filter(({ condition }) => condition === "down" || condition === "held");
+  const more = state.holds_number - state.holds.length;
   return [
     ...parts.map(({ name }) => ({ name, href: link("waiting"), what: T.todo.part(name) })),
+    ...state.holds.map(({ key, holder, reason }) => ({ name: key, href: link("waiting"), what: T.todo.hold(holder, reason) })),
+    ...(more > 0 ? [{ name: T.todo.moreHolds(count(more)), href: link("waiting"), what: "" }] : []),
     ...TILES.filter((tile) => tile.alarm?.(state, plot, now)).map(({ id, href }) => ({ name: T.tiles[id], href, what: T.todo[id] })),
   ];
 }

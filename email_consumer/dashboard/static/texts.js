@@ -79,6 +79,13 @@ export const T = {
     dead: "Mail that could not be sent waits for a decision: replay it once its reason is gone, or remove it.",
     doubt: "SES may or may not have accepted this mail. SES's events or IN_DOUBT settle it; nothing to do unless the number grows.",
     quota: "More than 80 % of the 24-hour quota is used. At 100 % bulk mail waits until SES allows more.",
+    hold: (holder, reason) => `is held by ${holder}${reason && `: ${reason}`}. ${T.todo.holders[holder]}`,
+    holders: {
+      breaker: "Look at who bounced or complained; then cancel the topic, or resume it.",
+      operator: "Its mail waits until somebody resumes it.",
+      ses: "Clear it up with SES; its mail is tried again automatically.",
+    },
+    moreHolds: (count) => `${plural(count, "more hold", "more holds")} …`,
     part: (name) => `${name}: look at its text above, and at “email-consumer doctor”.`,
   },
   justSent: "Latest mail",

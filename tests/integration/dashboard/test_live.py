@@ -16,7 +16,7 @@ from email_consumer.dashboard.live_routes import LiveRoutes
 from email_consumer.dashboard.sampler import Sampler
 from email_consumer.dashboard.session_routes import SessionRoutes
 from email_consumer.dashboard.sessions import Sessions
-from email_consumer.dashboard.snapshot import Part, Snapshot
+from email_consumer.dashboard.snapshot import Held, Part, Snapshot
 from email_consumer.web.app import create_app
 from email_consumer.web.server import Server
 from tests.integration.dashboard.harness import HERE
@@ -70,7 +70,8 @@ async def show(*, public: bool = False) -> AsyncIterator[Show]:
     async def look() -> Snapshot:
         await ticks.get()
         it.looks += 1
-        return Snapshot(0, 0, None, None, 2, None, (Part("SES", "held", SECRET),))
+        held = (Held(f"topic:{SECRET}", "operator", SECRET),)
+        return Snapshot(0, 0, None, None, 2, None, (Part("SES", "held", SECRET),), holds=held)
 
     sampler, sessions = Sampler(metrics, look, interval=0.01), Sessions()
     routes = [

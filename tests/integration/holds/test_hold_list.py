@@ -103,3 +103,14 @@ async def test_its_beginning_and_its_end_are_events(database: Database) -> None:
     await holds.resume("topic:news", by="operator")
     rows: list[Any] = await database.fetch("SELECT type, scope, reason FROM outbox")
     assert [tuple(row) for row in rows] == [("held", "topic:news", "why"), ("resumed", "topic:news", "why")]
+
+
+async def test_the_undecided_are_those_that_somebody_has_to_end(database: Database) -> None:
+    holds = HoldList(database, Published())
+    await holds.place("topic:first", "", Holder.OPERATOR)
+    await holds.place("topic:tried", "", Holder.CANARY)
+    await holds.place("tenant:refused", "", Holder.SES)
+    await holds.place("topic:bad", "", Holder.BREAKER)
+    await holds.place("topic:second", "", Holder.OPERATOR)
+    first, number = holds.undecided(3)
+    assert ([hold.key for hold in first], number) == (["topic:bad", "tenant:refused", "topic:second"], 4)
