@@ -4,8 +4,10 @@ Mails that were sent one after another form a cohort. Events arrive late, so the
 are: a window may end at any cohort, and a bad list shows in its first mails while thousands more are on their way.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
+from operator import add
 from typing import Any
 
 from email_consumer.reputation.rule import Outcomes
@@ -19,12 +21,21 @@ _MOST_COHORTS = 128
 
 
 class Counts:
+    """In arrays, 4 KB at most: there are thousands of these, and lists of numbers would take three times as much."""
+
+    __slots__ = ("_bounced", "_complained", "_sent", "_since")
+
     def __init__(self) -> None:
-        self._since: list[float] = []
+        self._since = array("d")
         """When the first mail of each cohort was sent (Unix seconds), ascending."""
-        self._sent: list[int] = []
-        self._bounced: list[int] = []
-        self._complained: list[int] = []
+        self._sent = array("q")
+        self._bounced = array("q")
+        self._complained = array("q")
+
+    @property
+    def newest(self) -> float:
+        """When the first mail of the newest cohort was sent (Unix seconds); 0 without mail."""
+        return self._since[-1] if self._since else 0.0
 
     @property
     def total(self) -> Outcomes:
@@ -32,7 +43,7 @@ class Counts:
 
     def add_sent(self, at: float, mails: int) -> None:
         """Count mails that were sent at `at` (Unix seconds), after all mails so far."""
-        at = max(at, self._since[-1]) if self._since else at  # the clock may have been put back
+        at = max(at, self.newest)  # the clock may have been put back
         if not self._since or self._sent[-1] >= _COHORT_MAILS or at - self._since[-1] >= _COHORT_SECONDS:
             self._forget(at - WINDOWS[-1])
             if len(self._since) >= _MOST_COHORTS:
@@ -91,17 +102,18 @@ class Counts:
 
     def _forget(self, before: float) -> None:
         if old := bisect_left(self._since, before):
-            for column in (self._since, self._sent, self._bounced, self._complained):
+            del self._since[:old]
+            for column in (self._sent, self._bounced, self._complained):
                 del column[:old]
 
     def _merge(self) -> None:
         half = len(self._since) // 2
         self._since[:half] = self._since[:half:2]
         for column in (self._sent, self._bounced, self._complained):
-            column[:half] = [one + other for one, other in zip(column[:half:2], column[1:half:2], strict=True)]
+            column[:half] = array("q", map(add, column[:half:2], column[1:half:2]))
 
 
-def _take(column: list[int], place: int, wanted: int) -> int:
+def _take(column: MutableSequence[int], place: int, wanted: int) -> int:
     """Take up to `wanted` from one place; what is left to take."""
     taken = min(wanted, column[place])
     column[place] -= taken

@@ -1,5 +1,6 @@
 """The reputation of everything that can be held: what was sent, what became of it, and what goes too far. In memory."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from cachetools import LRUCache
@@ -23,7 +24,8 @@ class Reputation:
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds
-        self.counts: LRUCache[str, Counts] = LRUCache(_MOST_KEYS)
+        self.counts: OrderedDict[str, Counts] = OrderedDict()
+        """Those last of which something was sent last."""
         self._stopped: dict[str, None] = {}
         self.resumed: dict[str, float] = {}
         """Unix seconds."""
@@ -37,6 +39,7 @@ class Reputation:
         """Count mails that were sent at `at` (Unix seconds)."""
         for key in self._keys(group, at):
             self._of(key).add_sent(at, mails)
+            self.counts.move_to_end(key)
             self.changed.add(key)
         if group.topic_id and group.tenant:
             self._tenants[topic_key(group.topic_id)] = tenant_key(group.tenant)
@@ -73,6 +76,11 @@ class Reputation:
         self.counts.pop(key, None)
         self.changed.add(key)
 
+    def forget(self, before: float) -> None:
+        """Drop the counts of all keys of which nothing was sent since `before` (Unix seconds)."""
+        while self.counts and next(iter(self.counts.values())).newest < before:
+            self.counts.popitem(last=False)
+
     def _leave_out(self, key: str) -> None:
         part = self._of(key)
         for wider in {self._tenants.get(key, ""), BULK, ACCOUNT} & self.counts.keys():
@@ -92,6 +100,8 @@ class Reputation:
         found = self.counts.get(key)
         if found is None:
             found = self.counts[key] = Counts()
+            if len(self.counts) > _MOST_KEYS:
+                self.counts.popitem(last=False)
         return found
 
 

@@ -23,12 +23,13 @@ async def load_counts(database: Database, reputation: Reputation) -> None:
 
 
 async def save_counts(database: Database, reputation: Reputation) -> None:
-    """Write what changed since the last time.
+    """Write what changed since the last time, and forget what is older than the longest window.
 
     Raises:
         sqlite3.OperationalError: nothing was written; it is written the next time.
     """
     now = time.time()
+    reputation.forget(now - WINDOWS[-1])
     rows = [row for key in reputation.changed if (row := _row(reputation, key, now))]
     async with database.transaction() as connection:
         await connection.executemany(statements.SAVE, rows)

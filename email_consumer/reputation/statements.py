@@ -1,6 +1,6 @@
 """The SQL of the reputation, a comment per statement."""
 
-LOAD = "SELECT key, cohorts, resumed_at FROM reputation WHERE updated_at > ?"
+LOAD = "SELECT key, cohorts, resumed_at FROM reputation WHERE updated_at > ? ORDER BY updated_at"
 
 SAVE = """
 INSERT INTO reputation (key, cohorts, resumed_at, updated_at) VALUES (:key, :cohorts, :resumed_at, :now)

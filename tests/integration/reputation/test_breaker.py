@@ -1,5 +1,6 @@
 """The breaker and canaries on a real store: what is held, what goes on, and what a restart remembers."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from email_consumer.core.mail_group import MailGroup, MailReport, Tally
 from email_consumer.holds.hold import Holder
 from email_consumer.holds.hold_list import HoldList
+from email_consumer.holds.keys import ACCOUNT, BULK
 from email_consumer.message.lane import Lane
 from email_consumer.reputation.breaker import ReputationBreaker
 from email_consumer.reputation.canaries import Canaries
@@ -77,6 +79,14 @@ async def test_a_restart_goes_on_with_the_counts_and_holds(database: Database) -
     process.breaker.report(MailReport(NEWS, 1.0, bounced=True))  # sent before the resume
     await process.breaker.update()
     assert "topic:news" not in process.reputation.counts or not process.reputation.counts["topic:news"].total.bounced
+
+
+async def test_a_topic_that_sent_nothing_for_a_day_takes_no_memory(database: Database) -> None:
+    process = await Process(database).start()
+    process.reputation.sent(MailGroup("old", None, Lane.BULK), time.time() - 90_000, 1_000)
+    await process.send(1)
+    await save_counts(database, process.reputation)
+    assert process.reputation.counts.keys() == {"topic:news", BULK, ACCOUNT}
 
 
 async def test_the_first_mails_of_a_topic_go_first_and_the_rest_follows_if_they_are_good(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Who is accused of what: the narrowest, and nobody else."""
 
 from email_consumer.core.mail_group import MailGroup, MailReport
+from email_consumer.holds.keys import ACCOUNT, BULK
 from email_consumer.message.lane import Lane
 from email_consumer.reputation.reputation import Reputation
 from email_consumer.reputation.rule import Level, Outcomes
@@ -103,3 +104,17 @@ def test_the_topics_that_are_remembered_are_bounded() -> None:
         reputation.sent(MailGroup(str(number), None, Lane.BULK), float(number), 1)
     assert len(reputation.counts) <= 5_000
     assert reputation.counts["account"].total.sent == 12_000
+
+
+def test_of_too_many_keys_those_are_forgotten_of_which_nothing_was_sent_for_longest() -> None:
+    reputation = Reputation(DEFAULTS)
+    for number in range(5_000):
+        reputation.sent(MailGroup(f"t-{number}", None, Lane.BULK), float(number), 1)
+    for number in range(5_000, 5_010):
+        reputation.sent(MailGroup("t-5", None, Lane.BULK), float(number), 1)
+        assert all(counts.total.sent for counts in reputation.counts.values())  # somebody looks at them
+        reputation.sent(MailGroup(f"t-{number}", None, Lane.BULK), float(number), 1)
+    assert len(reputation.counts) == 5_000
+    assert reputation.counts["topic:t-5"].total.sent == 11
+    assert {"topic:t-5009", BULK, ACCOUNT} <= reputation.counts.keys()
+    assert "topic:t-12" not in reputation.counts
