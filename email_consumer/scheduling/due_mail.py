@@ -30,6 +30,8 @@ from email_consumer.store.retired import published_uuid
 from email_consumer.store.status import Status
 
 _CACHED_BYTES = 4_000_000
+_OBJECT_BYTES = 2_000
+"""What a content takes in memory besides its texts."""
 _MOST_TENANTS = 25
 """Tenants that have their turn in one round; the others have it in the next ones."""
 _BEFORE_ALL = -1
@@ -83,10 +85,11 @@ class DueMail:
         """`holds`: mail that they cover is not published."""
         self._database = database
         self._holds = ActiveHolds() if holds is None else holds  # false while nothing is held
-        # Thousands of recipients may share a content: it is read and validated once.
         self._last_turn: dict[Lane, str] = {}
         """The tenant that was the last to have its turn."""
-        self._contents: LRUCache[int, Content] = LRUCache(_CACHED_BYTES, getsizeof=lambda content: content.size)
+        # Thousands of recipients may share a content: it is read and validated once.
+        self._contents: LRUCache[bytes, Content] = LRUCache(_CACHED_BYTES, getsizeof=_bytes_in_memory)
+        """By the hash of the stored content. The row id of one that was deleted may be given to another one."""
 
     async def take(self, lane: Lane, limit: int, excluded: Sequence[int] = ()) -> Due:
         """Up to `limit` mails of a lane, except those with `excluded` contents; expired mail is stopped.
@@ -101,7 +104,7 @@ class DueMail:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
             try:
-                message = _message(row, await self._content(row["content_id"]))
+                message = _message(row, await self._content(row["content_hash"]))
             except (UndecodableError, ValueError, OverflowError) as error:  # one bad row must not block the others
                 due.unpublishable.append(await self._broken(row, f"stored mail is invalid: {error}"))
                 continue
@@ -190,26 +193,30 @@ class DueMail:
         async with self._database.transaction() as connection:
             return (await connection.execute(statements.UNPUBLISH, {"before": before} | state)).rowcount
 
-    async def _content(self, content_id: int) -> Content:
-        if content_id not in self._contents:
-            fields = await self._fields(content_id)
+    async def _content(self, content_hash: bytes) -> Content:
+        if content_hash not in self._contents:
+            fields = await self._fields(content_hash)
             if fields is None:
                 raise UndecodableError("its content no longer exists")
             content = content_from(fields)
-            if content.size > _CACHED_BYTES:
+            if _bytes_in_memory(content) > _CACHED_BYTES:
                 return content
-            self._contents[content_id] = content
-        return self._contents[content_id]
+            self._contents[content_hash] = content
+        return self._contents[content_hash]
 
-    async def _fields(self, content_id: int) -> dict[str, object] | None:
-        rows = await self._database.fetch(statements.CONTENT, (content_id,))
+    async def _fields(self, content_hash: bytes) -> dict[str, object] | None:
+        rows = await self._database.fetch(statements.CONTENT, (content_hash,))
         return content_fields(rows[0]["subject"], rows[0]["content"], rows[0]["extra"]) if rows else None
 
     async def _broken(self, row: sqlite3.Row, reason: str) -> Unpublishable:
         own = {name: row[name] for name in ("email", "topic_id", "expires_at") if row[name] is not None}
         own["uuid"] = published_uuid(row["uuid"])
-        payload = orjson.dumps((await self._fields(row["content_id"]) or {}) | own)
+        payload = orjson.dumps((await self._fields(row["content_hash"]) or {}) | own)
         return _unpublishable(row, payload, DeadLetterKind.UNDECODABLE, reason)
+
+
+def _bytes_in_memory(content: Content) -> int:
+    return content.size + _OBJECT_BYTES
 
 
 def _choice(lane: Lane, excluded: Sequence[int]) -> dict[str, object]:

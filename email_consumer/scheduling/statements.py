@@ -30,6 +30,7 @@ TURNS = f"{_TURNS} SELECT tenant FROM turn WHERE tenant IS NOT NULL"
 
 DUE = f"""
 SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, lane, tenant, held_times, ramped_on, limited_on,
+    (SELECT hash FROM email_contents WHERE id = content_id) AS content_hash,
     (SELECT traceparent FROM mail_traces WHERE request_id = email_requests.id) AS traceparent
 FROM email_requests
 WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = :tenant AND {_DUE_AT} <= :now
@@ -53,7 +54,7 @@ SELECT min((
 )) FROM turn
 """
 
-CONTENT = "SELECT subject, content, extra FROM email_contents WHERE id = ?"
+CONTENT = "SELECT subject, content, extra FROM email_contents WHERE hash = ?"
 
 # The mail stays unpublished; its status shows the reason.
 NOTE_REFUSED = f"""

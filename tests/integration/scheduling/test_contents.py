@@ -1,0 +1,60 @@
+"""Stored mail is published with its own content, and what is remembered of contents stays small."""
+
+import asyncio
+import gc
+import time
+
+from email_consumer.core.outcome import Sent
+from email_consumer.holds.held_mail import HeldMail
+from email_consumer.holds.hold_list import HoldList
+from email_consumer.holds.keys import TURN
+from email_consumer.ledgers.rule import Policy
+from email_consumer.ledgers.sqlite import SqliteLedger
+from email_consumer.message.content import Content
+from email_consumer.message.lane import Lane
+from email_consumer.message.model import EmailMessage, decode
+from email_consumer.scheduling.due_mail import DueMail
+from email_consumer.store.database import Database
+from email_consumer.store.retention import Retention
+from tests.factories import ORIGIN, mail
+
+
+def ledger_of(database: Database) -> SqliteLedger:
+    return SqliteLedger(database, lambda *_: None, Policy(3600, "resend", 0, 3))
+
+
+async def store(database: Database, ledger: SqliteLedger, *mails: EmailMessage) -> None:
+    """As mail that is due now."""
+    await asyncio.gather(*(ledger.schedule(each, ORIGIN, TURN) for each in mails))
+    await HeldMail(database, HoldList(database, lambda _: None), lambda: None).release()
+
+
+async def publish(due: DueMail, limit: int) -> list[EmailMessage]:
+    """What is in the queue then."""
+    messages = (await due.take(Lane.BULK, limit)).messages
+    await due.mark_published([(message.id, 1) for message in messages])
+    return [decode(message.payload) for message in messages]
+
+
+async def test_a_mail_never_has_the_content_of_one_that_was_deleted_before(database: Database) -> None:
+    ledger, due = ledger_of(database), DueMail(database)
+    async with ledger.running():
+        for uuid in ("first", "second"):
+            await store(database, ledger, mail(uuid, body=f"for {uuid} alone"))
+            [message] = await publish(due, 10)
+            assert message.body == f"for {uuid} alone"
+            await ledger.claim(message, ORIGIN)
+            await ledger.finish(message, Sent(f"ses-{uuid}"), ORIGIN)
+            assert await Retention(database, keep=0.0).sweep(time.time() + 1) == 1  # its row ids are free again
+
+
+async def test_contents_are_not_remembered_without_end(database: Database) -> None:
+    """Each counts as what it takes in memory, not as what its text takes."""
+    ledger, due = ledger_of(database), DueMail(database)
+    async with ledger.running():
+        await store(database, ledger, *(mail(f"m-{number}", subject=f"s-{number}", body="") for number in range(2_500)))
+    published = 0
+    while messages := await publish(due, 250):
+        published += len(messages)
+    assert published == 2_500
+    assert sum(type(each) is Content for each in gc.get_objects()) <= 2_000
