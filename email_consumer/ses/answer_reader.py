@@ -71,6 +71,10 @@ class AnswerReader:
             raise UnreadableAnswerError("the connection was closed before the answer was whole")
         return self._answer()
 
+    def close(self) -> None:
+        """Read no more. The parser and this hold each other, and would wait for the garbage collector, which runs seldom."""
+        del self._parser
+
     def _answer(self) -> Answer:
         body = bytes(self._body)
         if encodings := self._headers.get("content-encoding"):

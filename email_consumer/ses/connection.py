@@ -154,4 +154,5 @@ class Connection(asyncio.BufferedProtocol):
         self._stop_timer()
         self._fail(f"the connection was lost: {error or 'it was closed'}")
         self._registry.discard(self)
+        self._reader.close()
         self.lost.set()

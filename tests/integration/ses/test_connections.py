@@ -1,10 +1,12 @@
 """How connections are opened, kept and shared."""
 
 import asyncio
+import gc
 import math
 import os
 import socket
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -84,6 +86,21 @@ async def test_what_comes_on_an_idle_connection_is_known_before_the_event_loop_r
             assert not connection.is_usable()
         connection.abort()
         await connection.lost.wait()
+
+
+async def test_a_lost_connection_leaves_nothing_for_the_garbage_collector() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = await Connector(url_of(listener, "http"), ssl.create_default_context()).connect(set())
+        reader = weakref.ref(connection._reader)
+        gc.disable()
+        try:
+            connection.abort()
+            await connection.lost.wait()
+            await turns_of_the_loop()
+            del connection
+            assert reader() is None
+        finally:
+            gc.enable()
 
 
 async def test_tls_connections_are_opened_a_few_at_a_time(server_tls: ssl.SSLContext) -> None:
