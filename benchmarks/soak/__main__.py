@@ -1,7 +1,7 @@
 """`python -m benchmarks.soak`: one daemon under everything at once, and what it has grown by in the end.
 
 Mail at a steady rate, some for later, topics that are cancelled, bounces and complaints, webhooks, an open page; the daemon is
-killed and restarted in the warm-up, NATS, the SES endpoint and the webhook receiver all the time.
+killed and restarted in the first half of the warm-up, NATS, the SES endpoint and the webhook receiver all the time.
 """
 
 import argparse

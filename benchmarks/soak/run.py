@@ -13,7 +13,7 @@ from benchmarks.crash_proof.events_row import all_out
 from benchmarks.crash_proof.harness import PATIENCE, Count
 from benchmarks.crash_proof.run_harness import RunHarness, start_harness
 from benchmarks.soak.figures import Sample, take_sample
-from benchmarks.soak.load import Load
+from benchmarks.soak.load import Load, is_reported
 from tests.servers.webhook_receiver import WebhookReceiver
 
 Strike = Callable[[], Awaitable[None]]
@@ -30,7 +30,8 @@ class Plan:
 
     minutes: float
     warm_up: float
-    """Minutes, contained in `minutes`. Only in them is the daemon itself killed: what is measured is one process's life."""
+    """Minutes, contained in `minutes`. Only in their first half is the daemon itself killed: what is measured is one process's
+    life, once its caches are full."""
     rate: float
     """Mails a second."""
     strikes: int
@@ -90,7 +91,7 @@ async def soak(directory: Path, plan: Plan) -> Result:
         sent = {uuid for uuid, _ in (await harness.sandbox.get("/messages/uuids"))["uuids"]}
         receipts = receiver.receipts()
         notified = {receipt.uuid for receipt in receipts}
-        reported = [uuid for number, uuid in enumerate(load.uuids) if number % 10 < 2]
+        reported = [uuid for number, uuid in enumerate(load.uuids) if is_reported(number)]
         return Result(
             count,
             sent_though_cancelled=len(sent & load.cancelled),
@@ -102,7 +103,7 @@ async def soak(directory: Path, plan: Plan) -> Result:
 
 
 async def _strike(harness: RunHarness, receiver: WebhookReceiver, plan: Plan) -> list[Sample]:
-    """All strikes, the daemon's own in the warm-up; returns what was sampled after it."""
+    """All strikes, the daemon's own in the first half of the warm-up; returns what was sampled after the warm-up."""
     loop = asyncio.get_running_loop()
     began, pause = loop.time(), 60 * plan.minutes / (plan.strikes + 1)
     others = cycle(_strikes_on_others(harness, receiver))
@@ -117,7 +118,7 @@ async def _strike(harness: RunHarness, receiver: WebhookReceiver, plan: Plan) ->
             sampling = asyncio.create_task(_sample(harness, every, samples))
         await asyncio.sleep(began + moment - loop.time())
         if number <= plan.strikes:
-            await next(others if sampling or number % 2 else on_daemon)()
+            await next(on_daemon if number % 2 and moment < 60 * plan.warm_up / 2 else others)()
     assert sampling
     await _end(sampling)
     return samples
