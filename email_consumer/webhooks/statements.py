@@ -42,18 +42,19 @@ FROM email_requests AS mail LEFT JOIN email_contents AS content ON content.id = 
 WHERE mail.id IN (SELECT value FROM json_each(:ids))
 """
 
-# What is due, the longest waiting first; `excluded`: ids being attempted.
+# What is due, the longest waiting first; `excluded`: ids in memory.
 DUE = """
-SELECT id, event_id, body, traceparent, attempts FROM webhook_deliveries
+SELECT id, event_id, body, traceparent, attempts, :now AS read_at FROM webhook_deliveries
 WHERE endpoint_id = :endpoint AND next_at <= :now AND id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY next_at, id LIMIT :limit
 """
 
-NEXT_DUE = "SELECT min(next_at) FROM webhook_deliveries WHERE endpoint_id = ? AND next_at IS NOT NULL"
+NEXT_DUE = "SELECT min(next_at) FROM webhook_deliveries WHERE endpoint_id = ? AND next_at > ?"
 
+# Not if it was made due again during the attempt: then it counts its attempts from the first on.
 SETTLE = """
 UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = :next_at, delivered_at = :delivered_at, error = :error
-WHERE id = :id
+WHERE id = :id AND attempts = :attempts
 """
 
 DELIVERIES = """
