@@ -97,7 +97,7 @@ async def backlog(contestant: Contestant, options: argparse.Namespace) -> str:
             count = await harness.receiver.count()
         events, took = count - first, monotonic() - began
         if not events:
-            return f"none left: all {count:,} events came while mail was sent | –"
+            return f"none left: all {count:,} events came while mail was sent | ?"
         return f"{events / took:,.0f} | {(cpu_seconds(harness.program.pid) - cpu) / events * 1e6:.0f} µs"
 
 

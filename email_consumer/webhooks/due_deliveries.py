@@ -57,7 +57,7 @@ class DueDeliveries:
         self._more = True
 
     def wanting(self, at_once: int) -> bool:
-        """Whether `read` would read, if so many requests may be under way at once."""
+        """Whether `read` would read, where `at_once` requests may be under way."""
         ahead = at_once * _AHEAD
         more = self._more or self._next_at <= time.time()
         return more and len(self._ready) <= ahead // 2 and len(self._taken) + ahead <= MOST

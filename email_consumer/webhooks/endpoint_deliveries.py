@@ -110,7 +110,7 @@ class EndpointDeliveries:
         except sqlite3.OperationalError as error:  # the next answer is judged again
             _log.debug("webhooks.again", error=str(error))
 
-    def _settled(self, result: Result, recorded: bool) -> None:  # noqa: FBT001 - a callback
+    def _settled(self, result: Result, recorded: bool) -> None:
         if recorded:
             self._due.release(result.id, result.next_at)
         else:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
+from typing import NamedTuple
 
 import aiosqlite
 import structlog
@@ -15,8 +15,7 @@ from email_consumer.webhooks import statements
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """Of an attempt, as `statements.SETTLE` takes it. Times are Unix seconds."""
 
     id: int
@@ -28,7 +27,7 @@ class Result:
 
 
 class Results:
-    """`run` it. Whoever records bounds how many are not committed yet."""
+    """`run` it. The caller bounds how many are not committed yet."""
 
     def __init__(self, database: Database) -> None:
         self._commit: GroupCommit[Result, bool] = GroupCommit(database, _settle, interval=0.05)
@@ -58,6 +57,6 @@ class Results:
 
 
 async def _settle(connection: aiosqlite.Connection, results: list[Result]) -> list[bool]:
-    cursor = await connection.executemany(statements.SETTLE, [asdict(each) for each in results])
+    cursor = await connection.executemany(statements.SETTLE, [each._asdict() for each in results])
     all_there = cursor.rowcount == len(results)
     return [all_there] * len(results)
