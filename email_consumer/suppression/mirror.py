@@ -1,4 +1,4 @@
-"""Mirrors changes of the suppression list to SES's account-level list, in the background.
+"""Mirrors changes of the suppression list to SES's lists, the account's and those of tenants, in the background.
 
 Pending changes are recorded in the row itself, in the transaction that changes it, so that a crash loses nothing.
 """
@@ -13,9 +13,10 @@ from aiolimiter import AsyncLimiter
 from botocore.exceptions import ClientError
 
 from email_consumer.aws.client import NoAnswerError, answered, client_config
+from email_consumer.aws.tenant_name import allow_tenant_name
 from email_consumer.store.database import Database
 from email_consumer.suppression import statements
-from email_consumer.suppression.suppression import Reason
+from email_consumer.suppression.suppression import Reason, tenant_of
 
 _INTERVAL = 10.0
 """Seconds between checks for pending changes."""
@@ -23,7 +24,7 @@ _AFTER_FAILURE = 60.0
 _CONNECT, _ANSWER = 5.0, 10.0
 _REASONS = {Reason.COMPLAINT: "COMPLAINT", Reason.HARD_BOUNCE: "BOUNCE"}
 _IGNORED_ERRORS = frozenset({"NotFoundException", "BadRequestException"})
-"""Not on SES's list (so nothing to delete), or an address that SES does not accept."""
+"""Not on SES's list (so nothing to delete), a tenant that SES does not know (so it sends nothing), or an address that SES does not accept."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ class Mirror:
         session = aioboto3.Session(region_name=self._region)
         config = client_config(connect=_CONNECT, answer=_ANSWER)
         async with session.client("sesv2", endpoint_url=self._endpoint, config=config) as client:
+            allow_tenant_name(client)
             while True:
                 try:
                     await self.sync(client)
@@ -58,7 +60,7 @@ class Mirror:
                     await asyncio.sleep(_INTERVAL)
 
     async def sync(self, client: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
-        """Apply all pending changes with an SES v2 client.
+        """Apply all pending changes with an SES v2 client that `allow_tenant_name` was called for.
 
         Raises:
             botocore.exceptions.ClientError: SES refused; the rest stays pending.
@@ -66,17 +68,25 @@ class Mirror:
         while rows := await self._database.fetch(statements.TO_MIRROR):
             for row in rows:
                 async with self._limit:
-                    await _apply(client, row["address"], row["reason"], row["mirror"])
+                    await _apply(client, row["address"], row["scope"], row["reason"], row["mirror"])
                 async with self._database.transaction() as connection:
                     await connection.execute(statements.MIRRORED, dict(row))
 
 
-async def _apply(client: Any, address: str, reason: str, change: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
+async def _apply(
+    client: Any,  # noqa: ANN401 - aioboto3 is untyped
+    address: str,
+    scope: str,
+    reason: str,
+    change: str,
+) -> None:
+    tenant = tenant_of(scope)
+    given = {"EmailAddress": address} | ({"TenantName": tenant} if tenant else {})
     try:
         if change == "put":
-            call = client.put_suppressed_destination(EmailAddress=address, Reason=_REASONS[Reason(reason)])
+            call = client.put_suppressed_destination(**given, Reason=_REASONS[Reason(reason)])
         else:
-            call = client.delete_suppressed_destination(EmailAddress=address)
+            call = client.delete_suppressed_destination(**given)
         await answered(call, within=_CONNECT + _ANSWER)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in _IGNORED_ERRORS:

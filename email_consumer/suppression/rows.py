@@ -22,7 +22,7 @@ from email_consumer.suppression.suppression import (
 
 _MIRRORED = frozenset({Reason.COMPLAINT, Reason.HARD_BOUNCE})
 """Reasons that SES's list knows, too."""
-_ALREADY_THERE = "OnAccountSuppressionList"
+_ALREADY_THERE = ("OnAccountSuppressionList", "OnTenantSuppressionList")
 
 
 @dataclass(slots=True)
@@ -49,9 +49,10 @@ class SuppressionRows:
     """The rules by which rows change. Stateless except for the settings."""
 
     def __init__(self, *, soft_bounce_limit: int, mirror: bool, by_tenant: bool = False) -> None:
-        """A `soft_bounce_limit` of 0 disables it; `mirror`: whether changes are mirrored to SES's account-level list.
+        """A `soft_bounce_limit` of 0 disables it; `mirror`: whether changes are mirrored to SES's lists.
 
-        `by_tenant`: whether hard bounces and complaints of a tenant's mail stop that tenant's mail alone.
+        `by_tenant`: whether hard bounces and complaints of a tenant's mail stop that tenant's mail alone, as SES keeps a list
+        for each tenant.
         """
         self.by_tenant = by_tenant
         self._soft_bounce_limit = soft_bounce_limit
@@ -74,7 +75,7 @@ class SuppressionRows:
         self, connection: aiosqlite.Connection, address: str, scope: str, now: float, changes: Changes
     ) -> bool:
         """Remove an address's entry of this scope; False if it is not on the list."""
-        mirrored = self._mirror and scope == EVERYTHING
+        mirrored = self._mirror and (scope == EVERYTHING or (self.by_tenant and tenant_of(scope) is not None))
         row = {"address": address, "scope": scope, "now": now, "mirror": "delete" if mirrored else None}
         removed = (await connection.execute(statements.REMOVE_SUPPRESSION, row)).rowcount > 0
         if removed:
@@ -115,7 +116,9 @@ class SuppressionRows:
             await _note_removed(connection, address, EVERYTHING, changes)
 
     def _row(self, new: Suppression) -> dict[str, object]:
-        mirrored = self._mirror and not new.tenant and new.reason in _MIRRORED and _ALREADY_THERE not in new.detail
+        known_there = new.tenant is None or self.by_tenant
+        listed = any(subtype in new.detail for subtype in _ALREADY_THERE)
+        mirrored = self._mirror and known_there and new.reason in _MIRRORED and not listed
         return {
             "address": new.address,
             "scope": new.scope,

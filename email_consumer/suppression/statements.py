@@ -52,7 +52,10 @@ WHERE removed_at IS NULL AND (address, scope) > (:address, :scope)
 ORDER BY address, scope LIMIT :limit
 """
 
-TO_MIRROR = "SELECT address, reason, mirror FROM suppressions WHERE mirror IS NOT NULL LIMIT 100"
+TO_MIRROR = "SELECT address, scope, reason, mirror FROM suppressions WHERE mirror IS NOT NULL LIMIT 100"
 
 # Unless it was changed meanwhile.
-MIRRORED = "UPDATE suppressions SET mirror = NULL WHERE address = :address AND mirror = :mirror AND reason = :reason"
+MIRRORED = """
+UPDATE suppressions SET mirror = NULL
+WHERE address = :address AND scope = :scope AND mirror = :mirror AND reason = :reason
+"""

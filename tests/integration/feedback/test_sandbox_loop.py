@@ -1,7 +1,7 @@
 """The whole loop with the sandbox in place of SES and SNS: handshake, signed events, simulator addresses, mirror."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Any
 import aioboto3
 import pytest
 
+from email_consumer.aws.tenant_name import allow_tenant_name
 from email_consumer.core.outcome import Duplicate, InDoubt, Sent, Stopped, StopReason
 from email_consumer.message.model import EmailMessage
 from email_consumer.ses.client import SesClient
 from email_consumer.ses.session import AwsSession
 from email_consumer.sns.sandbox_certificate import sandbox_certificate
 from email_consumer.suppression.mirror import Mirror
+from email_consumer.suppression.suppression import Reason
 from ses_sandbox.testing import SandboxTask
 from tests.factories import ORIGIN, mail
 from tests.integration.feedback.harness import FeedbackHarness, open_harness
@@ -143,6 +145,7 @@ async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None
         await loop.events_delivered(4)
         mirror = Mirror(loop.harness.database, region=REGION, endpoint=loop.sandbox.url)
         async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
+            allow_tenant_name(ses)
             await mirror.sync(ses)
             answer = await ses.get_suppressed_destination(EmailAddress=address)
             assert answer["SuppressedDestination"]["Reason"] == "COMPLAINT"
@@ -150,4 +153,34 @@ async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None
             await mirror.sync(ses)
             with pytest.raises(ses.exceptions.NotFoundException):
                 await ses.get_suppressed_destination(EmailAddress=address)
+        assert loop.harness.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]
+
+
+async def test_changes_of_a_tenant_are_carried_over_to_its_list_at_ses(tmp_path: Path) -> None:
+    address = f"complaint@{SIMULATOR}"
+    tenants = {"acme": {"resources": [], "suppression_scope": "TENANT"}, "globex": {"suppression_scope": "TENANT"}}
+    async with closed_loop(tmp_path, mirror=True, by_tenant=True) as loop:
+        await loop.sandbox.put("/sandbox/tenants", {"tenants": tenants})
+        for tenant in ("acme", None):
+            await loop.harness.suppressions.add(address, Reason.COMPLAINT, "", "event", tenant=tenant)
+        await loop.harness.suppressions.add(address, Reason.HARD_BOUNCE, "", "event", tenant="unknown-to-ses")
+        mirror = Mirror(loop.harness.database, region=REGION, endpoint=loop.sandbox.url)
+        async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
+            allow_tenant_name(ses)
+
+            async def listed() -> set[str | None]:
+                """Whose lists at SES have it."""
+                found = set()
+                for tenant in ("acme", "globex", None):
+                    named = {"TenantName": tenant} if tenant else {}
+                    with suppress(ses.exceptions.NotFoundException):
+                        await ses.get_suppressed_destination(EmailAddress=address, **named)
+                        found.add(tenant)
+                return found
+
+            await mirror.sync(ses)
+            assert await listed() == {"acme", None}
+            assert await loop.harness.suppressions.remove(address, "tenant:acme")
+            await mirror.sync(ses)
+            assert await listed() == {None}
         assert loop.harness.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]

@@ -70,13 +70,22 @@ async def test_a_copy_that_bounced_for_a_tenant_is_left_out_of_its_mail_alone(pa
         assert left_out["globex"] == ()
 
 
-async def test_only_what_stops_everybody_is_mirrored(path: Path) -> None:
+async def test_entries_of_tenants_are_mirrored_where_ses_keeps_a_list_for_each(path: Path) -> None:
+    pending = "SELECT address, scope, mirror FROM suppressions WHERE mirror IS NOT NULL ORDER BY address"
+    listed, there = "Permanent/OnTenantSuppressionList", "there@example.com"
+    async with open_harness(path, mirror=True) as harness:
+        await harness.suppressions.add("before@example.com", Reason.HARD_BOUNCE, "", "event", tenant="acme")
+        assert await harness.suppressions.remove("before@example.com", "tenant:acme")
+        assert harness.rows(pending) == []
     async with open_harness(path, mirror=True, by_tenant=True) as harness:
         await harness.send(tenant="acme")
         await harness.take(event("Bounce"))
         await harness.send("u-2", "ses-2", email="joe@example.com")
         await harness.take(event("Bounce", "u-2", message_id="ses-2", to=["joe@example.com"]))
-        assert harness.rows("SELECT address FROM suppressions WHERE mirror = 'put'") == [("joe@example.com",)]
+        await harness.suppressions.add(there, Reason.HARD_BOUNCE, listed, "event", tenant="acme")
+        assert harness.rows(pending) == [(JANE, "tenant:acme", "put"), ("joe@example.com", "all", "put")]
+        assert await harness.suppressions.remove(JANE, "tenant:acme")
+        assert harness.rows(pending)[0] == (JANE, "tenant:acme", "delete")
 
 
 async def test_the_api_adds_shows_and_removes_a_tenants_entry(path: Path) -> None:
