@@ -25,7 +25,8 @@ class DueDeliveries:
     def __init__(self, database: Database, endpoint_id: str) -> None:
         self._database = database
         self._endpoint_id = endpoint_id
-        self._ready = deque[Row]()
+        self._ready = deque[tuple[float, Row]]()
+        """With the time of the read, by the monotonic clock."""
         self._taken = set[int]()
         """Ids of those in memory."""
         self._more = True
@@ -40,8 +41,8 @@ class DueDeliveries:
     def take(self) -> Row | None:
         """The next one, to be released or put back; None: nothing that is due was read."""
         while self._ready:
-            row = self._ready.popleft()
-            if abs(time.time() - row["read_at"]) <= _STALE:
+            read_at, row = self._ready.popleft()
+            if time.monotonic() - read_at <= _STALE:
                 return row
             self.put_back(row["id"])
         return None
@@ -87,7 +88,8 @@ class DueDeliveries:
             "excluded": orjson.dumps([*self._taken]).decode(),
         }
         rows = await self._database.fetch(statements.DUE, parameters)
-        self._ready.extend(rows)
+        read_at = time.monotonic()  # the end of the read: however long it takes, something is sent
+        self._ready.extend((read_at, row) for row in rows)
         self._taken.update(row["id"] for row in rows)
         if len(rows) == limit:
             self._more = True

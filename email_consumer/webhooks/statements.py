@@ -44,7 +44,7 @@ WHERE mail.id IN (SELECT value FROM json_each(:ids))
 
 # What is due, the longest waiting first; `excluded`: ids in memory.
 DUE = """
-SELECT id, event_id, body, traceparent, attempts, :now AS read_at FROM webhook_deliveries
+SELECT id, event_id, body, traceparent, attempts FROM webhook_deliveries
 WHERE endpoint_id = :endpoint AND next_at <= :now AND id NOT IN (SELECT value FROM json_each(:excluded))
 ORDER BY next_at, id LIMIT :limit
 """

@@ -53,11 +53,11 @@ async def test_answers_make_room_before_they_are_recorded_and_a_bounded_number_o
         await hook.until(8)
         async with site.feedback.database.transaction():  # as a locked file, or a full disk
             go.set()
-            await hook.until(MOST)
-            for _ in range(10):
+            await hook.until(MOST // 2)
+            for _ in range(100):  # meanwhile eight times as many could be sent
                 await site.sender.send(endpoint, "evt_test", "{}")
-            assert len(hook.received) == MOST + 10
-        await hook.until(MOST + 110)
+            assert len(hook.received) <= MOST + 100
+        await hook.until(MOST + 200)
         await until(lambda: all(row[2:] == (1, 0, 1, None) for row in site.deliveries()))
     assert len({each.headers["webhook-id"] for each in hook.received}) == MOST + 101
 
