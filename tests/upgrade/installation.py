@@ -19,7 +19,9 @@ from tests.servers.ports import free_ports
 from tests.waiting import until
 
 FIXTURES = Path(__file__).parent / "fixtures"
-VERSIONS = sorted(directory.name for directory in FIXTURES.iterdir() if directory.is_dir())
+VERSIONS = sorted(path.parent.name for path in FIXTURES.glob("*/run.tar.xz"))
+WITH_HELD = sorted(path.parent.name for path in FIXTURES.glob("*/held-run.tar.xz"))
+"""Versions whose held mail was recorded."""
 
 Shape = Literal["run", "roles"]
 SHAPES: tuple[Shape, ...] = ("run", "roles")
@@ -147,6 +149,10 @@ async def installation(directory: Path, shape: Shape, python: str | None = None)
             await publisher.close()
 
 
+def archive_of(version: str, shape: Shape, *, held: bool = False) -> Path:
+    return FIXTURES / version / f"{'held-' if held else ''}{shape}.tar.xz"
+
+
 def pack(directory: Path, archive: Path, manifest: dict[str, Any]) -> None:
     """What a stopped installation leaves behind, with what is to become of it."""
     (directory / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
@@ -157,9 +163,9 @@ def pack(directory: Path, archive: Path, manifest: dict[str, Any]) -> None:
                 tar.add(path, path.relative_to(directory), filter=_nobodys)
 
 
-def unpack(version: str, shape: Shape, directory: Path) -> dict[str, Any]:
-    """Put a recorded installation there; its manifest."""
-    with tarfile.open(FIXTURES / version / f"{shape}.tar.xz") as tar:
+def unpack(version: str, shape: Shape, directory: Path, *, held: bool = False) -> dict[str, Any]:
+    """Put a recorded installation there, or the one with held mail; its manifest."""
+    with tarfile.open(archive_of(version, shape, held=held)) as tar:
         tar.extractall(directory, filter="data")
     manifest: dict[str, Any] = orjson.loads((directory / "manifest.json").read_bytes())
     return manifest

@@ -1,6 +1,6 @@
 """Records what a version of the program leaves behind, for all later versions to open.
 
-    python -m tests.upgrade.record --python OLD/.venv/bin/python --version b51fea7
+    python -m tests.upgrade.record --python OLD/.venv/bin/python --version b51fea7 [--held]
 
 See README.md. The program is the one of `--python`; nats-server, the sandbox and this script are of this tree.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.servers.daemon import Daemon
-from tests.upgrade.installation import FIXTURES, SHAPES, Installation, Shape, installation, pack
+from tests.upgrade.held_recorder import record_held
+from tests.upgrade.installation import SHAPES, Installation, Shape, archive_of, installation, pack
 from tests.upgrade.recorder import Recorder
 
 _FIRST_LIFE = {"SES_TIMEOUT": 2, "MAX_ATTEMPTS": 2, "RETRY_DELAY": 0.2, "IN_DOUBT_GRACE": 86_400}
@@ -34,6 +35,15 @@ async def record(shape: Shape, python: str, archive: Path) -> None:
                 raise SystemExit(f"{-left:.0f} s too late: what was to be due after the recording was due before")
             await asyncio.sleep(left)
         pack(Path(directory), archive, recorder.manifest)
+
+
+async def record_held_mail(shape: Shape, python: str, archive: Path) -> None:
+    with TemporaryDirectory() as directory:
+        async with installation(Path(directory), shape, python) as place:
+            manifest = await record_held(place)
+            await Recorder(place).lapsed_leases()
+            await place.nats.kill()
+            pack(Path(directory), archive, manifest)
 
 
 async def _first_life(place: Installation, recorder: Recorder) -> None:
@@ -78,11 +88,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", required=True, help="of an environment with the version to record")
     parser.add_argument("--version", required=True, help="names the fixtures: its commit")
+    parser.add_argument("--held", action="store_true", help="the archives with held mail, not the others")
     parser.add_argument("--shape", choices=SHAPES, action="append", help="only this one")
     arguments = parser.parse_args()
     for shape in arguments.shape or SHAPES:
-        archive = FIXTURES / arguments.version / f"{shape}.tar.xz"
-        asyncio.run(record(shape, arguments.python, archive))
+        archive = archive_of(arguments.version, shape, held=arguments.held)
+        recording = record_held_mail if arguments.held else record
+        asyncio.run(recording(shape, arguments.python, archive))
         print(f"{archive}: {archive.stat().st_size / 1024:.0f} KiB")
 
 
