@@ -3,20 +3,22 @@
 Defaults: aioboto3's pool of 10 connections and its retries, asyncio's own loop.
 Tuned: a connection for each worker, one attempt, no validation of parameters, no log
 line per mail, handlers called without injection of dependencies, uvloop.
-Careful: what fails is delivered again (`NACK_ON_ERROR`) and not dropped as by default (`REJECT_ON_ERROR`).
+Careful: what fails or can't be read is delivered again a second later, not dropped as by default (`REJECT_ON_ERROR`).
 """
 
 import argparse
 import asyncio
 import os
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 import aioboto3
 import msgpack
 import uvloop
 from aiobotocore.config import AioConfig
-from faststream import AckPolicy, FastStream
-from faststream.nats import NatsBroker, NatsMessage, PullSub
+from faststream import AckPolicy, ExceptionMiddleware, FastStream
+from faststream.exceptions import NackMessage
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 
 from benchmarks.peers.request import send_email
 
@@ -38,10 +40,12 @@ async def main(*, tuned: bool, careful: bool) -> None:
             if tuned
             else NatsBroker(url, decoder=_decode)
         )
+        if careful:
+            broker.add_middleware(ExceptionMiddleware(handlers={Exception: _deliver_again}))
 
         @broker.subscriber(
             os.environ["SUBJECT"],
-            stream=os.environ["STREAM"],
+            stream=JStream(os.environ["STREAM"], declare=False),  # else its declaration fails on a work queue
             durable=os.environ["CONSUMER"],
             pull_sub=PullSub(batch_size=workers),
             max_workers=workers,
@@ -56,6 +60,11 @@ async def main(*, tuned: bool, careful: bool) -> None:
 async def _decode(message: NatsMessage) -> dict[str, str]:
     mail: dict[str, str] = msgpack.unpackb(message.body)
     return mail
+
+
+async def _deliver_again(error: Exception) -> NoReturn:
+    print(f"not sent: {error!r}", flush=True)
+    raise NackMessage(delay=1)
 
 
 if __name__ == "__main__":
