@@ -168,6 +168,8 @@ class Sender:
     """In addition to `COMMON`."""
     own_queue: bool = False
     """It does not read from NATS."""
+    most_mails: int | None = None
+    """In a run, where it is slow."""
 
 
 COMMON = {
@@ -225,5 +227,6 @@ def senders(rate: float, museletter: Path) -> tuple[Sender, ...]:
                 "MUSELETTER_OPT_IN": "single",
             },
             own_queue=True,
+            most_mails=600,
         ),
     )

@@ -3,14 +3,16 @@
 import asyncio
 import random
 import tempfile
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 from benchmarks.crash_proof.harness import TOPIC, sandbox_process, upstream
+from benchmarks.crash_proof.peer_counts import RUN_HEADER, PeerCount, table
 from benchmarks.crash_proof.peer_senders import (
     COMMON,
     InJetStream,
@@ -37,58 +39,32 @@ _POISON = 20
 _STEP = 30.0
 """Seconds that a sender has to get on before the next fault comes anyway."""
 _END = 120.0
-"""Seconds after the last fault until what is left counts as left."""
+"""Seconds after the last fault until good mail that is left counts as left."""
+_END_OF_POISON = 15.0
+"""Seconds after the last good mail until bad mail that is left does."""
 _LOOK = 0.5
 _PAGE = 1_000
 
-HEADER = (
-    "| sender | mails | faults | lost | doubled | still waiting | poison kept | drained | most in a second |\n"
-    "|---|---|---|---|---|---|---|---|---|"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PeerCount:
-    """What became of one run's mails."""
-
-    mails: int
-    faults: int
-    lost: int
-    """Neither sent nor anywhere in the sender's keeping."""
-    doubled: int
-    """Each time that a mail was sent again."""
-    waiting: int
-    """Good mail that was not sent by the end, and is not lost."""
-    poison: int
-    """Bad mail that is kept for somebody to look at."""
-    bad: int
-    """Bad mail that there was."""
-    drained: bool
-    most: int
-    """Mails that SES accepted in the fullest second."""
-
-    def row(self, name: str) -> str:
-        return (
-            f"| {name} | {self.mails:,} | {self.faults} | {self.lost} | {self.doubled} | {self.waiting} "
-            f"| {self.poison} of {self.bad} | {'yes' if self.drained else 'no'} | {self.most} |"
-        )
-
 
 async def compare(mails: int, runs: int, only: str) -> None:
-    """Print a row for each run of each sender whose name contains `only`."""
+    """Print a row for each run of each sender whose name contains `only`, and in the end the table of all."""
+    found: dict[str, list[PeerCount]] = {}
     with tempfile.TemporaryDirectory() as environment:
         museletter = Path(environment)
         if only in "museletter":
             museletter = await install_museletter(museletter)
-        print(HEADER, flush=True)
+        print(RUN_HEADER, flush=True)
         for sender in senders(ACCOUNT_RATE, museletter):
             for seed in range(runs if only in sender.name else 0):
                 with tempfile.TemporaryDirectory() as directory:
-                    count = await _run(sender, Path(directory), mails, seed)
+                    count = await _run(sender, Path(directory), min(mails, sender.most_mails or mails), seed)
                 print(count.row(sender.name), flush=True)
+                found.setdefault(sender.name, []).append(count)
+    print("", table(found, ACCOUNT_RATE), sep="\n")
 
 
 async def _run(sender: Sender, directory: Path, mails: int, seed: int) -> PeerCount:
+    began = time.monotonic()
     chance = random.Random(seed)
     faults = [fault for fault in _FAULTS if fault != "NATS" or not sender.own_queue]
     chance.shuffle(faults)
@@ -104,19 +80,21 @@ async def _run(sender: Sender, directory: Path, mails: int, seed: int) -> PeerCo
             await asyncio.sleep(chance.uniform(0, 0.3))
             await harness.commit(fault)
         await publishing
-        drained = await harness.drained()
+        drained = await harness.drained(good)
         left, sent = await harness.queue.left(), await harness.accepted()
         most = most_in_a_second(await harness.times())
+    kept = left.waiting | left.dead
     return PeerCount(
         mails=mails,
         faults=len(faults),
-        lost=sum(address not in sent and address not in left.waiting | left.dead for address in good),
+        lost=sum(address not in sent and address not in kept for address in good),
         doubled=sum(times - 1 for times in sent.values()),
-        waiting=sum(address not in sent and address in left.waiting | left.dead for address in good),
-        poison=sum(address in left.waiting | left.dead for address in rejected) + left.junk,
+        waiting=sum(address not in sent and address in kept for address in good),
+        poison=sum(address in kept for address in rejected) + left.junk,
         bad=len(rejected) + junk,
         drained=drained,
         most=most,
+        seconds=round(time.monotonic() - began),
     )
 
 
@@ -136,20 +114,21 @@ class PeerHarness:
     async def commit(self, fault: str) -> None:
         match fault:
             case "SIGKILL":
-                self.process.signal(SIGKILL)
+                await self.process.signal(SIGKILL)
             case "SIGTERM":
-                self.process.signal(SIGTERM)
+                await self.process.signal(SIGTERM)
             case _:
                 await self.nats.kill()
                 await self.nats.restart()
 
-    async def drained(self) -> bool:
-        """Wait until nothing waits any more; False if that takes too long."""
-        give_up_at = asyncio.get_running_loop().time() + _END
-        while waits := await self.queue.waits():
-            if asyncio.get_running_loop().time() > give_up_at:
-                break
+    async def drained(self, good: Sequence[str]) -> bool:
+        """Wait until nothing waits any more; False if good mail takes too long, or bad mail after it."""
+        clock = asyncio.get_running_loop().time
+        give_up_at, only_poison = clock() + _END, False
+        while (waits := await self.queue.waits()) and clock() < give_up_at:
             await asyncio.sleep(_LOOK)
+            if not only_poison and not set(good) - set(await self.accepted()):
+                give_up_at, only_poison = clock() + _END_OF_POISON, True
         return not waits
 
     async def accepted(self) -> Counter[str]:

@@ -6,7 +6,7 @@ from asyncio.subprocess import STDOUT, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from signal import SIGKILL, Signals
+from signal import Signals
 from typing import Self
 
 _PAUSE = 0.5
@@ -28,7 +28,7 @@ class Supervised:
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **environment}
         self._process: Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self.starts = 0
+        self._runs = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -40,14 +40,15 @@ class Supervised:
         self._supervisor.cancel()
         with suppress(asyncio.CancelledError):
             await self._supervisor
-        self.signal(SIGKILL)
-        if self._process:
+        if self._process and self._process.returncode is None:
+            self._process.kill()
             await self._process.wait()
 
-    def signal(self, signal: Signals) -> None:
-        """Send it a signal, unless it is just being started again."""
-        if self._process and self._process.returncode is None:
-            self._process.send_signal(signal)
+    async def signal(self, signal: Signals) -> None:
+        """Send it a signal, once it runs."""
+        await self._runs.wait()
+        assert self._process is not None
+        self._process.send_signal(signal)
 
     async def _supervise(self) -> None:
         while True:
@@ -55,6 +56,7 @@ class Supervised:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command, cwd=self._directory, env=self._environment, stdout=log, stderr=STDOUT
                 )
-            self.starts += 1
+            self._runs.set()
             await self._process.wait()
+            self._runs.clear()
             await asyncio.sleep(_PAUSE)
