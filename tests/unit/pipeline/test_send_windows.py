@@ -11,7 +11,7 @@ from email_consumer.pipeline.pipeline import Pipeline
 from email_consumer.pipeline.send_windows import SendWindows
 from tests.factories import FakeDelivery, mail
 from tests.unit.granting_ledger import GrantingLedger
-from tests.unit.pipeline.test_pipeline import DeadLetters, Ses, pipeline
+from tests.unit.pipeline.test_pipeline import DeadLetters, Ses, SmallLedger, pipeline
 
 
 def closed(hours: int = 2) -> str:
@@ -62,6 +62,15 @@ async def test_mail_that_expires_before_its_window_opens_is_stopped_and_says_so(
     assert stopped.reason is StopReason.EXPIRED
     assert "before its send window opens at" in stopped.detail
     assert (ledger.scheduled, sender.sent) == ([], [])
+
+
+async def test_mail_too_large_to_be_stored_until_its_window_opens_becomes_a_dead_letter_and_is_not_sent() -> None:
+    ledger, sender, dead_letters = SmallLedger(), Ses(), DeadLetters()
+    delivery = FakeDelivery(encode(mail(send_window=closed())))
+    await pipeline(ledger, dead_letters, sender=sender).handle(delivery)
+    reason = "it waits for its send window and can't be stored until then: max_payload leaves 9"
+    assert dead_letters.reasons == [("rejected", reason)]
+    assert (delivery.calls, sender.sent) == (["term"], [])
 
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()

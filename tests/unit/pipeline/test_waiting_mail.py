@@ -127,3 +127,10 @@ def test_cancelled_mail_takes_nobodys_turn(loop: asyncio.AbstractEventLoop) -> N
     gone.future.cancel()
     assert queue.turn() is stays
     assert queue.turn() is None
+
+
+def test_what_is_not_kept_leaves_both_lanes(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue(loop, 0.05)
+    waiters = [queue.add(lane) for lane in (TRANSACTIONAL, TRANSACTIONAL, BULK, BULK)]
+    queue.waiting.keep(lambda waiter: waiter in waiters[::2])
+    assert list(queue.waiting) == waiters[::2]
