@@ -32,11 +32,6 @@ class DeferredContents:
         self._until = {content: until for content, until in self._until.items() if until > now}
         return list(self._until)
 
-    def remove(self, content: int) -> None:
-        """The queue accepted this content after all."""
-        self._reasons.pop(content, None)
-        self._until.pop(content, None)
-
     @property
     def wait(self) -> float | None:
         """Seconds until the next one is retried; None if nothing is deferred."""

@@ -10,6 +10,8 @@ _ASKED = {
     "scheduling": (
         "tests/unit/scheduling",
         "tests/integration/scheduling",
+        "tests/integration/api/test_scheduler.py",
+        "tests/integration/api/test_refused_mail.py",
         "tests/integration/ledgers/test_scheduling.py",
     ),
     "core/dead_letter_writer.py": ("tests/unit/pipeline",),

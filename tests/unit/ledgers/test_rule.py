@@ -37,6 +37,7 @@ def test_a_takeover_is_of_one_stream() -> None:
     assert takeover.covers(again)
     assert takeover.covers(replace(again, received=1)), "the consumer may have been deleted and created again"
     assert not takeover.covers(replace(again, sequence=0)), "its source keeps no order"
+    assert takeover.covers(replace(again, sequence=10)), "the last one that was delivered"
     assert not takeover.covers(replace(again, sequence=11))
     assert not takeover.covers(replace(again, stream="made again")), "it counts from 1 again"
     assert takeover.covers(replace(again, stream=""))

@@ -1,0 +1,48 @@
+"""Contents that the queue refused: deferred until their time, bounded, and reported once for each reason."""
+
+import pytest
+
+from email_consumer.scheduling import deferred_contents
+from email_consumer.scheduling.deferred_contents import DeferredContents
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_content_is_deferred_until_its_time() -> None:
+    clock = Clock()
+    deferred = DeferredContents(clock)
+    assert (deferred.contents(), deferred.wait) == ([], None)
+    deferred.add(1, "too large", 10.0)
+    deferred.add(2, "no room", 5.0)
+    assert (deferred.contents(), deferred.wait) == ([1, 2], 5.0)
+    clock.now += 5.0
+    assert deferred.wait == 0.0
+    assert (deferred.contents(), deferred.wait) == ([1], 5.0)
+    clock.now += 7.0
+    assert deferred.wait == 0.0, "never negative: it is retried at once"
+    assert (deferred.contents(), deferred.wait) == ([], None)
+
+
+def test_a_reason_is_new_once() -> None:
+    clock = Clock()
+    deferred = DeferredContents(clock)
+    assert deferred.add(1, "too large", 10.0)
+    clock.now += 20.0
+    assert not deferred.add(1, "too large", 10.0), "also after its time"
+    assert deferred.wait == 10.0
+    assert deferred.add(1, "larger than max_payload", 10.0)
+
+
+def test_beyond_the_bound_the_oldest_is_retried_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deferred_contents, "_MAX_CONTENTS", 2)
+    deferred = DeferredContents(Clock())
+    for content in (1, 2, 1, 3):
+        deferred.add(content, "no room", 10.0)
+    assert deferred.contents() == [1, 3], "1 was added again after 2"
+    assert deferred.add(2, "no room", 10.0), "forgotten"
