@@ -5,8 +5,28 @@ from dataclasses import replace
 import pytest
 
 from email_consumer.core.ledger import Origin
-from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Parked
-from email_consumer.ledgers.rule import CONFLICT, Decision, Granted, Known, Policy, Step, Takeover, decide
+from email_consumer.core.outcome import (
+    Busy,
+    DeadLetterPending,
+    Duplicate,
+    InDoubt,
+    Parked,
+    Rejected,
+    Stopped,
+    StopReason,
+)
+from email_consumer.ledgers.rule import (
+    CONFLICT,
+    Decision,
+    Granted,
+    Known,
+    Policy,
+    Step,
+    Takeover,
+    decide,
+    duplicate_or_conflict,
+    unless_stopped,
+)
 from email_consumer.message.model import EmailMessage
 from email_consumer.store.status import Status
 from tests.factories import mail
@@ -195,3 +215,24 @@ def test_replaying_the_letter_of_a_uuid_that_stands_for_others_now() -> None:
     assert decide(
         of_mail(finished(Status.FAILED)), OTHERS, replay("messages-dead:7"), RESEND, now=NOW, events_since=0
     ) == Granted(Step.RENEW, 0)
+
+
+def test_what_has_no_dead_letter_yet_is_tried_again_only_with_another_content() -> None:
+    pending = DeadLetterPending(Rejected("bad address"), 2)
+    known = replace(CLAIMED, status=Status.CREATED, attempts=2, dead_letter_pending=pending)
+    known = replace(known, recipients=MAIL.fingerprint.recipients, content=MAIL.fingerprint.content)
+    assert decide(known, MAIL, NEW, RESEND, now=NOW, events_since=0) == pending
+    assert decide(known, CHANGED, NEW, RESEND, now=NOW, events_since=0) == Granted(Step.RECLAIM, 0)
+
+
+def test_only_what_would_be_sent_is_stopped() -> None:
+    granted, stopped = Granted(Step.INSERT, 0), Stopped(StopReason.CANCELLED)
+    assert unless_stopped(granted, stopped) == stopped
+    assert unless_stopped(granted, None) == granted
+    assert unless_stopped(Busy(), stopped) == Busy()
+
+
+def test_a_finished_uuid_is_a_duplicate_for_the_same_recipients_and_a_conflict_for_others() -> None:
+    assert duplicate_or_conflict(MAIL.fingerprint, MAIL.fingerprint) == Duplicate(changed=False)
+    assert duplicate_or_conflict(MAIL.fingerprint, CHANGED.fingerprint) == Duplicate(changed=True)
+    assert duplicate_or_conflict(MAIL.fingerprint, OTHERS.fingerprint) == CONFLICT
