@@ -17,7 +17,6 @@ class DeferredContents:
     def add(self, content: int, reason: str, seconds: float) -> bool:
         """Defer mail with this content (row id) for `seconds`; True if the reason is new."""
         known = self._reasons.pop(content, None)
-        self._until.pop(content, None)
         self._until[content] = self._clock() + seconds
         self._reasons[content] = reason
         if len(self._reasons) > _MAX_CONTENTS:

@@ -4,6 +4,7 @@ _FASTER = "only makes it faster: without it the rest comes to the same"
 _BOUNDARY = "the moment itself may belong to either side"
 _UNREACHABLE = "never reached"
 _GATE = "email_consumer/pipeline/gate.py Gate.permitted"
+_RULE = "email_consumer/ledgers/rule.py"
 _PACER = "email_consumer/pipeline/pacer.py Pacer"
 
 EXPLAINED: dict[str, str] = {
@@ -42,6 +43,15 @@ EXPLAINED: dict[str, str] = {
     ),
     "email_consumer/pipeline/waiting_mail.py _Turns.take: len(self._tenants) > 1 -> len(self._tenants) >= 1": _FASTER,
     "email_consumer/pipeline/breaker.py Breaker._begin_era: self._timer = None -> left out": "it is cancelled twice",
+    "email_consumer/ledgers/jetstream/record.py BucketEntry._takes: return False -> left out": "None is as false",
+    f"{_RULE} _decide_on_finished: known.finished_at + policy.idempotency_ttl > now -> "
+    "known.finished_at + policy.idempotency_ttl >= now": _BOUNDARY,
+    f"{_RULE} _decide_on_finished: known.finished_at >= ended_before(origin.stored_at, policy.idempotency_ttl) -> "
+    "known.finished_at > ended_before(origin.stored_at, policy.idempotency_ttl)": _BOUNDARY,
+    f"{_RULE} _resolve: now < max(known.claimed_at, events_since) + policy.in_doubt_grace -> "
+    "now <= max(known.claimed_at, events_since) + policy.in_doubt_grace": _BOUNDARY,
+    "email_consumer/scheduling/due_mail.py DueMail.take: row['expires_at'] <= now -> row['expires_at'] < now": _BOUNDARY,
+    "email_consumer/scheduling/due_mail.py DueMail._without_held: return rows -> left out": _FASTER,
     "email_consumer/pipeline/breaker.py Breaker._begin_era: self._era += 1 -> self._era -= 1": "only whether it is the same counts",
 }
 """By a mutant's name."""

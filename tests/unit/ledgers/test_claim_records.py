@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from email_consumer.core.ledger import Origin
-from email_consumer.core.outcome import DeadLetterPending, Failed, Outcome, Rejected, Sent, StopReason, Throttled
+from email_consumer.core.outcome import Busy, DeadLetterPending, Failed, Outcome, Rejected, Sent, StopReason, Throttled
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed, doubted, takes_over, waiting
+from email_consumer.ledgers.row_changes import row_change
 from email_consumer.ledgers.rule import Granted, Step
 from email_consumer.store.status import Status
 from tests.factories import mail
@@ -119,3 +120,8 @@ def test_what_was_given_up_fails_once_its_dead_letter_is_stored_and_counts_its_a
     failed = BucketEntry(pending, 8).finished(None, MAIL.fingerprint, Rejected("bad address"), NOW)
     assert failed is not None
     assert (failed.status, failed.attempts) == (Status.FAILED, pending.attempts)
+
+
+def test_an_outcome_that_is_not_recorded_is_a_bug() -> None:
+    with pytest.raises(TypeError, match="is not recorded in the ledger"):
+        row_change(Busy())
