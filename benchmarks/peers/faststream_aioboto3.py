@@ -3,7 +3,8 @@
 Defaults: aioboto3's pool of 10 connections and its retries, asyncio's own loop.
 Tuned: a connection for each worker, one attempt, no validation of parameters, no log
 line per mail, handlers called without injection of dependencies, uvloop.
-Careful: what fails or can't be read is delivered again a second later, not dropped as by default (`REJECT_ON_ERROR`).
+Careful: what fails or can't be read is delivered again a second later, not dropped as by default (`REJECT_ON_ERROR`), and
+fewer mails wait in memory, where they would be delivered again after `ack_wait`.
 """
 
 import argparse
@@ -23,10 +24,11 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from benchmarks.peers.request import send_email
 
 _WORKERS = {False: 100, True: 256}
+_CAREFUL_WORKERS = 64
 
 
 async def main(*, tuned: bool, careful: bool) -> None:
-    workers = _WORKERS[tuned]
+    workers = _CAREFUL_WORKERS if careful else _WORKERS[tuned]
     config = (
         AioConfig(max_pool_connections=workers, parameter_validation=False, retries={"total_max_attempts": 1})
         if tuned
