@@ -128,21 +128,12 @@ def variables(nats_url: str, sandbox: SandboxProcess, directory: Path, port: int
     }
 
 
-def sandbox_process(directory: Path, events_to: str) -> SandboxProcess:
-    """SES's events go out as signed SNS messages to that URL, again and again until they are taken."""
-    return SandboxProcess(
-        directory / "sandbox",
-        *(
-            "--events-to",
-            events_to,
-            "--event-retry-delay",
-            "0.5",
-            "--event-max-retries",
-            "100000",
-            "--keep",
-            "10000000",
-        ),
+def sandbox_process(directory: Path, events_to: str | None) -> SandboxProcess:
+    """SES's events go out as signed SNS messages to that URL, if any, again and again until they are taken."""
+    events = (
+        ("--events-to", events_to, "--event-retry-delay", "0.5", "--event-max-retries", "100000") if events_to else ()
     )
+    return SandboxProcess(directory / "sandbox", *events, "--keep", "10000000")
 
 
 async def upstream(urls: str | list[str]) -> Client:

@@ -167,6 +167,8 @@ class Sender:
     command: tuple[str, ...]
     variables: Mapping[str, str]
     """In addition to `COMMON`."""
+    takes_events: bool = False
+    """SES's events are posted to it; no others would have anything that listens."""
     own_queue: bool = False
     """It does not read from NATS."""
     most_mails: int | None = None
@@ -213,6 +215,7 @@ def senders(rate: float, museletter: Path) -> tuple[Sender, ...]:
             "email_consumer",
             python("email_consumer", "run"),
             {"SES_RATE_PER_SEC": f"{rate:g}", "IN_DOUBT_GRACE": "10", "ACK_WAIT": f"{_ACK_WAIT:g}", "RETRY_DELAY": "1"},
+            takes_events=True,
         ),
         Sender("FastStream + aioboto3", python("benchmarks.peers.faststream_aioboto3", *careful), {}),
         Sender("nats-py fetch + boto3 threads", python("benchmarks.peers.threads_boto3", *careful), {}),

@@ -147,7 +147,8 @@ class PeerHarness:
 @asynccontextmanager
 async def _started(sender: Sender, directory: Path) -> AsyncIterator[PeerHarness]:
     [port] = free_ports(1)
-    sandbox = sandbox_process(directory, f"http://127.0.0.1:{port}/v1/events/results")
+    events_to = f"http://127.0.0.1:{port}/v1/events/results"
+    sandbox = sandbox_process(directory, events_to if sender.takes_events else None)
     async with NatsServer(directory / "nats") as nats, sandbox:
         await sandbox.put("/sandbox/account", {"max_send_rate": ACCOUNT_RATE})
         await sandbox.post("/sandbox/faults", {"action": {"kind": "delay", "seconds": _LATENCY}})

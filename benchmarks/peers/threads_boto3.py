@@ -2,13 +2,15 @@
 
 Defaults: boto3's pool of 10 connections and its retries, 64 threads, asyncio's own loop.
 Tuned: a connection for each thread, one attempt, no validation of parameters, uvloop.
-Careful: what fails is logged and delivered again; by default it ends the program.
+Careful: what fails is logged and delivered again, and a SIGTERM lets what was fetched be finished; by default either ends
+the program.
 """
 
 import argparse
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from signal import SIGTERM
 from typing import Any
 
 import boto3
@@ -35,12 +37,17 @@ async def main(*, tuned: bool, careful: bool) -> None:
         os.environ["SUBJECT"], durable=os.environ["CONSUMER"], stream=os.environ["STREAM"]
     )
     free = asyncio.Semaphore(2 * _THREADS)
+    terminated = asyncio.Event()
+    if careful:
+        asyncio.get_running_loop().add_signal_handler(SIGTERM, terminated.set)
     with ThreadPoolExecutor(_THREADS) as threads:
         async with asyncio.TaskGroup() as tasks:
-            while True:
+            while not terminated.is_set():
                 for message in await _fetch(subscription):
                     await free.acquire()
                     tasks.create_task(_handle(threads, ses, message, free, careful=careful))
+    await client.flush()  # the acknowledgements
+    await client.close()
 
 
 async def _fetch(subscription: Any) -> list[Msg]:  # noqa: ANN401 - nats-py's class is not exported
