@@ -14,19 +14,23 @@ class Clock:
         return self.now
 
 
+def state(deferred: DeferredContents) -> tuple[list[int], float | None]:
+    return deferred.contents(), deferred.wait
+
+
 def test_a_content_is_deferred_until_its_time() -> None:
     clock = Clock()
     deferred = DeferredContents(clock)
-    assert (deferred.contents(), deferred.wait) == ([], None)
+    assert state(deferred) == ([], None)
     deferred.add(1, "too large", 10.0)
     deferred.add(2, "no room", 5.0)
-    assert (deferred.contents(), deferred.wait) == ([1, 2], 5.0)
+    assert state(deferred) == ([1, 2], 5.0)
     clock.now += 5.0
     assert deferred.wait == 0.0
-    assert (deferred.contents(), deferred.wait) == ([1], 5.0)
+    assert state(deferred) == ([1], 5.0)
     clock.now += 7.0
     assert deferred.wait == 0.0, "never negative: it is retried at once"
-    assert (deferred.contents(), deferred.wait) == ([], None)
+    assert state(deferred) == ([], None)
 
 
 def test_a_reason_is_new_once() -> None:
