@@ -71,7 +71,9 @@ async def test_its_webhooks_are_verified(tmp_path: Path) -> None:
         await site.feedback.take(event("Delivery", uuid="u-1"))
         await site.feedback.take(event("Bounce", uuid="u-1"))
         got = await hook.until(3)
-    requests = [{"payload": each.body, "headers": each.headers, "secret": endpoint.secret} for each in got]
+    requests: list[dict[str, Any]] = [
+        {"payload": each.body, "headers": each.headers, "secret": endpoint.secret} for each in got
+    ]
     first, stranger = requests[0], f"whsec_{base64.b64encode(bytes(32)).decode()}"
     forged = [
         first | {"payload": first["payload"] + " "},
