@@ -1,5 +1,6 @@
 """`GET /v1/reasons`: why mail failed, was stopped, bounced, was delayed or drew complaints, the most frequent reason first."""
 
+import re
 from collections import Counter
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from email_consumer.web.routing import ApiModel, RequestModel, answer, operation
 
 _EXAMINED = 1_000
 """Mails of each state, so that the cost does not depend on the size of the table."""
+_WORD = re.compile(r"""[^\s:;,<>()"']+""")
 
 
 class ReasonsQuery(RequestModel):
@@ -26,6 +28,7 @@ class ReasonsQuery(RequestModel):
 class ReasonCount(ApiModel):
     state: MailState
     reason: str
+    """With `…` in place of addresses, so that mail is counted together that has the same reason."""
     mails: int
 
 
@@ -52,9 +55,13 @@ class ReasonRoutes:
         for state in sorted(INCIDENTS):
             parameters = {"topic_id": query.topic_id, "state": state, "limit": _EXAMINED}
             for reason, mails in await self._database.fetch(statement, parameters):
-                found[state, reason or ""] += mails
+                found[state, _without_addresses(reason or "")] += mails
         reasons = [
             ReasonCount(state=state, reason=text, mails=mails)
             for (state, text), mails in found.most_common(query.limit)
         ]
         return answer(Reasons(reasons=reasons))
+
+
+def _without_addresses(reason: str) -> str:
+    return _WORD.sub(lambda word: "…" if "@" in word[0] else word[0], reason) if "@" in reason else reason

@@ -56,7 +56,7 @@ export class DeadLetters extends List {
     const verb = conflicting(letter) ? T.dead.replayNew : T.dead.replay;
     const replay = el("button", { type: "button", onclick: () => this.replay(letter, item, replay) }, verb);
     const remove = el("button", { type: "button", class: "danger", onclick: () => this.remove(letter, item, remove) }, T.dead.remove);
-    const mail = el("p", { class: "dead-mail" });
+    const mail = el("p", { class: "dead-mail", hidden: letter.kind === "undecodable" });
     const item = el(
       "li",
       { class: "row dead", "data-sequence": letter.sequence },

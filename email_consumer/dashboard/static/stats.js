@@ -94,7 +94,7 @@ export class Stats {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: true, range: () => [Date.parse(spans[0].at) / 1000, Date.parse(until) / 1000] }, y: { range: (_, __, top) => [0, Math.max(1, top * 1.1)] } },
-      axes: [{ ...axis, size: 34, space: 70, values: (_, values) => values.map((value) => tick(value * 1000, Date.parse(until) - Date.parse(spans[0].at))) }, { ...axis, size: 56, values: (_, values) => values.map((value) => (value % 1 ? "" : compact(value))) }],
+      axes: [{ ...axis, size: 34, space: 70, values: (_, values) => ticks(values, Date.parse(until) - Date.parse(spans[0].at)) }, { ...axis, size: 56, values: (_, values) => values.map((value) => (value % 1 ? "" : compact(value))) }],
       series: [
         {},
         { stroke: colour("accent"), fill: colour("accent-fill"), width: 1, paths: bars, points: { show: false } },
@@ -114,11 +114,11 @@ export class Stats {
   }
 }
 
-/** Of the chart: the time, or the day where it shows several. */
-function tick(at, span) {
-  const moment = new Date(at);
+/** Of the chart: times in Unix seconds, or the day where it shows several, each day once. */
+function ticks(values, span) {
   const format = span > 2 * 86_400_000 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
-  return moment.toLocaleString("en-GB", format);
+  const texts = values.map((at) => new Date(at * 1000).toLocaleString("en-GB", format));
+  return texts.map((text, index) => (text === texts[index - 1] ? "" : text));
 }
 
 function numbers({ totals, before, rates, rates_before, since, until }) {

@@ -135,4 +135,4 @@ function progress(state) {
 }
 
 const rates = (state) =>
-  el("p", { class: "dim" }, Object.entries(T.topics.rates).map(([key, name]) => `${percent(state[key])} ${name}`).join(" · "));
+  el("p", { class: "dim rates" }, ...Object.entries(T.topics.rates).map(([key, name]) => el("span", {}, `${percent(state[key])} ${name}`)));

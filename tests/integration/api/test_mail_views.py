@@ -105,6 +105,18 @@ async def test_reasons_are_counted_the_most_frequent_first(it: Rows) -> None:
     assert (await it.get("/v1/reasons", topic_id="unknown"))[1]["reasons"] == []
 
 
+async def test_mail_with_the_same_reason_is_counted_together_for_all_addresses(it: Rows) -> None:
+    for name, domain in (("ann", "example.com"), ("bob", "example.org")):
+        address = f"{name}@{domain}"
+        await it.add(address, topic="t", status=4, error=f"suppressed: {address}: manual")
+        await it.add(address, topic="t", status=3, error=f"MessageRejected: not verified, check failed: {address}")
+    _, found = await it.get("/v1/reasons", topic_id="t")
+    assert sorted(found["reasons"], key=str) == [
+        _reason("failed", "MessageRejected: not verified, check failed: …", 2),
+        _reason("stopped", "suppressed: …: manual", 2),
+    ]
+
+
 async def test_what_waits_in_the_store_is_counted_by_lane(it: Rows) -> None:
     now = time.time()
     await it.add("a@example.com", "b@example.com", "c@example.com", "d@example.com", status=0, at=now)
