@@ -101,6 +101,7 @@ export class Suppressions extends List {
     if (!entry) return;
     this.wanted.value = address.value = group.value = detail.value = "";
     await this.reload();
+    if (![...this.rows.children].some(({ dataset }) => dataset.address === entry.address)) this.rows.prepend(this.row(entry)); // its place may be pages away
     this.showStatus(S.blocked(entry.group && scope(entry), entry.address));
   }
 
