@@ -24,6 +24,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.message.model import UndecodableError, content_from, encode_mail, uuid_tag
 from email_consumer.message.times import from_unix
 from email_consumer.scheduling import statements
+from email_consumer.scheduling.publish_window import MAX_BYTES
 from email_consumer.store.contents import content_fields
 from email_consumer.store.database import Database
 from email_consumer.store.retired import published_uuid
@@ -94,11 +95,11 @@ class DueMail:
     async def take(self, lane: Lane, limit: int, excluded: Sequence[int] = ()) -> Due:
         """Up to `limit` mails of a lane, except those with `excluded` contents; expired mail is stopped.
 
-        Tenants take turns: each that has its turn gets the same share, its mail that is longest due first. What is held by now is
-        left to wait for its hold.
+        Of large mail only as much as a window has room for. Tenants take turns: each that has its turn gets the same share, its mail
+        that is longest due first. What is held by now is left to wait for its hold.
         """
         now = time.time()
-        due, expired = Due([], []), []
+        due, expired, size = Due([], []), [], 0
         for row in await self._without_held(await self._take_turns(lane, limit, excluded, now), now):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
@@ -110,6 +111,9 @@ class DueMail:
                 continue
             if row["uuid"] == published_uuid(row["uuid"]):
                 due.messages.append(message)
+                size += message.size
+                if size >= MAX_BYTES:
+                    break
             else:
                 due.unpublishable.append(_conflict(row, message))
         await self.finish(expired)

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import time
 
+import pytest
+
 from email_consumer.core.outcome import Sent
 from email_consumer.holds.held_mail import HeldMail
 from email_consumer.holds.hold_list import HoldList
@@ -13,6 +15,7 @@ from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.message.content import Content
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, decode
+from email_consumer.scheduling import due_mail
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
@@ -46,6 +49,16 @@ async def test_a_mail_never_has_the_content_of_one_that_was_deleted_before(datab
             await ledger.claim(message, ORIGIN)
             await ledger.finish(message, Sent(f"ses-{uuid}"), ORIGIN)
             assert await Retention(database, keep=0.0).sweep(time.time() + 1) == 1  # its row ids are free again
+
+
+async def test_no_more_large_mail_is_read_at_once_than_a_window_has_room_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_mail, "MAX_BYTES", 100_000)
+    ledger, due = ledger_of(database), DueMail(database)
+    async with ledger.running():
+        await store(database, ledger, *(mail(f"m-{number}", body=f"{number:02}" * 10_000) for number in range(12)))
+    assert [len(await publish(due, 250)) for _ in range(3)] == [5, 5, 2]
 
 
 async def test_contents_are_not_remembered_without_end(database: Database) -> None:
