@@ -1,7 +1,7 @@
 """What the server sees of deliveries: an answer that settles one too early, too soon, or not at all is found as it comes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -77,6 +77,18 @@ class Deliveries:
         """From now on, for so long, a process may be kept from answering."""
         now = self._site.world.now
         self.interrupted.append((now, now + seconds))
+
+    def forgotten(self, lost: Mapping[str, Sequence[StoredMessage]]) -> None:
+        """NATS has lost these messages, by stream: records of claims are what they were before."""
+        bucket = f"KV_{self._stream}-claims"
+        for message in lost.get(bucket, ()):
+            tag = message.subject.removeprefix(_CLAIMS.format(self._stream))
+            self._site.world.trace("forgotten", record=tag, value=message.data[:80])
+            if names := self._names.get(tag):
+                stream = self._site.server.jetstream.streams[bucket]
+                found = stream.storage.newest(message.subject)
+                name = orjson.loads(found.data).get("claim", "") if found and found.data else None
+                self._names[tag] = names[: names.index(name) + 1] if name in names else []
 
     # What happens
 

@@ -1,8 +1,9 @@
 """Faults under the seed: each begins at a moment, and what lasts ends by itself or with the scenario's active part."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tests.simulation.injector import Fault, Faults
+from tests.simulation.jetstream.crash import LONGEST
 from tests.simulation.process import Process
 from tests.simulation.ses_faults import (
     credentials_expire,
@@ -113,6 +114,33 @@ def restart_nats(faults: Faults) -> None:
     faults.site.server.restart(faults.draw.choice((0.1, 5.0, 30.0)))
 
 
+def kill_nats(faults: Faults) -> None:
+    """nats-server is killed: its consumers are written to the disk ten times a second, and forget what came after that."""
+    _crash_nats(faults, "NATS killed", lambda: 0.0, lambda: faults.draw.choice((0.0, faults.draw.uniform(0.0, 0.2))))
+
+
+def forget_in_nats(faults: Faults) -> None:
+    """nats-server ends, and each of its streams loses the last of what it had acknowledged."""
+
+    def forgotten() -> float:
+        return faults.draw.choice((0.0, faults.draw.uniform(0.0, 0.1), faults.draw.uniform(0.0, LONGEST)))
+
+    _crash_nats(faults, "NATS forgets", forgotten, forgotten)
+
+
+def _crash_nats(
+    faults: Faults, kind: str, messages: Callable[[], float], deliveries: Callable[[], float]
+) -> None:
+    site = faults.site
+    if not site.server.up:
+        return
+    faults.hit(kind, site.installation.processes)
+    faults.cut_off(60.0)
+    site.server.stop()
+    site.forgotten(site.server.forget(messages, deliveries))
+    site.world.after(faults.draw.choice((0.1, 5.0, 30.0)), site.server.start)
+
+
 def lose_leaders(faults: Faults) -> None:
     """No leader for a stream, or for all."""
     faults.hit("no leader", faults.site.installation.processes)
@@ -195,6 +223,7 @@ ALL: tuple[Fault, ...] = (
     cut_link,
     stall_link,
     restart_nats,
+    kill_nats,
     lose_leaders,
     fill_stream,
     lose_claims,

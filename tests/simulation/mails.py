@@ -31,6 +31,8 @@ class Mail:
     """When a stream or the API confirmed to have it."""
     unsure: list[float] = field(default_factory=list)
     """When it was given to a stream or the API that did not answer."""
+    lost: list[float] = field(default_factory=list)
+    """When copies were stored that NATS acknowledged to their publisher, and forgot."""
 
     @property
     def key(self) -> str:
@@ -40,8 +42,13 @@ class Mail:
     @property
     def given_at(self) -> float | None:
         """When the program may have had it first; None if it never did."""
-        moments = self.stored + self.unsure
+        moments = self.stored + self.unsure + self.lost
         return min(moments) if moments else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether NATS has forgotten every copy that was published."""
+        return bool(self.lost) and not self.stored + self.unsure
 
 
 @dataclass(slots=True)

@@ -120,7 +120,7 @@ def _known_since(answered_at: float, faults: Faults, environ: Mapping[str, str])
 
 def _not_lost(evidence: _Evidence, site: Site) -> Iterator[str]:
     mail, row = evidence.mail, evidence.row
-    if evidence.accepted or evidence.dead:
+    if evidence.accepted or evidence.dead or mail.gone:
         return
     if row is None:
         # While the uuid's row belongs to another mail, the log alone says that this one was stopped.

@@ -4,18 +4,23 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from email_consumer.core.mail_queue import ORIGIN
+from email_consumer.message.address import normal_form
 from email_consumer.message.lane import Lane
+from email_consumer.message.model import UndecodableError, decode
 from email_consumer.store.database import open_database
 from tests.simulation import seams
 from tests.simulation.claims import Claims
 from tests.simulation.deliveries import Deliveries
 from tests.simulation.installation import Installation, Member
+from tests.simulation.jetstream.environment import seconds
+from tests.simulation.jetstream.message import StoredMessage
 from tests.simulation.jetstream.network import Network
 from tests.simulation.jetstream.server import Server
 from tests.simulation.mails import INSTANCE, History
@@ -91,6 +96,18 @@ class Site:
                 reader.row_factory = sqlite3.Row
         return [row for reader in self._readers for row in reader.execute(sql, parameters)]
 
+    def forgotten(self, lost: Mapping[str, Sequence[StoredMessage]]) -> None:
+        """NATS has lost these messages, by stream: what a publisher alone had given it, nobody else can save."""
+        mails = self.history.by_address()
+        for message in lost.get(STREAM, ()):
+            self.world.trace("forgotten", stream=STREAM, sequence=message.sequence)
+            mail = mails.get(address_of(message.data))
+            if mail and ORIGIN not in (message.headers or {}):
+                stored = min(mail.stored, key=lambda at: abs(at - seconds(message.stored_at)))
+                mail.stored.remove(stored)
+                mail.lost.append(stored)
+        self.deliveries.forgotten(lost)
+
     def close(self) -> None:
         """Close what was opened to look at the tables."""
         for reader in self._readers:
@@ -110,6 +127,14 @@ class Site:
         """A client for the process that runs now."""
         assert self.world.current is not None
         return self.network.client(self.world.current)
+
+
+def address_of(payload: bytes) -> str:
+    """The first address of a mail, in its normal form; empty if it can't be decoded."""
+    try:
+        return normal_form(decode(payload).email)
+    except UndecodableError:
+        return ""
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from tests.simulation.jetstream.consumer_config import Config, filters
+from tests.simulation.jetstream.crash import Recent
 from tests.simulation.jetstream.cursor import Cursor
 from tests.simulation.jetstream.environment import NANOSECONDS, Environment, Timer, nanoseconds, seconds
 from tests.simulation.jetstream.message import Headers, StoredMessage, parse_time
-from tests.simulation.jetstream.redelivery import Redelivery
+from tests.simulation.jetstream.redelivery import Redelivery, Unsettled
 from tests.simulation.jetstream.subjects import Filter
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Consumer:
         self.name = name
         self.created = nanoseconds(environment.now)
         self.redelivery = Redelivery()
+        self.settled: Recent[tuple[int, Unsettled, int]] = Recent()
+        """Sequence, what was unsettled, and how often it had been delivered again."""
+        self.taken: Recent[tuple[int, int, int]] = Recent()
+        """Sequence, number of the delivery, and how often the message had been delivered by then."""
         self.delivery = 0
         """Number of the last delivery."""
         self.floor_delivery = 0
@@ -86,8 +91,8 @@ class Consumer:
         self.config = config
         self.ack_wait: float = config.get("ack_wait", 0) / NANOSECONDS
         self._backoff: list[float] = [each / NANOSECONDS for each in config.get("backoff", ())]
-        self._acks = config["ack_policy"] == "explicit"
-        self._most = config.get("max_ack_pending", -1) if self._acks else -1
+        self.acks = config["ack_policy"] == "explicit"
+        self._most = config.get("max_ack_pending", -1) if self.acks else -1
         self._max_deliver: int = config["max_deliver"]
         self._headers_only = bool(config.get("headers_only"))
         self._schedule_resume()
@@ -122,11 +127,14 @@ class Consumer:
             self.floor_delivery = self.delivery
         self.cursor.count()
 
-    def rewound(self, last: int) -> None:
-        """The stream lost everything after this sequence."""
-        self.cursor.position = min(self.cursor.position, last + 1)
-        self.floor = min(self.floor, last)
+    def begin_at(self, position: int) -> None:
+        """Nothing from this sequence on was delivered, as far as a server knows that was killed."""
+        self.cursor.position = position
+        unsettled = self.redelivery.unsettled
+        self.floor = min(unsettled, default=position) - 1
+        self.floor_delivery = min((each.delivery for each in unsettled.values()), default=self.delivery + 1) - 1
         self.cursor.count()
+        self._schedule()
 
     def suspend(self, status: str) -> None:
         """It has no leader: nothing is delivered, and who waits is told why."""
@@ -165,9 +173,11 @@ class Consumer:
 
     def _settle(self, sequence: int) -> bool:
         """It is over with a message; returns False if that is not news."""
+        again = self.redelivery.redelivered.get(sequence, 0)
         found = self.redelivery.settle(sequence)
         if found is None:
             return False
+        self.settled.add(self.environment.now, (sequence, found, again))
         self.settled_at = nanoseconds(self.environment.now)
         unsettled, delivery = self.redelivery.unsettled, found.delivery
         if not unsettled:
@@ -204,12 +214,13 @@ class Consumer:
         sequence, redelivery = message.sequence, self.redelivery
         self.delivery += 1
         self.delivered_at = nanoseconds(now)
+        self.taken.add(now, (sequence, self.delivery, found.count))
         if found.count > 1:
             redelivery.queue.popleft()
             redelivery.redelivered[sequence] = found.count - 1
         else:
             self.cursor.advance(sequence)
-        if self._acks:
+        if self.acks:
             redelivery.delivered(sequence, self.delivery, now + self._wait(sequence))
             self._schedule()
         else:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tests.simulation.jetstream.crash import forget_deliveries, forget_messages, reconcile
 from tests.simulation.jetstream.environment import Environment
 from tests.simulation.jetstream.interest import Interest
 from tests.simulation.jetstream.jetstream import JetStream
-from tests.simulation.jetstream.message import Headers
+from tests.simulation.jetstream.message import Headers, StoredMessage
 from tests.simulation.jetstream.pull import Pull
 from tests.simulation.jetstream.stream import Stream
 
@@ -176,9 +177,21 @@ class Server:
         """As an operator does, whatever the stream's configuration says."""
         return self.jetstream.streams[name].purge(pattern)
 
-    def lose_newest(self, name: str, count: int) -> int:
-        """A power cut: the newest messages had not reached the disk. Returns how many were lost."""
-        return self.jetstream.streams[name].lose_newest(count)
+    def forget(
+        self, messages: Callable[[], float], deliveries: Callable[[], float]
+    ) -> dict[str, list[StoredMessage]]:
+        """While it is stopped: what it had not written to its disk is lost. Returns the messages that are gone, by stream.
+
+        `messages` is asked for each stream, and `deliveries` for each of its consumers, for how many seconds before now.
+        """
+        lost, now = {}, self.environment.now
+        for name, stream in self.jetstream.streams.items():
+            lost[name] = forget_messages(stream, now - messages())
+            for consumer in stream.consumers.values():
+                if consumer.acks:
+                    forget_deliveries(consumer, now - deliveries())
+                reconcile(consumer)
+        return lost
 
     def _elect(self, stream: Stream) -> None:
         stream.has_leader = True

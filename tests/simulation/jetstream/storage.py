@@ -1,7 +1,7 @@
 """The messages of a stream: by sequence, and by subject."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tests.simulation.jetstream.message import StoredMessage
 from tests.simulation.jetstream.subjects import Filter, is_literal, matches
@@ -44,6 +44,16 @@ class Storage:
         if sequence == self.first:
             self._find_first()
         return message
+
+    def restore(self, messages: Iterable[StoredMessage], last: int) -> None:
+        """Hold these messages instead; `last`: the sequence before the next one."""
+        self.messages.clear()
+        self.by_subject.clear()
+        self.bytes = 0
+        for message in sorted(messages, key=lambda each: each.sequence):
+            self.add(message)
+        self.last = last
+        self.first = min(self.messages, default=last + 1)
 
     def skip_to(self, first: int) -> None:
         """Let the next sequence be at least this one."""

@@ -1,10 +1,11 @@
 """A stream: what it stores, under which conditions, and when messages go."""
 
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from tests.simulation.jetstream import errors
+from tests.simulation.jetstream.crash import Recent
 from tests.simulation.jetstream.deduplication import Deduplication
 from tests.simulation.jetstream.environment import NANOSECONDS, Environment, Timer, nanoseconds, seconds
 from tests.simulation.jetstream.message import Headers, StoredMessage, go_duration, header_length, stored_size
@@ -30,6 +31,8 @@ class Stream:
         self.storage = Storage(config.get("first_seq") or 1)
         self.used = bool(config.get("first_seq"))
         """Whether its sequences have begun; the server says 0 before."""
+        self.removed: Recent[StoredMessage] = Recent()
+        """Messages, except those that expired."""
         self.consumers: dict[str, Consumer] = {}
         self.has_leader = True
         self.refusal = ""
@@ -84,10 +87,12 @@ class Stream:
         self._known.add(conditions.identity, message.sequence, now)
         return b'{"stream":"%s","seq":%d}' % (self.name.encode(), message.sequence)
 
-    def remove(self, sequence: int) -> StoredMessage | None:
+    def remove(self, sequence: int, *, expired: bool = False) -> StoredMessage | None:
         """Take a message out, as if it had never been there for consumers that have not had it yet."""
         message = self.storage.remove(sequence)
         if message is not None:
+            if not expired:
+                self.removed.add(self._environment.now, message)
             for consumer in self.consumers.values():
                 consumer.removed(message)
         return message
@@ -101,27 +106,20 @@ class Stream:
         elif keep:
             doomed = doomed[:-keep]
         for sequence in doomed:
-            storage.remove(sequence)
+            if message := storage.remove(sequence):
+                self.removed.add(self._environment.now, message)
         if before and pattern == ">":
             storage.skip_to(before)
         for consumer in self.consumers.values():
             consumer.purged(storage.first)
         return len(doomed)
 
-    def lose_newest(self, count: int) -> int:
-        """Forget the newest messages, as if they had never been stored; returns their number."""
-        storage = self.storage
-        lost = sorted(storage.messages)[-count:] if count else []
-        if not lost:
-            return 0
-        for sequence in lost:
-            self.remove(sequence)
-        storage.last = lost[0] - 1
-        storage.first = min(storage.first, lost[0])
+    def forgotten(self) -> None:
+        """The server has forgotten the last messages."""
+        last = self.storage.last
+        self._ends = [each for each in self._ends if each[1] <= last]
+        heapify(self._ends)
         self.forget_settled_ids()
-        for consumer in self.consumers.values():
-            consumer.rewound(storage.last)
-        return len(lost)
 
     def forget_settled_ids(self) -> None:
         """A restarted server knows only the ids of messages that it still holds."""
@@ -250,7 +248,7 @@ class Stream:
 
     def _end(self, sequence: int) -> None:
         """Remove what has expired; with it a subject may end, which leaves a mark if the stream wants one."""
-        message = self.remove(sequence)
+        message = self.remove(sequence, expired=True)
         if message is None or not self._marker_ttl or message.subject in self.storage.by_subject:
             return
         if "Nats-Marker-Reason" in (message.headers or {}):
