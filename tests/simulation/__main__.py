@@ -31,6 +31,9 @@ def main() -> int:
         metavar="FAULT",
         help=f"plant this fault into the program first, or look for the seed that finds each: {', '.join(PLANTED)}",
     )
+    parser.add_argument(
+        "--forgetful", action="store_true", help="with a nats-server that also loses what it has acknowledged"
+    )
     parser.add_argument("--seed", type=int, help="play this one alone")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     parser.add_argument(
@@ -45,7 +48,7 @@ def main() -> int:
         return _planted(range(options.first, options.first + (options.seeds or 2000)), jobs=options.jobs)
     scenarios = tuple(options.scenario or SCENARIOS)
     if options.seed is not None:
-        return _one(options.seed, scenarios, trace=options.trace, planted=options.planted)
+        return _one(options.seed, scenarios, options)
     began = time.monotonic()
     numbers: Iterator[int] = count(options.first)
     if options.seeds or not options.minutes:
@@ -57,8 +60,9 @@ def main() -> int:
         jobs=options.jobs,
         seconds=seconds,
         planted=options.planted,
+        forgetful=options.forgetful,
         failures=options.failures,
-        failed=partial(_tell, planted=options.planted),
+        failed=partial(_tell, options=options),
     )
     took = time.monotonic() - began
     played = sum(totals.seeds.values())
@@ -73,17 +77,18 @@ def main() -> int:
     return 1 if totals.failures else 0
 
 
-def _tell(failure: Outcome, *, planted: str | None) -> None:
+def _tell(failure: Outcome, *, options: argparse.Namespace) -> None:
     for violation in failure.violations:
         print(f"VIOLATION: {violation}")
-    also = f" --planted {planted!r}" if planted else ""
+    also = f" --planted {options.planted!r}" if options.planted else ""
+    also += " --forgetful" if options.forgetful else ""
     print(f"repeat it: ./run.sh simulate --scenario {failure.scenario} --seed {failure.seed} --trace{also}", flush=True)
 
 
-def _one(seed: int, scenarios: tuple[str, ...], *, trace: bool, planted: str | None) -> int:
+def _one(seed: int, scenarios: tuple[str, ...], options: argparse.Namespace) -> int:
     failed = False
     for name in scenarios:
-        outcome = play(name, seed, tracing=trace, planted=planted)
+        outcome = play(name, seed, tracing=options.trace, planted=options.planted, forgetful=options.forgetful)
         print("\n".join(outcome.trace))
         for violation in outcome.violations:
             print(f"VIOLATION: {violation}")

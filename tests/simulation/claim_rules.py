@@ -36,11 +36,12 @@ def one_at_a_time(
         unknown = separate and before.process.name != after.process.name
         finished = before.finish_at is not None and before.finish_at <= after.granted_at
         # One that slept gives up late, and does not hear that its grace began when another took over.
-        heard = finished and not unknown
+        recorded = before.recorded_at is not None and before.recorded_at <= after.granted_at
+        # Nor does the ledger hear of what it can't be told any more, as when the machine falls asleep.
+        heard = recorded and not unknown
         waited = after.granted_at - (before.finish_at if heard and before.finish_at else before.at)
         if finished and isinstance(before.outcome, Sent):
-            recorded = before.recorded_at is not None and before.recorded_at <= after.granted_at
-            if recorded and not unknown:
+            if heard:
                 yield f"claimed at {after.granted_at:.1f}, after it was recorded as sent at {before.recorded_at:.1f}"
         elif finished and not isinstance(before.outcome, InDoubt):
             continue

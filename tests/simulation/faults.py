@@ -128,16 +128,17 @@ def forget_in_nats(faults: Faults) -> None:
     _crash_nats(faults, "NATS forgets", forgotten, forgotten)
 
 
-def _crash_nats(
-    faults: Faults, kind: str, messages: Callable[[], float], deliveries: Callable[[], float]
-) -> None:
+def _crash_nats(faults: Faults, kind: str, messages: Callable[[], float], deliveries: Callable[[], float]) -> None:
     site = faults.site
     if not site.server.up:
         return
     faults.hit(kind, site.installation.processes)
     faults.cut_off(60.0)
     site.server.stop()
-    site.forgotten(site.server.forget(messages, deliveries))
+    lost = site.server.forget(messages, deliveries)
+    faults.claims_lost += bool(lost.get(f"KV_{STREAM}-claims"))
+    faults.leases_lost += bool(lost.get(f"KV_{STREAM}-tenancy"))
+    site.forgotten(lost)
     site.world.after(faults.draw.choice((0.1, 5.0, 30.0)), site.server.start)
 
 

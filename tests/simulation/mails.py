@@ -77,9 +77,17 @@ class HeldPeriod:
     """A hold that somebody placed and ended."""
 
     key: str
+    asked_at: float
     answered_at: float | None = None
     resumed_at: float | None = None
     """When it was asked to end."""
+    resume_answered_at: float | None = None
+
+    def ends(self, other: "HeldPeriod") -> bool:
+        """Whether the request that ended this one may have ended that one, too: it is repeated until it is answered."""
+        if self.key != other.key or self.resumed_at is None:
+            return False
+        return self.resume_answered_at is None or self.resume_answered_at >= other.asked_at
 
     def covers(self, mail: Mail) -> bool:
         if self.key == "account":

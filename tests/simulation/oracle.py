@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
+from pathlib import Path
 from typing import Any
 
 from email_consumer.core.outcome import Sent, Stopped
@@ -11,7 +11,7 @@ from email_consumer.ledgers.row_changes import row_change
 from email_consumer.message.address import normal_form
 from email_consumer.message.model import UndecodableError, decode
 from email_consumer.store.status import Status
-from tests.simulation import claim_rules, events_out
+from tests.simulation import claim_rules, events_out, holds
 from tests.simulation.claims import Asked
 from tests.simulation.injector import Faults
 from tests.simulation.mails import Mail
@@ -20,8 +20,7 @@ from tests.simulation.site import Site
 
 _SPREADS = 3.0
 """Seconds until every worker knows what the sidecar answered, unless one is cut off."""
-_ON_ITS_WAY = 60.0
-"""Seconds until a mail that had been claimed has reached SES, or is not sent after all."""
+_ROWS = "SELECT *, (SELECT file FROM pragma_database_list WHERE name = 'main') AS file FROM email_requests"
 _SHOWN = frozenset({"Send", "Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"})
 
 
@@ -57,7 +56,7 @@ def violations(site: Site, faults: Faults, environ: Mapping[str, str]) -> list[s
         ]
     found += _conflicts(site)
     found += _cancellations(site, faults, environ)
-    found += _holds(site)
+    found += holds.violations(site)
     found += _events(site)
     found += _history(site)
     found += events_out.violations(site)
@@ -72,7 +71,7 @@ def _gathered(site: Site) -> Iterator[_Evidence]:
         accepted[normal_form(each.recipients[0])].append(each)
     for exchange in (exchange for attempts in site.ses.exchanges.values() for exchange in attempts):
         exchanges[normal_form(exchange.request.recipients[0])].append(exchange)
-    found = site.rows("SELECT * FROM email_requests")
+    found = site.rows(_ROWS)
     if site.separate:  # the ledger that had the consumer last need not know what another one did
         found.sort(key=lambda row: (row["status"] == Status.SENT, row["status"] >= Status.SENT))
     rows = {normal_form(row["email"]): row for row in found}
@@ -204,7 +203,10 @@ def _row_is_true(evidence: _Evidence, site: Site) -> Iterator[str]:
 def _heard_of(evidence: _Evidence, site: Site) -> bool:
     """Whether the program was told that SES accepted it, by SES's answer or by an event."""
     ids = {each.message_id for each in evidence.accepted}
-    by_event = any(each.message_id in ids and each.delivered_at for each in site.sns.published)
+    about = [each for each in site.sns.published if each.message_id in ids]
+    by_event = any(each.delivered_at for each in about)
+    if site.separate:  # by an event that came to the file of this row
+        by_event = any(Path(evidence.row["file"]).parent.name in site.receivers.taken[each.body] for each in about)
     return by_event or any(isinstance(each.outcome, Sent) and each.recorded_at is not None for each in evidence.asked)
 
 
@@ -248,23 +250,6 @@ def _cancellations(site: Site, faults: Faults, environ: Mapping[str, str]) -> It
                 f"topic {cancellation.topic}: {len(late)} mails were sent after its cancellation at"
                 f" {cancellation.answered_at:.1f}, which said {cancellation.in_flight} may be"
             )
-
-
-def _holds(site: Site) -> Iterator[str]:
-    """With the store in another process, what was on its way to a worker may take as long as an outage."""
-    if site.separate or len(site.installation.members) > 1:
-        return
-    mails = site.history.by_address()
-    for exchange in (exchange for exchanges in site.ses.exchanges.values() for exchange in exchanges):
-        mail, at = mails.get(normal_form(exchange.request.recipients[0])), exchange.arrived_at or 0.0
-        for hold in site.history.holds:
-            since = hold.answered_at
-            if mail is None or since is None or not hold.covers(mail):
-                continue
-            ends = [each.resumed_at for each in site.history.holds if each.key == hold.key]  # ends all of them
-            until = min((end for end in ends if end is not None and end >= since), default=inf)
-            if since + _ON_ITS_WAY < at < until:
-                yield f"mail {mail.number}: was sent at {at:.1f}, held by {hold.key} from {since:.1f} to {until:.1f}"
 
 
 def _events(site: Site) -> Iterator[str]:

@@ -46,6 +46,7 @@ def run(
     jobs: int | None = None,
     seconds: float | None = None,
     planted: str | None = None,
+    forgetful: bool = False,
     failures: int = 1,
     failed: Callable[[Outcome], None] = lambda _: None,
 ) -> Totals:
@@ -57,6 +58,7 @@ def run(
         jobs: processes; by default one for each core.
         seconds: of real time after which no more seeds begin.
         planted: a fault to plant into the program, by name.
+        forgetful: see `scenario.play`.
         failures: how many end the run.
         failed: called with each of them.
     """
@@ -65,7 +67,7 @@ def run(
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         waiting = _chunks(seeds)
         running = {
-            pool.submit(_play, chunk, scenarios, planted)
+            pool.submit(_play, chunk, scenarios, planted, forgetful)
             for chunk in islice(waiting, 2 * (jobs or os.cpu_count() or 1))
         }
         while running:
@@ -81,12 +83,14 @@ def run(
                     each.cancel()
                 running = {each for each in running if not each.cancelled()}
                 waiting = iter(())
-            running |= {pool.submit(_play, chunk, scenarios, planted) for chunk in islice(waiting, len(done))}
+            running |= {
+                pool.submit(_play, chunk, scenarios, planted, forgetful) for chunk in islice(waiting, len(done))
+            }
     return totals
 
 
-def _play(chunk: list[int], scenarios: tuple[str, ...], planted: str | None) -> list[Outcome]:
-    return [play(name, seed, planted=planted) for seed in chunk for name in scenarios]
+def _play(chunk: list[int], scenarios: tuple[str, ...], planted: str | None, forgetful: bool) -> list[Outcome]:
+    return [play(name, seed, planted=planted, forgetful=forgetful) for seed in chunk for name in scenarios]
 
 
 def _chunks(seeds: Iterable[int]) -> Iterator[list[int]]:

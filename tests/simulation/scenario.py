@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from tests.simulation import events_out, faults
@@ -14,12 +14,16 @@ from tests.simulation.seams import silent_logging
 from tests.simulation.ses_faults import doubtful_answers, fail_some_mail, unusual_answers
 from tests.simulation.site import CONSUMER, STREAM, TRANSACTIONAL_CONSUMER, Site, built
 from tests.simulation.sns.plan import Fate, SnsPlan
-from tests.simulation.steps import NAMES
+from tests.simulation.steps import NAMES, SELDOM
 from tests.simulation.world import StuckError, World, discarding
 
 _FAULTS = 3, 7
 _AT_ANY_TIME = 1 / 3
 """Share of the faults."""
+_SELDOM_WEIGHT = 2.0
+"""How many times as likely as others the steps are that few mails come to. A fault that waits for one waits from early on."""
+_FORGETFUL = 5
+"""How many times as likely as others the fault is that a seed is played for."""
 _ACTIVE = 60.0
 """Seconds in which mail arrives and faults happen."""
 _CALM = 3_600.0
@@ -127,17 +131,24 @@ class Outcome:
     """Seconds of CPU."""
 
 
-def play(name: str, seed: int, *, tracing: bool = False, planted: str | None = None) -> Outcome:
-    """Play one seed. `planted`: a fault to plant into the program, by name."""
+def play(
+    name: str, seed: int, *, tracing: bool = False, planted: str | None = None, forgetful: bool = False
+) -> Outcome:
+    """Play one seed.
+
+    `planted`: a fault to plant into the program, by name. `forgetful`: whether nats-server also loses what it has acknowledged.
+    """
     began = time.process_time()
+    scenario = SCENARIOS[name]
+    if forgetful:
+        scenario = replace(scenario, faults=(*scenario.faults, *(faults.forget_in_nats,) * _FORGETFUL))
     with silent_logging(), discarding():
-        outcome = _play(name, seed, tracing=tracing, planted=planted)
+        outcome = _play(name, scenario, seed, tracing=tracing, planted=planted)
     outcome.cost = time.process_time() - began
     return outcome
 
 
-def _play(name: str, seed: int, *, tracing: bool, planted: str | None) -> Outcome:
-    scenario = SCENARIOS[name]
+def _play(name: str, scenario: Scenario, seed: int, *, tracing: bool, planted: str | None) -> Outcome:
     world = World(seed * 16 + list(SCENARIOS).index(name), tracing=tracing)
     draw = world.random
     shared = "worker" in scenario.roles.values()
@@ -178,8 +189,11 @@ def _plan_faults(faulty: Faults, scenario: Scenario, draw: Random) -> None:
         if draw.random() < _AT_ANY_TIME:
             faulty.plan(draw.choice(scenario.faults), at)
         else:
-            step = draw.choice(scenario.steps)
-            faulty.plan_at_step(draw.choice(kinds), step, after=at * 0.5, latest=_ACTIVE * 0.95)
+            [step] = draw.choices(
+                scenario.steps, [_SELDOM_WEIGHT if step in SELDOM else 1.0 for step in scenario.steps]
+            )
+            share = 0.1 if step in SELDOM else 0.5
+            faulty.plan_at_step(draw.choice(kinds), step, after=at * share, latest=_ACTIVE * 0.95)
 
 
 def _environment(draw: Random) -> dict[str, str]:

@@ -46,6 +46,11 @@ NAMES = tuple(dict.fromkeys(step for step, _, _ in _STEPS if step != "settling")
 """Steps at which a process can be met, in a mail's order. An acknowledgement goes out within the callback that records the
 outcome, unless the connection is gone."""
 
+SELDOM = frozenset(
+    {"scheduling", "storing a dead letter", "projecting", "applying an event", "publishing due mail", "cancelling"}
+)
+"""Steps that few mails come to, or for a moment."""
+
 
 @dataclass(slots=True, eq=False)
 class _Aim:

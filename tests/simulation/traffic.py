@@ -112,7 +112,7 @@ class Traffic:
 
     def hold(self, key: str, seconds: float) -> None:
         """Hold mail until it is answered, and end that some time later."""
-        period = HeldPeriod(key)
+        period = HeldPeriod(key, self._world.now)
         self._history.holds.append(period)
 
         def answered(_: Response) -> None:
@@ -123,7 +123,11 @@ class Traffic:
 
     def _resume(self, period: HeldPeriod) -> None:
         period.resumed_at = self._world.now
-        self._ask("DELETE", f"/v1/holds/{quote(period.key, safe='')}", None, lambda _: None, may_be_gone=True)
+
+        def answered(_: Response) -> None:
+            period.resume_answered_at = self._world.now
+
+        self._ask("DELETE", f"/v1/holds/{quote(period.key, safe='')}", None, answered, may_be_gone=True)
 
     def suppress(self, address: str) -> None:
         """Put an address on the suppression list, until it is answered."""

@@ -1,10 +1,11 @@
 """A NATS server, real or modelled, and clients of it."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from nats.aio.client import Client
 
@@ -17,6 +18,8 @@ from tests.waiting import patience
 _LIMIT = 600.0
 """Seconds of virtual time after which a test is given up."""
 _ACCOUNTS = 200
+_MOMENT = 0.001
+"""Seconds."""
 _CLIENT = {"max_reconnect_attempts": -1, "reconnect_time_wait": 1, "ping_interval": 5, "pending_size": 16 * 1024 * 1024}
 
 
@@ -32,7 +35,14 @@ class Site(Protocol):
     async def start(self) -> None:
         """Start it again."""
 
+    async def remember(self) -> None:
+        """What the server has stored by now is on its disk; all clients are connected afterwards."""
 
+    async def forget(self, what: "Forgotten") -> None:
+        """The server is killed, and comes back without what it has stored of this since `remember`, in the stream `s`."""
+
+
+Forgotten = Literal["messages", "deliveries"]
 Body = Callable[[Site], Awaitable[None]]
 Run = Callable[[Body], None]
 
@@ -73,6 +83,33 @@ class RealSite:
     async def start(self) -> None:
         await self._server.restart()
 
+    async def remember(self) -> None:
+        await self._while_stopped(lambda: shutil.copytree(self._folder, self._remembered))
+
+    async def forget(self, what: Forgotten) -> None:
+        part = {"messages": "msgs", "deliveries": "obs"}[what]
+
+        def exchange() -> None:
+            shutil.rmtree(self._folder / part)
+            shutil.copytree(self._remembered / part, self._folder / part)
+
+        await self._while_stopped(exchange)
+
+    @property
+    def _folder(self) -> Path:
+        return self._server.store / "jetstream" / f"t{self._account}" / "streams" / "s"
+
+    @property
+    def _remembered(self) -> Path:
+        return Path(self._directory.name) / f"remembered-{self._account}"
+
+    async def _while_stopped(self, change: Callable[[], object]) -> None:
+        before = [client.stats["reconnects"] for client in self._clients]
+        await self._server.stop()  # with everything written
+        change()
+        await self._server.restart()
+        await _until_back(self._clients, before)
+
     async def _run(self, body: Body) -> None:
         try:
             async with patience():
@@ -91,6 +128,7 @@ class ModelSite:
         self.server = Server(self._world)
         self._network = Network(self._world, self.server)
         self._process = self._world.process("test")
+        self._remembered = 0.0
         self._clients: list[Client] = []
 
     def run(self, body: Body) -> None:
@@ -111,6 +149,19 @@ class ModelSite:
     async def start(self) -> None:
         self.server.start()
 
+    async def remember(self) -> None:
+        await asyncio.sleep(_MOMENT)
+        self._remembered = self._world.now
+        await asyncio.sleep(_MOMENT)
+
+    async def forget(self, what: Forgotten) -> None:
+        since = self._world.now - self._remembered
+        before = [client.stats["reconnects"] for client in self._clients]
+        self.server.stop()
+        self.server.forget(lambda: since if what == "messages" else 0.0, lambda: since if what == "deliveries" else 0.0)
+        self.server.start()
+        await _until_back(self._clients, before)
+
     async def _run(self, body: Body) -> None:
         try:
             await body(self)
@@ -119,3 +170,10 @@ class ModelSite:
             for client in self._clients:
                 await client.close()
             await asyncio.sleep(1)
+
+
+async def _until_back(clients: list[Client], before: list[int]) -> None:
+    """All are connected again; `before`: how often each had been by then."""
+    for client, reconnects in zip(clients, before, strict=True):
+        while client.stats["reconnects"] == reconnects or not client.is_connected:  # noqa: ASYNC110 - without callbacks
+            await asyncio.sleep(_MOMENT)

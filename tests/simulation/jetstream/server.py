@@ -177,9 +177,7 @@ class Server:
         """As an operator does, whatever the stream's configuration says."""
         return self.jetstream.streams[name].purge(pattern)
 
-    def forget(
-        self, messages: Callable[[], float], deliveries: Callable[[], float]
-    ) -> dict[str, list[StoredMessage]]:
+    def forget(self, messages: Callable[[], float], deliveries: Callable[[], float]) -> dict[str, list[StoredMessage]]:
         """While it is stopped: what it had not written to its disk is lost. Returns the messages that are gone, by stream.
 
         `messages` is asked for each stream, and `deliveries` for each of its consumers, for how many seconds before now.

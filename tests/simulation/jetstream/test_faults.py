@@ -10,7 +10,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 
-from tests.simulation.conformance.pulls import Delivered, Ended, Puller, S, info, settle, until_waiting
+from tests.simulation.conformance.pulls import Delivered, Ended, Puller, S, info, until_waiting
 from tests.simulation.jetstream.link import Link
 from tests.simulation.jetstream.network import Network
 from tests.simulation.jetstream.server import Server
@@ -233,22 +233,5 @@ def test_an_operator_deletes_and_purges() -> None:
         scene.server.delete_stream("s")
         with pytest.raises(NotFoundError):
             await scene.client.jetstream().stream_info("s")
-
-    _Scene().run(body)
-
-
-def test_a_power_cut_takes_the_newest_messages() -> None:
-    async def body(scene: _Scene) -> None:
-        for number in range(3):
-            await scene.publish(**{"Nats-Msg-Id": str(number)})
-        await scene.puller.ask(batch=1)
-        await settle(scene.client, (await scene.puller.raw()).reply)
-        assert scene.server.lose_newest("s", 1) == 1
-        scene.server.restart(1)
-        await scene.back()
-        state = (await scene.client.jetstream().stream_info("s")).state
-        assert (state.messages, state.first_seq, state.last_seq) == (1, 2, 2)
-        await scene.publish(**{"Nats-Msg-Id": "2"})
-        assert (await info(scene.client))["num_pending"] == 2
 
     _Scene().run(body)

@@ -1,8 +1,10 @@
 """Ways in which a message of SNS enters a process of the program."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 from unittest import mock
 
@@ -44,6 +46,8 @@ class Receivers:
         self._find = find
         self._port = port
         self._receivers: dict[Process, EventReceiver] = {}
+        self.taken: defaultdict[bytes, set[str]] = defaultdict(set)
+        """Names of the processes that took a message, by its body."""
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -74,7 +78,12 @@ class Receivers:
             process.call(self._accept, process, body, answered)
 
     def _accept(self, process: Process, body: bytes, answered: Answered) -> None:
-        process.spawn(_handle(self._receivers[process], body, answered))
+        def done(status: int | None) -> None:
+            if status == HTTPStatus.OK:
+                self.taken[body].add(process.name)
+            answered(status)
+
+        process.spawn(_handle(self._receivers[process], body, done))
 
 
 async def _handle(receiver: EventReceiver, body: bytes, answered: Answered) -> None:
@@ -83,7 +92,7 @@ async def _handle(receiver: EventReceiver, body: bytes, answered: Answered) -> N
     except MessageRefusedError as refusal:
         answered(refusal.status)
     else:
-        answered(200)
+        answered(HTTPStatus.OK)
 
 
 @contextmanager
