@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -72,6 +75,22 @@ class NatsServer:
         """Run again on the same port and store; a server that still runs is stopped first."""
         await self.stop()
         await self._start()
+
+    @asynccontextmanager
+    async def forgetting(self, part: str = "") -> AsyncIterator[None]:
+        """What the server stores until the block ends, it acknowledges and forgets, as one may that is killed.
+
+        `part`: of its store; everything else stays. Clients have to reconnect, at the beginning and at the end.
+        """
+        folder, before = self.store / part, self._directory / "before"
+        await self.stop()
+        shutil.copytree(folder, before)
+        await self.restart()
+        yield
+        await self.stop()
+        shutil.rmtree(folder)
+        before.rename(folder)
+        await self.restart()
 
     async def _start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,8 @@ class BucketState:
     """Revision of its mark, 0 without one. Records with smaller revisions were written before or during the refill."""
     refilled: bool = False
     """Whether it was ever refilled; otherwise the mark only says that the sidecar knows the bucket."""
+    last: int = 0
+    """Its highest revision so far."""
 
     @property
     def whole(self) -> bool:
@@ -54,13 +56,14 @@ class ClaimsStream:
     async def state(self) -> BucketState:
         """Read the current state."""
         try:
-            config = await self._config()
+            info = await self._info()
             raw = await self._jetstream.get_msg(self.names.bucket_stream, subject=self.names.key(_MARK))
         except NotFoundError as error:
             if is_gone(error):
                 return BucketState()
-            return BucketState(exists=True, is_open=self._is_open(config))
-        return BucketState(True, self._is_open(config), raw.seq or 0, refilled=raw.data == _REFILLED)
+            return BucketState(exists=True, is_open=self._is_open(info["config"]))
+        last = max(info["state"]["last_seq"], raw.seq or 0)
+        return BucketState(True, self._is_open(info["config"]), raw.seq or 0, raw.data == _REFILLED, last)
 
     async def is_open(self) -> bool:
         """Whether it exists and accepts claims."""
@@ -94,6 +97,10 @@ class ClaimsStream:
             LedgerStreamError: this server does not support it.
         """
         await self._require_ttl("UPDATE", await self._config() | self._closed())
+
+    async def delete(self) -> None:
+        """Delete it, so that a new one is created: claims fail meanwhile, and its revisions are not used again."""
+        await ask(self._client, f"STREAM.DELETE.{self.names.bucket_stream}")
 
     async def begin(self) -> None:
         """Let no message that has to stay be the first one. Call this before a new bucket is filled.

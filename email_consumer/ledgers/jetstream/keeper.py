@@ -16,6 +16,7 @@ import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.core.mail_queue import Delivered
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
@@ -23,6 +24,7 @@ from email_consumer.ledgers.jetstream.claims_stream import BucketState, ClaimsSt
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.record import BucketEntry
 from email_consumer.ledgers.jetstream.refill import Kept, MailConsumers, late, records
+from email_consumer.ledgers.jetstream.rolled_back import RolledBack
 from email_consumer.ledgers.jetstream.statements import HIGHEST_REVISION
 from email_consumer.ledgers.jetstream.streams import LedgerStreamError, taken
 from email_consumer.ledgers.jetstream.takeover import renew_takeover
@@ -37,7 +39,7 @@ _PATIENCE = 30.0
 """Seconds without progress of the projection after which the refill continues without the remaining outcomes."""
 _PAUSE = 0.05
 _KEY = "claims"
-_PASSING = (NatsError, TimeoutError, LostAckError, RefusedError, ClaimsLostError)
+_PASSING = (NatsError, TimeoutError, LostAckError, RefusedError, LedgerBlockedError)
 _REFILLS = "the claims bucket was lost; it is being refilled"
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +70,7 @@ class ClaimsKeeper:
         self._bucket = ClaimBucket(publisher, stream=mails.stream, idempotency_ttl=ttl)
         self._refill = ClaimBucket(publisher, stream=mails.stream, idempotency_ttl=ttl, refilling=True)
         self._clock = ServerClock(publisher, self._claims.names.bucket_stream)
+        self._rolled_back = RolledBack(self._bucket, publisher.client.stats, ttl)
         self._late_before: float = math.inf
         """Outcomes with a smaller revision belong to a lost bucket and were published too late for its refill."""
         self._reason = _REFILLS
@@ -93,7 +96,7 @@ class ClaimsKeeper:
             await self._claims.mark(refilled=False)
             _log.info("claims.adopted")
             found = await self._claims.state()
-        if found.whole:
+        if found.whole and not await self._lacks_revisions(found):  # or `run` makes it again
             await self._claims.secure()
             await self._remember()
             self._trust(found)
@@ -116,16 +119,23 @@ class ClaimsKeeper:
         """Check the bucket once, and refill it if it was lost.
 
         Raises:
-            LedgerStreamError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, ClaimsLostError: not yet.
+            LedgerStreamError, nats.errors.Error, TimeoutError, LostAckError, RefusedError, LedgerBlockedError: not yet.
             sqlite3.OperationalError: the database accepts no writes at present.
         """
         found = await self._claims.state()
-        if found.whole:
+        rolled_back = found.whole and (
+            await self._rolled_back.noticed() or (self._reason and await self._lacks_revisions(found))
+        )
+        if found.whole and not rolled_back:
             self._trust(found)
             return
         self._late_before, self._reason = math.inf, _REFILLS
+        if rolled_back:
+            await self._claims.delete()
+            found = BucketState()
         if known := await self._known():
             what = "it is gone" if not found.exists else "it was emptied, or created by somebody else"
+            what = "the server was killed, and lost its newest records" if rolled_back else what
             if found.is_open or not found.exists:
                 _log.error("claims.lost", reason=what, hint="it is refilled from the tables")
         if not found.exists:
@@ -147,6 +157,7 @@ class ClaimsKeeper:
 
     async def take(self, entries: Sequence[dict[str, Any]]) -> None:
         """Add outcomes to the bucket that are in the tables by now but came too late for the refill."""
+        self._rolled_back.add(entries)
         for entry in entries:
             if entry["revision"] < self._late_before and not entry["conflict"]:
                 await self._restore(entry)
@@ -161,7 +172,12 @@ class ClaimsKeeper:
     async def _remember(self) -> None:
         await write_value(self._database, _KEY, "marked")
 
+    async def _lacks_revisions(self, found: BucketState) -> bool:
+        ((highest,),) = await self._database.fetch(HIGHEST_REVISION)
+        return bool(found.last < highest)
+
     async def _create(self) -> None:
+        self._rolled_back.forget()
         ((highest,),) = await self._database.fetch(HIGHEST_REVISION)
         await self._claims.create(replicas=self._replicas, above=highest)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from email_consumer.core.ledger import Origin, Refused, ScheduleAnswer, TooLargeToKeepError
 from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Scheduled, Stopped
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.jetstream.stored_lately import StoredLately
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.record import BucketEntry, doubted, takes_over, waiting
@@ -21,6 +22,7 @@ class Keeping:
     def __init__(
         self,
         publisher: Publisher,
+        stored: StoredLately,
         bucket: ClaimBucket,
         clock: ServerClock,
         *,
@@ -34,6 +36,7 @@ class Keeping:
 
         Args:
             publisher: connected.
+            stored: gets what was handed over.
             bucket: of claims.
             clock: of the bucket's server.
             stream: the mail stream.
@@ -43,6 +46,7 @@ class Keeping:
             check_patience: raises once a time (event-loop clock) is over.
         """
         self._publisher = publisher
+        self._stored = stored
         self._bucket = bucket
         self._clock = clock
         self._stream = stream
@@ -86,7 +90,9 @@ class Keeping:
             return Duplicate()
         # Also if the record stems from an earlier delivery of this mail, whose worker may have died before publishing it.
         try:
-            await publish_scheduled(self._publisher, self._stream, message, origin, life=record.life, held_by=held_by)
+            await publish_scheduled(
+                self._publisher, self._stream, message, origin, life=record.life, held_by=held_by, stored=self._stored
+            )
         except TooLargeToKeepError:
             if not held_by:
                 await self._bucket.forget(message.tag, found.revision)

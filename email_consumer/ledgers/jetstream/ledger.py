@@ -25,6 +25,7 @@ from email_consumer.core.ledger import (
 )
 from email_consumer.core.outcome import Conflict, Duplicate, InDoubt, Outcome, Sent, Stopped
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.jetstream.stored_lately import StoredLately
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.clock import ServerClock
@@ -106,9 +107,11 @@ class JetStreamLedger:
         self._guard = guard or ClaimsGuard(ClaimsStream(publisher.client, stream))
         self._patience = patience
         self._keep_subjects = keep_subjects
-        self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience)
+        self._stored = StoredLately(publisher)
+        self._outcomes = OutcomePublisher(publisher, Names(stream).outcomes, patience, self._stored)
         self._keeping = Keeping(
             publisher,
+            self._stored,
             self._bucket,
             self._clock,
             stream=stream,
@@ -132,7 +135,11 @@ class JetStreamLedger:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Publish outcomes and watch the bucket until the block ends."""
-        async with supervised(Service("outcome feed", self._outcomes.run), Service("claims guard", self._guard.run)):
+        async with supervised(
+            Service("outcome feed", self._outcomes.run),
+            Service("claims guard", self._guard.run),
+            Service("stored lately", self._stored.run),
+        ):
             yield
 
     def events_expected_from(self, moment: float) -> None:

@@ -7,6 +7,7 @@ import structlog
 
 from email_consumer.core.ledger import LedgerBlockedError
 from email_consumer.jetstream.publisher import Publisher, TooLargeError
+from email_consumer.jetstream.stored_lately import StoredLately
 
 _INTERVAL = 0.01
 """Minimum seconds between the starts of two batches."""
@@ -20,9 +21,10 @@ _log = structlog.get_logger(__name__)
 class OutcomePublisher:
     """Gathers states into batches; each submission returns once the stream has stored its batch."""
 
-    def __init__(self, publisher: Publisher, subject: str, patience: float) -> None:
-        """`patience`: seconds a submission waits while the stream accepts nothing."""
+    def __init__(self, publisher: Publisher, subject: str, patience: float, stored: StoredLately) -> None:
+        """`patience`: seconds a submission waits while the stream accepts nothing. `stored` gets what it has accepted."""
         self._patience = patience
+        self._stored = stored
         self._publisher = publisher
         self._subject = subject
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
@@ -62,9 +64,9 @@ class OutcomePublisher:
                 await self._store(batch)
 
     async def _store(self, batch: list[tuple[bytes, asyncio.Future[None]]]) -> None:
-        payload = b"".join(entry for entry, _ in batch)
+        payload, identity = b"".join(entry for entry, _ in batch), uuid4().hex
         try:
-            await self._publisher.until_stored(self._subject, payload, uuid4().hex)
+            await self._publisher.until_stored(self._subject, payload, identity)
         except TooLargeError as error:
             if len(batch) > 1:  # an operator limits message sizes of the stream further than the server does
                 await self._store(batch[: len(batch) // 2])
@@ -74,6 +76,7 @@ class OutcomePublisher:
         except Exception as error:  # noqa: BLE001 - raised to the waiting callers
             _answer(batch, error)
         else:
+            self._stored.add(self._subject, payload, identity)
             _answer(batch, None)
 
     def _take(self) -> list[tuple[bytes, asyncio.Future[None]]]:

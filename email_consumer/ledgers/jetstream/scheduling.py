@@ -21,6 +21,7 @@ from email_consumer.core.ledger import NotKeptError, Origin, TooLargeToKeepError
 from email_consumer.core.traceparent import MOST_TRACED, TRACEPARENT, traceparent_of
 from email_consumer.core.unsent import Unsent
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError, TooLargeError
+from email_consumer.jetstream.stored_lately import StoredLately
 from email_consumer.ledgers import statements
 from email_consumer.ledgers.jetstream.statements import RETIRE_ENDED, RETIRE_FORMER, RETIRE_OPEN, SHOWN
 from email_consumer.ledgers.jetstream.streams import Names
@@ -54,12 +55,19 @@ _log = structlog.get_logger(__name__)
 
 
 async def publish_scheduled(
-    publisher: Publisher, stream: str, message: EmailMessage, origin: Origin, *, life: int, held_by: str | None = None
+    publisher: Publisher,
+    stream: str,
+    message: EmailMessage,
+    origin: Origin,
+    *,
+    life: int,
+    held_by: str | None = None,
+    stored: StoredLately | None = None,
 ) -> None:
     """Return once `<stream>-scheduled` holds the mail; publishing the same delivery again creates no second copy.
 
     `life`: the revision of the claims bucket since which the uuid belongs to this mail; 0 if it was unknown before.
-    `held_by`: the key of the hold that it waits for.
+    `held_by`: the key of the hold that it waits for. `stored` gets what was stored.
 
     Raises:
         TooLargeToKeepError: with our headers the mail exceeds a limit of the NATS server.
@@ -81,6 +89,8 @@ async def publish_scheduled(
     identity = f"{message.tag}:{origin.reference}:{origin.stored_at:.6f}"
     try:
         await publisher.store(Names(stream).scheduled, payload, identity, headers)
+        if stored:
+            stored.add(Names(stream).scheduled, payload, identity, headers)
     except TooLargeError as error:
         raise TooLargeToKeepError(str(error)) from None
     except (LostAckError, RefusedError) as error:

@@ -126,10 +126,13 @@ async def projected(client: Client, stream: str) -> tuple[int, int]:
 
 async def taken(client: Client, name: str) -> tuple[int, int]:
     """The sequence number up to which the sidecar has consumed a stream, and the last one in the stream."""
-    state = (await client.jetstream().stream_info(name)).state
-    return (
-        state.first_seq - 1 if state.messages else state.last_seq
-    ), state.last_seq  # acknowledged messages are deleted
+    jetstream = client.jetstream()
+    state = (await jetstream.stream_info(name)).state
+    if not state.messages:  # acknowledged messages are deleted
+        return state.last_seq, state.last_seq
+    # Unless the server was killed and forgot the deletion: the consumer is past them, and they stay.
+    floor = (await jetstream.consumer_info(name, CONSUMER)).ack_floor
+    return max(state.first_seq - 1, floor.stream_seq if floor else 0), state.last_seq
 
 
 async def deliver_again(client: Client, stream: str) -> None:
