@@ -1,5 +1,6 @@
 """One browser and one harness for all tests of a process; each test uses different topics and addresses."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from selenium.webdriver import Chrome
 
 from tests.browser.harness import SENDER, BrowserHarness, run_harness
 from tests.browser.page import Page, chromium
+from tests.browser.past_week import write_past_week, zone_at_noon
 
 
 @pytest.fixture(scope="package")
@@ -23,7 +25,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="package")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserHarness]:
-    with run_harness(tmp_path_factory.mktemp("harness"), SENDER_NAME=SENDER) as started:
+    filled = tmp_path_factory.mktemp("filled") / "email.db"
+    asyncio.run(write_past_week(filled))
+    variables = {"SENDER_NAME": SENDER, "TIMEZONE": zone_at_noon()}
+    with run_harness(tmp_path_factory.mktemp("harness"), filled=filled, **variables) as started:
         yield started
 
 

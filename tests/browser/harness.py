@@ -5,6 +5,7 @@ It lives in a thread of its own, since the driver of the browser blocks, and wha
 
 import asyncio
 import itertools
+import shutil
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -85,8 +86,8 @@ class BrowserHarness:
 
 
 @contextmanager
-def run_harness(directory: Path, **variables: object) -> Iterator[BrowserHarness]:
-    """Until the block ends."""
+def run_harness(directory: Path, *, filled: Path | None = None, **variables: object) -> Iterator[BrowserHarness]:
+    """Until the block ends; `filled` is a database that the daemon begins with a copy of."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="harness")
     thread.start()
@@ -95,6 +96,9 @@ def run_harness(directory: Path, **variables: object) -> Iterator[BrowserHarness
     def do(work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE)
 
+    if filled:
+        (directory / "daemon" / "data").mkdir(parents=True)
+        shutil.copy(filled, directory / "daemon" / "data" / "email.db")
     try:
         yield do(stack.enter_async_context(_running(directory, loop, variables)))
     finally:

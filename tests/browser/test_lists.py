@@ -3,6 +3,7 @@
 from tests.acceptance.publisher import as_map
 from tests.browser.harness import BrowserHarness
 from tests.browser.page import Page
+from tests.browser.past_week import DOUBTFUL
 
 
 def test_a_dead_letter_is_shown_and_sent_again(page: Page, harness: BrowserHarness) -> None:
@@ -126,6 +127,7 @@ def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, h
     harness.publish([as_map("bounced-1", email="bounce+list@simulator.amazonses.com")])
     page.wait(lambda: "reason" in harness.ask("GET", "/v1/suppressions/bounce+list@simulator.amazonses.com"))
     page.go("suppressions")
+    page.submit("#suppressed-find", "bounce+list@simulator.amazonses.com")
     row = '#suppressions [data-address="bounce+list@simulator.amazonses.com"]'
     page.read(row, "hard bounce")
     page.click(f"{row} a.open")
@@ -135,7 +137,8 @@ def test_a_bounce_appears_with_its_reason_and_leads_to_the_history(page: Page, h
 def test_mail_in_doubt_is_counted_and_listed(page: Page, harness: BrowserHarness) -> None:
     harness.fault({"uuid": "doubtful"}, kind="cut_before")
     harness.publish([as_map("doubtful", email="doubt@example.com", topic_id="doubts")])
-    page.wait(lambda: page.number("#tile-doubt dd") >= 1)
+    page.wait(lambda: "doubtful" in [mail["uuid"] for mail in harness.ask("GET", "/v1/in-doubt")["mails"]])
+    page.wait(lambda: page.number("#tile-doubt dd") >= DOUBTFUL)
     page.click("#tile-doubt a")
     assert "doubt@example.com" in page.read('#in-doubt [data-uuid="doubtful"]', "doubts")
     page.click('#in-doubt [data-uuid="doubtful"] a.open')
