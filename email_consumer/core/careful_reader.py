@@ -9,14 +9,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from cachetools import LRUCache
-
 from email_consumer.core.delivery import Delivery
 
 FATAL = 3
 """Fatal reads after which a delivery is left unread; its first delivery is not counted."""
-_REMEMBERED = 50_000
-"""Deliveries that were read and may be retried; a source never has more of them outstanding."""
+_REMEMBERED = 20_000
+"""Deliveries that were read and may be retried. One that is forgotten is only recorded once more."""
 
 Read = TypeVar("Read")
 
@@ -41,7 +39,8 @@ class CarefulReader(Generic[Read]):
     def __init__(self, read: Callable[[bytes], Read], journal: ReadingJournal) -> None:
         self._read = read
         self._journal = journal
-        self._harmless: LRUCache[str, bool] = LRUCache(_REMEMBERED)
+        self._harmless: dict[int, None] = {}
+        """Numbers from the keys of deliveries that this process survived, oldest first."""
         self._one_at_a_time = asyncio.Lock()
 
     async def read(self, delivery: Delivery) -> Read:
@@ -54,7 +53,8 @@ class CarefulReader(Generic[Read]):
         if delivery.received <= 1:
             return self._read(delivery.payload)
         key = _key(delivery)
-        if key in self._harmless:
+        number = int(key[:16], 16)
+        if number in self._harmless:
             return self._read(delivery.payload)
         async with self._one_at_a_time:
             begun = await self._journal.begin(key)
@@ -65,7 +65,9 @@ class CarefulReader(Generic[Read]):
             try:
                 return self._read(delivery.payload)
             finally:
-                self._harmless[key] = True
+                self._harmless[number] = None
+                if len(self._harmless) > _REMEMBERED:
+                    del self._harmless[next(iter(self._harmless))]
                 await self._journal.end(key)
 
 

@@ -96,14 +96,15 @@ class EndpointDeliveries:
     async def _attempt(self, endpoint: Endpoint, row: Row) -> None:
         answer = await self._sender.send(endpoint, row["event_id"], row["body"], row["traceparent"])
         now = time.time()
+        result = Result(row["id"], endpoint.id, row["event_id"], row["attempts"])
         self._metrics.webhook_attempts["failed" if answer.error else "delivered"] += 1
         if not answer.error:
-            result = Result(row["id"], row["attempts"], delivered_at=now)
+            result = result._replace(delivered_at=now)
         else:
             pause = delay(row["attempts"] + 1, answer.retry_after)
             next_at = None if pause is None else now + pause
             self._metrics.events_dropped["webhook"] += next_at is None
-            result = Result(row["id"], row["attempts"], next_at=next_at, error=answer.error)
+            result = result._replace(next_at=next_at, error=answer.error)
         self._results.record(result, self._settled)
         try:
             await self._judge(answer, now)

@@ -19,6 +19,8 @@ class Result(NamedTuple):
     """Of an attempt, as `statements.SETTLE` takes it. Times are Unix seconds."""
 
     id: int
+    endpoint_id: str
+    event_id: str
     attempts: int
     """Those before this one: a delivery that was made due again meanwhile stays due."""
     next_at: float | None = None

@@ -51,10 +51,11 @@ ORDER BY next_at, id LIMIT :limit
 
 NEXT_DUE = "SELECT min(next_at) FROM webhook_deliveries WHERE endpoint_id = ? AND next_at > ?"
 
-# Not if it was made due again during the attempt: then it counts its attempts from the first on.
+# Not if it was made due again during the attempt: then it counts its attempts from the first on. Nor if it was deleted
+# meanwhile: SQLite gives the id of the newest row that is gone to the next one.
 SETTLE = """
 UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = :next_at, delivered_at = :delivered_at, error = :error
-WHERE id = :id AND attempts = :attempts
+WHERE id = :id AND endpoint_id = :endpoint_id AND event_id = :event_id AND attempts = :attempts
 """
 
 DELIVERIES = """

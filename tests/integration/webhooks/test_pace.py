@@ -174,3 +174,27 @@ async def test_it_says_when_something_else_is_due(path: Path) -> None:
         assert taken(due) == ["evt_0"]
         due.release(1, time.time())
         assert due.wanting(8)
+
+
+async def test_the_answer_for_an_erased_delivery_says_nothing_of_the_one_that_has_its_id_now(path: Path) -> None:
+    go = asyncio.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        await go.wait()
+        return web.Response()
+
+    async with receiver(answer) as hook, webhooks(path) as site:
+        endpoint = await site.add(hook.url)
+        await add_deliveries(site.feedback.database, endpoint, 0, 1)
+        site.deliverer.due({endpoint.id})
+        await hook.until(1)
+        [(erased, *_)] = await site.feedback.database.fetch("SELECT id FROM webhook_deliveries")
+        async with site.feedback.database.transaction() as connection:
+            await connection.execute("DELETE FROM webhook_deliveries")
+        await add_deliveries(site.feedback.database, endpoint, 1, 1)
+        assert [row[0] for row in await site.feedback.database.fetch("SELECT id FROM webhook_deliveries")] == [erased]
+        go.set()
+        site.deliverer.due({endpoint.id})
+        await hook.until(2)
+        await until(lambda: all(row[2:] == (1, 0, 1, None) for row in site.deliveries()))
+    assert [each.headers["webhook-id"] for each in hook.received] == ["evt_0", "evt_1"]
