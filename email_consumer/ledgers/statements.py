@@ -83,6 +83,8 @@ ON CONFLICT (uuid) DO UPDATE
 SET scheduled_at = iif(content_id IS NULL OR :put_back, coalesce(excluded.scheduled_at, scheduled_at), scheduled_at),
     content_id = coalesce(content_id, excluded.content_id), held_by = coalesce(excluded.held_by, held_by),
     held_times = held_times + :put_back,
+    -- A refill of a lost bucket counted it as claimed, but no process handles it any longer.
+    in_doubt = iif(:put_back AND status = {Status.PROCESSED}, 1, in_doubt),
     published_at = iif(:put_back, NULL, published_at),
     published_sequence = iif(:put_back, 0, published_sequence),
     -- Mail that waits for its tenant's limits has come through its ramp.

@@ -13,12 +13,16 @@ from nats.js.errors import ServerError
 
 from email_consumer.core.ledger import Claim, LedgerBlockedError
 from email_consumer.core.outcome import Busy, Duplicate, Failed, InDoubt, Outcome, Rejected, Scheduled, Sent
+from email_consumer.holds.held_mail import HeldMail
+from email_consumer.holds.hold_list import HoldList
 from email_consumer.ledgers.jetstream.claims_stream import ClaimsStream
 from email_consumer.ledgers.jetstream.guard import ClaimsGuard
 from email_consumer.ledgers.jetstream.mail_state import encode_state
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord
 from email_consumer.ledgers.jetstream.streams import Names, ensure_ledger_streams
 from email_consumer.ledgers.rule import CONFLICT
+from email_consumer.message.lane import Lane
+from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.store.status import Status
 from tests.factories import ORIGIN, mail
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
@@ -262,3 +266,24 @@ async def test_a_mark_that_somebody_overwrote_ends_nothing(harness: LostClaimsHa
         await harness.keeper.check()
     async with harness.jetstream.open() as ledger:
         assert await ledger.claim(mail(), AGAIN) == Duplicate()
+
+
+async def test_mail_that_meets_a_hold_after_a_refill_is_released_with_the_others(
+    harness: LostClaimsHarness,
+) -> None:
+    """The refill counted it as claimed, and the tables were told so: nobody has it in hand once it waits for the hold."""
+    [origin] = await harness.deliver(mail())
+    await harness.lose()
+    await harness.refill()
+    again = replace(origin, received=2)
+    async with harness.following():
+        async with harness.jetstream.open(policy(grace=3600), after_crash=True) as early:
+            assert isinstance(await early.schedule(mail(), again, "lane:bulk"), InDoubt)
+            while not await harness.database.fetch("SELECT 1 FROM email_requests"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        async with harness.jetstream.open(policy(grace=0), after_crash=True) as later:
+            assert await later.schedule(mail(), again, "lane:bulk") == Scheduled()
+            while not await harness.database.fetch("SELECT 1 FROM email_requests WHERE held_by IS NOT NULL"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    await HeldMail(harness.database, HoldList(harness.database, lambda _: None), lambda: None).release()
+    assert len((await DueMail(harness.database).take(Lane.BULK, 10)).messages) == 1
