@@ -16,6 +16,9 @@ from email_consumer.jetstream.publisher import Publisher, TooLargeError
 
 _KEPT = 10.0
 """Seconds before the last message that are kept; a server was seen to lose less than one."""
+_FORGOTTEN = 150.0
+"""Seconds after which they are forgotten while the connection works, even if no message follows: mail that was erased, or
+finished so long ago that nobody knows it any longer, must not come back."""
 _MOST_BYTES = 4 * 1024 * 1024
 _LOOK = 1.0
 """Seconds between two looks at the connection."""
@@ -40,13 +43,18 @@ class StoredLately:
         self._messages: deque[_Message] = deque()
         self._bytes = 0
 
+    def __len__(self) -> int:
+        """Messages that are kept."""
+        return len(self._messages)
+
     def add(self, subject: str, payload: bytes, identity: str, headers: Mapping[str, str] | None = None) -> None:
         """Keep it for a while; `identity` is its `Nats-Msg-Id`."""
         now = time.monotonic()
         self._messages.append(_Message(now, subject, payload, identity, headers or {}))
         self._bytes += len(payload)
-        while self._messages[0].stored_at < now - _KEPT or (self._bytes > _MOST_BYTES and len(self._messages) > 1):
-            self._bytes -= len(self._messages.popleft().payload)
+        self._forget(now - _KEPT)
+        while self._bytes > _MOST_BYTES and len(self._messages) > 1:
+            self._drop_oldest()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -57,6 +65,15 @@ class StoredLately:
             if statistics["reconnects"] != reconnects:
                 reconnects = statistics["reconnects"]
                 await self._publish_again()
+            elif self._publisher.client.is_connected:
+                self._forget(time.monotonic() - _FORGOTTEN)
+
+    def _forget(self, before: float) -> None:
+        while self._messages and self._messages[0].stored_at < before:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._bytes -= len(self._messages.popleft().payload)
 
     async def _publish_again(self) -> None:
         again = 0

@@ -9,12 +9,15 @@ import pytest
 from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import Duplicate, InDoubt, Sent
 from email_consumer.jetstream import stored_lately
+from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.streams import Names, projected
+from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.status import Status
 from tests.factories import ORIGIN, mail
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy
 from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, LostClaimsHarness, lost_claims_harness
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 _BUCKET = f"jetstream/$G/streams/{BUCKET}"
 _OUTCOMES = f"jetstream/$G/streams/{Names(STREAM).outcomes}"
@@ -70,6 +73,18 @@ async def test_outcomes_that_were_lost_are_published_again(
             await ledger.finish(mail(), Sent("ses-1"), ORIGIN)
         async with harness.following():
             await _shown(harness, mail().uuid)
+
+
+async def test_what_was_stored_long_ago_is_not_published_again(
+    jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_lately, "_LOOK", 0.01)
+    monkeypatch.setattr(stored_lately, "_FORGOTTEN", 0.0)
+    stored = stored_lately.StoredLately(Publisher(jetstream.client))
+    stored.add("subject", b"payload", "identity")
+    assert len(stored) == 1
+    async with supervised(Service("stored lately", stored.run)):
+        await until(lambda: not len(stored))
 
 
 async def test_what_is_settled_and_came_back_is_in_the_tables(harness: LostClaimsHarness, server: NatsServer) -> None:
