@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ async def due_deliveries_of(site: WebhooksHarness, count: int) -> DueDeliveries:
     return DueDeliveries(site.feedback.database, endpoint.id)
 
 
+def answers_after(go: asyncio.Event) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """For a receiver that takes a request at once, and answers it after the signal."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        await go.wait()
+        return web.Response()
+
+    return answer
+
+
 def taken(due: DueDeliveries) -> list[str]:
     found = []
     while row := due.take():
@@ -41,12 +52,7 @@ def taken(due: DueDeliveries) -> list[str]:
 
 async def test_answers_make_room_before_they_are_recorded_and_a_bounded_number_of_them_waits(path: Path) -> None:
     go = asyncio.Event()
-
-    async def answer(_request: web.Request) -> web.Response:
-        await go.wait()
-        return web.Response()
-
-    async with receiver(answer) as hook, webhooks(path) as site:
+    async with receiver(answers_after(go)) as hook, webhooks(path) as site:
         endpoint = await site.add(hook.url)
         await add_deliveries(site.feedback.database, endpoint, 0, MOST + 100)
         site.deliverer.due({endpoint.id})
@@ -76,12 +82,7 @@ async def test_a_process_that_ends_in_good_order_repeats_nothing(path: Path) -> 
 
 async def test_after_a_removal_nothing_of_what_was_read_is_sent(path: Path) -> None:
     go = asyncio.Event()
-
-    async def answer(_request: web.Request) -> web.Response:
-        await go.wait()
-        return web.Response()
-
-    async with receiver(answer) as hook, receiver() as other, webhooks(path) as site:
+    async with receiver(answers_after(go)) as hook, receiver() as other, webhooks(path) as site:
         endpoint = await site.add(hook.url)
         await add_deliveries(site.feedback.database, endpoint, 0, 100)
         site.deliverer.due({endpoint.id})
@@ -178,12 +179,7 @@ async def test_it_says_when_something_else_is_due(path: Path) -> None:
 
 async def test_the_answer_for_an_erased_delivery_says_nothing_of_the_one_that_has_its_id_now(path: Path) -> None:
     go = asyncio.Event()
-
-    async def answer(_request: web.Request) -> web.Response:
-        await go.wait()
-        return web.Response()
-
-    async with receiver(answer) as hook, webhooks(path) as site:
+    async with receiver(answers_after(go)) as hook, webhooks(path) as site:
         endpoint = await site.add(hook.url)
         await add_deliveries(site.feedback.database, endpoint, 0, 1)
         site.deliverer.due({endpoint.id})
