@@ -20,18 +20,21 @@ _AT_ONCE = 1000
 
 
 class Publisher:
-    """Publishes mails with a body of about `body` bytes of HTML; each has a uuid of its own, and `topic` if it is given."""
+    """Publishes mails with a body of about `body` bytes of HTML; each has a uuid of its own, and `topic` if it is given.
 
-    def __init__(self, client: Client, body: int, topic: str = "") -> None:
+    Publishers of one stream need different seeds, or their uuids are the same.
+    """
+
+    def __init__(self, client: Client, body: int, topic: str = "", seed: int = 1) -> None:
         self._client = client
         self._jetstream = client.jetstream(publish_async_max_pending=_AT_ONCE)
         self._body = (_PARAGRAPH * (body // len(_PARAGRAPH) + 1))[:body]
         self._further = {"topic_id": topic} if topic else {}
-        self._chance = random.Random(1)  # the same mails in each run
+        self._chance = random.Random(seed)  # the same mails in each run
 
     @classmethod
-    async def connect(cls, url: str, body: int = 1000, topic: str = "") -> "Publisher":
-        return cls(await nats.connect(url), body, topic)
+    async def connect(cls, url: str, body: int = 1000, topic: str = "", seed: int = 1) -> "Publisher":
+        return cls(await nats.connect(url), body, topic, seed)
 
     async def close(self) -> None:
         await self._client.close()

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from nats.js.api import RetentionPolicy
 
+from benchmarks.cores import BESIDE, UNDER_TEST, on
 from benchmarks.endpoint.process import Endpoint
 from benchmarks.mails import Publisher
 from benchmarks.throughput.contestants import environment
@@ -80,9 +81,9 @@ async def start_harness(
             await publisher.publish(mails)
             variables = environment(server.url, endpoint, "fleet") | {"SES_RATE_PER_SEC": str(rate), "API_KEY": _KEY}
             [port] = free_ports(1)
-            async with (
-                Fleet(directory, variables, port=port, workers=workers) as fleet,
-                aiohttp.ClientSession(headers={"X-API-KEY": _KEY}) as session,
-            ):
+            async with AsyncExitStack() as stack:
+                with on(UNDER_TEST | BESIDE):  # several processes; the caller may be confined to one core
+                    fleet = await stack.enter_async_context(Fleet(directory, variables, port=port, workers=workers))
+                session = await stack.enter_async_context(aiohttp.ClientSession(headers={"X-API-KEY": _KEY}))
                 yield Harness(fleet, server, endpoint, publisher, session)
             await publisher.close()
