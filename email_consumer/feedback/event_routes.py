@@ -54,11 +54,11 @@ class EventRoutes:
         try:
             body = await read_bytes(request, at_most=MAX_BODY)
         except ApiError as error:
+            if error.status == HTTPStatus.REQUEST_TIMEOUT:  # SNS gives up for good after a 4xx, and we may just be busy
+                error = ApiError(503, error.code, str(error), headers={"Retry-After": "1"})
             cause = "size" if error.code == "too_large" else error.code
             self._receiver.refusals.record(MessageRefusedError(cause, str(error), error.status))
-            if error.status == HTTPStatus.REQUEST_TIMEOUT:  # SNS gives up for good after a 4xx, and we may just be busy
-                raise ApiError(503, error.code, str(error), headers={"Retry-After": "1"}) from error
-            raise
+            raise error from None
         try:
             await self._receiver.handle(body, headers.get("x-amz-sns-message-type"), raw_header=raw)
         except MessageRefusedError as refusal:

@@ -150,8 +150,12 @@ async def test_an_event_that_comes_slowly_is_asked_for_again(path: Path, monkeyp
     async with open_harness(path) as harness, serve(harness) as http:
         reader, writer = await asyncio.open_connection("127.0.0.1", URL(http.url).port)
         writer.write(b"POST /v1/events/results HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
-        async with patience():
-            head = await reader.readuntil(b"\r\n\r\n")
+        with capture_logs() as lines:
+            async with patience():
+                head = await reader.readuntil(b"\r\n\r\n")
         writer.close()
         assert head.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After: 1" in head
+        assert [(line["cause"], line["status"]) for line in lines if line["event"] == "events.refused"] == [
+            ("too_slow", 503)
+        ]
