@@ -59,7 +59,7 @@ class Content(FromOutside):
     configuration_set: ConfigurationSet | None = None
     """In place of `CONFIGURATION_SET`."""
     track_opens: bool | None = None
-    """In place of what `TRACK_OPENS` says, and of what SES tracks by the configuration set."""
+    """In place of what `TRACK_OPENS` says, unless that is `off`, and of what SES tracks by the configuration set."""
     track_clicks: bool | None = None
     """Whether SES tracks clicks, in place of what the configuration set says."""
     list_unsubscribe: ListUnsubscribe = None

@@ -34,7 +34,7 @@ class Addressed(FromOutside):
     OTHER_NAMES: ClassVar = {"plan_id": "topic_id"}  # the oldest publishers call a topic a plan
 
     uuid: Key
-    """The idempotency key, one per mail: whatever comes again under it is not sent again."""
+    """The idempotency key, one per mail: whatever comes again under it within `IDEMPOTENCY_TTL` is not sent again."""
     email: MailAddress
     """The recipient."""
     topic_id: Topic | None = None

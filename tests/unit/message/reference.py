@@ -81,19 +81,20 @@ _EXAMPLES: dict[str, object] = {
 _HEAD = """# The message
 
 What publishers write to the stream, field by field. A message is MessagePack or JSON, a map or the short array; over SQS it is
-JSON, or MessagePack in base64. `POST /v1/messages` accepts the same fields (`content` instead of `body`; `emails` has one mail per
-address).
+JSON, or MessagePack in base64. `POST /v1/messages` accepts the same fields except `uuid`, which it makes (`content` instead of
+`body`; `emails` has one mail per address).
 
 - Keys are snake_case or camelCase (`topic_id`, `topicId`); `plan_id` is an older name of `topic_id`. In MessagePack, text may be
   str, or bin with UTF-8.
-- For every optional field, nil, empty text, an empty list and an empty map mean "not given".
+- For every optional field, nil, empty text (but in `body`), an empty list and an empty map mean "not given".
 - Unknown keys are ignored, logged once and counted; over HTTP, `warnings` names them. A key that is one letter away from
-  `scheduled_at`, `expires_at`, `send_window`, `cc`, `bcc`, `topic_id`, `lane` or `unsubscribe_group`, while that field is absent, is
-  refused.
+  `scheduled_at`, `expires_at`, `send_window`, `cc`, `bcc`, `topic_id`, `unsubscribe_group` or, with the name of a lane, `lane`, while that
+  field is absent, is refused.
 - An address that appears more than once in `email`, `cc` and `bcc` gets the mail once: `email` takes precedence over `cc`, and `cc`
   over `bcc`.
-- An invalid message becomes a dead letter (over HTTP, a 422) that names the field. A whole message may have {megabytes} MB and
-  {elements:,} keys and values, including nested ones.
+- An invalid message becomes a dead letter that names the field. Over HTTP the request gets a 422, or a 400 for a time; an invalid
+  address among others in `emails` is only left out (`refused`). A whole message may have {megabytes} MB and {elements:,} keys and
+  values, including nested ones.
 """
 _TIMES = """## Times
 
