@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -93,34 +94,37 @@ class HeldMail:
         return bool(self._metrics.limited_tenants and self._limits.limits.rates)
 
     async def release(self) -> int:
-        """Release all mail whose hold is over, with pauses; returns the number of mails.
+        """Release all mail whose hold is over, in turns and with pauses; returns the number of mails.
 
         Raises:
             sqlite3.OperationalError: the file accepts no writes at present; what was released stays released.
         """
         if self._database.writes == self._none_at:
             return 0
-        writes, released = self._database.writes, 0  # before the look, so that nothing is missed
+        released, by_key = 0, Counter[str]()
+        while True:
+            turn = await self._take_turns()
+            for key in [key for key in by_key if not turn[key]]:
+                mails = by_key.pop(key)
+                if not limited_by(key):  # which are released all the time
+                    _log.info("hold.released", key=key, mails=mails)
+            if not turn:
+                return released
+            released += turn.total()
+            by_key.update(turn)
+
+    async def _take_turns(self) -> Counter[str]:
+        """Release some mail of each key, so that none waits for all mail of another; how many mails of which keys."""
+        writes, released = self._database.writes, Counter[str]()  # before the look, so that nothing is missed
         keys = [row["key"] for row in await self._database.fetch(statements.KEYS)]
         self._none_at = -1 if keys else writes
         self._metrics.limited_tenants = len({tenant for key in keys if (tenant := limited_by(key))})
         for key in keys:
-            mails = await self._release(key)
-            if mails and not limited_by(key):  # which are released all the time
-                _log.info("hold.released", key=key, mails=mails)
-            released += mails
-        return released
-
-    async def _release(self, key: str) -> int:
-        released = 0
-        while not self._holds.holds(key):  # it may be placed again meanwhile
             began = time.monotonic()
-            mails = await self._release_some(key)
-            if not mails:
-                break
-            released += mails
-            self._released()
-            await rest(began, _SHARE)
+            if not self._holds.holds(key) and (mails := await self._release_some(key)):
+                released[key] = mails
+                self._released()
+                await rest(began, _SHARE)
         return released
 
     async def _release_some(self, key: str) -> int:

@@ -11,9 +11,10 @@ from email_consumer.api.tenant_routes import TenantRoutes
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.ramps import RAMPED, Ramps
 from email_consumer.core.tenant_limits import LIMITED, TenantLimits
-from email_consumer.holds import limit_release
+from email_consumer.holds import held_mail, limit_release
 from email_consumer.holds.active_holds import ActiveHolds
 from email_consumer.holds.held_mail import HeldMail
+from email_consumer.holds.hold import Holder
 from email_consumer.holds.hold_list import HoldList
 from email_consumer.holds.keys import limit_key, ramp_key
 from email_consumer.holds.limit_release import LimitRelease
@@ -140,6 +141,27 @@ async def test_mail_that_came_through_its_ramp_does_not_wait_for_it_again(databa
 async def test_without_its_limit_everything_goes_on(database: Database) -> None:
     await store(database, range(700))
     assert await HeldMail(database, HoldList(database, lambda _: None), lambda: None).release() == 700
+
+
+async def test_a_tenant_with_a_high_rate_keeps_nobody_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its limits always allow some more; mail whose hold ends meanwhile is released in between."""
+    holds = HoldList(database, lambda _: None)
+
+    async def resume(*_: float) -> None:
+        await holds.resume("topic:news", by="an operator")
+
+    for module in (held_mail, limit_release):
+        monkeypatch.setattr(module, "_BATCH", 2)
+    monkeypatch.setattr(held_mail, "rest", resume)
+    await store(database, range(6))
+    await store(database, range(6, 7), "topic:news")
+    await holds.place("topic:news", "", Holder.OPERATOR)
+    release = LimitRelease(database, TenantLimits(rates={"acme": 1_000_000.0}))
+    assert await HeldMail(database, holds, lambda: None, limits=release).release() == 7
+    order = [row["uuid"] for row in await database.fetch("SELECT uuid FROM email_requests ORDER BY updated_at, id")]
+    assert order.index("u-6") == 2, "after the first batch of the tenant"
 
 
 async def test_operators_see_limits_and_what_waits(database: Database) -> None:
