@@ -60,10 +60,12 @@ class RolledBack:
         if self._reconnects != (reconnects := self._statistics["reconnects"]):
             self._reconnects, self._reconnected_at = reconnects, now
             self._unchecked = dict(self._newest)
-        asked = {tag: revision for tag, (revision, at) in self._unchecked.items() if now - at < self._longest}
-        if not asked:
-            return False
+        unchecked, self._unchecked = self._unchecked, {}
+        asked = {tag: revision for tag, (revision, at) in unchecked.items() if now - at < self._longest}
         until = asyncio.get_running_loop().time() + _PATIENCE
-        found = await asyncio.gather(*(self._bucket.read(tag, until) for tag in asked))
-        self._unchecked.clear()
+        try:
+            found = await asyncio.gather(*(self._bucket.read(tag, until) for tag in asked))
+        except BaseException:
+            self._unchecked = unchecked | self._unchecked  # with what was added meanwhile
+            raise
         return any(entry.revision < revision for entry, revision in zip(found, asked.values(), strict=True))

@@ -10,6 +10,9 @@ from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import Duplicate, InDoubt, Sent
 from email_consumer.jetstream import stored_lately
 from email_consumer.jetstream.publisher import Publisher
+from email_consumer.ledgers.jetstream.bucket import ClaimBucket
+from email_consumer.ledgers.jetstream.record import BucketEntry
+from email_consumer.ledgers.jetstream.rolled_back import RolledBack
 from email_consumer.ledgers.jetstream.streams import Names, projected
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.store.status import Status
@@ -61,6 +64,24 @@ async def test_a_bucket_that_lost_nothing_stays(harness: LostClaimsHarness, serv
         await server.restart()
         await harness.keeper.refresh()
         assert (await jetstream.stream_info(BUCKET)).created == created
+
+
+async def test_an_outcome_that_comes_during_the_comparison_is_compared_as_well(
+    jetstream: JetStreamBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statistics = {"reconnects": 0}
+    bucket = ClaimBucket(Publisher(jetstream.client), stream=STREAM, idempotency_ttl=3600)
+    rolled_back, read = RolledBack(bucket, statistics, 3600), bucket.read
+
+    async def read_slowly(tag: str, until: float) -> BucketEntry:
+        rolled_back.add([{"uuid": "u-late", "tag": None, "revision": 1, "conflict": None}])
+        return await read(tag, until)
+
+    rolled_back.add([{"uuid": "u-1", "tag": None, "revision": 0, "conflict": None}])
+    monkeypatch.setattr(bucket, "read", read_slowly)
+    statistics["reconnects"] += 1
+    assert not await rolled_back.noticed()
+    assert await rolled_back.noticed(), "the bucket has no record of it"
 
 
 async def test_outcomes_that_were_lost_are_published_again(
