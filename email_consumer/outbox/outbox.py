@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from sqlite3 import OperationalError
 
@@ -17,7 +18,7 @@ _FORGET_EVERY = 1.0
 """Seconds between two deletions of rows that everybody has taken."""
 _KEPT = 150.0
 """Seconds for which they stay nevertheless: a nats-server that ends in the wrong moment loses what it has acknowledged, up to
-`sync_interval` (2 minutes) of it where its machine goes down, too."""
+`sync_interval` (2 minutes) of it where its machine goes down, too; however long it is away then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ class Cursor:
     """Of the last event taken."""
     written: asyncio.Event = field(default_factory=asyncio.Event)
     """Set after each commit."""
+    certain: Callable[[], bool] = lambda: True
+    """Whether nothing can have happened to what was taken. Until it can't, all events stay."""
 
 
 class Outbox:
@@ -87,11 +90,14 @@ class Outbox:
         while True:
             await asyncio.sleep(_FORGET_EVERY)
             taken = min(cursor.seq for cursor in self._cursors)
+            while self._taken and self._taken[-1][1] > taken:  # it is to be taken again
+                self._taken.pop()
             if taken and (not self._taken or taken > self._taken[-1][1]):
                 self._taken.append((time.monotonic(), taken))
             try:
                 self._metrics.events_waiting = max(0, await self._last_waiting() - taken)
-                await self._forget(time.monotonic() - self._kept)
+                if all(cursor.certain() for cursor in self._cursors):
+                    await self._forget(time.monotonic() - self._kept)
             except OperationalError as error:
                 _log.debug("events.not_deleted", error=str(error))
 

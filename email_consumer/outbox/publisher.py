@@ -51,6 +51,7 @@ class EventPublisher:
         self._stream = stream
         self._metrics = metrics
         self._cursor = outbox.cursor()
+        self._cursor.certain = lambda: publisher.client.is_connected and not self._reconnected
         self._publishing = asyncio.Lock()
         self._sequence: int | None = None
         """Of the stream's last message; None if that has to be read."""
@@ -92,9 +93,7 @@ class EventPublisher:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK):
                     await self._cursor.written.wait()
-            if (
-                self._publisher.client.stats["reconnects"] != self._reconnects
-            ):  # to a server that may have lost something
+            if self._reconnected:
                 self._sequence = None
                 self._cursor.written.set()
             try:
@@ -106,6 +105,11 @@ class EventPublisher:
             else:
                 self._behind_since = inf
                 await asyncio.sleep(_INTERVAL)
+
+    @property
+    def _reconnected(self) -> bool:
+        """Whether the connection is another than the one on which the stream's end was read: the server may have lost something."""
+        return bool(self._publisher.client.stats["reconnects"] != self._reconnects)
 
     async def flush(self) -> None:
         """Publish everything that is recorded.
@@ -183,7 +187,7 @@ class EventPublisher:
         return self._stream.subject(row.type), orjson.dumps(event), headers
 
     async def _find_end(self) -> None:
-        self._reconnects = self._publisher.client.stats["reconnects"]
+        reconnects = self._publisher.client.stats["reconnects"]
         await self._stream.ensure()
         end = await self._stream.end()
         if end.sequence < self._acknowledged and 0 < end.seq < self._cursor.seq:
@@ -193,3 +197,4 @@ class EventPublisher:
         else:
             self._cursor.seq = max(self._cursor.seq, end.seq)
         self._sequence = self._acknowledged = end.sequence
+        self._reconnects = reconnects

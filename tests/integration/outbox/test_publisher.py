@@ -12,6 +12,7 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
+import email_consumer.outbox.outbox as outbox_module
 import email_consumer.outbox.publisher as publisher_module
 from email_consumer.core.metrics import Metrics
 from email_consumer.jetstream.api import ask
@@ -103,6 +104,29 @@ async def test_what_a_server_lost_is_noticed_once_it_is_back(
         )
         await until(lambda: outbox.metrics.events_published == 15)
     await all_of_them_once(client, 10)
+
+
+async def test_what_a_server_may_have_lost_is_kept_until_it_is_back(
+    path: Path, client: Client, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is away for longer than events are kept that it has acknowledged."""
+    monkeypatch.setattr(outbox_module, "_FORGET_EVERY", 0.01)
+    async with recording(path, client, kept=0.0) as outbox:
+        publishing = asyncio.create_task(outbox.publisher.run())
+        await send(outbox, 0, 5)
+        await until(lambda: outbox.metrics.events_published == 5)
+        async with server.forgetting():
+            await send(outbox, 5, 5)
+            await until(lambda: outbox.metrics.events_published == 10)
+            await server.kill()
+            await until(lambda: not client.is_connected)
+            forgetting = asyncio.create_task(outbox.outbox.run())
+            for number in (10, 11):
+                await send(outbox, number, 1)
+                await until(lambda: outbox.metrics.events_waiting == number - 9)  # noqa: B023 - awaited at once
+        await until(lambda: outbox.metrics.events_waiting == 0)
+        await end(publishing, forgetting)
+    await all_of_them_once(client, 12)
 
 
 async def _forget_what_comes(server: NatsServer, tmp_path: Path, *happens: Awaitable[object]) -> None:
