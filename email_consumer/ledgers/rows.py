@@ -120,5 +120,7 @@ async def keep_for_later(
         "held_by": None if held_by == WINDOW else held_by,
         "put_back": held_by is not None,
     }
-    await connection.execute(statements.INSERT_SCHEDULED, row | {"revision": revision})
+    taken = await connection.execute_fetchall(statements.INSERT_SCHEDULED, row | {"revision": revision})
+    if [each["content_id"] for each in taken] != [content_id]:
+        await connection.execute(statements.DROP_UNUSED_CONTENT, {"id": content_id})
     await connection.executemany(statements.TRACE, trace_rows([ScheduleRequest(message, origin)]))

@@ -92,6 +92,12 @@ SET scheduled_at = iif(content_id IS NULL OR :put_back, coalesce(excluded.schedu
     error = coalesce(error, excluded.error), updated_at = excluded.updated_at
 WHERE (content_id IS NULL AND status < {Status.SENT})
     OR (:put_back AND held_by IS NULL AND (status = {Status.CREATED} OR in_doubt = 1))
+RETURNING content_id
+"""
+
+# A content that no row took: as an erased mail's, of which another copy came.
+DROP_UNUSED_CONTENT = """
+DELETE FROM email_contents WHERE id = :id AND NOT EXISTS (SELECT 1 FROM email_requests WHERE content_id = :id)
 """
 
 

@@ -21,6 +21,7 @@ from email_consumer.message.model import EmailMessage, decode
 from email_consumer.message.times import from_unix
 from email_consumer.sources.jetstream.dead_letters import JetStreamDeadLetters
 from email_consumer.store.database import open_database
+from email_consumer.store.erasure import erase
 from tests.factories import ORIGIN, FakeDelivery, mail
 from tests.integration.ledgers.backends import STREAM, JetStreamBackend, policy, query
 from tests.integration.ledgers.sidecar import drain
@@ -63,6 +64,21 @@ async def test_a_copy_from_long_ago_is_not_kept_twice(jetstream: JetStreamBacken
         assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Scheduled()
     await keep(jetstream, path)
     assert len(query(path, "SELECT * FROM email_requests")) == 1
+
+
+async def test_a_copy_that_comes_after_an_erasure_brings_no_content_back(
+    jetstream: JetStreamBackend, path: Path
+) -> None:
+    async with jetstream.open() as ledger:
+        await ledger.schedule(mail("u-1", **LATER), ORIGIN)
+        await keep(jetstream, path)
+        async with open_database(path) as database:
+            await erase(database, "a@example.com")
+        await jetstream.client.jetstream().delete_stream(Names(STREAM).scheduled)  # forgets what it has seen
+        await jetstream.ensure_streams()
+        assert await ledger.schedule(mail("u-1", **LATER), ORIGIN) == Scheduled()
+    await keep(jetstream, path)
+    assert query(path, "SELECT * FROM email_contents") == []
 
 
 async def test_the_only_copy_is_kept_though_somebody_tried_the_mail_meanwhile(
