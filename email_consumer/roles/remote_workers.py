@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -121,8 +121,12 @@ class RemoteWorkers:
         monitor: AccountMonitor,
         *,
         secrets: LinkSecrets,
+        proven: Callable[[str, int], None],
     ) -> None:
-        """`gate` is the sidecar's own, and decides on scheduled mail before it is stored. `secrets` sign links."""
+        """`gate` is the sidecar's own, and decides on scheduled mail before it is stored. `secrets` sign links.
+
+        `proven` is called with a mail's tag and the revision of its claim, which says since then that it was sent.
+        """
         self.metrics = monitor.metrics
         self._monitor = monitor
         self._shared_state = shared_state
@@ -130,6 +134,7 @@ class RemoteWorkers:
         self._database = database
         self._gate = gate
         self._secrets = secrets
+        self._proven = proven
 
     @property
     def account(self) -> Account | None:
@@ -163,7 +168,8 @@ class RemoteWorkers:
         known = await self._database.fetch(KNOWN_AS_SENT, (event.message_id,))
         if not known:
             ours = event.instance is not None
-            await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours)
+            if revision := await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours):
+                self._proven(event.tag, revision)
 
     async def life(self, tag: str | None, message_id: str) -> int:
         if tag is None or not is_tag(tag) or await self._database.fetch(KNOWN_AS_SENT, (message_id,)):

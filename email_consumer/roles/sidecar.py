@@ -76,7 +76,7 @@ async def build_sidecar(options: RoleOptions, services: Supervisor) -> None:
     sources = lanes_of(nats)
     monitor = await monitor_account(options.ses, services, reserved=await used_before(sources))
     claims = ClaimBucket(publisher, stream=stream, idempotency_ttl=options.policy.idempotency_ttl)
-    workers = RemoteWorkers(shared_state, claims, database, gate, monitor, secrets=secrets)
+    workers = RemoteWorkers(shared_state, claims, database, gate, monitor, secrets=secrets, proven=keeper.expect)
     marks = await open_marks(options.sources.sqs, services) if "sqs" in options.sources.names else None
     mail_queue = JointMailQueue(nats.mail_queue, marks) if marks else nats.mail_queue
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)

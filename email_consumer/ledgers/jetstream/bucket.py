@@ -133,8 +133,8 @@ class ClaimBucket:
             return False
 
 
-async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, *, ours: bool) -> bool:
-    """Record that an event from SES proves a mail to be sent; False if the bucket says so already.
+async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, *, ours: bool) -> int:
+    """Record that an event from SES proves a mail to be sent; the new revision, or 0 if the bucket says so already.
 
     `tag` is that of the mail, as in the event; `now` in Unix seconds. `ours`: no other program can have sent it. Then it is
     recorded even if the tag is unknown: `run` may have sent it before the bucket existed.
@@ -143,11 +143,11 @@ async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, 
         try:
             found = await bucket.read(tag)
             if found.record is None and not ours:
-                return False
+                return 0
             record = found.sent(message_id, now)
             if record is None:
-                return False
-            if await bucket.write(tag, record, found.revision):
-                return True
+                return 0
+            if revision := await bucket.write(tag, record, found.revision):
+                return revision
         except ClaimsLostError:
             await asyncio.sleep(_PAUSE)

@@ -162,6 +162,10 @@ class ClaimsKeeper:
             if entry["revision"] < self._late_before and not entry["conflict"]:
                 await self._restore(entry)
 
+    def expect(self, tag: str, revision: int) -> None:
+        """A record that was written because of an event: the tables show the mail as sent, too."""
+        self._rolled_back.expect(tag, revision)
+
     def _trust(self, found: BucketState) -> None:
         self._late_before = found.marked_at if found.refilled else 0
         self._reason = ""

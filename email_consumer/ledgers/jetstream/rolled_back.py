@@ -1,7 +1,8 @@
 """Notices that nats-server was killed and came back without the newest records of the claims bucket.
 
 A server acknowledges a record before it is on its disk. What it lost is unknown then, and its revisions are given again: the tables
-would take new outcomes for old ones. So the newest outcomes in the tables are compared with the bucket after each reconnect.
+would take new outcomes for old ones. So the newest outcomes in the tables, and what SES's events proved, are compared with the bucket
+after each reconnect.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ _PATIENCE = 5.0
 
 
 class RolledBack:
-    """`add` all outcomes, and ask `noticed` regularly."""
+    """`add` all outcomes, `expect` other records, and ask `noticed` regularly."""
 
     def __init__(self, bucket: ClaimBucket, reconnects: Mapping[str, int], idempotency_ttl: float) -> None:
         """`reconnects`: nats-py's statistics of the connection. `idempotency_ttl`: seconds after which records expire."""
@@ -36,14 +37,16 @@ class RolledBack:
 
     def add(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Outcomes that are in the tables by now."""
-        now = time.monotonic()
         for entry in entries:
-            if entry["conflict"]:  # the record is another mail's
-                continue
-            tag = entry["tag"] or entry["uuid"]
-            self._newest[tag] = max(self._newest.get(tag, (0, 0.0)), (entry["revision"], now))
-            if now < self._reconnected_at + _FOLLOWS:
-                self._unchecked[tag] = self._newest[tag]
+            if not entry["conflict"]:  # the record is another mail's
+                self.expect(entry["tag"] or entry["uuid"], entry["revision"])
+
+    def expect(self, tag: str, revision: int) -> None:
+        """A record that must be in the bucket, or a newer one of the mail."""
+        now = time.monotonic()
+        self._newest[tag] = max(self._newest.get(tag, (0, 0.0)), (revision, now))
+        if now < self._reconnected_at + _FOLLOWS:
+            self._unchecked[tag] = self._newest[tag]
 
     def forget(self) -> None:
         """The bucket is made again; revisions of the new one are greater than all before."""

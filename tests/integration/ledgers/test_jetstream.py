@@ -230,7 +230,7 @@ async def test_a_record_deleted_by_hand_is_forgotten(jetstream: JetStreamBackend
         assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
 
 
-async def confirm(jetstream: JetStreamBackend, tag: str, message_id: str, *, ours: bool = False) -> bool:
+async def confirm(jetstream: JetStreamBackend, tag: str, message_id: str, *, ours: bool = False) -> int:
     """What the sidecar does when SES's event arrives."""
     publisher = Publisher(jetstream.client)
     bucket = ClaimBucket(publisher, stream=STREAM, idempotency_ttl=3600)

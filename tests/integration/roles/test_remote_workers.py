@@ -1,5 +1,6 @@
 """What SES's events prove reaches the workers' bucket, whether or not the tables know the mail."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,32 +8,39 @@ from pathlib import Path
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.outcome import Busy, Duplicate, Exhausted, Failed, Sent
+from email_consumer.core.outcome import Busy, Duplicate, Exhausted, Failed, InDoubt, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
+from email_consumer.ledgers.jetstream.keeper import ClaimsKeeper
 from email_consumer.pipeline.gate import Gate
 from email_consumer.roles.remote_workers import AccountMonitor, RemoteWorkers
-from email_consumer.store.database import open_database
+from email_consumer.store.database import Database, open_database
 from tests.factories import ORIGIN, event, mail
-from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstream_backend
+from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstream_backend, policy
+from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, keeper_of, lost_claims_harness
 from tests.servers.nats import NatsServer
+from tests.waiting import until
 
 
 @asynccontextmanager
 async def workers(jetstream: JetStreamBackend) -> AsyncIterator[RemoteWorkers]:
     """As a sidecar has them that was just started."""
-    publisher = Publisher(jetstream.client)
     async with open_database(jetstream.path) as database:
-        yield RemoteWorkers(
-            SharedStatePublisher(jetstream.client, stream=STREAM, replicas=1),
-            ClaimBucket(publisher, stream=STREAM, idempotency_ttl=3600),
-            database,
-            Gate(),
-            AccountMonitor(Metrics(), None),
-            secrets=LinkSecrets("secret"),
-        )
+        yield remote_workers(jetstream, database, keeper_of(jetstream, database))
+
+
+def remote_workers(jetstream: JetStreamBackend, database: Database, keeper: ClaimsKeeper) -> RemoteWorkers:
+    return RemoteWorkers(
+        SharedStatePublisher(jetstream.client, stream=STREAM, replicas=1),
+        ClaimBucket(Publisher(jetstream.client), stream=STREAM, idempotency_ttl=3600),
+        database,
+        Gate(),
+        AccountMonitor(Metrics(), None),
+        secrets=LinkSecrets("secret"),
+        proven=keeper.expect,
+    )
 
 
 def of(uuid: str | None, message_id: str = "ses-1") -> Event:
@@ -56,6 +64,28 @@ async def test_no_worker_sends_what_an_event_proves(tmp_path: Path) -> None:
         assert await alive.claim(mail("u-1"), ORIGIN) == Busy()
         await remote.proven(of("u-1"))
         assert await alive.claim(mail("u-1"), ORIGIN) == Duplicate()
+
+
+async def test_a_proof_that_a_killed_server_forgot_is_there_again(tmp_path: Path) -> None:
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "jetstream.db") as jetstream,
+        lost_claims_harness(jetstream, tmp_path / "email.db") as harness,
+        jetstream.open(policy(grace=0)) as ledger,
+        harness.following(),
+    ):
+        await ledger.claim(mail("u-1"), ORIGIN)
+        await ledger.finish(mail("u-1"), InDoubt("read time-out"), ORIGIN)
+        await until(lambda: harness.database.fetch("SELECT 1 FROM email_requests WHERE in_doubt = 1"))
+        async with server.forgetting(f"jetstream/$G/streams/{BUCKET}"):
+            await remote_workers(jetstream, harness.database, harness.keeper).proven(of("u-1"))
+            async with harness.database.transaction() as connection:  # as the event is applied then
+                await connection.execute(
+                    "UPDATE email_requests SET status = 2, in_doubt = 0, message_id = 'ses-1', finished_at = ?",
+                    (time.time(),),
+                )
+        await harness.keeper.refresh()
+        assert await ledger.claim(mail("u-1"), AGAIN) == Duplicate()
 
 
 async def test_a_uuid_belongs_to_its_present_mail_since_the_claim_of_that(tmp_path: Path) -> None:
