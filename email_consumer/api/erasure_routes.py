@@ -37,7 +37,7 @@ class ErasureReceipt(ApiModel):
     streams: list[str]
     """Streams whose messages that name the address are now being deleted in the background."""
     unseen: int | None
-    """Mails in the queue that no worker has looked at, and that were not looked through: erase again once they are sent. Null if
+    """Mails in the queue that no worker has claimed, and that were not looked through: erase again once they are sent. Null if
     the queue does not respond."""
 
 

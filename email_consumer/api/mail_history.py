@@ -102,7 +102,7 @@ class MailHistory:
     async def _not_found(self) -> ApiError:
         """Says where the mail could be."""
         waiting = await self._unseen()
-        text = "No mail with this uuid is known. Mail from NATS or SQS is known once a worker has pulled it; "
+        text = "No mail with this uuid is known. Mail from NATS or SQS is known once a worker has claimed it; "
         where = "the queue does not respond" if waiting is None else f"{counted(waiting, 'mail')} waiting in the queue"
         return ApiError(404, "not_found", f"{text}{where}.", {"waiting": waiting})
 

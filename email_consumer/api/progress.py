@@ -16,7 +16,7 @@ _FINISHED = (Status.SENT, Status.FAILED, Status.STOPPED)
 
 
 class Progress(ApiModel):
-    """Of the mail that is known. Mail in the stream is known once a worker has looked at it."""
+    """Of the mail that is known. Mail in the stream is known once a worker has claimed it."""
 
     total: int
     remaining: int
@@ -44,7 +44,7 @@ class Progress(ApiModel):
     remaining_seconds: float | None
     """Until nothing remains, at that pace; null if nothing was sent lately."""
     unseen: int | None
-    """Mails in the queue that no worker has looked at yet; some may be of this topic. Null if the queue does not respond."""
+    """Mails in the queue that no worker has claimed yet; some may be of this topic. Null if the queue does not respond."""
     finished: bool
     """Nothing of the topic remains, and nothing unseen waits that may belong to it."""
 
@@ -61,9 +61,14 @@ class ProgressReader:
         self._database = database
         self._unseen = unseen
 
-    async def read(self, topic_id: str, requests: dict[Status, int], results: dict[str, int]) -> Progress:
+    async def unseen(self) -> int | None:
+        """To be read before the counts: what is claimed in between is in these."""
+        return await self._unseen()
+
+    async def read(
+        self, topic_id: str, requests: dict[Status, int], results: dict[str, int], unseen: int | None
+    ) -> Progress:
         """`requests`: number of the topic's mails by status; `results`: of its recipients by kind of result."""
-        unseen = await self._unseen()
         pace = await self._pace(topic_id, time.time())
         remaining = sum(count for status, count in requests.items() if status not in _FINISHED)
         sent = requests[Status.SENT]

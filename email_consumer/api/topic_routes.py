@@ -42,7 +42,7 @@ class Topic(ApiModel):
     result_counts: ResultCounts
     """Distinct recipients by kind of result."""
     known: bool
-    """Whether any mail of the topic is recorded; mail in the stream counts once it is pulled."""
+    """Whether any mail of the topic is recorded; mail in the stream counts once it is claimed."""
     progress: Progress
     cancellation: Receipt | None
 
@@ -75,6 +75,7 @@ class TopicRoutes:
     @operation("A topic's statistics and latest cancellation", answer=Topic, scope=Scope.READ)
     async def show(self, request: web.Request) -> web.Response:
         topic_id = request.match_info["topic_id"]
+        unseen = await self._progress.unseen()
         requests = await self._statistics.requests(topic_id)
         transactional = await self._statistics.transactional(topic_id)
         results = await self._statistics.results(topic_id)
@@ -85,7 +86,7 @@ class TopicRoutes:
                 lane_counts=LaneCounts(transactional=_by_name(transactional), bulk=_by_name(bulk)),
                 result_counts=ResultCounts.model_validate(results),
                 known=any(requests.values()),
-                progress=await self._progress.read(topic_id, requests, results),
+                progress=await self._progress.read(topic_id, requests, results, unseen),
                 cancellation=await self._cancellations.receipt(topic_id),
             )
         )

@@ -74,7 +74,7 @@ def _text(receipt: dict[str, Any]) -> str:
         )
     unseen = counted(receipt["unseen"], "mail") if receipt["unseen"] is not None else "mail"
     lines.append(
-        f"Not looked at: {unseen} that no worker has pulled from the queue, dead letters in SQS, backups, and Amazon's side. "
+        f"Not looked at: {unseen} in the queue that no worker has claimed, dead letters in SQS, backups, and Amazon's side. "
         "Events of mail of the last days may still come; erase again then."
     )
     return "\n".join(lines)

@@ -77,6 +77,8 @@ class Metrics:
     """Deliveries between pull and settlement."""
     unsettled_transactional: int = 0
     """Those of `unsettled` that waited in a queue of transactional mail."""
+    unclaimed: int = 0
+    """Those of `unsettled` that wait for their turn or their claim, so that the tables need not know their mail."""
     in_flight: int = 0
     """SES requests in flight."""
     rate: float = 0.0

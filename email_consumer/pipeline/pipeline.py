@@ -186,17 +186,20 @@ class Pipeline:
             return await self._hold(message, origin, key), 0
         if message.is_bulk and not origin.kept and self._shares.is_full(message.tenant):
             return await self._hold(message, origin, TURN), 0
-        released = await self._take_turn(message, origin)
-        if stopped := self._stopped(message, origin):
-            return stopped, 0
-        if self._may_wait(message) and (stored := await self._put_aside(message, origin)):
-            return stored, 0
-        if not released:
-            return Interrupted(), 0
+        self._metrics.unclaimed += not origin.kept
         try:
+            released = await self._take_turn(message, origin)
+            if stopped := self._stopped(message, origin):
+                return stopped, 0
+            if self._may_wait(message) and (stored := await self._put_aside(message, origin)):
+                return stored, 0
+            if not released:
+                return Interrupted(), 0
             claim = await self._claim(message, origin)
         except LedgerBlockedError as error:
             return Held(f"the ledger accepts no claims: {error}"), 0
+        finally:
+            self._metrics.unclaimed -= not origin.kept
         if not isinstance(claim, Claim):
             return claim, 0
         return await self._attempt(message, headers, claim), claim.attempt

@@ -97,6 +97,8 @@ class Resources:
     """Asks SES what it allows to be read; None without credentials."""
     events_settled: Callable[[], Awaitable[None]] = no_events
     """Returns once no event is on its way to JetStream that was read before."""
+    other_queues: Sequence[MailQueue] = ()
+    """Those of further sources."""
 
 
 async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resources: Resources) -> Callable[[], None]:
@@ -146,7 +148,12 @@ async def build_control_plane(parts: Parts, options: ControlPlaneOptions, resour
     )
     parts.checks["ledger"] = database.check
     parts.checks["schedule"] = scheduler.check
-    unseen = unseen_in(resources.queue, claims_visible=workers.claims_visible)
+    unseen = unseen_in(
+        resources.queue,
+        claims_visible=workers.claims_visible,
+        unclaimed=lambda: workers.metrics.unclaimed,
+        others=resources.other_queues,
+    )
     routes = [
         *await _mail_routes(parts, options, resources, scheduler, unseen),
         *feedback.routes,

@@ -50,10 +50,15 @@ class Parts:
     def mail_queue(self) -> MailQueue:
         """Where mail is put that first came to us."""
         first = self.sources[0].mail_queue
-        others = [source for source in self.sources if source.mail_queue is not first]  # lanes share their queue
-        if any(source.ordered for source in others):
+        if any(source.ordered for source in self.sources if source.mail_queue is not first):
             raise ValueError("a moment can be noted in one ordered source, which has to be the first")
-        return JointMailQueue(first, *(source.mail_queue for source in others)) if others else first
+        return JointMailQueue(first, *self.other_mail_queues) if self.other_mail_queues else first
+
+    @property
+    def other_mail_queues(self) -> list[MailQueue]:
+        """Those of further sources."""
+        by_identity = {id(source.mail_queue): source.mail_queue for source in self.sources}  # lanes share their queue
+        return [*by_identity.values()][1:]
 
     @property
     def dead_letters_of_keeping(self) -> DeadLetterStore:

@@ -58,7 +58,16 @@ async def build_run(options: RoleOptions, services: Supervisor) -> None:
     check_pace(parts, metrics)
     watch_progress(parts, options.ses, metrics, sending.dispatcher.oldest)
     worker = EmbeddedWorker(gate, ledger, paced.governor, metrics)
-    resources = Resources(database, parts.mail_queue, worker, secrets, events_out.routes, paced.ask, events_out.settled)
+    resources = Resources(
+        database,
+        parts.mail_queue,
+        worker,
+        secrets,
+        events_out.routes,
+        paced.ask,
+        events_out.settled,
+        parts.other_mail_queues,
+    )
     ledger.when_scheduled = await build_control_plane(parts, options.control_plane, resources)
     report_on(parts)
     services.start(*sending.services())

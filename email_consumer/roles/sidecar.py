@@ -82,7 +82,16 @@ async def build_sidecar(options: RoleOptions, services: Supervisor) -> None:
     queue = ProjectedQueue(mail_queue, client, stream=stream, published=shared_state.stored)
     parts = Parts(metrics, sources, services, options.safe_mode)
     parts.checks.update(events_out.checks, claims=keeper.check)
-    resources = Resources(database, queue, workers, secrets, events_out.routes, monitor.ask, events_out.settled)
+    resources = Resources(
+        database,
+        queue,
+        workers,
+        secrets,
+        events_out.routes,
+        monitor.ask,
+        events_out.settled,
+        [marks] if marks else [],
+    )
     wake_scheduler = await build_control_plane(parts, options.control_plane, resources)
     services.start(Service("shared state", shared_state.run, on_crash=OnCrash.EXIT))
 

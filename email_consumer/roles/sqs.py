@@ -72,9 +72,10 @@ async def _dead_letters(lane: Lane, queue: SqsQueue, fallback: DeadLetterStore |
 
 
 async def open_marks(options: SqsOptions, services: Supervisor) -> SqsMailQueue | None:
-    """The queue for a process that receives no mail from it but needs `mark`; None if we are not allowed to use it."""
+    """The queues for a process that receives no mail from them but needs `mark`; None if we are not allowed to use them."""
     try:
-        return await SqsMailQueue.of(await services.enter(options.open(options.mail_queues[Lane.BULK])))
+        queues = {lane: await services.enter(options.open(url)) for lane, url in options.mail_queues.items()}
+        return await SqsMailQueue.of(queues[Lane.BULK], queues.get(Lane.TRANSACTIONAL))
     except SqsError as error:
         hint = "mail of cancelled topics in the queue is recognised by NATS's clock"
         _log.warning("sqs.not_asked", reason=str(error), hint=hint)

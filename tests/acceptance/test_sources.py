@@ -30,6 +30,32 @@ async def test_mail_from_nats_and_sqs_at_once(harness: DaemonHarness, sqs_server
     assert (letter.payload, letter.kind) == (b"poison", "undecodable")
 
 
+async def test_what_waits_in_sqs_is_unseen_also_where_nats_is_the_first_source(
+    harness: DaemonHarness, sqs_server: SqsServer
+) -> None:
+    queue = await sqs_server.create_queue("mail")
+    body = {"email": "you@example.com", "subject": "s", "body": "b", "topic_id": "t"}
+    await queue.send([json.dumps({"uuid": f"sqs-{number}", **body}) for number in range(100)])
+    variables = {"SOURCE": "nats,sqs", "SQS_QUEUE_URL": queue.url, "AWS_ENDPOINT_URL_SQS": sqs_server.url}
+    async with serving(harness, SES_RATE_PER_SEC=1, **variables) as api:
+        await harness.wait_sent(1)
+        _, topic = await api.ask("GET", "/v1/topics/t")
+        status, absent = await api.ask("GET", "/v1/messages/nobody-knows-it")
+    assert topic["progress"]["unseen"] > 50
+    assert not topic["progress"]["finished"]
+    assert (status, absent["error"]["waiting"] > 50) == (404, True)
+
+
+@over_both_sources
+async def test_a_topic_is_not_finished_while_its_mail_waits_for_its_turn(harness: DaemonHarness) -> None:
+    async with serving(harness, SES_RATE_PER_SEC=0.1) as api:
+        await harness.publisher.publish(as_map(f"mail-{number}", topic_id="t") for number in range(10))
+        await harness.wait_sent(1)
+        _, topic = await api.ask("GET", "/v1/topics/t")
+    assert topic["progress"]["unseen"] >= 8
+    assert not topic["progress"]["finished"]
+
+
 @over_both_sources
 async def test_mail_of_the_api_goes_through_the_source(harness: DaemonHarness) -> None:
     async with serving(harness) as api:

@@ -147,7 +147,7 @@ class Topic:
     result_counts: Mapping[str, int]
     """Distinct recipients by kind of result."""
     known: bool
-    """Whether any mail of the topic is recorded; mail in the stream counts once it is pulled."""
+    """Whether any mail of the topic is recorded; mail in the stream counts once it is claimed."""
     cancellation: Receipt | None
     raw: Raw = field(repr=False)
 
