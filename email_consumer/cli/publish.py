@@ -53,7 +53,7 @@ _body = click.Path(exists=True, dir_okay=False, allow_dash=True)
 @click.option(
     "--lane",
     type=click.Choice([lane.value for lane in Lane]),
-    help="transactional: it goes before bulk mail (the default), and an unsubscribe does not stop it.",
+    help="bulk, the default, or transactional: it goes before bulk mail, and an unsubscribe does not stop it.",
 )
 @click.option("--send-window", metavar="WINDOW", help="When it may be sent, such as 'mon-fri 09:00-18:00'.")
 @click.option("--timezone", metavar="ZONE", help="The recipients' time zone, in which the window counts.")
@@ -127,12 +127,13 @@ def command(
         result = {"stored": publisher.stored, "duplicates": publisher.duplicates, "stream": publisher.stream}
         say(orjson.dumps(result | {"merged": merged, "uuids": uuids}))
         return
-    known = f", {publisher.duplicates} of them already known" if publisher.duplicates else ""
+    new = publisher.stored - publisher.duplicates
+    known = f", {publisher.duplicates} published before" if publisher.duplicates else ""
     if publisher.gone:  # the stream remembers their names even after a purge
         known += f" ({publisher.gone} no longer there: sent since, or purged)"
     if merged:
         known += f" ({merged} more named again)"
-    say(f"{publisher.stored} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
+    say(f"{new} stored in stream {publisher.stream}{known}: {_listed(uuids)}")
 
 
 async def _publish(

@@ -128,7 +128,7 @@ async def test_the_same_uuids_again_are_stored_once(
     await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
     again = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
     uuids = f"run7-{address_hash('a@example.com')} run7-{address_hash('b@example.com')}"
-    assert again.out == f"2 stored in stream messages, 2 of them already known: {uuids}\n"
+    assert again.out == f"0 stored in stream messages, 2 published before: {uuids}\n"
     assert len(await _stored(stream)) == 2
 
 
@@ -197,10 +197,12 @@ async def test_a_known_uuid_that_the_stream_does_not_hold_any_more_is_distinguis
     arguments = ("--to", "a@example.com", "--uuid", "u-1", *_MAIL)
     for _ in range(2):
         answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
-    assert answer.out == "1 stored in stream messages, 1 of them already known: u-1\n"
+    assert answer.out == "0 stored in stream messages, 1 published before: u-1\n"
     await stream.purge_stream("messages")
     answer = await _publish(*arguments, cwd=tmp_path, nats_url=server.url)
-    assert "1 of them already known (1 no longer there: sent since, or purged): u-1" in answer.out
+    assert (
+        "0 stored in stream messages, 1 published before (1 no longer there: sent since, or purged): u-1" in answer.out
+    )
 
 
 async def test_a_mail_beyond_the_servers_limit_is_refused_before_it_is_sent(
