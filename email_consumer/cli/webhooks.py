@@ -104,13 +104,18 @@ def deliveries(*, endpoint: str, state: str | None, limit: int, as_json: bool, d
 
 @command.command()
 @click.argument("endpoint")
-@click.option("--since", type=click.DateTime(), help="Only events recorded since then, UTC.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]),
+    metavar="TIME",
+    help="Only events recorded since then, such as 2027-01-31T09:00:00Z; UTC if it names no offset.",
+)
 @click.option("--delivery", type=int, help="Only this delivery.")
 @click.option("--delivered", is_flag=True, help="Also what was delivered already.")
 @data_option
 def resend(*, endpoint: str, since: datetime | None, delivery: int | None, delivered: bool, data: Path) -> None:
     """Send events to ENDPOINT again."""
-    moment = since.replace(tzinfo=UTC).timestamp() if since else 0
+    moment = (since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp() if since else 0
     wanted = {"since": moment, "delivery": delivery, "delivered": delivered}
     count = ask_sidecar(answering(data), "POST", f"{_one(endpoint)}/resend", wanted)["deliveries"]
     say(f"{count} {'event is' if count == 1 else 'events are'} sent again.")
@@ -135,7 +140,7 @@ def _delivery(delivery: dict[str, Any]) -> str:
     if delivery["delivered_at"]:
         state = f"delivered {delivery['delivered_at'][:19]}"
     elif delivery["next_at"]:
-        state = f"attempted next {delivery['next_at'][:19]}"
+        state = f"waiting, next attempt {delivery['next_at'][:19]}"
     else:
         state = "given up"
     parts = (str(delivery["id"]), delivery["type"], state, f"attempts: {delivery['attempts']}", delivery["error"] or "")

@@ -44,7 +44,13 @@ async def test_an_operator_adds_tests_watches_and_removes(
             _, shown, _ = await run("deliveries", endpoint, "--json", "--limit", "1")
             assert json.loads(shown)["attempts"] == 1
             assert await run("deliveries", endpoint, "--state", "failed") == (0, "There are no such deliveries.\n", "")
-            assert await run("resend", endpoint, "--delivered") == (0, "2 events are sent again.\n", "")
+            code, shown, _ = await run("resend", endpoint, "--delivered", "--since", "2100-01-01T09:00:00+09:00")
+            assert (code, shown) == (0, "0 events are sent again.\n")
+            assert await run("resend", endpoint, "--delivered", "--since", "2001-09-09T01:46:40Z") == (
+                0,
+                "2 events are sent again.\n",
+                "",
+            )
             await hook.until(5)
             assert (await run("rotate", endpoint))[1].startswith("Secret: whsec_")
             assert (await run("enable", endpoint))[0] == 0
