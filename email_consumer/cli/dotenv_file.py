@@ -23,8 +23,8 @@ def merge(environ: MutableMapping[str, str] = os.environ, path: Path = PATH) -> 
         DotenvError: it can't be read, a line of it is no assignment, or a name in it is a misspelled one of ours.
     """
     values = _read(path)
-    errors = [
-        f"{path}: {name} is not a variable of this program; did you mean {meant}?"
+    errors = [  # in ASCII, so that a letter of another alphabet that looks the same shows
+        f"{path}: {name if name.isascii() else ascii(name)} is not a variable of this program; did you mean {meant}?"
         for name, meant in misspelled(values).items()
     ]
     errors += [f"{path}: {name} contains a NUL character" for name, value in values.items() if "\0" in value]

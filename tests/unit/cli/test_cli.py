@@ -60,6 +60,10 @@ def test_dotenv_is_read_where_the_environment_is_silent(monkeypatch: pytest.Monk
                 ".env: API_KEYS is not a variable of this program; did you mean API_KEY?",
             ],
         ),
+        (
+            "FROM_EM\u0410IL=a@example.com\n".encode(),
+            [r".env: 'FROM_EM\u0410IL' is not a variable of this program; did you mean FROM_EMAIL?"],
+        ),
         (b"STREAM=a\n=b\n", [".env line 2: is not of the form NAME=value"]),
         (b"STREAM=\xff\n", [".env: is not UTF-8 text"]),
         (b"STREAM=a\0b\n", [".env: STREAM contains a NUL character"]),
