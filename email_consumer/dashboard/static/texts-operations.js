@@ -42,7 +42,7 @@ export const OPERATIONS = {
     domainsIntro: "What became of mail by its recipients' domain, as SES reports it; days are those of UTC.",
     ranges: { 1: "Today", 7: "7 days", 30: "30 days", 90: "90 days" },
     domain: "Domain",
-    counts: { delivered: "Delivered", delays: "Delays", soft_bounced: "Bounced for now", bounced: "Bounced", complained: "Complained" },
+    counts: { delivered: "Delivered", delays: "Delays", soft_bounced: "Soft-bounced", bounced: "Bounced", complained: "Complained" },
     noDomains: "SES has reported nothing in this time.",
     day: "Day", byDay: "By day", mail: "Its mail",
     why: "Why mail was delayed",

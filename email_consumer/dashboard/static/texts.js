@@ -105,7 +105,7 @@ export const T = {
     lane: "Lane",
     columns: ["", "Mails", "Rate", "Before", "Rate before"],
     rows: {
-      sent: "Sent", delivered: "Delivered", delayed: "Delayed", bounced: "Bounced", soft_bounced: "Bounced for now",
+      sent: "Sent", delivered: "Delivered", delayed: "Delayed", bounced: "Bounced", soft_bounced: "Soft-bounced",
       complained: "Complained", opened: "Opened", clicked: "Clicked", failed: "Failed", stopped: "Stopped",
     },
     hints: {
