@@ -67,7 +67,7 @@ class Content(FromOutside):
     unsubscribe_group: UnsubscribeGroup | None = None
     """The kind of bulk mail that our unsubscribe link offers to leave, such as a newsletter. Without it: all bulk mail."""
     lane: LaneName | None = None
-    """`transactional`: mail that somebody waits for, which an unsubscribe does not stop. `bulk`, the default: all other mail."""
+    """`transactional`: mail that somebody waits for, which an unsubscribe does not stop. `bulk`: all other mail. Without it, the subject or queue that it came through decides; over HTTP, `bulk`."""
     tenant: Tenant | None = None
     """The tenant of SES that the mail is sent for: its reputation is counted separately, and a pause of it stops nobody else's mail."""
     send_window: Window | None = None
