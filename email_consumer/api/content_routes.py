@@ -48,7 +48,11 @@ class ContentRoutes:
         one = "/v1/messages/{uuid:[^/]+}"
         return [web.get(f"{one}/content", self.show), web.get(f"{one}/preview", self.preview)]
 
-    @operation("What a mail says, if it is kept: that of mail from the API", answer=MailContent, scope=Scope.READ)
+    @operation(
+        "What a mail says, if it is kept: that of mail from the API, and of mail that was scheduled or held",
+        answer=MailContent,
+        scope=Scope.READ,
+    )
     async def show(self, request: web.Request) -> web.Response:
         fields = await self._fields(request)
         return answer(
