@@ -29,7 +29,8 @@ from email_consumer.sources.jetstream.topology import Topology
 _SEQUENCE = click.IntRange(min=1, max=2**63 - 1)
 
 _kind_option = click.option(
-    "--reason",
+    "--kind",
+    "--reason",  # its earlier name
     "kind",
     type=OneOf([str(kind) for kind in DeadLetterKind]),
     help="Only dead letters of this kind.",

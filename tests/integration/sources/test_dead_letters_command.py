@@ -171,7 +171,7 @@ async def test_a_kind_in_both_spellings(server: NatsServer, client: Client) -> N
     await _mails(client)
     await _store(client, payload(), "in-doubt", "no event from SES", 4714)
     for kind in ("in-doubt", "in_doubt"):  # as states of mail are spelled
-        code, out, _ = await _dlq(server, "list", "--json", "--reason", kind)
+        code, out, _ = await _dlq(server, "list", "--json", "--kind", kind)
         assert (code, json.loads(out)["kind"]) == (0, "in-doubt")
-    code, _, err = await _dlq(server, "list", "--reason", "lost")
+    code, _, err = await _dlq(server, "list", "--kind", "lost")
     assert (code, "'undecodable', 'rejected', 'exhausted', 'in-doubt', 'conflict'" in err) == (2, True)
