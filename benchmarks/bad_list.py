@@ -120,7 +120,8 @@ async def measure(directory: Path, delay: float, canary: int) -> Result:
             API_KEY=_KEY,
             ACK_WAIT=30,
             BULK_FLOOR=0.05,
-            **({"TOPIC_CANARY": canary, "CANARY_WAIT": 300} if canary else {}),
+            TOPIC_CANARY=canary,
+            CANARY_WAIT=300,
         ) as harness,
         aiohttp.ClientSession(harness.url, headers={"X-API-KEY": _KEY}, raise_for_status=True) as site,
     ):
