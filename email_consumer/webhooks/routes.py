@@ -126,7 +126,7 @@ class WebhookDeliveries(PageAnswer):
 class Resend(RequestModel):
     since: Annotated[float, Field(ge=0)] = 0
     """Unix seconds: only events recorded since then."""
-    delivery: int | None = None
+    delivery: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     """Only this delivery."""
     delivered: bool = False
     """Also what was delivered already."""

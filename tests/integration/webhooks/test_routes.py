@@ -80,6 +80,7 @@ async def test_what_was_given_up_is_sent_again(path: Path, monkeypatch: pytest.M
         assert await ask("POST", f"/{added['id']}/resend", {"delivery": one}) == (200, {"deliveries": 1})
         await hook.until(4)
         await until(lambda: sum(row[4] for row in harness.deliveries()) == 1)
+        assert (await ask("POST", f"/{added['id']}/resend", {"delivery": 2**63}))[0] == 422
         assert await ask("POST", f"/{added['id']}/resend", {"since": 0}) == (200, {"deliveries": 2})
         await until(lambda: sum(row[4] for row in harness.deliveries()) == 3)
         assert await ask("POST", f"/{added['id']}/resend", {"delivered": True}) == (200, {"deliveries": 3})
