@@ -44,8 +44,8 @@ _log = structlog.get_logger(__name__)
 class SharedStatePublisher:
     """`open` it, pass it everything the database contains, then `announce` and `run` it.
 
-    Every change is stored eventually, or passed again after the next start; only differences are written. `cancel`,
-    `suppress`, `release` and `hold` correspond to those of the gate.
+    Every change is stored eventually, or passed again after the next start; only differences are written, and everything after a
+    reconnect. `cancel`, `suppress`, `release` and `hold` correspond to those of the gate.
     """
 
     def __init__(self, client: Client, *, stream: str, replicas: int, pulse: float = 2.0) -> None:
@@ -160,7 +160,12 @@ class SharedStatePublisher:
         self._some_unstored.set()
 
     async def _beat(self) -> None:
+        statistics = self._client.stats
+        reconnects = statistics["reconnects"]
         while True:
+            if statistics["reconnects"] != reconnects:  # a server that was killed may have forgotten the newest values
+                reconnects = statistics["reconnects"]
+                self._mark_all()
             if self._receiving_from is not None:
                 self._mark(RECEIVER, RECEIVER)
             await asyncio.sleep(self._pulse)
@@ -229,10 +234,13 @@ class SharedStatePublisher:
         except (NatsError, TimeoutError):
             return
         if made:
-            for key in self._values:
-                self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
-            for shard in self._suppressed.shards:
-                self._mark_shard(shard)
+            self._mark_all()
+
+    def _mark_all(self) -> None:
+        for key in self._values:
+            self._mark(next(kind for kind in KINDS if key.startswith(kind)), key)
+        for shard in self._suppressed.shards:
+            self._mark_shard(shard)
 
 
 def _is_shard(number: int, value: bytes) -> bool:

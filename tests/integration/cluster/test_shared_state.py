@@ -81,6 +81,18 @@ async def test_a_change_reaches_every_worker_within_a_second(server: NatsServer)
         assert {each.suppressed.reason("a@example.com") for each in workers} == {None}
 
 
+async def test_what_a_killed_server_forgot_is_stored_again(server: NatsServer) -> None:
+    async with sidecar(server) as shared, running(shared), patience():
+        shared.announce(("s3cret",), 1.0)
+        await shared.stored()
+        async with server.forgetting("jetstream/$G/streams/KV_messages-facts"):
+            shared.suppress({"a@example.com": "complaint"})
+            shared.cancel("news", Mark("s", 5, 6.0))
+            await shared.stored()
+        async with worker(server) as one:
+            await one.until(lambda known: "news" in known.cancelled and bool(known.suppressed.reason("a@example.com")))
+
+
 async def test_what_changes_while_the_server_is_away_is_not_missed(server: NatsServer) -> None:
     async with sidecar(server) as shared, running(shared), worker(server) as one:
         shared.suppress({"a@example.com": "complaint"})
