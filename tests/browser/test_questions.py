@@ -3,10 +3,11 @@
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientResponse
 from selenium.webdriver import Chrome
 
 from tests.acceptance.clients.installation import installed
@@ -128,6 +129,11 @@ def test_hand_a_link_to_a_colleague(page: Page) -> None:
     assert page.run("return location.href") == page.url + linked
 
 
+async def _status(request: AbstractAsyncContextManager[ClientResponse]) -> int:
+    async with request as answer:
+        return answer.status
+
+
 def test_is_this_local_mode(page: Page, harness: BrowserHarness, browser: Chrome, tmp_path: Path) -> None:
     assert page.text("#badges") == ""
     stack = AsyncExitStack()
@@ -137,6 +143,13 @@ def test_is_this_local_mode(page: Page, harness: BrowserHarness, browser: Chrome
         other.open()
         other.log_in(local.api_key)
         assert other.read("#badges", "LOCAL MODE") == "LOCAL MODE"
+        mail = {"emails": ["bounce@simulator.amazonses.com"], "subject": "Hello", "content": "<h1>Hi</h1>"}
+        send = harness.session.post(
+            f"{local.url}/v1/messages", json={"messages": [mail]}, headers={"X-API-KEY": local.api_key}
+        )
+        assert harness.do(_status(send)) == 200
+        other.open("/#stats?range=hour")
+        assert "too few mails to judge" in other.read('#stats [data-rate="bounced"]', "Bounce rate 100.0 %")
         other.open("/#now")
         assert other.complaints() == []
     finally:

@@ -9,6 +9,7 @@ import { T } from "./texts.js";
 
 const REFRESH = 15_000;
 const HEIGHT = 240;
+const JUDGED = 200; // of fewer mails a rate proves nothing; the default of REPUTATION_MAILS
 const ROWS = ["sent", "delivered", "opened", "clicked", "delayed", "soft_bounced", "bounced", "complained", "failed", "stopped"];
 const LINKS = { delivered: "delivered", delayed: "delayed", bounced: "bounced", complained: "complained", failed: "failed", stopped: "stopped" };
 
@@ -139,21 +140,22 @@ function numbers({ totals, before, rates, rates_before, since, until }) {
   return el("table", { class: "numbers-table" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
 }
 
-function limits({ rates, limits: allowed, since, until }) {
+function limits({ totals, rates, limits: allowed, since, until }) {
   const quota = allowed.max_send_rate == null ? null : T.stats.quota(allowed.max_24_hour_send == null ? T.unlimited : count(allowed.max_24_hour_send), decimal(allowed.max_send_rate));
   return el(
     "div",
     {},
     el("p", { class: "dim" }, `${clock(since)} – ${clock(until)} (${zone})`),
-    gauge("bounced", rates.bounced, allowed.bounce_review, allowed.bounce_pause),
-    gauge("complained", rates.complained, allowed.complaint_review, allowed.complaint_pause),
+    gauge("bounced", totals.sent, rates.bounced, allowed.bounce_review, allowed.bounce_pause),
+    gauge("complained", totals.sent, rates.complained, allowed.complaint_review, allowed.complaint_pause),
     quota && el("p", { class: "dim" }, quota),
   );
 }
 
 /** A rate on a scale with both of SES's limits. */
-function gauge(name, rate, review, pause) {
-  const level = rate == null ? "" : rate >= pause ? "pause" : rate >= review ? "review" : "";
+function gauge(name, sent, rate, review, pause) {
+  const above = rate == null ? "" : rate >= pause ? "pause" : rate >= review ? "review" : "";
+  const level = sent < JUDGED ? "" : above;
   const whole = pause * 1.2;
   const bar = el("div", { class: `gauge ${level}`, "aria-hidden": "true" }, el("i"), el("s"), el("s"));
   const [value, first, second] = bar.children;
@@ -163,7 +165,7 @@ function gauge(name, rate, review, pause) {
   return el(
     "div",
     { class: "gauged", "data-rate": name },
-    el("p", {}, el("b", {}, T.stats.gaugeOf[name]), ` ${percent(rate)}`, level && el("span", { class: "warn" }, ` – ${T.stats.over[level]}`)),
+    el("p", {}, el("b", {}, T.stats.gaugeOf[name]), ` ${percent(rate)}`, above && el("span", { class: level ? "warn" : "dim" }, ` – ${level ? T.stats.over[level] : T.stats.few}`)),
     bar,
     el("p", { class: "dim" }, T.stats.gauge(percent(review), percent(pause))),
   );

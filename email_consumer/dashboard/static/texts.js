@@ -117,6 +117,7 @@ export const T = {
     gauge: (review, pause) => `SES reviews an account at ${review} and pauses it at ${pause}`,
     gaugeOf: { bounced: "Bounce rate", complained: "Complaint rate" },
     over: { review: "above the rate at which SES reviews an account: find the topic that it comes from", pause: "above the rate at which SES pauses an account: stop bulk mail now" },
+    few: "too few mails to judge",
     quota: (quota, rate) => `SES allows ${quota} recipients in 24 hours, ${rate} per second.`,
     points: "All numbers",
     nothing: "Nothing was sent in this time.",
