@@ -6,6 +6,7 @@ whatever is restarted and however many workers there are.
 
 import sqlite3
 import time
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import aiosqlite
@@ -40,6 +41,18 @@ class Used(NamedTuple):
     """When its rate allows the next mail (Unix seconds)."""
 
 
+@dataclass
+class _Chosen:
+    """Mail that no longer waits for its tenant's limits."""
+
+    used: Used
+    """The limits, with that mail."""
+    mails: list[int] = field(default_factory=list)
+    """Row ids of what goes on."""
+    held: list[dict[str, object]] = field(default_factory=list)
+    """What waits for a hold from now on."""
+
+
 class LimitRelease:
     def __init__(self, database: Database, limits: TenantLimits, holds: ActiveHolds | None = None) -> None:
         """`holds`: mail that they cover is left to wait for them, and not counted."""
@@ -58,7 +71,9 @@ class LimitRelease:
         return [row["tenant"] for row in rows]
 
     async def release(self, tenant: str) -> int:
-        """Release what the tenant's limits allow now, transactional mail first, up to some hundred mails; how many mails.
+        """Release what the tenant's limits allow now, transactional mail first, up to some hundred mails.
+
+        Returns how many mails no longer wait for the limits; those that a hold covers wait for that.
 
         Raises:
             sqlite3.OperationalError: nothing was released.
@@ -67,33 +82,32 @@ class LimitRelease:
             return 0
         async with self._database.transaction() as connection:
             used = _used(list(await connection.execute_fetchall(statements.USED, (tenant, today().isoformat()))))
-            chosen: list[int] = []
+            chosen = _Chosen(used)
             for lane in (Lane.TRANSACTIONAL, Lane.BULK):
-                used, spent = await self._release_lane(connection, tenant, lane, used, chosen)
-                if spent:
+                if not await self._choose(connection, tenant, lane, chosen):
                     break
-            if chosen:
+            await connection.executemany(statements.HOLD, chosen.held)
+            if chosen.mails:
                 values = {"tenant": tenant, "day": today().isoformat(), "now": time.time()}
-                await connection.executemany(statements.RELEASE, [values | {"id": mail} for mail in chosen])
-                await connection.execute(statements.COUNT, values | used._asdict())
-        return len(chosen)
+                await connection.executemany(statements.RELEASE, [values | {"id": mail} for mail in chosen.mails])
+                await connection.execute(statements.COUNT, values | chosen.used._asdict())
+        return len(chosen.mails) + len(chosen.held)
 
-    async def _release_lane(
-        self, connection: aiosqlite.Connection, tenant: str, lane: Lane, used: Used, chosen: list[int]
-    ) -> tuple[Used, bool]:
-        """Choose mail of a lane; what is used then, and whether something has to wait."""
+    async def _choose(self, connection: aiosqlite.Connection, tenant: str, lane: Lane, chosen: _Chosen) -> bool:
+        """Add mail of a lane; False if something has to wait."""
         rate = self.limits.rate(tenant)
-        key = limit_key(tenant, lane)
-        for row in await connection.execute_fetchall(WAITING, {"key": key, "limit": _BATCH - len(chosen)}):
-            if held := self._holds.covering_mail(row["topic_id"], tenant, bulk=lane is Lane.BULK):
-                await connection.execute(statements.HOLD, {"id": row["id"], "key": held, "now": time.time()})
+        values = {"key": limit_key(tenant, lane), "limit": _BATCH - len(chosen.mails)}
+        for row in await connection.execute_fetchall(WAITING, values):
+            if key := self._holds.covering_mail(row["topic_id"], tenant, bulk=lane is Lane.BULK):
+                chosen.held.append({"id": row["id"], "key": key, "now": time.time()})
                 continue
-            if self._spent(tenant, used, row["recipients"]):
-                return used, True
-            chosen.append(row["id"])
-            free_at = max(used.free_at, time.time() - PACE) + row["recipients"] / rate if rate else 0.0
-            used = Used(used.recipients + row["recipients"], free_at)
-        return used, len(chosen) >= _BATCH
+            used, recipients = chosen.used, row["recipients"]
+            if self._spent(tenant, used, recipients):
+                return False
+            chosen.mails.append(row["id"])
+            free_at = max(used.free_at, time.time() - PACE) + recipients / rate if rate else 0.0
+            chosen.used = Used(used.recipients + recipients, free_at)
+        return len(chosen.mails) < _BATCH
 
     def _spent(self, tenant: str, used: Used, recipients: int = 1) -> bool:
         """Whether a mail to this number of recipients has to wait."""

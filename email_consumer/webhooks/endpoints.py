@@ -116,7 +116,8 @@ class Endpoints:
             after = rows[-1]["id"]
             ids = orjson.dumps([row["id"] for row in rows if row["wanted"]]).decode()
             async with self.database.transaction() as connection:
-                count += (await connection.execute(statements.RESEND, {"ids": ids, "now": time.time()})).rowcount
+                values = {"ids": ids, "endpoint": endpoint.id, "now": time.time()}
+                count += (await connection.execute(statements.RESEND, values)).rowcount
         return count
 
     async def _write(self, sql: str, values: dict[str, object]) -> bool:

@@ -72,10 +72,10 @@ WHERE endpoint_id = :endpoint AND id > :after AND id >= coalesce(:delivery, 0) A
 ORDER BY id LIMIT 1000
 """
 
-# Attempted again, from the first interval on.
+# Attempted again, from the first interval on. An erased delivery's id may have become one of another endpoint.
 RESEND = """
 UPDATE webhook_deliveries SET next_at = :now, attempts = 0, delivered_at = NULL, error = NULL
-WHERE id IN (SELECT value FROM json_each(:ids))
+WHERE id IN (SELECT value FROM json_each(:ids)) AND endpoint_id = :endpoint
 """
 
 WAITING = (

@@ -106,10 +106,24 @@ async def test_what_a_hold_covers_waits_for_that_and_counts_once(database: Datab
     active, limits = ActiveHolds(), TenantLimits(days={"acme": 100})
     active.replace({"topic:held": False})
     release = LimitRelease(database, limits, active)
-    assert await release.release("acme") == 0
+    assert await release.release("acme") == 10
     holds = HeldMail(database, HoldList(database, lambda _: None), lambda: None, limits=release)
     assert await holds.counts() == {"topic:held": 10}
     assert (await release.used("acme")).recipients == 0
+
+
+async def test_mail_behind_much_that_a_hold_covers_does_not_wait_for_another_look(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit_release, "_BATCH", 5)
+    await store(database, range(20), topic_id="held")
+    await store(database, range(20, 23))
+    active = ActiveHolds()
+    holds = HoldList(database, active.replace)
+    await holds.place("topic:held", "", Holder.OPERATOR)
+    limits = LimitRelease(database, TenantLimits(days={"acme": 100}), active)
+    assert await HeldMail(database, holds, lambda: None, limits=limits).release() == 23
+    assert await published(database) == 3
 
 
 async def test_a_day_later_it_counts_again_but_not_on_the_same_day(
