@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import replace
+from math import inf
 
 from nats.js.api import AckPolicy, ConsumerConfig
 
@@ -41,7 +42,10 @@ async def with_events(harness: RunHarness, count: Count) -> Count:
 
 async def all_out(harness: RunHarness) -> None:
     """Until the daemon has all that SES reports, and no event waits to go out."""
-    await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE)
+    pending = inf
+    while now := (await harness.sandbox.get("/sandbox/events/wait", pending=0, timeout=PATIENCE // 2))["pending"]:
+        assert now < pending, f"{now} events are not taken"
+        pending = now
     await until(lambda: _rows(harness, "SELECT count(*) FROM outbox WHERE type <> ''") == [(0,)])
 
 

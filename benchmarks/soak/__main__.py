@@ -1,7 +1,7 @@
 """`python -m benchmarks.soak`: one daemon under everything at once, and what it has grown by in the end.
 
 Mail at a steady rate, some for later, topics that are cancelled, bounces and complaints, webhooks, an open page; the daemon is
-killed and restarted in the first half of the warm-up, NATS, the SES endpoint and the webhook receiver all the time.
+killed and restarted in the first quarter of the warm-up, NATS, the SES endpoint and the webhook receiver all the time.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def report(result: Result) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--warm-up", type=float, default=20, help="minutes of them that are not measured")
+    parser.add_argument("--warm-up", type=float, default=25, help="minutes of them that are not measured")
     parser.add_argument("--rate", type=float, default=200, help="mails a second")
     parser.add_argument("--strikes", type=int, default=60, help="kills and restarts")
     parser.add_argument("--retention", type=float, default=10, help="minutes for which finished mail is kept")

@@ -30,7 +30,7 @@ class Plan:
 
     minutes: float
     warm_up: float
-    """Minutes, contained in `minutes`. Only in their first half is the daemon itself killed: what is measured is one process's
+    """Minutes, contained in `minutes`. Only in their first quarter is the daemon itself killed: what is measured is one process's
     life, once its caches are full."""
     rate: float
     """Mails a second."""
@@ -103,7 +103,7 @@ async def soak(directory: Path, plan: Plan) -> Result:
 
 
 async def _strike(harness: RunHarness, receiver: WebhookReceiver, plan: Plan) -> list[Sample]:
-    """All strikes, the daemon's own in the first half of the warm-up; returns what was sampled after the warm-up."""
+    """All strikes, the daemon's own in the first quarter of the warm-up; returns what was sampled after the warm-up."""
     loop = asyncio.get_running_loop()
     began, pause = loop.time(), 60 * plan.minutes / (plan.strikes + 1)
     others = cycle(_strikes_on_others(harness, receiver))
@@ -118,7 +118,7 @@ async def _strike(harness: RunHarness, receiver: WebhookReceiver, plan: Plan) ->
             sampling = asyncio.create_task(_sample(harness, every, samples))
         await asyncio.sleep(began + moment - loop.time())
         if number <= plan.strikes:
-            await next(on_daemon if number % 2 and moment < 60 * plan.warm_up / 2 else others)()
+            await next(on_daemon if number % 2 and moment < 60 * plan.warm_up / 4 else others)()
     assert sampling
     await _end(sampling)
     return samples
