@@ -1,10 +1,12 @@
 """The pacer: keeps to the allowed rate of recipients per second, and holds everything while sending is paused.
 
 SES counts recipients, not calls, over each second. aiolimiter's leaky bucket either starts with a burst of twice the rate
-or stays well below it, and needs one timer per waiter; the pacer has one timer for all waiters. It combines two rules:
+or stays well below it, and needs one timer per waiter; the pacer has one timer for all waiters. It combines three rules:
 
-- a schedule: one recipient every 1/rate seconds; a late tick catches up, so the average is the rate itself;
-- a cap: no sliding second contains more than rate + max(1, 1 %) recipients, catching up included.
+- a schedule: one recipient every 1/rate seconds; what is late catches up, so the average is the rate itself;
+- a cap: no sliding second contains more than rate + max(1, 1 %) recipients, catching up included;
+- a pace: what catches up goes one by one, at the speed of the cap. All at once it would fill the second, which then has to
+  end without any mail: the same delay again, each second, until it is caught up on.
 
 Four things here limit something, and none replaces another. The *request limiter* (`api.request_limiter`) bounds the HTTP
 requests whose bodies are read at the same time; *delivery slots* (`core.delivery_slots`) bound the unsettled deliveries
@@ -27,6 +29,8 @@ _RESOLUTION = 0.001
 """Seconds by which the schedule may be ahead of the clock without a timer: uvloop's clock counts milliseconds."""
 _CATCH_UP = 0.25
 """Seconds of delay that are caught up on; anything beyond is dropped rather than sent in a burst."""
+_AT_ONCE = 0.01
+"""Seconds of delay that are caught up on at once: a tick releases what came due since the last one, and may be late itself."""
 
 
 class Pacer:
@@ -41,6 +45,9 @@ class Pacer:
         self._waiting = WaitingMail(bulk_floor)
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
+        """When the next recipient is due by the schedule."""
+        self._earliest = self._due
+        """When the next recipient may go by the pace."""
         self._window: deque[tuple[float, int]] = deque()
         self._in_window = 0
         self._holds: dict[str, str] = {}
@@ -57,7 +64,9 @@ class Pacer:
     def set_rate(self, rate: float) -> None:
         """Takes effect at once, also for those already waiting."""
         # What has been released ahead of the schedule is made up for at the new rate.
-        self._due += max(0.0, self._due - self._loop.time()) * (self._rate / rate - 1)
+        now, change = self._loop.time(), self._rate / rate - 1
+        self._due += max(0.0, self._due - now) * change
+        self._earliest += max(0.0, self._earliest - now) * change
         self._rate = rate
         self._cap = _cap(rate)
         self._update_metrics()
@@ -116,7 +125,8 @@ class Pacer:
             now = self._loop.time()
             self._due = max(self._due, now)  # idle time is not caught up on
             held = self._holds or self._bulk_holds
-            if not held and self._due <= now + _RESOLUTION and self._room_at(recipients, now) <= now:
+            due = max(self._due, self._earliest)
+            if not held and due <= now + _RESOLUTION and self._room_at(recipients, now) <= now:
                 self._record(recipients, now)
                 return True
         future: asyncio.Future[bool] = self._loop.create_future()
@@ -166,7 +176,7 @@ class Pacer:
         while waiter := self._waiting.next():
             if self._holds and not (self._probes and len(self._holds) == 1):
                 return  # resume() or probe() starts the timer again
-            ready = max(self._due, self._room_at(waiter.recipients, now))
+            ready = max(self._due, self._earliest, self._room_at(waiter.recipients, now))
             if ready > now:
                 self._timer = self._loop.call_at(max(ready, now + _TICK), self._release)
                 return
@@ -178,6 +188,7 @@ class Pacer:
         """Count a mail that is released now."""
         self._probes = 0
         self._due += recipients / self._rate
+        self._earliest = max(self._earliest, now - _AT_ONCE) + recipients / self._cap
         self._window.append((now, recipients))
         self._in_window += recipients
         self._metrics.peak = max(self._metrics.peak, self._in_window)
