@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
+from math import inf
 
 import orjson
 import structlog
@@ -31,6 +32,8 @@ _MISSED = 2.5 * HEARTBEAT
 """Seconds of silence after which a pull request counts as lost."""
 _REFRESH_EVERY = 10.0
 """Maximum seconds between two reads of the consumer's info: nothing else shows that it is paused."""
+_PAUSE = 0.05
+"""Seconds from one request to the next for a few free slots: where mail waits for its turn, each that is sent frees one."""
 _BACKOFF = 1.0
 _LOG_EVERY = 60.0
 """Seconds before the same trouble is worth another line."""
@@ -72,6 +75,7 @@ class JetStreamReceiver:
         self._batch = 1
         """How many free slots, besides those of what is requested, are worth another request."""
         self._pin = ""
+        self._asked_at = -inf
         self._heard_at = 0.0
         self._refreshed_at = 0.0
         self._trouble = ""
@@ -118,7 +122,7 @@ class JetStreamReceiver:
                 await self._fill()
             self._log_change()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT / 2):
+                async with asyncio.timeout(HEARTBEAT / 2 if self._requested or not self._slots.free else _PAUSE):
                     await self._wake.wait()
 
     async def stop(self) -> None:
@@ -158,6 +162,7 @@ class JetStreamReceiver:
             batch = request["batch"]
             self._requested += batch
             reply = f"{self._inbox}.{next(self._numbers)}-{batch}"
+            self._asked_at = time.monotonic()
             await self._client.publish(self._subject, orjson.dumps(request), reply=reply)
 
     async def _refresh(self) -> bool:
@@ -194,13 +199,14 @@ class JetStreamReceiver:
         return True
 
     def _due(self) -> int:
-        """How many to ask for now: at half empty, so that a busy worker doesn't ask for each mail."""
+        """How many to ask for now: at half empty or after a pause, so that a busy worker doesn't ask for each mail."""
         limits = self._consumer.limits
         if self._requested and not limits.overlap:
             return 0
         most = self._most()
         due = int(min(self._slots.free, most)) - self._requested
-        return due if due > 0 and (not self._requested or due >= most // 2) else 0
+        paused = not self._requested and time.monotonic() - self._asked_at >= _PAUSE
+        return due if due > 0 and (paused or due >= most // 2) else 0
 
     def _most(self) -> int:
         """How many to ask for at once."""

@@ -1,12 +1,16 @@
 """The pull loop on a real nats-server."""
 
 import nats
+import orjson
+import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 
+from email_consumer.sources.jetstream import receiver
 from tests.integration.sources.harness import ReceiverHarness, publish, pulling
 from tests.servers.nats import NatsServer
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 async def test_never_more_unsettled_than_slots_and_refilled_as_they_become_free(client: Client) -> None:
@@ -22,6 +26,28 @@ async def test_never_more_unsettled_than_slots_and_refilled_as_they_become_free(
         await harness.wait_until(lambda: len(harness.seen) == 35)
     assert harness.most == 10
     assert harness.seen == list(range(1, 36))
+
+
+async def test_a_busy_worker_does_not_ask_for_each_mail(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "_PAUSE", PATIENCE)
+    harness = ReceiverHarness(10)
+    asked: list[int] = []
+
+    async def see(request: Msg) -> None:
+        asked.append(orjson.loads(request.data)["batch"])
+
+    async with pulling(client, harness):
+        await publish(client, 20)
+        await harness.wait_until(lambda: len(harness.held) == 10)
+        await client.subscribe("$JS.API.CONSUMER.MSG.NEXT.messages.c", cb=see)
+        await client.flush()
+        for delivery in harness.held[:5]:
+            await delivery.ack()
+            harness.slots.release(len(delivery.payload))
+            await client.flush()
+        await harness.wait_until(lambda: len(harness.delivered) == 15)
+        await until(lambda: asked)
+    assert asked == [5]
 
 
 async def test_what_a_delivery_says(client: Client) -> None:
