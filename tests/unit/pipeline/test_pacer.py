@@ -12,7 +12,6 @@ from email_consumer.message.lane import Lane
 from email_consumer.pipeline.pacer import Pacer
 from tests.unit.pipeline.manual_clock import ManualClock
 
-
 _ROUNDING = 1e-9
 """Seconds."""
 
