@@ -16,7 +16,7 @@ EXPLAINED: dict[str, str] = {
     f"{_PACER}.resume: return -> left out": "who holds nothing wakes it for nothing",
     f"{_PACER}.acquire: self._timer is None and self._waiting.next() is None -> "
     "self._timer is None or self._waiting.next() is None": "mail that waits without a timer waits for a hold, which is asked next",
-    f"{_PACER}.acquire: self._due <= now + _RESOLUTION -> self._due < now + _RESOLUTION": _FASTER,
+    f"{_PACER}.acquire: due <= now + _RESOLUTION -> due < now + _RESOLUTION": _FASTER,
     f"{_PACER}.acquire: now + _RESOLUTION -> now - _RESOLUTION": _FASTER,
     f"{_PACER}.acquire: self._room_at(recipients, now) <= now -> self._room_at(recipients, now) < now": _FASTER,
     f"{_PACER}.acquire: lane is Lane.TRANSACTIONAL and self._waiting.next() is waiter -> "
