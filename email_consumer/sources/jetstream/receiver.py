@@ -121,8 +121,9 @@ class JetStreamReceiver:
             if self._client.is_connected and not self._broken:  # otherwise the reason is logged below
                 await self._fill()
             self._log_change()
+            may_ask = self._client.is_connected and self._slots.free and not self._requested
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT / 2 if self._requested or not self._slots.free else _PAUSE):
+                async with asyncio.timeout(_PAUSE if may_ask else HEARTBEAT / 2):
                     await self._wake.wait()
 
     async def stop(self) -> None:
