@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from email_consumer.core.metrics import Metrics
+from email_consumer.runtime.ticks import until_tick
 
 PATIENCE = 60.0
 """Seconds without a settlement while mail waits, after which the source counts as stalled."""
@@ -65,7 +66,7 @@ class StallDetector:
         """Check regularly until cancelled."""
         while True:
             await self.check_once()
-            await asyncio.sleep(self._patience / _CHECKS)
+            await asyncio.sleep(until_tick(self._patience / _CHECKS))
 
     async def check_once(self) -> None:
         """Read the progress once, and log when the source stalls or moves again."""

@@ -12,6 +12,7 @@ import orjson
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import Failed, Throttled
 from email_consumer.dashboard.snapshot import Point, Snapshot
+from email_consumer.runtime.ticks import until_tick
 
 _HISTORY = 300
 """Points: five minutes."""
@@ -69,13 +70,10 @@ class Sampler:
     async def run(self) -> None:
         """Until cancelled, which ends the viewers' streams."""
         loop = asyncio.get_running_loop()
-        before = due = loop.time()
+        before = loop.time()
         try:
             while True:
-                due += self._interval
-                if due <= loop.time():  # the loop was blocked: start a full interval, a rate needs one
-                    due = loop.time() + self._interval
-                await asyncio.sleep(due - loop.time())
+                await asyncio.sleep(until_tick(self._interval))
                 now = loop.time()
                 point = self._point(now - before)
                 before = now

@@ -22,6 +22,7 @@ from email_consumer.feedback.unmatched import UnmatchedEvents
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.runtime.tasks import end
 from email_consumer.runtime.throttle import Throttle
+from email_consumer.runtime.ticks import until_tick
 from email_consumer.sns.certificates import DAY
 from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.verifier import OLDEST
@@ -212,7 +213,7 @@ class Inbox:
 
     async def _clean_up(self) -> None:
         while True:
-            await asyncio.sleep(_HOUSEKEEPING_INTERVAL)
+            await asyncio.sleep(until_tick(_HOUSEKEEPING_INTERVAL))
             try:
                 while await self.unmatched.sweep():
                     pass

@@ -17,6 +17,7 @@ from email_consumer.holds.keys import limited_by, ramp_of
 from email_consumer.holds.limit_release import PACE, LimitRelease
 from email_consumer.holds.ramp_release import RampRelease
 from email_consumer.runtime.duty_cycle import rest
+from email_consumer.runtime.ticks import until_tick
 from email_consumer.store.database import Database
 
 _BATCH = 500
@@ -77,13 +78,13 @@ class HeldMail:
             self._wake.clear()
             began = time.monotonic()
             try:
-                await self.release()
+                if await self.release():
+                    # At most an interval: `release` pauses where it writes.
+                    await rest(max(began, time.monotonic() - _INTERVAL * _SHARE), _SHARE)
             except sqlite3.OperationalError as error:
                 _log.warning("hold.not_released", error=str(error), retry_in=_INTERVAL)
-            # At most an interval: `release` pauses where it writes.
-            await rest(max(began, time.monotonic() - _INTERVAL * _SHARE), _SHARE)
             try:
-                async with asyncio.timeout(PACE if self._paced else _INTERVAL):
+                async with asyncio.timeout(until_tick(PACE if self._paced else _INTERVAL)):
                     await self._wake.wait()
             except TimeoutError:
                 pass

@@ -11,6 +11,7 @@ import structlog
 from email_consumer.holds import statements
 from email_consumer.holds.hold import URGENT, Hold, Holder
 from email_consumer.holds.keys import concerns_transactional
+from email_consumer.runtime.ticks import until_tick
 from email_consumer.store.database import Database
 
 _INTERVAL = 1.0
@@ -112,7 +113,7 @@ class HoldList:
     async def run(self) -> None:
         """End holds whose time is over, until cancelled."""
         while True:
-            await asyncio.sleep(_INTERVAL)
+            await asyncio.sleep(until_tick(_INTERVAL))
             now = time.time()
             if any(hold.until is not None and hold.until <= now for hold in self._active.values()):
                 try:

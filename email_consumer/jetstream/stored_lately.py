@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from email_consumer.jetstream.publisher import Publisher, TooLargeError
+from email_consumer.runtime.ticks import until_tick
 
 _KEPT = 10.0
 """Seconds before the last message that are kept; a server was seen to lose less than one."""
@@ -61,7 +62,7 @@ class StoredLately:
         statistics = self._publisher.client.stats
         reconnects = statistics["reconnects"]
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(until_tick(_LOOK))
             if statistics["reconnects"] != reconnects:
                 reconnects = statistics["reconnects"]
                 await self._publish_again()

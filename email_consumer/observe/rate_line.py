@@ -20,6 +20,7 @@ from email_consumer.core.outcome import (
     Undecodable,
 )
 from email_consumer.message.lane import Lane
+from email_consumer.runtime.ticks import until_tick
 
 _HOLD_INTERVAL = 60.0
 """Seconds between two lines while the queue is held and nothing is sent."""
@@ -80,12 +81,10 @@ class RateLine:
 async def report(metrics: Metrics, interval: float = 1.0) -> None:
     """Log the line every `interval` seconds until cancelled, and then once for what was not logged yet."""
     loop = asyncio.get_running_loop()
-    due = loop.time()
-    line = RateLine(metrics, due, interval)
+    line = RateLine(metrics, loop.time(), interval)
     try:
         while True:
-            due = max(due + interval, loop.time())
-            await asyncio.sleep(due - loop.time())
+            await asyncio.sleep(until_tick(interval))
             _log_line(line.next(loop.time()))
     finally:
         _log_line(line.next(loop.time()))

@@ -12,6 +12,7 @@ import structlog
 from email_consumer.core.metrics import Metrics
 from email_consumer.outbox import statements
 from email_consumer.outbox.document import Pending, read_pending
+from email_consumer.runtime.ticks import until_tick
 from email_consumer.store.database import Database
 
 _FORGET_EVERY = 1.0
@@ -88,7 +89,7 @@ class Outbox:
     async def run(self) -> None:
         """Delete what everybody has taken, until cancelled."""
         while True:
-            await asyncio.sleep(_FORGET_EVERY)
+            await asyncio.sleep(until_tick(_FORGET_EVERY))
             taken = min(cursor.seq for cursor in self._cursors)
             while self._taken and self._taken[-1][1] > taken:  # it is to be taken again
                 self._taken.pop()

@@ -15,6 +15,7 @@ from email_consumer.reputation.reputation import Reputation
 from email_consumer.reputation.rule import Finding, Level
 from email_consumer.reputation.saved_counts import load_counts, save_counts
 from email_consumer.runtime.throttle import Throttle
+from email_consumer.runtime.ticks import until_tick
 from email_consumer.store.database import Database
 
 _INTERVAL = 0.1
@@ -63,7 +64,7 @@ class ReputationBreaker:
     async def run(self) -> None:
         """Count and judge until cancelled."""
         while True:
-            await asyncio.sleep(_INTERVAL if self._busy else _IDLE_INTERVAL)
+            await asyncio.sleep(until_tick(_INTERVAL if self._busy else _IDLE_INTERVAL))
             try:
                 await self.update()
             except sqlite3.OperationalError as error:

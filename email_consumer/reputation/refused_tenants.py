@@ -10,6 +10,7 @@ from email_consumer.holds.hold import Holder
 from email_consumer.holds.hold_list import HoldList, TooManyHoldsError
 from email_consumer.holds.keys import tenant_key
 from email_consumer.runtime.backoff import backoff
+from email_consumer.runtime.ticks import until_tick
 
 _INTERVAL = 1.0
 """Seconds between two looks at what was refused."""
@@ -33,7 +34,7 @@ class RefusedTenants:
     async def run(self) -> None:
         """Place holds until cancelled."""
         while True:
-            await asyncio.sleep(_INTERVAL)
+            await asyncio.sleep(until_tick(_INTERVAL))
             try:
                 await self.update()
             except (sqlite3.OperationalError, TooManyHoldsError) as error:

@@ -27,6 +27,7 @@ from nats.js.kv import KeyValue
 from email_consumer.core.foreign_records import JUNK
 from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.errors import OperatorError
+from email_consumer.runtime.ticks import until_tick
 
 LEASE = 30.0
 """Seconds without a renewal after which the holder counts as dead."""
@@ -199,7 +200,7 @@ class ConsumerLease:
             LeaseLostError: another process holds it now.
         """
         while True:
-            await asyncio.sleep(_RENEWAL)
+            await asyncio.sleep(until_tick(_RENEWAL))
             try:
                 for _ in range(_TRIES):
                     if await self._renew():

@@ -94,7 +94,7 @@ class JetStreamQueue:
     async def backlog(self) -> Backlog:
         stream = await self._look()
         state = stream["state"]
-        lanes = [await self._lane(name, state) for name in self._consumers()]
+        lanes = await asyncio.gather(*(self._lane(name, state) for name in self._consumers()))
         return Backlog(
             min(lane.ack_floor for lane in lanes),
             sum(lane.unsettled for lane in lanes),

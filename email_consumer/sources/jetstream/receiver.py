@@ -23,6 +23,7 @@ from email_consumer.core.delivery import DONE, Delivery
 from email_consumer.core.delivery_slots import DeliverySlots
 from email_consumer.jetstream.client import SteadyClient
 from email_consumer.message.lane import Lane
+from email_consumer.runtime.ticks import until_tick
 from email_consumer.sources.jetstream.consumer import Consumer
 from email_consumer.sources.jetstream.delivery import JetStreamDelivery
 from email_consumer.sources.jetstream.durable_consumer import TopologyError
@@ -123,7 +124,7 @@ class JetStreamReceiver:
             self._log_change()
             may_ask = self._client.is_connected and self._slots.free and not self._requested
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PAUSE if may_ask else HEARTBEAT / 2):
+                async with asyncio.timeout(_PAUSE if may_ask else until_tick(HEARTBEAT / 2)):
                     await self._wake.wait()
 
     async def stop(self) -> None:
