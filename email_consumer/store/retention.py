@@ -65,8 +65,9 @@ _OTHER_TABLES = (
     WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at < :cutoff LIMIT 1000)
     """,
     "DELETE FROM tenant_limits WHERE day < date(:cutoff, 'unixepoch')",
-    # Events of that age are refused, so these entries are no longer needed.
-    "DELETE FROM suppressions WHERE removed_at < :cutoff AND mirror IS NULL",
+    # Events of that age are refused, so these entries are no longer needed. (Where a delivery interrupted a series of
+    # soft bounces, `removed_at` is 0.)
+    "DELETE FROM suppressions WHERE removed_at < :cutoff AND created_at < :cutoff AND mirror IS NULL",
 )
 
 _SUMS = (domain_days.SUMS, tenant_days.SUMS)

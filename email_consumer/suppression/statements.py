@@ -20,8 +20,9 @@ UPDATE suppressions SET removed_at = :now, mirror = :mirror
 WHERE address = :address AND scope = :scope AND removed_at IS NULL
 """
 
-# A series of soft bounces that was interrupted by a delivery leaves no entry.
-FORGET_SUPPRESSION = "DELETE FROM suppressions WHERE address = ? AND scope = ?"
+# A series of soft bounces that was interrupted by a delivery counts for nothing, as if there had never been an entry: removed
+# before all that can happen. The row stays for a while, since this process may end before it notifies the workers.
+FORGET_SUPPRESSION = "UPDATE suppressions SET removed_at = 0 WHERE address = ? AND scope = ?"
 
 # Soft bounces of each address since its last delivery or its removal from the list; one per mail, as a mail
 # may bounce more than once. Which bounces count: `suppression.SOFT`.

@@ -83,7 +83,8 @@ class FeedbackHarness:
             ),
             "topics": self.rows("SELECT topic_id, kind, count FROM topic_results WHERE count > 0 ORDER BY 1, 2"),
             "counts": self.rows("SELECT topic_id, status, count FROM topic_counts WHERE count > 0 ORDER BY 1, 2"),
-            "suppressions": self.rows("SELECT * FROM suppressions ORDER BY 1"),
+            # Without what a series of soft bounces left that a delivery interrupted: it counts for nothing.
+            "suppressions": self.rows("SELECT * FROM suppressions WHERE removed_at IS NOT 0 ORDER BY 1"),
             "unmatched": self.rows("SELECT message_id, tag, raw FROM unmatched_events ORDER BY 1, 3"),
         }
 

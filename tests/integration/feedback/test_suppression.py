@@ -89,6 +89,16 @@ async def test_a_removal_that_never_reached_the_gate_is_repeated_at_startup(path
         assert stopped(harness, "joe@example.com") is None
 
 
+async def test_a_release_after_a_delivery_that_never_reached_the_gate_is_repeated_at_startup(path: Path) -> None:
+    async with open_harness(path, soft_bounce_limit=2) as harness:
+        await soft_bounce(harness, 1)
+        await soft_bounce(harness, 2)
+        await harness.take(event("Delivery", "soft-1", message_id="soft-ses-1", at=1.5))
+        harness.gate.suppress({"jane@example.com": "soft bounces"})  # the sidecar was killed in between
+        await harness.suppressions.load()
+        assert stopped(harness) is None
+
+
 async def test_a_removed_address_comes_back_only_by_what_happens_later(path: Path) -> None:
     async with open_harness(path) as harness:
         await harness.send()

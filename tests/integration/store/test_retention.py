@@ -84,6 +84,11 @@ async def test_what_lies_aside_ages_too(database: Database) -> None:
                 "INSERT INTO suppressions (address, reason, source, created_at, removed_at) VALUES (?, 'manual', 'api', 0, ?)",
                 (f"{moment}@example.com", moment),
             )
+            await connection.execute(  # as a delivery leaves it that interrupts a series of soft bounces
+                "INSERT INTO suppressions (address, reason, source, created_at, removed_at)"
+                " VALUES (?, 'soft bounces', 'event', ?, 0)",
+                (f"soft-{moment}@example.com", moment),
+            )
         await connection.execute(
             "INSERT INTO suppressions (address, reason, source, created_at) VALUES ('on@example.com', 'manual', 'api', 0)"
         )
@@ -93,6 +98,7 @@ async def test_what_lies_aside_ages_too(database: Database) -> None:
     assert {address for (address,) in await rows(database, "SELECT address FROM suppressions")} == {
         "on@example.com",
         f"{YOUNG}@example.com",
+        f"soft-{YOUNG}@example.com",
     }
 
 
