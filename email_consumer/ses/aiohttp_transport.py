@@ -3,9 +3,9 @@
 import asyncio
 import ssl
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from math import inf
 from typing import Any
 
 import aiohttp
@@ -24,18 +24,24 @@ from email_consumer.ses.transport import (
     check_headers,
 )
 
-_deadline: ContextVar[float] = ContextVar("deadline", default=inf)
-"""Of the request that the current task makes, by `elapsed`; aiohttp has no place for it."""
 _KEEPALIVE = 10.0
 """Seconds an idle connection is kept: less than any server keeps it, so that we never write into a closing one."""
 _LARGE = 2**16
 """Bytes of a request body."""
-_NOT_WRITTEN = (
-    aiohttp.ClientConnectorError,  # DNS, connect, TLS
-    aiohttp.ConnectionTimeoutError,  # the same, and waiting for a free connection
-    aiohttp.ClientHttpProxyError,
-)
-"""What can only happen before the first byte of the request was written."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """To write one request."""
+
+    deadline: float
+    """By `elapsed`."""
+    begun: bool = False
+    """There was a connection, through the proxy's tunnel if it needs one, so the first byte may have been written."""
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("attempt")
+"""Of the current task; aiohttp has no place for it."""
 
 
 class AiohttpTransport:
@@ -60,17 +66,18 @@ class AiohttpTransport:
     async def post(self, body: bytes, headers: Headers, until: float, deadline: float) -> Answer:
         fields = headers.together()
         check_headers(*fields.values())
-        _deadline.set(deadline)
+        attempt = _Attempt(deadline)
+        _attempt.set(attempt)
         try:
             async with (
                 asyncio.timeout_at(until),
                 self._http.post(self._url, data=_payload(body), headers=fields, allow_redirects=False) as response,
             ):
                 return Answer(response.status, response.headers, await response.read())
-        except _NOT_WRITTEN as error:
-            raise NotWrittenError(_text_of(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise AnswerMissingError(_text_of(error)) from error
+            # The same error may come from the proxy that was asked for a tunnel, and from SES.
+            kind = AnswerMissingError if attempt.begun else NotWrittenError
+            raise kind(_text_of(error)) from error
 
     async def close(self) -> None:
         await self._http.close()
@@ -81,8 +88,10 @@ class _TimelyRequest(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Called once there is a connection, and so right before the first byte."""
-        if elapsed() > _deadline.get():
+        attempt = _attempt.get()
+        if elapsed() > attempt.deadline:
             raise TooLateError
+        attempt.begun = True
         return await super().send(conn)
 
 

@@ -4,11 +4,11 @@ import ssl
 
 import pytest
 
-from email_consumer.core.outcome import Held, Sent
+from email_consumer.core.outcome import Held, InDoubt, Sent
 from tests.factories import mail
 from tests.integration.ses.misbehaviour import behave
 from tests.integration.ses.sandbox import client
-from tests.servers.raw_server import Connection, raw_server
+from tests.servers.raw_server import Connection, Script, raw_server
 
 _NOWHERE = "127.0.0.1:1"
 
@@ -48,6 +48,44 @@ async def test_a_proxy_that_refuses_holds_the_mail(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         async with client(f"https://{_NOWHERE}") as ses:
             assert isinstance(await ses.send(mail()), Held)
+
+
+async def close(connection: Connection) -> None:
+    await connection.request()
+
+
+async def reset(connection: Connection) -> None:
+    await connection.request()
+    connection.reset()
+
+
+async def say_nonsense(connection: Connection) -> None:
+    await connection.request()
+    await connection.answer(b"nonsense\r\n\r\n")
+
+
+@pytest.mark.parametrize("script", [close, reset, say_nonsense])
+async def test_a_proxy_that_opens_no_tunnel_holds_the_mail(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with raw_server(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        async with client(f"https://{_NOWHERE}") as ses:
+            assert isinstance(await ses.send(mail()), Held)
+
+
+async def test_a_tunnel_that_breaks_under_a_request_leaves_the_mail_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, server_tls: ssl.SSLContext
+) -> None:
+    async with raw_server(reset, server_tls) as server:
+
+        async def tunnel(connection: Connection) -> None:
+            await connection.request()
+            await connection.answer(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await connection.forward(server.url)
+
+        async with raw_server(tunnel) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            async with client(f"https://{_NOWHERE}") as ses:
+                assert isinstance(await ses.send(mail()), InDoubt)
 
 
 async def test_no_proxy_where_it_is_not_to_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
