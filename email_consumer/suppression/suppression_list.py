@@ -64,8 +64,9 @@ class SuppressionList:
             new = Suppression(address, reason, detail, source, time.time(), group=group, tenant=tenant)
             await self._rows.suppress(connection, [new], changes)
             in_force = (await find(connection, [address]))[address][new.scope]
-        self._gate.suppress(changes.suppressed)
-        _log.info("suppression.added", addresses=len(changes.suppressed), reason=reason, source=source)
+        if changes.suppressed:  # anyone with an unsubscribe link may use it again and again
+            self._gate.suppress(changes.suppressed)
+            _log.info("suppression.added", addresses=len(changes.suppressed), reason=reason, source=source)
         return in_force
 
     async def remove(self, address: str, scope: str = EVERYTHING) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from structlog.testing import capture_logs
 
 from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import InDoubt
@@ -144,6 +145,15 @@ async def test_one_click_unsubscribes(path: Path, body: bytes, content_type: str
         assert not passes(harness, "ann@example.com")
         _, entry = await http.ask("GET", f"{LIST}/ann@example.com")
         assert (entry["reason"], entry["source"]) == ("unsubscribed", "recipient")
+
+
+async def test_a_link_that_is_used_again_and_again_is_logged_once(path: Path) -> None:
+    async with open_harness(path) as harness, serve(harness) as http:
+        with capture_logs() as logs:
+            for _ in range(3):
+                url_path = link("jane@example.com")
+                assert await unsubscribe(http, url_path, b"List-Unsubscribe=One-Click", "text/plain") == 200
+        assert [line["event"] for line in logs] == ["suppression.added"]
 
 
 @pytest.mark.parametrize(
