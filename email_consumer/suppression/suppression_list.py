@@ -1,6 +1,8 @@
 """The suppression list for operators and recipients; events write to it directly (see `feedback.application`)."""
 
+import math
 import time
+from dataclasses import replace
 
 import structlog
 
@@ -62,6 +64,9 @@ class SuppressionList:
         changes = Changes()
         async with self._database.transaction() as connection:
             new = Suppression(address, reason, detail, source, time.time(), group=group, tenant=tenant)
+            former = (await find(connection, [address])).get(address, {}).get(new.scope)
+            if former and former.removed_at is not None:  # this comes after it, though the clock may have been put back
+                new = replace(new, created_at=max(new.created_at, math.nextafter(former.removed_at, math.inf)))
             await self._rows.suppress(connection, [new], changes)
             in_force = (await find(connection, [address]))[address][new.scope]
         if changes.suppressed:  # anyone with an unsubscribe link may use it again and again

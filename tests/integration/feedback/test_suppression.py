@@ -1,5 +1,6 @@
 """Bounces, complaints, operators and recipients put addresses on the list; the gate and the ledger then stop mail."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from email_consumer.core.ledger import Claim
 from email_consumer.core.outcome import LeftOut, Sent, Stopped, StopReason
-from email_consumer.suppression.suppression import Reason
+from email_consumer.suppression.suppression import BULK, Reason
 from tests.factories import ORIGIN, event, mail
 from tests.integration.feedback.harness import FeedbackHarness, open_harness
 
@@ -107,6 +108,18 @@ async def test_a_removed_address_comes_back_only_by_what_happens_later(path: Pat
         await harness.take(event("Complaint", at=5.0))  # long before the removal, reported late
         assert stopped(harness) is None
         await harness.suppressions.add("jane@example.com", Reason.UNSUBSCRIBED, "", "recipient")
+        assert stopped(harness) == "unsubscribed"
+
+
+async def test_who_unsubscribes_after_a_removal_is_suppressed_though_the_clock_was_put_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_harness(path) as harness:
+        await harness.suppressions.add("jane@example.com", Reason.UNSUBSCRIBED, "", "recipient")
+        await harness.suppressions.remove("jane@example.com", BULK)
+        monkeypatch.setattr("time.time", lambda now=time.time: now() - 600)
+        entry = await harness.suppressions.add("jane@example.com", Reason.UNSUBSCRIBED, "", "recipient")
+        assert entry.active
         assert stopped(harness) == "unsubscribed"
 
 
