@@ -27,6 +27,8 @@ _PER_RECIPIENT = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DEL
 _REPORTED = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY})
 _NOT_COUNTED = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
 """Subtypes of what SES reports without having tried, and does not count either."""
+_CLOCKS = 3_600.0
+"""Seconds: AWS refuses what is signed by a clock that is off by more than minutes."""
 
 
 @dataclass(slots=True)
@@ -54,12 +56,24 @@ class MailIndex:
 
     def of(self, event: Event) -> Row | None:
         # SES's id first: a uuid that was reused after its idempotency window identifies the newer mail.
-        return self._by_message_id.get(event.message_id) or self._by_tag.get(event.tag)
+        if mail := self._by_message_id.get(event.message_id):
+            return mail
+        mail = self._by_tag.get(event.tag)
+        return None if mail and _is_later(mail, event) else mail
 
 
 def is_earlier(row: Row, life: int) -> bool:
     """Whether the row is about a mail before the one to which its tag belongs since the revision `life`."""
     return bool(0 < row["revision"] < life)
+
+
+def _is_later(row: Row, event: Event) -> bool:
+    """Whether the row is about a mail that was still to be sent when SES had already accepted the one of the event.
+
+    The uuid was used for an earlier mail, too, whose row is deleted.
+    """
+    unsent = row["status"] == Status.CREATED and row["claimed_at"] is None
+    return unsent and event.accepted_at < row["created_at"] - _CLOCKS
 
 
 async def apply_events(

@@ -69,12 +69,15 @@ def _event(kind: Kind | str, found: Json, sent_at: float) -> Event:
     mail = _object(found, "mail")
     detail = _object(found, _DETAILS[kind]) if isinstance(kind, Kind) else {}
     tags = _object(mail, "tags")
+    accepted_at = _time(mail, sent_at)
+    happened_at = _time(detail, sent_at) or accepted_at or sent_at
     return Event(
         kind=kind,
         message_id=_text(mail, "messageId"),
         tag=_tag(tags, "uuid") or _header(mail, "x-request-id"),
         instance=_tag(tags, "instance"),
-        happened_at=_time(detail, sent_at) or _time(mail, sent_at) or sent_at,
+        happened_at=happened_at,
+        accepted_at=accepted_at or happened_at,
         recipients=tuple(_recipients(kind, mail, detail)),
         machine=kind in {Kind.OPEN, Kind.CLICK} and _by_machine(detail),
         raw=orjson.dumps(found).decode(),

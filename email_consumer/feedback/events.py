@@ -73,6 +73,8 @@ class Event:
     """Our `instance` tag; None without tags (identity notifications)."""
     happened_at: float
     """Unix seconds, by SES's clock."""
+    accepted_at: float
+    """When SES accepted the mail. Unix seconds, by SES's clock."""
     recipients: tuple[RecipientResult, ...]
     """Empty if SES names no recipient, or several without saying which one opened or clicked."""
     machine: bool

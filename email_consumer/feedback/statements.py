@@ -15,7 +15,8 @@ WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at
 
 # The mails that a group of events may be about: by SES's id, or by our uuid.
 _MAIL = """
-id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision, topic_id, tenant, lane, finished_at
+id, uuid, tag, message_id, coalesce(address, email) AS recipient, status, revision, topic_id, tenant, lane, finished_at, created_at,
+claimed_at
 """
 FIND_MAILS = f"""
 SELECT {_MAIL} FROM email_requests

@@ -4,15 +4,16 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from email_consumer.core.outcome import Duplicate, Sent
+from email_consumer.core.outcome import Duplicate, Scheduled, Sent
 from email_consumer.feedback.inbox import Reception
 from email_consumer.feedback.unmatched import TTL, UnmatchedEvents
 from email_consumer.store.status import Status
-from tests.factories import event
+from tests.factories import ORIGIN, event, mail
 from tests.integration.feedback.harness import FeedbackHarness, open_harness
 
 
@@ -55,6 +56,23 @@ async def test_an_earlier_mail_with_its_uuid_is_not_the_one_it_waits_for(path: P
             await connection.execute("UPDATE email_requests SET revision = 20")
         assert await harness.inbox.unmatched.sweep() == 1
         assert harness.rows("SELECT status FROM email_requests") == [(Status.SENT,)]
+
+
+@pytest.mark.parametrize("row_first", [False, True])
+async def test_an_event_about_a_mail_that_is_forgotten_does_not_settle_the_next_one_with_its_uuid(
+    path: Path, row_first: bool
+) -> None:
+    later = mail("digest-42", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    opened = event("Open", "digest-42", message_id="ses-of-last-week")
+    async with open_harness(path) as harness:
+        if not row_first:
+            assert await harness.take(opened) is Reception.UNMATCHED
+        assert await harness.ledger.schedule(later, ORIGIN) == Scheduled()
+        if row_first:
+            assert await harness.take(opened) is Reception.UNMATCHED
+        await harness.inbox.unmatched.sweep()
+        assert harness.rows("SELECT status FROM email_requests") == [(Status.CREATED,)]
+        assert harness.rows("SELECT * FROM email_results") == []
 
 
 async def _shown(harness: FeedbackHarness, revision: int) -> None:

@@ -11,7 +11,7 @@ from email_consumer.suppression.suppression import Reason, Suppression, takes_ef
 
 
 def event(kind: Kind, *recipients: RecipientResult) -> Event:
-    return Event(kind, "m", None, None, 5.0, recipients, machine=False, raw="{}")
+    return Event(kind, "m", None, None, 5.0, 5.0, recipients, machine=False, raw="{}")
 
 
 @pytest.mark.parametrize(
