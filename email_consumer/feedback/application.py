@@ -15,6 +15,7 @@ from email_consumer.core.mail_group import MailGroup, MailReport
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Kind, RecipientResult
 from email_consumer.message.lane import Lane
+from email_consumer.store.database import Database
 from email_consumer.store.mail_state import NO_COMPLAINT
 from email_consumer.store.status import Status
 from email_consumer.suppression.rows import Changes, SuppressionRows
@@ -59,7 +60,7 @@ class MailIndex:
         if mail := self._by_message_id.get(event.message_id):
             return mail
         mail = self._by_tag.get(event.tag)
-        return None if mail and _is_later(mail, event) else mail
+        return None if mail and is_later(mail, event) else mail
 
 
 def is_earlier(row: Row, life: int) -> bool:
@@ -67,7 +68,7 @@ def is_earlier(row: Row, life: int) -> bool:
     return bool(0 < row["revision"] < life)
 
 
-def _is_later(row: Row, event: Event) -> bool:
+def is_later(row: Row, event: Event) -> bool:
     """Whether the row is about a mail that was still to be sent when SES had already accepted the one of the event.
 
     The uuid was used for an earlier mail, too, whose row is deleted.
@@ -123,6 +124,13 @@ async def apply_events(
     await rows.suppress(connection, wanted, effects.changes)
     await rows.count_soft_bounces(connection, _soft(events), _recipients(events, Kind.DELIVERY), effects.changes)
     return effects
+
+
+async def knows_later(database: Database, event: Event) -> bool:
+    """Whether the tables show a mail with the tag of the event which is not the one of the event; see `is_later`."""
+    tags = orjson.dumps([event.tag]).decode()
+    rows = await database.fetch(statements.FIND_MAILS, {"message_ids": "[]", "tags": tags})
+    return any(is_later(row, event) for row in rows)
 
 
 async def _find(connection: aiosqlite.Connection, events: Sequence[Event]) -> list[Row]:

@@ -15,6 +15,7 @@ from email_consumer.core.mail_group import Tally
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.metrics import Metrics
 from email_consumer.core.outcome import TENANT_REFUSED, Sent
+from email_consumer.feedback.application import knows_later
 from email_consumer.feedback.events import Event
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket, ClaimsLostError, mark_sent
 from email_consumer.ledgers.jetstream.mail_state import MailState
@@ -166,8 +167,10 @@ class RemoteWorkers:
         if event.tag is None or not is_tag(event.tag):  # sent by another program
             return
         known = await self._database.fetch(KNOWN_AS_SENT, (event.message_id,))
-        if not known:
-            ours = event.instance is not None
+        if not known and not await knows_later(self._database, event):
+            # What was sent longer ago is forgotten rightly: another mail may have its uuid now.
+            recent = time.time() - event.accepted_at < self._claims.idempotency_ttl
+            ours = event.instance is not None and recent
             if revision := await mark_sent(self._claims, event.tag, event.message_id, time.time(), ours=ours):
                 self._proven(event.tag, revision)
 

@@ -45,7 +45,8 @@ class ClaimBucket:
         self._publisher = publisher
         self._claims = ClaimsStream(publisher.client, stream)
         self._names = self._claims.names
-        self._ttl = max(1, math.ceil(idempotency_ttl))
+        self.idempotency_ttl = max(1, math.ceil(idempotency_ttl))
+        """In whole seconds."""
         self._junk = ForeignRecords(
             self._names.bucket, "its mail is in doubt: it waits for an event from SES, then IN_DOUBT decides"
         )
@@ -98,13 +99,15 @@ class ClaimBucket:
         """
         headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         if record.final or waits is not None:
-            headers[Header.MSG_TTL.value] = str(max(1, math.ceil(min(waits or 0.0, _LONGEST_WAIT)) + self._ttl))
+            headers[Header.MSG_TTL.value] = str(
+                max(1, math.ceil(min(waits or 0.0, _LONGEST_WAIT)) + self.idempotency_ttl)
+            )
         return await self._replace(key, record.encode(), headers)
 
     async def forget(self, key: str, revision: int) -> None:
         """Delete what we wrote; if that fails, it is retried when the mail is redelivered."""
         deletion = {_OPERATION: "DEL", Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
-        await self._replace(key, b"", deletion | {Header.MSG_TTL.value: str(self._ttl)})
+        await self._replace(key, b"", deletion | {Header.MSG_TTL.value: str(self.idempotency_ttl)})
 
     def _read(self, key: str, value: bytes, stored_at: float) -> ClaimRecord:
         try:
@@ -136,8 +139,9 @@ class ClaimBucket:
 async def mark_sent(bucket: ClaimBucket, tag: str, message_id: str, now: float, *, ours: bool) -> int:
     """Record that an event from SES proves a mail to be sent; the new revision, or 0 if the bucket says so already.
 
-    `tag` is that of the mail, as in the event; `now` in Unix seconds. `ours`: no other program can have sent it. Then it is
-    recorded even if the tag is unknown: `run` may have sent it before the bucket existed.
+    `tag` is that of the mail, as in the event; `now` in Unix seconds. `ours`: no other program can have sent it, and its
+    idempotency window is not over. Then it is recorded even if the tag is unknown: `run` may have sent it before the bucket
+    existed.
     """
     while True:
         try:

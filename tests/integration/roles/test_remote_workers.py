@@ -3,12 +3,15 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from email_consumer.cluster.shared_state_publisher import SharedStatePublisher
+from email_consumer.core.ledger import Claim
 from email_consumer.core.link_secrets import LinkSecrets
 from email_consumer.core.metrics import Metrics
-from email_consumer.core.outcome import Busy, Duplicate, Exhausted, Failed, InDoubt, Sent
+from email_consumer.core.outcome import Busy, Duplicate, Exhausted, Failed, InDoubt, Scheduled, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
 from email_consumer.jetstream.publisher import Publisher
@@ -22,6 +25,9 @@ from tests.integration.ledgers.backends import STREAM, JetStreamBackend, jetstre
 from tests.integration.ledgers.claims_harness import AGAIN, BUCKET, keeper_of, lost_claims_harness
 from tests.servers.nats import NatsServer
 from tests.waiting import until
+
+KEPT = replace(ORIGIN, kept=True)
+"""Of a mail that the scheduler published."""
 
 
 @asynccontextmanager
@@ -43,10 +49,11 @@ def remote_workers(jetstream: JetStreamBackend, database: Database, keeper: Clai
     )
 
 
-def of(uuid: str | None, message_id: str = "ses-1") -> Event:
+def of(uuid: str | None, message_id: str = "ses-1", *, ago: float = 0.0) -> Event:
+    """An event about a mail that SES accepted so many seconds ago."""
     found = read(event("Send", uuid, message_id=message_id), 0.0)
     assert isinstance(found, Event)
-    return found
+    return replace(found, accepted_at=time.time() - ago)
 
 
 async def test_no_worker_sends_what_an_event_proves(tmp_path: Path) -> None:
@@ -123,6 +130,45 @@ async def test_an_event_of_a_mail_that_the_bucket_has_forgotten_begins_no_other(
         async with workers(jetstream) as remote:
             await remote.proven(of("u-1"))
             assert await remote.life("u-1", "ses-1") == 0
+
+
+async def test_an_event_about_a_mail_whose_window_is_over_does_not_stop_the_next_one_with_its_uuid(
+    tmp_path: Path,
+) -> None:
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "email.db") as jetstream,
+        jetstream.open() as ledger,
+        workers(jetstream) as remote,
+    ):
+        await remote.proven(of("u-1", ago=7_200))
+        assert isinstance(await ledger.claim(mail("u-1"), ORIGIN), Claim)
+        await remote.proven(of("u-2", ago=60))  # it may have been sent before there was a bucket
+        assert await ledger.claim(mail("u-2"), ORIGIN) == Duplicate()
+
+
+async def test_an_event_about_a_forgotten_mail_does_not_count_the_next_one_with_its_uuid_as_sent(
+    tmp_path: Path,
+) -> None:
+    later = mail("u-1", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        jetstream_backend(server.url, tmp_path / "email.db") as jetstream,
+        jetstream.open() as ledger,
+        open_database(jetstream.path) as database,
+    ):
+        assert await ledger.schedule(later, ORIGIN) == Scheduled()
+        async with database.transaction() as connection:  # as the sidecar keeps it
+            await connection.execute(
+                "INSERT INTO email_requests (uuid, email, status, source, created_at, updated_at)"
+                " VALUES ('u-1', 'jane@example.com', 0, 'nats', ?, 0)",
+                (time.time(),),
+            )
+        remote = remote_workers(jetstream, database, keeper_of(jetstream, database))
+        await remote.proven(of("u-1", ago=7_200))
+        assert isinstance(await ledger.claim(later, KEPT), Claim)
+        await remote.proven(of("u-1", ago=60))
+        assert await ledger.claim(later, KEPT) == Duplicate()
 
 
 async def _life(jetstream: JetStreamBackend) -> int:
