@@ -19,6 +19,8 @@ _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationE
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
 _BAD_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException"})
+REFUSED_CREDENTIALS = _EXPIRED | _UNKNOWN_KEY | _BAD_SIGNATURE
+"""Codes with which AWS refuses the credentials themselves, and not what they may do."""
 _BAD_CLOCK = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 _ABOUT_TIME = re.compile("Signature (expired|not yet current)")
 

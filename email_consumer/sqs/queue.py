@@ -4,14 +4,15 @@ import math
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 import aioboto3
 import orjson
 
-from email_consumer.aws.client import answered, client_config, server_time
+from email_consumer.aws.client import client_config, server_time
+from email_consumer.aws.renewing_client import RenewingClient
 from email_consumer.sqs.batches import MOST, Batches, Entry, not_done
 from email_consumer.sqs.errors import SqsError, in_plain_words, unreadable_as_sqs_error
 
@@ -60,7 +61,7 @@ class RedrivePolicy:
 class SqsQueue:
     """Deletes and visibility changes travel in batches; every method raises `SqsError` when its call fails."""
 
-    def __init__(self, client: Any, url: str) -> None:  # noqa: ANN401 - aioboto3 is untyped
+    def __init__(self, client: RenewingClient, url: str) -> None:
         self._client = client
         self.url = url
         self.name = url.rstrip("/").rpartition("/")[2]
@@ -75,8 +76,13 @@ class SqsQueue:
         """A queue with its own client; `region` is used if the URL doesn't name one."""
         named = _REGION.match(url)
         config = client_config(connect=_CONNECT_TIMEOUT, answer=_READ_TIMEOUT, attempts=3, connections=_CONNECTIONS)
-        session = aioboto3.Session(region_name=named[1] if named else region)
-        async with session.client("sqs", endpoint_url=endpoint, config=config) as client:
+
+        def make() -> AbstractAsyncContextManager[Any]:
+            session = aioboto3.Session(region_name=named[1] if named else region)
+            client: AbstractAsyncContextManager[Any] = session.client("sqs", endpoint_url=endpoint, config=config)
+            return client
+
+        async with RenewingClient(make) as client:
             yield cls(client, url)
 
     async def redrive_policy(self) -> RedrivePolicy | None:
@@ -188,7 +194,7 @@ class SqsQueue:
             return await self._ask("change_message_visibility_batch", QueueUrl=self.url, Entries=entries)
 
     async def _ask(self, operation: str, *, wait: float = 0, **arguments: object) -> Mapping[str, Any]:
-        return await answered(getattr(self._client, operation)(**arguments), within=wait + _CALL)
+        return await self._client.ask(operation, within=wait + _CALL, **arguments)
 
 
 def _member(answer: Mapping[str, Any], member: str) -> str:

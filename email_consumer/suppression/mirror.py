@@ -5,6 +5,8 @@ Pending changes are recorded in the row itself, in the transaction that changes 
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aioboto3
@@ -12,7 +14,8 @@ import structlog
 from aiolimiter import AsyncLimiter
 from botocore.exceptions import ClientError
 
-from email_consumer.aws.client import NoAnswerError, answered, client_config
+from email_consumer.aws.client import NoAnswerError, client_config
+from email_consumer.aws.renewing_client import RenewingClient
 from email_consumer.aws.tenant_name import allow_tenant_name
 from email_consumer.store.database import Database
 from email_consumer.suppression import statements
@@ -39,12 +42,21 @@ class Mirror:
         self._endpoint = endpoint
         self._limit = AsyncLimiter(1, 1)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    def client(self) -> RenewingClient:
+        """For `sync`; to be opened."""
+        return RenewingClient(self._open_client)
+
+    @asynccontextmanager
+    async def _open_client(self) -> AsyncIterator[Any]:
         session = aioboto3.Session(region_name=self._region)
         config = client_config(connect=_CONNECT, answer=_ANSWER)
         async with session.client("sesv2", endpoint_url=self._endpoint, config=config) as client:
             allow_tenant_name(client)
+            yield client
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with self.client() as client:
             while True:
                 try:
                     await self.sync(client)
@@ -59,8 +71,8 @@ class Mirror:
                 else:
                     await asyncio.sleep(_INTERVAL)
 
-    async def sync(self, client: Any) -> None:  # noqa: ANN401 - aioboto3 is untyped
-        """Apply all pending changes with an SES v2 client that `allow_tenant_name` was called for.
+    async def sync(self, client: RenewingClient) -> None:
+        """Apply all pending changes.
 
         Raises:
             botocore.exceptions.ClientError: SES refused; the rest stays pending.
@@ -73,21 +85,13 @@ class Mirror:
                     await connection.execute(statements.MIRRORED, dict(row))
 
 
-async def _apply(
-    client: Any,  # noqa: ANN401 - aioboto3 is untyped
-    address: str,
-    scope: str,
-    reason: str,
-    change: str,
-) -> None:
+async def _apply(client: RenewingClient, address: str, scope: str, reason: str, change: str) -> None:
     tenant = tenant_of(scope)
     given = {"EmailAddress": address} | ({"TenantName": tenant} if tenant else {})
     try:
         if change == "put":
-            call = client.put_suppressed_destination(**given, Reason=_REASONS[Reason(reason)])
-        else:
-            call = client.delete_suppressed_destination(**given)
-        await answered(call, within=_CONNECT + _ANSWER)
+            given["Reason"] = _REASONS[Reason(reason)]
+        await client.ask(f"{change}_suppressed_destination", within=_CONNECT + _ANSWER, **given)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in _IGNORED_ERRORS:
             raise

@@ -144,13 +144,15 @@ async def test_changes_are_carried_over_to_sess_own_list(tmp_path: Path) -> None
         await loop.send(mail(email=address))
         await loop.events_delivered(4)
         mirror = Mirror(loop.harness.database, region=REGION, endpoint=loop.sandbox.url)
-        async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
-            allow_tenant_name(ses)
-            await mirror.sync(ses)
+        async with (
+            aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses,
+            mirror.client() as changes,
+        ):
+            await mirror.sync(changes)
             answer = await ses.get_suppressed_destination(EmailAddress=address)
             assert answer["SuppressedDestination"]["Reason"] == "COMPLAINT"
             await loop.harness.suppressions.remove(address)
-            await mirror.sync(ses)
+            await mirror.sync(changes)
             with pytest.raises(ses.exceptions.NotFoundException):
                 await ses.get_suppressed_destination(EmailAddress=address)
         assert loop.harness.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]
@@ -165,7 +167,10 @@ async def test_changes_of_a_tenant_are_carried_over_to_its_list_at_ses(tmp_path:
             await loop.harness.suppressions.add(address, Reason.COMPLAINT, "", "event", tenant=tenant)
         await loop.harness.suppressions.add(address, Reason.HARD_BOUNCE, "", "event", tenant="unknown-to-ses")
         mirror = Mirror(loop.harness.database, region=REGION, endpoint=loop.sandbox.url)
-        async with aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses:
+        async with (
+            aioboto3.Session(region_name=REGION).client("sesv2", endpoint_url=loop.sandbox.url) as ses,
+            mirror.client() as changes,
+        ):
             allow_tenant_name(ses)
 
             async def listed() -> set[str | None]:
@@ -178,9 +183,9 @@ async def test_changes_of_a_tenant_are_carried_over_to_its_list_at_ses(tmp_path:
                         found.add(tenant)
                 return found
 
-            await mirror.sync(ses)
+            await mirror.sync(changes)
             assert await listed() == {"acme", None}
             assert await loop.harness.suppressions.remove(address, "tenant:acme")
-            await mirror.sync(ses)
+            await mirror.sync(changes)
             assert await listed() == {None}
         assert loop.harness.rows("SELECT count(*) FROM suppressions WHERE mirror IS NOT NULL") == [(0,)]

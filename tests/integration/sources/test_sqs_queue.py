@@ -43,8 +43,8 @@ async def test_a_server_that_is_not_there_is_one_clear_line() -> None:
 async def test_the_url_names_the_region() -> None:
     url = "https://sqs.eu-west-1.amazonaws.com/111122223333/mail"
     async with SqsQueue.open(url, region=REGION, endpoint=None) as queue:
-        assert queue._client.meta.region_name == "eu-west-1"
-        assert queue._client.meta.endpoint_url == "https://sqs.eu-west-1.amazonaws.com"
+        assert queue._client.current.meta.region_name == "eu-west-1"
+        assert queue._client.current.meta.endpoint_url == "https://sqs.eu-west-1.amazonaws.com"
 
 
 async def test_a_delete_of_what_nobody_received_fails_for_itself_alone(mail: TestQueue, queue: SqsQueue) -> None:
