@@ -28,11 +28,13 @@ def groups(tally: Tally) -> list[tuple[MailGroup, int]]:
 
 @dataclass(frozen=True, slots=True)
 class MailReport:
-    """What an event from SES says of a mail."""
+    """What an event from SES says of a mail that was not known before."""
 
     group: MailGroup
     sent_at: float
     """Unix seconds. However late the event, it counts for that time."""
+    first: bool = True
+    """Nothing was reported of the mail before."""
     bounced: bool = False
     """Hard."""
     complained: bool = False

@@ -11,10 +11,10 @@ from types import MappingProxyType
 import aiosqlite
 import orjson
 
-from email_consumer.core.mail_group import MailGroup, MailReport
+from email_consumer.core.mail_group import MailReport
 from email_consumer.feedback import statements
 from email_consumer.feedback.events import Event, Kind, RecipientResult
-from email_consumer.message.lane import Lane
+from email_consumer.feedback.reports import REPORTED, known_reports
 from email_consumer.store.database import Database
 from email_consumer.store.mail_state import NO_COMPLAINT
 from email_consumer.store.status import Status
@@ -25,9 +25,6 @@ _PER_RECIPIENT = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY, Kind.DEL
 """They concern some of a mail's recipients: if these are unreadable, none is assumed."""
 
 
-_REPORTED = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.DELIVERY})
-_NOT_COUNTED = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
-"""Subtypes of what SES reports without having tried, and does not count either."""
 _CLOCKS = 3_600.0
 """Seconds: AWS refuses what is signed by a clock that is off by more than minutes."""
 
@@ -95,6 +92,9 @@ async def apply_events(
     """
     effects = Effects()
     mails = MailIndex(await _find(connection, events), lives)
+    reports = await known_reports(
+        connection, [mail["id"] for event in events if event.kind in REPORTED and (mail := mails.of(event))]
+    )
     unsettled: dict[int, dict[str, object]] = {}
     results: list[tuple[object, ...]] = []
     for event in events:
@@ -107,8 +107,8 @@ async def apply_events(
             effects.settled += 1
         if event.kind in {Kind.REJECT, Kind.RENDERING_FAILURE}:
             effects.dropped.append((mail["uuid"], event))
-        if event.kind in _REPORTED:
-            effects.reports.append(_report(event, mail))
+        if event.kind in REPORTED:
+            effects.reports.append(reports.add(event, mail))
         results += _results(event, mail)
     if unsettled:
         await connection.executemany(statements.SETTLE, unsettled.values())
@@ -154,18 +154,6 @@ def _results(event: Event, mail: Row) -> list[tuple[object, ...]]:
         )
         for place, result in enumerate(recipients)
     ]
-
-
-def _report(event: Event, mail: Row) -> MailReport:
-    tried = [result for result in event.recipients if result.subtype not in _NOT_COUNTED]
-    return MailReport(
-        MailGroup(
-            mail["topic_id"], mail["tenant"], Lane.TRANSACTIONAL if mail["lane"] == "transactional" else Lane.BULK
-        ),
-        mail["finished_at"] or event.happened_at,
-        bounced=event.kind is Kind.BOUNCE and any(result.is_bad_address for result in tried),
-        complained=event.kind is Kind.COMPLAINT and any(result.type not in NO_COMPLAINT for result in tried),
-    )
 
 
 def _soft(events: Sequence[Event]) -> set[str]:

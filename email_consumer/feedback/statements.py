@@ -38,6 +38,12 @@ SET status = {Status.SENT}, in_doubt = 0, error = NULL, attempts = attempts + (s
 WHERE id = :id AND status <> {Status.SENT}
 """
 
+# What was reported of some mails before.
+REPORTS = """
+SELECT request_id, status, detail FROM email_results
+WHERE request_id IN (SELECT value FROM json_each(?)) AND status IN ('Delivery', 'Bounce', 'Complaint')
+"""
+
 INSERT_RESULT = """
 INSERT INTO email_results (request_id, status, recipient, machine, detail, raw, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?)

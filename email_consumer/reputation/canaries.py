@@ -59,7 +59,7 @@ class Canaries:
     def report(self, report: MailReport) -> None:
         """Count what became of a mail, deliveries included."""
         topic = report.group.topic_id
-        if not (self._mails and topic and report.group.lane is Lane.BULK):
+        if not (self._mails and topic and report.group.lane is Lane.BULK and report.first):
             return
         if waiting := self._waiting.get(topic_key(topic)):
             waiting.settled += 1

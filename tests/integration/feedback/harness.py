@@ -12,6 +12,7 @@ from uuid import uuid4
 from cryptography import x509
 
 from email_consumer.core.ledger import Claim
+from email_consumer.core.mail_group import MailReport
 from email_consumer.core.outcome import Outcome, Sent
 from email_consumer.feedback.event_reader import read
 from email_consumer.feedback.events import Event
@@ -48,6 +49,8 @@ class FeedbackHarness:
     suppressions: SuppressionList
     proven: list[Event]
     """Events that were passed on before they were written."""
+    reports: list[MailReport]
+    """What was said of mails, for their reputation."""
     lives: dict[str | None, int]
     """By tag, since which revision it belongs to its present mail."""
 
@@ -103,6 +106,7 @@ async def open_harness(
 ) -> AsyncIterator[FeedbackHarness]:
     gate = Gate()
     proven: list[Event] = []
+    reports: list[MailReport] = []
     lives: dict[str | None, int] = {}
 
     async def note(event: Event) -> None:
@@ -114,7 +118,7 @@ async def open_harness(
     async with open_database(path) as database:
         ledger = SqliteLedger(database, gate.check, Policy(3600, "resend", 1000, max_attempts=3))
         rows = SuppressionRows(soft_bounce_limit=soft_bounce_limit, mirror=mirror, by_tenant=by_tenant)
-        inbox = Inbox(database, rows, gate, instance="test", proven=note, life=life)
+        inbox = Inbox(database, rows, gate, instance="test", proven=note, life=life, reported=reports.append)
         certificates = Certificates(download, SqliteCertificateStore(database))
         await certificates.load()
         verifier = Verifier(topics, certificates, sandbox)
@@ -122,4 +126,4 @@ async def open_harness(
         suppressions = SuppressionList(database, rows, gate)
         await suppressions.load()
         async with ledger.running(), inbox.running():
-            yield FeedbackHarness(path, database, ledger, gate, inbox, receiver, suppressions, proven, lives)
+            yield FeedbackHarness(path, database, ledger, gate, inbox, receiver, suppressions, proven, reports, lives)

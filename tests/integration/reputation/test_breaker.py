@@ -104,6 +104,18 @@ async def test_the_first_mails_of_a_topic_go_first_and_the_rest_follows_if_they_
     assert process.held == {}
 
 
+async def test_a_mail_that_is_reported_twice_is_not_two_of_the_canary(database: Database) -> None:
+    process = await Process(database, canary=200).start()
+    await process.send(200)
+    await process.hear(deliveries=189)
+    for _ in range(189):
+        process.breaker.report(MailReport(NEWS, time.time(), first=False))
+    await process.breaker.update()
+    assert process.held == {"topic:news": Holder.CANARY}
+    await process.hear(deliveries=1)
+    assert process.held == {}
+
+
 async def test_what_is_known_before_the_canary_waits_counts_as_well(database: Database) -> None:
     process = await Process(database, canary=200).start()
     await process.send(150)
