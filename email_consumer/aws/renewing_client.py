@@ -50,7 +50,8 @@ class RenewingClient:
             return await answered(getattr(client, operation)(**arguments), within=within)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in REFUSED_CREDENTIALS:
-                with suppress(BotoCoreError, TimeoutError):  # files that can't be read now, a provider that does not answer
+                # Files may be unreadable at the moment, and a provider may not answer.
+                with suppress(BotoCoreError, TimeoutError):
                     async with asyncio.timeout(within):
                         await self._renew(client)
             raise

@@ -148,7 +148,9 @@ class SesClient:
     async def _asked(self, call: Callable[[Session], Awaitable[_Answered]]) -> _Answered:
         async with self._account_limit:
             try:
-                credentials = await self._credentials()
+                # botocore lets one caller at a time refresh them, so all mail waits for this one.
+                async with asyncio.timeout(self._timeout / 2):
+                    credentials = await self._credentials()
             except Exception as error:
                 reason = f"there are no valid AWS credentials ({_text_of(error)})"
                 raise AccountUnavailableError(reason, forbidden=False) from error

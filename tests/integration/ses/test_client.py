@@ -21,6 +21,7 @@ from email_consumer.core.outcome import (
 from email_consumer.runtime.clock import elapsed
 from tests.factories import mail
 from tests.integration.ses.sandbox import SOON, Sandbox, client
+from tests.waiting import patience
 
 
 def store(file: Path, access_key: str, secret_key: str) -> None:
@@ -162,6 +163,26 @@ async def test_nothing_is_sent_when_the_credentials_came_too_late_for_the_claim(
             assert await ses.send(mail(), deadline) == Interrupted()
         assert await sandbox.accepted("u-1") == 0
         assert isinstance(await ses.send(mail(), elapsed() + 60), Sent)
+
+
+async def test_credentials_that_never_come_while_the_account_is_read_do_not_hold_the_mail_for_ever(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client(sandbox.url, timeout=0.4) as ses:
+        given, turn, comes = ses._aws.credentials, asyncio.Lock(), False
+
+        async def refreshed() -> ReadOnlyCredentials:
+            async with turn:  # as botocore does it: one caller refreshes them, the others wait
+                if not comes:
+                    await asyncio.Event().wait()
+                return await given()
+
+        monkeypatch.setattr(ses._aws, "credentials", refreshed)
+        async with patience():
+            with pytest.raises(AccountUnavailableError, match="no valid AWS credentials"):
+                await ses.account()
+        comes = True
+        assert isinstance(await ses.send(mail()), Sent)
 
 
 async def test_no_credentials_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
