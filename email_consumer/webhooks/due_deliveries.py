@@ -69,16 +69,15 @@ class DueDeliveries:
         Raises:
             sqlite3.Error: the file can't be read now.
         """
-        if not self.wanting(at_once):
-            return _LONGEST_WAIT
-        now = time.time()
-        self._more, self._next_at = False, inf  # what is announced or released from here on counts the next time
-        try:
-            await self._read(now, at_once * _AHEAD)
-        except BaseException:
-            self._more = True
-            raise
-        return min(max(_SHORTEST_WAIT, self._next_at - now), _LONGEST_WAIT)
+        if self.wanting(at_once):
+            now = time.time()
+            self._more, self._next_at = False, inf  # what is announced or released from here on counts the next time
+            try:
+                await self._read(now, at_once * _AHEAD)
+            except BaseException:
+                self._more = True
+                raise
+        return min(max(_SHORTEST_WAIT, self._next_at - time.time()), _LONGEST_WAIT)
 
     async def _read(self, now: float, limit: int) -> None:
         parameters = {

@@ -116,7 +116,7 @@ class EndpointDeliveries:
             self._due.release(result.id, result.next_at)
         else:
             self._due.put_back(result.id)
-        if self._due.wanting(self._at_once):
+        if result.next_at or self._due.wanting(self._at_once):  # it may be due before anything that is waited for
             self._wake.set()
 
     async def _judge(self, answer: Answer, now: float) -> None:
