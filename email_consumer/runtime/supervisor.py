@@ -103,18 +103,26 @@ class Supervisor:
         return task.result()
 
     async def _keep_running(self, service: Service) -> None:
-        while True:
-            try:
-                await service.run()
-            except Exception as error:  # noqa: BLE001 - it is logged, or ends the process
-                if service.on_crash is OnCrash.EXIT:
-                    if not self._crash.done():
-                        self._crash.set_exception(error)
-                    return
-                _log.exception("service.crashed", service=service.name, restart_in=RESTART_PAUSE)
-                await asyncio.sleep(RESTART_PAUSE)
-            else:
-                return
+        if service.on_crash is OnCrash.RESTART:
+            await restarted(service)
+            return
+        try:
+            await service.run()
+        except Exception as error:  # noqa: BLE001 - it ends the process
+            if not self._crash.done():
+                self._crash.set_exception(error)
+
+
+async def restarted(service: Service) -> None:
+    """Run a service, again after each crash: for those that are started and ended while a supervisor runs."""
+    while True:
+        try:
+            await service.run()
+        except Exception:  # noqa: BLE001 - it is logged
+            _log.exception("service.crashed", service=service.name, restart_in=RESTART_PAUSE)
+            await asyncio.sleep(RESTART_PAUSE)
+        else:
+            return
 
 
 @asynccontextmanager

@@ -1,9 +1,10 @@
 """Delivers to each endpoint independently: one that is slow or dead delays no other, and costs a few connections at most."""
 
 import asyncio
+from functools import partial
 
 from email_consumer.core.metrics import Metrics
-from email_consumer.runtime.supervisor import Service, Supervisor
+from email_consumer.runtime.supervisor import Service, Supervisor, restarted
 from email_consumer.runtime.tasks import end
 from email_consumer.webhooks.endpoint_deliveries import EndpointDeliveries
 from email_consumer.webhooks.endpoints import Endpoints
@@ -39,14 +40,19 @@ class Deliverer:
                     enabled = {each.id for each in self._endpoints.all if each.disabled_at is None}
                     for endpoint_id in tasks.keys() - enabled:
                         await end(tasks.pop(endpoint_id))
-                        del self._deliveries[endpoint_id]
+                        self._deliveries.pop(endpoint_id, None)
                     for endpoint_id in enabled - tasks.keys():
-                        deliveries = self._deliveries[endpoint_id] = EndpointDeliveries(
-                            endpoint_id, self._endpoints, self._sender, self._results, self._metrics
-                        )
-                        tasks[endpoint_id] = asyncio.create_task(deliveries.run())
+                        service = Service(f"webhook {endpoint_id}", partial(self._deliver, endpoint_id))
+                        tasks[endpoint_id] = asyncio.create_task(restarted(service))
                     await self._changed.wait()
             finally:
                 await end(*tasks.values())
                 self._deliveries.clear()
                 await self._results.flush()
+
+    async def _deliver(self, endpoint_id: str) -> None:
+        """With nothing in memory: after a crash, the table has what was there."""
+        deliveries = self._deliveries[endpoint_id] = EndpointDeliveries(
+            endpoint_id, self._endpoints, self._sender, self._results, self._metrics
+        )
+        await deliveries.run()
