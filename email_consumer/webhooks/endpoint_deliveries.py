@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import time
-from functools import partial
 from sqlite3 import Row
 
 import structlog
@@ -80,20 +79,24 @@ class EndpointDeliveries:
         while endpoint and len(self._under_way) < at_once and (row := self._due.take()):
             task = asyncio.create_task(self._attempt(endpoint, row))
             self._under_way.add(task)
-            task.add_done_callback(partial(self._ended, row["id"]))
+            task.add_done_callback(self._ended)
         if self._due.wanting(at_once):
             self._wake.set()
 
-    def _ended(self, delivery_id: int, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if task.cancelled():
-            return  # as all of them are
-        if error := task.exception():
-            _log.error("webhooks.crashed", endpoint=self._endpoint_id, error=repr(error))
-            self._due.put_back(delivery_id)
-        self._begin()
+        if not task.cancelled():  # else all of them are
+            self._begin()
 
     async def _attempt(self, endpoint: Endpoint, row: Row) -> None:
+        try:
+            await self._send(endpoint, row)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            _log.error("webhooks.crashed", endpoint=self._endpoint_id, error=repr(error))
+            await asyncio.sleep(_RETRY)  # in its place, as it may crash every time
+            self._due.put_back(row["id"])
+
+    async def _send(self, endpoint: Endpoint, row: Row) -> None:
         answer = await self._sender.send(endpoint, row["event_id"], row["body"], row["traceparent"])
         now = time.time()
         result = Result(row["id"], endpoint.id, row["event_id"], row["attempts"])

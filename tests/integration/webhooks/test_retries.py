@@ -1,5 +1,6 @@
 """What failed is tried again when it is due, and no later."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from structlog.testing import capture_logs
 from email_consumer.runtime import supervisor
 from email_consumer.webhooks import due_deliveries, schedule
 from email_consumer.webhooks.due_deliveries import DueDeliveries
+from email_consumer.webhooks.sender import Answer
 from tests.integration.webhooks.harness import receiver, webhooks
 from tests.waiting import until
 
@@ -53,3 +55,20 @@ async def test_deliveries_that_crash_are_logged_and_go_on(path: Path, monkeypatc
             await hook.until(2)
     [line] = [each for each in log if each["log_level"] == "error"]
     assert (line["event"], line["service"]) == ("service.crashed", f"webhook {endpoint.id}")
+
+
+async def test_an_attempt_that_crashes_every_time_is_made_again_after_a_pause(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[float] = []
+
+    async def crash(*_: object) -> Answer:
+        begun.append(time.monotonic())
+        raise RuntimeError("unforeseen")
+
+    async with webhooks(path) as site:
+        monkeypatch.setattr(site.sender, "send", crash)
+        await site.add("https://example.com/hook")
+        await site.send(0, 1)
+        await until(lambda: len(begun) >= 3)
+    assert begun[2] - begun[0] > 1.5
