@@ -85,7 +85,7 @@ class ReplayedMail(ApiModel):
 class ManyQuery(RequestModel):
     kind: DeadLetterKind | None = None
     """Only those of this kind; otherwise all."""
-    after: Annotated[str, Field(pattern=r"^[0-9]{0,18}$")] = ""
+    after: Annotated[str, Field(pattern=r"^([0-9]{1,18}(-[0-9]{1,18})?)?$")] = ""
     """The `next` of the previous answer; empty at first."""
 
 
@@ -167,11 +167,16 @@ class DeadLetterRoutes:
     async def _for_each(self, query: ManyQuery, act: Callable[[int], Awaitable[object]]) -> Many:
         """Until a few seconds are over; an answer that takes minutes would not arrive."""
         until = time.monotonic() + _SECONDS
-        after, done, failed = int(query.after or 0), 0, list[Failure]()
+        begin, _, end = query.after.partition("-")
+        # What fails again comes back after all that were there at first, and would never end.
+        last = int(end) if end else await self._letters.last()
+        after, done, failed = int(begin or 0), 0, list[Failure]()
         while letters := await self._letters.list(_PAGE, after, query.kind or "*"):
             for letter in letters:
+                if letter.sequence > last:
+                    return Many(done=done, failed=failed, next=None)
                 if time.monotonic() > until or len(failed) >= _FAILURES:
-                    return Many(done=done, failed=failed, next=str(after))
+                    return Many(done=done, failed=failed, next=f"{after}-{last}")
                 try:
                     await act(letter.sequence)
                     done += 1

@@ -85,6 +85,9 @@ class DeadLetterArchive(DeadLetterStore, Protocol):
     async def list(self, limit: int = 50, after: int = 0, kind: str = "*") -> Sequence[DeadLetter]:
         """At most `limit` letters after sequence `after`, oldest first."""
 
+    async def last(self) -> int:
+        """The highest sequence that a letter has had; 0 before the first one."""
+
     async def get(self, sequence: int) -> WholeDeadLetter:
         """One of them.
 

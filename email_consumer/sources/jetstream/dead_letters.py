@@ -23,6 +23,7 @@ from email_consumer.core.dead_letters import (
     WholeDeadLetter,
 )
 from email_consumer.core.delivery import REPLAY_OF, Original
+from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.publisher import (
     LostAckError,
     NoStreamError,
@@ -154,6 +155,17 @@ class JetStreamDeadLetters:
                 if len(letters) >= limit:
                     break
         return letters
+
+    async def last(self) -> int:
+        """The highest sequence that a letter has had; 0 before the first one.
+
+        Raises:
+            nats.errors.Error: JetStream did not answer.
+        """
+        try:
+            return int((await ask(self._client, f"STREAM.INFO.{self._stream}"))["state"]["last_seq"])
+        except NotFoundError:
+            return 0
 
     async def get(self, sequence: int) -> WholeDeadLetter:
         """One letter.
