@@ -24,6 +24,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.message.model import UndecodableError, content_from, encode_mail, uuid_tag
 from email_consumer.message.times import from_unix
 from email_consumer.scheduling import statements
+from email_consumer.scheduling.deferred_contents import StoredContent
 from email_consumer.scheduling.publish_window import MAX_BYTES
 from email_consumer.store.contents import content_fields
 from email_consumer.store.database import Database
@@ -45,8 +46,7 @@ class Message:
 
     id: int
     """Row id."""
-    content: int
-    """Row id of its content."""
+    content: StoredContent
     payload: bytes
     headers: dict[str, str]
 
@@ -60,7 +60,7 @@ class Unpublishable:
     """A row that must become a dead letter; see `email_consumer.core.delivery.Original`."""
 
     id: int
-    content: int
+    content: StoredContent
     payload: bytes
     """The message, or the fields of the row and its content as JSON."""
     reference: str
@@ -92,7 +92,7 @@ class DueMail:
         self._contents: LRUCache[bytes, Content] = LRUCache(_CACHED_BYTES, getsizeof=_bytes_in_memory)
         """By the hash of the stored content. The row id of one that was deleted may be given to another one."""
 
-    async def take(self, lane: Lane, limit: int, excluded: Sequence[int] = ()) -> Due:
+    async def take(self, lane: Lane, limit: int, excluded: Sequence[StoredContent] = ()) -> Due:
         """Up to `limit` mails of a lane, except those with `excluded` contents; expired mail is stopped.
 
         Of large mail only as much as a window has room for. Tenants take turns: each that has its turn gets the same share, its mail
@@ -100,7 +100,8 @@ class DueMail:
         """
         now = time.time()
         due, expired, size = Due([], []), [], 0
-        for row in await self._without_held(await self._take_turns(lane, limit, excluded, now), now):
+        rows = await self._take_turns(lane, limit, await self._still_there(excluded), now)
+        for row in await self._without_held(rows, now):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
                 continue
@@ -164,11 +165,19 @@ class DueMail:
             async with self._database.transaction() as connection:
                 await connection.executemany(statements.FINISH, rows)
 
-    async def next_due(self, lane: Lane, excluded: Sequence[int] = ()) -> float | None:
+    async def next_due(self, lane: Lane, excluded: Sequence[StoredContent] = ()) -> float | None:
         """When a lane's next mail is due (Unix seconds, may be in the past); None without mail except `excluded` contents."""
         all_tenants: dict[str, object] = {"after": _BEFORE_ALL, "most": -1}
-        ((next_due,),) = await self._database.fetch(statements.NEXT_DUE, _choice(lane, excluded) | all_tenants)
+        choice = _choice(lane, await self._still_there(excluded))
+        ((next_due,),) = await self._database.fetch(statements.NEXT_DUE, choice | all_tenants)
         return None if next_due is None else float(next_due)
+
+    async def _still_there(self, contents: Sequence[StoredContent]) -> list[int]:
+        """The row ids of those that were not deleted."""
+        if not contents:
+            return []
+        known = orjson.dumps({str(each.id): each.hash for each in contents}).decode()
+        return [row["id"] for row in await self._database.fetch(statements.STILL_THERE, {"contents": known})]
 
     async def mark_published(self, mails: Sequence[tuple[int, int]]) -> None:
         """Record mails (row, sequence in the queue) that the queue has stored."""
@@ -177,12 +186,11 @@ class DueMail:
                 statements.MARK_PUBLISHED, {"now": time.time(), "published": orjson.dumps(mails).decode()}
             )
 
-    async def record_refusal(self, content: int, reason: str) -> None:
+    async def record_refusal(self, content: StoredContent, reason: str) -> None:
         """Record why mail with this content can't be published at present."""
+        values = {"content": content.id, "hash": content.hash, "reason": reason, "now": time.time()}
         async with self._database.transaction() as connection:
-            await connection.execute(
-                statements.NOTE_REFUSED, {"content": content, "reason": reason, "now": time.time()}
-            )
+            await connection.execute(statements.NOTE_REFUSED, values)
 
     async def outstanding(self) -> set[int]:
         """Rows that are published but not finished."""
@@ -219,6 +227,11 @@ class DueMail:
         return _unpublishable(row, payload, DeadLetterKind.UNDECODABLE, reason)
 
 
+def _content_of(row: sqlite3.Row) -> StoredContent:
+    found = row["content_hash"] or b""  # somebody may have deleted it
+    return StoredContent(row["content_id"], found.hex().upper())
+
+
 def _bytes_in_memory(content: Content) -> int:
     return content.size + _OBJECT_BYTES
 
@@ -242,7 +255,7 @@ def _unpublishable(
 ) -> Unpublishable:
     return Unpublishable(
         row["id"],
-        row["content_id"],
+        _content_of(row),
         payload,
         f"keeping:{row['id']}",
         kind,
@@ -273,4 +286,4 @@ def _message(row: sqlite3.Row, content: Content) -> Message:
     payload = encode_mail(content, own)
     if row["traceparent"] and len(payload) <= MOST_TRACED:
         headers[TRACEPARENT] = row["traceparent"]
-    return Message(row["id"], row["content_id"], payload, headers)
+    return Message(row["id"], _content_of(row), payload, headers)

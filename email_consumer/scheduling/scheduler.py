@@ -21,7 +21,7 @@ from email_consumer.core.mail_queue import (
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.unsent import Unsent
 from email_consumer.message.lane import Lane
-from email_consumer.scheduling.deferred_contents import DeferredContents
+from email_consumer.scheduling.deferred_contents import DeferredContents, StoredContent
 from email_consumer.scheduling.due_mail import DueMail, Message, Unpublishable
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import PublishWindow
@@ -155,7 +155,7 @@ class Scheduler:
         return max(min(pause for pause in pauses if pause is not None), full)
 
     @property
-    def _refused(self) -> list[int]:
+    def _refused(self) -> list[StoredContent]:
         return self._no_room.contents() + self._too_large.contents()
 
     async def _publish(self, messages: list[Message]) -> None:
@@ -182,7 +182,7 @@ class Scheduler:
                     _log.error(
                         "schedule.too_large",
                         row=message.id,
-                        content=message.content,
+                        content=message.content.id,
                         reason=str(error),
                         hint="it stays here and other mail goes on; raise that limit",
                         retry_in=_TOO_LARGE_PAUSE,

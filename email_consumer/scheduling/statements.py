@@ -54,12 +54,19 @@ SELECT min((
 )) FROM turn
 """
 
+# Which contents are still there: by row id, with their hashes.
+STILL_THERE = """
+SELECT content.id FROM json_each(:contents) AS known CROSS JOIN email_contents AS content ON content.id = CAST(known.key AS INTEGER)
+WHERE hex(content.hash) = known.value
+"""
+
 CONTENT = "SELECT subject, content, extra FROM email_contents WHERE hash = ?"
 
 # The mail stays unpublished; its status shows the reason.
 NOTE_REFUSED = f"""
 UPDATE email_requests SET error = :reason, updated_at = :now
 WHERE content_id = :content AND status = {Status.CREATED} AND published_at IS NULL AND error IS NOT :reason
+    AND (SELECT hex(hash) FROM email_contents WHERE id = :content) = :hash
 """
 
 OUTSTANDING = f"SELECT id FROM email_requests WHERE status < {Status.SENT} AND published_at IS NOT NULL"

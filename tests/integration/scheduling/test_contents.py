@@ -16,9 +16,11 @@ from email_consumer.message.content import Content
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.scheduling import due_mail
+from email_consumer.scheduling.deferred_contents import DeferredContents
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
+from email_consumer.store.status import Status
 from tests.factories import ORIGIN, mail
 
 
@@ -49,6 +51,28 @@ async def test_a_mail_never_has_the_content_of_one_that_was_deleted_before(datab
             await ledger.claim(message, ORIGIN)
             await ledger.finish(message, Sent(f"ses-{uuid}"), ORIGIN)
             assert await Retention(database, keep=0.0).sweep(time.time() + 1) == 1  # its row ids are free again
+
+
+async def test_a_mail_does_not_wait_for_a_refused_content_that_was_deleted_before(database: Database) -> None:
+    ledger, due, refused = ledger_of(database), DueMail(database), DeferredContents()
+    async with ledger.running():
+        await store(database, ledger, mail("first", body="too large"))
+        [message] = (await due.take(Lane.BULK, 10)).messages
+        refused.add(message.content, "too large", 600.0)
+        await due.record_refusal(message.content, "not published: too large")
+        assert [row["error"] for row in await database.fetch("SELECT error FROM email_requests")] == [
+            "not published: too large"
+        ]
+        assert (await due.take(Lane.BULK, 10, refused.contents())).messages == []
+        assert await due.next_due(Lane.BULK, refused.contents()) is None
+        await due.finish([(message.id, Status.STOPPED, "cancelled")])
+        assert await Retention(database, keep=0.0).sweep(time.time() + 1) == 1  # its row ids are free again
+        await store(database, ledger, mail("second", body="small"))
+        await due.record_refusal(message.content, "not published: too large")
+        [other] = (await due.take(Lane.BULK, 10, refused.contents())).messages
+        assert decode(other.payload).uuid == "second"
+        assert await due.next_due(Lane.BULK, refused.contents()) is not None
+        assert [row["error"] for row in await database.fetch("SELECT error FROM email_requests")] == [None]
 
 
 async def test_no_more_large_mail_is_read_at_once_than_a_window_has_room_for(

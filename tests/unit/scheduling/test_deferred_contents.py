@@ -3,7 +3,7 @@
 import pytest
 
 from email_consumer.scheduling import deferred_contents
-from email_consumer.scheduling.deferred_contents import DeferredContents
+from email_consumer.scheduling.deferred_contents import DeferredContents, StoredContent
 
 
 class Clock:
@@ -14,16 +14,20 @@ class Clock:
         return self.now
 
 
+def content(number: int) -> StoredContent:
+    return StoredContent(number, f"{number:064X}")
+
+
 def state(deferred: DeferredContents) -> tuple[list[int], float | None]:
-    return deferred.contents(), deferred.wait
+    return [each.id for each in deferred.contents()], deferred.wait
 
 
 def test_a_content_is_deferred_until_its_time() -> None:
     clock = Clock()
     deferred = DeferredContents(clock)
     assert state(deferred) == ([], None)
-    deferred.add(1, "too large", 10.0)
-    deferred.add(2, "no room", 5.0)
+    deferred.add(content(1), "too large", 10.0)
+    deferred.add(content(2), "no room", 5.0)
     assert state(deferred) == ([1, 2], 5.0)
     clock.now += 5.0
     assert deferred.wait == 0.0
@@ -36,17 +40,17 @@ def test_a_content_is_deferred_until_its_time() -> None:
 def test_a_reason_is_new_once() -> None:
     clock = Clock()
     deferred = DeferredContents(clock)
-    assert deferred.add(1, "too large", 10.0)
+    assert deferred.add(content(1), "too large", 10.0)
     clock.now += 20.0
-    assert not deferred.add(1, "too large", 10.0), "also after its time"
+    assert not deferred.add(content(1), "too large", 10.0), "also after its time"
     assert deferred.wait == 10.0
-    assert deferred.add(1, "larger than max_payload", 10.0)
+    assert deferred.add(content(1), "larger than max_payload", 10.0)
 
 
 def test_beyond_the_bound_the_oldest_is_retried_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_contents, "_MAX_CONTENTS", 2)
     deferred = DeferredContents(Clock())
-    for content in (1, 2, 1, 3):
-        deferred.add(content, "no room", 10.0)
-    assert deferred.contents() == [1, 3], "1 was added again after 2"
-    assert deferred.add(2, "no room", 10.0), "forgotten"
+    for number in (1, 2, 1, 3):
+        deferred.add(content(number), "no room", 10.0)
+    assert deferred.contents() == [content(1), content(3)], "1 was added again after 2"
+    assert deferred.add(content(2), "no room", 10.0), "forgotten"
