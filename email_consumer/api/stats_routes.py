@@ -101,6 +101,8 @@ class Stats(ApiModel):
     points: list[StatsPoint]
     """In order and without gaps; they add up to `totals`."""
     limits: SesLimits
+    least_mails: int
+    """Of fewer mails, rates prove nothing: REPUTATION_MAILS."""
 
 
 class _Spans(NamedTuple):
@@ -113,11 +115,14 @@ class _Spans(NamedTuple):
 
 
 class StatsRoutes:
-    def __init__(self, database: Database, account: Callable[[], Account | None], zone: tzinfo) -> None:
-        """`account` is the latest GetAccount result; `zone` says when a day begins."""
+    def __init__(
+        self, database: Database, account: Callable[[], Account | None], zone: tzinfo, *, least_mails: int
+    ) -> None:
+        """`account` is the latest GetAccount result; `zone` says when a day begins; `least_mails`: of fewer, rates prove nothing."""
         self._database = database
         self._account = account
         self._zone = zone
+        self._least_mails = least_mails
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v1/stats", self.show)]
@@ -149,6 +154,7 @@ class StatsRoutes:
                 lanes={str(lane): counts for lane, counts in lanes.items()},
                 points=points,
                 limits=self._limits(),
+                least_mails=self._least_mails,
             )
         )
 

@@ -219,7 +219,12 @@ async def _mail_routes(
         *WaitingRoutes(database).routes(),
         *TopicRoutes(Statistics(database), cancellations, ProgressReader(database, unseen)).routes(),
         *DomainRoutes(DomainDays(database)).routes(),
-        *StatsRoutes(database, lambda: resources.workers.account, zone).routes(),
+        *StatsRoutes(
+            database,
+            lambda: resources.workers.account,
+            zone,
+            least_mails=options.reputation.thresholds.least_mails,
+        ).routes(),
         *(route for archive in parts.archives[:1] for route in DeadLetterRoutes(archive).routes()),
     ]
 

@@ -1,7 +1,11 @@
 """Reputation: bounces and complaints per topic and tenant, and mail by its recipients' domain."""
 
+from pathlib import Path
+
+from selenium.webdriver import Chrome
+
 from tests.acceptance.publisher import as_map
-from tests.browser.harness import BrowserHarness
+from tests.browser.harness import BrowserHarness, run_harness
 from tests.browser.page import Page
 
 
@@ -44,6 +48,18 @@ def test_each_topic_and_tenant_has_its_rates_and_can_be_held(page: Page, harness
 
     page.click('#reputation [data-key="topic:rated-topic"] a')
     page.read("#topics h2.grow", "rated-topic")
+
+
+def test_rates_are_judged_by_as_many_mails_as_the_setting_says(browser: Chrome, tmp_path: Path) -> None:
+    with run_harness(tmp_path, REPUTATION_MAILS=20) as harness:
+        _bouncing(harness, "judged", 20, 4, lane="transactional")
+        page = Page(browser, harness.url)
+        page.emulate()
+        page.open_logged_in()
+        page.wait(lambda: harness.ask("GET", "/v1/stats?range=hour&lane=transactional")["totals"]["bounced"] == 4)
+        page.open("/#stats?range=hour&lane=transactional")
+        assert "at which SES pauses an account" in page.read('#stats [data-rate="bounced"]', "Bounce rate 20.0 %")
+        assert page.complaints() == []
 
 
 def test_each_mailbox_provider_has_its_days(page: Page, harness: BrowserHarness) -> None:

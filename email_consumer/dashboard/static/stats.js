@@ -9,7 +9,6 @@ import { T } from "./texts.js";
 
 const REFRESH = 15_000;
 const HEIGHT = 240;
-const JUDGED = 200; // of fewer mails a rate proves nothing; the default of REPUTATION_MAILS
 const ROWS = ["sent", "delivered", "opened", "clicked", "delayed", "soft_bounced", "bounced", "complained", "failed", "stopped"];
 const LINKS = { delivered: "delivered", delayed: "delayed", bounced: "bounced", complained: "complained", failed: "failed", stopped: "stopped" };
 
@@ -140,22 +139,22 @@ function numbers({ totals, before, rates, rates_before, since, until }) {
   return el("table", { class: "numbers-table" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
 }
 
-function limits({ totals, rates, limits: allowed, since, until }) {
+function limits({ totals, rates, limits: allowed, least_mails: least, since, until }) {
   const quota = allowed.max_send_rate == null ? null : T.stats.quota(allowed.max_24_hour_send == null ? T.unlimited : count(allowed.max_24_hour_send), decimal(allowed.max_send_rate));
   return el(
     "div",
     {},
     el("p", { class: "dim" }, `${clock(since)} – ${clock(until)} (${zone})`),
-    gauge("bounced", totals.sent, rates.bounced, allowed.bounce_review, allowed.bounce_pause),
-    gauge("complained", totals.sent, rates.complained, allowed.complaint_review, allowed.complaint_pause),
+    gauge("bounced", totals.sent >= least, rates.bounced, allowed.bounce_review, allowed.bounce_pause),
+    gauge("complained", totals.sent >= least, rates.complained, allowed.complaint_review, allowed.complaint_pause),
     quota && el("p", { class: "dim" }, quota),
   );
 }
 
-/** A rate on a scale with both of SES's limits. */
-function gauge(name, sent, rate, review, pause) {
+/** A rate on a scale with both of SES's limits; `judged` unless it is of too few mails to prove anything. */
+function gauge(name, judged, rate, review, pause) {
   const above = rate == null ? "" : rate >= pause ? "pause" : rate >= review ? "review" : "";
-  const level = sent < JUDGED ? "" : above;
+  const level = judged ? above : "";
   const whole = pause * 1.2;
   const bar = el("div", { class: `gauge ${level}`, "aria-hidden": "true" }, el("i"), el("s"), el("s"));
   const [value, first, second] = bar.children;

@@ -23,7 +23,7 @@ _NAMES = ("sent", "delivered", "bounced", "complained", "opened")
 async def it(tmp_path: Path) -> AsyncIterator[Rows]:
     async with (
         open_database(tmp_path / "email.db") as database,
-        serve(database, StatsRoutes(database, lambda: _ACCOUNT, _BERLIN).routes()) as served,
+        serve(database, StatsRoutes(database, lambda: _ACCOUNT, _BERLIN, least_mails=300).routes()) as served,
     ):
         yield served
 
@@ -59,6 +59,7 @@ async def test_points_add_up_to_totals_and_rates_are_shares_of_them(it: Rows) ->
     assert stats["points"][0]["at"] == stats["since"]
     assert stats["limits"]["max_24_hour_send"] == 50_000
     assert stats["limits"]["bounce_review"] == 0.05
+    assert stats["least_mails"] == 300
     _, bulk = await it.get("/v1/stats", range="hour", lane="bulk")
     assert bulk["totals"]["sent"] == 200
     assert list(bulk["lanes"]) == ["bulk"]
