@@ -55,12 +55,17 @@ class SqsMailQueue:
     async def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[int | Exception]:
         answers: list[int | Exception] = []
         bodies = [(base64.b64encode(payload).decode(), headers) for payload, headers in messages]
+        outage: SqsError | None = None
         for queue, messages_of_lane in groupby(bodies, self._queue_of):
             for batch in self._batches(messages_of_lane):
+                if outage:  # each further call would take as long
+                    answers += [outage] * len(batch)
+                    continue
                 try:
                     answers += [_answer(error) for error in await queue.send_batch(batch)]
                 except SqsError as error:
                     answers += [_answer(error)] * len(batch)
+                    outage = None if error.code else error
         return answers
 
     async def mark(self) -> Mark:

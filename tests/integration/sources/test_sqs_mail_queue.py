@@ -11,6 +11,7 @@ from email_consumer.core.mail_queue import Backlog, Mark, QueueUnavailableError
 from email_consumer.pipeline.gate import covers
 from email_consumer.sources.joint_mail_queue import JointMailQueue
 from email_consumer.sources.sqs.mail_queue import SqsMailQueue
+from email_consumer.sqs.errors import SqsError
 from email_consumer.sqs.queue import SqsQueue
 from tests.servers.sqs import TestQueue
 
@@ -48,6 +49,21 @@ async def test_a_queue_that_is_gone_fails_each_message(mail: TestQueue, queue: S
     assert ["no such queue" in str(fault) for fault in faults] == [True] * 12
     with pytest.raises(QueueUnavailableError, match="no such queue"):
         await gone.backlog()
+
+
+async def test_an_outage_is_waited_for_once(queue: SqsQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call may take 15 seconds, and no topic can be cancelled meanwhile."""
+    calls = 0
+
+    async def no_answer(_: object) -> list[SqsError | None]:
+        nonlocal calls
+        calls += 1
+        raise SqsError("no answer")
+
+    monkeypatch.setattr(queue, "send_batch", no_answer)
+    faults = await SqsMailQueue(queue, longest=4_000).publish([(b"x", {})] * 250)
+    assert [str(fault) for fault in faults] == ["no answer"] * 250
+    assert calls == 1
 
 
 @pytest.mark.parametrize("skew", [-120.0, 120.0])
