@@ -24,7 +24,7 @@ from email_consumer.message.lane import Lane
 from email_consumer.message.model import UndecodableError, content_from, encode_mail, uuid_tag
 from email_consumer.message.times import from_unix
 from email_consumer.scheduling import statements
-from email_consumer.scheduling.deferred_contents import StoredContent
+from email_consumer.scheduling.deferred import Excluded, StoredContent
 from email_consumer.scheduling.publish_window import MAX_BYTES
 from email_consumer.store.contents import content_fields
 from email_consumer.store.database import Database
@@ -73,6 +73,9 @@ class Unpublishable:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+_NOTHING = Excluded()
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     messages: list[Message]
@@ -92,15 +95,15 @@ class DueMail:
         self._contents: LRUCache[bytes, Content] = LRUCache(_CACHED_BYTES, getsizeof=_bytes_in_memory)
         """By the hash of the stored content. The row id of one that was deleted may be given to another one."""
 
-    async def take(self, lane: Lane, limit: int, excluded: Sequence[StoredContent] = ()) -> Due:
-        """Up to `limit` mails of a lane, except those with `excluded` contents; expired mail is stopped.
+    async def take(self, lane: Lane, limit: int, excluded: Excluded = _NOTHING) -> Due:
+        """Up to `limit` mails of a lane, except those that are `excluded`; expired mail is stopped.
 
         Of large mail only as much as a window has room for. Tenants take turns: each that has its turn gets the same share, its mail
         that is longest due first. What is held by now is left to wait for its hold.
         """
         now = time.time()
         due, expired, size = Due([], []), [], 0
-        rows = await self._take_turns(lane, limit, await self._still_there(excluded), now)
+        rows = await self._take_turns(lane, limit, await self._choice(lane, excluded), now)
         for row in await self._without_held(rows, now):
             if row["expires_at"] is not None and row["expires_at"] <= now:
                 expired.append((row["id"], Status.STOPPED, f"{StopReason.EXPIRED}: before it could be published"))
@@ -135,13 +138,12 @@ class DueMail:
                 await connection.executemany(statements.HOLD, held)
         return free
 
-    async def _take_turns(self, lane: Lane, limit: int, excluded: Sequence[int], now: float) -> list[sqlite3.Row]:
+    async def _take_turns(self, lane: Lane, limit: int, choice: dict[str, object], now: float) -> list[sqlite3.Row]:
         tenants = await self._next_tenants(lane)
         rows: list[sqlite3.Row] = []
         for place, tenant in enumerate(tenants):
             share = -(-(limit - len(rows)) // (len(tenants) - place))  # what others don't need is shared by the rest
-            choice = {"now": now, "limit": share, "tenant": tenant} | _choice(lane, excluded)
-            rows += await self._database.fetch(statements.DUE, choice)
+            rows += await self._database.fetch(statements.DUE, choice | {"now": now, "limit": share, "tenant": tenant})
             self._last_turn[lane] = tenant
             if len(rows) >= limit:
                 break
@@ -165,12 +167,19 @@ class DueMail:
             async with self._database.transaction() as connection:
                 await connection.executemany(statements.FINISH, rows)
 
-    async def next_due(self, lane: Lane, excluded: Sequence[StoredContent] = ()) -> float | None:
-        """When a lane's next mail is due (Unix seconds, may be in the past); None without mail except `excluded` contents."""
+    async def next_due(self, lane: Lane, excluded: Excluded = _NOTHING) -> float | None:
+        """When a lane's next mail is due (Unix seconds, may be in the past); None without mail that is not `excluded`."""
         all_tenants: dict[str, object] = {"after": _BEFORE_ALL, "most": -1}
-        choice = _choice(lane, await self._still_there(excluded))
+        choice = await self._choice(lane, excluded)
         ((next_due,),) = await self._database.fetch(statements.NEXT_DUE, choice | all_tenants)
         return None if next_due is None else float(next_due)
+
+    async def _choice(self, lane: Lane, excluded: Excluded) -> dict[str, object]:
+        return {
+            "transactional": lane is Lane.TRANSACTIONAL,
+            "contents": orjson.dumps(await self._still_there(excluded.contents)).decode(),
+            "mails": orjson.dumps(excluded.mails).decode(),
+        }
 
     async def _still_there(self, contents: Sequence[StoredContent]) -> list[int]:
         """The row ids of those that were not deleted."""
@@ -234,10 +243,6 @@ def _content_of(row: sqlite3.Row) -> StoredContent:
 
 def _bytes_in_memory(content: Content) -> int:
     return content.size + _OBJECT_BYTES
-
-
-def _choice(lane: Lane, excluded: Sequence[int]) -> dict[str, object]:
-    return {"transactional": lane is Lane.TRANSACTIONAL, "excluded": orjson.dumps(excluded).decode()}
 
 
 def _conflict(row: sqlite3.Row, message: Message) -> Unpublishable:

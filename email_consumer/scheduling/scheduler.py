@@ -21,7 +21,7 @@ from email_consumer.core.mail_queue import (
 from email_consumer.core.outcome import StopReason
 from email_consumer.core.unsent import Unsent
 from email_consumer.message.lane import Lane
-from email_consumer.scheduling.deferred_contents import DeferredContents, StoredContent
+from email_consumer.scheduling.deferred import Deferred, Excluded, StoredContent
 from email_consumer.scheduling.due_mail import DueMail, Message, Unpublishable
 from email_consumer.scheduling.misfires import Misfires
 from email_consumer.scheduling.publish_window import PublishWindow
@@ -74,7 +74,9 @@ class Scheduler:
         self._writer = dead_letter_writer
         self._windows = windows or {lane: PublishWindow() for lane in Lane}
         self._check_interval = check_interval
-        self._no_room, self._too_large = DeferredContents(), DeferredContents()
+        self._no_room, self._too_large = Deferred[StoredContent](), Deferred[StoredContent]()
+        self._unstored = Deferred[int]()
+        """Mails (row ids) whose dead letters are not stored."""
         self._error = ""
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -107,7 +109,7 @@ class Scheduler:
                 self._error = str(error)
                 await asyncio.sleep(_RETRY_PAUSE)  # without reacting to `wake`: new mail changes nothing
                 continue
-            if self._error and not self._no_room.contents():
+            if self._error and not self._no_room.current():
                 _log.info("schedule.resumed")
                 self._error = ""
             await self._sleep(pause)
@@ -134,7 +136,7 @@ class Scheduler:
         window = self._windows[lane]
         if not window.mails:
             return _FULL_PAUSE
-        due = await self._mail.take(lane, min(_GROUP, window.mails), self._refused)
+        due = await self._mail.take(lane, min(_GROUP, window.mails), self._excluded)
         if due.expired:
             self._unsent.count(StopReason.EXPIRED, due.expired)
             _log.info(
@@ -143,11 +145,12 @@ class Scheduler:
         await self._write_dead_letters(due.unpublishable)
         messages = list(takewhile(lambda message: window.add(message.id, message.size), due.messages))
         await self._publish(messages)
-        next_due = await self._mail.next_due(lane, self._refused)
+        next_due = await self._mail.next_due(lane, self._excluded)
         pauses = [
             self._check_interval,
             self._no_room.wait,
             self._too_large.wait,
+            self._unstored.wait,
             None if next_due is None else next_due - time.time(),
         ]
         # More is due, but the window is full.
@@ -155,8 +158,8 @@ class Scheduler:
         return max(min(pause for pause in pauses if pause is not None), full)
 
     @property
-    def _refused(self) -> list[StoredContent]:
-        return self._no_room.contents() + self._too_large.contents()
+    def _excluded(self) -> Excluded:
+        return Excluded(self._no_room.current() + self._too_large.current(), self._unstored.current())
 
     async def _publish(self, messages: list[Message]) -> None:
         if not messages:
@@ -196,9 +199,10 @@ class Scheduler:
 
     async def _write_dead_letters(self, unpublishable: list[Unpublishable]) -> None:
         """Make them dead letters, then mark them Failed."""
-        for row in unpublishable:
+        for index, row in enumerate(unpublishable):
             if not await self._writer.write(self._dead_letters, row, row.kind, row.reason, 0):
-                self._too_large.add(row.content, row.reason, _TOO_LARGE_PAUSE)  # it stays stored meanwhile
+                for left in unpublishable[index:]:  # they stay stored meanwhile; each try may take seconds
+                    self._unstored.add(left.id, left.reason, _TOO_LARGE_PAUSE)
                 return
             await self._mail.finish([(row.id, Status.FAILED, row.reason)])
             self._unsent.count(row.kind)

@@ -9,6 +9,9 @@ UNPUBLISHED = f"(status = {Status.CREATED} OR in_doubt = 1) AND published_at IS 
 _OF_LANE = "(lane IS 'transactional') = :transactional"
 _TENANT = "coalesce(tenant, '')"
 _DUE_AT = "coalesce(scheduled_at, created_at)"
+_NOT_EXCLUDED = """
+content_id NOT IN (SELECT value FROM json_each(:contents)) AND id NOT IN (SELECT value FROM json_each(:mails))
+"""
 
 # Tenants with unpublished mail in the order of their names, after one of these: a step of the index for each. Mail without a
 # tenant counts as one tenant, the first.
@@ -34,7 +37,7 @@ SELECT id, uuid, topic_id, email, content_id, expires_at, source, created_at, la
     (SELECT traceparent FROM mail_traces WHERE request_id = email_requests.id) AS traceparent
 FROM email_requests
 WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = :tenant AND {_DUE_AT} <= :now
-    AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+    AND {_NOT_EXCLUDED}
 ORDER BY {_DUE_AT}, id LIMIT :limit
 """
 
@@ -49,7 +52,7 @@ NEXT_DUE = f"""
 SELECT min((
     SELECT {_DUE_AT} FROM email_requests
     WHERE {UNPUBLISHED} AND {_OF_LANE} AND {_TENANT} = turn.tenant
-        AND content_id NOT IN (SELECT value FROM json_each(:excluded))
+        AND {_NOT_EXCLUDED}
     ORDER BY {_DUE_AT}, id LIMIT 1
 )) FROM turn
 """

@@ -16,7 +16,7 @@ from email_consumer.message.content import Content
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import EmailMessage, decode
 from email_consumer.scheduling import due_mail
-from email_consumer.scheduling.deferred_contents import DeferredContents
+from email_consumer.scheduling.deferred import Deferred, Excluded, StoredContent
 from email_consumer.scheduling.due_mail import DueMail
 from email_consumer.store.database import Database
 from email_consumer.store.retention import Retention
@@ -54,7 +54,7 @@ async def test_a_mail_never_has_the_content_of_one_that_was_deleted_before(datab
 
 
 async def test_a_mail_does_not_wait_for_a_refused_content_that_was_deleted_before(database: Database) -> None:
-    ledger, due, refused = ledger_of(database), DueMail(database), DeferredContents()
+    ledger, due, refused = ledger_of(database), DueMail(database), Deferred[StoredContent]()
     async with ledger.running():
         await store(database, ledger, mail("first", body="too large"))
         [message] = (await due.take(Lane.BULK, 10)).messages
@@ -63,15 +63,15 @@ async def test_a_mail_does_not_wait_for_a_refused_content_that_was_deleted_befor
         assert [row["error"] for row in await database.fetch("SELECT error FROM email_requests")] == [
             "not published: too large"
         ]
-        assert (await due.take(Lane.BULK, 10, refused.contents())).messages == []
-        assert await due.next_due(Lane.BULK, refused.contents()) is None
+        assert (await due.take(Lane.BULK, 10, Excluded(refused.current()))).messages == []
+        assert await due.next_due(Lane.BULK, Excluded(refused.current())) is None
         await due.finish([(message.id, Status.STOPPED, "cancelled")])
         assert await Retention(database, keep=0.0).sweep(time.time() + 1) == 1  # its row ids are free again
         await store(database, ledger, mail("second", body="small"))
         await due.record_refusal(message.content, "not published: too large")
-        [other] = (await due.take(Lane.BULK, 10, refused.contents())).messages
+        [other] = (await due.take(Lane.BULK, 10, Excluded(refused.current()))).messages
         assert decode(other.payload).uuid == "second"
-        assert await due.next_due(Lane.BULK, refused.contents()) is not None
+        assert await due.next_due(Lane.BULK, Excluded(refused.current())) is not None
         assert [row["error"] for row in await database.fetch("SELECT error FROM email_requests")] == [None]
 
 

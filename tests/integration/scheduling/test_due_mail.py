@@ -9,7 +9,7 @@ from email_consumer.jetstream.publisher import header_bytes
 from email_consumer.ledgers.statements import RETIRE
 from email_consumer.message.lane import Lane
 from email_consumer.message.model import decode
-from email_consumer.scheduling.deferred_contents import StoredContent
+from email_consumer.scheduling.deferred import StoredContent
 from email_consumer.scheduling.due_mail import DueMail, Message
 from email_consumer.store.database import Database
 from tests.integration.scheduling.test_turns import store
