@@ -19,8 +19,8 @@ _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 _ALWAYS = "always"
 _DAY = timedelta(days=1)
 _MIDNIGHT = 1_440
-_HORIZON = 9
-"""Days within which each window opens: a week, the one before it, and one that a gap swallowed."""
+_HORIZON = 15
+"""Days within which each window opens: that of a single day misses a week when the clocks skip its hours."""
 _MOST = 100
 """Characters."""
 

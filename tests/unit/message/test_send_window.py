@@ -92,6 +92,11 @@ def test_an_hour_that_the_clocks_skip_does_not_exist(window: str, begin: str, en
     assert opening(window, "Europe/Berlin", "2026-03-28T12:00+01:00") == (begin, end)
 
 
+def test_an_opening_that_the_clocks_skip_is_missed_for_a_week() -> None:
+    found = opening("sun 02:15-02:45", "Europe/Berlin", "2026-03-22T02:45+01:00")
+    assert found == ("2026-04-05T02:15:00+02:00", "2026-04-05T02:45:00+02:00")
+
+
 @pytest.mark.parametrize(
     ("window", "now", "begin", "end"),
     [
