@@ -44,6 +44,6 @@ class Misfires:
     async def record_alive(self) -> None:
         """Record that the scheduler is running; cheap to call often."""
         now = time.time()
-        if now - self._recorded_at >= _ALIVE_INTERVAL:
+        if abs(now - self._recorded_at) >= _ALIVE_INTERVAL:  # also if the clock was set back
             await write_value(self._database, _ALIVE, str(now))
             self._recorded_at = now
