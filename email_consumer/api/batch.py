@@ -18,7 +18,7 @@ from email_consumer.runtime.breather import Breather
 from email_consumer.web.routing import ApiError
 
 _OVERHEAD = 1_024
-"""Maximum size, in bytes, of everything but content and topic in a NATS message: address, uuid, expiry, headers."""
+"""Maximum size, in bytes, of everything but content, topic and address in a NATS message: uuid, expiry, headers."""
 
 
 _OF_ALL = ("unsubscribe_group", "lane", "tenant", "send_window")
@@ -74,14 +74,15 @@ async def prepare(request: NewMessages, zone: tzinfo, max_payload: int) -> Batch
         due_at = _time(message.scheduled_at, zone, f"messages.{index}.scheduled_at") or due_by_default
         expires_at = _time(message.expires_at, zone, f"messages.{index}.expires_at")
         content = _content(message, request, index)
-        size = len(encode_mail(content, {"topic_id": message.topic_id})) + _OVERHEAD
+        recipients = await _recipients(message.emails, index, content, batch, breather)
+        longest = max((len(email.encode()) for _, email, _ in recipients), default=0)
+        size = len(encode_mail(content, {"topic_id": message.topic_id})) + longest + _OVERHEAD
         if size > max_payload:
             text = f"messages.{index}: {size:,} bytes with attachments; NATS accepts {max_payload:,}."
             raise ApiError(413, "too_large", text)
         if due_at and expires_at and expires_at <= due_at:
             text = f"messages.{index}: expires_at must be after scheduled_at, or the mail could never be sent."
             raise ApiError(422, "invalid", text, {"fields": [f"messages.{index}.expires_at"]})
-        recipients = await _recipients(message.emails, index, content, batch, breather)
         due = due_at.timestamp() if due_at and due_at.timestamp() > now else None
         if recipients:
             expiry = expires_at.timestamp() if expires_at else None
