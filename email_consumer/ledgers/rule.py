@@ -1,7 +1,7 @@
 """The claim rule: whether a uuid may be claimed. Pure logic, independent of where the ledger is stored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Literal, Protocol
 
@@ -62,6 +62,9 @@ class Takeover:
         return origin.sequence <= delivered and origin.ordered and same
 
 
+NO_TAKEOVER = Takeover(0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the ledger knows of a uuid. Times are Unix seconds."""
@@ -99,10 +102,12 @@ class Granted:
 
     step: Step
     spent: int
+    doubtful: bool = False
+    """It is written as in doubt: the ledger that had the consumer before may have sent the mail."""
 
 
-MAYBE_SENT_BEFORE = "it may have been sent under the ledger that had this consumer before"
-"""Why a mail is in doubt that a takeover covers."""
+MAYBE_SENT_BEFORE = InDoubt("it may have been sent under the ledger that had this consumer before")
+"""The answer to a claim that is granted as doubtful."""
 
 CONFLICT = Conflict("its uuid belongs to a mail to other recipients")
 
@@ -113,9 +118,35 @@ Decision = Granted | Duplicate | Conflict | Busy | InDoubt | Parked | DeadLetter
 
 
 def decide(
-    known: Known | None, message: Identified, origin: Origin, policy: Policy, *, now: float, events_since: float
+    known: Known | None,
+    message: Identified,
+    origin: Origin,
+    policy: Policy,
+    *,
+    now: float,
+    events_since: float,
+    takeover: Takeover = NO_TAKEOVER,
 ) -> Decision:
     """Decide on a claim. `events_since`: since when events from SES reach us (Unix seconds); no grace period begins earlier."""
+    if not takeover.covers(origin):
+        return _decide(known, message, origin, policy, now=now, events_since=events_since)
+    decision = _decide(known, message, origin, policy, now=now, events_since=max(events_since, takeover.since))
+    if isinstance(decision, Granted) and not _known_since(takeover.since, known):
+        return replace(decision, doubtful=True)
+    return decision
+
+
+def _known_since(takeover: float, known: Known | None) -> bool:
+    """Whether we know of the mail from after the takeover; before it, the previous ledger may have sent what we had not."""
+    if known is None:
+        return False
+    # Where it was claimed before, its doubt was waited for by now.
+    return known.status is Status.PROCESSED or max(known.claimed_at, known.finished_at) >= takeover
+
+
+def _decide(
+    known: Known | None, message: Identified, origin: Origin, policy: Policy, *, now: float, events_since: float
+) -> Decision:
     if known is None:
         return _NEW
     if known.status >= Status.SENT:
@@ -133,8 +164,8 @@ def decide(
 
 
 def unless_stopped(decision: Decision, stopped: Stopped | None) -> Decision | Stopped:
-    """The decision, unless it grants the claim of a mail that must not be sent."""
-    return stopped if stopped and isinstance(decision, Granted) else decision
+    """The decision, unless it grants the claim of a mail that must not be sent. One that may have been sent is not stopped."""
+    return stopped if stopped and isinstance(decision, Granted) and not decision.doubtful else decision
 
 
 def duplicate_or_conflict(finished: Fingerprint, again: Fingerprint) -> Duplicate | Conflict:

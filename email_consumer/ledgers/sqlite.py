@@ -16,17 +16,18 @@ import structlog
 from email_consumer.core.ledger import Claim, ClaimAnswer, LedgerBlockedError, NotKeptError, Origin, ScheduleAnswer
 from email_consumer.core.outcome import Busy, Conflict, Duplicate, InDoubt, Outcome, Scheduled, Sent, Stopped
 from email_consumer.ledgers import statements
+from email_consumer.ledgers.granted_rows import GrantedRows
 from email_consumer.ledgers.row_changes import ClaimRequest, FinishRequest, ScheduleRequest, dead_letter_pending
-from email_consumer.ledgers.rows import as_json, claimed_row, keep_for_later, new_row, trace_rows
+from email_consumer.ledgers.rows import as_json, keep_for_later, trace_rows
 from email_consumer.ledgers.rule import (
     LEASE,
     MAYBE_SENT_BEFORE,
+    NO_TAKEOVER,
     PATIENCE,
     Decision,
     Granted,
     Known,
     Policy,
-    Step,
     Stopper,
     Takeover,
     decide,
@@ -80,7 +81,7 @@ class SqliteLedger:
             interval: minimum seconds between the starts of two groups, during which requests gather.
             patience: seconds a claim waits while the database accepts no writes.
         """
-        self._takeover = takeover or Takeover(0, 0.0)
+        self._takeover = takeover or NO_TAKEOVER
         self._valid_until = valid_until
         self._database = database
         self._stopper = stopper
@@ -180,29 +181,20 @@ class SqliteLedger:
         uuids = as_json([entry.message.uuid for entry, _ in claims])
         known = {row["uuid"]: row for row in connection.execute(statements.KNOWN, (uuids,))}
         answers: list[ClaimAnswer] = []
-        retired, inserted, reclaimed = [], [], []
+        granted = self._granted_rows(now)
         for entry, stopped in claims:
             row = known.get(entry.message.uuid)
-            if row is None and self._takeover.covers(entry.origin):
-                inserted.append(self._claimed_row(entry, now, in_doubt=True, claimed_at=self._takeover.since))
-                answers.append(InDoubt(MAYBE_SENT_BEFORE))
-                continue
-            decision = self._decide(entry, stopped, row, now)
+            decision = self._decide(entry, stopped, row, now, self._takeover)
             if not isinstance(decision, Granted):
                 answers.append(decision)
                 continue
-            answers.append(Claim(decision.spent + 1, deadline))
-            self._held.add(entry.message.uuid)
-            if row is not None and decision.step is Step.RENEW:
-                retired.append({"id": row["id"]})
-            if row is not None and decision.step is Step.RECLAIM:
-                values = new_row(entry.message, entry.origin, now, keep_subject=self._keep_subjects)
-                reclaimed.append(values | {"id": row["id"], "attempts": decision.spent})
+            granted.add(entry, row, decision)
+            if decision.doubtful:
+                answers.append(MAYBE_SENT_BEFORE)
             else:
-                inserted.append(self._claimed_row(entry, now, in_doubt=False, claimed_at=now))
-        connection.executemany(statements.RETIRE, retired)
-        statements.for_rows(connection, statements.insert_claimed, inserted)
-        connection.executemany(statements.RECLAIM, reclaimed)
+                answers.append(Claim(decision.spent + 1, deadline))
+                self._held.add(entry.message.uuid)
+        granted.write(connection)
         taken = (
             entry
             for (entry, _), answer in zip(claims, answers, strict=True)
@@ -211,8 +203,8 @@ class SqliteLedger:
         connection.executemany(statements.TRACE, trace_rows(taken))
         return answers
 
-    def _claimed_row(self, entry: ClaimRequest, now: float, *, in_doubt: bool, claimed_at: float) -> tuple[object, ...]:
-        return claimed_row(entry, now, in_doubt=in_doubt, claimed_at=claimed_at, keep_subject=self._keep_subjects)
+    def _granted_rows(self, now: float) -> GrantedRows:
+        return GrantedRows(now, self._takeover.since, keep_subjects=self._keep_subjects)
 
     async def _keep(self, connection: aiosqlite.Connection, entries: list[ScheduleRequest]) -> list[ScheduleAnswer]:
         now = time.time()
@@ -221,14 +213,15 @@ class SqliteLedger:
     async def _keep_one(self, connection: aiosqlite.Connection, entry: ScheduleRequest, now: float) -> ScheduleAnswer:
         rows = list(await connection.execute_fetchall(statements.KNOWN, (as_json([entry.message.uuid]),)))
         row = rows[0] if rows else None
-        decision = self._decide(entry, self._stopper(entry.message, entry.origin), row, now)
+        takeover = self._takeover if entry.held_by else NO_TAKEOVER  # mail that is due later was not sent before
+        decision = self._decide(entry, self._stopper(entry.message, entry.origin), row, now, takeover)
         if not isinstance(decision, Granted):
             return decision
-        if row is None and entry.held_by and self._takeover.covers(entry.origin):
-            claim = ClaimRequest(entry.message, entry.origin)
-            doubt = self._claimed_row(claim, now, in_doubt=True, claimed_at=self._takeover.since)
-            await connection.execute(statements.insert_claimed(1), doubt)
-            return InDoubt(MAYBE_SENT_BEFORE)
+        if decision.doubtful:
+            granted = self._granted_rows(now)
+            granted.add(ClaimRequest(entry.message, entry.origin), row, decision)
+            await granted.write_by(connection)
+            return MAYBE_SENT_BEFORE
         if row is not None and row["status"] >= Status.SENT:
             await connection.execute(statements.RETIRE, {"id": row["id"]})
         elif row is not None and not entry.held_by:
@@ -240,10 +233,22 @@ class SqliteLedger:
         return Scheduled()
 
     def _decide(
-        self, entry: ClaimRequest | ScheduleRequest, stopped: Stopped | None, row: sqlite3.Row | None, now: float
+        self,
+        entry: ClaimRequest | ScheduleRequest,
+        stopped: Stopped | None,
+        row: sqlite3.Row | None,
+        now: float,
+        takeover: Takeover,
     ) -> Decision | Stopped:
-        known = self._known(row)
-        decision = decide(known, entry.message, entry.origin, self._policy, now=now, events_since=self._events_since)
+        decision = decide(
+            self._known(row),
+            entry.message,
+            entry.origin,
+            self._policy,
+            now=now,
+            events_since=self._events_since,
+            takeover=takeover,
+        )
         return unless_stopped(decision, stopped)
 
     def _known(self, row: sqlite3.Row | None) -> Known | None:

@@ -62,7 +62,7 @@ WHERE status = {Status.CREATED} AND coalesce(scheduled_at, created_at) <= :now
 # A row that may be tried (again): released after a failure, waiting in our keeping, in doubt for long enough, replayed.
 RECLAIM = f"""
 UPDATE email_requests
-SET status = {Status.PROCESSED}, in_doubt = 0, claimed_at = :now, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
+SET status = {Status.PROCESSED}, in_doubt = :in_doubt, claimed_at = :claimed_at, updated_at = :now, attempts = :attempts, error = NULL, finished_at = NULL,
     replay_of = coalesce(:replay_of, replay_of), recipients_hash = :recipients_hash, content_hash = :content_hash,
     lane = :lane, tenant = :tenant
 WHERE id = :id

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from email_consumer.core.ledger import Origin, Refused, ScheduleAnswer, TooLargeToKeepError
-from email_consumer.core.outcome import Busy, Duplicate, InDoubt, Scheduled, Stopped
+from email_consumer.core.outcome import Busy, Duplicate, Scheduled, Stopped
 from email_consumer.jetstream.publisher import Publisher
 from email_consumer.jetstream.stored_lately import StoredLately
 from email_consumer.ledgers.jetstream.bucket import ClaimBucket
 from email_consumer.ledgers.jetstream.clock import ServerClock
 from email_consumer.ledgers.jetstream.record import BucketEntry, doubted, takes_over, waiting
 from email_consumer.ledgers.jetstream.scheduling import LONGEST_HOLD, publish_scheduled, seconds_until_due
-from email_consumer.ledgers.rule import MAYBE_SENT_BEFORE, Decision, Granted, Takeover
+from email_consumer.ledgers.rule import NO_TAKEOVER, Decision, Granted, Takeover
 from email_consumer.message.model import EmailMessage
 
-Rule = Callable[[BucketEntry, EmailMessage, Origin, float], Decision | Stopped]
+Rule = Callable[[BucketEntry, EmailMessage, Origin, float, Takeover], Decision | Stopped]
 Refuse = Callable[[Refused, BucketEntry, EmailMessage, Origin], Awaitable[Refused]]
 
 
@@ -60,22 +60,22 @@ class Keeping:
     ) -> ScheduleAnswer:
         """See `Ledger.schedule`; `patience` in seconds."""
         found, until = BucketEntry(), asyncio.get_running_loop().time() + patience
+        takeover = self._takeover if held_by else NO_TAKEOVER  # mail that is due later was not sent before
         while True:
             now = await self._clock.now(until) if found.record else 0.0
-            decision = self._rule(found, message, origin, now)
-            if held_by and found.record is None and self._takeover.covers(origin):
-                decision = InDoubt(MAYBE_SENT_BEFORE)
-            elif not isinstance(decision, Granted):
+            decision = self._rule(found, message, origin, now, takeover)
+            if not isinstance(decision, Granted):
                 return await self._refuse(decision, found, message, origin)
-            elif (record := found.record) and record.readable and not record.final and not takes_over(record, origin):
+            known = found.record
+            if decision.doubtful:
+                record, waits = doubted(found, message, self._takeover.since), None
+            elif known and known.readable and not known.final and not takes_over(known, origin):
                 break
-            if isinstance(decision, InDoubt):
-                record, waits = doubted(message, decision.reason, self._takeover.since), None
             else:
                 record = waiting(found, message, origin)
                 waits = LONGEST_HOLD if held_by else seconds_until_due(message)
             revision = await self._bucket.write(message.tag, record, found.revision, waits=waits)
-            found = BucketEntry(record, revision) if revision else await self._bucket.read(message.tag, until)
+            found = BucketEntry(record, revision, now) if revision else await self._bucket.read(message.tag, until)
             self._check_patience(until)
         return await self._hand_over(message, origin, found, held_by)
 

@@ -38,6 +38,7 @@ from email_consumer.ledgers.jetstream.streams import Names
 from email_consumer.ledgers.rule import (
     LEASE,
     MAYBE_SENT_BEFORE,
+    NO_TAKEOVER,
     PATIENCE,
     Decision,
     Granted,
@@ -98,7 +99,7 @@ class JetStreamLedger:
         self._stopper = stopper
         self._policy = policy
         self._stream = stream
-        self._takeover = takeover or Takeover(0, 0.0)
+        self._takeover = takeover or NO_TAKEOVER
         self._lease = lease
         self._valid_until = valid_until
         self._publisher = publisher
@@ -177,10 +178,13 @@ class JetStreamLedger:
             now = await self._clock.now(until) if found.record else 0.0  # no ages to compare for an unknown uuid
             decision = self._decide(found, message, origin, now)
             match decision:
+                case Granted(doubtful=True):
+                    decision = MAYBE_SENT_BEFORE
+                    record = doubted(found, message, self._takeover.since)
                 case Granted():
                     record = claimed(found, decision, name, message, origin)
-                case InDoubt(reason) if not (found.record and found.record.in_doubt):
-                    record = found.doubted() if found.record else doubted(message, reason, self._takeover.since)
+                case InDoubt() if found.record and not found.record.in_doubt:
+                    record = found.doubted()
                 case _:
                     return await self._refuse(decision, found, message, origin)
             if revision := await self._bucket.write(message.tag, record, found.revision):
@@ -229,13 +233,13 @@ class JetStreamLedger:
         if origin.received == 1 and found.held_by(origin.reference):
             # The bucket was lost while this very delivery was being handled, by us; and nobody had it before.
             return self._stopper(message, origin) or Granted(Step.RECLAIM, found.record.attempts if found.record else 0)
-        if found.record is None and self._takeover.covers(origin):
-            return InDoubt(MAYBE_SENT_BEFORE)
-        return self._rule(found, message, origin, now)
+        return self._rule(found, message, origin, now, self._takeover)
 
-    def _rule(self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float) -> Decision | Stopped:
-        known = found.known(self._lease, now)
-        decision = decide(known, message, origin, self._policy, now=now, events_since=self._events_since)
+    def _rule(
+        self, found: BucketEntry, message: EmailMessage, origin: Origin, now: float, takeover: Takeover
+    ) -> Decision | Stopped:
+        known, since = found.known(self._lease, now), self._events_since
+        decision = decide(known, message, origin, self._policy, now=now, events_since=since, takeover=takeover)
         return unless_stopped(decision, self._stopper(message, origin))
 
     def _hold(self, message: EmailMessage, found: BucketEntry, since: float) -> Claim:

@@ -23,7 +23,7 @@ from email_consumer.core.outcome import (
 )
 from email_consumer.ledgers.jetstream.values import STRICT, Count, Hash, Moment
 from email_consumer.ledgers.row_changes import dead_letter_pending, row_change
-from email_consumer.ledgers.rule import Granted, Identified, Known, Step
+from email_consumer.ledgers.rule import MAYBE_SENT_BEFORE, Granted, Identified, Known, Step
 from email_consumer.message.fingerprint import Fingerprint
 from email_consumer.store.status import Status
 
@@ -273,6 +273,16 @@ def takes_over(record: ClaimRecord, origin: Origin) -> bool:
     return record.status is Status.CREATED and origin.replay_of is not None and record.replay_of != origin.replay_of
 
 
-def doubted(mail: Identified, reason: str, since: float) -> ClaimRecord:
+def doubted(found: BucketEntry, mail: Identified, since: float) -> ClaimRecord:
     """The record of a mail that a previous ledger may have sent; `since`: when its consumer was taken over (Unix seconds)."""
-    return ClaimRecord(Status.PROCESSED, in_doubt=True, claimed_at=since, error=reason, **mail.fingerprint._asdict())
+    fresh = ClaimRecord(
+        Status.PROCESSED,
+        in_doubt=True,
+        claimed_at=since,
+        error=MAYBE_SENT_BEFORE.reason,
+        **mail.fingerprint._asdict(),
+    )
+    record = found.record
+    if record is None or record.final:
+        return fresh
+    return replace(fresh, attempts=record.attempts, replay_of=record.replay_of, life=found.life)

@@ -25,7 +25,7 @@ from email_consumer.core.outcome import (
     StopReason,
     Throttled,
 )
-from email_consumer.ledgers.rule import Takeover
+from email_consumer.ledgers.rule import MAYBE_SENT_BEFORE, Takeover
 from email_consumer.runtime.clock import elapsed
 from tests.factories import ORIGIN, mail
 from tests.integration.ledgers.backends import Backend, policy
@@ -244,6 +244,23 @@ async def test_what_another_ledger_delivered_is_in_doubt(backend: Backend) -> No
     async with backend.open(policy(grace=400), takeover=takeover) as ledger:
         ledger.events_expected_from(0)
         assert isinstance(await ledger.claim(mail(), replace(ORIGIN, received=3)), Claim)
+
+
+@pytest.mark.parametrize("ended", [Interrupted(), Failed("503")])
+async def test_what_was_given_back_before_another_ledger_had_it_is_in_doubt(backend: Backend, ended: Outcome) -> None:
+    """Found by `./run.sh simulate --scenario takeover`: a process whose lease had lapsed claimed the mail and gave it back."""
+    again = replace(ORIGIN, received=2)
+    async with backend.open(policy(grace=0)) as ledger:
+        assert isinstance(await ledger.claim(mail(), ORIGIN), Claim)
+        await ledger.finish(mail(), ended, ORIGIN)
+    takeover = Takeover(sequence=1, since=time.time())
+    async with backend.open(policy(grace=1000), takeover=takeover) as ledger:
+        assert await ledger.claim(mail(), again) == MAYBE_SENT_BEFORE
+        assert isinstance(await ledger.claim(mail(), again), InDoubt)
+    async with backend.open(policy(grace=0), takeover=replace(takeover, since=0.0)) as ledger:
+        claim = await ledger.claim(mail(), again)
+        assert isinstance(claim, Claim)
+        assert claim.attempt == 2 + isinstance(ended, Failed)
 
 
 @pytest.mark.parametrize("uuid", ["ü" * 200, "with space", "a.b*>"])

@@ -1,9 +1,11 @@
 """Dead letters in a queue's own dead-letter queue."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import pytest
 
+from email_consumer.aws.renewing_client import RenewingClient
 from email_consumer.core.dead_letters import DeadLetterRefusedError
 from email_consumer.core.delivery import REPLAY_OF
 from email_consumer.message.lane import Lane
@@ -59,7 +61,7 @@ class _FullQueue(SqsQueue):
     """As SQS is for a body that leaves little room beside it, which moto doesn't count."""
 
     def __init__(self, room: int) -> None:
-        super().__init__(None, "https://sqs.example/1/dead")
+        super().__init__(RenewingClient(nullcontext), "https://sqs.example/1/dead")
         self.sent: list[tuple[str, set[str]]] = []
         self._room = room
 

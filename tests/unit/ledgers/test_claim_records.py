@@ -8,7 +8,7 @@ from email_consumer.core.ledger import Origin
 from email_consumer.core.outcome import Busy, DeadLetterPending, Failed, Outcome, Rejected, Sent, StopReason, Throttled
 from email_consumer.ledgers.jetstream.record import BucketEntry, ClaimRecord, claimed, doubted, takes_over, waiting
 from email_consumer.ledgers.row_changes import row_change
-from email_consumer.ledgers.rule import Granted, Step
+from email_consumer.ledgers.rule import MAYBE_SENT_BEFORE, Granted, Step
 from email_consumer.store.status import Status
 from tests.factories import mail
 
@@ -70,9 +70,13 @@ def test_a_replay_takes_over_scheduled_mail_once(record: ClaimRecord, replay_of:
 
 
 def test_what_a_previous_ledger_may_have_sent_is_in_doubt_from_the_takeover_on() -> None:
-    record = doubted(MAIL, "it may have been sent", since=900.0)
+    record = doubted(BucketEntry(), MAIL, since=900.0)
     assert (record.status, record.in_doubt, record.claimed_at) == (Status.PROCESSED, True, 900.0)
-    assert (record.error, record.recipients, record.content) == ("it may have been sent", *MAIL.fingerprint)
+    assert (record.error, record.recipients, record.content) == (MAYBE_SENT_BEFORE.reason, *MAIL.fingerprint)
+    released = ClaimRecord(Status.CREATED, "w-1", attempts=2, replay_of="dead:1")
+    again = doubted(BucketEntry(released, 7), MAIL, since=900.0)
+    assert again == replace(record, attempts=2, replay_of="dead:1", life=7)
+    assert doubted(BucketEntry(replace(released, status=Status.SENT), 7), MAIL, since=900.0) == record, "another life"
 
 
 def test_an_unreadable_record_may_have_said_that_the_mail_was_sent() -> None:

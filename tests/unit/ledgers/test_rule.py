@@ -64,6 +64,42 @@ def test_a_takeover_is_of_one_stream() -> None:
     assert replace(takeover, stream="").covers(again)
 
 
+TAKEOVER = Takeover(sequence=10, since=NOW - 50)
+
+
+@pytest.mark.parametrize(
+    ("known", "step", "spent"),
+    [
+        pytest.param(None, Step.INSERT, 0, id="unknown"),
+        pytest.param(replace(CLAIMED, status=Status.CREATED, claimed_at=NOW - 51), Step.RECLAIM, 0, id="released"),
+        pytest.param(replace(CLAIMED, status=Status.CREATED, claimed_at=0.0), Step.RECLAIM, 0, id="never claimed"),
+        pytest.param(
+            replace(finished(Status.SENT, 90_000), claimed_at=NOW - 90_001), Step.RENEW, 0, id="an earlier mail"
+        ),
+    ],
+)
+def test_what_was_known_before_a_takeover_tells_nothing(known: Known | None, step: Step, spent: int) -> None:
+    decision = decide(known, MAIL, NEW, RESEND, now=NOW, events_since=0, takeover=TAKEOVER)
+    assert decision == Granted(step, spent, doubtful=True)
+    assert unless_stopped(decision, Stopped(StopReason.CANCELLED)) == decision
+    not_delivered = replace(TAKEOVER, sequence=8)
+    assert decide(known, MAIL, NEW, RESEND, now=NOW, events_since=0, takeover=not_delivered) == Granted(step, spent)
+
+
+def test_what_became_of_a_mail_since_a_takeover_is_known() -> None:
+    released = replace(CLAIMED, status=Status.CREATED, attempts=1, claimed_at=NOW - 50)
+    assert decide(released, MAIL, NEW, RESEND, now=NOW, events_since=0, takeover=TAKEOVER) == Granted(Step.RECLAIM, 1)
+    sent = finished(Status.SENT, 60)
+    assert decide(sent, MAIL, NEW, RESEND, now=NOW, events_since=0, takeover=TAKEOVER) == Duplicate()
+
+
+def test_a_doubt_from_before_a_takeover_lasts_until_its_grace_is_over() -> None:
+    old = replace(IN_DOUBT, claimed_at=NOW - 1_000)
+    for ago, decision in ((119, InDoubt("waiting for an event from SES")), (121, Granted(Step.RECLAIM, 1))):
+        takeover = replace(TAKEOVER, since=NOW - ago)
+        assert decide(old, MAIL, NEW, RESEND, now=NOW, events_since=0, takeover=takeover) == decision
+
+
 def test_unknown_uuid_is_fresh() -> None:
     assert decide(None, MAIL, NEW, RESEND, now=NOW, events_since=0) == Granted(Step.INSERT, 0)
 
