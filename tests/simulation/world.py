@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+from aiohttp import web_app
+
 from tests.simulation import clock
 from tests.simulation.process import Process
 
@@ -177,6 +179,7 @@ def discarding() -> Iterator[None]:
             # A process may be killed before a task that it had created began.
             warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
             yield
+            web_app._cached_build_middleware.cache_clear()  # it holds the handlers of a thousand requests, each its world
             _collect()
     finally:
         gc.unfreeze()

@@ -45,6 +45,7 @@ PLANTED: dict[str, Planted] = {
     "outcome projected twice": Planted(settling.outcome_shown_twice, "roles"),
     "schedule claimed without publishing": Planted(settling.schedule_without_storing, "run"),
     "consumer lease ignored for one beat": Planted(pacing.consumer_lease_ignored_for_a_beat, "takeover"),
+    "takeover doubts unknown mail alone": Planted(claims.takeover_doubts_unknown_mail_alone, "takeover"),
     "heartbeat left out": Planted(settling.no_heartbeats, "run"),
     "drain that acks what it interrupts": Planted(settling.drain_acks, "run"),
     "event written outside of the transaction": Planted(events_out.row_after_the_transaction, "run"),

@@ -127,3 +127,8 @@ def write_without_revision() -> list[Patch]:
         return await original(self, key, value, headers)
 
     return [(ClaimBucket, "_replace", planted)]
+
+
+def takeover_doubts_unknown_mail_alone() -> list[Patch]:
+    """Mail that was given back is believed unsent, although another ledger had the consumer since."""
+    return [(rule, "_known_since", lambda _takeover, known: known is not None)]
