@@ -88,10 +88,12 @@ class Mirror:
 async def _apply(client: RenewingClient, address: str, scope: str, reason: str, change: str) -> None:
     tenant = tenant_of(scope)
     given = {"EmailAddress": address} | ({"TenantName": tenant} if tenant else {})
+    within = _CONNECT + _ANSWER
     try:
         if change == "put":
-            given["Reason"] = _REASONS[Reason(reason)]
-        await client.ask(f"{change}_suppressed_destination", within=_CONNECT + _ANSWER, **given)
+            await client.ask("put_suppressed_destination", within=within, **given, Reason=_REASONS[Reason(reason)])
+        else:
+            await client.ask("delete_suppressed_destination", within=within, **given)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in _IGNORED_ERRORS:
             raise

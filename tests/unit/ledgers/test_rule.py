@@ -78,7 +78,7 @@ TAKEOVER = Takeover(sequence=10, since=NOW - 50)
         ),
     ],
 )
-def test_what_was_known_before_a_takeover_tells_nothing(known: Known | None, step: Step, spent: int) -> None:
+def test_what_was_known_before_a_takeover_does_not_count(known: Known | None, step: Step, spent: int) -> None:
     decision = decide(known, MAIL, NEW, RESEND, now=NOW, events_since=0, takeover=TAKEOVER)
     assert decision == Granted(step, spent, doubtful=True)
     assert unless_stopped(decision, Stopped(StopReason.CANCELLED)) == decision
