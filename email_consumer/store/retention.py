@@ -27,8 +27,12 @@ _PAGES_BATCH = 250
 _FREE_SHARE = 0.1
 """Share of free pages in the file that is left for future mail."""
 
+# What somebody else wrote, such as a script or an earlier program, may be finished at no known time.
+_FINISHED_AT = "coalesce(finished_at, updated_at)"
 # Ordered by id, which is the order of creation: after the first mail created after the cutoff, all others were, too.
-_NEXT = "SELECT id, status, created_at, finished_at FROM email_requests WHERE id > ? ORDER BY id LIMIT ?"
+_NEXT = f"""
+SELECT id, status, created_at, {_FINISHED_AT} AS finished_at FROM email_requests WHERE id > ? ORDER BY id LIMIT ?
+"""  # noqa: S608 - a constant
 
 # Recipients that the sums of topics may have to drop.
 _COUNTED = """
@@ -39,7 +43,7 @@ WHERE request_id IN (SELECT value FROM json_each(?)) AND topic_id IS NOT NULL
 # Checked again: a replay may have reopened a mail.
 _DELETE = f"""
 DELETE FROM email_requests
-WHERE id IN (SELECT value FROM json_each(?)) AND status >= {Status.SENT} AND finished_at < ? RETURNING content_id, topic_id
+WHERE id IN (SELECT value FROM json_each(?)) AND status >= {Status.SENT} AND {_FINISHED_AT} < ? RETURNING content_id, topic_id
 """  # noqa: S608 - constants
 _DISCOUNT = """
 DELETE FROM topic_recipients

@@ -40,6 +40,17 @@ async def test_finished_mail_is_forgotten_when_its_time_is_over(database: Databa
     assert await rows(database, "SELECT * FROM email_attempts UNION ALL SELECT 1, 1, 1, 1, 1 FROM email_results") == []
 
 
+async def test_mail_finished_at_no_known_time_is_forgotten_by_its_last_change(database: Database) -> None:
+    await add_mail(database, created=OLD)
+    await add_mail(database, created=OLD)
+    kept = await add_mail(database, created=OLD)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE email_requests SET finished_at = NULL WHERE id <> 2")
+        await connection.execute("UPDATE email_requests SET updated_at = ? WHERE uuid = ?", (YOUNG, kept))
+    assert await Retention(database, KEEP).sweep(NOW) == 2
+    assert await _uuids(database) == {kept}
+
+
 async def test_a_second_sweep_finds_nothing(database: Database) -> None:
     await add_mail(database, created=OLD)
     retention = Retention(database, KEEP)
