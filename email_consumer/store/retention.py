@@ -109,7 +109,7 @@ class Retention:
                 async with self._database.transaction() as connection:
                     deleted += await _forget(connection, old, cutoff)
                 await rest(began, SHARE)
-            if ids[-1]["created_at"] >= cutoff:
+            if cutoff <= ids[-1]["created_at"] <= now:  # not of a clock that was ahead
                 break
             after = ids[-1]["id"]
         async with self._database.transaction() as connection:

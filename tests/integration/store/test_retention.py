@@ -51,6 +51,17 @@ async def test_mail_finished_at_no_known_time_is_forgotten_by_its_last_change(da
     assert await _uuids(database) == {kept}
 
 
+async def test_mail_of_a_clock_that_was_ahead_does_not_keep_what_came_later(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.executemany(
+            "INSERT INTO email_requests (uuid, email, status, finished_at, source, created_at, updated_at)"
+            " VALUES (?, 'a@example.com', 2, ?, 'nats', ?, ?)",
+            [(f"ahead-{number}", *[NOW + 365 * DAY] * 3) for number in range(200)],
+        )
+    await add_mail(database, created=OLD)
+    assert await Retention(database, KEEP).sweep(NOW) == 1
+
+
 async def test_a_second_sweep_finds_nothing(database: Database) -> None:
     await add_mail(database, created=OLD)
     retention = Retention(database, KEEP)
