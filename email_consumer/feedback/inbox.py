@@ -19,6 +19,7 @@ from email_consumer.feedback import statements
 from email_consumer.feedback.application import Effects, apply_events
 from email_consumer.feedback.events import Event
 from email_consumer.feedback.unmatched import UnmatchedEvents
+from email_consumer.runtime.duty_cycle import rest
 from email_consumer.runtime.supervisor import Service, supervised
 from email_consumer.runtime.tasks import end
 from email_consumer.runtime.throttle import Throttle
@@ -28,6 +29,7 @@ from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sns.verifier import OLDEST
 from email_consumer.store.database import Database
 from email_consumer.store.group_commit import GroupCommit
+from email_consumer.store.sweeps import SHARE
 from email_consumer.suppression.rows import SuppressionRows
 from email_consumer.suppression.suppression import SuppressionGate
 
@@ -212,17 +214,28 @@ class Inbox:
         return [ArrivalResult(answers[0].reception, effects), *answers[1:]]
 
     async def _clean_up(self) -> None:
+        more = False
         while True:
-            await asyncio.sleep(until_tick(_HOUSEKEEPING_INTERVAL))
+            if not more:
+                await asyncio.sleep(until_tick(_HOUSEKEEPING_INTERVAL))
             try:
                 while await self.unmatched.sweep():
                     pass
-                async with self._database.transaction() as connection:
-                    now = time.time()
-                    await connection.execute(statements.FORGET_MESSAGES, (now - _MEMORY,))
-                    await self.unmatched.expire(connection, now)
+                more = await self._forget(time.time())
             except sqlite3.OperationalError as error:
+                more = False
                 _log.warning("inbox.housekeeping_failed", error=str(error), retry_in=_HOUSEKEEPING_INTERVAL)
+
+    async def _forget(self, now: float) -> bool:
+        """Forget the oldest messages, and rest if there may be more; returns whether."""
+        began = time.monotonic()
+        async with self._database.transaction() as connection:
+            forgotten = await connection.execute(statements.FORGET_MESSAGES, {"now": now, "memory": _MEMORY})
+            await self.unmatched.expire(connection, now)
+        more = forgotten.rowcount == statements.FORGETS
+        if more:
+            await rest(began, SHARE)
+        return more
 
 
 async def _remember(connection: aiosqlite.Connection, arrivals: list[Arrival], now: float) -> dict[str, Arrival]:

@@ -7,10 +7,13 @@ KNOWN_MESSAGES = "SELECT message_id FROM sns_messages WHERE message_id IN (SELEC
 
 REMEMBER_MESSAGE = "INSERT INTO sns_messages (message_id, received_at) VALUES (?, ?)"
 
-# The oldest first, a few at a time: ids are in the order of arrival.
-FORGET_MESSAGES = """
+FORGETS = 2_000
+"""Messages that are forgotten at once."""
+# The oldest first: ids are in the order of arrival. Those of a clock that was far ahead must not keep the others.
+FORGET_MESSAGES = f"""
 DELETE FROM sns_messages
-WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT 2000) AND received_at < ?
+WHERE id IN (SELECT id FROM sns_messages ORDER BY id LIMIT {FORGETS})
+    AND (received_at < :now - :memory OR received_at > :now + :memory)
 """
 
 # The mails that a group of events may be about: by SES's id, or by our uuid.

@@ -1,6 +1,7 @@
 """Events applied to the mails they are about, on a real SQLite file."""
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.store.status import Status
 from tests.factories import event
 from tests.integration.feedback.harness import open_harness
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -191,3 +193,17 @@ async def test_a_locked_database_is_said_to_be_ours_and_nothing_is_lost(
         assert harness.inbox.counts.settled == 1
         assert harness.gate.suppressed.reason("jane@example.com") == "hard bounce"
         assert await harness.claim() == Duplicate()
+
+
+@pytest.mark.parametrize("age", [40 * 86_400, -365 * 86_400], ids=["old", "of a clock that was ahead"])
+async def test_messages_are_forgotten_however_many_there_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    pauses = iter([0.5])  # one round of housekeeping
+    monkeypatch.setattr(inbox_module, "until_tick", lambda _: next(pauses, 3_600.0))
+    async with open_harness(path) as harness:
+        async with harness.database.transaction() as connection:
+            rows = [(str(number), time.time() - age) for number in range(5_000)]
+            await connection.executemany("INSERT INTO sns_messages (message_id, received_at) VALUES (?, ?)", rows)
+        await harness.take(event("Send"), "new")
+        await until(lambda: harness.rows("SELECT message_id FROM sns_messages") == [("new",)])
