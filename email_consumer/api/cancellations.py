@@ -25,6 +25,7 @@ _KEPT = 90 * 86_400.0
 _log = structlog.get_logger(__name__)
 
 Apply = Callable[[str, Mark], None]
+Forget = Callable[[Callable[[Mark], bool]], None]
 
 
 class Receipt(ApiModel):
@@ -56,6 +57,7 @@ class Cancellations:
         *,
         unsent: Unsent,
         claims_visible: bool,
+        forget: Forget = lambda _: None,
     ) -> None:
         """Store what a cancellation needs.
 
@@ -66,6 +68,7 @@ class Cancellations:
             publishing_paused: pauses publishing from the database for its duration.
             unsent: counts what is stopped here; the rest is counted on delivery.
             claims_visible: whether the tables show each claim; if not, everything delivered counts as in flight.
+            forget: forgets those cancellations that are over, among all that the workers know.
         """
         self._database = database
         self._queue = queue
@@ -73,6 +76,7 @@ class Cancellations:
         self._publishing_paused = publishing_paused
         self._unsent = unsent
         self._claims_visible = claims_visible
+        self._forget = forget
 
     async def load(self) -> None:
         """Apply earlier cancellations; to be called before mail is pulled.
@@ -91,7 +95,16 @@ class Cancellations:
         settled = {"settled": max(backlog.ack_floor, 0), "nothing_left": not backlog.unsettled}
         async with self._database.transaction() as connection:
             await connection.execute(statements.ADOPT_CANCELLATIONS, here)
-            await connection.execute(statements.FORGET_CANCELLATIONS, here | settled | {"before": time.time() - _KEPT})
+            before = time.time() - _KEPT
+            await connection.execute(statements.FORGET_CANCELLATIONS, here | settled | {"before": before})
+
+        def over(cancelled: Mark) -> bool:  # by the same rule; a new file does not know all that the workers know
+            gone = cancelled.stream not in (None, mark.stream)
+            return cancelled.before < before and (
+                gone or cancelled.sequence <= backlog.ack_floor or not backlog.unsettled
+            )
+
+        self._forget(over)
         for row in await self._database.fetch(statements.CANCELLATIONS):
             self._apply(row["topic_id"], Mark(row["stream"], row["sequence"], row["before"]))
 

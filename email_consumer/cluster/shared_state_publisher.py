@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 
 import orjson
@@ -27,6 +27,7 @@ from email_consumer.cluster.shared_state import (
 )
 from email_consumer.core.foreign_records import JUNK, ForeignRecords
 from email_consumer.core.mail_queue import Mark
+from email_consumer.jetstream.api import ask
 from email_consumer.jetstream.key_value import ensure_bucket, shared_state_bucket, subject
 from email_consumer.jetstream.publisher import LostAckError, Publisher, RefusedError
 from email_consumer.jetstream.watch import Entry, WatchBrokenError, follow
@@ -100,6 +101,13 @@ class SharedStatePublisher:
         cancellation = Cancellation(topic_id, mark)
         self._set(CANCELLED, cancellation.key, cancellation.encode())
 
+    def forget(self, over: Callable[[Mark], bool]) -> None:
+        """Delete the cancellations that are `over`: no mail that they cover can come."""
+        for key in [key for key in self._values if key.startswith(CANCELLED)]:
+            if over(Cancellation.decode(self._values[key]).mark):
+                del self._values[key]
+                self._mark(CANCELLED, key)
+
     def suppress(self, stops: Mapping[str, str]) -> None:
         """Stop mail; the keys are as `suppression.stop_key` makes them, the values are the reasons."""
         changed = {self._suppressed.add(key, reason) for key, reason in stops.items()}
@@ -139,7 +147,10 @@ class SharedStatePublisher:
     def _read(self, key: str, shared: SharedValue) -> None:
         if key.startswith(SUPPRESSED):
             self._suppressed.load(shard_number(key), shared.value)
-        elif key.startswith(CANCELLED) or key == HOLDS:
+        elif key.startswith(CANCELLED):
+            Cancellation.decode(shared)
+            self._values[key] = shared
+        elif key == HOLDS:
             self._values[key] = shared
         elif key == SECRET:
             decode_secrets(shared)
@@ -210,6 +221,9 @@ class SharedStatePublisher:
                 await self._restore_bucket()
 
     async def _store(self, kind: str, key: str) -> Exception | None:
+        if kind == CANCELLED and key not in self._values:
+            await self._delete(key)
+            return None
         shared = self._value(kind, key)
         try:
             await self._publisher.once(subject(self._bucket, key), shared.value, shared.headers)
@@ -217,6 +231,13 @@ class SharedStatePublisher:
             self._unstored[kind].add(key)
             return error
         return None
+
+    async def _delete(self, key: str) -> None:
+        # Not by a marker, which would stay: that would be a record for each topic that was ever cancelled.
+        try:
+            await ask(self._client, f"STREAM.PURGE.KV_{self._bucket}", {"filter": subject(self._bucket, key)})
+        except (NatsError, TimeoutError) as error:  # no harm is done, and the next start tries again
+            _log.debug("shared_state.not_forgotten", key=key, error=repr(error))
 
     def _value(self, kind: str, key: str) -> SharedValue:
         if kind == SUPPRESSED:

@@ -191,6 +191,7 @@ async def _mail_routes(
         scheduler.paused,
         unsent=Unsent(parts.metrics),
         claims_visible=resources.workers.claims_visible,
+        forget=resources.workers.forget_cancellations,
     )
     await cancellations.load()
     store = MailStore(database, options.idempotency_ttl, keep_subjects=options.keep_subjects, traced=options.traced)

@@ -145,6 +145,9 @@ class RemoteWorkers:
         self._gate.cancel(topic_id, mark)
         self._shared_state.cancel(topic_id, mark)
 
+    def forget_cancellations(self, over: Callable[[Mark], bool]) -> None:
+        self._shared_state.forget(over)
+
     def suppress(self, stops: Mapping[str, str]) -> None:
         self._shared_state.suppress(stops)
 

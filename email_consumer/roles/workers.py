@@ -1,6 +1,6 @@
 """The workers as the sidecar sees them: what it passes on to them, and what it learns about the account through them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from email_consumer.core.account import Account
@@ -26,6 +26,9 @@ class Workers(Protocol):
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
         """Stop mail of the topic that was stored up to `mark`."""
+
+    def forget_cancellations(self, over: Callable[[Mark], bool]) -> None:
+        """Forget earlier cancellations that are `over`: no mail that they cover can come."""
 
     def suppress(self, stops: Mapping[str, str]) -> None:
         """Stop mail; the keys are as `suppression.stop_key` makes them, the values are the reasons."""
@@ -66,6 +69,9 @@ class EmbeddedWorker:
 
     def cancel(self, topic_id: str, mark: Mark) -> None:
         self._gate.cancel(topic_id, mark)
+
+    def forget_cancellations(self, over: Callable[[Mark], bool]) -> None:
+        """Nothing to do: the gate knows those of this process."""
 
     def suppress(self, stops: Mapping[str, str]) -> None:
         self._gate.suppress(stops)

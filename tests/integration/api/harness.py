@@ -71,6 +71,8 @@ class ApiHarness:
     session: aiohttp.ClientSession
     cancelled: dict[str, Mark] = field(default_factory=dict)
     """Topics and the marks up to which they are cancelled, as passed to the gate."""
+    over: Callable[[Mark], bool] = lambda _: False
+    """Whether the workers may forget a cancellation, as the start told them."""
 
     async def ask(self, method: str, path: str, body: object = None, **options: Any) -> tuple[int, Any]:
         """Status and JSON answer."""
@@ -140,6 +142,7 @@ async def running(
         await topology.ensure()
         queue = JetStreamQueue(client, **names, transactional=topology.transactional)
         cancelled: dict[str, Mark] = {}
+        over: list[Callable[[Mark], bool]] = []
 
         def stopper(message: EmailMessage, _: Origin) -> Stopped | None:
             return Stopped(StopReason.CANCELLED) if message.topic_id in cancelled else None
@@ -167,6 +170,7 @@ async def running(
             scheduler.paused,
             unsent=unsent,
             claims_visible=True,
+            forget=over.append,
         )
         await cancellations.load()
         unseen = unseen_in(queue, claims_visible=True)
@@ -192,7 +196,16 @@ async def running(
             supervised(Service("opens", opens.run), *([Service("scheduler", scheduler.run)] if schedule else []))
         )
         yield ApiHarness(
-            database, client, queue, ledger, scheduler, metrics, f"http://127.0.0.1:{server.port}", session, cancelled
+            database,
+            client,
+            queue,
+            ledger,
+            scheduler,
+            metrics,
+            f"http://127.0.0.1:{server.port}",
+            session,
+            cancelled,
+            over[0],
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from email_consumer.core.ledger import Claim, Origin
+from email_consumer.core.mail_queue import Mark
 from email_consumer.core.outcome import Duplicate, Failed, Sent, Stopped, StopReason
 from email_consumer.pipeline.gate import covers
 from tests.factories import ORIGIN, new_message, payload
@@ -157,6 +158,25 @@ async def test_a_cancellation_is_forgotten_after_a_season_if_no_mail_that_it_cov
         await harness.ask("DELETE", "/v1/topics/u")
     async with running(tmp_path, server.url) as harness:
         assert list(harness.cancelled) == ["u"], "one that is young, or whose mail is still to come, stays"
+
+
+async def test_what_the_workers_know_of_cancellations_is_forgotten_by_the_same_rule(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    async with running(tmp_path, server.url) as harness:
+        for number in range(2):
+            await harness.client.jetstream().publish("messages.email", from_nats(f"n-{number}"))
+        [first] = await harness.pull(1)
+        assert first.uuid == "n-0"
+        stream = (await last_stored(harness)).stream
+    old, young = time.time() - 91 * 86_400, time.time() - 89 * 86_400
+    async with running(tmp_path, server.url) as harness:
+        assert harness.over(Mark(stream, 1, old))
+        assert harness.over(Mark(None, 1, old))
+        assert harness.over(Mark("gone", 2, old))
+        assert not harness.over(Mark(stream, 2, old)), "its mail still waits in the stream"
+        assert not harness.over(Mark(None, 2, old))
+        assert not harness.over(Mark("gone", 1, young)), "SQS keeps mail as well"
 
 
 @pytest.mark.parametrize("skew", [-120.0, 120.0])
