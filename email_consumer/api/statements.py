@@ -13,15 +13,15 @@ SET stream = excluded.stream, sequence = excluded.sequence, stored_before = excl
     cancelled_at = excluded.cancelled_at
 """
 
+LAST_MAIL = "SELECT coalesce(max(id), 0) FROM email_requests"
+
 # Each row moves the sums of its topic and of its cancellation by trigger.
 STOP_TOPIC = f"""
 UPDATE email_requests SET status = {Status.STOPPED}, error = :error, finished_at = :now, updated_at = :now
-WHERE topic_id = :topic_id AND status = {Status.CREATED}
-"""
-
-COUNT_UNPUBLISHED = f"""
-SELECT count(*) FROM email_requests
-WHERE topic_id = ? AND status = {Status.CREATED} AND published_at IS NULL AND content_id IS NOT NULL
+WHERE id IN (
+    SELECT id FROM email_requests WHERE topic_id = :topic_id AND status = {Status.CREATED} AND id <= :last ORDER BY id LIMIT :most
+)
+RETURNING published_at IS NULL AND content_id IS NOT NULL AS unpublished
 """
 
 # One statement, so that all numbers come from the same snapshot.

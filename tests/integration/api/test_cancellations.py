@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from email_consumer.api import cancellations, statements
 from email_consumer.core.ledger import Claim, Origin
 from email_consumer.core.mail_queue import Mark
 from email_consumer.core.outcome import Duplicate, Failed, Sent, Stopped, StopReason
@@ -107,6 +108,42 @@ async def test_other_topics_and_mail_without_one_go_on(harness: ApiHarness) -> N
     await harness.post(new_message(topic_id="t"), new_message(topic_id="T"), new_message(), scheduled_at=later)
     await harness.ask("DELETE", "/v1/topics/t")
     assert await harness.rows("topic_id, status", "ORDER BY id") == [("t", 4), ("T", 0), (None, 0)]
+
+
+async def test_others_write_while_a_long_topic_is_cancelled(
+    harness: ApiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellations, "_GROUP", 10)
+    addresses = [f"u{number}@example.com" for number in range(95)]
+    await harness.post(new_message(*addresses, topic_id="t"), scheduled_at="2999-01-01T00:00:00Z")
+    cancelling = asyncio.create_task(harness.ask("DELETE", "/v1/topics/t"))
+    stopped = set()
+    while not cancelling.done():
+        async with harness.database.transaction() as connection:
+            [row] = await connection.execute_fetchall("SELECT count(*) FROM email_requests WHERE status = 4")
+        stopped.add(row[0])
+    assert (await cancelling)[1]["cancelled"] == 95
+    assert stopped >= {10, 50, 90}
+    assert +harness.metrics.unsent == {"cancelled": 95}
+
+
+async def test_a_cancellation_that_a_crash_interrupted_is_finished_at_the_next_start(
+    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = "2999-01-01T00:00:00Z"
+    async with running(tmp_path, server.url) as harness:
+        await harness.post(new_message("a@example.com", "b@example.com", topic_id="새 소식"), scheduled_at=later)
+        await harness.post(new_message("c@example.com", topic_id="other"), scheduled_at=later)
+        with monkeypatch.context() as crash:
+            crash.setattr(statements, "STOP_TOPIC", "the process ends here")
+            assert (await harness.ask("DELETE", "/v1/topics/새 소식"))[0] == 503
+        assert "새 소식" in harness.cancelled
+        await harness.post(new_message("d@example.com", topic_id="새 소식"), scheduled_at=later)
+    for _ in range(2):
+        async with running(tmp_path, server.url) as harness:
+            rows = await harness.rows("email, status", "ORDER BY id")
+            assert rows == [("a@example.com", 4), ("b@example.com", 4), ("c@example.com", 0), ("d@example.com", 0)]
+            assert await harness.database.fetch("SELECT * FROM facts WHERE name LIKE 'cancelling%'") == []
 
 
 async def test_without_nats_nothing_is_cancelled_and_the_answer_says_so(
