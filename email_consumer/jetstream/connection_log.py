@@ -1,5 +1,6 @@
 """One log line for each change of the NATS connection, however often nats-py reports it."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -7,11 +8,14 @@ import structlog
 from nats.aio.client import Client
 
 from email_consumer.jetstream.connection_errors import NatsConnectError, explain, without_password
+from email_consumer.runtime.throttle import Throttle
 
 _log = structlog.get_logger(__name__)
 
 _REPEAT_AFTER = 60.0
 """Seconds before the same error is worth another line."""
+_SUBJECT = re.compile(r'"(\$JS\.API\.[^".]*\.[^".]*|[^".]*\.[^".]*)(?:\.[^"]*)?"')
+"""In an error that names one, and what is the same for each mail, record or inbox."""
 
 
 class ConnectionLog:
@@ -23,7 +27,7 @@ class ConnectionLog:
         self._on_lost = on_lost
         self._connected = False
         self._lost_at: float | None = None
-        self._said: dict[str, float] = {}
+        self._said = Throttle(_REPEAT_AFTER)
         self._overcome: Exception | None = None
         self.last_error: Exception | None = None
 
@@ -31,7 +35,7 @@ class ConnectionLog:
         """The first connect succeeded."""
         self._connected = True
         self._overcome = self._client.last_error
-        self._said.clear()
+        self._said = Throttle(_REPEAT_AFTER)
         _log.info("nats.connected", server=self._server())
 
     async def disconnected(self) -> None:
@@ -44,7 +48,7 @@ class ConnectionLog:
         away = time.monotonic() - self._lost_at if self._lost_at is not None else 0.0
         self._lost_at = None
         self._overcome = self._client.last_error
-        self._said.clear()
+        self._said = Throttle(_REPEAT_AFTER)
         _log.info("nats.reconnected", server=self._server(), away_seconds=round(away, 1))
 
     async def error(self, error: Exception) -> None:
@@ -53,9 +57,7 @@ class ConnectionLog:
         if refusal and not self._connected:
             # Neither nats-py's nor an OSError, so its endless loop of first attempts lets it through.
             raise NatsConnectError(f"no connection to NATS at {self._where}: {text}")
-        now = time.monotonic()
-        if now - self._said.get(text, -_REPEAT_AFTER) >= _REPEAT_AFTER:
-            self._said[text] = now
+        if self._said.admit(_SUBJECT.sub(r"\1", text)) is not None:
             _log.warning("nats.error" if self._connected else "nats.not_reached", error=text)
 
     async def closed(self) -> None:
