@@ -69,6 +69,7 @@ class Sampler:
 
     async def run(self) -> None:
         """Until cancelled, which ends the viewers' streams."""
+        self._ended = False  # it may have crashed before
         loop = asyncio.get_running_loop()
         before = loop.time()
         try:

@@ -9,7 +9,7 @@ from email_consumer.jetstream.connection_log import ConnectionLog
 
 async def test_a_permission_that_each_mail_lacks_is_one_line_in_a_while() -> None:
     log = ConnectionLog(SteadyClient(), "127.0.0.1:4222", None)
-    log._connected = True  # noqa: SLF001 - without a server
+    log._connected = True
     with capture_logs() as lines:
         for number in range(5_000):
             subject = f"$JS.ACK.messages.email-processor.1.{number}.{number}.{1_700_000_000_000_000_000 + number}.0"
