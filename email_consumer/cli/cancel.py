@@ -31,7 +31,7 @@ def command(*, topic: str, no_wait: bool, yes: bool, as_json: bool, data: Path) 
     settings = answering(data)
     path = f"/v1/topics/{quote(topic, safe='')}"
     confirm(f"Cancel all mail of topic {topic!r} that is not sent yet?", yes=yes)
-    receipt: dict[str, Any] = ask_sidecar(settings, "DELETE", path)
+    receipt: dict[str, Any] = ask_sidecar(settings, "DELETE", path, takes_long=True)
     if not receipt["known"]:
         say(f"Topic {topic!r} is not known yet; its cancellation is registered, and {UNKNOWN}.", err=True)
     give_up_at = time.monotonic() + _PATIENCE

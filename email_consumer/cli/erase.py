@@ -50,7 +50,7 @@ def _erase(settings: Settings, address: str) -> dict[str, Any]:
 
 
 def _by_sidecar(settings: Settings, address: str) -> dict[str, Any]:
-    receipt: dict[str, Any] = ask_sidecar(settings, "POST", "/v1/erasures", {"address": address})
+    receipt: dict[str, Any] = ask_sidecar(settings, "POST", "/v1/erasures", {"address": address}, takes_long=True)
     return receipt
 
 

@@ -11,11 +11,19 @@ import click
 from email_consumer.settings import Settings
 
 _PATIENCE = aiohttp.ClientTimeout(total=30)
+_LONG_PATIENCE = aiohttp.ClientTimeout(total=None, connect=30)
+"""For what looks through all tables: only a program that is gone ends the wait."""
 _PATIENCE_BETWEEN_PIECES = aiohttp.ClientTimeout(total=None, connect=30, sock_read=30)
 
 
 def ask_sidecar(
-    settings: Settings, method: str, path: str, body: object = None, *, expected: Collection[int] = (200,)
+    settings: Settings,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    expected: Collection[int] = (200,),
+    takes_long: bool = False,
 ) -> Any:  # noqa: ANN401 - whatever JSON can say
     """The JSON answer.
 
@@ -25,12 +33,19 @@ def ask_sidecar(
         path: with its query, quoted as a URL wants it.
         body: sent as JSON.
         expected: statuses that are no errors.
+        takes_long: the more rows there are, the longer the answer takes.
 
     Raises:
         click.ClickException: it isn't running, or refuses; in plain words.
     """
     _check(settings, path)
-    return asyncio.run(_ask(settings, method, path, body, expected))
+    patience = _LONG_PATIENCE if takes_long else _PATIENCE
+
+    async def ask() -> Any:  # noqa: ANN401
+        async with _answered(settings, method, path, body=body, expected=expected, patience=patience) as response:
+            return await response.json()
+
+    return asyncio.run(ask())
 
 
 def download(settings: Settings, path: str, save: Callable[[bytes], object]) -> None:
@@ -48,11 +63,6 @@ def _check(settings: Settings, path: str) -> None:
         raise click.UsageError("an argument is empty")
     if settings.server_port == 0:
         raise click.ClickException("SERVER_PORT is 0, so nobody can tell the port; name the one that the log shows.")
-
-
-async def _ask(settings: Settings, method: str, path: str, body: object, expected: Collection[int]) -> Any:  # noqa: ANN401
-    async with _answered(settings, method, path, body=body, expected=expected) as response:
-        return await response.json()
 
 
 async def _download(settings: Settings, path: str, save: Callable[[bytes], object]) -> None:
