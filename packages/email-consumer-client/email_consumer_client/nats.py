@@ -69,13 +69,13 @@ class AsyncNatsPublisher:
         await self.close()
 
     async def connect(self) -> None:
-        """Connect, unless that was done before.
+        """Connect, unless that was done before; also after the server has closed the connection for good.
 
         Raises:
             UnreachableError: no server answers, or it refuses the credentials.
         """
         async with self._connecting:
-            if self._connection is not None:
+            if self._connection is not None and not self._connection.is_closed:
                 return
             try:
                 async with asyncio.timeout(self._timeout):

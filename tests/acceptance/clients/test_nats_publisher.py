@@ -15,6 +15,7 @@ from email_consumer_client import Message, NotAcknowledgedError, RefusedError, U
 from email_consumer_client.nats import AsyncNatsPublisher, NatsPublisher
 from tests.servers.nats import NatsServer
 from tests.servers.ports import free_ports
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -109,6 +110,17 @@ async def test_no_acknowledgement_at_all(server: NatsServer) -> None:
         await server.stop()
         with pytest.raises(NotAcknowledgedError, match="u: no acknowledgement"):
             await publisher.publish(_message(uuid="u"))
+
+
+async def test_after_the_server_closed_the_connection_for_good(server: NatsServer, stream: JetStreamContext) -> None:
+    async with AsyncNatsPublisher(server.url) as publisher:
+        [before] = await publisher.publish(_message())
+        connection = publisher._connection
+        assert connection
+        await connection._process_err("'user authentication expired'")  # what the server says of a token that has
+        await until(lambda: connection.is_closed)
+        [after] = await publisher.publish(_message())
+    assert (await stream.stream_info("messages")).state.last_seq == after.sequence == before.sequence + 1
 
 
 async def test_nothing_listens() -> None:
