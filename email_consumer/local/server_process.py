@@ -103,7 +103,8 @@ class ServerProcess:
         """To the log file; sets `ready` when it is, or when it never will be."""
         with self._log_file.open("ab", buffering=0) as log:
             async for line in cast("asyncio.StreamReader", process.stdout):
-                log.write(line)
+                with contextlib.suppress(OSError):  # of a full disk; what is not read on would block the server
+                    log.write(line)
                 text = line.decode(errors="replace").rstrip()
                 self._last_lines.append(text)
                 if self._program.is_ready(text):
@@ -118,7 +119,12 @@ class ServerProcess:
             pause = backoff(_FIRST_PAUSE, failures, _LONGEST_PAUSE)
             _log.error("local.server_ended", server=self._program.name, exit=self._process.returncode, restart=pause)
             await asyncio.sleep(pause)
-            failures = 1 if await self._launch() else failures + 1
+            try:
+                launched = await self._launch()
+            except (OSError, ServerStartError) as error:  # such as a full disk; nobody else would start it again
+                _log.error("local.server_not_started", server=self._program.name, error=str(error))
+                launched = False
+            failures = 1 if launched else failures + 1
 
     async def _end(self) -> None:
         if not self._process or not self._output:

@@ -127,6 +127,22 @@ async def test_a_server_that_dies_comes_back_on_the_same_port(tmp_path: Path) ->
         await client.close()
 
 
+async def test_a_server_that_can_t_be_started_again_at_first_comes_back(tmp_path: Path) -> None:
+    attempts = []
+
+    def command(port: int) -> list[str]:
+        attempts.append(port)
+        if len(attempts) == 2:
+            raise OSError("no space left on device")  # its configuration can't be written
+        ends = "time.sleep(0.2)" if len(attempts) == 1 else "time.sleep(60)"
+        return [sys.executable, "-c", f"import time; print('ready', flush=True); {ends}"]
+
+    program = Program("short-lived", tmp_path / "server", 0, command, lambda line: line == "ready")
+    async with ServerProcess(program):
+        await until(lambda: len(attempts) == 3)
+        await until(lambda: PidLock(tmp_path / "server" / "lock").holder())
+
+
 async def test_a_taken_port_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
