@@ -77,6 +77,21 @@ def test_all_dead_letters_of_a_kind_are_replayed_once_it_is_said_what_that_does(
     page.wait(lambda: page.all("#dead-letters .row") == [])
 
 
+def test_the_entry_of_a_tenant_is_taken_off_and_no_other(page: Page, harness: BrowserHarness) -> None:
+    for tenant in (None, "acme"):
+        harness.ask("POST", "/v1/suppressions", {"address": "both@example.com", "tenant": tenant})
+    page.go("suppressions")
+    page.submit("#suppressed-find", "both@example.com")
+    row = '#suppressions [data-address="both@example.com"][data-tenant="acme"]'
+    page.read(row, "all mail of the tenant acme")
+    page.click(f"{row} button")
+    page.read("#confirm-text", "Allow all mail of the tenant acme to both@example.com again?")
+    page.click("#confirm-yes")
+    page.read("#suppressions .status", "all mail of the tenant acme to both@example.com is allowed again.")
+    left = harness.ask("GET", "/v1/suppressions/both@example.com")
+    assert (left["tenant"], left["also"]) == (None, [])
+
+
 def test_an_address_is_put_on_the_suppression_list_and_taken_off(page: Page, harness: BrowserHarness) -> None:
     row = '#suppressions [data-address="listed@example.com"]'
     page.go("suppressions")

@@ -10,10 +10,11 @@ import { T } from "./texts.js";
 const PAGE = 50;
 const S = T.suppressions;
 const path = (address) => `/v1/suppressions/${encodeURIComponent(address)}`;
-const pathOf = ({ address, group, reason }) => `${path(address)}?${new URLSearchParams(group ? { group, reason } : { reason })}`;
+const pathOf = ({ address, group, tenant, reason }) => `${path(address)}?${new URLSearchParams({ ...(group && { group }), ...(tenant && { tenant }), reason })}`;
 
 /** What an entry stops, in words. */
-function scope({ group, reason }) {
+function scope({ group, tenant, reason }) {
+  if (tenant) return S.scope.tenant(tenant);
   if (group) return S.scope.group(group);
   return reason === "unsubscribed" ? S.scope.bulk : S.scope.all;
 }
@@ -80,7 +81,7 @@ export class Suppressions extends List {
     };
     const item = el(
       "li",
-      { class: "row", "data-address": entry.address, "data-group": entry.group ?? "" },
+      { class: "row", "data-address": entry.address, "data-group": entry.group ?? "", "data-tenant": entry.tenant ?? "" },
       el(
         "div",
         { class: "line" },
@@ -112,6 +113,6 @@ export class Suppressions extends List {
     });
     if (!removed) return;
     item.remove();
-    this.showStatus(S.allowed(entry.group && scope(entry), entry.address));
+    this.showStatus(S.allowed((entry.group || entry.tenant) && scope(entry), entry.address));
   }
 }

@@ -95,7 +95,7 @@ export const OPERATIONS = {
     block: "Block mail to", group: "of group (empty: all)", because: "because", add: "Add",
     remove: "Remove",
     empty: "No address is suppressed.",
-    scope: { group: (name) => `bulk mail of ${name}`, bulk: "bulk mail", all: "all mail" },
+    scope: { group: (name) => `bulk mail of ${name}`, tenant: (name) => `all mail of the tenant ${name}`, bulk: "bulk mail", all: "all mail" },
     ask: (scope, address) => `Allow ${scope} to ${address} again?`,
     blocked: (scope, address) => `${scope ?? "Mail"} to ${address} is blocked.`,
     allowed: (scope, address) => `${scope ?? "Mail"} to ${address} is allowed again.`,

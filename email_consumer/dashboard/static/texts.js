@@ -136,7 +136,7 @@ export const T = {
     empty: "No mail yet. It shows here once a worker has pulled it, or the API has taken it.",
     nothing: "Nothing found.",
     lookedAt: "Nothing found so far; More looks at older mail.",
-    listed: (suppressed) => `${suppressed.address} is on the suppression list (${suppressed.reason}${suppressed.group ? ` from ${suppressed.group}` : ""}${suppressed.detail && `: ${suppressed.detail}`}) since `,
+    listed: (suppressed) => `${suppressed.address} is on the suppression list (${suppressed.reason}${suppressed.group ? ` from ${suppressed.group}` : ""}${suppressed.tenant ? ` of the tenant ${suppressed.tenant}` : ""}${suppressed.detail && `: ${suppressed.detail}`}) since `,
     noSubject: "(subject not kept)",
     to: "To", from: "From", cc: "Cc", bcc: "Bcc", replyTo: "Reply-To", uuid: "uuid", tenant: "Tenant", attempts: "Attempts", messageId: "SES message id",
     created: "Created", scheduled: "Scheduled for", expires: "Expires", error: "Error", source: "Source", reason: "Reason",
