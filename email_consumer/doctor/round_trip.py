@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -53,7 +54,7 @@ class RoundTrip:
         for step in (self._reach, self._publish, self._send, self._bounce, self._suppress, self._release):
             try:
                 finding = await step()
-            except aiohttp.ClientError as failure:
+            except (aiohttp.ClientError, TimeoutError) as failure:
                 finding = self._unreachable(failure)
             findings.append(finding)
             if finding.severity is Severity.ERROR:
@@ -68,7 +69,7 @@ class RoundTrip:
         return ok("loop.sidecar", f"The sidecar answers at {self._url}.")
 
     def _unreachable(self, failure: Exception) -> Finding:
-        text = f"No sidecar answers at {self._url} ({failure})."
+        text = f"No sidecar answers at {self._url} ({str(failure) or type(failure).__name__})."
         return error(
             "loop.sidecar", text, "Start `email-consumer run`, and ask from where it runs, with its SERVER_PORT."
         )
@@ -131,9 +132,10 @@ class RoundTrip:
         try:
             async with asyncio.timeout(self._patience):
                 while True:
-                    _, found = await self._ask("GET", path)
-                    if found and wanted(found):
-                        return found
+                    with suppress(TimeoutError):  # of this one request
+                        _, found = await self._ask("GET", path)
+                        if found and wanted(found):
+                            return found
                     await asyncio.sleep(_POLL)
         except TimeoutError:
             return None
