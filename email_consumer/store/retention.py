@@ -63,6 +63,12 @@ _EMPTY_SUMS = (
 )
 _OLD_MINUTES = "DELETE FROM topic_minutes WHERE topic_id IN (SELECT value FROM json_each(?)) AND minute < ?"
 _OTHER_TABLES = (
+    # There may have been one for each topic.
+    "DELETE FROM holds WHERE ended_at < :cutoff",
+    """
+    DELETE FROM canaries
+    WHERE since < :cutoff AND NOT EXISTS (SELECT 1 FROM topics WHERE topics.topic_id = canaries.topic_id)
+    """,
     "DELETE FROM sent_minutes WHERE minute IN (SELECT minute FROM sent_minutes WHERE minute < :cutoff / 60 LIMIT 1000)",
     """
     DELETE FROM idempotency_keys

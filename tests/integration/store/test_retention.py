@@ -124,6 +124,21 @@ async def test_what_lies_aside_ages_too(database: Database) -> None:
     }
 
 
+async def test_ended_holds_and_canaries_of_topics_without_mail_are_forgotten(database: Database) -> None:
+    await add_mail(database, topic="of mail", created=YOUNG)
+    async with database.transaction() as connection:
+        for key, ended in (("topic:old", OLD), ("topic:young", YOUNG), ("account", None)):
+            await connection.execute(
+                "INSERT INTO holds (key, reason, holder, since, transactional, ended_at) VALUES (?, '', 'canary', ?, 0, ?)",
+                (key, OLD, ended),
+            )
+        for topic, since in (("old", OLD), ("of mail", OLD), ("young", YOUNG)):
+            await connection.execute("INSERT INTO canaries VALUES (?, ?)", (topic, since))
+    await Retention(database, KEEP).sweep(NOW)
+    assert {key for (key,) in await rows(database, "SELECT key FROM holds")} == {"topic:young", "account"}
+    assert {topic for (topic,) in await rows(database, "SELECT topic_id FROM canaries")} == {"of mail", "young"}
+
+
 async def test_the_file_shrinks_where_much_of_it_is_free(database: Database) -> None:
     await add_mail(database, created=YOUNG)
     for number in range(50):
