@@ -1,12 +1,14 @@
 """SES events through SNS and an SQS queue, which keeps them while the sidecar is down."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from email_consumer.core.delivery_slots import DeliverySlots
+from email_consumer.runtime.clock import elapsed
 from email_consumer.runtime.tasks import end
 from email_consumer.sns.errors import MessageRefusedError
 from email_consumer.sqs.errors import SqsError
@@ -41,14 +43,15 @@ class SqsEvents:
         self._queue = queue
         self._handle = handle
         self._expected_from = expected_from
-        self._ready_at = 0.0
+        self._ready_at = -math.inf
+        """By `elapsed`: the wall clock may be put back."""
         self._slots = DeliverySlots(_CONCURRENT)
         self._receiver = SqsReceiver(queue, slots=self._slots, visibility=_VISIBILITY, start=self._start)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled; events in progress are delivered again and recognized by their message id."""
-        self._not_before(time.time() + _VISIBILITY)
+        self._not_before(elapsed() + _VISIBILITY)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receiver.run())
@@ -59,17 +62,17 @@ class SqsEvents:
     async def _watch(self) -> None:
         while True:
             if self._queue.last_error:
-                self._not_before(time.time())
+                self._not_before(elapsed())
             await asyncio.sleep(_CHECK_INTERVAL)
 
     def _not_before(self, moment: float) -> None:
         self._ready_at = max(self._ready_at, moment)
-        self._expected_from(self._ready_at)
+        self._expected_from(time.time() + self._ready_at - elapsed())
 
     def _start(self, received: Received) -> None:
         # One that was deferred before says nothing about the backlog.
         if received.receives == 1 and received.waited > _BACKLOG:
-            self._not_before(time.time())
+            self._not_before(elapsed())
         self._slots.take()
         task = asyncio.create_task(self._process(received))
         self._tasks.add(task)

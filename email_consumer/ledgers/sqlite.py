@@ -96,7 +96,8 @@ class SqliteLedger:
         self._keeping: GroupCommit[ScheduleRequest, ScheduleAnswer] = GroupCommit(database, self._keep)
         self._held: set[str] = set()
         """Our claims between `claim` and `finish`; added to by the writer thread, discarded from by the event loop's thread."""
-        self._events_since = time.time()
+        self._events_from = elapsed()
+        """Not by the wall clock, which may be put back: all mail in doubt would wait for it."""
         self._suspended = suspended()
         self.when_scheduled: Callable[[], None] = lambda: None
         """Called after scheduled mail was stored."""
@@ -113,7 +114,12 @@ class SqliteLedger:
 
     def events_expected_from(self, moment: float) -> None:
         """Events from SES reach us since `moment` (Unix seconds): no grace period begins earlier."""
-        self._events_since, self._suspended = moment, suspended()
+        self._events_from, self._suspended = elapsed() - (time.time() - moment), suspended()
+
+    @property
+    def _events_since(self) -> float:
+        """By the wall clock as it is now."""
+        return time.time() - (elapsed() - self._events_from)
 
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
         finished = self._finished.get(message.uuid)

@@ -118,5 +118,21 @@ async def test_in_doubt_waits_while_the_queue_gives_no_answer(
     assert moments[-1] > moments[0]
 
 
+async def test_in_doubt_does_not_wait_for_a_clock_that_was_ahead(
+    sqs_server: SqsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time
+    monkeypatch.setattr(sqs_events, "_BACKLOG", -1.0)  # whatever comes has waited for long
+    async with reading(sqs_server, _ignore) as found:
+        with monkeypatch.context() as clock:
+            clock.setattr(time, "time", lambda: real() + 86_400)
+            await found.queue.send(["one"])
+            await found.expected_after(real() + 80_000)
+        before = len(found.expected_from)
+        await found.queue.send(["another"])
+        await until(lambda: len(found.expected_from) > before)
+        assert found.expected_from[-1] < real() + 60
+
+
 async def _ignore(_body: bytes) -> None:
     """Everything is fine."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from email_consumer.core.ledger import Claim
-from email_consumer.core.outcome import Duplicate, Scheduled
+from email_consumer.core.outcome import Duplicate, InDoubt, Scheduled
 from email_consumer.ledgers.sqlite import SqliteLedger
 from email_consumer.store.database import StoreError, open_database
 from tests.factories import ORIGIN, mail
@@ -46,6 +46,21 @@ async def test_a_group_shares_one_commit(path: Path) -> None:
         answers = await asyncio.gather(*(ledger.claim(mail(f"u-{n}"), ORIGIN) for n in range(500)))
         assert all(isinstance(answer, Claim) for answer in answers)
         assert statements.count("COMMIT") == 1
+
+
+async def test_doubts_do_not_wait_for_a_clock_that_was_ahead(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    ahead = 86_400.0
+    monkeypatch.setattr(time, "time", lambda: real() + ahead)
+    async with SqliteBackend(path).open() as ledger:  # at the start, and when an event could not be taken
+        for expected_from_now in (False, True):
+            uuid, ahead = f"u-{expected_from_now}", 86_400.0
+            if expected_from_now:
+                ledger.events_expected_from(time.time())
+            ahead = 0.0  # put back
+            await ledger.claim(mail(uuid), ORIGIN)
+            await ledger.finish(mail(uuid), InDoubt("no answer"), ORIGIN)
+            assert isinstance(await ledger.claim(mail(uuid), ORIGIN), Claim)
 
 
 async def test_the_memory_of_finished_mail_is_bounded(path: Path) -> None:
