@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+import orjson
 import structlog
 
 from email_consumer.holds import statements
@@ -115,10 +116,11 @@ class HoldList:
         while True:
             await asyncio.sleep(until_tick(_INTERVAL))
             now = time.time()
-            if any(hold.until is not None and hold.until <= now for hold in self._active.values()):
+            if over := [hold.id for hold in self._active.values() if hold.is_over(now)]:
+                values = {"now": now, "over": orjson.dumps(over).decode()}
                 try:
                     async with self._database.transaction() as connection:
-                        rows = list(await connection.execute_fetchall(statements.EXPIRE, {"now": now}))
+                        rows = list(await connection.execute_fetchall(statements.EXPIRE, values))
                 except sqlite3.OperationalError as error:
                     _log.warning("hold.not_ended", error=str(error), retry_in=_INTERVAL)
                 else:

@@ -19,7 +19,11 @@ UPDATE holds SET ended_at = :now, ended_by = :by
 WHERE key = :key AND ended_at IS NULL AND (:holder IS NULL OR holder = :holder) RETURNING *
 """
 
-EXPIRE = "UPDATE holds SET ended_at = :now, ended_by = 'time' WHERE ended_at IS NULL AND until <= :now RETURNING *"
+# Those that have an end, and may have got another one meanwhile.
+EXPIRE = """
+UPDATE holds SET ended_at = :now, ended_by = 'time'
+WHERE id IN (SELECT value FROM json_each(:over)) AND ended_at IS NULL AND (until <= :now OR since > :now) RETURNING *
+"""
 
 WAITS = f"held_by IS NOT NULL AND (status = {Status.CREATED} OR in_doubt = 1)"
 """As in the index `email_requests_held`."""

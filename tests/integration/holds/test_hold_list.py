@@ -75,6 +75,22 @@ async def test_placed_again_by_the_same_it_goes_on_with_the_new_reason(database:
     assert holds.active == [again]
 
 
+async def test_a_hold_for_a_while_does_not_last_as_long_as_a_clock_was_ahead(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time
+    holds = HoldList(database, Published())
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: real() + 86_400)
+        await holds.place("tenant:acme", "", Holder.SES, until=time.time() + 60)
+        await holds.place("topic:news", "", Holder.CANARY, until=time.time() + 600)
+        await holds.place("topic:news", "until tomorrow", Holder.OPERATOR, until=time.time() + 60)
+        await holds.place("tenant:other", "until it is ended", Holder.SES)
+    async with supervised(Service("holds", holds.run)):
+        await until(lambda: len(holds.active) == 2)
+    assert [hold.holder for hold in holds.active] == [Holder.OPERATOR, Holder.SES]
+
+
 async def test_a_hold_ends_when_its_time_is_over(database: Database) -> None:
     known, ended = Published(), list[Hold]()
     holds = HoldList(database, known)
