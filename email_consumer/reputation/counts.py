@@ -43,7 +43,8 @@ class Counts:
 
     def add_sent(self, at: float, mails: int) -> None:
         """Count mails that were sent at `at` (Unix seconds), after all mails so far."""
-        at = max(at, self.newest)  # the clock may have been put back
+        if at < self.newest:
+            self._put_back(at)
         if not self._since or self._sent[-1] >= _COHORT_MAILS or at - self._since[-1] >= _COHORT_SECONDS:
             self._forget(at - WINDOWS[-1])
             if len(self._since) >= _MOST_COHORTS:
@@ -99,6 +100,11 @@ class Counts:
         self._sent.append(sent)
         self._bounced.append(bounced)
         self._complained.append(complained)
+
+    def _put_back(self, at: float) -> None:
+        """The clock was put back to `at`: what was sent after that by the clock before was sent until then."""
+        for place in range(bisect_right(self._since, at), len(self._since)):
+            self._since[place] = at
 
     def _forget(self, before: float) -> None:
         if old := bisect_left(self._since, before):

@@ -37,6 +37,9 @@ class Reputation:
 
     def sent(self, group: MailGroup, at: float, mails: int) -> None:
         """Count mails that were sent at `at` (Unix seconds)."""
+        for key in keys_narrowest_first(group):
+            if self.resumed.get(key, 0.0) > at:  # the clock was put back since
+                self.resumed[key] = at
         for key in self._keys(group, at):
             self._of(key).add_sent(at, mails)
             self.counts.move_to_end(key)

@@ -66,6 +66,20 @@ def test_events_of_mail_that_an_earlier_process_sent_are_counted() -> None:
     assert counts.total == Outcomes(0, 1, 0)
 
 
+def test_after_a_clock_was_ahead_reports_count_for_what_is_sent_by_the_right_one() -> None:
+    counts = Counts()
+    for begins in (0.0, 7 * DAY, 100.0):  # put forward for a week, and back
+        for second in range(100):
+            counts.add_sent(begins + second, 10)
+    for second in range(100):
+        counts.add_report(100.0 + second, bounced=True, complained=False)
+    assert max(found.bounced / found.sent for found in counts.outcomes(200.0)) < 0.2
+    for second in range(100):
+        counts.add_sent(2 * DAY + second, 10)
+        counts.add_report(2 * DAY + second, bounced=True, complained=False)
+    assert list(counts.outcomes(2 * DAY + 100))[-1] == Outcomes(1_000, 100, 0)  # what is two days old counts no more
+
+
 def test_a_clock_that_is_put_back_does_no_harm() -> None:
     counts = filled(1_000, start=1_000.0)
     counts.add_sent(10.0, 100)

@@ -118,3 +118,12 @@ def test_of_too_many_keys_those_are_forgotten_of_which_nothing_was_sent_for_long
     assert reputation.counts["topic:t-5"].total.sent == 11
     assert {"topic:t-5009", BULK, ACCOUNT} <= reputation.counts.keys()
     assert "topic:t-12" not in reputation.counts
+
+
+def test_what_was_resumed_by_a_clock_that_was_ahead_is_judged_again() -> None:
+    reputation = Reputation(DEFAULTS)
+    send(reputation, BAD, 2_000, 400)
+    assert stopped(reputation) == ["topic:bad"]
+    reputation.resume("topic:bad", 7 * 86_400.0)
+    send(reputation, BAD, 2_000, 400, start=200.0)
+    assert stopped(reputation, 300.0) == ["topic:bad"]
