@@ -63,6 +63,8 @@ class SharedStatePublisher:
         """Since when (event-loop clock) events from SES have been reaching us."""
         self._suppressed = SuppressedAddresses()
         self._unstored: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._troubled = False
+        """Whether something could not be stored, until everything is."""
         self._some_unstored = asyncio.Event()
         self._all_stored = asyncio.Event()
         self._all_stored.set()
@@ -208,17 +210,22 @@ class SharedStatePublisher:
             await self._some_unstored.wait()
             kind = next((kind for kind in KINDS if self._unstored[kind]), None)
             if kind is None:
+                self._troubled = False
                 self._some_unstored.clear()
                 self._all_stored.set()
                 continue
             keys = [self._unstored[kind].pop() for _ in range(min(_CONCURRENT, len(self._unstored[kind])))]
             errors = [error for error in await asyncio.gather(*(self._store(kind, key) for key in keys)) if error]
             if errors:
-                _log.warning(
-                    "shared_state.not_stored", values=len(errors), error=repr(errors[0]), hint="retried automatically"
-                )
+                self._report(errors)
                 await asyncio.sleep(_RETRY)
                 await self._restore_bucket()
+
+    def _report(self, errors: list[Exception]) -> None:
+        if not self._troubled:  # each outage is logged once
+            hint = "retried automatically"
+            _log.warning("shared_state.not_stored", values=len(errors), error=repr(errors[0]), hint=hint)
+        self._troubled = True
 
     async def _store(self, kind: str, key: str) -> Exception | None:
         if kind == CANCELLED and key not in self._values:

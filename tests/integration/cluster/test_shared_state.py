@@ -132,31 +132,6 @@ async def test_a_sidecar_that_starts_again_stores_only_what_is_new(server: NatsS
         assert changed == {f"suppressed.{shard}", "receiver"}
 
 
-async def test_cancellations_that_are_over_leave_nothing_in_the_bucket(server: NatsServer) -> None:
-    async with sidecar(server) as shared, running(shared):
-        shared.cancel("old", Mark("s", 1, 2.0))
-        shared.cancel("old, and needed", Mark("s", 2, 2.0))
-        shared.cancel("young", Mark("s", 3, 4.0))
-        shared.announce(("s3cret",), 1.0)
-        await shared.stored()
-    async with sidecar(server) as shared, connected(server) as client:
-        before = await _revisions(client)
-        shared.forget(lambda mark: mark.before < 4)
-        shared.cancel("old, and needed", Mark("s", 2, 2.0))
-        shared.announce(("s3cret",), 1.0)
-        async with running(shared):
-            await shared.stored()
-            after = await _revisions(client)
-            assert len(before.keys() - after.keys()) == 1
-            info = await client.jetstream().stream_info("KV_messages-facts")
-            assert info.state.messages == len(after), "no markers of what was deleted"
-            shared.cancel("old", Mark("s", 9, 10.0))  # the topic may be cancelled again
-            async with worker(server) as one:
-                await one.watcher.ready()
-                await one.until(lambda known: "old" in known.cancelled)
-                assert set(one.cancelled) == {"old", "old, and needed", "young"}
-
-
 async def test_a_new_secret_reaches_workers_that_run(server: NatsServer) -> None:
     async with sidecar(server) as shared, running(shared), worker(server) as one:
         shared.announce(("first",), 1.0)
