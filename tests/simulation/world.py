@@ -2,6 +2,7 @@
 
 import gc
 import heapq
+import logging
 import random
 import sys
 import warnings
@@ -170,7 +171,7 @@ class World:
 @contextmanager
 def discarding() -> Iterator[None]:
     """Collect a world that was made in the block, silently: a coroutine that is closed in the middle of its work complains."""
-    collecting, hook = gc.isenabled(), sys.unraisablehook
+    collecting, hook, disabled = gc.isenabled(), sys.unraisablehook, logging.root.manager.disable
     gc.disable()
     gc.freeze()  # what was there before needs no look
     sys.unraisablehook = _ignore
@@ -180,8 +181,10 @@ def discarding() -> Iterator[None]:
             warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
             yield
             web_app._cached_build_middleware.cache_clear()  # it holds the handlers of a thousand requests, each its world
+            logging.disable()  # aiohttp logs requests that are closed in the middle of their handling
             _collect()
     finally:
+        logging.disable(disabled)
         gc.unfreeze()
         sys.unraisablehook = hook
         if collecting:
