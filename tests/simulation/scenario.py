@@ -222,6 +222,8 @@ def _to_the_end(world: World, site: Site, faulty: Faults) -> list[str]:
         world.trace("calm")
         world.run(lambda: settled(site), limit=_CALM)
         let_pass(world, AFTER)
+        # What SES reported in the last moment.
+        world.run(lambda: site.separate or not events_out.wait(site), limit=_CALM)
     except StuckError as error:
         return [f"stuck {error}: {waiting(site)}"]
     return []
