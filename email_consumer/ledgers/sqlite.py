@@ -116,11 +116,6 @@ class SqliteLedger:
         """Events from SES reach us since `moment` (Unix seconds): no grace period begins earlier."""
         self._events_from, self._suspended = elapsed() - (time.time() - moment), suspended()
 
-    @property
-    def _events_since(self) -> float:
-        """By the wall clock as it is now."""
-        return time.time() - (elapsed() - self._events_from)
-
     def known(self, message: EmailMessage) -> Duplicate | Conflict | None:
         finished = self._finished.get(message.uuid)
         if finished is None:
@@ -252,7 +247,7 @@ class SqliteLedger:
             entry.origin,
             self._policy,
             now=now,
-            events_since=self._events_since,
+            events_since=now - (elapsed() - self._events_from),
             takeover=takeover,
         )
         return unless_stopped(decision, stopped)
